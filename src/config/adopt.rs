@@ -1,0 +1,107 @@
+//! Reads an edited document against the one it replaces: what nobody named stays, what nobody knows is refused.
+
+use super::document::Document;
+use super::problem::{Found, Problem};
+use super::process::Process;
+use super::read::read;
+use super::{Config, Id, Loaded};
+use serde_json::{Map, Value};
+use std::collections::{BTreeMap, BTreeSet};
+use std::rc::Rc;
+
+impl Loaded {
+    /// Reads `map`, which is to take the place of this document.
+    ///
+    /// Unknown fields of this document that `map` has lost by replacing what they stood in
+    /// are put back if `keep` says so; unknown fields that are new are problems.
+    pub(super) fn adopt(
+        &self,
+        mut map: Map<String, Value>,
+        keep: impl Fn(&[String]) -> bool,
+    ) -> Result<Loaded, Vec<Problem>> {
+        let (_, before) = read(self.document.as_map());
+        let before: BTreeSet<&[String]> = before
+            .unknown
+            .iter()
+            .map(|field| &field.names[..])
+            .collect();
+        for names in before.iter().filter(|names| keep(names)) {
+            put_back(&mut map, self.document.as_map(), names);
+        }
+
+        let (
+            config,
+            Found {
+                mut problems,
+                warnings,
+                unknown,
+            },
+        ) = read(&map);
+        let new = unknown
+            .into_iter()
+            .filter(|field| !before.contains(&field.names[..]));
+        problems.extend(new.map(|field| Problem::at(&field.path, "unknown field")));
+        match Document::new(map) {
+            Ok(document) if problems.is_empty() => Ok(Loaded {
+                document: Rc::new(document),
+                config: Rc::new(self.sharing_with(config)),
+                warnings: warnings.into(),
+                migration: None,
+            }),
+            Ok(_) => Err(problems),
+            Err(problem) => {
+                problems.push(problem);
+                Err(problems)
+            }
+        }
+    }
+
+    /// `config` with every process that has not changed being the very one of this configuration.
+    fn sharing_with(&self, mut config: Config) -> Config {
+        let old: BTreeMap<&Id, &Rc<Process>> = self
+            .config
+            .processes
+            .iter()
+            .map(|process| (&process.id, process))
+            .collect();
+        for process in &mut config.processes {
+            if let Some(same) = old.get(&process.id).filter(|old| **old == process) {
+                *process = Rc::clone(same);
+            }
+        }
+        config
+    }
+}
+
+/// Puts an unknown field back, provided the object it stood in is still there.
+fn put_back(into: &mut Map<String, Value>, from: &Map<String, Value>, names: &[String]) {
+    let Some((name, rest)) = names.split_first() else {
+        return;
+    };
+    match (from.get(name), into.get_mut(name)) {
+        (Some(value), None) if rest.is_empty() => {
+            into.insert(name.clone(), value.clone());
+        }
+        (Some(Value::Object(from)), Some(Value::Object(into))) if !rest.is_empty() => {
+            put_back(into, from, rest);
+        }
+        _ => {}
+    }
+}
+
+/// Problems as seen from the process that was changed. A circle it closes may be told of
+/// at another process, but the change is here.
+pub(super) fn seen_from(id: &Id, problems: Vec<Problem>) -> impl Iterator<Item = Problem> {
+    let here = format!("processes.{id}");
+    problems.into_iter().map(move |mut problem| {
+        match problem.path.strip_prefix(&here) {
+            Some("") => problem.path.clear(),
+            Some(rest) if rest.starts_with(['.', '[']) => {
+                problem.path = rest.strip_prefix('.').unwrap_or(rest).to_owned();
+            }
+            _ if problem.path.ends_with(".depends_on") => problem.path = "depends_on".to_owned(),
+            _ => {}
+        }
+        problem
+    })
+}

@@ -1,0 +1,284 @@
+//! Reads the fields of one object: each with its type and bounds, every mistake told, none fatal.
+
+use super::path::{Path, shown};
+use super::problem::Findings;
+use serde_json::{Map, Value};
+use std::cell::RefCell;
+use std::fmt::Display;
+use std::ops::RangeInclusive;
+use std::str::FromStr;
+use std::time::Duration;
+
+/// An object of the document while it is read.
+///
+/// Each getter answers with what it found, or nothing where the field is missing
+/// or wrong; what is wrong is in the findings by then. [`Fields::finish`] tells of the
+/// fields that nobody asked for.
+pub(super) struct Fields<'a> {
+    map: &'a Map<String, Value>,
+    path: Path<'a>,
+    findings: &'a Findings,
+    known: RefCell<Vec<&'static str>>,
+}
+
+impl<'a> Fields<'a> {
+    /// The fields of `map`, which stands at `path`.
+    pub(super) fn new(map: &'a Map<String, Value>, path: Path<'a>, findings: &'a Findings) -> Self {
+        Self {
+            map,
+            path,
+            findings,
+            known: RefCell::default(),
+        }
+    }
+
+    /// Tells of every field that was not asked for.
+    pub(super) fn finish(self) {
+        let known = self.known.into_inner();
+        for name in self
+            .map
+            .keys()
+            .filter(|name| !known.contains(&name.as_str()))
+        {
+            self.findings.unknown(self.path.field(name));
+        }
+    }
+
+    /// The value of a field as it stands there.
+    pub(super) fn value(&self, name: &'static str) -> Option<&'a Value> {
+        self.known.borrow_mut().push(name);
+        self.map.get(name)
+    }
+
+    /// Whether the field stands there, whatever its value.
+    pub(super) fn has(&self, name: &'static str) -> bool {
+        self.value(name).is_some()
+    }
+
+    /// This field is wrong.
+    pub(super) fn wrong(&self, name: &str, message: impl Into<String>) {
+        self.findings.problem(self.path.field(name), message);
+    }
+
+    /// This field is odd.
+    pub(super) fn odd(&self, name: &str, message: impl Into<String>) {
+        self.findings.warning(self.path.field(name), message);
+    }
+
+    /// `true` or `false`.
+    pub(super) fn boolean(&self, name: &'static str) -> Option<bool> {
+        let value = self.value(name)?;
+        value
+            .as_bool()
+            .or_else(|| self.wrong_type(name, "true or false", value))
+    }
+
+    /// A text.
+    pub(super) fn text(&self, name: &'static str) -> Option<&'a str> {
+        let value = self.value(name)?;
+        value
+            .as_str()
+            .or_else(|| self.wrong_type(name, "a string", value))
+    }
+
+    /// A text that `check` finds nothing wrong with.
+    pub(super) fn checked(
+        &self,
+        name: &'static str,
+        check: impl FnOnce(&str) -> Result<(), &'static str>,
+    ) -> Option<&'a str> {
+        let text = self.text(name)?;
+        self.accept(name, check(text)).map(|()| text)
+    }
+
+    /// A text that is read as a `T`.
+    pub(super) fn parsed<T: FromStr<Err: Display>>(&self, name: &'static str) -> Option<T> {
+        self.accept(name, self.text(name)?.parse())
+    }
+
+    /// A text that names one of `choices`.
+    pub(super) fn chosen<T: Copy>(&self, name: &'static str, choices: &[(&str, T)]) -> Option<T> {
+        let text = self.text(name)?;
+        if let Some((_, chosen)) = choices.iter().find(|(choice, _)| *choice == text) {
+            return Some(*chosen);
+        }
+        let choices: Vec<_> = choices
+            .iter()
+            .map(|(choice, _)| format!("\"{choice}\""))
+            .collect();
+        let choices = choices.join(" or ");
+        self.wrong(name, format!("must be {choices}, not \"{}\"", shown(text)));
+        None
+    }
+
+    /// An object.
+    pub(super) fn object(&self, name: &'static str) -> Option<&'a Map<String, Value>> {
+        let value = self.value(name)?;
+        value
+            .as_object()
+            .or_else(|| self.wrong_type(name, "an object", value))
+    }
+
+    /// A list.
+    pub(super) fn list(&self, name: &'static str) -> Option<&'a [Value]> {
+        let value = self.value(name)?;
+        let list = value.as_array().map(Vec::as_slice);
+        list.or_else(|| self.wrong_type(name, "a list", value))
+    }
+
+    /// A whole number within bounds.
+    pub(super) fn integer<T>(&self, name: &'static str, bounds: RangeInclusive<T>) -> Option<T>
+    where
+        T: TryFrom<u64> + PartialOrd + Display,
+    {
+        let value = self.value(name)?;
+        if !value.is_number() {
+            return self.wrong_type(name, "a number", value);
+        }
+        let number = value.as_u64().and_then(|number| T::try_from(number).ok());
+        let number = number.filter(|number| bounds.contains(number));
+        if number.is_none() {
+            let (least, most) = bounds.into_inner();
+            self.wrong(
+                name,
+                format!("must be a whole number from {least} to {most}, not {value}"),
+            );
+        }
+        number
+    }
+
+    /// A span of time in seconds, fractions allowed, within bounds.
+    pub(super) fn seconds(
+        &self,
+        name: &'static str,
+        bounds: RangeInclusive<u32>,
+    ) -> Option<Duration> {
+        let value = self.value(name)?;
+        let Some(seconds) = value.as_f64() else {
+            return self.wrong_type(name, "a number of seconds", value);
+        };
+        let (least, most) = bounds.into_inner();
+        if !(f64::from(least)..=f64::from(most)).contains(&seconds) {
+            self.wrong(
+                name,
+                format!("must be {least} to {most} seconds, not {value}"),
+            );
+            return None;
+        }
+        Some(Duration::from_secs_f64(seconds))
+    }
+
+    /// A size within bounds: bytes, or a text such as `"64M"`.
+    pub(super) fn size(&self, name: &'static str, bounds: RangeInclusive<u64>) -> Option<u64> {
+        let value = self.value(name)?;
+        let size = match value {
+            Value::Number(number) => number.as_u64(),
+            Value::String(text) => bytes_of(text),
+            other => {
+                return self.wrong_type(name, "a number of bytes or a text such as \"64M\"", other);
+            }
+        };
+        let size = size.filter(|size| bounds.contains(size));
+        if size.is_none() {
+            let (least, most) = bounds.into_inner();
+            self.wrong(
+                name,
+                format!(
+                    "must be {least} to {most} bytes, as a whole number or a text such as \"64M\""
+                ),
+            );
+        }
+        size
+    }
+
+    /// The value of `result`; its error is this field's.
+    fn accept<T, E: Display>(&self, name: &str, result: Result<T, E>) -> Option<T> {
+        result
+            .map_err(|error| self.wrong(name, error.to_string()))
+            .ok()
+    }
+
+    fn wrong_type<T>(&self, name: &str, wanted: &str, value: &Value) -> Option<T> {
+        self.wrong(name, wrong_type(wanted, value));
+        None
+    }
+}
+
+/// `must be a string, not a number`.
+pub(super) fn wrong_type(wanted: &str, value: &Value) -> String {
+    format!("must be {wanted}, not {}", type_of(value))
+}
+
+/// What a value is, in words, with its article.
+pub(super) fn type_of(value: &Value) -> &'static str {
+    match value {
+        Value::Null => "null",
+        Value::Bool(_) => "true or false",
+        Value::Number(_) => "a number",
+        Value::String(_) => "a string",
+        Value::Array(_) => "a list",
+        Value::Object(_) => "an object",
+    }
+}
+
+/// `there is no process "x"`.
+pub(super) fn no_such_process(name: &str) -> String {
+    format!("there is no process \"{}\"", shown(name))
+}
+
+/// The bytes that `64M` or `1G` stands for: powers of 1024, as systemd reads them.
+/// `MB` and `MiB` are the same.
+fn bytes_of(text: &str) -> Option<u64> {
+    let digits = text.bytes().take_while(u8::is_ascii_digit).count();
+    let (number, unit) = text.split_at(digits);
+    let number: u64 = number.parse().ok()?;
+    let shift = match unit.trim_start().to_ascii_uppercase().as_str() {
+        "" | "B" => 0,
+        "K" | "KB" | "KIB" => 10,
+        "M" | "MB" | "MIB" => 20,
+        "G" | "GB" | "GIB" => 30,
+        "T" | "TB" | "TIB" => 40,
+        _ => return None,
+    };
+    number.checked_mul(1 << shift)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn sizes_are_powers_of_1024() {
+        for (text, bytes) in [
+            ("1048576", Some(1 << 20)),
+            ("64M", Some(64 << 20)),
+            ("1 GiB", Some(1 << 30)),
+            ("512kb", Some(512 << 10)),
+            ("2T", Some(2 << 40)),
+            ("", None),
+            ("M", None),
+            ("-1", None),
+            ("1.5G", None),
+            ("64X", None),
+            ("99999999999T", None),
+        ] {
+            assert_eq!(bytes_of(text), bytes, "{text:?}");
+        }
+    }
+
+    #[test]
+    fn a_field_nobody_asked_for_is_unknown() {
+        let map = serde_json::from_str(r#"{"a": true, "b": 1, "c": "x"}"#).unwrap();
+        let findings = Findings::default();
+        let fields = Fields::new(&map, Path::Root, &findings);
+        assert_eq!(fields.boolean("a"), Some(true));
+        assert_eq!(fields.boolean("b"), None);
+        fields.finish();
+        let found = findings.finish();
+        assert_eq!(
+            found.problems[0].to_string(),
+            "b: must be true or false, not a number"
+        );
+        assert_eq!(found.unknown[0].names, ["c"]);
+    }
+}

@@ -1,0 +1,135 @@
+//! Brings a document of the older program (versions 1 and 2) to version 3 without losing a setting.
+
+use super::Id;
+use super::checks::check_value;
+use super::fields::wrong_type;
+use super::main_display::main_display;
+use super::problem::Problem;
+use super::read::VERSION;
+use super::words::is_name;
+use serde_json::{Map, Value, json};
+
+/// What was done to an older document.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Migration {
+    /// The version it had: 1 (or none) or 2. The old file is kept as `config.json.vN.bak`.
+    pub from: u64,
+    /// What changed, a sentence each, for `ossuary check` and the log.
+    pub notes: Vec<String>,
+}
+
+/// What the process made from `startup_command` is called.
+const ID: &str = "main-display";
+
+/// A document of version 3, and what was done to make it one.
+type Migrated = (Map<String, Value>, Option<Migration>);
+
+/// Brings `old` to version 3. A document that has it already, or a version nobody
+/// knows, comes back as it is.
+///
+/// Nothing is taken away but `startup_command`, whose place is the process made from
+/// it; a process that is there already (a file without `version` that somebody wrote
+/// by hand) stays what it is.
+///
+/// # Errors
+/// A `startup_command` that cannot be run, by the name it has in the file.
+pub(super) fn migrate(mut old: Map<String, Value>) -> Result<Migrated, Vec<Problem>> {
+    let from = match old.get("version").map(Value::as_u64) {
+        None | Some(Some(0 | 1)) => 1,
+        Some(Some(2)) => 2,
+        Some(_) => return Ok((old, None)),
+    };
+    let mut processes = match old.shift_remove("processes") {
+        None => Map::new(),
+        Some(Value::Object(processes)) => processes,
+        Some(other) => {
+            return Err(vec![Problem::at(
+                "processes",
+                wrong_type("an object", &other),
+            )]);
+        }
+    };
+
+    let mut notes = Vec::new();
+    let id = free_id(&processes);
+    let mut main = main_display(&id, &old, &mut notes).map_err(|problem| vec![problem])?;
+    old.shift_remove("startup_command");
+    if let Some(main) = &mut main {
+        add_environment(&id, &old, main, &mut notes);
+    }
+    note_leftovers(&old, &mut notes);
+
+    let mut active = old.shift_remove("active_display_process");
+    if let Some(main) = main {
+        if main["type"] == "chromium" && active.as_ref().is_none_or(Value::is_null) {
+            active = Some(json!(id));
+        }
+        processes.insert(id.to_string(), Value::Object(main));
+    }
+
+    let mut new = Map::new();
+    new.insert("version".to_owned(), json!(VERSION));
+    new.insert("processes".to_owned(), Value::Object(processes));
+    new.extend(active.map(|active| ("active_display_process".to_owned(), active)));
+    old.shift_remove("version");
+    new.append(&mut old);
+    Ok((new, Some(Migration { from, notes })))
+}
+
+/// `environment` of version 1 becomes `env`, where it can be one as a whole.
+fn add_environment(
+    id: &Id,
+    old: &Map<String, Value>,
+    process: &mut Map<String, Value>,
+    notes: &mut Vec<String>,
+) {
+    let Some(environment) = old.get("environment").and_then(Value::as_object) else {
+        return;
+    };
+    let fits = |(name, value): (&String, &Value)| is_name(name) && check_value(value).is_ok();
+    if environment.is_empty() {
+        return;
+    }
+    if environment.iter().all(fits) {
+        process.insert("env".to_owned(), Value::Object(environment.clone()));
+        notes.push(format!("environment becomes the env of {id}"));
+    } else {
+        notes.push("environment is left alone: not all of it is names with a text each".into());
+    }
+}
+
+fn note_leftovers(old: &Map<String, Value>, notes: &mut Vec<String>) {
+    for (name, instead) in [
+        ("environment", "env of a process has taken its place"),
+        (
+            "restart_delay",
+            "the pause before a restart grows from 0 to 30 s by itself",
+        ),
+        (
+            "max_restarts",
+            "a process in a crash loop is tried for as long as it takes",
+        ),
+        ("wifi_networks", "the system looks after its networks"),
+        ("saved_networks", "the system looks after its networks"),
+        (
+            "active_profile",
+            "active_display_process has taken its place",
+        ),
+        ("profiles", "processes have taken their place"),
+    ] {
+        if old.contains_key(name) {
+            notes.push(format!(
+                "{name} stays in the file without effect: {instead}"
+            ));
+        }
+    }
+}
+
+/// `main-display`, numbered where there is one already.
+fn free_id(processes: &Map<String, Value>) -> Id {
+    let id: Id = ID.parse().expect("it is written as an id above");
+    let numbered = (2..).map(|number| id.numbered(number));
+    let mut ids = std::iter::once(id.clone()).chain(numbered);
+    let free = ids.find(|id| !processes.contains_key(id.as_str()));
+    free.expect("there are more numbers than processes")
+}

@@ -1,0 +1,57 @@
+//! Writes arguments as a command that an operator could have typed.
+
+use super::command::SHELL_WORDS;
+
+/// One line that [`super::Command::parse`] and `sh` read as exactly these arguments.
+///
+/// Only what needs quotes gets them, so that the line stays as an operator would type it.
+pub fn quote<S: AsRef<str>>(argv: &[S]) -> String {
+    let mut line = String::new();
+    for (index, argument) in argv.iter().map(AsRef::as_ref).enumerate() {
+        if index > 0 {
+            line.push(' ');
+        }
+        let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"_-./:,+@%=".contains(&byte);
+        // In the first place these would be a pair, or the shell's own.
+        let taken = argument.contains('=') || SHELL_WORDS.contains(&argument);
+        let bare = !argument.is_empty() && argument.bytes().all(plain) && (index > 0 || !taken);
+        if bare {
+            line.push_str(argument);
+        } else {
+            line.push('\'');
+            line.push_str(&argument.replace('\'', r"'\''"));
+            line.push('\'');
+        }
+    }
+    line
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::Command;
+
+    #[test]
+    fn quoted_arguments_are_read_back_as_they_were() {
+        for argv in [
+            vec!["chromium", "--kiosk", "https://x/?a=b&c=d"],
+            vec!["a", "", "b c", "it's", "\"$x\"", "~", "#", "*", "\\", "é"],
+            vec!["A=b", "c"],
+            vec!["cd", "cd"],
+        ] {
+            let read = Command::parse(&quote(&argv));
+            let argv = argv.iter().map(|argument| argument.to_string()).collect();
+            assert_eq!(
+                read,
+                Ok(Command::Direct {
+                    env: Vec::new(),
+                    argv
+                })
+            );
+        }
+        assert_eq!(
+            quote(&["node", "/home/pi/server.js"]),
+            "node /home/pi/server.js"
+        );
+    }
+}

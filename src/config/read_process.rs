@@ -1,0 +1,298 @@
+//! Reads one entry of `processes`: every field, its type, its bounds, its default.
+
+use super::checks::{check_command, check_cwd, check_name, check_user, check_value};
+use super::fields::{Fields, no_such_process, wrong_type};
+use super::path::{Path, shown};
+use super::problem::Findings;
+use super::process::{
+    Flags, Kind, Limits, Log, Persist, Process, Ready, ReadySign, Restart, StopSignal,
+};
+use super::url::{check_http_url, check_url};
+use super::words::is_name;
+use super::{Display, Id};
+use serde_json::{Map, Value};
+use std::ops::RangeInclusive;
+
+/// How long a process may take to be ready, in seconds.
+const READY_SECONDS: RangeInclusive<u32> = 1..=3600;
+
+/// How long the tree of a process may take to end, in seconds.
+const STOP_SECONDS: RangeInclusive<u32> = 0..=3600;
+
+/// What memory may be limited to: no program lives in less than a mebibyte, and
+/// whoever writes 64 means 64M; the most is more than any board has.
+const MEMORY_BYTES: RangeInclusive<u64> = 1 << 20..=1 << 40;
+
+/// A hundred cores.
+const CPU_PERCENT: RangeInclusive<u32> = 1..=10_000;
+
+/// Up to the kernel's own bound on PIDs (`PID_MAX_LIMIT`).
+const PIDS: RangeInclusive<u32> = 1..=4_194_304;
+
+/// The ring of a log; 64 MiB is what a board of 1 GiB can spare.
+const LOG_KIB: RangeInclusive<u32> = 1..=65_536;
+
+/// A rotated file: from a few lines to what an SD card can spare.
+const FILE_BYTES: RangeInclusive<u64> = 1 << 10..=1 << 30;
+
+/// How many rotated files may be kept.
+const FILES: RangeInclusive<u32> = 1..=100;
+
+/// Reads the process that stands at `path` under the key `id`.
+///
+/// A field that is wrong is in the findings and has its default in the answer,
+/// so that whatever else is wrong is found, too.
+pub(super) fn read_process(
+    id: &Id,
+    map: &Map<String, Value>,
+    path: Path<'_>,
+    findings: &Findings,
+) -> Process {
+    let fields = Fields::new(map, path, findings);
+    if let Some(written) = fields.text("id").filter(|written| *written != id.as_str()) {
+        let written = shown(written);
+        fields.wrong(
+            "id",
+            format!("must be \"{id}\" as the key it stands under, not \"{written}\""),
+        );
+    }
+    let name = fields.checked("name", check_name).unwrap_or(id.as_str());
+    let kind = kind(&fields);
+    let is_display = kind == Kind::Chromium;
+    let command = fields.checked("command", check_command);
+    let url = fields.checked("url", check_url);
+    let url_instead = is_display && fields.has("url");
+    if !fields.has("command") && !url_instead {
+        let or_url = if is_display {
+            ", or `url` in its place"
+        } else {
+            ""
+        };
+        fields.wrong("command", format!("is required{or_url}"));
+    }
+    if !is_display {
+        for name in ["url", "flags"] {
+            if fields.has(name) {
+                fields.odd(
+                    name,
+                    "has no effect: only a process of type \"chromium\" has it",
+                );
+            }
+        }
+    }
+
+    let process = Process {
+        id: id.clone(),
+        name: name.to_owned(),
+        kind,
+        command: command.map(str::to_owned),
+        url: url.map(str::to_owned),
+        display: fields
+            .parsed("display")
+            .or(is_display.then_some(Display::X(0))),
+        enabled: fields.boolean("enabled").unwrap_or(true),
+        autostart: fields.boolean("autostart").unwrap_or(true),
+        restart: restart(&fields),
+        flags: flags(&fields, path, findings),
+        user: fields.checked("user", check_user).map(str::to_owned),
+        cwd: fields.checked("cwd", check_cwd).map(str::to_owned),
+        env: env(&fields, path, findings),
+        depends_on: depends_on(&fields, id, path, findings),
+        ready: ready(&fields, path, findings),
+        limits: limits(&fields, path, findings),
+        stop_signal: fields.parsed("stop_signal").unwrap_or(StopSignal::Term),
+        stop_timeout: fields
+            .seconds("stop_timeout_seconds", STOP_SECONDS)
+            .unwrap_or(Process::STOP_TIMEOUT),
+        log: log(&fields, path, findings),
+    };
+    fields.finish();
+    process
+}
+
+fn kind(fields: &Fields) -> Kind {
+    let choices = [("chromium", Kind::Chromium), ("custom", Kind::Custom)];
+    fields.chosen("type", &choices).unwrap_or(Kind::Custom)
+}
+
+/// `restart` says it all; `restart_on_crash` is the plan's shorter way. Where they
+/// contradict each other `restart` wins, and the operator is told.
+fn restart(fields: &Fields) -> Restart {
+    let on_crash = fields.boolean("restart_on_crash");
+    let choices = [
+        ("never", Restart::Never),
+        ("on_crash", Restart::OnCrash),
+        ("always", Restart::Always),
+    ];
+    match (fields.chosen("restart", &choices), on_crash) {
+        (Some(restart), on_crash) => {
+            if on_crash.is_some_and(|on_crash| on_crash == (restart == Restart::Never)) {
+                fields.odd(
+                    "restart_on_crash",
+                    "has no effect: `restart` says otherwise and wins",
+                );
+            }
+            restart
+        }
+        (None, Some(false)) => Restart::Never,
+        (None, _) => Restart::OnCrash,
+    }
+}
+
+fn flags(fields: &Fields, path: Path<'_>, findings: &Findings) -> Flags {
+    let mut flags = Flags::default();
+    if let Some(map) = fields.object("flags") {
+        let fields = Fields::new(map, path.field("flags"), findings);
+        flags = Flags {
+            kiosk: fields.boolean("kiosk").unwrap_or(flags.kiosk),
+            webgpu: fields.boolean("webgpu").unwrap_or(flags.webgpu),
+            autoplay: fields.boolean("autoplay").unwrap_or(flags.autoplay),
+            cursor: fields.boolean("cursor").unwrap_or(flags.cursor),
+        };
+        fields.finish();
+    }
+    flags
+}
+
+fn env(fields: &Fields, path: Path<'_>, findings: &Findings) -> Vec<(String, String)> {
+    let path = path.field("env");
+    let mut env = Vec::new();
+    for (name, value) in fields.object("env").into_iter().flatten() {
+        if !is_name(name) {
+            findings.problem(
+                path.field(name),
+                "must have a name of letters, digits and _ that does not begin with a digit",
+            );
+        }
+        match (value, check_value(value)) {
+            (Value::String(text), Ok(())) => env.push((name.clone(), text.clone())),
+            (_, checked) => {
+                findings.problem(path.field(name), checked.err().unwrap_or_default());
+            }
+        }
+    }
+    env
+}
+
+fn depends_on(fields: &Fields, id: &Id, path: Path<'_>, findings: &Findings) -> Vec<Id> {
+    let path = path.field("depends_on");
+    let mut needed = Vec::new();
+    for (index, value) in fields
+        .list("depends_on")
+        .unwrap_or_default()
+        .iter()
+        .enumerate()
+    {
+        let path = path.item(index);
+        let Some(name) = value.as_str() else {
+            findings.problem(path, wrong_type("the id of a process", value));
+            continue;
+        };
+        match name.parse::<Id>() {
+            Ok(needed) if needed == *id => findings.problem(path, "must not be the process itself"),
+            Ok(again) if needed.contains(&again) => findings.warning(path, "is in the list twice"),
+            Ok(id) => needed.push(id),
+            Err(_) => findings.problem(path, no_such_process(name)),
+        }
+    }
+    needed
+}
+
+fn ready(fields: &Fields, path: Path<'_>, findings: &Findings) -> Ready {
+    let mut ready = Ready {
+        sign: ReadySign::Started,
+        timeout: Ready::TIMEOUT,
+    };
+    let Some(map) = fields.object("ready") else {
+        return ready;
+    };
+    let fields = Fields::new(map, path.field("ready"), findings);
+    if !fields.has("type") {
+        fields.wrong("type", "is required");
+    }
+    ready.timeout = fields
+        .seconds("timeout_seconds", READY_SECONDS)
+        .unwrap_or(ready.timeout);
+    let required = |name: &'static str| {
+        if !fields.has(name) {
+            fields.wrong(name, "is required");
+        }
+        name
+    };
+    ready.sign = match fields.text("type") {
+        Some("http") => {
+            let url = fields
+                .checked(required("url"), check_http_url)
+                .unwrap_or_default();
+            ReadySign::Http {
+                url: url.to_owned(),
+            }
+        }
+        Some("tcp") => {
+            let port = fields.integer(required("port"), 1..=u16::MAX).unwrap_or(1);
+            ReadySign::Tcp { port }
+        }
+        Some("command") => {
+            let command = fields
+                .checked(required("command"), check_command)
+                .unwrap_or_default();
+            ReadySign::Command {
+                command: command.to_owned(),
+            }
+        }
+        Some("notify") => ReadySign::Notify,
+        Some("started") | None => ReadySign::Started,
+        Some(other) => {
+            let message = "must be \"started\", \"http\", \"tcp\", \"command\" or \"notify\"";
+            fields.wrong("type", format!("{message}, not \"{}\"", shown(other)));
+            ReadySign::Started
+        }
+    };
+    fields.finish();
+    ready
+}
+
+fn limits(fields: &Fields, path: Path<'_>, findings: &Findings) -> Limits {
+    let Some(map) = fields.object("limits") else {
+        return Limits::default();
+    };
+    let fields = Fields::new(map, path.field("limits"), findings);
+    let limits = Limits {
+        memory_max: fields.size("memory_max", MEMORY_BYTES),
+        memory_high: fields.size("memory_high", MEMORY_BYTES),
+        cpu_percent: fields.integer("cpu_percent", CPU_PERCENT),
+        pids_max: fields.integer("pids_max", PIDS),
+    };
+    if limits
+        .memory_max
+        .is_some_and(|max| limits.memory_high.is_some_and(|high| high > max))
+    {
+        fields.odd("memory_high", "has no effect: it is above memory_max");
+    }
+    fields.finish();
+    limits
+}
+
+fn log(fields: &Fields, path: Path<'_>, findings: &Findings) -> Log {
+    let mut log = Log::default();
+    let path = path.field("log");
+    let Some(map) = fields.object("log") else {
+        return log;
+    };
+    let fields = Fields::new(map, path, findings);
+    log.memory_kib = fields
+        .integer("memory_kib", LOG_KIB)
+        .unwrap_or(log.memory_kib);
+    if let Some(map) = fields.object("persist") {
+        let fields = Fields::new(map, path.field("persist"), findings);
+        log.persist = Some(Persist {
+            max_bytes: fields
+                .size("max_bytes", FILE_BYTES)
+                .unwrap_or(Persist::MAX_BYTES),
+            files: fields.integer("files", FILES).unwrap_or(Persist::FILES),
+        });
+        fields.finish();
+    }
+    fields.finish();
+    log
+}

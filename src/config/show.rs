@@ -1,0 +1,129 @@
+//! Shows a process as the API does: its fields by the names and in the order of the file.
+
+use super::process::{Kind, Limits, Log, Process, Ready, ReadySign, Restart, StopSignal};
+use serde::ser::{Serialize, SerializeMap, Serializer};
+use serde_json::Number;
+use std::time::Duration;
+
+/// The fields of the file with their defaults filled in; what is none, or as it is
+/// for everybody, is left out.
+impl Serialize for Process {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut map = serializer.serialize_map(None)?;
+        self.serialize_fields(&mut map)?;
+        map.end()
+    }
+}
+
+impl Process {
+    /// Writes the fields into a map that is written already, for an answer that has
+    /// more to tell of the process.
+    ///
+    /// # Errors
+    /// The serializer's own.
+    pub fn serialize_fields<M: SerializeMap>(&self, map: &mut M) -> Result<(), M::Error> {
+        map.serialize_entry("id", &self.id)?;
+        map.serialize_entry("name", &self.name)?;
+        map.serialize_entry("type", &self.kind)?;
+        entry_if_some(map, "command", self.command.as_ref())?;
+        entry_if_some(map, "url", self.url.as_ref())?;
+        entry_if_some(map, "display", self.display.as_ref())?;
+        map.serialize_entry("enabled", &self.enabled)?;
+        map.serialize_entry("autostart", &self.autostart)?;
+        map.serialize_entry("restart_on_crash", &(self.restart != Restart::Never))?;
+        if self.restart == Restart::Always {
+            map.serialize_entry("restart", "always")?;
+        }
+        if self.is_display() {
+            map.serialize_entry("flags", &self.flags)?;
+        }
+        entry_if_some(map, "user", self.user.as_ref())?;
+        entry_if_some(map, "cwd", self.cwd.as_ref())?;
+        if !self.env.is_empty() {
+            map.serialize_entry("env", &Pairs(&self.env))?;
+        }
+        if !self.depends_on.is_empty() {
+            map.serialize_entry("depends_on", &self.depends_on)?;
+        }
+        if self.ready.sign != ReadySign::Started {
+            map.serialize_entry("ready", &self.ready)?;
+        }
+        if self.limits != Limits::default() {
+            map.serialize_entry("limits", &self.limits)?;
+        }
+        if self.stop_signal != StopSignal::Term {
+            map.serialize_entry("stop_signal", &self.stop_signal)?;
+        }
+        if self.stop_timeout != Process::STOP_TIMEOUT {
+            map.serialize_entry("stop_timeout_seconds", &seconds(self.stop_timeout))?;
+        }
+        if self.log != Log::default() {
+            map.serialize_entry("log", &self.log)?;
+        }
+        Ok(())
+    }
+}
+
+impl Serialize for Kind {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(match self {
+            Kind::Chromium => "chromium",
+            Kind::Custom => "custom",
+        })
+    }
+}
+
+impl Serialize for Ready {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut map = serializer.serialize_map(None)?;
+        match &self.sign {
+            ReadySign::Started => map.serialize_entry("type", "started")?,
+            ReadySign::Notify => map.serialize_entry("type", "notify")?,
+            ReadySign::Http { url } => {
+                map.serialize_entry("type", "http")?;
+                map.serialize_entry("url", url)?;
+            }
+            ReadySign::Tcp { port } => {
+                map.serialize_entry("type", "tcp")?;
+                map.serialize_entry("port", port)?;
+            }
+            ReadySign::Command { command } => {
+                map.serialize_entry("type", "command")?;
+                map.serialize_entry("command", command)?;
+            }
+        }
+        map.serialize_entry("timeout_seconds", &seconds(self.timeout))?;
+        map.end()
+    }
+}
+
+impl Serialize for StopSignal {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(self.name())
+    }
+}
+
+/// The environment as an object.
+struct Pairs<'a>(&'a [(String, String)]);
+
+impl Serialize for Pairs<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_map(self.0.iter().map(|(name, value)| (name, value)))
+    }
+}
+
+fn entry_if_some<M: SerializeMap>(
+    map: &mut M,
+    name: &'static str,
+    value: Option<&impl Serialize>,
+) -> Result<(), M::Error> {
+    value.map_or(Ok(()), |value| map.serialize_entry(name, value))
+}
+
+/// Seconds as a person writes them: a whole number wherever it is one.
+fn seconds(duration: Duration) -> Number {
+    if duration.subsec_nanos() == 0 {
+        return duration.as_secs().into();
+    }
+    Number::from_f64(duration.as_secs_f64()).expect("a duration is a finite number of seconds")
+}

@@ -1,0 +1,17 @@
+//! Ossuary: the map of the house. `ARCHITECTURE.md` walks through it.
+//!
+//! ```text
+//!               main ── args ── client (the command line)
+//!                 │
+//!               daemon                    the loop; owns everything below
+//!            ┌────┼────────┐
+//!          http  sys    browser           I/O: thin, boring, no policy
+//!   ═════════╪════╪════════╪═════════════ no clock, no descriptor, no async below this line
+//!            └────┼────────┘
+//!         supervisor    logs              decides; remembers what was printed
+//!                 │
+//!              config                     what an operator may write
+//! ```
+
+pub mod config;
+pub mod time;

@@ -1,0 +1,45 @@
+//! The clock that never jumps, as every room counts it.
+
+use std::ops::{Add, Sub};
+use std::time::Duration;
+
+/// A point on the clock that neither jumps nor stops: time since the machine
+/// was booted, suspend included (`CLOCK_BOOTTIME`).
+///
+/// Wall-clock time is derived from it only where a person reads it, so lines
+/// and states from before the clock was set are shown with their true time.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Moment(Duration);
+
+impl Moment {
+    /// The moment `since_boot` after the machine was booted.
+    pub const fn from_boot(since_boot: Duration) -> Self {
+        Self(since_boot)
+    }
+
+    /// How long after boot this moment is.
+    pub const fn since_boot(self) -> Duration {
+        self.0
+    }
+
+    /// The time from `earlier` to this moment; zero when `earlier` is later.
+    pub fn since(self, earlier: Moment) -> Duration {
+        self.0.saturating_sub(earlier.0)
+    }
+}
+
+impl Add<Duration> for Moment {
+    type Output = Moment;
+
+    fn add(self, duration: Duration) -> Moment {
+        Moment(self.0.saturating_add(duration))
+    }
+}
+
+impl Sub<Duration> for Moment {
+    type Output = Moment;
+
+    fn sub(self, duration: Duration) -> Moment {
+        Moment(self.0.saturating_sub(duration))
+    }
+}
