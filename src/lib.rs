@@ -14,4 +14,5 @@
 //! ```
 
 pub mod config;
+pub mod logs;
 pub mod time;

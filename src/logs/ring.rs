@@ -1,0 +1,439 @@
+//! The newest lines of one process, in a fixed number of bytes.
+//!
+//! Lines lie one after the other in chunks; the oldest chunk is dropped, and its
+//! memory used again, when a new one is needed and the bound is reached. Chunks
+//! begin small and double, so a process that prints little costs little. Numbers
+//! are not stored: a line's number is that of its chunk's first line plus its place.
+//!
+//! One line is: a byte of flags, the time since the line before in microseconds
+//! and the length, both as LEB128, then the text. For most lines that is three
+//! bytes beside the text.
+
+use crate::time::Moment;
+use std::collections::VecDeque;
+use std::time::Duration;
+
+/// A longer line is cut, in bytes: enough for any log line a person reads, and
+/// small enough that one runaway line does not push out the whole ring.
+pub const LINE_MAX: usize = 8 * 1024;
+
+/// The first chunk of a ring; a process that says hello and falls silent costs this much.
+const CHUNK_MIN: usize = 512;
+
+/// Chunks stop doubling here. Smaller ones would be dropped and begun too often,
+/// larger ones would take too much of the ring away at once.
+const CHUNK_MAX: usize = 16 * 1024;
+
+/// A ring is split into at least this many chunks, so that at most this part of it
+/// is empty right after the oldest chunk was dropped.
+const CHUNKS_MIN: usize = 8;
+
+/// Flags, ten bytes of time and three of length: the most a line needs beside its text.
+const HEADER_MAX: usize = 1 + 10 + 3;
+
+/// The smallest ring, in bytes.
+const RING_MIN: usize = 1024;
+
+/// The bit that says a line was cut; the bits below are the stream.
+const CUT: u8 = 0b100;
+
+/// Where a line came from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Stream {
+    /// What the process printed.
+    Stdout,
+    /// What it complained about.
+    Stderr,
+    /// A note of the daemon itself.
+    Ossuary,
+}
+
+impl Stream {
+    /// The name in the API: `stdout`, `stderr`, `ossuary`.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Stream::Stdout => "stdout",
+            Stream::Stderr => "stderr",
+            Stream::Ossuary => "ossuary",
+        }
+    }
+}
+
+/// One line as it is kept.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Line<'a> {
+    /// Its number; the first line of a log is 1, and none is left out.
+    pub seq: u64,
+    /// When its end was read.
+    pub time: Moment,
+    /// Where it came from.
+    pub stream: Stream,
+    /// Its bytes, without the newline; not necessarily UTF-8.
+    pub text: &'a [u8],
+    /// It was longer; the rest is lost.
+    pub cut: bool,
+}
+
+/// The ring itself.
+#[derive(Debug)]
+pub(super) struct Ring {
+    chunks: VecDeque<Chunk>,
+    /// The sum of the capacities of all chunks.
+    held: usize,
+    capacity: usize,
+    next_seq: u64,
+}
+
+#[derive(Debug)]
+struct Chunk {
+    bytes: Vec<u8>,
+    first_seq: u64,
+    lines: u32,
+    /// When the first line was written, and the last, in microseconds since boot.
+    first_time: u64,
+    last_time: u64,
+}
+
+impl Ring {
+    pub(super) fn new(capacity: usize) -> Self {
+        Self {
+            chunks: VecDeque::new(),
+            held: 0,
+            capacity: capacity.max(RING_MIN),
+            next_seq: 1,
+        }
+    }
+
+    pub(super) fn next_seq(&self) -> u64 {
+        self.next_seq
+    }
+
+    pub(super) fn first_seq(&self) -> u64 {
+        self.chunks
+            .front()
+            .map_or(self.next_seq, |chunk| chunk.first_seq)
+    }
+
+    /// The longest text a line may have here: a small ring holds at least two lines of any length.
+    pub(super) fn line_max(&self) -> usize {
+        LINE_MAX.min(self.capacity / 2 - HEADER_MAX)
+    }
+
+    /// Adds a line; a text over [`Ring::line_max`] is cut.
+    pub(super) fn push(&mut self, text: &[u8], time: Moment, stream: Stream, cut: bool) {
+        let max = self.line_max();
+        let (text, cut) = match text.get(..max) {
+            Some(head) if text.len() > max => (head, true),
+            _ => (text, cut),
+        };
+        let need = HEADER_MAX + text.len();
+        let micros = micros(time);
+        let fits = self
+            .chunks
+            .back()
+            .is_some_and(|chunk| chunk.bytes.capacity() - chunk.bytes.len() >= need);
+        if !fits {
+            self.begin_chunk(need, micros);
+        }
+        let seq = self.next_seq;
+        self.next_seq += 1;
+        let chunk = self
+            .chunks
+            .back_mut()
+            .expect("begun above if there was none");
+        debug_assert_eq!(chunk.first_seq + u64::from(chunk.lines), seq);
+        chunk.push(text, micros, stream as u8 | if cut { CUT } else { 0 });
+    }
+
+    /// Shows the lines after number `seq`, oldest first, up to `max_lines` lines
+    /// and `max_bytes` bytes of text (always at least one line where there is one).
+    pub(super) fn read_after(
+        &self,
+        seq: u64,
+        max_lines: usize,
+        max_bytes: usize,
+        mut each: impl FnMut(Line<'_>),
+    ) {
+        let from = self
+            .chunks
+            .partition_point(|chunk| chunk.end_seq() <= seq.saturating_add(1));
+        let mut bytes = 0;
+        self.chunks
+            .range(from..)
+            .flat_map(Chunk::lines)
+            .filter(|line| line.seq > seq)
+            .take(max_lines)
+            .take_while(|line| {
+                let first = bytes == 0;
+                bytes += line.text.len().max(1);
+                first || bytes <= max_bytes
+            })
+            .for_each(&mut each);
+    }
+
+    /// Changes the bound. The newest lines stay, as many as fit.
+    pub(super) fn resize(&mut self, capacity: usize) {
+        let capacity = capacity.max(RING_MIN);
+        if capacity == self.capacity {
+            return;
+        }
+        let mut resized = Ring::new(capacity);
+        resized.next_seq = self.first_seq();
+        self.read_after(0, usize::MAX, usize::MAX, |line| {
+            resized.push(line.text, line.time, line.stream, line.cut);
+        });
+        *self = resized;
+    }
+
+    /// The bytes of all chunks, for tests of the bound.
+    #[cfg(test)]
+    fn held(&self) -> usize {
+        assert_eq!(
+            self.held,
+            self.chunks
+                .iter()
+                .map(|chunk| chunk.bytes.capacity())
+                .sum::<usize>()
+        );
+        self.held
+    }
+
+    #[cold]
+    fn begin_chunk(&mut self, need: usize, micros: u64) {
+        let largest = (self.capacity / CHUNKS_MIN).min(CHUNK_MAX);
+        // As much again as there is already: few chunks, little waste.
+        let size = self.held.clamp(CHUNK_MIN.min(largest), largest).max(need);
+        let mut spare = None;
+        while self.held + size > self.capacity {
+            let Some(oldest) = self.chunks.pop_front() else {
+                break;
+            };
+            self.held -= oldest.bytes.capacity();
+            spare = Some(oldest.bytes).filter(|bytes| bytes.capacity() == size);
+        }
+        let bytes = match spare {
+            Some(mut bytes) => {
+                bytes.clear();
+                bytes
+            }
+            None => Vec::with_capacity(size),
+        };
+        self.held += bytes.capacity();
+        self.chunks.push_back(Chunk {
+            bytes,
+            first_seq: self.next_seq,
+            lines: 0,
+            first_time: micros,
+            last_time: micros,
+        });
+    }
+}
+
+impl Chunk {
+    fn end_seq(&self) -> u64 {
+        self.first_seq + u64::from(self.lines)
+    }
+
+    fn push(&mut self, text: &[u8], micros: u64, flags: u8) {
+        self.bytes.push(flags);
+        push_number(&mut self.bytes, micros.saturating_sub(self.last_time));
+        push_number(&mut self.bytes, text.len() as u64);
+        self.bytes.extend_from_slice(text);
+        self.last_time = micros.max(self.last_time);
+        self.lines += 1;
+    }
+
+    fn lines(&self) -> impl Iterator<Item = Line<'_>> {
+        let mut rest = &self.bytes[..];
+        let mut micros = self.first_time;
+        (self.first_seq..self.end_seq()).map(move |seq| {
+            let flags = rest[0];
+            rest = &rest[1..];
+            micros += take_number(&mut rest);
+            let length = take_number(&mut rest) as usize;
+            let (text, after) = rest.split_at(length);
+            rest = after;
+            Line {
+                seq,
+                time: Moment::from_boot(Duration::from_micros(micros)),
+                stream: match flags & !CUT {
+                    0 => Stream::Stdout,
+                    1 => Stream::Stderr,
+                    _ => Stream::Ossuary,
+                },
+                text,
+                cut: flags & CUT != 0,
+            }
+        })
+    }
+}
+
+/// Microseconds since boot: 64 bits last half a million years.
+fn micros(time: Moment) -> u64 {
+    time.since_boot().as_micros() as u64
+}
+
+/// Appends a number as LEB128: seven bits a byte, the lowest first.
+fn push_number(bytes: &mut Vec<u8>, mut number: u64) {
+    while number >= 0x80 {
+        bytes.push(number as u8 | 0x80);
+        number >>= 7;
+    }
+    bytes.push(number as u8);
+}
+
+/// Takes a number that [`push_number`] has written.
+fn take_number(bytes: &mut &[u8]) -> u64 {
+    let mut number = 0;
+    let mut shift = 0;
+    loop {
+        let byte = bytes[0];
+        *bytes = &bytes[1..];
+        number |= u64::from(byte & 0x7f) << shift;
+        if byte < 0x80 {
+            return number;
+        }
+        shift += 7;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn at(millis: u64) -> Moment {
+        Moment::from_boot(Duration::from_millis(millis))
+    }
+
+    /// A small generator of one's own (splitmix64), so that a failure names its seed.
+    struct Random(u64);
+
+    impl Random {
+        fn below(&mut self, bound: u64) -> u64 {
+            self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
+            let mut z = self.0;
+            z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+            z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+            (z ^ (z >> 31)) % bound
+        }
+    }
+
+    type Owned = (u64, Moment, Stream, Vec<u8>, bool);
+
+    fn owned(line: Line<'_>) -> Owned {
+        (
+            line.seq,
+            line.time,
+            line.stream,
+            line.text.to_vec(),
+            line.cut,
+        )
+    }
+
+    fn all(ring: &Ring) -> Vec<Owned> {
+        let mut lines = Vec::new();
+        ring.read_after(0, usize::MAX, usize::MAX, |line| lines.push(owned(line)));
+        lines
+    }
+
+    #[test]
+    fn an_empty_ring_holds_no_memory() {
+        let ring = Ring::new(256 * 1024);
+        assert_eq!(ring.held(), 0);
+        assert_eq!((ring.first_seq(), ring.next_seq()), (1, 1));
+        assert!(size_of::<Ring>() <= 64);
+    }
+
+    #[test]
+    fn a_ring_agrees_with_a_plain_list_of_lines_whatever_happens() {
+        for seed in 0..6_000 {
+            let mut random = Random(seed);
+            let mut capacity = 1024 << random.below(7);
+            let mut ring = Ring::new(capacity);
+            let mut model: Vec<Owned> = Vec::new();
+            let mut now = 0;
+            let mut first_when_resized = 1;
+            for _ in 0..random.below(120) {
+                if random.below(40) == 0 {
+                    capacity = 1024 << random.below(7);
+                    let before = ring.first_seq();
+                    ring.resize(capacity);
+                    assert!(ring.first_seq() >= before, "seed {seed}");
+                    first_when_resized = ring.first_seq();
+                    // Lines that no longer fit uncut are cut again.
+                    let max = ring.line_max();
+                    for line in &mut model {
+                        line.4 |= line.3.len() > max;
+                        line.3.truncate(max);
+                    }
+                }
+                now += match random.below(4) {
+                    0 => random.below(100_000_000),
+                    1 => random.below(2_000),
+                    _ => 0,
+                };
+                let length = match random.below(10) {
+                    0 => random.below(12_000),
+                    1 => 0,
+                    _ => random.below(200),
+                } as usize;
+                let text: Vec<u8> = (0..length).map(|_| random.below(256) as u8).collect();
+                let stream =
+                    [Stream::Stdout, Stream::Stderr, Stream::Ossuary][random.below(3) as usize];
+                let cut = random.below(20) == 0;
+                ring.push(&text, at(now), stream, cut);
+                let max = ring.line_max();
+                let kept = text[..length.min(max)].to_vec();
+                model.push((
+                    model.len() as u64 + 1,
+                    at(now),
+                    stream,
+                    kept,
+                    cut || length > max,
+                ));
+
+                assert!(ring.held() <= capacity, "seed {seed}");
+                assert_eq!(ring.next_seq(), model.len() as u64 + 1, "seed {seed}");
+            }
+            let lines = all(&ring);
+            let first = ring.first_seq() as usize - 1;
+            assert_eq!(lines, model[first..], "seed {seed}");
+            // Nothing is dropped without need: a full ring is short of its bound by one chunk at most.
+            if ring.first_seq() > first_when_resized {
+                let chunk = (capacity / CHUNKS_MIN).max(HEADER_MAX + ring.line_max());
+                assert!(ring.held() + chunk > capacity, "seed {seed}");
+            }
+            // Reading from anywhere, in pieces, shows the same.
+            let after = random.below(model.len() as u64 + 3);
+            let (max_lines, max_bytes) = (random.below(20) as usize, random.below(3_000) as usize);
+            let mut piece = Vec::new();
+            ring.read_after(after, max_lines, max_bytes, |line| piece.push(owned(line)));
+            let expected: Vec<_> = lines
+                .into_iter()
+                .filter(|line| line.0 > after)
+                .take(piece.len())
+                .collect();
+            assert_eq!(piece, expected, "seed {seed}");
+            assert!(piece.len() <= max_lines, "seed {seed}");
+        }
+    }
+
+    #[test]
+    fn a_full_ring_keeps_most_of_its_bytes_in_use() {
+        let mut ring = Ring::new(256 * 1024);
+        for number in 0..100_000_u64 {
+            ring.push(&[b'x'; 97], at(number), Stream::Stdout, false);
+        }
+        assert!(ring.held() <= 256 * 1024);
+        let text: usize = all(&ring).iter().map(|line| line.3.len()).sum();
+        assert!(text > 220 * 1024, "{text}");
+    }
+
+    #[test]
+    fn a_clock_that_seems_to_go_back_is_held_still() {
+        let mut ring = Ring::new(1024);
+        ring.push(b"a", at(5), Stream::Stdout, false);
+        ring.push(b"b", at(3), Stream::Stdout, false);
+        assert_eq!(all(&ring)[1].1, at(5));
+    }
+}
