@@ -15,4 +15,5 @@
 
 pub mod config;
 pub mod logs;
+pub mod supervisor;
 pub mod time;

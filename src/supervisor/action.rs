@@ -1,0 +1,81 @@
+//! Everything the mind can want.
+
+use super::{Outcome, RunId, Ticket};
+use crate::config::{Document, Id, Log, Process, StopSignal};
+use std::rc::Rc;
+
+/// Something is to be done. The only way out of [`super::Supervisor`].
+/// Every action that can fail comes back as an [`super::Event`].
+#[derive(Debug)]
+pub enum Action {
+    /// Execute a process; answered by `Spawned` (its PID file is written) or `SpawnFailed`,
+    /// and after `Spawned` by `Exited`, exactly once each.
+    Spawn {
+        /// The life this begins.
+        run: RunId,
+        /// What to execute.
+        process: Rc<Process>,
+    },
+    /// Watch for the sign of readiness of a run until it is seen or the run ends.
+    AwaitReady {
+        /// The run.
+        run: RunId,
+        /// Whose sign to look for.
+        process: Rc<Process>,
+    },
+    /// Send this signal to everything in the tree of a run.
+    Signal {
+        /// The run.
+        run: RunId,
+        /// The polite signal.
+        signal: StopSignal,
+    },
+    /// Kill everything in the tree of a run, and whatever it forks meanwhile.
+    Kill {
+        /// The run.
+        run: RunId,
+    },
+    /// Make this document durable; answered by `Saved` or `SaveFailed`.
+    Save {
+        /// The document.
+        document: Rc<Document>,
+        /// Keep the file that is there now beside the new one, as `config.json.vN.bak`.
+        keep_old: Option<u64>,
+    },
+    /// Read the configuration file; answered by `Read`.
+    Load,
+    /// Keep a copy of this document, which was read without a problem, for the day the file is
+    /// broken. (A document that is saved is kept by the way.)
+    KeepGoodCopy {
+        /// The document.
+        document: Rc<Document>,
+    },
+    /// Answer a client.
+    Reply {
+        /// Who.
+        ticket: Ticket,
+        /// What.
+        outcome: Outcome,
+    },
+    /// Write a line into the log of a process, and the daemon's own.
+    Note {
+        /// Whose log.
+        process: Id,
+        /// The line.
+        text: String,
+    },
+    /// Keep a log of this size for a process (sent when it is new or its `log` has changed).
+    KeepLog {
+        /// Whose log.
+        process: Id,
+        /// How much.
+        log: Log,
+    },
+    /// Forget the log of a process that is no longer configured.
+    DropLog {
+        /// Whose log.
+        process: Id,
+    },
+    /// Leave. Nothing follows.
+    Exit,
+}

@@ -1,0 +1,424 @@
+//! Decides what becomes of a request, and sees a new configuration to the disk before it takes effect.
+//!
+//! Starting and stopping happens at once. What changes the configuration waits its turn:
+//! one save (or one reading of the file) at a time, the others in a short queue. A change
+//! is adopted and answered only once it is durable; a save that fails changes nothing.
+
+use super::{Action, Done, Failure, FailureKind, Outcome, Reason, Refusal, Request, Source};
+use super::{Event, Supervisor, Ticket};
+use crate::config::{Etag, Id, Loaded, Problem};
+use crate::time::Moment;
+use heapless::Deque;
+use std::time::Duration;
+
+/// How many changes may wait for the disk. Each holds a document of up to 256 KiB,
+/// and a queue this long already means that the card is dying.
+const QUEUE: usize = 8;
+
+/// How long the disk may take to answer once everything else has ended in shutdown.
+const DISK_GRACE: Duration = Duration::from_secs(10);
+
+/// What the disk is busy with, and who waits for it.
+#[derive(Debug, Default)]
+pub(super) struct Disk {
+    busy: Busy,
+    queue: Deque<(Option<Ticket>, Request), QUEUE>,
+    /// In shutdown: when an answer is no longer waited for.
+    give_up_at: Option<Moment>,
+}
+
+#[derive(Debug, Default)]
+enum Busy {
+    #[default]
+    Idle,
+    Saving(Box<Change>),
+    Reading(Option<Ticket>),
+}
+
+/// A configuration on its way to the disk, and what follows when it is there.
+#[derive(Debug)]
+struct Change {
+    next: Loaded,
+    /// Who asked; nobody did for a migration at boot.
+    ticket: Option<Ticket>,
+    done: Done,
+    /// The display process that was switched to.
+    start: Option<Switch>,
+}
+
+#[derive(Clone, Debug)]
+struct Switch {
+    id: Id,
+    renew: bool,
+}
+
+/// What a request for a change comes to.
+struct Plan {
+    next: Loaded,
+    done: Done,
+    start: Option<Switch>,
+}
+
+impl Disk {
+    pub fn is_idle(&self) -> bool {
+        matches!(self.busy, Busy::Idle)
+    }
+
+    pub fn deadline(&self) -> Option<Moment> {
+        self.give_up_at.filter(|_| !self.is_idle())
+    }
+}
+
+impl Supervisor {
+    /// A client asks for something.
+    pub(super) fn handle_request(&mut self, ticket: Ticket, request: Request, now: Moment) {
+        if self.shutting_down {
+            return self.reply(ticket, Err(Refusal::ShuttingDown));
+        }
+        match request {
+            Request::Stop(id) => {
+                let outcome = self.stop(&id, now);
+                self.reply(ticket, outcome);
+            }
+            Request::Start(ref id) | Request::Restart(ref id) if !self.switches_screen(id) => {
+                let renew = matches!(request, Request::Restart(_));
+                let outcome = self.start(&id.clone(), renew, now);
+                self.reply(ticket, outcome);
+            }
+            Request::Reload => self.ask_for_reload(Some(ticket)),
+            change => self.enqueue(Some(ticket), change, now),
+        }
+    }
+
+    /// Whether starting this process makes it the active display process, which is to be saved first.
+    fn switches_screen(&self, id: &Id) -> bool {
+        self.loaded.config.process(id).is_some_and(|process| {
+            process.is_display()
+                && process.enabled
+                && self.loaded.config.active_display.as_ref() != Some(id)
+        })
+    }
+
+    fn start(&mut self, id: &Id, renew: bool, now: Moment) -> Outcome {
+        let index = self.configured(id)?;
+        let machine = &self.machines[index];
+        if !machine.process.enabled {
+            return Err(Refusal::Disabled(id.clone()));
+        }
+        let runs = machine.is_alive() && machine.is_wanted() && !machine.is_stopping();
+        if runs && !renew {
+            return Ok(Done::Started {
+                stopped: Vec::new(),
+            });
+        }
+        let stopped = self
+            .displaced_by(index)
+            .into_iter()
+            .filter(|other| self.machines[*other].is_alive())
+            .map(|other| self.machines[other].process.id.clone())
+            .collect();
+        if renew && self.machines[index].is_alive() {
+            let claim = self.next_claim;
+            self.next_claim += 1;
+            self.with(index, |machine, out| {
+                machine.renew(Reason::RestartedByOperator, claim, now, out);
+            });
+        } else {
+            self.want(index);
+        }
+        Ok(Done::Started { stopped })
+    }
+
+    fn stop(&mut self, id: &Id, now: Moment) -> Outcome {
+        let index = self.configured(id)?;
+        let machine = &self.machines[index];
+        if machine.is_wanted() || machine.is_alive() {
+            self.with(index, |machine, out| {
+                machine.end(Reason::StoppedByOperator, now, out);
+            });
+        }
+        Ok(Done::Accepted)
+    }
+
+    fn configured(&self, id: &Id) -> Result<usize, Refusal> {
+        self.index_of(id)
+            .filter(|index| !self.machines[*index].leaving)
+            .ok_or_else(|| Refusal::NoSuchProcess(id.clone()))
+    }
+
+    // ---- changes, one at a time ----
+
+    fn enqueue(&mut self, ticket: Option<Ticket>, request: Request, now: Moment) {
+        if self.disk.is_idle() && self.disk.queue.is_empty() {
+            return self.carry_out(ticket, request, now);
+        }
+        if let Err((ticket, _)) = self.disk.queue.push_back((ticket, request)) {
+            self.answer(ticket, Err(Refusal::Busy));
+        }
+    }
+
+    /// SIGHUP, or a client, asks for the file to be read again.
+    pub(super) fn ask_for_reload(&mut self, ticket: Option<Ticket>) {
+        if self.shutting_down {
+            return self.answer(ticket, Err(Refusal::ShuttingDown));
+        }
+        if self.disk.is_idle() && self.disk.queue.is_empty() {
+            self.disk.busy = Busy::Reading(ticket);
+            self.actions.push_back(Action::Load);
+        } else if let Err((ticket, _)) = self.disk.queue.push_back((ticket, Request::Reload)) {
+            self.answer(ticket, Err(Refusal::Busy));
+        }
+    }
+
+    fn next_in_queue(&mut self, now: Moment) {
+        while self.disk.is_idle() {
+            let Some((ticket, request)) = self.disk.queue.pop_front() else {
+                return;
+            };
+            match request {
+                Request::Reload => {
+                    self.disk.busy = Busy::Reading(ticket);
+                    self.actions.push_back(Action::Load);
+                }
+                request => self.carry_out(ticket, request, now),
+            }
+        }
+    }
+
+    fn carry_out(&mut self, ticket: Option<Ticket>, request: Request, now: Moment) {
+        let plan = match self.plan(request, now) {
+            Ok(Ok(plan)) => plan,
+            Ok(Err(outcome)) => return self.answer(ticket, Ok(outcome)),
+            Err(refusal) => return self.answer(ticket, Err(refusal)),
+        };
+        let unchanged = *plan.next.document == *self.loaded.document;
+        if unchanged && self.source == Source::File && self.problems.is_empty() {
+            return self.finish(ticket, plan.done, plan.start, now);
+        }
+        self.save(
+            Change {
+                next: plan.next,
+                ticket,
+                done: plan.done,
+                start: plan.start,
+            },
+            None,
+        );
+    }
+
+    /// What a request comes to: a configuration to save, or an answer at once.
+    fn plan(&mut self, request: Request, now: Moment) -> Result<Result<Plan, Done>, Refusal> {
+        let invalid = Refusal::Invalid;
+        let (next, done, start) = match request {
+            Request::Start(id) | Request::Restart(id) if !self.switches_screen(&id) => {
+                // It was switched to while this request waited.
+                return self.start(&id, false, now).map(Err);
+            }
+            Request::Start(ref id) | Request::Restart(ref id) => {
+                let renew = matches!(request, Request::Restart(_));
+                let switch = Switch {
+                    id: id.clone(),
+                    renew,
+                };
+                let next = self.loaded.with_active_display(Some(id));
+                (next, Done::Accepted, Some(switch))
+            }
+            Request::Create(fields) => {
+                if let Some(id) = fields.get("id").and_then(|id| id.as_str())
+                    && let Ok(id) = id.parse::<Id>()
+                    && self.index_of(&id).is_some()
+                {
+                    return Err(Refusal::IdTaken(id));
+                }
+                let (mut next, id) = self.loaded.with_process(fields).map_err(invalid)?;
+                let first_display = next.config.active_display.is_none()
+                    && next.config.process(&id).is_some_and(|new| new.is_display());
+                if first_display {
+                    next = next.with_active_display(Some(&id));
+                }
+                (next, Done::Created(id), None)
+            }
+            Request::Change(id, fields) => {
+                self.configured(&id)?;
+                let next = self.loaded.with_changes(&id, fields).map_err(invalid)?;
+                (next, Done::Changed, None)
+            }
+            Request::Delete(id) => {
+                let index = self.configured(&id)?;
+                if self.machines[index].is_alive() {
+                    return Err(Refusal::StillRuns(id));
+                }
+                (self.loaded.without_process(&id), Done::Changed, None)
+            }
+            Request::ReplaceConfig { document, if_match } => {
+                self.compare(if_match)?;
+                let next = self.loaded.replaced_by(document).map_err(invalid)?;
+                (next, Done::Changed, None)
+            }
+            Request::ReplaceSection {
+                section,
+                value,
+                if_match,
+            } => {
+                self.compare(if_match)?;
+                let next = self.loaded.with_section(section, value).map_err(invalid)?;
+                (next, Done::Changed, None)
+            }
+            Request::Stop(id) => return self.stop(&id, now).map(Err),
+            Request::Reload => return Ok(Err(Done::Accepted)),
+        };
+        Ok(Ok(Plan { next, done, start }))
+    }
+
+    /// Whether the client has seen the document it wants to change.
+    fn compare(&self, if_match: Option<Vec<Etag>>) -> Result<(), Refusal> {
+        match if_match {
+            Some(tags) if !tags.contains(&self.loaded.document.etag()) => Err(Refusal::Outdated),
+            _ => Ok(()),
+        }
+    }
+
+    fn save(&mut self, change: Change, keep_old: Option<u64>) {
+        self.actions.push_back(Action::Save {
+            document: change.next.document.clone(),
+            keep_old,
+        });
+        self.disk.busy = Busy::Saving(Box::new(change));
+    }
+
+    /// An older document was brought to version 3: make it durable as soon as possible.
+    pub(super) fn save_migrated(&mut self, next: Loaded, ticket: Option<Ticket>) {
+        let keep_old = next.migration.as_ref().map(|migration| migration.from);
+        let change = Change {
+            next,
+            ticket,
+            done: Done::Changed,
+            start: None,
+        };
+        self.save(change, keep_old);
+    }
+
+    // ---- what the disk says ----
+
+    /// The configuration on its way is durable: adopt it.
+    pub(super) fn handle_saved(&mut self, now: Moment) {
+        let Busy::Saving(change) = std::mem::take(&mut self.disk.busy) else {
+            return;
+        };
+        let Change {
+            next,
+            ticket,
+            done,
+            start,
+        } = *change;
+        self.problems.clear();
+        self.source = Source::File;
+        self.adopt(next, now);
+        self.finish(ticket, done, start, now);
+        self.next_in_queue(now);
+    }
+
+    /// The configuration on its way is lost; the file is what it was, and so is everything else.
+    pub(super) fn handle_save_failed(&mut self, failure: Failure, now: Moment) {
+        let Busy::Saving(change) = std::mem::take(&mut self.disk.busy) else {
+            return;
+        };
+        if change.ticket.is_none() && failure.kind == FailureKind::System {
+            self.report(vec![Problem {
+                path: String::new(),
+                message: failure.message.clone(),
+            }]);
+        }
+        self.answer(change.ticket, Err(Refusal::NotSaved(failure)));
+        self.next_in_queue(now);
+    }
+
+    /// The file was read again.
+    pub(super) fn handle_read(&mut self, bytes: Result<Vec<u8>, Failure>, now: Moment) {
+        let Busy::Reading(ticket) = std::mem::take(&mut self.disk.busy) else {
+            return;
+        };
+        match bytes.map(|bytes| (bytes.trim_ascii().is_empty(), Loaded::from_bytes(&bytes))) {
+            Err(failure) => {
+                self.report(vec![Problem {
+                    path: String::new(),
+                    message: failure.message.clone(),
+                }]);
+                self.answer(ticket, Err(Refusal::NotRead(failure)));
+            }
+            Ok((_, Err(problems))) => {
+                self.report(problems.clone());
+                self.answer(ticket, Err(Refusal::Invalid(problems)));
+            }
+            Ok((_, Ok(next))) if next.migration.is_some() => self.save_migrated(next, ticket),
+            Ok((empty, Ok(next))) => {
+                self.problems.clear();
+                self.source = if empty { Source::Empty } else { Source::File };
+                self.actions.push_back(Action::KeepGoodCopy {
+                    document: next.document.clone(),
+                });
+                self.adopt(next, now);
+                self.finish(ticket, Done::Changed, None, now);
+            }
+        }
+        self.next_in_queue(now);
+    }
+
+    /// Shows what is wrong with the file until it is solved; the running configuration stays.
+    fn report(&mut self, problems: Vec<Problem>) {
+        self.problems = problems;
+    }
+
+    /// Starts what was switched to, and answers.
+    fn finish(&mut self, ticket: Option<Ticket>, done: Done, start: Option<Switch>, now: Moment) {
+        let outcome = match start {
+            Some(_) if self.shutting_down => Err(Refusal::ShuttingDown),
+            Some(switch) => self.start(&switch.id, switch.renew, now),
+            None => Ok(done),
+        };
+        self.answer(ticket, outcome);
+    }
+
+    // ---- shutdown ----
+
+    /// Nothing more is saved after what is being saved.
+    pub(super) fn refuse_waiting_changes(&mut self) {
+        while let Some((ticket, _)) = self.disk.queue.pop_front() {
+            self.answer(ticket, Err(Refusal::ShuttingDown));
+        }
+    }
+
+    /// The disk may not hold up the shutdown for ever.
+    pub(super) fn expect_the_disk_by(&mut self, now: Moment) {
+        self.disk.give_up_at = Some(now + DISK_GRACE);
+    }
+
+    pub(super) fn handle_disk_deadline(&mut self, now: Moment) {
+        if self.disk.deadline().is_none_or(|deadline| deadline > now) {
+            return;
+        }
+        let failure = Failure::system("the disk did not answer before the shutdown");
+        match std::mem::take(&mut self.disk.busy) {
+            Busy::Idle => {}
+            Busy::Saving(change) => self.answer(change.ticket, Err(Refusal::NotSaved(failure))),
+            Busy::Reading(ticket) => self.answer(ticket, Err(Refusal::NotRead(failure))),
+        }
+    }
+
+    /// After `Exit` only one thing is left to do: tell clients so.
+    pub(super) fn refuse_after_exit(&mut self, event: Event) {
+        if let Event::Request { ticket, .. } = event {
+            self.reply(ticket, Err(Refusal::ShuttingDown));
+        }
+    }
+
+    fn answer(&mut self, ticket: Option<Ticket>, outcome: Outcome) {
+        if let Some(ticket) = ticket {
+            self.reply(ticket, outcome);
+        }
+    }
+
+    fn reply(&mut self, ticket: Ticket, outcome: Outcome) {
+        self.actions.push_back(Action::Reply { ticket, outcome });
+    }
+}

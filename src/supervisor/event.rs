@@ -1,0 +1,119 @@
+//! Everything that can happen to the mind.
+
+use super::{Failure, Request, RunId, Ticket};
+use crate::config::Display;
+use std::fmt;
+
+/// Something happened. The only way into [`super::Supervisor`].
+#[derive(Debug)]
+pub enum Event {
+    /// The moment of `poll_timeout` has come.
+    Tick,
+    /// A client asks for something; it is owed exactly one [`super::Action::Reply`].
+    Request {
+        /// Names the client's waiting place.
+        ticket: Ticket,
+        /// What it asks for.
+        request: Request,
+    },
+    /// The program of this run was executed.
+    Spawned {
+        /// The run.
+        run: RunId,
+        /// Its main process.
+        pid: u32,
+    },
+    /// The program could not be executed; the run is over before it began.
+    SpawnFailed {
+        /// The run.
+        run: RunId,
+        /// Why.
+        failure: Failure,
+    },
+    /// The main process of this run has ended.
+    Exited {
+        /// The run.
+        run: RunId,
+        /// How.
+        ending: Ending,
+        /// Whether anything else of its tree still lives. If so, `TreeGone` follows once it does not.
+        tree_left: bool,
+    },
+    /// Nothing of this run lives any more (sent only after `Exited { tree_left: true }`).
+    TreeGone {
+        /// The run.
+        run: RunId,
+    },
+    /// The sign of readiness was seen.
+    Ready {
+        /// The run.
+        run: RunId,
+    },
+    /// The configuration is durable.
+    Saved,
+    /// The configuration could not be saved; the file is what it was.
+    SaveFailed {
+        /// Why.
+        failure: Failure,
+    },
+    /// The configuration file was read again, as asked by [`super::Action::Load`].
+    Read {
+        /// Its bytes, empty where there is no file; or why it cannot be read.
+        bytes: Result<Vec<u8>, Failure>,
+    },
+    /// These displays exist now, all of them, sorted.
+    Displays {
+        /// Their names.
+        present: Vec<Display>,
+    },
+    /// SIGHUP: read the configuration again.
+    Reload,
+    /// SIGTERM or SIGINT: end everything and leave.
+    Shutdown,
+}
+
+/// How a main process ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Ending {
+    /// It left with this exit code.
+    Code(i32),
+    /// This signal killed it.
+    Signal(i32),
+}
+
+impl fmt::Display for Ending {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Ending::Code(code) => write!(f, "exit code {code}"),
+            Ending::Signal(number) => match signal_name(*number) {
+                Some(name) => write!(f, "killed by {name}"),
+                None => write!(f, "killed by signal {number}"),
+            },
+        }
+    }
+}
+
+/// The names of the signals that end programs (signal(7), the numbers of Linux on x86 and ARM).
+fn signal_name(number: i32) -> Option<&'static str> {
+    Some(match number {
+        1 => "SIGHUP",
+        2 => "SIGINT",
+        3 => "SIGQUIT",
+        4 => "SIGILL",
+        5 => "SIGTRAP",
+        6 => "SIGABRT",
+        7 => "SIGBUS",
+        8 => "SIGFPE",
+        9 => "SIGKILL",
+        10 => "SIGUSR1",
+        11 => "SIGSEGV",
+        12 => "SIGUSR2",
+        13 => "SIGPIPE",
+        14 => "SIGALRM",
+        15 => "SIGTERM",
+        24 => "SIGXCPU",
+        25 => "SIGXFSZ",
+        31 => "SIGSYS",
+        _ => return None,
+    })
+}

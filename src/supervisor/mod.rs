@@ -1,0 +1,280 @@
+//! Decides. Everything that happens reaches it as an [`Event`]; everything it wants comes out as an [`Action`].
+//!
+//! It never reads a clock, a file or a socket, so a month of crashes, broken files and
+//! full disks runs as a test in milliseconds. Scrolling down is drilling down:
+//!
+//! | file | decides |
+//! |---|---|
+//! | `process` | what an event means to one process |
+//! | `restart` | when a process that ended by itself is tried again |
+//! | `admission` | which idle process may begin: dependencies, displays, one browser, shutdown order |
+//! | `change` | what becomes of a request, and of a configuration on its way to the disk |
+//! | `reconcile` | what another configuration means for the processes that run |
+//! | `picture` | what the operator is shown |
+
+mod action;
+mod admission;
+mod change;
+mod event;
+mod failure;
+mod picture;
+mod process;
+mod reason;
+mod reconcile;
+mod request;
+pub mod restart;
+mod run;
+mod status;
+
+pub use action::Action;
+pub use event::{Ending, Event};
+pub use failure::{Failure, FailureKind};
+pub use reason::Reason;
+pub use request::{Done, Outcome, Refusal, Request, Ticket};
+pub use run::RunId;
+pub use status::{ConfigurationStatus, DisplayStatus, ProcessStatus, Source, State, Status};
+
+use crate::config::{Display, Id, Loaded, Problem};
+use crate::time::Moment;
+use change::Disk;
+use process::Machine;
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::rc::Rc;
+
+/// What is known when the daemon starts.
+#[derive(Debug)]
+pub struct Boot {
+    /// The configuration to begin with.
+    pub loaded: Loaded,
+    /// Where it came from.
+    pub source: Source,
+    /// What is wrong with the file, where something is.
+    pub problems: Vec<Problem>,
+    /// The displays that exist already, sorted.
+    pub displays: Vec<Display>,
+}
+
+/// The mind of the daemon. It owns the state and is the only one to change it.
+#[derive(Debug)]
+pub struct Supervisor {
+    /// In the order of the file; those no longer configured but still ending come last.
+    machines: Vec<Machine>,
+    loaded: Loaded,
+    source: Source,
+    /// What is wrong with the file on disk.
+    problems: Vec<Problem>,
+    /// The displays that exist.
+    present: Vec<Display>,
+    /// Everything is being ended.
+    shutting_down: bool,
+    /// `Exit` was decided; nothing happens any more.
+    left: bool,
+
+    /// What the disk is busy with, and the changes that wait for it.
+    disk: Disk,
+
+    next_run: u64,
+    next_claim: u64,
+    actions: VecDeque<Action>,
+
+    /// Machines that something happened to since the last `settle`.
+    touched: Vec<usize>,
+    /// The deadline of each machine that has one.
+    deadlines: BTreeSet<(Moment, usize)>,
+    /// What stands in `deadlines` for each machine.
+    filed: Vec<Option<Moment>>,
+    /// Machines that wait to be admitted.
+    due: BTreeSet<usize>,
+    /// Whose run it is, for the runs that are not over.
+    runs: BTreeMap<RunId, usize>,
+    /// Machines or displays have come or gone since the last picture.
+    rearranged: bool,
+
+    status: Rc<Status>,
+}
+
+impl Supervisor {
+    /// A mind that starts what starts at boot.
+    pub fn new(boot: Boot, now: Moment) -> Self {
+        let status = picture::blank(&boot);
+        let mut this = Self {
+            machines: Vec::new(),
+            loaded: boot.loaded.clone(),
+            source: boot.source,
+            problems: boot.problems,
+            present: boot.displays,
+            shutting_down: false,
+            left: false,
+            disk: Disk::default(),
+            next_run: 1,
+            next_claim: 1,
+            actions: VecDeque::new(),
+            touched: Vec::new(),
+            deadlines: BTreeSet::new(),
+            filed: Vec::new(),
+            due: BTreeSet::new(),
+            runs: BTreeMap::new(),
+            rearranged: true,
+            status: Rc::new(status),
+        };
+        this.boot(boot.loaded, now);
+        this.settle(now);
+        this
+    }
+
+    /// Something happened. The only way in.
+    pub fn handle(&mut self, event: Event, now: Moment) {
+        if self.left {
+            return self.refuse_after_exit(event);
+        }
+        match event {
+            Event::Tick => self.handle_tick(now),
+            Event::Request { ticket, request } => self.handle_request(ticket, request, now),
+            Event::Spawned { run, pid } => {
+                self.with_run(run, |machine, out| machine.handle_spawned(pid, now, out));
+            }
+            Event::SpawnFailed { run, failure } => {
+                self.with_run(run, |machine, out| {
+                    machine.handle_spawn_failed(failure, now, out);
+                });
+            }
+            Event::Exited {
+                run,
+                ending,
+                tree_left,
+            } => self.with_run(run, |machine, out| {
+                machine.handle_exited(ending, tree_left, now, out);
+            }),
+            Event::TreeGone { run } => {
+                self.with_run(run, |machine, out| machine.handle_tree_gone(now, out));
+            }
+            Event::Ready { run } => self.with_run(run, |machine, _| machine.handle_ready()),
+            Event::Saved => self.handle_saved(now),
+            Event::SaveFailed { failure } => self.handle_save_failed(failure, now),
+            Event::Read { bytes } => self.handle_read(bytes, now),
+            Event::Displays { present } => {
+                self.present = present;
+                self.rearranged = true;
+            }
+            Event::Reload => self.ask_for_reload(None),
+            Event::Shutdown => self.begin_shutdown(now),
+        }
+        self.settle(now);
+    }
+
+    /// The next thing to do. The only way out; to be called until it says `None`.
+    pub fn poll_action(&mut self) -> Option<Action> {
+        self.actions.pop_front()
+    }
+
+    /// When to say [`Event::Tick`]; `None` where nothing is waited for.
+    pub fn poll_timeout(&self) -> Option<Moment> {
+        let deadline = self.deadlines.first().map(|(moment, _)| *moment);
+        match self.disk.deadline() {
+            Some(moment) => Some(deadline.map_or(moment, |deadline| deadline.min(moment))),
+            None => deadline,
+        }
+    }
+
+    /// What the operator is shown.
+    pub fn status(&self) -> &Rc<Status> {
+        &self.status
+    }
+
+    fn handle_tick(&mut self, now: Moment) {
+        while let Some((moment, index)) = self.deadlines.first().copied() {
+            if moment > now {
+                break;
+            }
+            self.with(index, |machine, out| machine.handle_deadline(now, out));
+            self.file(index);
+        }
+        self.handle_disk_deadline(now);
+    }
+
+    /// Lets something happen to the machine of a run; late news of a run that is over falls away.
+    fn with_run(&mut self, run: RunId, change: impl FnOnce(&mut Machine, &mut VecDeque<Action>)) {
+        if let Some(index) = self.runs.get(&run).copied() {
+            self.with(index, change);
+        }
+    }
+
+    /// Lets something happen to a machine.
+    fn with<T>(
+        &mut self,
+        index: usize,
+        change: impl FnOnce(&mut Machine, &mut VecDeque<Action>) -> T,
+    ) -> T {
+        self.touched.push(index);
+        let before = self.machines[index].run();
+        let result = change(&mut self.machines[index], &mut self.actions);
+        let after = self.machines[index].run();
+        if before != after {
+            if let Some(run) = before {
+                self.runs.remove(&run);
+            }
+            if let Some(run) = after {
+                self.runs.insert(run, index);
+            }
+        }
+        result
+    }
+
+    /// Draws every conclusion from what happened, until nothing follows any more.
+    fn settle(&mut self, now: Moment) {
+        let mut changed = Vec::new();
+        loop {
+            while let Some(index) = self.touched.pop() {
+                self.file(index);
+                changed.push(index);
+            }
+            self.admit(now);
+            if self.touched.is_empty() {
+                break;
+            }
+        }
+        self.drop_the_departed();
+        self.draw(changed, now);
+        self.leave_if_done();
+    }
+
+    /// Enters a machine in the lists by which it is found again.
+    fn file(&mut self, index: usize) {
+        let machine = &self.machines[index];
+        let deadline = machine.deadline();
+        if self.filed[index] != deadline {
+            if let Some(old) = self.filed[index] {
+                self.deadlines.remove(&(old, index));
+            }
+            if let Some(new) = deadline {
+                self.deadlines.insert((new, index));
+            }
+            self.filed[index] = deadline;
+        }
+        if machine.is_due() {
+            self.due.insert(index);
+        } else {
+            self.due.remove(&index);
+        }
+    }
+
+    /// Makes all lists anew, after the machines were put into another order.
+    fn file_all(&mut self) {
+        self.deadlines.clear();
+        self.due.clear();
+        self.filed = vec![None; self.machines.len()];
+        self.runs = self
+            .machines
+            .iter()
+            .enumerate()
+            .filter_map(|(index, machine)| Some((machine.run()?, index)))
+            .collect();
+        self.touched = (0..self.machines.len()).collect();
+    }
+
+    fn index_of(&self, id: &Id) -> Option<usize> {
+        self.machines
+            .iter()
+            .position(|machine| machine.process.id == *id)
+    }
+}

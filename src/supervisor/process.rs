@@ -1,0 +1,516 @@
+//! The machine of one process: what it is doing, and what each event means to it.
+//!
+//! ```text
+//!            begin             Spawned            Ready
+//!   Idle ───────────▶ Starting ───────▶ Starting ───────▶ Running
+//!    ▲ ▲                 │ SpawnFailed     │ too late        │ Exited
+//!    │ │                 ▼                 ▼                 ▼
+//!    │ └──── Backoff ◀── (verdict) ◀─────── Stopping ◀───────┘
+//!    │          until                         │ asked to end, or the rest of
+//!    └────────────────────────────────────────┘ its tree is being killed
+//! ```
+//!
+//! Rules, in order of priority:
+//!
+//! 1. A run is over when its main process and everything it left are gone; until
+//!    then there is no other. So at no instant do two runs of a process live.
+//! 2. What the operator asked for (`wanted`) wins over what the restart policy says.
+//! 3. A run that ended by itself is judged by its policy and its history.
+//!
+//! Whether an idle, wanted process may begin is not decided here but in
+//! `admission`, which sees its neighbours.
+
+use super::restart::{History, Verdict};
+use super::{Action, Ending, Failure, Reason, RunId, State};
+use crate::config::{Process, ReadySign, Restart, StopSignal};
+use crate::time::Moment;
+use std::collections::VecDeque;
+use std::rc::Rc;
+use std::time::Duration;
+
+/// One process and its current run.
+#[derive(Debug)]
+pub(super) struct Machine {
+    /// The configuration in force for the next run.
+    pub process: Rc<Process>,
+    /// Whether it is meant to run.
+    wanted: bool,
+    phase: Phase,
+    history: History,
+    restarts: u32,
+    /// Why it is in its state, other than waiting.
+    reason: Option<Reason>,
+    /// What it waits for, while idle and wanted.
+    waits_for: Option<Reason>,
+    /// When it was last started by hand, by the daemon or by an edit: of two that
+    /// want one display the later claim wins.
+    pub claim: u64,
+    /// It is no longer configured and vanishes when its run is over.
+    pub leaving: bool,
+    /// What was last published, to know when `since` begins anew.
+    shown: (State, Option<RunId>),
+    since: Moment,
+}
+
+#[derive(Debug)]
+enum Phase {
+    /// No run.
+    Idle,
+    /// No run, until a moment.
+    Backoff { until: Moment, looping: bool },
+    /// Executed or about to be; not ready.
+    Starting {
+        life: Life,
+        ready_by: Option<Moment>,
+    },
+    /// Ready.
+    Running { life: Life },
+    /// On its way out: asked to end, or ended by itself with some of its tree left.
+    Stopping {
+        life: Life,
+        /// When everything that is left of it is killed; `None` once that was done.
+        kill_at: Option<Moment>,
+        end: End,
+    },
+}
+
+/// What is known of a run that is not over.
+#[derive(Clone, Debug)]
+struct Life {
+    run: RunId,
+    /// What is executed. The configuration may have moved on since.
+    process: Rc<Process>,
+    /// `None` until it was executed.
+    pid: Option<u32>,
+    began: Moment,
+}
+
+/// What a run's end means.
+#[derive(Clone, Debug)]
+enum End {
+    /// It was asked to.
+    Asked,
+    /// It ended by itself, or did not get ready.
+    ByItself { reason: Reason, uptime: Duration },
+}
+
+type Actions = VecDeque<Action>;
+
+impl Machine {
+    /// A process that is not meant to run yet.
+    pub fn new(process: Rc<Process>, now: Moment) -> Self {
+        let reason = if process.enabled {
+            Reason::NotStartedYet
+        } else {
+            Reason::Disabled
+        };
+        Self {
+            process,
+            wanted: false,
+            phase: Phase::Idle,
+            history: History::default(),
+            restarts: 0,
+            reason: Some(reason),
+            waits_for: None,
+            claim: 0,
+            leaving: false,
+            shown: (State::Stopped, None),
+            since: now,
+        }
+    }
+
+    // ---- what the operator or a neighbour wants ----
+
+    /// It shall run. What it did before is forgiven.
+    pub fn want(&mut self, claim: u64) {
+        self.claim = claim;
+        self.wanted = true;
+        self.leaving = false;
+        match self.phase {
+            Phase::Starting { .. } | Phase::Running { .. } => return,
+            Phase::Stopping { .. } => {}
+            Phase::Idle | Phase::Backoff { .. } => self.phase = Phase::Idle,
+        }
+        self.history.clear();
+        self.restarts = 0;
+        self.reason = None;
+    }
+
+    /// It shall not run, for this reason.
+    pub fn end(&mut self, reason: Reason, now: Moment, out: &mut Actions) {
+        self.wanted = false;
+        self.waits_for = None;
+        if !self.is_alive() {
+            self.phase = Phase::Idle;
+        } else {
+            self.ask_to_end(now, out);
+        }
+        self.reason = Some(reason);
+    }
+
+    /// It shall run anew: end what runs, then start.
+    pub fn renew(&mut self, reason: Reason, claim: u64, now: Moment, out: &mut Actions) {
+        let was_alive = self.is_alive();
+        self.ask_to_end(now, out);
+        self.want(claim);
+        if was_alive {
+            self.reason = Some(reason);
+        }
+    }
+
+    /// It is not started, because of a neighbour or a setting.
+    pub fn hold_back(&mut self, reason: Reason) {
+        if !self.wanted && !self.is_alive() {
+            self.reason = Some(reason);
+        }
+    }
+
+    fn ask_to_end(&mut self, now: Moment, out: &mut Actions) {
+        let kill_at = now + self.process.stop_timeout;
+        match &mut self.phase {
+            Phase::Idle | Phase::Backoff { .. } => {}
+            Phase::Starting { life, .. } | Phase::Running { life } => {
+                let life = life.clone();
+                out.push_back(Action::Signal {
+                    run: life.run,
+                    signal: self.process.stop_signal,
+                });
+                let kill_at = if self.process.stop_signal == StopSignal::Kill {
+                    out.push_back(Action::Kill { run: life.run });
+                    None
+                } else {
+                    Some(kill_at)
+                };
+                self.phase = Phase::Stopping {
+                    life,
+                    kill_at,
+                    end: End::Asked,
+                };
+            }
+            // Whatever it ends of, the operator's wish is what counts now.
+            Phase::Stopping { end, .. } => *end = End::Asked,
+        }
+    }
+
+    // ---- admission ----
+
+    /// Whether it waits to be admitted.
+    pub fn is_due(&self) -> bool {
+        self.wanted && matches!(self.phase, Phase::Idle)
+    }
+
+    /// It is admitted: execute it.
+    pub fn begin(&mut self, run: RunId, now: Moment, out: &mut Actions) {
+        debug_assert!(self.is_due());
+        self.waits_for = None;
+        self.phase = Phase::Starting {
+            life: Life {
+                run,
+                process: self.process.clone(),
+                pid: None,
+                began: now,
+            },
+            ready_by: None,
+        };
+        out.push_back(Action::Spawn {
+            run,
+            process: self.process.clone(),
+        });
+    }
+
+    /// It is not admitted yet.
+    pub fn wait_for(&mut self, reason: Reason) {
+        self.waits_for = Some(reason);
+    }
+
+    // ---- what happened to its run ----
+
+    /// The program was executed.
+    pub fn handle_spawned(&mut self, pid: u32, now: Moment, out: &mut Actions) {
+        match &mut self.phase {
+            Phase::Starting { life, ready_by } => {
+                life.pid = Some(pid);
+                life.began = now;
+                let run = life.run;
+                if self.process.ready.sign == ReadySign::Started {
+                    let life = life.clone();
+                    self.phase = Phase::Running { life };
+                } else {
+                    *ready_by = Some(now + self.process.ready.timeout);
+                    out.push_back(Action::AwaitReady {
+                        run,
+                        process: self.process.clone(),
+                    });
+                }
+                self.note(out, format!("run {run} started, pid {pid}"));
+            }
+            Phase::Stopping { life, .. } => life.pid = Some(pid),
+            Phase::Idle | Phase::Backoff { .. } | Phase::Running { .. } => {}
+        }
+    }
+
+    /// The program could not be executed.
+    pub fn handle_spawn_failed(&mut self, failure: Failure, now: Moment, out: &mut Actions) {
+        let Some(run) = self.run() else { return };
+        self.note(out, format!("run {run} could not start: {failure}"));
+        let end = match &self.phase {
+            Phase::Stopping { end, .. } => end.clone(),
+            _ => End::ByItself {
+                reason: Reason::NotStarted(failure),
+                uptime: Duration::ZERO,
+            },
+        };
+        self.over(end, now, out);
+    }
+
+    /// The main process has ended; with `tree_left`, some of its tree has not.
+    pub fn handle_exited(
+        &mut self,
+        ending: Ending,
+        tree_left: bool,
+        now: Moment,
+        out: &mut Actions,
+    ) {
+        let (life, end) = match &self.phase {
+            Phase::Idle | Phase::Backoff { .. } => return,
+            Phase::Starting { life, .. } | Phase::Running { life } => (
+                life.clone(),
+                End::ByItself {
+                    reason: Reason::Ended(ending),
+                    uptime: now.since(life.began),
+                },
+            ),
+            Phase::Stopping { life, end, .. } => (life.clone(), end.clone()),
+        };
+        let run = life.run;
+        let lived = now.since(life.began).as_secs_f64();
+        self.note(out, format!("run {run} ended: {ending} after {lived:.1} s"));
+        if !tree_left {
+            return self.over(end, now, out);
+        }
+        match &mut self.phase {
+            // The rest may take the time it was given.
+            Phase::Stopping { .. } => {}
+            // Nobody asked the rest to go, and the next run must not meet it.
+            phase => {
+                *phase = Phase::Stopping {
+                    life,
+                    kill_at: None,
+                    end,
+                };
+                out.push_back(Action::Kill { run });
+            }
+        }
+    }
+
+    /// Nothing of the run is left.
+    pub fn handle_tree_gone(&mut self, now: Moment, out: &mut Actions) {
+        if let Phase::Stopping { end, .. } = &self.phase {
+            let end = end.clone();
+            self.over(end, now, out);
+        }
+    }
+
+    /// The sign of readiness was seen.
+    pub fn handle_ready(&mut self) {
+        if let Phase::Starting { life, .. } = &self.phase {
+            let life = life.clone();
+            self.phase = Phase::Running { life };
+        }
+    }
+
+    /// The moment of [`Self::deadline`] has come.
+    pub fn handle_deadline(&mut self, now: Moment, out: &mut Actions) {
+        if self.deadline().is_none_or(|deadline| deadline > now) {
+            return;
+        }
+        match &mut self.phase {
+            Phase::Backoff { .. } => {
+                self.phase = Phase::Idle;
+                self.restarts = self.restarts.saturating_add(1);
+            }
+            Phase::Starting { life, .. } => {
+                let life = life.clone();
+                let reason = Reason::NotReady(self.process.ready.timeout);
+                self.note(out, format!("run {} is {reason}", life.run));
+                self.ask_to_end(now, out);
+                if let Phase::Stopping { end, .. } = &mut self.phase {
+                    *end = End::ByItself {
+                        reason,
+                        uptime: now.since(life.began),
+                    };
+                }
+            }
+            Phase::Stopping { life, kill_at, .. } => {
+                *kill_at = None;
+                let run = life.run;
+                out.push_back(Action::Kill { run });
+                let grace = self.process.stop_timeout.as_secs();
+                self.note(
+                    out,
+                    format!("run {run} did not end within {grace} s: killed"),
+                );
+            }
+            Phase::Idle | Phase::Running { .. } => {}
+        }
+    }
+
+    /// The run is over: what now?
+    fn over(&mut self, end: End, now: Moment, out: &mut Actions) {
+        self.phase = Phase::Idle;
+        let End::ByItself { reason, uptime } = end else {
+            return;
+        };
+        if !self.wanted {
+            return;
+        }
+        let finished = reason == Reason::Ended(Ending::Code(0));
+        self.reason = Some(reason);
+        let again = match self.process.restart {
+            Restart::Never => false,
+            Restart::OnCrash => !finished,
+            Restart::Always => true,
+        };
+        if !again {
+            self.wanted = false;
+            return;
+        }
+        match self.history.record(uptime, now) {
+            Verdict::AtOnce => self.restarts = self.restarts.saturating_add(1),
+            Verdict::After(delay) => {
+                self.note(out, format!("starting again in {} s", delay.as_secs()));
+                self.phase = Phase::Backoff {
+                    until: now + delay,
+                    looping: false,
+                };
+            }
+            Verdict::CrashLoop => {
+                let delay = super::restart::LONGEST_DELAY;
+                self.note(
+                    out,
+                    format!("crash loop: trying again every {} s", delay.as_secs()),
+                );
+                self.phase = Phase::Backoff {
+                    until: now + delay,
+                    looping: true,
+                };
+            }
+        }
+    }
+
+    // ---- what can be seen of it ----
+
+    /// When [`Self::handle_deadline`] is to be called.
+    pub fn deadline(&self) -> Option<Moment> {
+        match &self.phase {
+            Phase::Idle | Phase::Running { .. } => None,
+            Phase::Backoff { until, .. } => Some(*until),
+            Phase::Starting { ready_by, .. } => *ready_by,
+            Phase::Stopping { kill_at, .. } => *kill_at,
+        }
+    }
+
+    /// Whether it has a run that is not over.
+    pub fn is_alive(&self) -> bool {
+        self.life().is_some()
+    }
+
+    /// Whether it is meant to run.
+    pub fn is_wanted(&self) -> bool {
+        self.wanted
+    }
+
+    /// Whether it was asked to end, or ends.
+    pub fn is_stopping(&self) -> bool {
+        matches!(self.phase, Phase::Stopping { .. })
+    }
+
+    /// Whether those that depend on it may start: it is ready, or it did its work and left with 0.
+    pub fn satisfies_dependents(&self) -> bool {
+        match &self.phase {
+            Phase::Running { .. } => true,
+            Phase::Idle => !self.wanted && self.reason == Some(Reason::Ended(Ending::Code(0))),
+            _ => false,
+        }
+    }
+
+    /// The run that is not over.
+    pub fn run(&self) -> Option<RunId> {
+        self.life().map(|life| life.run)
+    }
+
+    /// What its current run executes: it holds the display of this, whatever is configured meanwhile.
+    pub fn running(&self) -> Option<&Process> {
+        self.life().map(|life| &*life.process)
+    }
+
+    /// Its main process.
+    pub fn pid(&self) -> Option<u32> {
+        self.life().and_then(|life| life.pid)
+    }
+
+    /// When its program was executed.
+    pub fn started(&self) -> Option<Moment> {
+        self.life().and_then(|life| life.pid.map(|_| life.began))
+    }
+
+    /// How often it was restarted by itself.
+    pub fn restarts(&self) -> u32 {
+        self.restarts
+    }
+
+    /// Since when it has been in its state.
+    pub fn since(&self) -> Moment {
+        self.since
+    }
+
+    /// Notices when the state (or the run) is another than the one last seen.
+    pub fn refresh_since(&mut self, now: Moment) {
+        let shown = (self.state(), self.run());
+        if shown != self.shown {
+            self.shown = shown;
+            self.since = now;
+        }
+    }
+
+    /// Why it is in its state.
+    pub fn reason(&self) -> Option<&Reason> {
+        if self.is_due() && self.waits_for.is_some() {
+            return self.waits_for.as_ref();
+        }
+        self.reason.as_ref()
+    }
+
+    /// The state the operator sees.
+    pub fn state(&self) -> State {
+        match &self.phase {
+            Phase::Idle if self.wanted => State::Waiting,
+            Phase::Idle => match &self.reason {
+                Some(Reason::Ended(ending)) if *ending != Ending::Code(0) => State::Failed,
+                Some(Reason::NotStarted(_) | Reason::NotReady(_)) => State::Failed,
+                _ => State::Stopped,
+            },
+            Phase::Backoff { looping: true, .. } => State::Failed,
+            Phase::Backoff { looping: false, .. } => State::Backoff,
+            Phase::Starting { .. } => State::Starting,
+            Phase::Running { .. } => State::Running,
+            Phase::Stopping { .. } => State::Stopping,
+        }
+    }
+
+    fn life(&self) -> Option<&Life> {
+        match &self.phase {
+            Phase::Idle | Phase::Backoff { .. } => None,
+            Phase::Starting { life, .. }
+            | Phase::Running { life }
+            | Phase::Stopping { life, .. } => Some(life),
+        }
+    }
+
+    fn note(&self, out: &mut Actions, text: String) {
+        out.push_back(Action::Note {
+            process: self.process.id.clone(),
+            text,
+        });
+    }
+}

@@ -1,0 +1,63 @@
+//! Why a process is in its state, in the words the operator reads.
+
+use super::{Ending, Failure};
+use crate::config::{Display, Id};
+use std::fmt;
+use std::time::Duration;
+
+/// The cause of the current state of a process.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Reason {
+    /// It ended by itself, or was killed from outside.
+    Ended(Ending),
+    /// It could not be executed.
+    NotStarted(Failure),
+    /// It did not show its sign of readiness in time.
+    NotReady(Duration),
+    /// The operator stopped it.
+    StoppedByOperator,
+    /// The operator restarted it.
+    RestartedByOperator,
+    /// It is no longer configured.
+    Removed,
+    /// Its configuration was changed.
+    ConfigurationChanged,
+    /// Another process took the screen or the display.
+    MadeWayFor(Id),
+    /// It waits until this process is ready.
+    WaitsForProcess(Id),
+    /// It waits until this process has ended.
+    WaitsForEndOf(Id),
+    /// It waits for a display to appear.
+    WaitsForDisplay(Display),
+    /// `autostart` is off, and nobody has started it yet.
+    NotStartedYet,
+    /// It is disabled.
+    Disabled,
+    /// Another process holds the display, or is the display process that starts at boot.
+    DisplayTaken(Id),
+    /// The daemon is shutting down.
+    ShuttingDown,
+}
+
+impl fmt::Display for Reason {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Reason::Ended(ending) => ending.fmt(f),
+            Reason::NotStarted(failure) => failure.fmt(f),
+            Reason::NotReady(after) => write!(f, "not ready after {} s", after.as_secs()),
+            Reason::StoppedByOperator => f.write_str("stopped by the operator"),
+            Reason::RestartedByOperator => f.write_str("restarted by the operator"),
+            Reason::Removed => f.write_str("no longer configured"),
+            Reason::ConfigurationChanged => f.write_str("configuration changed"),
+            Reason::MadeWayFor(id) => write!(f, "made way for {id}"),
+            Reason::WaitsForProcess(id) => write!(f, "waits until {id} is ready"),
+            Reason::WaitsForEndOf(id) => write!(f, "waits until {id} has ended"),
+            Reason::WaitsForDisplay(display) => write!(f, "waits for display {display}"),
+            Reason::NotStartedYet => f.write_str("not started yet"),
+            Reason::Disabled => f.write_str("disabled"),
+            Reason::DisplayTaken(id) => write!(f, "the display is taken by {id}"),
+            Reason::ShuttingDown => f.write_str("shutting down"),
+        }
+    }
+}

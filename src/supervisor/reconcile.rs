@@ -1,0 +1,153 @@
+//! Decides what another configuration means for the processes that run.
+//!
+//! A process whose run would look the same keeps its PID; what is gone is stopped; what is
+//! new and autostart is started; what would run differently is run anew.
+
+use super::process::Machine;
+use super::{Action, Reason, Source, Supervisor};
+use crate::config::{Id, Loaded, Process};
+use crate::time::Moment;
+use std::collections::BTreeMap;
+use std::rc::Rc;
+
+impl Supervisor {
+    /// Takes up the first configuration.
+    pub(super) fn boot(&mut self, loaded: Loaded, now: Moment) {
+        if loaded.migration.is_some() {
+            self.save_migrated(loaded.clone(), None);
+        } else if self.source == Source::File && self.problems.is_empty() {
+            self.actions.push_back(Action::KeepGoodCopy {
+                document: loaded.document.clone(),
+            });
+        }
+        self.adopt(loaded, now);
+    }
+
+    /// Takes up another configuration, which is durable.
+    pub(super) fn adopt(&mut self, next: Loaded, now: Moment) {
+        let previous_active = self.loaded.config.active_display.clone();
+        self.loaded = next;
+        self.rearranged = true;
+        let mut former: BTreeMap<Id, Machine> = std::mem::take(&mut self.machines)
+            .into_iter()
+            .map(|machine| (machine.process.id.clone(), machine))
+            .collect();
+
+        let mut fresh = Vec::new();
+        let mut different = Vec::new();
+        let config = Rc::make_mut(&mut self.loaded.config);
+        let mut processes = std::mem::take(&mut config.processes);
+        for (index, process) in processes.iter_mut().enumerate() {
+            let Some(mut machine) = former.remove(&process.id) else {
+                self.keep_log(process);
+                self.machines.push(Machine::new(process.clone(), now));
+                fresh.push(index);
+                continue;
+            };
+            let old = machine.process.clone();
+            if *old != **process {
+                machine.process = process.clone();
+            }
+            if old.log != process.log {
+                self.keep_log(process);
+            }
+            if !process.enabled {
+                machine.leaving = false;
+                machine.end(Reason::Disabled, now, &mut self.actions);
+            } else if machine.leaving || !old.enabled {
+                machine.leaving = false;
+                machine.hold_back(Reason::NotStartedYet);
+                fresh.push(index);
+            } else if !old.runs_like(process) && machine.is_wanted() {
+                different.push(index);
+            }
+            // One copy serves both, and the pictures of what has not changed stay as they are.
+            *process = machine.process.clone();
+            self.machines.push(machine);
+        }
+        Rc::make_mut(&mut self.loaded.config).processes = processes;
+        for machine in former.into_values() {
+            self.see_off(machine, now);
+        }
+        self.file_all();
+
+        for index in different {
+            let claim = self.next_claim;
+            self.next_claim += 1;
+            self.with(index, |machine, out| {
+                machine.renew(Reason::ConfigurationChanged, claim, now, out);
+            });
+        }
+        if self.shutting_down {
+            return;
+        }
+        self.autostart(&fresh);
+        if previous_active != self.loaded.config.active_display {
+            self.follow_active_display(previous_active);
+        }
+    }
+
+    /// A process that is no longer configured: it ends, if it still lives, and vanishes.
+    fn see_off(&mut self, mut machine: Machine, now: Moment) {
+        if machine.is_alive() {
+            machine.leaving = true;
+            machine.end(Reason::Removed, now, &mut self.actions);
+            self.machines.push(machine);
+        } else {
+            self.actions.push_back(Action::DropLog {
+                process: machine.process.id.clone(),
+            });
+        }
+    }
+
+    /// The document names another active display process: switch to it, if the screen is in use.
+    fn follow_active_display(&mut self, previous: Option<Id>) {
+        let Some(index) = self
+            .loaded
+            .config
+            .active_display
+            .as_ref()
+            .and_then(|id| self.index_of(id))
+        else {
+            return;
+        };
+        let in_use = previous
+            .and_then(|id| self.index_of(&id))
+            .is_some_and(|index| self.machines[index].is_wanted());
+        let machine = &self.machines[index];
+        if in_use && machine.process.enabled && !machine.is_wanted() {
+            self.want(index);
+        }
+    }
+
+    /// Forgets those that were waited for and are gone.
+    pub(super) fn drop_the_departed(&mut self) {
+        let gone = |machine: &Machine| machine.leaving && !machine.is_alive();
+        // Those that leave stand at the end.
+        let leaving = self.machines.iter().rev().take_while(|m| m.leaving);
+        if !leaving.into_iter().any(gone) {
+            return;
+        }
+        let (departed, staying): (Vec<Machine>, Vec<Machine>) = std::mem::take(&mut self.machines)
+            .into_iter()
+            .partition(gone);
+        self.machines = staying;
+        self.rearranged = true;
+        for machine in departed {
+            self.actions.push_back(Action::DropLog {
+                process: machine.process.id.clone(),
+            });
+        }
+        self.file_all();
+        for index in std::mem::take(&mut self.touched) {
+            self.file(index);
+        }
+    }
+
+    fn keep_log(&mut self, process: &Rc<Process>) {
+        self.actions.push_back(Action::KeepLog {
+            process: process.id.clone(),
+            log: process.log,
+        });
+    }
+}

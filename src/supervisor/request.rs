@@ -1,0 +1,115 @@
+//! What a client may ask of the mind, and the answers.
+
+use super::Failure;
+use crate::config::{Etag, Id, Problem, Section};
+use serde_json::{Map, Value};
+use std::fmt;
+
+/// Names a client that waits for an answer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct Ticket(pub u64);
+
+/// A question put to the mind. It is refused, found to need nothing, or done.
+#[derive(Clone, Debug)]
+pub enum Request {
+    /// Start a process. One that runs is left alone.
+    Start(Id),
+    /// Stop a process and keep it stopped.
+    Stop(Id),
+    /// Stop it if it runs, then start it.
+    Restart(Id),
+    /// Add a process, as a client sent it.
+    Create(Map<String, Value>),
+    /// Replace the named fields of a process.
+    Change(Id, Map<String, Value>),
+    /// Remove a process that does not run.
+    Delete(Id),
+    /// Replace the whole document, provided it is still the one the client has seen.
+    ReplaceConfig {
+        /// The new document.
+        document: Value,
+        /// The entity tags one of which the current document must have (`If-Match`), where the client cares.
+        if_match: Option<Vec<Etag>>,
+    },
+    /// Replace `behaviors` or `schedule`.
+    ReplaceSection {
+        /// Which.
+        section: Section,
+        /// The new content.
+        value: Value,
+        /// As above.
+        if_match: Option<Vec<Etag>>,
+    },
+    /// Read the configuration file again.
+    Reload,
+}
+
+/// The one answer to a request.
+pub type Outcome = Result<Done, Refusal>;
+
+/// A request was carried out, or what it asked for is under way.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Done {
+    /// A process was asked to start; `stopped` are the processes that had to make way for it.
+    Started {
+        /// Who makes way.
+        stopped: Vec<Id>,
+    },
+    /// What was asked for is under way, or was so already.
+    Accepted,
+    /// A process was added under this id.
+    Created(Id),
+    /// The configuration was changed (or was so already) and saved.
+    Changed,
+}
+
+/// A request that was understood and declined: a value with one sentence.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Refusal {
+    /// There is no such process.
+    NoSuchProcess(Id),
+    /// A disabled process cannot be started.
+    Disabled(Id),
+    /// A process that runs cannot be deleted.
+    StillRuns(Id),
+    /// What was sent is understood and wrong; every problem at once.
+    Invalid(Vec<Problem>),
+    /// There is a process with this id already.
+    IdTaken(Id),
+    /// The document is no longer the one the client has seen.
+    Outdated,
+    /// It could not be saved; nothing has changed.
+    NotSaved(Failure),
+    /// The file on disk could not be read again; the running configuration stays.
+    NotRead(Failure),
+    /// Too many changes wait for the disk already.
+    Busy,
+    /// The daemon is shutting down.
+    ShuttingDown,
+}
+
+impl fmt::Display for Refusal {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Refusal::NoSuchProcess(id) => write!(f, "there is no process {id}"),
+            Refusal::Disabled(id) => {
+                write!(f, "{id} is disabled; set enabled to true to start it")
+            }
+            Refusal::StillRuns(id) => write!(f, "{id} is running; stop it first"),
+            Refusal::Invalid(problems) => match problems.as_slice() {
+                [problem] => problem.fmt(f),
+                problems => write!(f, "{} problems", problems.len()),
+            },
+            Refusal::IdTaken(id) => write!(f, "there is a process {id} already"),
+            Refusal::Outdated => {
+                f.write_str("the configuration was changed meanwhile; read it again")
+            }
+            Refusal::NotSaved(failure) => write!(f, "nothing was changed: {failure}"),
+            Refusal::NotRead(failure) => {
+                write!(f, "the running configuration stays: {failure}")
+            }
+            Refusal::Busy => f.write_str("too many changes wait for the disk; try again"),
+            Refusal::ShuttingDown => f.write_str("the daemon is shutting down"),
+        }
+    }
+}

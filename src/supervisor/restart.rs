@@ -1,0 +1,127 @@
+//! Decides when a process that ended by itself is started again.
+//!
+//! At once after the first crash, then after 1, 2, 4, 8, 16 and at most 30 s. A run
+//! that lasted a minute forgives all that was before it. More than five crashes
+//! within fifteen minutes are a crash loop: still tried, at the longest delay.
+
+use crate::time::Moment;
+use heapless::Deque;
+use std::time::Duration;
+
+/// A run this long forgives the crashes before it.
+pub const FORGIVING_RUN: Duration = Duration::from_secs(60);
+/// The longest wait between two tries: short enough that a server which comes
+/// back is on the screen while the passer-by still stands there.
+pub const LONGEST_DELAY: Duration = Duration::from_secs(30);
+/// More crashes than this within [`LOOP_WINDOW`] are a crash loop.
+pub const LOOP_CRASHES: usize = 5;
+/// The span in which crashes are counted.
+pub const LOOP_WINDOW: Duration = Duration::from_secs(15 * 60);
+
+/// When to try again.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Verdict {
+    /// Now.
+    AtOnce,
+    /// After this long.
+    After(Duration),
+    /// After the longest delay, and the operator should know.
+    CrashLoop,
+}
+
+/// The crashes that count against a process.
+#[derive(Clone, Debug, Default)]
+pub struct History {
+    /// The latest crashes within the window, oldest first; one more than a crash loop needs is never kept.
+    crashes: Deque<Moment, { LOOP_CRASHES + 1 }>,
+    /// Crashes since the last forgiving run; beyond six the delay does not grow.
+    streak: u32,
+}
+
+impl History {
+    /// Judges a run that crashed at `now` after living for `uptime`.
+    pub fn record(&mut self, uptime: Duration, now: Moment) -> Verdict {
+        if uptime >= FORGIVING_RUN {
+            self.clear();
+        }
+        while self
+            .crashes
+            .front()
+            .is_some_and(|crash| now.since(*crash) >= LOOP_WINDOW)
+        {
+            self.crashes.pop_front();
+        }
+        if self.crashes.is_full() {
+            self.crashes.pop_front();
+        }
+        self.crashes
+            .push_back(now)
+            .expect("a place was freed above");
+        self.streak = self.streak.saturating_add(1);
+
+        if self.crashes.len() > LOOP_CRASHES {
+            return Verdict::CrashLoop;
+        }
+        match self.streak {
+            1 => Verdict::AtOnce,
+            // 2^(n-2) seconds; the exponent is capped where the longest delay is long passed.
+            n => Verdict::After(Duration::from_secs(1 << (n - 2).min(6)).min(LONGEST_DELAY)),
+        }
+    }
+
+    /// Forgives everything: the operator started the process by hand, or changed it.
+    pub fn clear(&mut self) {
+        *self = Self::default();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn at(seconds: u64) -> Moment {
+        Moment::from_boot(Duration::from_secs(seconds))
+    }
+
+    #[test]
+    fn delays_double_and_the_sixth_crash_in_the_window_is_a_loop() {
+        let mut history = History::default();
+        let short = Duration::from_secs(1);
+        let verdicts: Vec<Verdict> = (0..7)
+            .map(|n| history.record(short, at(100 + n * 10)))
+            .collect();
+        let after = |seconds| Verdict::After(Duration::from_secs(seconds));
+        assert_eq!(
+            verdicts,
+            [
+                Verdict::AtOnce,
+                after(1),
+                after(2),
+                after(4),
+                after(8),
+                Verdict::CrashLoop,
+                Verdict::CrashLoop
+            ]
+        );
+    }
+
+    #[test]
+    fn slow_crashes_reach_the_longest_delay_without_a_loop() {
+        let mut history = History::default();
+        let verdicts: Vec<Verdict> = (0..9)
+            .map(|n| history.record(Duration::from_secs(59), at(n * 200)))
+            .collect();
+        assert_eq!(verdicts[5], Verdict::After(Duration::from_secs(16)));
+        assert_eq!(verdicts[6], Verdict::After(LONGEST_DELAY));
+        assert_eq!(verdicts[8], Verdict::After(LONGEST_DELAY));
+    }
+
+    #[test]
+    fn a_minute_of_life_forgives() {
+        let mut history = History::default();
+        for n in 0..6 {
+            history.record(Duration::ZERO, at(n));
+        }
+        assert_eq!(history.record(FORGIVING_RUN, at(100)), Verdict::AtOnce);
+    }
+}

@@ -1,0 +1,13 @@
+//! One life of a process.
+
+use std::fmt;
+
+/// Names one run, uniquely for as long as the daemon lives, so that late news of an older run is recognised.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct RunId(pub u64);
+
+impl fmt::Display for RunId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}

@@ -1,0 +1,7 @@
+//! Ring 1: the mind alone. The test holds the clock, and a thousand days pass in a second.
+
+#![allow(clippy::unwrap_used, reason = "a test ends at the first surprise")]
+
+mod promises;
+mod scenarios;
+mod stage;

@@ -1,0 +1,610 @@
+//! The promises of the house, kept through random sequences of everything that can happen.
+//!
+//! A small world plays the hands, the disk, the clients and the clock: it knows only which
+//! runs live, what is on the disk and who waits for an answer. After every event it holds
+//! the mind to its promises:
+//!
+//! 1. at most one live run a process, and no new one before the old one's tree is gone
+//! 2. at most one display process runs, and a display has at most one holder
+//! 3. every request gets exactly one answer
+//! 4. a change is in force only once it is durable; a failed save changes nothing
+//! 5. the loop cannot spin: the next timeout is in the future
+//! 6. after `Exit` nothing is spawned, and shutdown ends within the sum of the grace times
+//! 7. a process is not started more often than its policy allows
+
+use ossuary::config::{Document, Id, Loaded, Process, Restart};
+use ossuary::supervisor::{
+    Action, Boot, Ending, Event, Failure, Request, RunId, Source, State, Supervisor, Ticket,
+};
+use ossuary::time::Moment;
+use serde_json::{Map, Value, json};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::rc::Rc;
+use std::time::Duration;
+
+/// Events in all, over all sequences.
+const EVENTS: usize = 1_000_000;
+/// Events of one sequence before the kiosk is shut down.
+const SEQUENCE: usize = 2_000;
+
+#[test]
+fn the_promises_hold_through_a_million_random_events() {
+    let mut handled = 0;
+    let mut seed = 1;
+    while handled < EVENTS {
+        let mut world = World::new(seed);
+        for _ in 0..SEQUENCE {
+            world.step();
+        }
+        world.shut_down();
+        handled += world.handled;
+        seed += 1;
+    }
+    assert!(seed > 100, "the sequences were too few: {seed}");
+}
+
+/// A process that crashes at once for a whole day is tried as often as the policy says, and not once more.
+#[test]
+fn a_day_of_crashes_costs_a_bounded_number_of_starts() {
+    let mut world = World::new(0);
+    world.only_crashes = true;
+    let start = world.now;
+    let day = Duration::from_secs(24 * 3600);
+    world.crash_everything();
+    while world.now.since(start) < day {
+        world.now = world.mind.poll_timeout().expect("something is tried again");
+        world.handle(Event::Tick);
+        world.crash_everything();
+    }
+    // Every 30 s, and the few quick ones at the beginning.
+    let most = 24 * 60 * 2 + 6;
+    for (id, starts) in &world.starts_in_all {
+        assert!(*starts <= most, "{id} was started {starts} times");
+        assert!(
+            *starts >= most - 10,
+            "{id} was given up after {starts} starts"
+        );
+    }
+}
+
+struct Life {
+    process: Rc<Process>,
+    /// Whether `Spawned` or `SpawnFailed` was said.
+    executed: bool,
+    main_alive: bool,
+}
+
+/// What the disk was asked to do.
+enum Errand {
+    Save(Rc<Document>),
+    Load,
+}
+
+struct World {
+    rng: fastrand::Rng,
+    seed: u64,
+    now: Moment,
+    mind: Supervisor,
+    live: BTreeMap<RunId, Life>,
+    errand: Option<Errand>,
+    /// What is on the disk.
+    durable: Rc<Document>,
+    /// What somebody may have written there by hand.
+    by_hand: Vec<u8>,
+    displays: Vec<&'static str>,
+    owed: BTreeSet<u64>,
+    next_ticket: u64,
+    /// The latest starts of each process, to see that they are not too many.
+    starts: BTreeMap<Id, VecDeque<Moment>>,
+    starts_in_all: BTreeMap<Id, usize>,
+    /// When a start was last due to something other than the policy.
+    pardons: VecDeque<Moment>,
+    only_crashes: bool,
+    left: bool,
+    handled: usize,
+}
+
+const IDS: [&str; 6] = ["screen", "second", "player", "sync", "server", "extra"];
+
+fn first_document() -> Value {
+    json!({
+        "version": 3,
+        "processes": {
+            "screen": {"type": "chromium", "url": "https://example.org/", "restart": "always"},
+            "second": {"type": "chromium", "url": "https://example.org/2", "display": ":1", "restart": "always"},
+            "player": {"command": "mpv film", "display": ":0", "restart": "always"},
+            "sync": {"command": "sync", "restart": "always"},
+            "server": {"command": "server", "restart": "always"},
+            "extra": {"command": "extra", "restart": "always"}
+        },
+        "active_display_process": "screen"
+    })
+}
+
+impl World {
+    fn new(seed: u64) -> World {
+        let loaded = Loaded::from_bytes(first_document().to_string().as_bytes()).unwrap();
+        let now = Moment::from_boot(Duration::from_secs(5));
+        let durable = loaded.document.clone();
+        let boot = Boot {
+            loaded,
+            source: Source::File,
+            problems: Vec::new(),
+            displays: vec![":0".parse().unwrap(), ":1".parse().unwrap()],
+        };
+        let mut world = World {
+            rng: fastrand::Rng::with_seed(seed),
+            seed,
+            now,
+            mind: Supervisor::new(boot, now),
+            live: BTreeMap::new(),
+            errand: None,
+            by_hand: durable.to_bytes(),
+            durable,
+            displays: vec![":0", ":1"],
+            owed: BTreeSet::new(),
+            next_ticket: 1,
+            starts: BTreeMap::new(),
+            starts_in_all: BTreeMap::new(),
+            pardons: VecDeque::new(),
+            only_crashes: false,
+            left: false,
+            handled: 0,
+        };
+        world.watch();
+        world
+    }
+
+    fn handle(&mut self, event: Event) {
+        self.handled += 1;
+        self.mind.handle(event, self.now);
+        self.watch();
+    }
+
+    /// Takes what the mind wants, and holds it to its promises.
+    fn watch(&mut self) {
+        while let Some(action) = self.mind.poll_action() {
+            assert!(!self.left, "after Exit: {action:?} (seed {})", self.seed);
+            match action {
+                Action::Spawn { run, process } => self.watch_spawn(run, process),
+                Action::Signal { run, .. } | Action::Kill { run } => {
+                    assert!(self.live.contains_key(&run), "{run} is over");
+                }
+                Action::Save { document, .. } => {
+                    assert!(self.errand.is_none(), "two errands for the disk");
+                    self.errand = Some(Errand::Save(document));
+                }
+                Action::Load => {
+                    assert!(self.errand.is_none(), "two errands for the disk");
+                    self.errand = Some(Errand::Load);
+                }
+                Action::Reply { ticket, .. } => {
+                    assert!(self.owed.remove(&ticket.0), "{ticket:?} was answered twice");
+                }
+                Action::Exit => {
+                    assert!(self.live.is_empty(), "left with live runs");
+                    assert!(self.owed.is_empty(), "left without an answer");
+                    self.left = true;
+                }
+                Action::AwaitReady { run, .. } => assert!(self.live.contains_key(&run)),
+                Action::KeepGoodCopy { .. }
+                | Action::Note { .. }
+                | Action::KeepLog { .. }
+                | Action::DropLog { .. } => {}
+            }
+        }
+        let timeout = self.mind.poll_timeout();
+        assert!(timeout.is_none_or(|next| next > self.now), "the loop spins");
+
+        let status = self.mind.status();
+        let in_force = &status.configuration.document;
+        assert!(
+            Rc::ptr_eq(in_force, &self.durable) || **in_force == *self.durable,
+            "what is in force is not what is on the disk (seed {})",
+            self.seed
+        );
+        for card in &status.processes {
+            let run = self
+                .live
+                .iter()
+                .find(|(_, life)| life.process.id == card.process.id);
+            assert_eq!(card.run, run.map(|(run, _)| *run), "seed {}", self.seed);
+            let lives = !matches!(
+                card.state,
+                State::Stopped | State::Waiting | State::Backoff | State::Failed
+            );
+            assert_eq!(lives, run.is_some(), "{card:?} (seed {})", self.seed);
+        }
+    }
+
+    fn watch_spawn(&mut self, run: RunId, process: Rc<Process>) {
+        let seed = self.seed;
+        for (other_run, other) in &self.live {
+            let other = &other.process;
+            assert_ne!(
+                other.id, process.id,
+                "{other_run} still lives (seed {seed})"
+            );
+            assert!(
+                !(other.is_display() && process.is_display()),
+                "two browsers (seed {seed})"
+            );
+            assert!(
+                process.display.is_none() || process.display != other.display,
+                "two on one display (seed {seed})"
+            );
+        }
+        if let Some(display) = &process.display {
+            assert!(self.displays.contains(&display.to_string().as_str()));
+        }
+        *self.starts_in_all.entry(process.id.clone()).or_default() += 1;
+        self.watch_start_rate(&process);
+        self.live.insert(
+            run,
+            Life {
+                process,
+                executed: false,
+                main_alive: true,
+            },
+        );
+    }
+
+    /// Within half a minute: the first start, and those after 0, 1, 2, 4, 8 and 16 s. A run of a
+    /// minute, and everything that is not the policy's doing, pays for as many again.
+    fn watch_start_rate(&mut self, process: &Process) {
+        let window = Duration::from_secs(30);
+        let starts = self.starts.entry(process.id.clone()).or_default();
+        starts.push_back(self.now);
+        while starts
+            .front()
+            .is_some_and(|start| self.now.since(*start) > window)
+        {
+            starts.pop_front();
+        }
+        while self
+            .pardons
+            .front()
+            .is_some_and(|at| self.now.since(*at) > 2 * window)
+        {
+            self.pardons.pop_front();
+        }
+        let allowed = 7 * (1 + self.pardons.len());
+        assert!(
+            starts.len() <= allowed,
+            "{} was started {} times in 30 s (seed {})",
+            process.id,
+            starts.len(),
+            self.seed
+        );
+    }
+
+    fn step(&mut self) {
+        match self.rng.u32(0..100) {
+            0..15 => self.execute_something(),
+            15..35 => self.end_something(),
+            35..45 => self.get_something_ready(),
+            45..70 => self.let_time_pass(),
+            70..85 => self.ask_for_something(),
+            85..95 => self.answer_from_disk(),
+            95..97 => self.plug_displays(),
+            97..98 => self.edit_by_hand(),
+            98..99 => {
+                self.pardons.push_back(self.now);
+                self.handle(Event::Reload);
+            }
+            _ => self.bring_late_news(),
+        }
+    }
+
+    fn pick_run(&mut self, which: impl Fn(&Life) -> bool) -> Option<RunId> {
+        let runs: Vec<RunId> = self
+            .live
+            .iter()
+            .filter(|(_, life)| which(life))
+            .map(|(run, _)| *run)
+            .collect();
+        self.rng.choice(runs)
+    }
+
+    fn execute_something(&mut self) {
+        let Some(run) = self.pick_run(|life| !life.executed) else {
+            return;
+        };
+        if self.rng.u32(0..10) == 0 {
+            self.live.remove(&run);
+            let failure = Failure::system("cannot run it: no such file or directory");
+            return self.handle(Event::SpawnFailed { run, failure });
+        }
+        self.live.get_mut(&run).unwrap().executed = true;
+        let pid = 1000 + run.0 as u32;
+        self.handle(Event::Spawned { run, pid });
+    }
+
+    fn end_something(&mut self) {
+        let Some(run) = self.pick_run(|life| life.executed) else {
+            return;
+        };
+        let life = self.live.get_mut(&run).unwrap();
+        if !life.main_alive {
+            self.live.remove(&run);
+            return self.handle(Event::TreeGone { run });
+        }
+        let tree_left = self.rng.u32(0..4) == 0;
+        if tree_left {
+            life.main_alive = false;
+        } else {
+            self.live.remove(&run);
+        }
+        let ending = match self.rng.u32(0..3) {
+            0 => Ending::Code(0),
+            1 => Ending::Code(3),
+            _ => Ending::Signal(9),
+        };
+        self.handle(Event::Exited {
+            run,
+            ending,
+            tree_left,
+        });
+    }
+
+    fn get_something_ready(&mut self) {
+        if let Some(run) = self.pick_run(|life| life.executed && life.main_alive) {
+            self.handle(Event::Ready { run });
+        }
+    }
+
+    fn let_time_pass(&mut self) {
+        let next = self.mind.poll_timeout();
+        let by = Duration::from_millis(self.rng.u64(1..40_000));
+        match next {
+            Some(next) if next <= self.now + by => {
+                self.now = next;
+                self.handle(Event::Tick);
+            }
+            _ => self.now = self.now + by,
+        }
+    }
+
+    fn ask_for_something(&mut self) {
+        let id: Id = self.rng.choice(IDS).unwrap().parse().unwrap();
+        let request = match self.rng.u32(0..14) {
+            0..3 => Request::Start(id),
+            3..5 => Request::Stop(id),
+            5..7 => Request::Restart(id),
+            7..10 => Request::Change(id, self.some_fields()),
+            10 => Request::Delete(id),
+            11 => {
+                let mut fields = self.some_fields();
+                fields.insert("id".into(), json!(id.as_str()));
+                fields.entry("command").or_insert(json!("made"));
+                Request::Create(fields)
+            }
+            12 => Request::ReplaceConfig {
+                document: first_document(),
+                if_match: self.rng.bool().then(|| vec![self.durable.etag()]),
+            },
+            _ => Request::Reload,
+        };
+        self.pardons.push_back(self.now);
+        self.next_ticket += 1;
+        self.owed.insert(self.next_ticket);
+        let ticket = Ticket(self.next_ticket);
+        self.handle(Event::Request { ticket, request });
+    }
+
+    fn some_fields(&mut self) -> Map<String, Value> {
+        let mut fields = Map::new();
+        let number = self.rng.u32(0..1000);
+        let (key, value) = match self.rng.u32(0..10) {
+            0 => ("name", json!(format!("Name {number}"))),
+            1 => ("command", json!(format!("program {number}"))),
+            2 => ("enabled", json!(self.rng.bool())),
+            3 => ("autostart", json!(self.rng.bool())),
+            4 => (
+                "display",
+                self.rng
+                    .choice([json!(":0"), json!(":1"), json!(null)])
+                    .unwrap(),
+            ),
+            5 => (
+                "restart",
+                json!(self.rng.choice(["never", "on_crash", "always"])),
+            ),
+            6 => ("depends_on", json!([self.rng.choice(IDS).unwrap()])),
+            7 => (
+                "ready",
+                json!({"type": "notify", "timeout_seconds": 1 + number % 40}),
+            ),
+            8 => ("type", json!(self.rng.choice(["custom", "chromium"]))),
+            _ => ("nonsense", json!(number)),
+        };
+        fields.insert(key.into(), value);
+        fields
+    }
+
+    fn answer_from_disk(&mut self) {
+        match self.errand.take() {
+            None => {}
+            Some(Errand::Save(_)) if self.rng.u32(0..4) == 0 => {
+                let failure = Failure::system("cannot write config.json: no space left on device");
+                self.handle(Event::SaveFailed { failure });
+            }
+            Some(Errand::Save(document)) => {
+                self.pardons.push_back(self.now);
+                self.by_hand = document.to_bytes();
+                self.durable = document;
+                self.handle(Event::Saved);
+            }
+            Some(Errand::Load) => {
+                self.pardons.push_back(self.now);
+                let bytes = self.by_hand.clone();
+                if let Ok(loaded) = Loaded::from_bytes(&bytes) {
+                    self.durable = loaded.document;
+                }
+                self.handle(Event::Read { bytes: Ok(bytes) });
+            }
+        }
+    }
+
+    fn edit_by_hand(&mut self) {
+        self.by_hand = match self.rng.u32(0..3) {
+            0 => b"{ not json".to_vec(),
+            1 => first_document().to_string().into_bytes(),
+            _ => {
+                let mut document = first_document();
+                let gone = self
+                    .rng
+                    .choice(["second", "player", "sync", "extra"])
+                    .unwrap();
+                document["processes"].as_object_mut().unwrap().remove(gone);
+                document.to_string().into_bytes()
+            }
+        };
+    }
+
+    fn plug_displays(&mut self) {
+        self.displays = match self.rng.u32(0..4) {
+            0 => vec![],
+            1 => vec![":0"],
+            2 => vec![":1"],
+            _ => vec![":0", ":1"],
+        };
+        let present = self
+            .displays
+            .iter()
+            .map(|name| name.parse().unwrap())
+            .collect();
+        self.handle(Event::Displays { present });
+    }
+
+    /// News of runs that are long over, or never were.
+    fn bring_late_news(&mut self) {
+        let run = RunId(self.rng.u64(1..2000));
+        if self.live.contains_key(&run) {
+            return;
+        }
+        let ending = Ending::Code(1);
+        let late = match self.rng.u32(0..3) {
+            0 => Event::Exited {
+                run,
+                ending,
+                tree_left: false,
+            },
+            1 => Event::TreeGone { run },
+            _ => Event::Ready { run },
+        };
+        self.handle(late);
+    }
+
+    fn crash_everything(&mut self) {
+        while let Some((run, life)) = self.live.iter().next() {
+            let (run, executed) = (*run, life.executed);
+            if !executed {
+                self.live.get_mut(&run).unwrap().executed = true;
+                self.handle(Event::Spawned { run, pid: 77 });
+            }
+            self.live.remove(&run);
+            let ending = Ending::Signal(11);
+            self.handle(Event::Exited {
+                run,
+                ending,
+                tree_left: false,
+            });
+            if self.mind.poll_timeout().is_some_and(|next| next > self.now) && self.live.is_empty()
+            {
+                break;
+            }
+        }
+    }
+
+    /// Programs that ignore every polite word still end within the sum of the grace times.
+    fn shut_down(&mut self) {
+        let begin = self.now;
+        let grace: Duration = self
+            .live
+            .values()
+            .map(|life| life.process.stop_timeout)
+            .sum();
+        self.handle(Event::Shutdown);
+        while !self.left {
+            self.execute_what_was_begun();
+            match self.mind.poll_timeout() {
+                Some(next) => {
+                    self.now = next;
+                    self.handle(Event::Tick);
+                }
+                None => self.end_the_killed(),
+            }
+            self.end_the_overdue();
+            let limit = grace + Duration::from_secs(11);
+            assert!(
+                self.now.since(begin) <= limit,
+                "shutdown takes too long (seed {})",
+                self.seed
+            );
+        }
+    }
+
+    fn execute_what_was_begun(&mut self) {
+        while let Some(run) = self.pick_run(|life| !life.executed) {
+            self.live.get_mut(&run).unwrap().executed = true;
+            self.handle(Event::Spawned { run, pid: 78 });
+        }
+    }
+
+    fn end_the_overdue(&mut self) {
+        let status = self.mind.status().clone();
+        for card in &status.processes {
+            let overdue = card.state == State::Stopping
+                && self.now.since(card.since) >= card.process.stop_timeout;
+            if let (true, Some(run)) = (overdue, card.run) {
+                self.end_run(run);
+            }
+        }
+    }
+
+    fn end_the_killed(&mut self) {
+        let runs: Vec<RunId> = self.live.keys().copied().collect();
+        for run in runs {
+            self.end_run(run);
+        }
+    }
+
+    fn end_run(&mut self, run: RunId) {
+        let Some(life) = self.live.remove(&run) else {
+            return;
+        };
+        self.handle(if life.main_alive {
+            let ending = Ending::Signal(9);
+            Event::Exited {
+                run,
+                ending,
+                tree_left: false,
+            }
+        } else {
+            Event::TreeGone { run }
+        });
+    }
+}
+
+/// A policy that is not `always` gives up only for its own reasons.
+#[test]
+fn nothing_that_may_be_restarted_is_forgotten() {
+    for (restart, ending, again) in [
+        (Restart::Always, Ending::Code(0), true),
+        (Restart::OnCrash, Ending::Code(1), true),
+        (Restart::OnCrash, Ending::Code(0), false),
+        (Restart::Never, Ending::Signal(9), false),
+    ] {
+        let word = match restart {
+            Restart::Never => "never",
+            Restart::OnCrash => "on_crash",
+            Restart::Always => "always",
+        };
+        let document =
+            json!({"version": 3, "processes": {"it": {"command": "it", "restart": word}}});
+        let mut stage = crate::stage::Stage::new(document);
+        stage.exit("it", ending);
+        assert_eq!(stage.live.len() == 1, again, "{restart:?} after {ending}");
+    }
+}

@@ -1,0 +1,504 @@
+//! What an operator would tell: one story a test.
+
+use crate::stage::{DiskMood, Stage, id};
+use ossuary::config::Problem;
+use ossuary::supervisor::{Done, Ending, Event, Refusal, Request, Source, State};
+use serde_json::{Map, Value, json};
+
+fn three_processes() -> Value {
+    json!({
+        "version": 3,
+        "processes": {
+            "screen": {"name": "Screen", "type": "chromium", "url": "https://example.org/", "display": ":0"},
+            "sync": {"name": "Sync", "command": "python3 sync.py"},
+            "server": {"name": "Server", "command": "node server.js", "restart_on_crash": false}
+        },
+        "active_display_process": "screen"
+    })
+}
+
+fn two_screens() -> Value {
+    json!({
+        "version": 3,
+        "processes": {
+            "day": {"type": "chromium", "url": "https://example.org/day", "display": ":0"},
+            "night": {"type": "chromium", "url": "https://example.org/night", "display": ":0"},
+            "player": {"command": "mpv film.mkv", "display": ":0", "autostart": false}
+        },
+        "active_display_process": "day"
+    })
+}
+
+fn fields(value: Value) -> Map<String, Value> {
+    match value {
+        Value::Object(map) => map,
+        _ => panic!("fields are an object"),
+    }
+}
+
+const CRASH: Ending = Ending::Code(3);
+const DONE: Ending = Ending::Code(0);
+const TERMINATED: Ending = Ending::Signal(15);
+
+#[test]
+fn everything_that_starts_at_boot_is_started() {
+    let mut stage = Stage::new(three_processes());
+    assert_eq!(stage.look(), ["spawn screen", "spawn sync", "spawn server"]);
+    assert_eq!(stage.state("sync"), State::Running);
+}
+
+#[test]
+fn a_killed_process_is_started_again_at_once_and_says_why() {
+    let mut stage = Stage::new(three_processes());
+    stage.look();
+    stage.exit("sync", Ending::Signal(9));
+    assert_eq!(stage.look(), ["spawn sync"]);
+    assert_eq!(stage.status("sync").restarts, 1);
+    assert_eq!(stage.reason("sync"), "killed by SIGKILL");
+}
+
+#[test]
+fn without_restart_on_crash_a_crash_is_shown_and_left() {
+    let mut stage = Stage::new(three_processes());
+    stage.look();
+    stage.exit("server", CRASH);
+    assert_eq!(stage.look(), [""; 0]);
+    assert_eq!(stage.state("server"), State::Failed);
+    assert_eq!(stage.reason("server"), "exit code 3");
+}
+
+#[test]
+fn a_process_that_did_its_work_is_not_restarted() {
+    let mut stage = Stage::new(three_processes());
+    stage.exit("sync", DONE);
+    assert_eq!(stage.state("sync"), State::Stopped);
+    assert_eq!(stage.reason("sync"), "exit code 0");
+}
+
+#[test]
+fn a_crash_loop_is_shown_as_failed_and_tried_every_half_minute() {
+    let mut stage = Stage::new(three_processes());
+    for _ in 0..6 {
+        stage.exit("sync", CRASH);
+        stage.pass_seconds(9);
+    }
+    assert_eq!(stage.state("sync"), State::Failed);
+    stage.look();
+    stage.pass_seconds(30);
+    assert_eq!(stage.look(), ["spawn sync"]);
+}
+
+#[test]
+fn a_program_that_cannot_be_executed_is_tried_like_one_that_crashes() {
+    let mut stage = Stage::new(three_processes());
+    stage.exec_works = false;
+    stage.exit("sync", CRASH);
+    assert_eq!(stage.state("sync"), State::Backoff);
+    assert!(stage.reason("sync").contains("no such file"));
+    stage.exec_works = true;
+    stage.pass_seconds(5);
+    assert_eq!(stage.state("sync"), State::Running);
+}
+
+#[test]
+fn starting_by_hand_forgives_a_crash_loop() {
+    let mut stage = Stage::new(three_processes());
+    for _ in 0..6 {
+        stage.exit("sync", CRASH);
+        stage.pass_seconds(9);
+    }
+    stage.ask(Request::Start(id("sync")));
+    assert_eq!(stage.state("sync"), State::Running);
+    assert_eq!(stage.status("sync").restarts, 0);
+    stage.look();
+    stage.exit("sync", CRASH);
+    assert_eq!(stage.look(), ["spawn sync"]);
+}
+
+#[test]
+fn a_stop_waits_for_the_whole_tree_and_kills_it_in_the_end() {
+    let mut stage = Stage::new(three_processes());
+    stage.look();
+    let run = stage.run("sync");
+    stage.ask(Request::Stop(id("sync")));
+    assert_eq!(stage.look(), ["signal Term"]);
+    stage.handle(Event::Exited {
+        run,
+        ending: TERMINATED,
+        tree_left: true,
+    });
+    assert_eq!(stage.state("sync"), State::Stopping);
+    stage.pass_seconds(10);
+    assert_eq!(stage.look(), ["kill"]);
+    stage.handle(Event::TreeGone { run });
+    assert_eq!(stage.state("sync"), State::Stopped);
+    assert_eq!(stage.reason("sync"), "stopped by the operator");
+}
+
+#[test]
+fn what_a_crash_leaves_behind_is_killed_before_the_next_run() {
+    let mut stage = Stage::new(three_processes());
+    stage.look();
+    let run = stage.run("sync");
+    stage.handle(Event::Exited {
+        run,
+        ending: CRASH,
+        tree_left: true,
+    });
+    assert_eq!(stage.look(), ["kill"]);
+    stage.handle(Event::TreeGone { run });
+    assert_eq!(stage.look(), ["spawn sync"]);
+}
+
+#[test]
+fn a_start_while_stopping_starts_it_when_it_has_ended() {
+    let mut stage = Stage::new(three_processes());
+    stage.ask(Request::Stop(id("sync")));
+    stage.look();
+    stage.ask(Request::Start(id("sync")));
+    assert_eq!(stage.look(), [""; 0]);
+    stage.exit("sync", TERMINATED);
+    assert_eq!(stage.look(), ["spawn sync"]);
+    assert_eq!(stage.status("sync").restarts, 0);
+}
+
+#[test]
+fn starting_what_runs_changes_nothing() {
+    let mut stage = Stage::new(three_processes());
+    let before = stage.mind.status().clone();
+    stage.look();
+    let outcome = stage.ask(Request::Start(id("sync")));
+    assert_eq!(outcome, Some(Ok(Done::Started { stopped: vec![] })));
+    assert_eq!(stage.look(), [""; 0]);
+    assert_eq!(stage.mind.status().generation, before.generation);
+}
+
+#[test]
+fn the_second_browser_starts_when_the_first_has_ended() {
+    let mut stage = Stage::new(two_screens());
+    assert_eq!(stage.look(), ["spawn day"]);
+    assert_eq!(stage.reason("night"), "the display is taken by day");
+    let outcome = stage.ask(Request::Start(id("night")));
+    assert_eq!(
+        outcome,
+        Some(Ok(Done::Started {
+            stopped: vec![id("day")]
+        }))
+    );
+    assert_eq!(stage.look(), ["save", "signal Term"]);
+    assert_eq!(stage.state("night"), State::Waiting);
+    assert_eq!(stage.reason("night"), "waits until day has ended");
+    stage.exit("day", TERMINATED);
+    assert_eq!(stage.look(), ["spawn night"]);
+    assert_eq!(stage.reason("day"), "made way for night");
+    assert_eq!(stage.mind.status().active_display, Some(id("night")));
+}
+
+#[test]
+fn a_switch_that_cannot_be_saved_leaves_the_screen_alone() {
+    let mut stage = Stage::new(two_screens());
+    stage.disk = DiskMood::Full;
+    stage.look();
+    let outcome = stage.ask(Request::Start(id("night"))).unwrap();
+    assert!(matches!(outcome, Err(Refusal::NotSaved(_))));
+    assert_eq!(stage.look(), ["save"]);
+    assert_eq!(stage.state("day"), State::Running);
+    assert_eq!(stage.mind.status().active_display, Some(id("day")));
+}
+
+#[test]
+fn a_display_has_one_holder_of_whatever_type() {
+    let mut stage = Stage::new(two_screens());
+    stage.look();
+    let outcome = stage.ask(Request::Start(id("player")));
+    assert_eq!(
+        outcome,
+        Some(Ok(Done::Started {
+            stopped: vec![id("day")]
+        }))
+    );
+    stage.exit("day", TERMINATED);
+    assert_eq!(stage.look(), ["signal Term", "spawn player"]);
+    assert_eq!(stage.mind.status().active_display, Some(id("day")));
+}
+
+#[test]
+fn a_newcomer_whose_display_is_missing_leaves_the_picture_on_the_wall() {
+    let mut document = two_screens();
+    document["processes"]["night"]["display"] = json!(":1");
+    let mut stage = Stage::with_displays(document, &[":0"]);
+    stage.look();
+    stage.ask(Request::Start(id("night")));
+    assert_eq!(stage.look(), ["save"]);
+    assert_eq!(stage.state("day"), State::Running);
+    assert_eq!(stage.reason("night"), "waits for display :1");
+    let present = vec![":0".parse().unwrap(), ":1".parse().unwrap()];
+    stage.handle(Event::Displays { present });
+    assert_eq!(stage.look(), ["signal Term"]);
+    stage.exit("day", TERMINATED);
+    assert_eq!(stage.look(), ["spawn night"]);
+}
+
+#[test]
+fn a_process_waits_for_its_display_and_starts_when_it_appears() {
+    let mut stage = Stage::with_displays(three_processes(), &[]);
+    assert_eq!(stage.look(), ["spawn sync", "spawn server"]);
+    assert_eq!(stage.state("screen"), State::Waiting);
+    stage.handle(Event::Displays {
+        present: vec![":0".parse().unwrap()],
+    });
+    assert_eq!(stage.look(), ["spawn screen"]);
+}
+
+#[test]
+fn a_browser_whose_display_went_away_waits_instead_of_crashing_in_a_loop() {
+    let mut stage = Stage::new(three_processes());
+    stage.handle(Event::Displays { present: vec![] });
+    stage.exit("screen", CRASH);
+    assert_eq!(stage.state("screen"), State::Waiting);
+    assert_eq!(stage.reason("screen"), "waits for display :0");
+}
+
+#[test]
+fn a_process_waits_until_what_it_depends_on_is_ready() {
+    let mut stage = Stage::new(json!({"version": 3, "processes": {
+        "page": {"command": "page", "depends_on": ["api"]},
+        "api": {"command": "api", "ready": {"type": "tcp", "port": 9}}
+    }}));
+    assert_eq!(stage.look(), ["spawn api"]);
+    assert_eq!(stage.reason("page"), "waits until api is ready");
+    assert_eq!(stage.state("api"), State::Starting);
+    let run = stage.run("api");
+    stage.handle(Event::Ready { run });
+    assert_eq!(stage.look(), ["spawn page"]);
+}
+
+#[test]
+fn starting_a_process_starts_what_it_depends_on() {
+    let mut stage = Stage::new(json!({"version": 3, "processes": {
+        "page": {"command": "page", "depends_on": ["api"], "autostart": false},
+        "api": {"command": "api", "autostart": false}
+    }}));
+    assert_eq!(stage.look(), [""; 0]);
+    stage.ask(Request::Start(id("page")));
+    assert_eq!(stage.look(), ["spawn api", "spawn page"]);
+}
+
+#[test]
+fn a_dependency_that_did_its_work_counts_as_ready() {
+    let mut stage = Stage::new(json!({"version": 3, "processes": {
+        "setup": {"command": "setup", "ready": {"type": "notify"}},
+        "page": {"command": "page", "depends_on": ["setup"]}
+    }}));
+    stage.look();
+    stage.exit("setup", DONE);
+    assert_eq!(stage.look(), ["spawn page"]);
+}
+
+#[test]
+fn a_process_that_does_not_get_ready_is_ended_and_counts_as_crashed() {
+    let mut stage = Stage::new(json!({"version": 3, "processes": {
+        "api": {"command": "api", "ready": {"type": "notify", "timeout_seconds": 5}}
+    }}));
+    stage.look();
+    stage.pass_seconds(5);
+    assert_eq!(stage.look(), ["signal Term"]);
+    stage.exit("api", TERMINATED);
+    assert_eq!(stage.look(), ["spawn api"]);
+    assert_eq!(stage.reason("api"), "not ready after 5 s");
+}
+
+#[test]
+fn a_change_of_one_process_leaves_the_others_running() {
+    let mut stage = Stage::new(three_processes());
+    let pid = stage.status("server").pid;
+    stage.look();
+    let change = fields(json!({"command": "python3 other.py"}));
+    let outcome = stage.ask(Request::Change(id("sync"), change));
+    assert_eq!(outcome, Some(Ok(Done::Changed)));
+    assert_eq!(stage.look(), ["save", "signal Term"]);
+    stage.exit("sync", TERMINATED);
+    assert_eq!(stage.look(), ["spawn sync"]);
+    assert_eq!(stage.status("server").pid, pid);
+    assert_eq!(
+        stage.status("sync").process.command.as_deref(),
+        Some("python3 other.py")
+    );
+}
+
+#[test]
+fn a_new_name_needs_no_restart() {
+    let mut stage = Stage::new(three_processes());
+    let pid = stage.status("sync").pid;
+    stage.look();
+    stage.ask(Request::Change(
+        id("sync"),
+        fields(json!({"name": "Data Sync"})),
+    ));
+    assert_eq!(stage.look(), ["save"]);
+    assert_eq!(stage.status("sync").pid, pid);
+    assert_eq!(stage.status("sync").process.name, "Data Sync");
+}
+
+#[test]
+fn a_put_that_cannot_be_saved_changes_nothing() {
+    let mut stage = Stage::new(three_processes());
+    stage.disk = DiskMood::Full;
+    let before = stage.mind.status().clone();
+    let outcome = stage.ask(Request::Change(
+        id("sync"),
+        fields(json!({"name": "Other"})),
+    ));
+    assert!(matches!(outcome, Some(Err(Refusal::NotSaved(_)))));
+    assert_eq!(stage.mind.status().generation, before.generation);
+}
+
+#[test]
+fn a_disabled_process_is_stopped_and_cannot_be_started() {
+    let mut stage = Stage::new(three_processes());
+    stage.ask(Request::Change(
+        id("sync"),
+        fields(json!({"enabled": false})),
+    ));
+    stage.exit("sync", TERMINATED);
+    assert_eq!(stage.reason("sync"), "disabled");
+    let outcome = stage.ask(Request::Start(id("sync")));
+    assert_eq!(outcome, Some(Err(Refusal::Disabled(id("sync")))));
+    stage.look();
+    stage.ask(Request::Change(
+        id("sync"),
+        fields(json!({"enabled": true})),
+    ));
+    assert_eq!(stage.look(), ["save", "spawn sync"]);
+}
+
+#[test]
+fn a_running_process_cannot_be_deleted_and_a_stopped_one_can() {
+    let mut stage = Stage::new(three_processes());
+    let refused = stage.ask(Request::Delete(id("sync")));
+    assert_eq!(refused, Some(Err(Refusal::StillRuns(id("sync")))));
+    stage.ask(Request::Stop(id("sync")));
+    stage.exit("sync", TERMINATED);
+    assert_eq!(
+        stage.ask(Request::Delete(id("sync"))),
+        Some(Ok(Done::Changed))
+    );
+    assert!(stage.mind.status().process(&id("sync")).is_none());
+}
+
+#[test]
+fn a_process_that_is_gone_from_the_file_is_stopped_and_vanishes() {
+    let mut stage = Stage::new(three_processes());
+    stage.look();
+    let mut document = three_processes();
+    document["processes"]
+        .as_object_mut()
+        .unwrap()
+        .remove("sync");
+    let bytes = Ok(document.to_string().into_bytes());
+    stage.handle(Event::Reload);
+    stage.handle(Event::Read { bytes });
+    assert_eq!(stage.look(), ["signal Term"]);
+    stage.exit("sync", TERMINATED);
+    assert!(stage.mind.status().process(&id("sync")).is_none());
+    assert_eq!(stage.mind.status().processes.len(), 2);
+}
+
+#[test]
+fn a_broken_file_stops_nothing_and_is_shown_until_it_is_mended() {
+    let mut stage = Stage::new(three_processes());
+    stage.look();
+    stage.handle(Event::Reload);
+    stage.handle(Event::Read {
+        bytes: Ok(b"{ \"version\": 3, ".to_vec()),
+    });
+    assert_eq!(stage.look(), [""; 0]);
+    assert_eq!(stage.mind.status().configuration.problems.len(), 1);
+    stage.handle(Event::Reload);
+    stage.handle(Event::Read {
+        bytes: Ok(three_processes().to_string().into_bytes()),
+    });
+    assert_eq!(
+        stage.mind.status().configuration.problems,
+        Vec::<Problem>::new()
+    );
+    assert_eq!(stage.mind.status().configuration.source, Source::File);
+    assert_eq!(stage.look(), [""; 0]);
+}
+
+#[test]
+fn changes_wait_their_turn_for_the_disk_and_each_is_answered() {
+    let mut stage = Stage::new(three_processes());
+    stage.disk = DiskMood::Silent;
+    stage.look();
+    for name in ["A", "B"] {
+        stage.ask(Request::Change(id("sync"), fields(json!({"name": name}))));
+    }
+    assert_eq!(stage.look(), ["save"]);
+    assert!(stage.replies.is_empty());
+    stage.handle(Event::Saved);
+    assert_eq!(stage.look(), ["save"]);
+    assert_eq!(stage.status("sync").process.name, "A");
+    stage.handle(Event::Saved);
+    assert_eq!(stage.status("sync").process.name, "B");
+    assert_eq!(stage.replies.len(), 2);
+}
+
+#[test]
+fn shutdown_ends_those_that_depend_on_others_first_and_then_leaves() {
+    let mut stage = Stage::new(json!({"version": 3, "processes": {
+        "page": {"command": "page", "depends_on": ["api"]},
+        "api": {"command": "api"}
+    }}));
+    stage.look();
+    stage.handle(Event::Shutdown);
+    assert_eq!(stage.look(), ["signal Term"]);
+    assert_eq!(stage.state("page"), State::Stopping);
+    assert_eq!(stage.state("api"), State::Running);
+    stage.exit("page", TERMINATED);
+    assert_eq!(stage.look(), ["signal Term"]);
+    stage.exit("api", TERMINATED);
+    assert_eq!(stage.look(), ["exit"]);
+}
+
+#[test]
+fn shutdown_answers_whoever_waits_even_when_the_disk_is_silent() {
+    let mut stage = Stage::new(json!({"version": 3, "processes": {}}));
+    stage.disk = DiskMood::Silent;
+    stage.ask(Request::Create(fields(
+        json!({"name": "One", "command": "one"}),
+    )));
+    stage.ask(Request::Create(fields(
+        json!({"name": "Two", "command": "two"}),
+    )));
+    stage.handle(Event::Shutdown);
+    assert_eq!(stage.replies.len(), 1);
+    stage.pass_seconds(20);
+    assert_eq!(stage.replies.len(), 2);
+    assert_eq!(stage.look().last().unwrap(), "exit");
+}
+
+#[test]
+fn moving_a_browser_to_another_display_restarts_it_there() {
+    let mut stage = Stage::new(two_screens());
+    stage.look();
+    stage.ask(Request::Change(id("day"), fields(json!({"display": ":1"}))));
+    assert_eq!(stage.look(), ["save", "signal Term"]);
+    stage.exit("day", TERMINATED);
+    assert_eq!(stage.look(), ["spawn day"]);
+    let displays = &stage.mind.status().displays;
+    assert_eq!(displays[1].holder, Some(id("day")));
+    assert_eq!(displays[0].holder, None);
+}
+
+#[test]
+fn the_first_display_process_that_is_added_becomes_the_one_that_starts_at_boot() {
+    let mut stage = Stage::new(json!({"version": 3, "processes": {}}));
+    let new = fields(json!({"name": "Gallery", "type": "chromium", "url": "https://example.org/"}));
+    assert_eq!(
+        stage.ask(Request::Create(new)),
+        Some(Ok(Done::Created(id("gallery"))))
+    );
+    assert_eq!(stage.mind.status().active_display, Some(id("gallery")));
+    assert_eq!(stage.state("gallery"), State::Running);
+}
