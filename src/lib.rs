@@ -16,4 +16,5 @@
 pub mod config;
 pub mod logs;
 pub mod supervisor;
+pub mod sys;
 pub mod time;

@@ -1,0 +1,192 @@
+//! Which account a process runs as.
+
+use super::errno::failure;
+use crate::config::Kind;
+use crate::supervisor::Failure;
+use nix::unistd::{Gid, Uid, User, getgrouplist};
+use std::ffi::CString;
+use std::fs;
+use std::path::PathBuf;
+
+/// The account an image makes for the kiosk.
+const KIOSK: &str = "kiosk";
+
+/// Accounts of people (login.defs(5): UID_MIN to UID_MAX).
+const ORDINARY: std::ops::Range<u32> = 1000..60_000;
+
+/// An account, and what running as it takes.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Account {
+    /// The login name.
+    pub name: String,
+    /// The user.
+    pub uid: u32,
+    /// Where it is at home.
+    pub home: PathBuf,
+    /// Its login shell.
+    pub shell: PathBuf,
+    /// What is to be taken on, where the daemon is somebody else.
+    pub switch: Option<Switch>,
+    /// What is odd about the choice, for the log.
+    pub warning: Option<String>,
+}
+
+/// The identity a child takes on before it executes its program.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Switch {
+    /// The user.
+    pub uid: u32,
+    /// Its primary group.
+    pub gid: u32,
+    /// All its groups, as initgroups(3) sets them.
+    pub groups: Vec<u32>,
+}
+
+impl Account {
+    /// The account for a process whose configuration names `user`, or leaves it to us: `kiosk` if there
+    /// is one, else the first ordinary user, else the daemon's own with a warning.
+    ///
+    /// # Errors
+    /// There is no such user; the daemon may not become it; or a display process would run as
+    /// root without its configuration saying so.
+    pub fn choose(user: Option<&str>, kind: Kind) -> Result<Self, Failure> {
+        let own = Uid::effective();
+        match user {
+            Some(name) => {
+                let user = by_name(name)?.ok_or_else(|| {
+                    Failure::system(format!(
+                        "there is no user called {name}: create it, or name another in \"user\""
+                    ))
+                })?;
+                if !own.is_root() && user.uid != own {
+                    return Err(Failure::system(format!(
+                        "cannot run as {name}: the daemon itself runs as {}; start it as root, or leave out \"user\"",
+                        of_uid(own)?.name
+                    )));
+                }
+                Self::of(user)
+            }
+            None if !own.is_root() => Self::of(of_uid(own)?),
+            None => Self::unasked(kind),
+        }
+    }
+
+    fn unasked(kind: Kind) -> Result<Self, Failure> {
+        let user = match by_name(KIOSK)? {
+            Some(user) => Some(user),
+            None => first_ordinary().map_or(Ok(None), |name| by_name(&name))?,
+        };
+        if let Some(user) = user {
+            return Self::of(user);
+        }
+        if kind == Kind::Chromium {
+            return Err(Failure::system(
+                "a display process does not run as root by itself: create a user called kiosk, or set \"user\" to \"root\"",
+            ));
+        }
+        let mut account = Self::of(of_uid(Uid::effective())?)?;
+        account.warning = Some(
+            "runs as root, because there is neither a user called kiosk nor an ordinary one: create one, or name one in \"user\"".to_owned(),
+        );
+        Ok(account)
+    }
+
+    fn of(user: User) -> Result<Self, Failure> {
+        let switch = if user.uid == Uid::effective() {
+            None
+        } else {
+            Some(Switch::to(&user)?)
+        };
+        Ok(Self {
+            name: user.name,
+            uid: user.uid.as_raw(),
+            home: user.dir,
+            shell: user.shell,
+            switch,
+            warning: None,
+        })
+    }
+}
+
+impl Switch {
+    fn to(user: &User) -> Result<Self, Failure> {
+        let name = CString::new(user.name.as_bytes())
+            .expect("the name comes from the C library, which ends it with a NUL");
+        let groups = getgrouplist(&name, user.gid)
+            .map_err(|e| failure(format_args!("read the groups of {}", user.name), &e.into()))?;
+        Ok(Self {
+            uid: user.uid.as_raw(),
+            gid: user.gid.as_raw(),
+            groups: groups.into_iter().map(Gid::as_raw).collect(),
+        })
+    }
+}
+
+fn by_name(name: &str) -> Result<Option<User>, Failure> {
+    User::from_name(name).map_err(|e| failure(format_args!("look up the user {name}"), &e.into()))
+}
+
+/// The account of a user, also where the user database has none (as in containers).
+fn of_uid(uid: Uid) -> Result<User, Failure> {
+    let user = User::from_uid(uid)
+        .map_err(|e| failure(format_args!("look up the user {uid}"), &e.into()))?;
+    user.ok_or_else(|| {
+        Failure::system(format!(
+            "user {uid} is not in /etc/passwd: add it, or run the daemon as another"
+        ))
+    })
+}
+
+/// The account with the lowest uid of a person.
+fn first_ordinary() -> Option<String> {
+    ordinary_in(&fs::read_to_string("/etc/passwd").ok()?)
+}
+
+fn ordinary_in(passwd: &str) -> Option<String> {
+    passwd
+        .lines()
+        .filter_map(|line| {
+            let mut fields = line.split(':');
+            let name = fields.next()?;
+            let uid: u32 = fields.nth(1)?.parse().ok()?;
+            ORDINARY.contains(&uid).then_some((uid, name))
+        })
+        .min()
+        .map(|(_, name)| name.to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_first_ordinary_user_is_the_one_with_the_lowest_uid_of_a_person() {
+        let passwd = "root:x:0:0::/root:/bin/sh\nanna:x:1001:1001::/home/anna:/bin/sh\n\
+            nobody:x:65534:65534::/:/bin/false\npi:x:1000:1000::/home/pi:/bin/sh\n";
+        assert_eq!(ordinary_in(passwd).as_deref(), Some("pi"));
+        assert_eq!(ordinary_in("root:x:0:0::/root:/bin/sh\nbroken line"), None);
+    }
+
+    #[test]
+    fn a_user_that_does_not_exist_is_named_with_the_way_out() {
+        let refused = Account::choose(Some("nosuchuser"), Kind::Custom).unwrap_err();
+        assert!(
+            refused
+                .message
+                .starts_with("there is no user called nosuchuser: create it")
+        );
+    }
+
+    #[test]
+    fn root_never_runs_a_browser_unless_it_is_named() {
+        if !Uid::effective().is_root() {
+            return; // Only root can do wrong here.
+        }
+        match Account::choose(None, Kind::Chromium) {
+            Ok(account) => assert_ne!(account.uid, 0),
+            Err(refused) => assert!(refused.message.contains("set \"user\" to \"root\"")),
+        }
+        let named = Account::choose(Some("root"), Kind::Chromium).unwrap();
+        assert_eq!((named.uid, named.switch), (0, None));
+    }
+}

@@ -1,0 +1,383 @@
+//! The runs: starts them, signals and kills their trees, and tells of their ends.
+//!
+//! A run is over when its main process was reaped and nothing of its tree lives any more. Main processes are
+//! waited for by pidfd, one small task each. Everything else in a tree is noticed by SIGCHLD, because the
+//! daemon is a subreaper; see [`super::tree`]. A crash that leaves nothing behind costs a
+//! handful of system calls, and an idle kiosk none.
+
+use super::accounts::Account;
+use super::clock;
+use super::errno::failure;
+use super::launch::{Belonging, Launch};
+use super::output::{Buffer, Tap};
+use super::readiness::{self, NotifySocket};
+use super::run_dir::RunDir;
+use super::signals::ChildEnds;
+use super::spawn::{Output, Spawned, spawn};
+use super::tree::Family;
+use crate::config::{Id, Ready, ReadySign, StopSignal};
+use crate::logs::{Log, Stream};
+use crate::supervisor::{Ending, Event, Failure, RunId};
+use async_process::{Child, ExitStatus};
+use nix::sys::prctl;
+use nix::sys::signal::Signal;
+use smol::channel::Sender;
+use smol::{LocalExecutor, Task};
+use std::cell::RefCell;
+use std::collections::BTreeMap;
+use std::future::Future;
+use std::os::unix::process::ExitStatusExt;
+use std::rc::Rc;
+use std::task::{Context, Waker};
+
+/// All runs. Cheap to clone; all clones are one.
+#[derive(Clone)]
+pub struct Children(Rc<Inner>);
+
+struct Inner {
+    executor: Rc<LocalExecutor<'static>>,
+    events: Sender<Event>,
+    run_dir: Rc<RunDir>,
+    buffer: Rc<Buffer>,
+    family: RefCell<Family>,
+    runs: RefCell<BTreeMap<RunId, Run>>,
+}
+
+struct Run {
+    id: Id,
+    phase: Phase,
+    /// Everything in it is to die.
+    killing: bool,
+    account: Account,
+    taps: Vec<Rc<Tap>>,
+    notify: Option<Rc<NotifySocket>>,
+    /// Watches for the sign of readiness; dropped with the run.
+    readiness: Option<Task<()>>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Phase {
+    /// The main process lives, or nobody has noticed yet that it does not.
+    Main,
+    /// It has ended, and the event that says so has not been taken in yet.
+    Telling,
+    /// Only others of its tree live.
+    Rest,
+}
+
+impl Children {
+    /// Makes the daemon the reaper of everything it starts, and looks after it on `executor`.
+    /// What happens is told to `events`. Once a process.
+    ///
+    /// # Errors
+    /// No descriptor left, or a kernel before Linux 3.4.
+    pub fn new(
+        executor: &Rc<LocalExecutor<'static>>,
+        events: Sender<Event>,
+        run_dir: &Rc<RunDir>,
+    ) -> Result<Self, Failure> {
+        prctl::set_child_subreaper(true)
+            .map_err(|e| failure("become the reaper of orphans", &e.into()))?;
+        let ends = ChildEnds::new().map_err(|e| failure("watch for ends of children", &e))?;
+        let inner = Rc::new(Inner {
+            executor: executor.clone(),
+            events,
+            run_dir: run_dir.clone(),
+            buffer: Buffer::new(),
+            family: RefCell::new(Family::new(run_dir.path())),
+            runs: RefCell::default(),
+        });
+        let mut driver = Box::pin(async_process::driver());
+        // Once polled it counts as driven, and no thread is started for it.
+        let _ = driver
+            .as_mut()
+            .poll(&mut Context::from_waker(Waker::noop()));
+        executor.spawn(driver).detach();
+        executor.spawn(watch(inner.clone(), ends)).detach();
+        Ok(Self(inner))
+    }
+
+    /// Starts a run of a process; its output goes into `log`, its PID into `RUN_DIR/<id>.pid`.
+    /// `Exited` follows, exactly once, and `TreeGone` if that says so.
+    ///
+    /// # Errors
+    /// It cannot be executed; nothing follows.
+    pub fn spawn(
+        &self,
+        run: RunId,
+        id: &Id,
+        launch: &Launch,
+        log: &Rc<Log>,
+    ) -> Result<u32, Failure> {
+        let inner = &self.0;
+        let account = Account::choose(launch.user.as_deref(), launch.kind)?;
+        let notify = match launch.notify {
+            true => Some(Rc::new(NotifySocket::bind(
+                inner.run_dir.path(),
+                run,
+                account.uid,
+            )?)),
+            false => None,
+        };
+        let belonging = Belonging {
+            run_dir: inner.run_dir.path(),
+            id,
+            run: run.0,
+            notify_socket: notify.as_ref().map(|socket| socket.path().to_owned()),
+        };
+        let started = spawn(launch, &account, &belonging, Output::Piped);
+        let Spawned {
+            mut child,
+            warnings,
+        } = started.inspect_err(|_| {
+            inner.family.borrow_mut().kill_unborn(run);
+        })?;
+        let pid = child.id();
+        inner.family.borrow_mut().began(run, pid as i32);
+        if let Err(error) = inner.run_dir.write_pid(id, pid) {
+            log::warn!("{error}");
+        }
+        for warning in warnings {
+            log::warn!("{id} {warning}");
+            log.note(&warning, clock::now());
+        }
+        let tap = |stream| (log.writer(stream), &inner.buffer);
+        let mut taps = Vec::with_capacity(2);
+        if let Some(pipe) = child.stdout.take() {
+            let (writer, buffer) = tap(Stream::Stdout);
+            taps.push(Tap::new(pipe, writer, buffer));
+        }
+        if let Some(pipe) = child.stderr.take() {
+            let (writer, buffer) = tap(Stream::Stderr);
+            taps.push(Tap::new(pipe, writer, buffer));
+        }
+        for tap in &taps {
+            inner.executor.spawn(tap.clone().flow()).detach();
+        }
+        let record = Run {
+            id: id.clone(),
+            phase: Phase::Main,
+            killing: false,
+            account,
+            taps,
+            notify,
+            readiness: None,
+        };
+        inner.runs.borrow_mut().insert(run, record);
+        inner
+            .executor
+            .spawn(inner.clone().follow(run, child))
+            .detach();
+        Ok(pid)
+    }
+
+    /// Watches for the sign of readiness of a run until it is seen (`Ready`) or the run ends. A probe
+    /// command is executed as `probe` says.
+    pub fn await_ready(&self, run: RunId, ready: &Ready, probe: Option<Launch>) {
+        let inner = &self.0;
+        let mut runs = inner.runs.borrow_mut();
+        let Some(record) = runs
+            .get_mut(&run)
+            .filter(|record| record.phase == Phase::Main)
+        else {
+            return;
+        };
+        let sign = ready.sign.clone();
+        let notify = record.notify.clone();
+        let children = self.clone();
+        record.readiness = Some(inner.executor.spawn(async move {
+            match sign {
+                ReadySign::Started => {}
+                ReadySign::Http { url } => readiness::http(&url).await,
+                ReadySign::Tcp { port } => readiness::tcp(port).await,
+                ReadySign::Command { .. } => match probe {
+                    Some(launch) => readiness::command(&children, run, &launch).await,
+                    None => return log::error!("run {run} has no probe to be ready by"),
+                },
+                ReadySign::Notify => match notify {
+                    Some(socket) => socket.ready().await,
+                    None => return log::error!("run {run} has no socket to be ready by"),
+                },
+            }
+            let _ = children.0.events.send(Event::Ready { run }).await;
+        }));
+    }
+
+    /// Sends the polite signal to everything in the tree of a run; what is stopped (SIGSTOP) is
+    /// woken, so that it hears. A run that is over is no error.
+    pub fn signal(&self, run: RunId, signal: StopSignal) {
+        let signal = match signal {
+            StopSignal::Term => Signal::SIGTERM,
+            StopSignal::Int => Signal::SIGINT,
+            StopSignal::Hup => Signal::SIGHUP,
+            StopSignal::Quit => Signal::SIGQUIT,
+            StopSignal::Usr1 => Signal::SIGUSR1,
+            StopSignal::Usr2 => Signal::SIGUSR2,
+            StopSignal::Kill => return self.kill(run),
+        };
+        let mut family = self.0.family.borrow_mut();
+        family.signal(run, signal);
+        family.signal(run, Signal::SIGCONT);
+    }
+
+    /// Kills everything in the tree of a run, and whatever it forks, until nothing is left.
+    pub fn kill(&self, run: RunId) {
+        if let Some(record) = self.0.runs.borrow_mut().get_mut(&run) {
+            record.killing = true;
+            self.0.family.borrow_mut().kill(run);
+        }
+    }
+
+    /// Kills descendants that could not be told to belong to any run, and returns how many. To be
+    /// called when every run is over and the daemon is about to leave.
+    pub fn kill_strays(&self) -> usize {
+        self.0.family.borrow_mut().kill_strays()
+    }
+
+    /// Executes a command beside a run, in the same surroundings and as the same user, and waits for its end.
+    /// Dropped before that, it kills it. Its output is discarded.
+    pub(super) async fn beside(&self, run: RunId, launch: &Launch) -> Result<ExitStatus, Failure> {
+        let (id, account) = {
+            let runs = self.0.runs.borrow();
+            let Some(record) = runs.get(&run) else {
+                return Err(Failure::system(format!("run {run} is over")));
+            };
+            (record.id.clone(), record.account.clone())
+        };
+        let belonging = Belonging {
+            run_dir: self.0.run_dir.path(),
+            id: &id,
+            run: run.0,
+            notify_socket: None,
+        };
+        let mut helper = Helper {
+            child: spawn(launch, &account, &belonging, Output::Discarded)?.child,
+            inner: self.0.clone(),
+        };
+        self.0
+            .family
+            .borrow_mut()
+            .helper_began(helper.child.id() as i32);
+        let status = helper.child.status().await;
+        drop(helper);
+        self.0.look().await;
+        status.map_err(|e| failure(format_args!("wait for {}", launch.argv[0]), &e))
+    }
+}
+
+/// A child beside a run; killed when it is no longer waited for.
+struct Helper {
+    child: Child,
+    inner: Rc<Inner>,
+}
+
+impl Drop for Helper {
+    fn drop(&mut self) {
+        let pid = self.child.id() as i32;
+        let mut family = self.inner.family.borrow_mut();
+        if !matches!(self.child.try_status(), Ok(Some(_))) {
+            // Not reaped yet, so the PID and the group are still its own.
+            let _ = nix::sys::signal::killpg(nix::unistd::Pid::from_raw(pid), Signal::SIGKILL);
+        }
+        family.helper_ended(pid);
+    }
+}
+
+/// Looks whenever a child has ended.
+async fn watch(inner: Rc<Inner>, mut ends: ChildEnds) {
+    loop {
+        match ends.next().await {
+            Ok(()) => inner.look().await,
+            Err(error) => return log::error!("ends of children are no longer noticed: {error}"),
+        }
+    }
+}
+
+impl Inner {
+    /// Waits for the end of the main process of a run, and tells of it.
+    async fn follow(self: Rc<Self>, run: RunId, mut child: Child) {
+        let status = child.status().await;
+        // No await until the tree knows: the PID is free from here on.
+        self.family.borrow_mut().main_ended(run);
+        let ending = match status {
+            Ok(status) => ending(status),
+            Err(error) => {
+                log::error!("the end of run {run} is known, but not how it ended: {error}");
+                Ending::Signal(Signal::SIGKILL as i32)
+            }
+        };
+        drop(child);
+        let tree_left = self.after_main(run);
+        let _ = self
+            .events
+            .send(Event::Exited {
+                run,
+                ending,
+                tree_left,
+            })
+            .await;
+        if let Some(record) = self.runs.borrow_mut().get_mut(&run) {
+            record.phase = Phase::Rest;
+        }
+        self.look().await;
+    }
+
+    /// Tidies up after a main process. True if others of its tree live on.
+    fn after_main(&self, run: RunId) -> bool {
+        let mut runs = self.runs.borrow_mut();
+        let mut family = self.family.borrow_mut();
+        let Some(record) = runs.get_mut(&run) else {
+            return false;
+        };
+        record.taps.drain(..).for_each(|tap| tap.drain());
+        record.readiness = None;
+        record.notify = None;
+        record.phase = Phase::Telling;
+        self.run_dir.remove_pid(&record.id);
+        family.reap();
+        if record.killing {
+            family.kill(run);
+        }
+        let left = family.is_left(run);
+        if !left {
+            family.gone(run);
+            runs.remove(&run);
+        }
+        left
+    }
+
+    /// Reaps orphans that have ended, kills on in trees that are to die, and tells which are gone.
+    async fn look(&self) {
+        self.family.borrow_mut().reap();
+        for run in self.gone() {
+            let _ = self.events.send(Event::TreeGone { run }).await;
+        }
+    }
+
+    fn gone(&self) -> Vec<RunId> {
+        let mut runs = self.runs.borrow_mut();
+        let mut family = self.family.borrow_mut();
+        let mut gone = Vec::new();
+        runs.retain(|run, record| {
+            if record.killing {
+                family.kill(*run);
+            }
+            let over = record.phase == Phase::Rest && !family.is_left(*run);
+            if over {
+                log::debug!("nothing of {} run {run} is left", record.id);
+                family.gone(*run);
+                gone.push(*run);
+            }
+            !over
+        });
+        gone
+    }
+}
+
+fn ending(status: ExitStatus) -> Ending {
+    match (status.code(), status.signal()) {
+        (Some(code), _) => Ending::Code(code),
+        (None, Some(signal)) => Ending::Signal(signal),
+        (None, None) => Ending::Code(0),
+    }
+}

@@ -1,0 +1,78 @@
+//! The clocks: one that never jumps, one that people read, and whether the latter is to be trusted.
+
+#![allow(unsafe_code)]
+
+use crate::time::Moment;
+use jiff::Timestamp;
+use nix::libc;
+use nix::time::{ClockId, clock_gettime};
+use std::path::Path;
+use std::time::Duration;
+
+/// systemd-timesyncd and chrony's wait service leave this file once the clock was set.
+const SYNCHRONIZED: &str = "/run/systemd/timesync/synchronized";
+
+/// Now on the clock that neither jumps nor stops (`CLOCK_BOOTTIME`).
+pub fn now() -> Moment {
+    let time = clock_gettime(ClockId::CLOCK_BOOTTIME)
+        .expect("CLOCK_BOOTTIME exists since Linux 2.6.39, and the address is valid");
+    Moment::from_boot(Duration::from(time))
+}
+
+/// Now as people count it. Worth only as much as [`trusted`] says.
+pub fn wall() -> Timestamp {
+    Timestamp::now()
+}
+
+/// When `moment` was (or will be) as people count it, by what the clock says now: a
+/// moment before the clock was set is told right once it is.
+pub fn wall_at(moment: Moment) -> Timestamp {
+    let now = now();
+    let wall = wall();
+    wall.checked_sub(now.since(moment))
+        .and_then(|then| then.checked_add(moment.since(now)))
+        .unwrap_or(wall)
+}
+
+/// Whether the wall clock can be relied upon: something disciplines it (the kernel's
+/// `STA_UNSYNC` is cleared, as NTP daemons do), or the time service says that it was set,
+/// or a hardware clock that keeps time without power set it at boot.
+pub fn trusted() -> bool {
+    disciplined() || Path::new(SYNCHRONIZED).exists() || set_by_hardware()
+}
+
+fn disciplined() -> bool {
+    // SAFETY: all bytes zero is a valid `timex`; `modes` 0 asks only to read.
+    let mut timex: libc::timex = unsafe { std::mem::zeroed() };
+    // SAFETY: the pointer is to a live, writable `timex`, which the kernel fills.
+    let state = unsafe { libc::adjtimex(&mut timex) };
+    state >= 0 && timex.status & libc::STA_UNSYNC == 0
+}
+
+/// The kernel names the clock that it set itself by at boot (`hctosys`). It tries so with every
+/// clock there is; one that lost its power yields a time before this program was made, and a Pi
+/// without a battery has no such clock at all.
+fn set_by_hardware() -> bool {
+    /// 2026-01-01: no clock that keeps time can show less.
+    const MADE: i64 = 1_767_225_600;
+    let Ok(clocks) = std::fs::read_dir("/sys/class/rtc") else {
+        return false;
+    };
+    let set = clocks.flatten().any(|clock| {
+        std::fs::read_to_string(clock.path().join("hctosys")).is_ok_and(|text| text.trim() == "1")
+    });
+    set && wall().as_second() >= MADE
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_moment_is_told_by_the_wall_clock_of_now() {
+        let hour = Duration::from_secs(3600);
+        let moment = now();
+        assert!(wall_at(moment + hour) > wall_at(moment));
+        assert!(wall_at(moment - Duration::from_millis(5)) < wall());
+    }
+}

@@ -1,0 +1,371 @@
+//! Notices which displays exist, the moment they come and go.
+//!
+//! A display is a socket: `/tmp/.X11-unix/XN`, or `wayland-N` in somebody's runtime directory. The
+//! directories are watched (inotify(7)), those that do not exist yet through the nearest parent that does.
+//! A socket counts when a connection to it succeeds; a server that was killed leaves one that
+//! refuses. That such a server dies is seen by its process, which the socket names (`SO_PEERCRED`).
+//! Nothing is polled, but for a short while after a socket was found that does not accept yet.
+
+use super::errno::failure;
+use super::pidfd::PidFd;
+use crate::config::Display;
+use crate::supervisor::{Event, Failure};
+use nix::errno::Errno;
+use nix::sys::inotify::{AddWatchFlags, InitFlags, Inotify, InotifyEvent, WatchDescriptor};
+use nix::sys::socket::sockopt::PeerCredentials;
+use nix::sys::socket::{AddressFamily, SockFlag, SockType, UnixAddr, connect, getsockopt, socket};
+use smol::channel::Sender;
+use smol::{Async, Timer, future};
+use std::collections::{BTreeMap, BTreeSet};
+use std::ffi::OsStr;
+use std::fs;
+use std::io;
+use std::os::fd::{AsRawFd, OwnedFd};
+use std::path::{Path, PathBuf};
+use std::rc::Rc;
+use std::task::Poll;
+use std::time::Duration;
+
+/// A server binds its socket before it listens on it. After something has changed, a socket that refuses
+/// is tried again after these pauses, in milliseconds: 3 s in all, then it counts as stale.
+const RETRIES: [u64; 8] = [5, 10, 25, 60, 150, 350, 800, 1600];
+
+/// What is looked at, at most: a directory that somebody fills with names must not cost us memory.
+const SOCKETS_MAX: usize = 64;
+
+/// Users whose runtime directories are looked into, at most.
+const USERS_MAX: usize = 64;
+
+/// Where to look for displays.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Places {
+    /// Holds the sockets of X servers.
+    pub x: PathBuf,
+    /// A runtime directory that may hold Wayland sockets: the daemon's own, if it has one.
+    pub runtime: Option<PathBuf>,
+    /// Holds a runtime directory for each user who is logged in.
+    pub users: PathBuf,
+}
+
+impl Places {
+    /// Where displays are on any Linux system.
+    pub fn of_system() -> Self {
+        Self {
+            x: "/tmp/.X11-unix".into(),
+            runtime: std::env::var_os("XDG_RUNTIME_DIR").map(PathBuf::from),
+            users: "/run/user".into(),
+        }
+    }
+}
+
+/// Watches the displays.
+#[derive(Debug)]
+pub struct Displays {
+    places: Places,
+    inotify: Async<Inotify>,
+    asked: event_listener::Event,
+}
+
+impl Displays {
+    /// Prepares to watch; [`Displays::watch`] does.
+    ///
+    /// # Errors
+    /// The system grants no more watches (`fs.inotify.max_user_instances`).
+    pub fn new(places: Places) -> Result<Rc<Self>, Failure> {
+        let inotify = Inotify::init(InitFlags::IN_CLOEXEC | InitFlags::IN_NONBLOCK)
+            .map_err(io::Error::from)
+            .and_then(Async::new)
+            .map_err(|e| failure("watch for displays", &e))?;
+        Ok(Rc::new(Self {
+            places,
+            inotify,
+            asked: event_listener::Event::new(),
+        }))
+    }
+
+    /// Looks again at once. Nothing needs this to notice a display; it is for an operator who does not believe it.
+    pub fn recheck(&self) {
+        self.asked.notify(usize::MAX);
+    }
+
+    /// Tells `events` which displays exist: first of all, and after each change. Never resolves.
+    pub async fn watch(self: Rc<Self>, events: Sender<Event>) {
+        let mut watches = BTreeMap::new();
+        let mut told = None;
+        let mut retry = 0;
+        loop {
+            let asked = self.asked.listen();
+            self.arm(&mut watches);
+            let seen = self.look();
+            let present: Vec<Display> = seen.servers.keys().cloned().collect();
+            if told.as_ref() != Some(&present) {
+                told = Some(present.clone());
+                let _ = events.send(Event::Displays { present }).await;
+            }
+            let pause = RETRIES.get(retry).filter(|_| seen.refusing);
+            let news = self.changed();
+            let gone = any_ended(seen.servers.into_values().flatten().collect());
+            let asked = future::or(asked, gone);
+            let retries = async {
+                match pause {
+                    Some(millis) => Timer::after(Duration::from_millis(*millis)).await,
+                    None => future::pending().await,
+                };
+                retry + 1
+            };
+            let change = async {
+                future::or(news, asked).await;
+                0
+            };
+            retry = future::or(change, retries).await;
+        }
+    }
+
+    /// Resolves once something has changed that may be about a display.
+    async fn changed(&self) {
+        let about_display = |event: &InotifyEvent| match &event.name {
+            Some(name) => {
+                event.mask.contains(AddWatchFlags::IN_ISDIR) || display_of(name).is_some()
+            }
+            // A watched directory is gone, or events were lost.
+            None => true,
+        };
+        loop {
+            let events = self
+                .inotify
+                .read_with(|inotify| Ok(inotify.read_events()?))
+                .await;
+            match events {
+                Ok(events) if events.iter().any(about_display) => return,
+                Ok(_) => {}
+                Err(error) => {
+                    log::error!("displays that come or go are no longer noticed: {error}");
+                    return future::pending().await;
+                }
+            }
+        }
+    }
+
+    /// Watches each directory, or the nearest parent that exists, and nothing else.
+    fn arm(&self, watches: &mut BTreeMap<PathBuf, WatchDescriptor>) {
+        let mut wanted: BTreeSet<PathBuf> = self.directories().map(nearest).collect();
+        wanted.insert(nearest(self.places.users.clone()));
+        watches.retain(|path, watch| {
+            let keep = wanted.contains(path);
+            if !keep {
+                let _ = self.inotify.get_ref().rm_watch(*watch);
+            }
+            keep
+        });
+        let mask = AddWatchFlags::IN_CREATE
+            | AddWatchFlags::IN_DELETE
+            | AddWatchFlags::IN_MOVED_FROM
+            | AddWatchFlags::IN_MOVED_TO
+            | AddWatchFlags::IN_ATTRIB
+            | AddWatchFlags::IN_DELETE_SELF
+            | AddWatchFlags::IN_MOVE_SELF
+            | AddWatchFlags::IN_ONLYDIR;
+        for path in wanted {
+            // Again also where there is one: the directory may have been made anew, and for
+            // the kernel the same watch twice is one.
+            match self.inotify.get_ref().add_watch(&path, mask) {
+                Ok(watch) => drop(watches.insert(path, watch)),
+                Err(error) => log::warn!("cannot watch {} for displays: {error}", path.display()),
+            }
+        }
+    }
+
+    /// The directories that hold sockets, whether or not they exist.
+    fn directories(&self) -> impl Iterator<Item = PathBuf> {
+        let users = fs::read_dir(&self.places.users)
+            .into_iter()
+            .flatten()
+            .flatten();
+        let users = users.map(|entry| entry.path()).take(USERS_MAX);
+        let fixed = std::iter::once(self.places.x.clone()).chain(self.places.runtime.clone());
+        fixed.chain(users)
+    }
+
+    fn look(&self) -> Seen {
+        let mut seen = Seen::default();
+        for directory in self.directories() {
+            let is_x = directory == self.places.x;
+            let entries = fs::read_dir(&directory).into_iter().flatten().flatten();
+            for entry in entries.take(SOCKETS_MAX) {
+                let Some(display) = display_of(&entry.file_name()) else {
+                    continue;
+                };
+                if is_x != matches!(display, Display::X(_)) {
+                    continue;
+                }
+                match probe(&entry.path()) {
+                    Ok(server) => drop(seen.servers.insert(display, server)),
+                    Err(Errno::ECONNREFUSED) => seen.refusing = true,
+                    Err(error) => log::debug!("{} is no display: {error}", entry.path().display()),
+                }
+            }
+        }
+        seen
+    }
+}
+
+#[derive(Default)]
+struct Seen {
+    /// The displays that exist, and the processes that serve them.
+    servers: BTreeMap<Display, Option<PidFd>>,
+    /// There is a socket that nobody listens on, or not yet.
+    refusing: bool,
+}
+
+/// Connects and hangs up. The process that listens, where it can be told; an error where nobody does.
+fn probe(path: &Path) -> Result<Option<PidFd>, Errno> {
+    let flags = SockFlag::SOCK_CLOEXEC | SockFlag::SOCK_NONBLOCK;
+    let socket: OwnedFd = socket(AddressFamily::Unix, SockType::Stream, flags, None)?;
+    match connect(socket.as_raw_fd(), &UnixAddr::new(path)?) {
+        // Its queue is full: it is alive, and busy.
+        Err(Errno::EAGAIN) => return Ok(None),
+        result => result?,
+    }
+    let server = getsockopt(&socket, PeerCredentials)?.pid();
+    Ok(PidFd::open(server).ok())
+}
+
+/// Resolves once one of these processes has ended.
+async fn any_ended(servers: Vec<PidFd>) {
+    let servers: Vec<_> = servers
+        .into_iter()
+        .filter_map(|server| Async::new(server).ok())
+        .collect();
+    future::poll_fn(|cx| {
+        match servers
+            .iter()
+            .any(|server| server.poll_readable(cx).is_ready())
+        {
+            true => Poll::Ready(()),
+            false => Poll::Pending,
+        }
+    })
+    .await;
+}
+
+/// `path`, or the nearest directory above it that exists.
+fn nearest(mut path: PathBuf) -> PathBuf {
+    while !path.is_dir() && path.pop() {}
+    path
+}
+
+/// The display whose socket has this name.
+fn display_of(name: &OsStr) -> Option<Display> {
+    let name = name.to_str()?;
+    let number = |text: &str| {
+        text.parse()
+            .ok()
+            .filter(|number: &u8| number.to_string() == text)
+    };
+    match name.strip_prefix("wayland-") {
+        Some(rest) => number(rest).map(Display::Wayland),
+        None => number(name.strip_prefix('X')?).map(Display::X),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::sys::test::Dir;
+    use nix::unistd::Pid;
+    use smol::LocalExecutor;
+    use smol::channel::Receiver;
+    use std::os::unix::net::UnixListener;
+    use std::process::{Command, Stdio};
+
+    fn places(dir: &Dir) -> Places {
+        Places {
+            x: dir.path().join("tmp/.X11-unix"),
+            runtime: None,
+            users: dir.path().join("run/user"),
+        }
+    }
+
+    async fn next(events: &Receiver<Event>) -> Vec<String> {
+        match events.recv().await.unwrap() {
+            Event::Displays { present } => present.iter().map(Display::to_string).collect(),
+            event => panic!("{event:?}"),
+        }
+    }
+
+    fn watching<F: Future<Output = ()>>(
+        dir: &Dir,
+        test: impl FnOnce(Rc<Displays>, Receiver<Event>) -> F,
+    ) {
+        let executor = LocalExecutor::new();
+        let (sender, receiver) = smol::channel::unbounded();
+        let displays = Displays::new(places(dir)).unwrap();
+        executor.spawn(displays.clone().watch(sender)).detach();
+        smol::block_on(executor.run(test(displays, receiver)));
+    }
+
+    #[test]
+    fn displays_come_and_go_in_directories_that_did_not_exist() {
+        let dir = Dir::new("displays-come");
+        watching(&dir, async |_, events| {
+            assert_eq!(next(&events).await, [""; 0]);
+            let x = dir.path().join("tmp/.X11-unix");
+            fs::create_dir_all(&x).unwrap();
+            let one = UnixListener::bind(x.join("X1")).unwrap();
+            assert_eq!(next(&events).await, [":1"]);
+            let _not_one = UnixListener::bind(x.join("X01")).unwrap();
+            let user = dir.path().join("run/user/1000");
+            fs::create_dir_all(&user).unwrap();
+            let _wayland = UnixListener::bind(user.join("wayland-0")).unwrap();
+            assert_eq!(next(&events).await, [":1", "wayland-0"]);
+            fs::remove_file(x.join("X1")).unwrap();
+            drop(one);
+            assert_eq!(next(&events).await, ["wayland-0"]);
+        });
+    }
+
+    #[test]
+    fn a_stale_socket_is_no_display_until_somebody_listens_again() {
+        let dir = Dir::new("displays-stale");
+        let x = dir.path().join("tmp/.X11-unix");
+        fs::create_dir_all(&x).unwrap();
+        drop(UnixListener::bind(x.join("X0")).unwrap());
+        watching(&dir, async |displays, events| {
+            assert_eq!(next(&events).await, [""; 0]);
+            fs::remove_file(x.join("X0")).unwrap();
+            let listener = UnixListener::bind(x.join("X0")).unwrap();
+            assert_eq!(next(&events).await, [":0"]);
+            // This process lives on, so only a second look can tell.
+            drop(listener);
+            displays.recheck();
+            assert_eq!(next(&events).await, [""; 0]);
+        });
+    }
+
+    #[test]
+    fn a_server_that_is_killed_takes_its_display_along() {
+        let dir = Dir::new("displays-killed");
+        let x = dir.path().join("tmp/.X11-unix");
+        fs::create_dir_all(&x).unwrap();
+        watching(&dir, async |_, events| {
+            assert_eq!(next(&events).await, [""; 0]);
+            let script = "import socket, sys, time; s = socket.socket(socket.AF_UNIX); \
+                s.bind(sys.argv[1]); s.listen(); time.sleep(600)";
+            let mut server = Command::new("python3")
+                .args(["-c", script])
+                .arg(x.join("X7"))
+                .stdin(Stdio::null())
+                .spawn()
+                .unwrap();
+            assert_eq!(next(&events).await, [":7"]);
+            nix::sys::signal::kill(
+                Pid::from_raw(server.id() as i32),
+                nix::sys::signal::Signal::SIGKILL,
+            )
+            .unwrap();
+            assert_eq!(next(&events).await, [""; 0]);
+            assert!(x.join("X7").exists());
+            server.wait().unwrap();
+        });
+    }
+}

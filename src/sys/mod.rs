@@ -1,0 +1,31 @@
+//! Talks to the system: processes, files, displays, clocks, signals. The only room with `unsafe` and nix in it.
+//!
+//! Thin and without policy: it does what an [`crate::supervisor::Action`] says, and tells
+//! as an [`crate::supervisor::Event`] what has happened. Nothing here waits on the loop's thread for a disk.
+
+pub mod accounts;
+pub mod children;
+pub mod clock;
+pub mod displays;
+mod durable;
+mod errand;
+pub mod errno;
+pub mod launch;
+pub mod leftovers;
+pub mod limits;
+pub mod notify;
+mod output;
+pub mod persist;
+mod pidfd;
+mod proc;
+pub mod profile;
+mod readiness;
+mod reap;
+pub mod run_dir;
+pub mod signals;
+mod spawn;
+pub mod store;
+pub mod system;
+#[cfg(test)]
+mod test;
+mod tree;

@@ -1,0 +1,44 @@
+//! Tells the service manager how the daemon fares. Without one, nothing happens.
+
+use sd_notify::NotifyState;
+use std::time::Duration;
+
+/// The daemon serves; `status` is what `systemctl status` shows.
+pub fn ready(status: &str) {
+    send(&[NotifyState::Ready, NotifyState::Status(status)]);
+}
+
+/// The configuration is being read again; [`ready`] must follow.
+pub fn reloading() {
+    match NotifyState::monotonic_usec_now() {
+        Ok(now) => send(&[NotifyState::Reloading, now]),
+        Err(error) => log::warn!("cannot read the clock for the service manager: {error}"),
+    }
+}
+
+/// Everything is being ended.
+pub fn stopping() {
+    send(&[NotifyState::Stopping]);
+}
+
+/// A line for `systemctl status`.
+pub fn status(text: &str) {
+    send(&[NotifyState::Status(text)]);
+}
+
+/// The main loop makes progress. To be called from the loop and from nowhere else.
+pub fn feed_watchdog() {
+    send(&[NotifyState::Watchdog]);
+}
+
+/// How often the watchdog wants to be fed: half of what it waits, as sd_watchdog_enabled(3)
+/// recommends. `None` where there is no watchdog.
+pub fn watchdog_interval() -> Option<Duration> {
+    sd_notify::watchdog_enabled().map(|limit| limit / 2)
+}
+
+fn send(states: &[NotifyState<'_>]) {
+    if let Err(error) = sd_notify::notify(states) {
+        log::warn!("cannot tell the service manager: {error}");
+    }
+}

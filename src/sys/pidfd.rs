@@ -1,0 +1,48 @@
+//! A handle on one process, which never comes to mean another one.
+
+#![allow(unsafe_code)]
+
+use nix::libc;
+use nix::sys::signal::Signal;
+use smol::Async;
+use std::io;
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, OwnedFd};
+
+/// A process, whoever started it. A bare PID may be given to a stranger once its process was reaped; this may not.
+#[derive(Debug)]
+pub(super) struct PidFd(OwnedFd);
+
+impl PidFd {
+    /// The process that has this PID now.
+    ///
+    /// # Errors
+    /// There is none (`ESRCH`), or no descriptor is left.
+    pub(super) fn open(pid: i32) -> io::Result<Self> {
+        // SAFETY: the call takes two integers and touches no memory of ours.
+        let fd = unsafe { libc::syscall(libc::SYS_pidfd_open, pid, 0) };
+        if fd < 0 {
+            return Err(io::Error::last_os_error());
+        }
+        // SAFETY: the kernel has just made this descriptor for us (close-on-exec), and nobody else has it.
+        Ok(Self(unsafe { OwnedFd::from_raw_fd(fd as i32) }))
+    }
+
+    /// Sends a signal to exactly this process; gone is gone, and no error.
+    pub(super) fn signal(&self, signal: Signal) {
+        let none: *const libc::siginfo_t = std::ptr::null();
+        let fd = self.0.as_raw_fd();
+        // SAFETY: the descriptor is open, and a null `siginfo` stands for that of kill(2).
+        unsafe { libc::syscall(libc::SYS_pidfd_send_signal, fd, signal as i32, none, 0) };
+    }
+
+    /// Resolves when the process has ended.
+    pub(super) async fn ended(self) -> io::Result<()> {
+        Async::new(self)?.readable().await
+    }
+}
+
+impl AsFd for PidFd {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.0.as_fd()
+    }
+}

@@ -1,0 +1,192 @@
+//! What `/proc` tells about processes (proc(5)).
+
+use std::collections::BTreeMap;
+use std::ffi::OsStr;
+use std::fs;
+use std::io::Read;
+use std::os::unix::ffi::OsStrExt;
+use std::os::unix::fs::FileExt;
+use std::path::Path;
+
+/// The variable that every process started here carries: `<run dir>:<id>:<run>`.
+pub(super) const MARKER: &str = "OSSUARY_RUN";
+
+/// The line of `/proc/PID/stat` that we read, at most: 52 fields, none over 20 digits.
+const STAT_MAX: usize = 1024;
+
+/// Environments are looked at up to here. More would let any process make us spend memory.
+const ENVIRON_MAX: u64 = 256 * 1024;
+
+/// Identity and kinship of a process.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Stat {
+    pub(super) state: u8,
+    pub(super) parent: i32,
+    pub(super) group: i32,
+    /// When it was started, in clock ticks since boot: with the PID, its identity.
+    pub(super) started: u64,
+}
+
+impl Stat {
+    /// The process with this PID, where there is one (a zombie included).
+    pub(super) fn of(pid: i32) -> Option<Self> {
+        let mut buffer = [0; STAT_MAX];
+        let mut file = fs::File::open(format!("/proc/{pid}/stat")).ok()?;
+        let length = file.read(&mut buffer).ok()?;
+        Self::parse(&buffer[..length])
+    }
+
+    /// The name, field 2, may hold spaces and brackets: what counts begins behind the last bracket.
+    fn parse(line: &[u8]) -> Option<Self> {
+        let name_end = memchr::memrchr(b')', line)?;
+        let rest = str::from_utf8(&line[name_end + 1..]).ok()?;
+        let mut fields = rest.split_ascii_whitespace();
+        Some(Self {
+            state: *fields.next()?.as_bytes().first()?,
+            parent: fields.next()?.parse().ok()?,
+            group: fields.next()?.parse().ok()?,
+            started: fields.nth(16)?.parse().ok()?,
+        })
+    }
+
+    /// Whether it has ended and only waits to be reaped.
+    pub(super) fn is_zombie(&self) -> bool {
+        matches!(self.state, b'Z' | b'X')
+    }
+}
+
+/// The value of [`MARKER`] in the environment of a process, where it has one and we may read it.
+pub(super) fn marker_of(pid: i32) -> Option<Vec<u8>> {
+    let mut environ = Vec::new();
+    let file = fs::File::open(format!("/proc/{pid}/environ")).ok()?;
+    file.take(ENVIRON_MAX).read_to_end(&mut environ).ok()?;
+    environ
+        .split(|byte| *byte == 0)
+        .find_map(|pair| pair.strip_prefix(MARKER.as_bytes())?.strip_prefix(b"="))
+        .map(<[u8]>::to_vec)
+}
+
+/// The children of a process, threads counted in. Reliable for our own, because none of them
+/// vanishes before we reap it; of others one may be missed that is born or dies meanwhile.
+pub(super) fn children_of(pid: i32) -> Vec<i32> {
+    let Ok(threads) = fs::read_dir(format!("/proc/{pid}/task")) else {
+        return Vec::new();
+    };
+    let mut children = Vec::new();
+    for thread in threads.flatten() {
+        match fs::read_to_string(thread.path().join("children")) {
+            Ok(text) => children.extend(pids(&text)),
+            Err(_) if !kernel_lists_children() => return children_by_scan(pid),
+            // The thread has ended; its children were handed to another one.
+            Err(_) => {}
+        }
+    }
+    children
+}
+
+/// The list of our own children, kept open: it is read after every end of a child.
+#[derive(Debug)]
+pub(super) struct OwnChildren {
+    /// One for the first thread, which inherits orphans (the kernel hands them to the first that
+    /// lives), and one for this one, which starts the runs; usually they are the same.
+    files: Vec<fs::File>,
+    text: Vec<u8>,
+}
+
+impl OwnChildren {
+    /// For the thread that calls it.
+    pub(super) fn open() -> Self {
+        let (me, thread) = (nix::unistd::getpid(), nix::unistd::gettid());
+        let threads = std::iter::once(me).chain((thread != me).then_some(thread));
+        let files = threads.map(|tid| fs::File::open(format!("/proc/self/task/{tid}/children")));
+        Self {
+            // Where the kernel has no such files, every process is looked at instead.
+            files: files.collect::<Result<_, _>>().unwrap_or_default(),
+            text: Vec::new(),
+        }
+    }
+
+    /// All children there are, those that have ended and were not reaped included.
+    pub(super) fn list(&mut self) -> Vec<i32> {
+        if self.files.is_empty() {
+            return children_by_scan(nix::unistd::getpid().as_raw());
+        }
+        self.text.clear();
+        for file in &self.files {
+            let mut offset = 0;
+            let mut piece = [0; 4096];
+            while let Ok(length @ 1..) = file.read_at(&mut piece, offset) {
+                self.text.extend_from_slice(&piece[..length]);
+                offset += length as u64;
+            }
+        }
+        pids(str::from_utf8(&self.text).unwrap_or_default()).collect()
+    }
+}
+
+/// The numbers in a `children` file.
+fn pids(text: &str) -> impl Iterator<Item = i32> {
+    text.split_ascii_whitespace()
+        .filter_map(|pid| pid.parse().ok())
+}
+
+/// Whether the kernel was built with `CONFIG_PROC_CHILDREN`.
+fn kernel_lists_children() -> bool {
+    Path::new("/proc/thread-self/children").exists()
+}
+
+/// Every process there is, by PID.
+pub(super) fn everybody() -> BTreeMap<i32, Stat> {
+    let Ok(entries) = fs::read_dir("/proc") else {
+        return BTreeMap::new();
+    };
+    entries
+        .flatten()
+        .filter_map(|entry| pid_of(&entry.file_name()))
+        .filter_map(|pid| Some((pid, Stat::of(pid)?)))
+        .collect()
+}
+
+fn children_by_scan(parent: i32) -> Vec<i32> {
+    everybody()
+        .into_iter()
+        .filter(|(_, stat)| stat.parent == parent)
+        .map(|(pid, _)| pid)
+        .collect()
+}
+
+fn pid_of(name: &OsStr) -> Option<i32> {
+    str::from_utf8(name.as_bytes()).ok()?.parse().ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_name_with_brackets_does_not_confuse() {
+        let line = b"42 (a) b (c) R 7 8 9 0 -1 4194304 1 2 3 4 5 6 7 8 20 0 1 0 777 0";
+        let stat = Stat::parse(line).expect("it is a stat line");
+        assert_eq!(
+            (stat.state, stat.parent, stat.group, stat.started),
+            (b'R', 7, 8, 777)
+        );
+        assert_eq!(Stat::parse(b"42 (a"), None);
+    }
+
+    #[test]
+    fn both_ways_to_list_children_agree() {
+        let mut child = std::process::Command::new("sleep")
+            .arg("60")
+            .spawn()
+            .unwrap();
+        let pid = child.id() as i32;
+        let me = std::process::id() as i32;
+        assert!(children_of(me).contains(&pid));
+        assert!(children_by_scan(me).contains(&pid));
+        assert!(OwnChildren::open().list().contains(&pid));
+        child.kill().unwrap();
+        child.wait().unwrap();
+        assert!(!children_of(me).contains(&pid));
+    }
+}

@@ -1,0 +1,90 @@
+//! The signals the daemon is sent, as values that can be awaited.
+//!
+//! They are caught, not blocked: a child inherits what is blocked (neither the standard library nor posix_spawn resets
+//! it) and would be deaf to SIGTERM, while what is caught is back at its default in it. The handler writes a byte to
+//! a pipe and does nothing else (async-signal, which async-process brings along).
+
+use async_signal::Signal;
+use nix::sys::signal::SigSet;
+use smol::stream::StreamExt;
+use std::io;
+
+/// What a signal asks for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Wish {
+    /// SIGTERM or SIGINT: end everything and leave.
+    Shutdown,
+    /// SIGHUP: read the configuration again.
+    Reload,
+}
+
+/// SIGTERM, SIGINT and SIGHUP.
+#[derive(Debug)]
+pub struct Signals {
+    signals: async_signal::Signals,
+}
+
+impl Signals {
+    /// Catches from here on. Whatever the daemon was started with is unblocked.
+    ///
+    /// # Errors
+    /// No descriptor left.
+    pub fn new() -> io::Result<Self> {
+        SigSet::empty().thread_set_mask()?;
+        let signals = [Signal::Term, Signal::Int, Signal::Hup];
+        Ok(Self {
+            signals: async_signal::Signals::new(signals)?,
+        })
+    }
+
+    /// The next signal.
+    ///
+    /// # Errors
+    /// The system's, in theory.
+    pub async fn next(&mut self) -> io::Result<Wish> {
+        Ok(match next(&mut self.signals).await? {
+            Signal::Hup => Wish::Reload,
+            _ => Wish::Shutdown,
+        })
+    }
+}
+
+/// SIGCHLD: some child has ended. Several ends may come as one.
+#[derive(Debug)]
+pub(super) struct ChildEnds {
+    signals: async_signal::Signals,
+}
+
+impl ChildEnds {
+    pub(super) fn new() -> io::Result<Self> {
+        Ok(Self {
+            signals: async_signal::Signals::new([Signal::Child])?,
+        })
+    }
+
+    pub(super) async fn next(&mut self) -> io::Result<()> {
+        next(&mut self.signals).await.map(drop)
+    }
+}
+
+async fn next(signals: &mut async_signal::Signals) -> io::Result<Signal> {
+    let ended = || io::Error::other("the stream of signals has ended");
+    signals.next().await.ok_or_else(ended)?
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use nix::sys::signal::{Signal, raise};
+
+    #[test]
+    fn signals_are_wishes() {
+        smol::block_on(async {
+            let mut signals = Signals::new().unwrap();
+            raise(Signal::SIGHUP).unwrap();
+            assert_eq!(signals.next().await.unwrap(), Wish::Reload);
+            raise(Signal::SIGTERM).unwrap();
+            assert_eq!(signals.next().await.unwrap(), Wish::Shutdown);
+        });
+    }
+}

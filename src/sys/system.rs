@@ -1,0 +1,206 @@
+//! Facts of the machine for `GET /api/system`.
+//!
+//! What cannot be found out is `null`; nothing here fails.
+
+use super::clock;
+use nix::ifaddrs::getifaddrs;
+use nix::net::if_::InterfaceFlags;
+use nix::sys::statvfs::statvfs;
+use nix::sys::utsname::uname;
+use serde_json::{Map, Value, json};
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::Path;
+
+/// Everything an operator wants to know about the machine, as of now. Sizes are in bytes, times in
+/// seconds, temperatures in degrees Celsius. `state_dir` names the disk that matters.
+pub fn facts(state_dir: &Path) -> Value {
+    let kernel = uname().ok();
+    let name =
+        |text: Option<&std::ffi::OsStr>| text.map(|text| text.to_string_lossy().into_owned());
+    json!({
+        "hostname": name(kernel.as_ref().map(|k| k.nodename())),
+        "os": os_name(),
+        "kernel": name(kernel.as_ref().map(|k| k.release())),
+        "architecture": name(kernel.as_ref().map(|k| k.machine())),
+        "model": model(),
+        "uptime": clock::now().since_boot().as_secs(),
+        "load": load(),
+        "memory": memory(),
+        "disk": disk(state_dir),
+        "temperature": temperature(),
+        "network": network(),
+        "clock": {
+            "now": clock::wall().to_string(),
+            "trusted": clock::trusted(),
+            "timezone": timezone(),
+        },
+    })
+}
+
+/// The machine's name as it is now; it may be given another while the daemon runs.
+pub fn hostname() -> String {
+    uname()
+        .map(|kernel| kernel.nodename().to_string_lossy().into_owned())
+        .unwrap_or_default()
+}
+
+/// The account the daemon runs as.
+pub fn user_id() -> u32 {
+    nix::unistd::Uid::effective().as_raw()
+}
+
+/// `PRETTY_NAME` of os-release(5).
+fn os_name() -> Option<String> {
+    let text = text("/etc/os-release").or_else(|| text("/usr/lib/os-release"))?;
+    let value = text
+        .lines()
+        .find_map(|line| line.strip_prefix("PRETTY_NAME="))?;
+    Some(value.trim_matches(['"', '\'']).to_owned())
+}
+
+/// The board as its device tree calls it; on a PC as its firmware does.
+fn model() -> Option<String> {
+    text("/proc/device-tree/model")
+        .or_else(|| text("/sys/class/dmi/id/product_name"))
+        .map(|name| name.trim_matches(['\0', '\n', ' ']).to_owned())
+        .filter(|name| !name.is_empty())
+}
+
+/// The load of the last 1, 5 and 15 minutes.
+fn load() -> Option<[f64; 3]> {
+    let text = text("/proc/loadavg")?;
+    let mut numbers = text
+        .split_ascii_whitespace()
+        .map(|number| number.parse().ok());
+    Some([numbers.next()??, numbers.next()??, numbers.next()??])
+}
+
+fn memory() -> Value {
+    let info = text("/proc/meminfo").unwrap_or_default();
+    json!({
+        "total": kib_field(&info, "MemTotal:"),
+        "available": kib_field(&info, "MemAvailable:"),
+        // The daemon's own share: what it shares with others counts in part.
+        "daemon": kib_field(&text("/proc/self/smaps_rollup").unwrap_or_default(), "Pss:")
+            .or_else(|| kib_field(&text("/proc/self/status").unwrap_or_default(), "VmRSS:")),
+    })
+}
+
+/// The value of a line like `MemTotal:  1024 kB`, in bytes.
+fn kib_field(text: &str, name: &str) -> Option<u64> {
+    let line = text.lines().find_map(|line| line.strip_prefix(name))?;
+    let kib: u64 = line.split_ascii_whitespace().next()?.parse().ok()?;
+    Some(kib * 1024)
+}
+
+fn disk(path: &Path) -> Value {
+    let space = statvfs(path).ok();
+    let bytes = |blocks: fn(&nix::sys::statvfs::Statvfs) -> u64| {
+        space
+            .as_ref()
+            .map(|space| blocks(space) * space.fragment_size())
+    };
+    json!({
+        "path": path.display().to_string(),
+        "total": bytes(|space| space.blocks()),
+        "available": bytes(|space| space.blocks_available()),
+    })
+}
+
+/// Of the warmest sensor.
+fn temperature() -> Option<f64> {
+    let zones = fs::read_dir("/sys/class/thermal").ok()?.flatten();
+    let millidegrees = zones
+        .filter(|zone| {
+            zone.file_name()
+                .to_string_lossy()
+                .starts_with("thermal_zone")
+        })
+        .filter_map(|zone| {
+            fs::read_to_string(zone.path().join("temp"))
+                .ok()?
+                .trim()
+                .parse::<i64>()
+                .ok()
+        });
+    // A tenth of a degree is more than these sensors know.
+    millidegrees
+        .max()
+        .map(|warmest| (warmest / 100) as f64 / 10.0)
+}
+
+/// Every interface but the loopback, by name. Link-local IPv6 addresses are left out: no browser takes them.
+fn network() -> Vec<Value> {
+    let mut interfaces: BTreeMap<String, (bool, Vec<Value>)> = BTreeMap::new();
+    for entry in getifaddrs().into_iter().flatten() {
+        if entry.flags.contains(InterfaceFlags::IFF_LOOPBACK) {
+            continue;
+        }
+        let up = InterfaceFlags::IFF_UP | InterfaceFlags::IFF_RUNNING;
+        let (is_up, addresses) = interfaces.entry(entry.interface_name).or_default();
+        *is_up |= entry.flags.contains(up);
+        let Some(address) = entry.address else {
+            continue;
+        };
+        if let Some(v4) = address.as_sockaddr_in() {
+            addresses.push(v4.ip().to_string().into());
+        } else if let Some(v6) = address
+            .as_sockaddr_in6()
+            .filter(|v6| !v6.ip().is_unicast_link_local())
+        {
+            addresses.push(v6.ip().to_string().into());
+        }
+    }
+    let value = |(name, (up, addresses)): (String, (bool, Vec<Value>))| {
+        let mut interface = Map::new();
+        interface.insert("interface".to_owned(), name.into());
+        interface.insert("up".to_owned(), up.into());
+        interface.insert("addresses".to_owned(), addresses.into());
+        interface.into()
+    };
+    interfaces.into_iter().map(value).collect()
+}
+
+/// The IANA name of the system's time zone: `TZ`, or where `/etc/localtime` points to (localtime(5)).
+fn timezone() -> String {
+    let from_env = std::env::var("TZ")
+        .ok()
+        .map(|name| name.trim_start_matches(':').to_owned());
+    let from_link = || {
+        let target = fs::canonicalize("/etc/localtime").ok()?;
+        let (_, name) = target.to_str()?.split_once("/zoneinfo/")?;
+        Some(name.to_owned())
+    };
+    let from_file = || text("/etc/timezone").map(|name| name.trim().to_owned());
+    from_env
+        .filter(|name| !name.is_empty())
+        .or_else(from_link)
+        .or_else(from_file)
+        .unwrap_or_else(|| "UTC".to_owned())
+}
+
+fn text(path: &str) -> Option<String> {
+    fs::read_to_string(path).ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_facts_are_of_this_machine() {
+        let facts = facts(Path::new("/"));
+        assert!(facts["hostname"].is_string() && facts["kernel"].is_string());
+        assert!(facts["memory"]["total"].as_u64() > facts["memory"]["daemon"].as_u64());
+        assert!(facts["disk"]["total"].as_u64() >= facts["disk"]["available"].as_u64());
+        assert_eq!(facts["load"].as_array().map(Vec::len), Some(3));
+        assert!(
+            facts["clock"]["now"]
+                .as_str()
+                .is_some_and(|now| now.ends_with('Z'))
+        );
+        let loopback = |i: &Value| i["interface"] == "lo";
+        assert!(!facts["network"].as_array().unwrap().iter().any(loopback));
+    }
+}

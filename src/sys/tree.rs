@@ -1,0 +1,331 @@
+//! Knows which process belongs to which run.
+//!
+//! The daemon is a child subreaper (prctl(2)): whatever its children leave behind becomes its own child, so
+//! everything it ever started descends from it, and nothing else does. A direct child is either the main
+//! process of a run, a helper, or an orphan. To which run an orphan belongs is told by, in this order:
+//!
+//! 1. having been seen in its tree before (a tree is looked through when it is signalled);
+//! 2. its process group;
+//! 3. the marker in its environment, `OSSUARY_RUN=<run dir>:<id>:<run>`.
+//!
+//! An orphan that has left group and parents and wiped its environment, unseen, belongs to nobody
+//! until everything is ended ([`Family::strays`]).
+//!
+//! The PID of a direct child means that child until we reap it, and nobody else does. Of
+//! deeper descendants a PID is believed only together with the time of birth.
+
+use super::pidfd::PidFd;
+use super::proc::{self, OwnChildren, Stat};
+use super::reap;
+use crate::supervisor::RunId;
+use nix::sys::signal::{Signal, kill, killpg};
+use nix::unistd::Pid;
+use std::collections::{BTreeMap, BTreeSet};
+use std::os::unix::ffi::OsStrExt;
+use std::path::Path;
+
+/// How often a tree that is being killed is looked through in one go for what it has forked meanwhile. If
+/// there is still more, the next end of a child continues.
+const PASSES_MAX: usize = 100;
+
+/// All descendants of the daemon, as far as it knows them.
+#[derive(Debug)]
+pub(super) struct Family {
+    marker_prefix: Vec<u8>,
+    children: OwnChildren,
+    own_group: i32,
+    /// Main processes that nobody has reaped yet.
+    mains: BTreeMap<i32, RunId>,
+    /// Children that somebody else waits for: probes of readiness.
+    helpers: BTreeSet<i32>,
+    /// Other direct children, and whose they are.
+    orphans: BTreeMap<i32, Option<RunId>>,
+    runs: BTreeMap<RunId, Tree>,
+}
+
+#[derive(Debug)]
+struct Tree {
+    main: Option<i32>,
+    /// Its process group; the PID of its main process, alive or not.
+    group: i32,
+    /// What has been seen in it: PID and time of birth.
+    seen: BTreeSet<(i32, u64)>,
+    /// What was sent SIGKILL.
+    killed: BTreeSet<(i32, u64)>,
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Member {
+    pid: i32,
+    stat: Stat,
+    /// A direct child of ours, whose PID cannot be given to another before we reap it.
+    pinned: bool,
+}
+
+impl Family {
+    pub(super) fn new(run_dir: &Path) -> Self {
+        let mut marker_prefix = run_dir.as_os_str().as_bytes().to_vec();
+        marker_prefix.push(b':');
+        Self {
+            marker_prefix,
+            children: OwnChildren::open(),
+            own_group: nix::unistd::getpgrp().as_raw(),
+            mains: BTreeMap::new(),
+            helpers: BTreeSet::new(),
+            orphans: BTreeMap::new(),
+            runs: BTreeMap::new(),
+        }
+    }
+
+    /// A main process was started.
+    pub(super) fn began(&mut self, run: RunId, pid: i32) {
+        self.mains.insert(pid, run);
+        let tree = Tree {
+            main: Some(pid),
+            group: pid,
+            seen: BTreeSet::new(),
+            killed: BTreeSet::new(),
+        };
+        self.runs.insert(run, tree);
+    }
+
+    /// The main process of a run was reaped. To be called before anything else is reaped or started.
+    pub(super) fn main_ended(&mut self, run: RunId) {
+        if let Some(pid) = self.runs.get_mut(&run).and_then(|tree| tree.main.take()) {
+            self.mains.remove(&pid);
+        }
+    }
+
+    /// Nothing of a run is left.
+    pub(super) fn gone(&mut self, run: RunId) {
+        self.runs.remove(&run);
+    }
+
+    /// A child was started that somebody else waits for.
+    pub(super) fn helper_began(&mut self, pid: i32) {
+        self.helpers.insert(pid);
+    }
+
+    /// It was reaped, or nobody waits for it any more.
+    pub(super) fn helper_ended(&mut self, pid: i32) {
+        self.helpers.remove(&pid);
+    }
+
+    /// Reaps the orphans that have ended. Stops at a main process or helper that has ended and
+    /// that its own task has not reaped yet; that task looks again.
+    pub(super) fn reap(&mut self) {
+        while let Some(pid) = reap::peek() {
+            if self.mains.contains_key(&pid) || self.helpers.contains(&pid) {
+                return;
+            }
+            reap::reap(pid);
+            self.orphans.remove(&pid);
+        }
+    }
+
+    /// Whether anything of a run lives whose main process was reaped. All of that hangs below
+    /// orphans, and usually there are none: one file is read.
+    pub(super) fn is_left(&mut self, run: RunId) -> bool {
+        self.find_orphans();
+        // One that has ended may hide behind somebody's main process.
+        self.orphans
+            .retain(|pid, whose| *whose != Some(run) || !reap::reap(*pid));
+        self.orphans.values().any(|whose| *whose == Some(run))
+    }
+
+    /// Sends a signal to everything in the tree of a run, once.
+    pub(super) fn signal(&mut self, run: RunId, signal: Signal) {
+        let members = self.members(run);
+        let Some(tree) = self.runs.get_mut(&run) else {
+            return;
+        };
+        tree.seen = members.iter().map(Member::identity).collect();
+        if tree.main.is_some() {
+            // The main process pins its group, and the kernel reaches all of it at once.
+            let _ = killpg(Pid::from_raw(tree.group), signal);
+        }
+        let alone = |member: &&Member| tree.main.is_none() || member.stat.group != tree.group;
+        members
+            .iter()
+            .filter(alone)
+            .for_each(|member| member.signal(signal));
+    }
+
+    /// Kills everything in the tree of a run, and what it forks meanwhile. What has not
+    /// died or been seen at the end of it is found again after the next end of a child: as long
+    /// as anything lives, a direct child of ours has still to end.
+    pub(super) fn kill(&mut self, run: RunId) {
+        for _ in 0..PASSES_MAX {
+            let members = self.members(run);
+            let Some(tree) = self.runs.get(&run) else {
+                return;
+            };
+            let fresh: Vec<&Member> = members
+                .iter()
+                .filter(|member| !tree.killed.contains(&member.identity()))
+                .collect();
+            if fresh.is_empty() {
+                return;
+            }
+            // Groups first: in one stroke, so that no fork slips through.
+            for group in self.groups_of(run, &members) {
+                let _ = killpg(Pid::from_raw(group), Signal::SIGKILL);
+            }
+            fresh
+                .iter()
+                .for_each(|member| member.signal(Signal::SIGKILL));
+            let fresh: Vec<_> = fresh.into_iter().map(Member::identity).collect();
+            if let Some(tree) = self.runs.get_mut(&run) {
+                tree.seen.extend(fresh.iter());
+                tree.killed.extend(fresh.iter());
+            }
+        }
+    }
+
+    /// Kills what could not be told to belong to any run, and returns how many. For the very end.
+    pub(super) fn kill_strays(&mut self) -> usize {
+        self.find_orphans();
+        let strays: Vec<i32> = self
+            .orphans
+            .iter()
+            .filter(|(pid, whose)| whose.is_none() && !reap::reap(**pid))
+            .map(|(pid, _)| *pid)
+            .collect();
+        for &stray in &strays {
+            for pid in descendants(stray) {
+                if let Some(stat) = Stat::of(pid) {
+                    Member {
+                        pid,
+                        stat,
+                        pinned: false,
+                    }
+                    .signal(Signal::SIGKILL);
+                }
+            }
+            let _ = kill(Pid::from_raw(stray), Signal::SIGKILL);
+        }
+        strays.len()
+    }
+
+    /// Kills what a start left running that failed halfway (no descriptor was left to watch it with).
+    pub(super) fn kill_unborn(&mut self, run: RunId) {
+        self.runs.insert(
+            run,
+            Tree {
+                main: None,
+                group: 0,
+                seen: BTreeSet::new(),
+                killed: BTreeSet::new(),
+            },
+        );
+        self.kill(run);
+        self.runs.remove(&run);
+    }
+
+    /// The groups of a run that can be killed in one stroke: their number is pinned by a
+    /// direct child of ours in them, and they are neither ours nor another run's.
+    fn groups_of(&self, run: RunId, members: &[Member]) -> BTreeSet<i32> {
+        let foreign = |group: &i32| {
+            *group == self.own_group
+                || self
+                    .runs
+                    .iter()
+                    .any(|(other, tree)| *other != run && tree.group == *group)
+        };
+        members
+            .iter()
+            .filter(|member| member.pinned)
+            .map(|member| member.stat.group)
+            .filter(|group| !foreign(group))
+            .collect()
+    }
+
+    /// Everything that lives in the tree of a run.
+    fn members(&mut self, run: RunId) -> Vec<Member> {
+        self.find_orphans();
+        let Some(tree) = self.runs.get(&run) else {
+            return Vec::new();
+        };
+        let orphans = self
+            .orphans
+            .iter()
+            .filter(|(_, whose)| **whose == Some(run));
+        let roots = tree.main.into_iter().chain(orphans.map(|(pid, _)| *pid));
+        let mut members = Vec::new();
+        for root in roots {
+            let below = descendants(root).into_iter().map(|pid| (pid, false));
+            for (pid, pinned) in std::iter::once((root, true)).chain(below) {
+                let Some(stat) = Stat::of(pid).filter(|stat| !stat.is_zombie()) else {
+                    continue;
+                };
+                members.push(Member { pid, stat, pinned });
+            }
+        }
+        members
+    }
+
+    /// Looks for direct children that we have not started, and finds out whose they are.
+    fn find_orphans(&mut self) {
+        for pid in self.children.list() {
+            let known = self.mains.contains_key(&pid)
+                || self.helpers.contains(&pid)
+                || self.orphans.contains_key(&pid);
+            if !known {
+                let whose = self.whose(pid);
+                self.orphans.insert(pid, whose);
+            }
+        }
+    }
+
+    fn whose(&self, pid: i32) -> Option<RunId> {
+        let stat = Stat::of(pid)?;
+        let by = |test: &dyn Fn(&Tree) -> bool| {
+            self.runs
+                .iter()
+                .find(|(_, tree)| test(tree))
+                .map(|(run, _)| *run)
+        };
+        by(&|tree| tree.seen.contains(&(pid, stat.started)))
+            .or_else(|| by(&|tree| tree.group == stat.group))
+            .or_else(|| self.marked(pid))
+    }
+
+    fn marked(&self, pid: i32) -> Option<RunId> {
+        let marker = proc::marker_of(pid)?;
+        let rest = str::from_utf8(marker.strip_prefix(&self.marker_prefix[..])?).ok()?;
+        let run = RunId(rest.rsplit(':').next()?.parse().ok()?);
+        self.runs.contains_key(&run).then_some(run)
+    }
+}
+
+impl Member {
+    fn identity(&self) -> (i32, u64) {
+        (self.pid, self.stat.started)
+    }
+
+    /// Signals this very process. (That it may not be ours to signal, being setuid, is no news to anybody.)
+    fn signal(&self, signal: Signal) {
+        if self.pinned {
+            let _ = kill(Pid::from_raw(self.pid), signal);
+            return;
+        }
+        let Ok(handle) = PidFd::open(self.pid) else {
+            return;
+        };
+        // The handle is of whoever has the PID now; that must be whom we have seen.
+        if Stat::of(self.pid).is_some_and(|stat| stat.started == self.stat.started) {
+            handle.signal(signal);
+        }
+    }
+}
+
+/// Everything below a process, parents before children.
+pub(super) fn descendants(root: i32) -> Vec<i32> {
+    let mut found = proc::children_of(root);
+    let mut next = 0;
+    while let Some(&pid) = found.get(next) {
+        found.extend(proc::children_of(pid));
+        next += 1;
+    }
+    found
+}

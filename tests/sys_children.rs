@@ -1,0 +1,544 @@
+//! Runs real processes, badly behaved ones above all, and sees each to its right end.
+//!
+//! The room under test reaps every child of the process it lives in, so these tests take turns.
+
+#![allow(clippy::unwrap_used)] // What goes wrong in a test's helper is a failure of the test.
+
+use nix::errno::Errno;
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::{Pid, geteuid};
+use ossuary::config::{Command, Id, Kind, Ready, ReadySign, StopSignal};
+use ossuary::logs::Log;
+use ossuary::supervisor::{Ending, Event, Failure, RunId};
+use ossuary::sys::children::Children;
+use ossuary::sys::launch::Launch;
+use ossuary::sys::run_dir::RunDir;
+use smol::channel::Receiver;
+use smol::{LocalExecutor, Timer, future};
+use std::path::PathBuf;
+use std::process::Stdio;
+use std::rc::Rc;
+use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
+
+static TURN: Mutex<()> = Mutex::new(());
+
+/// A test that has not ended by then hangs.
+const HANGS: Duration = Duration::from_secs(120);
+
+/// Everything a run needs, in a directory of its own.
+struct House {
+    children: Children,
+    events: Receiver<Event>,
+    log: Rc<Log>,
+    id: Id,
+    dir: PathBuf,
+}
+
+impl House {
+    /// Lets `test` live in a house of its own, and looks that nothing is left behind.
+    fn open<F: Future<Output = ()>>(name: &str, test: impl FnOnce(Rc<House>) -> F) {
+        let _turn = TURN.lock().unwrap_or_else(PoisonError::into_inner);
+        let dir = std::env::temp_dir().join(format!("ossuary-{name}-{}", std::process::id()));
+        std::fs::create_dir_all(&dir).unwrap();
+        let executor = Rc::new(LocalExecutor::new());
+        let (sender, events) = smol::channel::unbounded();
+        let run_dir = Rc::new(RunDir::take(&dir).unwrap());
+        let house = Rc::new(House {
+            children: Children::new(&executor, sender, &run_dir).unwrap(),
+            events,
+            log: Rc::new(Log::new(256 * 1024)),
+            id: "sync".parse().unwrap(),
+            dir: run_dir.path().to_owned(),
+        });
+        let hangs = async {
+            Timer::after(HANGS).await;
+            panic!("the test hangs; its log: {:?}", house.lines());
+        };
+        smol::block_on(executor.run(future::or(test(house.clone()), hangs)));
+        assert_eq!(
+            house.marked(),
+            Vec::<i32>::new(),
+            "processes were left behind"
+        );
+        std::fs::remove_dir_all(&dir).unwrap();
+    }
+
+    fn launch(&self, script: &str) -> Launch {
+        launch(Command::Shell(script.to_owned()))
+    }
+
+    fn spawn(&self, run: u64, launch: &Launch) -> Result<i32, Failure> {
+        let pid = self.children.spawn(RunId(run), &self.id, launch, &self.log);
+        pid.map(|pid| pid as i32)
+    }
+
+    fn start(&self, run: u64, script: &str) -> i32 {
+        self.spawn(run, &self.launch(script)).unwrap()
+    }
+
+    async fn exited(&self, run: u64) -> (Ending, bool) {
+        match self.events.recv().await.unwrap() {
+            Event::Exited {
+                run: RunId(number),
+                ending,
+                tree_left,
+            } if number == run => (ending, tree_left),
+            event => panic!("{event:?}"),
+        }
+    }
+
+    /// Kills a run and waits until nothing of it is left.
+    async fn kill(&self, run: u64) -> Ending {
+        self.children.kill(RunId(run));
+        let (ending, tree_left) = self.exited(run).await;
+        if tree_left {
+            self.tree_gone(run).await;
+        }
+        ending
+    }
+
+    async fn tree_gone(&self, run: u64) {
+        match self.events.recv().await.unwrap() {
+            Event::TreeGone { run: RunId(number) } if number == run => {}
+            event => panic!("{event:?}"),
+        }
+    }
+
+    /// Waits for a line that begins so, and returns the rest of it.
+    async fn said(&self, start: &str) -> String {
+        loop {
+            let changed = self.log.changed();
+            let found = self
+                .lines()
+                .into_iter()
+                .find_map(|line| Some(line.strip_prefix(start)?.to_owned()));
+            match found {
+                Some(rest) => return rest,
+                None => changed.await,
+            }
+        }
+    }
+
+    fn lines(&self) -> Vec<String> {
+        let mut lines = Vec::new();
+        self.log.tail(1000, |line| {
+            lines.push(String::from_utf8_lossy(line.text).into_owned())
+        });
+        lines
+    }
+
+    /// Every live process that carries the marker of this house.
+    fn marked(&self) -> Vec<i32> {
+        let marker = format!("OSSUARY_RUN={}:", self.dir.display());
+        let carries = |pid: &i32| {
+            std::fs::read(format!("/proc/{pid}/environ"))
+                .is_ok_and(|environ| memchr::memmem::find(&environ, marker.as_bytes()).is_some())
+        };
+        everybody().into_iter().filter(carries).collect()
+    }
+}
+
+fn launch(command: Command) -> Launch {
+    let (env, argv) = match command {
+        Command::Direct { env, argv } => (env, argv),
+        Command::Shell(script) => (
+            Vec::new(),
+            vec!["/bin/sh".to_owned(), "-c".to_owned(), script],
+        ),
+    };
+    Launch {
+        argv,
+        env,
+        cwd: Some("/".to_owned()),
+        user: geteuid().is_root().then(|| "root".to_owned()),
+        display: None,
+        kind: Kind::Custom,
+        notify: false,
+    }
+}
+
+fn everybody() -> Vec<i32> {
+    let entries = std::fs::read_dir("/proc").unwrap().flatten();
+    entries
+        .filter_map(|entry| entry.file_name().to_str()?.parse().ok())
+        .collect()
+}
+
+/// The state letter in `/proc/PID/stat`.
+fn state(pid: i32) -> Option<char> {
+    let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
+    stat.rsplit(") ").next()?.chars().next()
+}
+
+fn is_gone(pid: i32) -> bool {
+    kill(Pid::from_raw(pid), None) == Err(Errno::ESRCH)
+}
+
+fn ready(sign: ReadySign) -> Ready {
+    Ready {
+        sign,
+        timeout: Duration::from_secs(30),
+    }
+}
+
+#[test]
+fn a_command_that_does_not_exist_is_named_and_leaves_nothing() {
+    House::open("missing", async |house| {
+        let direct = |program: &str| Command::Direct {
+            env: Vec::new(),
+            argv: vec![program.to_owned()],
+        };
+        let refused = house.spawn(1, &launch(direct("python9"))).unwrap_err();
+        assert_eq!(
+            refused.message,
+            "cannot run python9: no such file or directory"
+        );
+        let refused = house.spawn(2, &launch(direct("/etc/passwd"))).unwrap_err();
+        assert_eq!(refused.message, "cannot run /etc/passwd: permission denied");
+        let mut nowhere = launch(direct("true"));
+        nowhere.cwd = Some("/nowhere".to_owned());
+        let refused = house.spawn(3, &nowhere).unwrap_err();
+        assert!(
+            refused
+                .message
+                .starts_with("the working directory /nowhere does not exist")
+        );
+        assert!(!house.dir.join("sync.pid").exists());
+    });
+}
+
+#[test]
+fn the_last_words_of_a_process_stand_in_its_log_before_its_end_is_told() {
+    House::open("at-once", async |house| {
+        for run in 1..=50 {
+            house.start(run, &format!("echo out {run}; echo err {run} >&2; exit 3"));
+            assert_eq!(house.exited(run).await, (Ending::Code(3), false));
+            let lines = house.lines();
+            assert!(lines.contains(&format!("out {run}")) && lines.contains(&format!("err {run}")));
+        }
+    });
+}
+
+#[test]
+fn a_pid_file_is_there_as_long_as_its_process() {
+    House::open("pid-file", async |house| {
+        let pid = house.start(1, "echo up; exec sleep 600");
+        let file = house.dir.join("sync.pid");
+        assert_eq!(std::fs::read_to_string(&file).unwrap(), format!("{pid}\n"));
+        house.children.signal(RunId(1), StopSignal::Term);
+        assert_eq!(
+            house.exited(1).await,
+            (Ending::Signal(Signal::SIGTERM as i32), false)
+        );
+        assert!(!file.exists());
+    });
+}
+
+#[test]
+fn a_process_that_ignores_term_is_killed_with_its_children() {
+    House::open("ignores", async |house| {
+        let main = house.start(
+            1,
+            "trap '' TERM; sleep 600 & echo child $!; while :; do wait; done",
+        );
+        let child: i32 = house.said("child ").await.parse().unwrap();
+        house.children.signal(RunId(1), StopSignal::Term);
+        assert!(
+            !is_gone(main) && !is_gone(child),
+            "an ignored signal is inherited"
+        );
+        assert_eq!(house.kill(1).await, Ending::Signal(Signal::SIGKILL as i32));
+        assert!(is_gone(child));
+    });
+}
+
+#[test]
+#[expect(clippy::zombie_processes, reason = "the room under test reaps it")]
+fn a_grandchild_in_a_session_of_its_own_dies_too_and_its_namesake_does_not() {
+    House::open("double-fork", async |house| {
+        let mut stranger = std::process::Command::new("sleep")
+            .arg("600")
+            .stdin(Stdio::null())
+            .spawn()
+            .unwrap();
+        house.start(
+            1,
+            "setsid sh -c 'echo grandchild $$; exec sleep 600' & exit 0",
+        );
+        let grandchild: i32 = house.said("grandchild ").await.parse().unwrap();
+        assert_eq!(house.exited(1).await, (Ending::Code(0), true));
+        house.children.kill(RunId(1));
+        house.tree_gone(1).await;
+        assert!(is_gone(grandchild));
+        assert_eq!(state(stranger.id() as i32), Some('S'));
+        stranger.kill().unwrap();
+    });
+}
+
+#[test]
+fn a_grandchild_that_ends_by_itself_is_reported_gone() {
+    House::open("by-itself", async |house| {
+        let fifo = house.dir.join("fifo");
+        nix::unistd::mkfifo(&fifo, nix::sys::stat::Mode::S_IRWXU).unwrap();
+        let script = format!("(read x < {}; echo late $x) & exit 0", fifo.display());
+        house.start(1, &script);
+        assert_eq!(house.exited(1).await, (Ending::Code(0), true));
+        // It still holds the pipe; what it prints now is not lost.
+        std::fs::write(&fifo, "word\n").unwrap();
+        assert_eq!(house.said("late ").await, "word");
+        house.tree_gone(1).await;
+    });
+}
+
+#[test]
+fn a_grandchild_that_hides_from_its_run_is_remembered_from_before() {
+    House::open("hides", async |house| {
+        let hidden = "trap \"\" TERM; echo hidden $$; sleep 600 & wait; wait; wait";
+        house.start(1, &format!("setsid env -i /bin/sh -c '{hidden}' & wait"));
+        let hidden: i32 = house.said("hidden ").await.parse().unwrap();
+        house.children.signal(RunId(1), StopSignal::Term);
+        assert_eq!(
+            house.exited(1).await,
+            (Ending::Signal(Signal::SIGTERM as i32), true)
+        );
+        house.children.kill(RunId(1));
+        house.tree_gone(1).await;
+        assert!(is_gone(hidden));
+    });
+}
+
+#[test]
+fn a_stray_that_nobody_can_claim_is_killed_at_the_very_end() {
+    House::open("stray", async |house| {
+        house.start(
+            1,
+            "setsid env -i /bin/sh -c 'echo stray $$; exec sleep 600' & exec sleep 600",
+        );
+        let stray: i32 = house.said("stray ").await.parse().unwrap();
+        kill(Pid::from_raw(house_pid(&house)), Signal::SIGKILL).unwrap();
+        assert_eq!(
+            house.exited(1).await.0,
+            Ending::Signal(Signal::SIGKILL as i32)
+        );
+        assert!(!is_gone(stray));
+        assert!(house.children.kill_strays() >= 1);
+        while !matches!(state(stray), None | Some('Z')) {
+            future::yield_now().await;
+        }
+    });
+}
+
+fn house_pid(house: &House) -> i32 {
+    std::fs::read_to_string(house.dir.join("sync.pid"))
+        .unwrap()
+        .trim()
+        .parse()
+        .unwrap()
+}
+
+#[test]
+fn a_tree_that_forks_faster_than_it_is_looked_at_is_killed_to_the_last() {
+    House::open("forks", async |house| {
+        for run in 1..=4 {
+            // Each of the loops is a session of its own, and so is each of the sleeps they leave behind.
+            let forks = "while :; do setsid sleep 600 & done";
+            house.start(
+                run,
+                &format!("setsid sh -c '{forks}' & setsid sh -c '{forks}' & echo up {run}; wait"),
+            );
+            house.said(&format!("up {run}")).await;
+            while house.marked().len() < 20 {
+                future::yield_now().await;
+            }
+            house.kill(run).await;
+            assert_eq!(house.marked(), Vec::<i32>::new());
+        }
+    });
+}
+
+#[test]
+fn orphans_that_end_do_not_pile_up_as_zombies() {
+    House::open("zombies", async |house| {
+        house.start(1, "for i in 1 2 3 4 5 6 7 8 9 10 11 12; do (setsid true &); done; echo done; exec sleep 600");
+        house.said("done").await;
+        let me = std::process::id().to_string();
+        let zombies = || {
+            let orphan = |pid: &i32| {
+                let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
+                let mut fields = stat.rsplit(") ").next().unwrap_or_default().split(' ');
+                fields.next() == Some("Z") && fields.next() == Some(&me)
+            };
+            everybody().iter().filter(|pid| orphan(pid)).count()
+        };
+        while zombies() > 0 {
+            future::yield_now().await;
+        }
+        house.kill(1).await;
+    });
+}
+
+#[test]
+fn a_process_that_closes_its_output_lives_on() {
+    House::open("closes", async |house| {
+        let pid = house.start(1, "echo closing; exec >&- 2>&-; kill -STOP $$; exit 7");
+        house.said("closing").await;
+        while state(pid) != Some('T') {
+            future::yield_now().await;
+        }
+        assert!(house.events.is_empty());
+        kill(Pid::from_raw(pid), Signal::SIGCONT).unwrap();
+        assert_eq!(house.exited(1).await, (Ending::Code(7), false));
+    });
+}
+
+#[test]
+fn a_stopped_process_hears_that_it_is_to_end() {
+    House::open("stopped", async |house| {
+        let pid = house.start(1, "kill -STOP $$");
+        while state(pid) != Some('T') {
+            future::yield_now().await;
+        }
+        house.children.signal(RunId(1), StopSignal::Term);
+        assert_eq!(
+            house.exited(1).await,
+            (Ending::Signal(Signal::SIGTERM as i32), false)
+        );
+    });
+}
+
+#[test]
+fn binary_output_is_kept_byte_for_byte() {
+    House::open("binary", async |house| {
+        house.start(1, r"printf '\000\377\033[0m\r\n\n\376'");
+        assert_eq!(house.exited(1).await, (Ending::Code(0), false));
+        let mut lines = Vec::new();
+        house.log.tail(9, |line| lines.push(line.text.to_vec()));
+        // The line without an end is there once the pipe is known to be closed.
+        while lines.len() < 3 {
+            house.log.changed().await;
+            lines.clear();
+            house.log.tail(9, |line| lines.push(line.text.to_vec()));
+        }
+        assert_eq!(lines, [&b"\0\xff\x1b[0m\r"[..], b"", b"\xfe"]);
+    });
+}
+
+#[test]
+fn a_flood_is_counted_to_the_last_line() {
+    House::open("flood", async |house| {
+        house.start(1, "yes | head -c 67108864");
+        assert_eq!(house.exited(1).await.0, Ending::Code(0));
+        while house.log.next_seq() <= 67_108_864 / 2 {
+            house.log.changed().await;
+        }
+        assert_eq!(house.log.next_seq() - 1, 67_108_864 / 2);
+        assert!(house.log.first_seq() > 1);
+    });
+}
+
+#[test]
+fn a_child_starts_with_no_signal_blocked_or_ignored_and_null_at_its_stdin() {
+    House::open("clean", async |house| {
+        let users = if geteuid().is_root() {
+            vec!["root", "nobody"]
+        } else {
+            vec![]
+        };
+        for (run, user) in (1..).zip(users) {
+            let mut launch =
+                house.launch("grep -E '^Sig(Blk|Ign)' /proc/self/status; readlink /proc/self/fd/0");
+            launch.user = Some(user.to_owned());
+            house.spawn(run, &launch).unwrap();
+            assert_eq!(house.exited(run).await, (Ending::Code(0), false));
+        }
+        // posix_spawn of glibc leaves the two signals ignored that it uses itself, 32 and 33.
+        let own = 0b11 << 31;
+        let lines = house.lines();
+        for line in &lines {
+            match line.split_once('\t') {
+                Some((_, mask)) => {
+                    assert_eq!(u64::from_str_radix(mask, 16).unwrap() & !own, 0, "{line}")
+                }
+                None => assert_eq!(line, "/dev/null"),
+            }
+        }
+        assert_eq!(lines.len() % 3, 0);
+    });
+}
+
+#[test]
+fn a_process_of_another_user_has_only_what_that_user_has() {
+    if !geteuid().is_root() {
+        return; // Only root can become somebody else.
+    }
+    House::open("nobody", async |house| {
+        let mut launch = house
+            .launch("echo uid $(id -u) $(id -ru); echo groups $(id -G); echo home $HOME $USER");
+        launch.user = Some("nobody".to_owned());
+        house.spawn(1, &launch).unwrap();
+        assert_eq!(house.exited(1).await, (Ending::Code(0), false));
+        assert_eq!(house.said("uid ").await, "65534 65534");
+        assert_eq!(house.said("groups ").await, "65534");
+        assert_eq!(house.said("home ").await, "/nonexistent nobody");
+    });
+}
+
+#[test]
+fn a_process_is_ready_when_it_says_so() {
+    House::open("notify", async |house| {
+        let say = "import os, socket; s = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM); \
+            s.sendto(b'READY=1', os.environ['NOTIFY_SOCKET'])";
+        let mut launch = house.launch(&format!("python3 -c \"{say}\"; exec sleep 600"));
+        launch.notify = true;
+        house.spawn(1, &launch).unwrap();
+        house
+            .children
+            .await_ready(RunId(1), &ready(ReadySign::Notify), None);
+        let event = house.events.recv().await.unwrap();
+        assert!(matches!(event, Event::Ready { run: RunId(1) }), "{event:?}");
+        house.kill(1).await;
+        assert!(!house.dir.join("1.notify").exists());
+    });
+}
+
+#[test]
+fn a_process_is_ready_when_a_command_beside_it_succeeds() {
+    House::open("probe", async |house| {
+        let flag = house.dir.join("flag");
+        house.start(1, "exec sleep 600");
+        let probe = format!("test -e {0} || {{ touch {0}; false; }}", flag.display());
+        let sign = ReadySign::Command {
+            command: probe.clone(),
+        };
+        house
+            .children
+            .await_ready(RunId(1), &ready(sign), Some(house.launch(&probe)));
+        let event = house.events.recv().await.unwrap();
+        assert!(matches!(event, Event::Ready { run: RunId(1) }), "{event:?}");
+        house.kill(1).await;
+    });
+}
+
+#[test]
+fn a_probe_dies_with_the_run_it_probes() {
+    House::open("probe-dies", async |house| {
+        let main = house.start(1, "exec sleep 600");
+        let file = house.dir.join("probe");
+        let probe = format!("echo $$ > {}; sleep 600; :", file.display());
+        let sign = ReadySign::Command {
+            command: probe.clone(),
+        };
+        house
+            .children
+            .await_ready(RunId(1), &ready(sign), Some(house.launch(&probe)));
+        while !std::fs::read_to_string(&file).is_ok_and(|text| text.ends_with('\n')) {
+            future::yield_now().await;
+        }
+        kill(Pid::from_raw(main), Signal::SIGKILL).unwrap();
+        house.exited(1).await;
+        while !house.marked().is_empty() {
+            future::yield_now().await;
+        }
+    });
+}
