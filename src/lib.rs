@@ -14,6 +14,7 @@
 //! ```
 
 pub mod config;
+pub mod http;
 pub mod logs;
 pub mod supervisor;
 pub mod sys;

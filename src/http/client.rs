@@ -1,0 +1,233 @@
+//! The counter between clients and the mind: requests go over it one way, answers the other.
+
+use crate::supervisor::{Outcome, Refusal, Request, Ticket};
+use event_listener::Event;
+use heapless::LinearMap;
+use std::cell::{Cell, RefCell};
+use std::rc::Rc;
+
+/// How many requests may be under way at once. Each is answered within the time of one
+/// save, so only a disk that hangs ever fills the counter; then it is better said
+/// than kept secret.
+pub const PLACES: usize = 32;
+
+/// The client's side.
+#[derive(Clone, Debug)]
+pub struct Mailbox(Rc<Counter>);
+
+/// The loop's side.
+#[derive(Debug)]
+pub struct Requests(Rc<Counter>);
+
+#[derive(Debug, Default)]
+struct Counter {
+    places: RefCell<LinearMap<Ticket, Place, PLACES>>,
+    tickets: Cell<u64>,
+    /// Somebody wants to know whether the loop still comes round.
+    knocked: Cell<bool>,
+    asked: Event,
+    answered: Event,
+}
+
+#[derive(Debug)]
+enum Place {
+    /// Not yet taken by the loop.
+    Asked(Request),
+    /// The mind has it; somebody waits.
+    Taken,
+    /// The mind has it; nobody waits any more.
+    Left,
+    /// To be collected.
+    Answered(Outcome),
+}
+
+impl Mailbox {
+    /// An empty counter: both of its sides.
+    pub fn new() -> (Mailbox, Requests) {
+        let counter = Rc::<Counter>::default();
+        (Mailbox(counter.clone()), Requests(counter))
+    }
+
+    /// Asks the mind, and waits for its answer. A client that goes away before the
+    /// request is taken has not asked; one that goes away later is not told.
+    ///
+    /// # Errors
+    /// What the mind refuses; [`Refusal::Busy`] when the counter is full.
+    pub async fn ask(&self, request: Request) -> Outcome {
+        let counter = &*self.0;
+        let ticket = Ticket(counter.tickets.get());
+        if (counter
+            .places
+            .borrow_mut()
+            .insert(ticket, Place::Asked(request)))
+        .is_err()
+        {
+            return Err(Refusal::Busy);
+        }
+        counter.tickets.set(ticket.0 + 1);
+        counter.asked.notify(1);
+        let _leaving = Leaving { counter, ticket };
+        loop {
+            let answered = counter.answered.listen();
+            if let Some(Place::Answered(outcome)) = counter.places.borrow_mut().get_mut(&ticket) {
+                let outcome = std::mem::replace(outcome, Err(Refusal::Busy));
+                return outcome;
+            }
+            answered.await;
+        }
+    }
+
+    /// Resolves once the loop has come round to ask for the next request.
+    pub async fn knock(&self) {
+        let counter = &*self.0;
+        let answered = counter.answered.listen();
+        counter.knocked.set(true);
+        counter.asked.notify(1);
+        let mut answered = answered;
+        while counter.knocked.get() {
+            answered.await;
+            answered = counter.answered.listen();
+        }
+    }
+}
+
+/// Gives the place free when the client has its answer, or has gone.
+struct Leaving<'a> {
+    counter: &'a Counter,
+    ticket: Ticket,
+}
+
+impl Drop for Leaving<'_> {
+    fn drop(&mut self) {
+        let mut places = self.counter.places.borrow_mut();
+        match places.get_mut(&self.ticket) {
+            Some(place @ Place::Taken) => *place = Place::Left,
+            _ => {
+                places.remove(&self.ticket);
+            }
+        }
+    }
+}
+
+impl Requests {
+    /// The next request, in the order they came. The future may be dropped at any time: nothing is lost.
+    pub async fn next(&self) -> (Ticket, Request) {
+        let counter = &*self.0;
+        loop {
+            let asked = counter.asked.listen();
+            if counter.knocked.take() {
+                counter.answered.notify(usize::MAX);
+            }
+            if let Some(next) = self.take() {
+                return next;
+            }
+            asked.await;
+        }
+    }
+
+    /// Gives the answer to whoever holds the ticket; nobody is told if the client has gone.
+    pub fn reply(&self, ticket: Ticket, outcome: Outcome) {
+        let mut places = self.0.places.borrow_mut();
+        match places.get_mut(&ticket) {
+            Some(place @ Place::Taken) => {
+                *place = Place::Answered(outcome);
+                self.0.answered.notify(usize::MAX);
+            }
+            Some(Place::Left) => {
+                places.remove(&ticket);
+            }
+            _ => log::error!("a second answer to request {}", ticket.0),
+        }
+    }
+
+    fn take(&self) -> Option<(Ticket, Request)> {
+        let mut places = self.0.places.borrow_mut();
+        let (ticket, place) = (places.iter_mut())
+            .filter(|(_, place)| matches!(place, Place::Asked(_)))
+            .min_by_key(|(ticket, _)| **ticket)?;
+        match std::mem::replace(place, Place::Taken) {
+            Place::Asked(request) => Some((*ticket, request)),
+            Place::Taken | Place::Left | Place::Answered(_) => None,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::supervisor::Done;
+    use smol::future::{block_on, poll_once, zip};
+    use std::pin::pin;
+
+    #[test]
+    fn requests_are_taken_in_order_and_each_gets_its_own_answer() {
+        let (mailbox, requests) = Mailbox::new();
+        let mind = async {
+            let (first, request) = requests.next().await;
+            assert!(matches!(request, Request::Reload));
+            let (second, _) = requests.next().await;
+            requests.reply(second, Err(Refusal::Outdated));
+            requests.reply(first, Ok(Done::Accepted));
+        };
+        let clients = zip(
+            mailbox.ask(Request::Reload),
+            mailbox.ask(Request::Create(serde_json::Map::new())),
+        );
+        let ((), answers) = block_on(zip(mind, clients));
+        assert_eq!(answers, (Ok(Done::Accepted), Err(Refusal::Outdated)));
+        assert!(requests.0.places.borrow().is_empty());
+    }
+
+    #[test]
+    fn a_client_that_leaves_before_its_request_is_taken_has_not_asked() {
+        let (mailbox, requests) = Mailbox::new();
+        block_on(async {
+            assert!(poll_once(mailbox.ask(Request::Reload)).await.is_none());
+            assert!(poll_once(requests.next()).await.is_none());
+        });
+    }
+
+    #[test]
+    fn the_answer_to_a_client_that_has_left_is_dropped() {
+        let (mailbox, requests) = Mailbox::new();
+        block_on(async {
+            let ticket = {
+                let mut asking = pin!(mailbox.ask(Request::Reload));
+                assert!(poll_once(asking.as_mut()).await.is_none());
+                requests.next().await.0
+            };
+            requests.reply(ticket, Ok(Done::Accepted));
+        });
+        assert!(requests.0.places.borrow().is_empty());
+    }
+
+    #[test]
+    fn a_full_counter_says_so() {
+        let (mailbox, requests) = Mailbox::new();
+        block_on(async {
+            let mut waiting = Vec::new();
+            for _ in 0..PLACES {
+                let mut asking = Box::pin(mailbox.ask(Request::Reload));
+                assert!(poll_once(asking.as_mut()).await.is_none());
+                waiting.push(asking);
+            }
+            assert_eq!(mailbox.ask(Request::Reload).await, Err(Refusal::Busy));
+            let (ticket, _) = requests.next().await;
+            requests.reply(ticket, Ok(Done::Changed));
+            assert_eq!(waiting.swap_remove(0).await, Ok(Done::Changed));
+            assert!(poll_once(mailbox.ask(Request::Reload)).await.is_none());
+        });
+    }
+
+    #[test]
+    fn a_knock_is_answered_by_a_loop_that_comes_round_and_by_no_other() {
+        let (mailbox, requests) = Mailbox::new();
+        block_on(async {
+            assert!(poll_once(mailbox.knock()).await.is_none());
+            let mut knock = pin!(mailbox.knock());
+            assert!(poll_once(knock.as_mut()).await.is_none());
+            assert!(poll_once(requests.next()).await.is_none());
+            knock.await;
+        });
+    }
+}

@@ -1,0 +1,129 @@
+//! `/api/config`, `/api/behaviors`, `/api/schedule`, `/api/reload`: the document itself.
+//!
+//! All three have the entity tag of the whole document. A client that changes what it
+//! has read sends the tag along in `If-Match`, and is told (412) when somebody else
+//! was faster.
+
+use super::Api;
+use super::error::Error;
+use super::reply::{Ask, Reply};
+use super::view::Configuration;
+use crate::config::{Etag, Section};
+use crate::supervisor::Request;
+use serde::Serialize;
+use std::rc::Rc;
+
+#[derive(Serialize)]
+struct Reloaded<'a> {
+    generation: u64,
+    configuration: Configuration<'a>,
+}
+
+/// `GET /api/config`
+pub async fn show(api: &Rc<Api>, ask: Ask<'_>) -> Result<Reply, Error> {
+    Ok(document(api, None, ask.header("if-none-match")))
+}
+
+/// `PUT /api/config`
+pub async fn replace(api: &Rc<Api>, ask: Ask<'_>) -> Result<Reply, Error> {
+    let request = Request::ReplaceConfig {
+        document: ask.json()?,
+        if_match: if_match(ask.header("if-match")),
+    };
+    api.mind.ask(request).await?;
+    Ok(document(api, None, None))
+}
+
+/// `GET /api/behaviors`
+pub async fn show_behaviors(api: &Rc<Api>, ask: Ask<'_>) -> Result<Reply, Error> {
+    let known = ask.header("if-none-match");
+    Ok(document(api, Some(Section::Behaviors), known))
+}
+
+/// `PUT /api/behaviors`
+pub async fn replace_behaviors(api: &Rc<Api>, ask: Ask<'_>) -> Result<Reply, Error> {
+    replace_section(api, &ask, Section::Behaviors).await
+}
+
+/// `GET /api/schedule`
+pub async fn show_schedule(api: &Rc<Api>, ask: Ask<'_>) -> Result<Reply, Error> {
+    let known = ask.header("if-none-match");
+    Ok(document(api, Some(Section::Schedule), known))
+}
+
+/// `PUT /api/schedule`
+pub async fn replace_schedule(api: &Rc<Api>, ask: Ask<'_>) -> Result<Reply, Error> {
+    replace_section(api, &ask, Section::Schedule).await
+}
+
+/// `POST /api/reload`
+pub async fn reload(api: &Rc<Api>, _ask: Ask<'_>) -> Result<Reply, Error> {
+    api.mind.ask(Request::Reload).await?;
+    let status = api.feed.current();
+    let reloaded = Reloaded {
+        generation: status.generation,
+        configuration: Configuration::of(api, &status.configuration),
+    };
+    Ok(Reply::json(202, &reloaded))
+}
+
+async fn replace_section(api: &Rc<Api>, ask: &Ask<'_>, section: Section) -> Result<Reply, Error> {
+    let request = Request::ReplaceSection {
+        section,
+        value: ask.json()?,
+        if_match: if_match(ask.header("if-match")),
+    };
+    api.mind.ask(request).await?;
+    Ok(document(api, Some(section), None))
+}
+
+/// The document or a part of it, or 304 where the client has it already.
+fn document(api: &Api, section: Option<Section>, known: Option<&str>) -> Reply {
+    let status = api.feed.current();
+    let document = &status.configuration.document;
+    let etag = document.etag();
+    let is_known =
+        known.is_some_and(|known| known.trim() == "*" || tags(known, true).any(|tag| tag == etag));
+    let reply = match section {
+        _ if is_known => Reply::empty(304),
+        None => Reply::bytes(200, "application/json", document.to_bytes()),
+        Some(section) => Reply::json(200, &document.section(section)),
+    };
+    reply.with("ETag", format!("\"{etag}\""))
+}
+
+/// The entity tags of `If-Match`; `None` where any document will do. A tag that is none
+/// of ours matches nothing, but counts: the client does care.
+fn if_match(field: Option<&str>) -> Option<Vec<Etag>> {
+    let field = field.filter(|field| field.trim() != "*")?;
+    Some(tags(field, false).collect())
+}
+
+/// RFC 9110, section 8.8.3: `"0123456789abcdef", W/"…"`. Weak tags are good enough to save a
+/// transfer, not to change something.
+fn tags(field: &str, weak: bool) -> impl Iterator<Item = Etag> {
+    field.split(',').filter_map(move |tag| {
+        let tag = tag.trim();
+        let tag = tag.strip_prefix("W/").filter(|_| weak).unwrap_or(tag);
+        tag.strip_prefix('"')?.strip_suffix('"')?.parse().ok()
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn if_match_names_the_documents_a_client_would_change() {
+        let one = "\"0123456789abcdef\"";
+        let tag = Etag(0x0123_4567_89ab_cdef);
+        assert_eq!(if_match(None), None);
+        assert_eq!(if_match(Some("*")), None);
+        assert_eq!(if_match(Some(one)), Some(vec![tag]));
+        let two = format!("\"x\" , {one}");
+        assert_eq!(if_match(Some(&two)), Some(vec![tag]));
+        assert_eq!(if_match(Some(&format!("W/{one}"))), Some(Vec::new()));
+        assert_eq!(if_match(Some("rubbish")), Some(Vec::new()));
+        assert_eq!(tags(&format!("W/{one}"), true).collect::<Vec<_>>(), [tag]);
+    }
+}

@@ -1,0 +1,96 @@
+//! Cuts off what takes too long, without a timer for every request.
+
+use smol::Timer;
+use std::future::{Future, poll_fn};
+use std::pin::{Pin, pin};
+use std::task::{Context, Poll};
+use std::time::{Duration, Instant};
+
+/// It took too long.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct TimedOut;
+
+/// The one deadline of a connection. It may be moved as often as one likes: the
+/// timer behind it is armed only when something really has to be waited for, and
+/// one that is armed early is left to ring and then set anew. So a busy connection
+/// arms a timer once a minute rather than twice a request.
+#[derive(Debug)]
+pub struct Deadline {
+    until: Instant,
+    armed: Option<(Instant, Timer)>,
+}
+
+impl Deadline {
+    /// A deadline that has come already; it is set before it is used.
+    pub fn new() -> Self {
+        Self {
+            until: Instant::now(),
+            armed: None,
+        }
+    }
+
+    /// Moves the deadline to `after` from now.
+    pub fn set(&mut self, after: Duration) {
+        self.until = Instant::now() + after;
+    }
+
+    /// What `future` yields, unless the deadline comes first.
+    ///
+    /// # Errors
+    /// The deadline came first.
+    pub async fn cut<T>(&mut self, future: impl Future<Output = T>) -> Result<T, TimedOut> {
+        let mut future = pin!(future);
+        poll_fn(|cx| match future.as_mut().poll(cx) {
+            Poll::Ready(output) => Poll::Ready(Ok(output)),
+            Poll::Pending => self.poll(cx).map(Err),
+        })
+        .await
+    }
+
+    fn poll(&mut self, cx: &mut Context<'_>) -> Poll<TimedOut> {
+        loop {
+            if self.until <= Instant::now() {
+                return Poll::Ready(TimedOut);
+            }
+            match &mut self.armed {
+                Some((at, timer)) if *at <= self.until => {
+                    if Pin::new(timer).poll(cx).is_pending() {
+                        return Poll::Pending;
+                    }
+                    self.armed = None;
+                }
+                armed => *armed = Some((self.until, Timer::at(self.until))),
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::future::{pending, ready};
+
+    #[test]
+    fn what_is_ready_arms_no_timer() {
+        let mut deadline = Deadline::new();
+        assert_eq!(smol::block_on(deadline.cut(ready(7))), Ok(7));
+        assert!(deadline.armed.is_none());
+    }
+
+    #[test]
+    fn what_never_comes_is_cut_off() {
+        let mut deadline = Deadline::new();
+        deadline.set(Duration::from_millis(1));
+        assert_eq!(smol::block_on(deadline.cut(pending::<()>())), Err(TimedOut));
+    }
+
+    #[test]
+    fn an_earlier_deadline_counts_although_a_later_one_is_armed() {
+        let mut deadline = Deadline::new();
+        deadline.set(Duration::from_secs(3600));
+        let waits = smol::block_on(smol::future::poll_once(deadline.cut(pending::<()>())));
+        assert!(waits.is_none());
+        deadline.set(Duration::from_millis(1));
+        assert_eq!(smol::block_on(deadline.cut(pending::<()>())), Err(TimedOut));
+    }
+}

@@ -1,0 +1,355 @@
+//! Problem details (RFC 9457), and the only place where a refusal becomes a status code.
+
+use super::reply::Reply;
+use crate::config::Problem;
+use crate::supervisor::{FailureKind, Refusal};
+use serde::Serialize;
+
+/// After how many seconds a client that met a full or busy daemon may try again.
+const RETRY_AFTER: &str = "1";
+
+/// Everything that can be wrong with a request. Each has a `type` of its own, which
+/// never changes: programs tell problems apart by it, people read `detail`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    /// The request is not HTTP as it should be.
+    Malformed,
+    /// The body is not JSON, or is nested too deeply.
+    NotJson,
+    /// The request came from a page of another site.
+    ForeignOrigin,
+    /// There is no such route.
+    NotFound,
+    /// There is no such process.
+    NoSuchProcess,
+    /// The route knows other methods; the header `Allow` names them.
+    MethodNotAllowed,
+    /// The request did not arrive in time.
+    TooSlow,
+    /// A disabled process cannot be started.
+    Disabled,
+    /// A process that runs cannot be deleted.
+    StillRuns,
+    /// There is a process with this id already.
+    IdTaken,
+    /// The file was edited by hand and not yet reloaded.
+    ChangedOnDisk,
+    /// A body must come with its length.
+    LengthRequired,
+    /// `If-Match` names another document than the current one.
+    Outdated,
+    /// The body is too long.
+    BodyTooLarge,
+    /// The path and query are too long.
+    TargetTooLong,
+    /// The body must be `application/json`.
+    MediaType,
+    /// The header `Expect` asks for something unknown.
+    Expectation,
+    /// The header `Host` names another machine.
+    ForeignHost,
+    /// Understood and wrong.
+    Invalid,
+    /// The request head is too long.
+    HeadTooLarge,
+    /// Too much is going on.
+    Busy,
+    /// The change could not be saved; nothing has changed.
+    NotSaved,
+    /// The file could not be read; the running configuration stays.
+    NotRead,
+    /// The daemon is ending everything.
+    ShuttingDown,
+    /// The daemon's loop does not come round.
+    Stuck,
+    /// Another version of HTTP.
+    Version,
+}
+
+impl Kind {
+    /// Every kind, by status code.
+    pub const ALL: [Kind; 26] = [
+        Kind::Malformed,
+        Kind::NotJson,
+        Kind::ForeignOrigin,
+        Kind::NotFound,
+        Kind::NoSuchProcess,
+        Kind::MethodNotAllowed,
+        Kind::TooSlow,
+        Kind::Disabled,
+        Kind::StillRuns,
+        Kind::IdTaken,
+        Kind::ChangedOnDisk,
+        Kind::LengthRequired,
+        Kind::Outdated,
+        Kind::BodyTooLarge,
+        Kind::TargetTooLong,
+        Kind::MediaType,
+        Kind::Expectation,
+        Kind::ForeignHost,
+        Kind::Invalid,
+        Kind::HeadTooLarge,
+        Kind::Busy,
+        Kind::NotSaved,
+        Kind::NotRead,
+        Kind::ShuttingDown,
+        Kind::Stuck,
+        Kind::Version,
+    ];
+
+    /// Whether it may go better in a moment.
+    fn passes(self) -> bool {
+        self.facts().0 == 503
+    }
+
+    /// Status code, `type` and `title`.
+    pub const fn facts(self) -> (u16, &'static str, &'static str) {
+        match self {
+            Kind::Malformed => (400, "/problems/malformed", "Malformed request"),
+            Kind::NotJson => (400, "/problems/not-json", "Not JSON"),
+            Kind::ForeignOrigin => (403, "/problems/foreign-origin", "Another site's page"),
+            Kind::NotFound => (404, "/problems/not-found", "No such route"),
+            Kind::NoSuchProcess => (404, "/problems/no-such-process", "No such process"),
+            Kind::MethodNotAllowed => (405, "/problems/method-not-allowed", "Method not allowed"),
+            Kind::TooSlow => (408, "/problems/too-slow", "Too slow"),
+            Kind::Disabled => (409, "/problems/disabled", "Process is disabled"),
+            Kind::StillRuns => (409, "/problems/still-runs", "Process still runs"),
+            Kind::IdTaken => (409, "/problems/id-taken", "Id is taken"),
+            Kind::ChangedOnDisk => (409, "/problems/changed-on-disk", "File was edited by hand"),
+            Kind::LengthRequired => (411, "/problems/length-required", "Length required"),
+            Kind::Outdated => (412, "/problems/outdated", "Document has changed"),
+            Kind::BodyTooLarge => (413, "/problems/body-too-large", "Body too large"),
+            Kind::TargetTooLong => (414, "/problems/target-too-long", "Target too long"),
+            Kind::MediaType => (415, "/problems/media-type", "Not application/json"),
+            Kind::Expectation => (417, "/problems/expectation", "Expectation not met"),
+            Kind::ForeignHost => (421, "/problems/foreign-host", "Another machine's name"),
+            Kind::Invalid => (422, "/problems/invalid", "Invalid"),
+            Kind::HeadTooLarge => (431, "/problems/head-too-large", "Head too large"),
+            Kind::Busy => (503, "/problems/busy", "Busy"),
+            Kind::NotSaved => (503, "/problems/not-saved", "Not saved"),
+            Kind::NotRead => (503, "/problems/not-read", "Not read"),
+            Kind::ShuttingDown => (503, "/problems/shutting-down", "Shutting down"),
+            Kind::Stuck => (503, "/problems/stuck", "Not responding"),
+            Kind::Version => (505, "/problems/version", "Unknown HTTP version"),
+        }
+    }
+}
+
+/// What a client is told instead of what it asked for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Error {
+    kind: Kind,
+    detail: String,
+    field: Option<String>,
+    problems: Vec<Problem>,
+    allow: Option<String>,
+}
+
+impl Error {
+    /// An error of this kind; `detail` is one sentence for people.
+    pub fn new(kind: Kind, detail: impl Into<String>) -> Self {
+        Self {
+            kind,
+            detail: detail.into(),
+            field: None,
+            problems: Vec::new(),
+            allow: None,
+        }
+    }
+
+    /// A value that is understood and wrong, and where it stands.
+    pub fn invalid(field: impl Into<String>, detail: impl Into<String>) -> Self {
+        Self {
+            field: Some(field.into()),
+            ..Self::new(Kind::Invalid, detail)
+        }
+    }
+
+    /// A body that could not be parsed: not JSON at all, or fields that stand twice.
+    pub fn from_parsing(problems: Vec<Problem>) -> Self {
+        if problems.iter().any(|problem| !problem.path.is_empty()) {
+            return Refusal::Invalid(problems).into();
+        }
+        Self::new(Kind::NotJson, format!("the body {}", sentence(&problems)))
+    }
+
+    /// A route that knows only these methods.
+    pub fn method_not_allowed(method: &str, allow: String) -> Self {
+        let detail = format!("{method} is not possible here, only {allow}");
+        Self {
+            allow: Some(allow),
+            ..Self::new(Kind::MethodNotAllowed, detail)
+        }
+    }
+
+    /// The status code.
+    pub fn status(&self) -> u16 {
+        self.kind.facts().0
+    }
+
+    /// The answer to a client whose request could not even be routed, byte for byte.
+    pub fn into_bytes(self) -> Vec<u8> {
+        let status = self.status();
+        let retry_after = match self.kind.passes() {
+            true => format!("Retry-After: {RETRY_AFTER}\r\n"),
+            false => String::new(),
+        };
+        let body = self.body();
+        let mut bytes = format!(
+            "HTTP/1.1 {status} \r\nContent-Type: application/problem+json\r\nContent-Length: {}\r\n\
+             X-Content-Type-Options: nosniff\r\nCache-Control: no-store\r\n{retry_after}Connection: close\r\n\r\n",
+            body.len()
+        )
+        .into_bytes();
+        bytes.extend_from_slice(&body);
+        bytes
+    }
+
+    fn body(&self) -> Vec<u8> {
+        let (status, kind, title) = self.kind.facts();
+        let body = Body {
+            kind,
+            title,
+            status,
+            detail: &self.detail,
+            field: self.field.as_deref(),
+            problems: self.problems.iter().map(Entry::from).collect(),
+        };
+        serde_json::to_vec(&body).expect("strings and numbers can be written")
+    }
+}
+
+impl From<Error> for Reply {
+    fn from(error: Error) -> Self {
+        let reply = Reply::bytes(error.status(), "application/problem+json", error.body());
+        match error.kind {
+            Kind::MethodNotAllowed => reply.with("Allow", error.allow.unwrap_or_default()),
+            kind if kind.passes() => reply.with("Retry-After", RETRY_AFTER),
+            _ => reply,
+        }
+    }
+}
+
+impl From<Refusal> for Error {
+    fn from(refusal: Refusal) -> Self {
+        let kind = match &refusal {
+            Refusal::NoSuchProcess(_) => Kind::NoSuchProcess,
+            Refusal::Disabled(_) => Kind::Disabled,
+            Refusal::StillRuns(_) => Kind::StillRuns,
+            Refusal::Invalid(_) => Kind::Invalid,
+            Refusal::IdTaken(_) => Kind::IdTaken,
+            Refusal::Outdated => Kind::Outdated,
+            Refusal::NotSaved(failure) if failure.kind == FailureKind::ChangedOnDisk => {
+                Kind::ChangedOnDisk
+            }
+            Refusal::NotSaved(_) => Kind::NotSaved,
+            Refusal::NotRead(_) => Kind::NotRead,
+            Refusal::Busy => Kind::Busy,
+            Refusal::ShuttingDown => Kind::ShuttingDown,
+        };
+        let error = Error::new(kind, refusal.to_string());
+        match refusal {
+            Refusal::Invalid(problems) => Self {
+                detail: sentence(&problems),
+                field: (problems.iter().map(|problem| problem.path.clone()))
+                    .find(|path| !path.is_empty()),
+                problems,
+                ..error
+            },
+            Refusal::IdTaken(_) => Self {
+                field: Some("id".into()),
+                ..error
+            },
+            _ => error,
+        }
+    }
+}
+
+/// The first problem in full, and how many more there are.
+fn sentence(problems: &[Problem]) -> String {
+    match problems {
+        [] => "the document is invalid".into(),
+        [only] => only.to_string(),
+        [first, more @ ..] => format!("{first} (and {} more)", more.len()),
+    }
+}
+
+#[derive(Serialize)]
+struct Body<'a> {
+    #[serde(rename = "type")]
+    kind: &'static str,
+    title: &'static str,
+    status: u16,
+    detail: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    field: Option<&'a str>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    problems: Vec<Entry<'a>>,
+}
+
+#[derive(Serialize)]
+struct Entry<'a> {
+    field: &'a str,
+    detail: &'a str,
+}
+
+impl<'a> From<&'a Problem> for Entry<'a> {
+    fn from(problem: &'a Problem) -> Self {
+        Self {
+            field: &problem.path,
+            detail: &problem.message,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::supervisor::Failure;
+
+    #[test]
+    fn every_kind_has_a_type_of_its_own_and_an_error_status() {
+        let mut types = Kind::ALL.map(|kind| kind.facts().1).to_vec();
+        types.sort();
+        types.dedup();
+        assert_eq!(types.len(), Kind::ALL.len());
+        assert!(
+            Kind::ALL
+                .iter()
+                .all(|kind| (400..=505).contains(&kind.facts().0))
+        );
+        assert!(Kind::ALL.iter().all(|kind| kind.facts().0 != 500));
+    }
+
+    #[test]
+    fn all_problems_of_a_document_are_told_at_once() {
+        let problem = |path: &str, message: &str| Problem {
+            path: path.into(),
+            message: message.into(),
+        };
+        let refusal = Refusal::Invalid(vec![
+            problem("command", "must be a string, not a number"),
+            problem("env.PATH", "must be a string, not null"),
+        ]);
+        let body: serde_json::Value =
+            serde_json::from_slice(&Error::from(refusal).body()).expect("JSON");
+        assert_eq!(body["status"], 422);
+        assert_eq!(body["field"], "command");
+        assert_eq!(body["problems"][1]["field"], "env.PATH");
+        assert_eq!(
+            body["detail"],
+            "command: must be a string, not a number (and 1 more)"
+        );
+    }
+
+    #[test]
+    fn a_file_edited_by_hand_is_a_conflict_and_a_full_disk_is_not() {
+        let edited = Failure {
+            message: "somebody has edited it".into(),
+            kind: FailureKind::ChangedOnDisk,
+        };
+        assert_eq!(Error::from(Refusal::NotSaved(edited)).status(), 409);
+        let full = Failure::system("no space left on device");
+        assert_eq!(Error::from(Refusal::NotSaved(full)).status(), 503);
+    }
+}

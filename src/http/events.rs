@@ -1,0 +1,122 @@
+//! `/api/events`: a picture of everything, then whatever changes, for as long as somebody looks.
+
+use super::Api;
+use super::error::Error;
+use super::reply::{Ask, Later, Reply, Source, write_event};
+use super::view::{Configuration, Displays, Light, Order, Processes};
+use crate::config::Id;
+use crate::supervisor::{ProcessStatus, Status};
+use serde::Serialize;
+use smol::Timer;
+use std::rc::Rc;
+use std::time::Instant;
+
+/// `GET /api/events`. A client that comes back gets a new snapshot: it is hardly larger than
+/// what it may have missed, and never wrong.
+pub async fn stream(api: &Rc<Api>, _ask: Ask<'_>) -> Result<Reply, Error> {
+    Ok(Reply::events(Changes {
+        api: api.clone(),
+        sent: None,
+    }))
+}
+
+struct Changes {
+    api: Rc<Api>,
+    /// What the client has seen last, and when it was sent.
+    sent: Option<(Rc<Status>, Instant)>,
+}
+
+impl Source for Changes {
+    fn next<'a>(&'a mut self, out: &'a mut Vec<u8>) -> Later<'a, bool> {
+        Box::pin(async move {
+            let status = match &self.sent {
+                None => {
+                    let status = self.api.feed.current();
+                    write_snapshot(out, &self.api, &status);
+                    status
+                }
+                Some((sent, at)) => {
+                    self.api.feed.changed(sent.generation).await;
+                    // Under load many changes come as one event.
+                    let gap = self.api.limits.event_gap.saturating_sub(at.elapsed());
+                    if !gap.is_zero() {
+                        Timer::after(gap).await;
+                    }
+                    let status = self.api.feed.current();
+                    write_change(out, &self.api, sent, &status);
+                    status
+                }
+            };
+            self.sent = Some((status, Instant::now()));
+            true
+        })
+    }
+}
+
+#[derive(Serialize)]
+struct Event<'a> {
+    generation: u64,
+    processes: Processes<'a>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    removed: Option<Vec<&'a Id>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    order: Option<Order<'a>>,
+    active_display: Option<&'a Id>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    displays: Option<Displays<'a>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    configuration: Option<Configuration<'a>>,
+    shutting_down: bool,
+}
+
+fn write_snapshot(out: &mut Vec<u8>, api: &Api, status: &Status) {
+    let event = Event {
+        generation: status.generation,
+        processes: Processes {
+            shown: &status.processes,
+            light: Light::of(api),
+        },
+        removed: None,
+        order: Some(Order(&status.processes)),
+        active_display: status.active_display.as_ref(),
+        displays: Some(Displays(&status.displays)),
+        configuration: Some(Configuration::of(api, &status.configuration)),
+        shutting_down: status.shutting_down,
+    };
+    write_event(out, "snapshot", Some(status.generation), &event);
+}
+
+/// What differs is found by pointer: what a generation has not touched it shares with the one before.
+fn write_change(out: &mut Vec<u8>, api: &Api, before: &Status, status: &Status) {
+    let is_shared = |shown: &&Rc<ProcessStatus>| {
+        let earlier = before.process(&shown.process.id);
+        earlier.is_some_and(|earlier| Rc::ptr_eq(earlier, shown))
+    };
+    let changed: Vec<_> = (status.processes.iter())
+        .filter(|shown| !is_shared(shown))
+        .cloned()
+        .collect();
+    let ids = |status: &Status| -> Vec<Id> {
+        let processes = status.processes.iter();
+        processes.map(|shown| shown.process.id.clone()).collect()
+    };
+    let removed = (before.processes.iter())
+        .map(|shown| &shown.process.id)
+        .filter(|id| status.process(id).is_none());
+    let event = Event {
+        generation: status.generation,
+        processes: Processes {
+            shown: &changed,
+            light: Light::of(api),
+        },
+        removed: Some(removed.collect()),
+        order: (ids(before) != ids(status)).then_some(Order(&status.processes)),
+        active_display: status.active_display.as_ref(),
+        displays: (!Rc::ptr_eq(&before.displays, &status.displays))
+            .then_some(Displays(&status.displays)),
+        configuration: (!Rc::ptr_eq(&before.configuration, &status.configuration))
+            .then(|| Configuration::of(api, &status.configuration)),
+        shutting_down: status.shutting_down,
+    };
+    write_event(out, "change", Some(status.generation), &event);
+}

@@ -1,0 +1,310 @@
+//! Judges a request head before anything else looks at it.
+//!
+//! picoserve reads heads kindly: a length it cannot read counts as none, the first
+//! of two lengths wins, folded lines and bare line feeds pass. Every one of those is
+//! a way to make two programs disagree about where a request ends (request
+//! smuggling). Here a head is either exactly what RFC 9112 says or refused, so
+//! picoserve only ever sees heads that can be read in one way.
+
+use super::error::{Error, Kind};
+use super::limits::{BODY_MAX, HEAD_MAX};
+use memchr::memchr_iter;
+
+/// A target longer than this is no route of ours.
+const TARGET_MAX: usize = 2048;
+
+/// More fields than any browser or proxy sends.
+const FIELDS_MAX: usize = 64;
+
+/// Fields that may stand only once: two of them would be read differently by different programs.
+const ONCE: [&str; 8] = [
+    "authorization",
+    "content-length",
+    "content-type",
+    "expect",
+    "host",
+    "last-event-id",
+    "origin",
+    "transfer-encoding",
+];
+
+/// What the server needs to know about a head that is as it should be.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Head {
+    /// Its length in bytes, the empty line included.
+    pub length: usize,
+    /// The length of the body that follows it.
+    pub body: usize,
+    /// Whether the client would like to send another request afterwards.
+    pub keep_alive: bool,
+    /// Whether it waits for `100 Continue` before it sends the body.
+    pub expects_continue: bool,
+}
+
+/// The length of the head at the beginning of `bytes`, `None` while its end has not
+/// come. The first `seen` bytes were looked at before.
+///
+/// # Errors
+/// A line that ends without a carriage return, or no end within [`HEAD_MAX`].
+pub fn end(bytes: &[u8], seen: usize) -> Result<Option<usize>, Error> {
+    for feed in memchr_iter(b'\n', &bytes[seen..]).map(|at| at + seen) {
+        if feed >= HEAD_MAX {
+            break;
+        }
+        match &bytes[..feed] {
+            [.., b'\r', b'\n', b'\r'] => return Ok(Some(feed + 1)),
+            [.., b'\r'] => (),
+            _ => {
+                return Err(malformed(
+                    "a line of the request head does not end in CR LF",
+                ));
+            }
+        }
+    }
+    if bytes.len() >= HEAD_MAX {
+        return Err(Error::new(
+            Kind::HeadTooLarge,
+            format!("the request head is longer than {HEAD_MAX} bytes"),
+        ));
+    }
+    Ok(None)
+}
+
+/// Judges a whole head, its empty line included.
+///
+/// # Errors
+/// The first thing that is wrong with it. The connection cannot be used any further:
+/// where the next request begins is unknown.
+pub fn check(head: &[u8]) -> Result<Head, Error> {
+    let mut lines = head
+        .split(|&byte| byte == b'\n')
+        .map(|line| line.strip_suffix(b"\r").unwrap_or(line));
+    let newer = check_request_line(lines.next().unwrap_or_default())?;
+    let mut checked = Head {
+        length: head.len(),
+        body: 0,
+        keep_alive: newer,
+        expects_continue: false,
+    };
+    let mut seen = [false; ONCE.len()];
+    for (number, line) in lines.take_while(|line| !line.is_empty()).enumerate() {
+        if number == FIELDS_MAX {
+            return Err(Error::new(
+                Kind::HeadTooLarge,
+                format!("the request head has more than {FIELDS_MAX} fields"),
+            ));
+        }
+        let (name, value) = field(line)?;
+        if let Some(place) = ONCE.iter().position(|once| name.eq_ignore_ascii_case(once))
+            && std::mem::replace(&mut seen[place], true)
+        {
+            return Err(malformed(format!("two fields {name}")));
+        }
+        if name.eq_ignore_ascii_case("content-length") {
+            checked.body = content_length(value)?;
+        } else if name.eq_ignore_ascii_case("connection") {
+            checked.keep_alive &= !value
+                .split(',')
+                .any(|option| option.trim().eq_ignore_ascii_case("close"));
+        } else if name.eq_ignore_ascii_case("expect") {
+            if !value.eq_ignore_ascii_case("100-continue") {
+                return Err(Error::new(
+                    Kind::Expectation,
+                    format!("cannot do what Expect asks for: {value}"),
+                ));
+            }
+            checked.expects_continue = newer;
+        }
+    }
+    let seen = |name| {
+        ONCE.iter()
+            .zip(seen)
+            .any(|(once, seen)| *once == name && seen)
+    };
+    if seen("transfer-encoding") {
+        return Err(Error::new(
+            Kind::LengthRequired,
+            "a body must come with Content-Length, not Transfer-Encoding",
+        ));
+    }
+    if !seen("host") {
+        return Err(malformed("the request has no field Host"));
+    }
+    if checked.body > BODY_MAX {
+        return Err(Error::new(
+            Kind::BodyTooLarge,
+            format!("the body is longer than {BODY_MAX} bytes"),
+        ));
+    }
+    Ok(checked)
+}
+
+/// Whether it is HTTP/1.1 rather than 1.0.
+fn check_request_line(line: &[u8]) -> Result<bool, Error> {
+    let bad = || malformed("the request line must be: METHOD /path HTTP/1.1");
+    let line = std::str::from_utf8(line).map_err(|_| bad())?;
+    let mut words = line.split(' ');
+    let (Some(method), Some(target), Some(version), None) =
+        (words.next(), words.next(), words.next(), words.next())
+    else {
+        return Err(bad());
+    };
+    if method.is_empty() || method.len() > 16 || !method.bytes().all(is_token) {
+        return Err(bad());
+    }
+    if target.len() > TARGET_MAX {
+        return Err(Error::new(
+            Kind::TargetTooLong,
+            format!("the request target is longer than {TARGET_MAX} bytes"),
+        ));
+    }
+    let graphic = |byte: u8| byte.is_ascii_graphic() && byte != b'#';
+    if !target.starts_with('/') || !target.bytes().all(graphic) {
+        return Err(malformed("the request target must be a path"));
+    }
+    match version {
+        "HTTP/1.1" => Ok(true),
+        "HTTP/1.0" => Ok(false),
+        _ if version.starts_with("HTTP/") => Err(Error::new(
+            Kind::Version,
+            "only HTTP/1.1 and HTTP/1.0 are spoken here",
+        )),
+        _ => Err(bad()),
+    }
+}
+
+/// Name and value of a field. A line that begins with white space (a folded field), white
+/// space before the colon and control characters are refused, as RFC 9112 section 5 asks for.
+fn field(line: &[u8]) -> Result<(&str, &str), Error> {
+    let bad = || malformed("a field of the request head must be: Name: value");
+    let line = std::str::from_utf8(line).map_err(|_| bad())?;
+    let (name, value) = line.split_once(':').ok_or_else(bad)?;
+    let printable = |byte: u8| byte == b'\t' || (byte >= b' ' && byte != 0x7f);
+    if name.is_empty() || !name.bytes().all(is_token) || !value.bytes().all(printable) {
+        return Err(bad());
+    }
+    Ok((name, value.trim_matches([' ', '\t'])))
+}
+
+/// Digits and nothing else: no sign, no list, no room for two opinions.
+fn content_length(value: &str) -> Result<usize, Error> {
+    if value.is_empty() || !value.bytes().all(|byte| byte.is_ascii_digit()) {
+        return Err(malformed("Content-Length must be a number"));
+    }
+    // Too many digits to be counted is certainly too long.
+    Ok(value.parse().unwrap_or(usize::MAX))
+}
+
+/// RFC 9110, section 5.6.2.
+fn is_token(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte)
+}
+
+fn malformed(detail: impl Into<String>) -> Error {
+    Error::new(Kind::Malformed, detail)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn checked(head: &str) -> Result<Head, u16> {
+        check(head.as_bytes()).map_err(|error| error.status())
+    }
+
+    #[test]
+    fn a_head_that_is_as_it_should_be_passes() {
+        let head = "PUT /api/config?x=1 HTTP/1.1\r\nHost: kiosk:8081\r\ncontent-length: 12\r\nX-Odd:\r\n\r\n";
+        let expected = Head {
+            length: head.len(),
+            body: 12,
+            keep_alive: true,
+            expects_continue: false,
+        };
+        assert_eq!(checked(head), Ok(expected));
+        assert_eq!(end(head.as_bytes(), 0), Ok(Some(head.len())));
+    }
+
+    #[test]
+    fn the_end_is_found_however_the_bytes_arrive() {
+        let head = b"GET / HTTP/1.1\r\nHost: x\r\n\r\nGET";
+        for cut in 0..head.len() {
+            let early = end(&head[..cut], 0).expect("nothing is wrong with it");
+            let length = early.or(end(head, cut).expect("nor with the rest"));
+            assert_eq!(length, Some(head.len() - 3));
+        }
+    }
+
+    #[test]
+    fn a_length_that_could_be_read_in_two_ways_is_refused() {
+        for length in [
+            "5\r\nContent-Length: 5",
+            "5, 5",
+            "+5",
+            "-1",
+            "0x5",
+            "",
+            "5 5",
+        ] {
+            let head = format!("PUT / HTTP/1.1\r\nHost: x\r\nContent-Length: {length}\r\n\r\n");
+            assert_eq!(checked(&head), Err(400), "{length}");
+        }
+        let both =
+            "PUT / HTTP/1.1\r\nHost: x\r\nContent-Length: 5\r\nTransfer-Encoding: chunked\r\n\r\n";
+        assert_eq!(checked(both), Err(411));
+        let huge = "PUT / HTTP/1.1\r\nHost: x\r\nContent-Length: 99999999999999999999999\r\n\r\n";
+        assert_eq!(checked(huge), Err(413));
+    }
+
+    #[test]
+    fn a_head_with_odd_lines_is_refused() {
+        for head in [
+            "GET / HTTP/1.1\r\nHost: x\r\n folded: y\r\n\r\n",
+            "GET / HTTP/1.1\r\nHost : x\r\n\r\n",
+            "GET / HTTP/1.1\r\nHost\r\n\r\n",
+            "GET / HTTP/1.1\r\nHost: x\r\nHost: y\r\n\r\n",
+            "GET / HTTP/1.1\r\nHost: x\rContent-Length: 5\r\n\r\n",
+            "GET / HTTP/1.1\r\nHost: x\0\r\n\r\n",
+            "GET / HTTP/1.1\r\n\r\n",
+            "GET  / HTTP/1.1\r\nHost: x\r\n\r\n",
+            "GET / HTTP/1.1 \r\nHost: x\r\n\r\n",
+            "GET http://x/ HTTP/1.1\r\nHost: x\r\n\r\n",
+            "GET /\u{a0} HTTP/1.1\r\nHost: x\r\n\r\n",
+            "GET /#x HTTP/1.1\r\nHost: x\r\n\r\n",
+            "\r\n",
+        ] {
+            assert_eq!(checked(head), Err(400), "{head:?}");
+        }
+        assert_eq!(checked("GET / HTTP/2.0\r\nHost: x\r\n\r\n"), Err(505));
+    }
+
+    #[test]
+    fn a_bare_line_feed_is_refused_at_once() {
+        assert!(end(b"GET / HTTP/1.1\n", 0).is_err());
+        assert!(end(b"\n", 0).is_err());
+    }
+
+    #[test]
+    fn an_endless_head_is_refused_at_its_limit() {
+        assert_eq!(end(&[b'a'; HEAD_MAX - 1], 0), Ok(None));
+        assert_eq!(
+            end(&[b'a'; HEAD_MAX], 0).map_err(|error| error.status()),
+            Err(431)
+        );
+        let fields = "A: b\r\n".repeat(FIELDS_MAX + 1);
+        assert_eq!(
+            checked(&format!("GET / HTTP/1.1\r\n{fields}\r\n")),
+            Err(431)
+        );
+    }
+
+    #[test]
+    fn an_older_client_and_one_that_says_so_send_one_request_only() {
+        let keeps = |head: &str| checked(head).map(|head| head.keep_alive);
+        assert_eq!(keeps("GET / HTTP/1.0\r\nHost: x\r\n\r\n"), Ok(false));
+        assert_eq!(
+            keeps("GET / HTTP/1.1\r\nHost: x\r\nConnection: Upgrade, Close\r\n\r\n"),
+            Ok(false)
+        );
+    }
+}

@@ -1,0 +1,212 @@
+//! `/api/processes/{id}/logs`: what a process printed, once or for as long as somebody looks.
+
+use super::Api;
+use super::error::Error;
+use super::processes;
+use super::reply::{Ask, Later, Reply, Source, write_event};
+use super::view::Light;
+use super::when::{Boot, Wallclock};
+use crate::config::Id;
+use crate::logs::{Line, Log};
+use serde::Serialize;
+use smol::Timer;
+use smol::future::or;
+use std::borrow::Cow;
+use std::io::Write;
+use std::rc::Rc;
+
+/// As many lines as are shown unasked: some screens full.
+const LINES: usize = 200;
+
+/// As many lines as may be asked for.
+const LINES_MAX: usize = 10_000;
+
+/// As much text as one answer holds, whatever was asked for: two rings of the usual
+/// size. Whoever needs more of a larger one follows the stream.
+const ANSWER_MAX: usize = 512 * 1024;
+
+/// What one event holds at most. Smaller, so that many streams cost little and a
+/// flood is told piece by piece.
+const EVENT_LINES: usize = 500;
+const EVENT_MAX: usize = 64 * 1024;
+
+/// A line as the API shows it. What is not UTF-8 is shown as the replacement character.
+#[derive(Serialize)]
+struct Entry<'a> {
+    seq: u64,
+    time: Wallclock,
+    stream: &'static str,
+    text: Cow<'a, str>,
+    cut: bool,
+}
+
+impl<'a> Entry<'a> {
+    fn of(line: &Line<'a>, boot: Boot) -> Self {
+        Self {
+            seq: line.seq,
+            time: boot.at(line.time),
+            stream: line.stream.as_str(),
+            text: String::from_utf8_lossy(line.text),
+            cut: line.cut,
+        }
+    }
+}
+
+/// `GET /api/processes/{id}/logs`
+pub async fn show(api: &Rc<Api>, ask: Ask<'_>) -> Result<Reply, Error> {
+    let id = processes::id(ask.id)?;
+    processes::find(api, &id)?;
+    let lines = wanted(&ask)?.unwrap_or(LINES);
+    let log = api.logs.get(&id);
+    let boot = Light::of(api).boot();
+    let mut out = Vec::new();
+    if !ask.accepts("application/json") {
+        if let Some(log) = log {
+            tail(&log, lines, |line| {
+                let entry = Entry::of(&line, boot);
+                let cut = if entry.cut { " […]" } else { "" };
+                let Entry {
+                    time, stream, text, ..
+                } = entry;
+                writeln!(out, "{time} {stream} {text}{cut}").expect("memory can be written to");
+            });
+        }
+        return Ok(Reply::bytes(200, "text/plain; charset=utf-8", out));
+    }
+    let next = log.as_ref().map_or(1, |log| log.next_seq());
+    let mut first = next;
+    out.extend_from_slice(b"{\"lines\":[");
+    if let Some(log) = log {
+        tail(&log, lines, |line| {
+            if line.seq > first {
+                out.push(b',');
+            }
+            first = first.min(line.seq);
+            write_json(&mut out, &Entry::of(&line, boot));
+        });
+    }
+    write!(out, "],\"first\":{first},\"next\":{next}}}").expect("memory can be written to");
+    Ok(Reply::bytes(200, "application/json", out))
+}
+
+/// `GET /api/processes/{id}/logs/stream`
+pub async fn stream(api: &Rc<Api>, ask: Ask<'_>) -> Result<Reply, Error> {
+    let id = processes::id(ask.id)?;
+    processes::find(api, &id)?;
+    let lines = wanted(&ask)?.unwrap_or(LINES) as u64;
+    let last_seen = ask.header("last-event-id").and_then(|id| id.parse().ok());
+    let log = api.logs.get(&id);
+    let newest = log.as_ref().map_or(0, |log| log.next_seq() - 1);
+    let oldest = log.as_ref().map_or(0, |log| log.first_seq() - 1);
+    let after = match last_seen {
+        // A number that is yet to come is from before the daemon was started anew.
+        Some(seen) if seen <= newest => seen,
+        _ => newest.saturating_sub(lines).max(oldest),
+    };
+    Ok(Reply::events(Follower {
+        api: api.clone(),
+        id,
+        after,
+    }))
+}
+
+/// Sends the lines of one process as they come.
+struct Follower {
+    api: Rc<Api>,
+    id: Id,
+    /// The last line the client has.
+    after: u64,
+}
+
+impl Source for Follower {
+    fn next<'a>(&'a mut self, out: &'a mut Vec<u8>) -> Later<'a, bool> {
+        Box::pin(async move {
+            loop {
+                // Looked up anew each time: a process that is deleted takes its log with it.
+                let status = self.api.feed.current();
+                if status.process(&self.id).is_none() {
+                    return false;
+                }
+                let log = self.api.logs.get(&self.id);
+                let changed = log.as_ref().map(|log| log.changed());
+                if log.is_some_and(|log| self.write_lines(&log, out)) {
+                    return true;
+                }
+                let gone = async {
+                    self.api.feed.changed(status.generation).await;
+                };
+                match changed {
+                    Some(changed) => or(changed, gone).await,
+                    None => gone.await,
+                }
+                // One line seldom comes alone.
+                Timer::after(self.api.limits.event_gap).await;
+            }
+        })
+    }
+}
+
+impl Follower {
+    /// Writes what there is beyond what the client has; whether there was anything.
+    fn write_lines(&mut self, log: &Log, out: &mut Vec<u8>) -> bool {
+        let lost = log.first_seq().saturating_sub(self.after + 1);
+        if lost > 0 {
+            write_event(out, "gap", None, &Gap { lost });
+            self.after += lost;
+        }
+        let boot = Light::of(&self.api).boot();
+        let mut last = self.after;
+        log.read_after(self.after, 1, usize::MAX, |line| last = line.seq);
+        if last == self.after {
+            return lost > 0;
+        }
+        let mut data = Vec::new();
+        log.read_after(self.after, EVENT_LINES, EVENT_MAX, |line| {
+            data.push(if data.is_empty() { b'[' } else { b',' });
+            write_json(&mut data, &Entry::of(&line, boot));
+            last = line.seq;
+        });
+        data.push(b']');
+        write!(out, "event: lines\nid: {last}\ndata: ").expect("memory can be written to");
+        out.extend_from_slice(&data);
+        out.extend_from_slice(b"\n\n");
+        self.after = last;
+        true
+    }
+}
+
+#[derive(Serialize)]
+struct Gap {
+    lost: u64,
+}
+
+/// `?lines=N`
+fn wanted(ask: &Ask<'_>) -> Result<Option<usize>, Error> {
+    let Some(lines) = ask.query("lines") else {
+        return Ok(None);
+    };
+    match lines.parse() {
+        Ok(lines @ 0..=LINES_MAX) => Ok(Some(lines)),
+        _ => Err(Error::invalid(
+            "lines",
+            format!("lines must be a number from 0 to {LINES_MAX}"),
+        )),
+    }
+}
+
+/// Shows the newest `lines` lines, but no more than [`ANSWER_MAX`] bytes of them.
+fn tail(log: &Log, lines: usize, mut each: impl FnMut(Line<'_>)) {
+    let mut excess = 0;
+    log.tail(lines, |line| excess += line.text.len());
+    excess = excess.saturating_sub(ANSWER_MAX);
+    log.tail(lines, |line| {
+        if excess == 0 {
+            each(line);
+        }
+        excess = excess.saturating_sub(line.text.len());
+    });
+}
+
+fn write_json(out: &mut Vec<u8>, value: &impl Serialize) {
+    serde_json::to_writer(out, value).expect("what we show can be written");
+}

@@ -1,0 +1,97 @@
+//! `/metrics`: numbers for Prometheus, in its text format (version 0.0.4).
+
+use super::Api;
+use super::error::Error;
+use super::reply::{Ask, Reply};
+use super::view::{Light, state};
+use crate::supervisor::{ProcessStatus, State};
+use std::fmt::Write;
+use std::rc::Rc;
+
+/// `GET /metrics`. Names end in their unit; ids need no escaping, and the states are ours.
+pub async fn show(api: &Rc<Api>, _ask: Ask<'_>) -> Result<Reply, Error> {
+    let status = api.feed.current();
+    let now = Light::of(api).now().mono;
+    let mut page = Page(String::new());
+    page.gauge("build_info", "The version of the program.");
+    page.line(
+        "build_info",
+        &format!("{{version=\"{}\"}}", api.about.version),
+        1,
+    );
+    page.gauge("uptime_seconds", "How long the daemon has been running.");
+    page.line("uptime_seconds", "", now.since(api.about.started).as_secs());
+    page.gauge("generation", "Grows with every change.");
+    page.line("generation", "", status.generation);
+    if let Some(bytes) = (api.system)().pointer("/daemon/resident_bytes") {
+        page.gauge("resident_memory_bytes", "Resident memory of the daemon.");
+        page.line("resident_memory_bytes", "", bytes);
+    }
+    page.gauge("http_connections", "Connections that are open.");
+    page.line("http_connections", "", api.crowd.size());
+    page.gauge("http_streams", "Event streams that are open.");
+    page.line("http_streams", "", api.crowd.streams());
+    page.counter("http_requests_total", "Requests that reached a route.");
+    page.line("http_requests_total", "", api.crowd.requests());
+    let mut each = |name: &str, help: &str, value: &dyn Fn(&ProcessStatus) -> u64| {
+        page.gauge(name, help);
+        for shown in &status.processes {
+            let label = format!("{{process=\"{}\"}}", shown.process.id);
+            page.line(name, &label, value(shown));
+        }
+    };
+    each("process_up", "Whether the process runs.", &|shown| {
+        u64::from(shown.state == State::Running)
+    });
+    each(
+        "process_restarts",
+        "How often it was restarted by itself since it was last started by hand.",
+        &|shown| u64::from(shown.restarts),
+    );
+    each(
+        "process_uptime_seconds",
+        "How long its run has lasted.",
+        &|shown| {
+            let started = shown.started.filter(|_| shown.pid.is_some());
+            started.map_or(0, |started| now.since(started).as_secs())
+        },
+    );
+    page.gauge("process_state", "The state it is in.");
+    for shown in &status.processes {
+        let (id, state) = (&shown.process.id, state(shown.state));
+        page.line(
+            "process_state",
+            &format!("{{process=\"{id}\",state=\"{state}\"}}"),
+            1,
+        );
+    }
+    Ok(Reply::bytes(
+        200,
+        "text/plain; version=0.0.4; charset=utf-8",
+        page.0.into_bytes(),
+    ))
+}
+
+/// Writing to a string cannot fail.
+struct Page(String);
+
+impl Page {
+    fn gauge(&mut self, name: &str, help: &str) {
+        self.head(name, help, "gauge");
+    }
+
+    fn counter(&mut self, name: &str, help: &str) {
+        self.head(name, help, "counter");
+    }
+
+    fn head(&mut self, name: &str, help: &str, kind: &str) {
+        let _ = writeln!(
+            self.0,
+            "# HELP ossuary_{name} {help}\n# TYPE ossuary_{name} {kind}"
+        );
+    }
+
+    fn line(&mut self, name: &str, labels: &str, value: impl std::fmt::Display) {
+        let _ = writeln!(self.0, "ossuary_{name}{labels} {value}");
+    }
+}

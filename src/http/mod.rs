@@ -1,0 +1,112 @@
+//! The HTTP API and the page: every way in from outside, and nothing that decides.
+//!
+//! A connection is accepted by [`server`], finds its place in the [`crowd`], and waits
+//! in [`line`] until a whole request head has come, which [`head`] judges. picoserve, on
+//! the [`runtime`] made for it here, reads the request and calls [`service`]: the
+//! [`door`] looks at where it comes from, [`routes`] says who answers, and the handler
+//! (a file for each subject) shows the newest picture from the [`feed`] or asks the
+//! mind over the counter in [`client`]. What is refused becomes a problem in [`error`].
+
+pub mod client;
+pub mod error;
+pub mod feed;
+pub mod head;
+pub mod limits;
+pub mod routes;
+pub mod server;
+
+mod config;
+mod crowd;
+mod deadline;
+mod displays;
+mod door;
+mod events;
+mod line;
+mod logs;
+mod metrics;
+mod openapi;
+mod page;
+mod processes;
+mod reply;
+mod runtime;
+mod service;
+mod system;
+mod view;
+mod when;
+
+pub use client::{Mailbox, Requests};
+pub use error::Kind;
+pub use feed::Feed;
+pub use limits::Limits;
+pub use server::{Listener, serve};
+pub use when::Now;
+
+use crate::logs::Book;
+use crate::time::Moment;
+use std::rc::Rc;
+
+/// All that the handlers know. One is shared by all listeners.
+pub struct Api {
+    /// The newest picture of the kiosk. The loop hangs it up, the handlers show it.
+    pub feed: Feed,
+    /// The way to the mind.
+    pub mind: Mailbox,
+    /// What the processes printed.
+    pub logs: Rc<Book>,
+    /// Reads both clocks.
+    pub clock: fn() -> Now,
+    /// Facts of the machine for `GET /api/system`: an object, from whoever can know them.
+    pub system: Box<dyn Fn() -> serde_json::Value>,
+    /// Facts of the daemon.
+    pub about: About,
+    /// Bounds on clients.
+    pub limits: Limits,
+    crowd: Rc<crowd::Crowd>,
+    wall: when::Wall,
+    processes: processes::Rendered,
+}
+
+/// Facts of the daemon that do not change while it runs, and the machine's name.
+pub struct About {
+    /// The version of the program.
+    pub version: &'static str,
+    /// The configuration file, as it was named.
+    pub config_file: String,
+    /// When the daemon was started.
+    pub started: Moment,
+    /// The machine's name now. A client may call it by this name, alone or with `.local`.
+    pub hostname: Box<dyn Fn() -> String>,
+}
+
+impl Api {
+    /// An API with the default limits that knows nothing of the machine; both may be set afterwards.
+    pub fn new(
+        feed: Feed,
+        mind: Mailbox,
+        logs: Rc<Book>,
+        clock: fn() -> Now,
+        about: About,
+    ) -> Self {
+        Self {
+            feed,
+            mind,
+            logs,
+            clock,
+            system: Box::new(|| serde_json::Value::Object(serde_json::Map::new())),
+            about,
+            limits: Limits::default(),
+            crowd: crowd::Crowd::new(),
+            wall: when::Wall::default(),
+            processes: processes::Rendered::default(),
+        }
+    }
+}
+
+impl std::fmt::Debug for Api {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Api")
+            .field("limits", &self.limits)
+            .field("crowd", &self.crowd)
+            .finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,143 @@
+//! `/api/processes`: what is configured, how it fares, and the buttons.
+
+use super::Api;
+use super::error::{Error, Kind};
+use super::reply::{Ask, Reply};
+use super::view::{Light, Processes};
+use crate::config::Id;
+use crate::supervisor::{Done, ProcessStatus, Refusal, Request};
+use serde::Serialize;
+use std::cell::RefCell;
+use std::rc::Rc;
+
+/// The list as it was written last. It says whole seconds, so it is written at most
+/// once a second and generation, however many ask for it.
+#[derive(Debug, Default)]
+pub struct Rendered(RefCell<Option<Written>>);
+
+#[derive(Debug)]
+struct Written {
+    generation: u64,
+    second: u64,
+    bytes: Rc<[u8]>,
+}
+
+#[derive(Serialize)]
+struct List<'a> {
+    processes: Processes<'a>,
+    active_display: Option<&'a Id>,
+}
+
+/// `GET /api/processes`
+pub async fn list(api: &Rc<Api>, _ask: Ask<'_>) -> Result<Reply, Error> {
+    let status = api.feed.current();
+    let light = Light::of(api);
+    let second = light.now().mono.since_boot().as_secs();
+    let mut last = api.processes.0.borrow_mut();
+    if let Some(last) = &*last
+        && (last.generation, last.second) == (status.generation, second)
+    {
+        return Ok(Reply::shared("application/json", last.bytes.clone()));
+    }
+    let list = List {
+        processes: Processes {
+            shown: &status.processes,
+            light,
+        },
+        active_display: status.active_display.as_ref(),
+    };
+    let bytes: Rc<[u8]> = serde_json::to_vec(&list)
+        .expect("what we show can be written")
+        .into();
+    *last = Some(Written {
+        generation: status.generation,
+        second,
+        bytes: bytes.clone(),
+    });
+    Ok(Reply::shared("application/json", bytes))
+}
+
+/// `GET /api/processes/{id}`
+pub async fn show(api: &Rc<Api>, ask: Ask<'_>) -> Result<Reply, Error> {
+    reply(api, 200, &id(ask.id)?)
+}
+
+/// `POST /api/processes`
+pub async fn create(api: &Rc<Api>, ask: Ask<'_>) -> Result<Reply, Error> {
+    let fields = ask.object()?;
+    match api.mind.ask(Request::Create(fields)).await? {
+        Done::Created(id) => {
+            Ok(reply(api, 201, &id)?.with("Location", format!("/api/processes/{id}")))
+        }
+        done => Err(unexpected(&done)),
+    }
+}
+
+/// `PUT /api/processes/{id}`
+pub async fn change(api: &Rc<Api>, ask: Ask<'_>) -> Result<Reply, Error> {
+    let id = id(ask.id)?;
+    let fields = ask.object()?;
+    api.mind.ask(Request::Change(id.clone(), fields)).await?;
+    reply(api, 200, &id)
+}
+
+/// `DELETE /api/processes/{id}`
+pub async fn delete(api: &Rc<Api>, ask: Ask<'_>) -> Result<Reply, Error> {
+    api.mind.ask(Request::Delete(id(ask.id)?)).await?;
+    Ok(Reply::empty(204))
+}
+
+/// `POST /api/processes/{id}/start`
+pub async fn start(api: &Rc<Api>, ask: Ask<'_>) -> Result<Reply, Error> {
+    let id = id(ask.id)?;
+    let done = api.mind.ask(Request::Start(id.clone())).await?;
+    started(api, &id, done)
+}
+
+/// `POST /api/processes/{id}/stop`
+pub async fn stop(api: &Rc<Api>, ask: Ask<'_>) -> Result<Reply, Error> {
+    let id = id(ask.id)?;
+    api.mind.ask(Request::Stop(id.clone())).await?;
+    reply(api, 202, &id)
+}
+
+/// `POST /api/processes/{id}/restart`
+pub async fn restart(api: &Rc<Api>, ask: Ask<'_>) -> Result<Reply, Error> {
+    let id = id(ask.id)?;
+    let done = api.mind.ask(Request::Restart(id.clone())).await?;
+    started(api, &id, done)
+}
+
+/// The id in a path. What cannot be an id is nobody's.
+pub fn id(text: &str) -> Result<Id, Error> {
+    text.parse()
+        .map_err(|_| Error::new(Kind::NoSuchProcess, format!("there is no process {text}")))
+}
+
+/// The process with this id.
+pub fn find(api: &Api, id: &Id) -> Result<Rc<ProcessStatus>, Error> {
+    let status = api.feed.current();
+    let found = status.process(id).cloned();
+    found.ok_or_else(|| Refusal::NoSuchProcess(id.clone()).into())
+}
+
+fn reply(api: &Api, status: u16, id: &Id) -> Result<Reply, Error> {
+    let shown = find(api, id)?;
+    Ok(Reply::json(status, &Light::of(api).process(&shown)))
+}
+
+fn started(api: &Api, id: &Id, done: Done) -> Result<Reply, Error> {
+    let stopped = match done {
+        Done::Started { stopped } => stopped,
+        Done::Accepted | Done::Created(_) | Done::Changed => Vec::new(),
+    };
+    let shown = find(api, id)?;
+    let view = Light::of(api).process(&shown).instead_of(&stopped);
+    Ok(Reply::json(202, &view))
+}
+
+/// The mind did something else than it was asked for: nothing a client could mend.
+fn unexpected(done: &Done) -> Error {
+    log::error!("the answer to a new process was {done:?}");
+    Error::new(Kind::Stuck, "the daemon gave an answer that does not fit")
+}

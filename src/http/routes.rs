@@ -1,0 +1,185 @@
+//! All routes on one screen.
+
+use super::door::Needs;
+use super::error::Error;
+use super::reply::{Ask, Later, Reply};
+use super::{Api, config, displays, events, logs, metrics, openapi, page, processes, system};
+use std::rc::Rc;
+
+/// One method of one path.
+#[derive(Debug)]
+pub struct Route {
+    /// GET stands for HEAD too.
+    pub method: &'static str,
+    /// `{id}` stands for one segment.
+    pub path: &'static str,
+    /// What it asks of whoever uses it.
+    pub needs: Needs,
+    /// The status codes it can answer with by itself. What the server refuses before
+    /// a route is asked is the same for all and not listed.
+    pub answers: &'static [u16],
+    handler: Handler,
+}
+
+type Handler = for<'a> fn(&'a Rc<Api>, Ask<'a>) -> Later<'a, Result<Reply, Error>>;
+
+macro_rules! routes {
+    ($($method:ident $path:literal $needs:ident $answers:tt $handler:path;)*) => {
+        &[$(Route {
+            method: stringify!($method),
+            path: $path,
+            needs: Needs::$needs,
+            answers: &$answers,
+            handler: |api, ask| Box::pin($handler(api, ask)),
+        }),*]
+    };
+}
+
+/// The table.
+#[rustfmt::skip]
+pub static ROUTES: &[Route] = routes! {
+    GET    "/api/processes"                   View    [200]                          processes::list;
+    POST   "/api/processes"                   Admin   [201, 400, 409, 422, 503]      processes::create;
+    GET    "/api/processes/{id}"              View    [200, 404]                     processes::show;
+    PUT    "/api/processes/{id}"              Admin   [200, 400, 404, 409, 422, 503] processes::change;
+    DELETE "/api/processes/{id}"              Admin   [204, 404, 409, 503]           processes::delete;
+    POST   "/api/processes/{id}/start"        Operate [202, 404, 409, 503]           processes::start;
+    POST   "/api/processes/{id}/stop"         Operate [202, 404, 503]                processes::stop;
+    POST   "/api/processes/{id}/restart"      Operate [202, 404, 409, 503]           processes::restart;
+    GET    "/api/processes/{id}/logs"         View    [200, 404, 422, 503]           logs::show;
+    GET    "/api/processes/{id}/logs/stream"  View    [200, 404, 422, 503]           logs::stream;
+    GET    "/api/displays"                    View    [200]                          displays::list;
+    GET    "/api/behaviors"                   View    [200, 304]                     config::show_behaviors;
+    PUT    "/api/behaviors"                   Admin   [200, 400, 409, 412, 422, 503] config::replace_behaviors;
+    GET    "/api/schedule"                    View    [200, 304]                     config::show_schedule;
+    PUT    "/api/schedule"                    Admin   [200, 400, 409, 412, 422, 503] config::replace_schedule;
+    GET    "/api/config"                      View    [200, 304]                     config::show;
+    PUT    "/api/config"                      Admin   [200, 400, 409, 412, 422, 503] config::replace;
+    POST   "/api/reload"                      Admin   [202, 409, 422, 503]           config::reload;
+    GET    "/api/status"                      View    [200]                          system::status;
+    GET    "/api/system"                      View    [200]                          system::machine;
+    GET    "/api/events"                      View    [200, 503]                     events::stream;
+    GET    "/api/openapi.json"                Nothing [200, 304]                     openapi::show;
+    GET    "/healthz"                         Nothing [200, 503]                     system::health;
+    GET    "/metrics"                         View    [200]                          metrics::show;
+    GET    "/"                                Nothing [200, 304]                     page::index;
+    GET    "/app.js"                          Nothing [200, 304]                     page::script;
+    GET    "/style.css"                       Nothing [200, 304]                     page::style;
+    GET    "/favicon.svg"                     Nothing [200, 304]                     page::icon;
+};
+
+impl Route {
+    /// Answers a request.
+    pub(super) async fn answer<'a>(&self, api: &'a Rc<Api>, ask: Ask<'a>) -> Result<Reply, Error> {
+        (self.handler)(api, ask).await
+    }
+
+    /// What stands in the place of `{id}`, where the path is of this route; empty for a route without one.
+    fn matches<'p>(&self, path: &'p str) -> Option<&'p str> {
+        let Some((before, after)) = self.path.split_once("{id}") else {
+            return (self.path == path).then_some("");
+        };
+        let id = path.strip_prefix(before)?.strip_suffix(after)?;
+        (!id.is_empty() && !id.contains('/')).then_some(id)
+    }
+}
+
+/// What there is for a method and a path.
+#[derive(Debug)]
+pub(super) enum Found<'p> {
+    /// A route, and what stands in the place of `{id}`.
+    Route(&'static Route, &'p str),
+    /// A path, but other methods: these.
+    Methods(String),
+    /// No such path.
+    Nothing,
+}
+
+/// Looks a request up in the table.
+pub(super) fn find<'p>(method: &str, path: &'p str) -> Found<'p> {
+    let wanted = if method == "HEAD" { "GET" } else { method };
+    let mut allow = String::new();
+    for route in ROUTES {
+        let Some(id) = route.matches(path) else {
+            continue;
+        };
+        if route.method == wanted {
+            return Found::Route(route, id);
+        }
+        allow.push_str(route.method);
+        allow.push_str(if route.method == "GET" {
+            ", HEAD, "
+        } else {
+            ", "
+        });
+    }
+    if allow.is_empty() {
+        return Found::Nothing;
+    }
+    allow.push_str("OPTIONS");
+    Found::Methods(allow)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn found(method: &str, path: &str) -> String {
+        match find(method, path) {
+            Found::Route(route, id) => format!("{} {} {id}", route.method, route.path),
+            Found::Methods(allow) => allow,
+            Found::Nothing => "nothing".into(),
+        }
+    }
+
+    #[test]
+    fn a_path_leads_to_its_route_and_no_other() {
+        assert_eq!(found("GET", "/"), "GET / ");
+        assert_eq!(found("HEAD", "/healthz"), "GET /healthz ");
+        assert_eq!(
+            found("PUT", "/api/processes/a"),
+            "PUT /api/processes/{id} a"
+        );
+        assert_eq!(
+            found("GET", "/api/processes/a/logs/stream"),
+            "GET /api/processes/{id}/logs/stream a"
+        );
+        for path in [
+            "/api",
+            "/api/",
+            "/api/processes/",
+            "/api/processes/a/",
+            "//",
+            "/x",
+        ] {
+            assert_eq!(found("GET", path), "nothing", "{path}");
+        }
+        for path in [
+            "/api/processes//start",
+            "/api/processes/a/b/start",
+            "/api/processes/start/",
+        ] {
+            assert_eq!(found("POST", path), "nothing", "{path}");
+        }
+    }
+
+    #[test]
+    fn another_method_is_told_which_ones_there_are() {
+        assert_eq!(
+            found("PATCH", "/api/processes/a"),
+            "GET, HEAD, PUT, DELETE, OPTIONS"
+        );
+        assert_eq!(found("GET", "/api/reload"), "POST, OPTIONS");
+    }
+
+    #[test]
+    fn whatever_changes_something_needs_more_than_to_look() {
+        for route in ROUTES {
+            assert_eq!(
+                route.method != "GET",
+                route.needs >= Needs::Operate,
+                "{route:?}"
+            );
+        }
+    }
+}

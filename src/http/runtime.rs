@@ -1,0 +1,312 @@
+//! picoserve on smol: its clock, its socket, and nothing else it need know of our runtime.
+//!
+//! picoserve serves one request at a time here. The head has arrived and was judged
+//! before ([`super::head`]), so its buffer is exactly as large as that head, and what
+//! it can read ends where the request ends.
+
+use super::deadline::Deadline;
+use super::head::Head;
+use super::limits::Limits;
+use super::line::Line;
+use picoserve::io::{BaseWrite, ErrorType, Read, Socket, Write, embedded_io_async};
+use picoserve::mem::{BorrowedBuffer, BorrowedCursor};
+use picoserve::time::Duration;
+use smol::Async;
+use smol::io::{AsyncReadExt, AsyncWriteExt};
+use std::cell::Cell;
+use std::fmt;
+use std::io::{self, IoSlice};
+use std::net::TcpStream;
+
+/// Answers up to this size are put together and sent by one system call; larger
+/// bodies are sent from where they lie, together with their head.
+const OUTBOX: usize = 4096;
+
+/// The most that picoserve formats into a lent buffer at once.
+const LENT: usize = 256;
+
+/// Longer than any daemon lives: a time-out that is never waited for, because
+/// [`Line::deadline`] watches reading, and arms a timer only when it must.
+const NEVER: Duration = Duration::from_millis(u64::MAX);
+
+/// The runtime's name to picoserve.
+#[derive(Debug)]
+pub struct Rt;
+
+/// picoserve's clock.
+#[derive(Debug)]
+pub struct Clock;
+
+impl picoserve::Timer<Rt> for Clock {
+    async fn delay(&self, duration: Duration) {
+        if duration == NEVER {
+            std::future::pending().await
+        } else {
+            smol::Timer::after(std::time::Duration::from_millis(duration.as_millis())).await;
+        }
+    }
+}
+
+/// How picoserve is to serve the request with this head.
+pub fn config(limits: &Limits, head: &Head) -> picoserve::Config {
+    let config = picoserve::Config::new(picoserve::Timeouts {
+        start_read_request: NEVER,
+        persistent_start_read_request: NEVER,
+        read_request: NEVER,
+        write: Duration::from_millis(limits.write.as_millis().try_into().unwrap_or(u64::MAX)),
+    });
+    if head.keep_alive {
+        config.keep_connection_alive()
+    } else {
+        config
+    }
+}
+
+/// How far an exchange has come.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Stage {
+    /// The body of the request has not been read to its end.
+    #[default]
+    Asked,
+    /// It has.
+    Heard,
+    /// The answer is written. What was not read of the body is not read any more: least
+    /// of all as the next request.
+    Answered,
+    /// The answer goes on for as long as the client listens: what it says meanwhile
+    /// is thrown away, and its leaving is noticed.
+    Streaming,
+}
+
+/// What the handling of a request tells the socket under it.
+#[derive(Debug, Default)]
+pub struct Signals {
+    /// How far it has come.
+    pub stage: Cell<Stage>,
+    /// The next flush is not the end of the answer (picoserve flushes between head and body).
+    pub hold_flush: Cell<bool>,
+}
+
+/// One request and its answer, as a socket for picoserve.
+#[derive(Debug)]
+pub struct Exchange<'l> {
+    line: &'l mut Line,
+    signals: &'l Signals,
+    head: &'l [u8],
+    expects_continue: bool,
+    outbox: Vec<u8>,
+}
+
+impl<'l> Exchange<'l> {
+    /// The exchange that begins with this head.
+    pub fn new(
+        line: &'l mut Line,
+        signals: &'l Signals,
+        head: &'l [u8],
+        expects_continue: bool,
+    ) -> Self {
+        Self {
+            line,
+            signals,
+            head,
+            expects_continue,
+            outbox: Vec::new(),
+        }
+    }
+}
+
+impl Socket<Rt> for Exchange<'_> {
+    type Error = Broken;
+    type ReadHalf<'a>
+        = Incoming<'a>
+    where
+        Self: 'a;
+    type WriteHalf<'a>
+        = Outgoing<'a>
+    where
+        Self: 'a;
+
+    fn split(&mut self) -> (Incoming<'_>, Outgoing<'_>) {
+        let incoming = Incoming {
+            socket: &self.line.socket,
+            head: self.head,
+            expects_continue: self.expects_continue,
+            inbox: &mut self.line.inbox,
+            body_left: &mut self.line.body_left,
+            deadline: &mut self.line.deadline,
+            signals: self.signals,
+        };
+        let outgoing = Outgoing {
+            socket: &self.line.socket,
+            outbox: &mut self.outbox,
+            signals: self.signals,
+        };
+        (incoming, outgoing)
+    }
+
+    /// Whoever holds the [`Line`] ends it.
+    async fn abort<T: picoserve::Timer<Rt>>(
+        self,
+        _timeouts: &picoserve::Timeouts,
+        _timer: &T,
+    ) -> Result<(), picoserve::Error<Broken>> {
+        Ok(())
+    }
+
+    /// The request is over, not the connection.
+    async fn shutdown<T: picoserve::Timer<Rt>>(
+        self,
+        _timeouts: &picoserve::Timeouts,
+        _timer: &T,
+    ) -> Result<(), picoserve::Error<Broken>> {
+        Ok(())
+    }
+}
+
+/// The request: its head, then its body, then nothing.
+#[derive(Debug)]
+pub struct Incoming<'a> {
+    socket: &'a Async<TcpStream>,
+    head: &'a [u8],
+    expects_continue: bool,
+    inbox: &'a mut Vec<u8>,
+    body_left: &'a mut usize,
+    deadline: &'a mut Deadline,
+    signals: &'a Signals,
+}
+
+impl ErrorType for Incoming<'_> {
+    type Error = Broken;
+}
+
+impl Read for Incoming<'_> {
+    async fn read(&mut self, buf: &mut [u8]) -> Result<usize, Broken> {
+        if !self.head.is_empty() {
+            let (now, later) = self.head.split_at(buf.len().min(self.head.len()));
+            buf[..now.len()].copy_from_slice(now);
+            self.head = later;
+            return Ok(now.len());
+        }
+        match self.signals.stage.get() {
+            Stage::Asked => (),
+            Stage::Heard | Stage::Answered => return Ok(0),
+            Stage::Streaming => return Ok(AsyncReadExt::read(&mut &*self.socket, buf).await?),
+        }
+        let room = buf.len().min(*self.body_left);
+        if room == 0 {
+            return Ok(0);
+        }
+        let count = if self.inbox.is_empty() {
+            if std::mem::take(&mut self.expects_continue) {
+                AsyncWriteExt::write_all(&mut &*self.socket, b"HTTP/1.1 100 Continue\r\n\r\n")
+                    .await?;
+            }
+            self.deadline
+                .cut(AsyncReadExt::read(&mut &*self.socket, &mut buf[..room]))
+                .await
+                .map_err(|_| Broken(io::ErrorKind::TimedOut))??
+        } else {
+            let count = room.min(self.inbox.len());
+            buf[..count].copy_from_slice(&self.inbox[..count]);
+            self.inbox.drain(..count);
+            count
+        };
+        *self.body_left -= count;
+        Ok(count)
+    }
+}
+
+/// The answer, gathered so that one system call sends it.
+#[derive(Debug)]
+pub struct Outgoing<'a> {
+    socket: &'a Async<TcpStream>,
+    outbox: &'a mut Vec<u8>,
+    signals: &'a Signals,
+}
+
+impl Outgoing<'_> {
+    /// Sends what is gathered and `more` behind it.
+    async fn send(&mut self, more: &[u8]) -> Result<(), Broken> {
+        let mut sent = 0;
+        let gathered = self.outbox.len();
+        while sent < gathered + more.len() {
+            let parts = [
+                IoSlice::new(&self.outbox[sent.min(gathered)..]),
+                IoSlice::new(&more[sent.saturating_sub(gathered)..]),
+            ];
+            match AsyncWriteExt::write_vectored(&mut &*self.socket, &parts).await? {
+                0 => return Err(Broken(io::ErrorKind::WriteZero)),
+                count => sent += count,
+            }
+        }
+        self.outbox.clear();
+        Ok(())
+    }
+}
+
+impl ErrorType for Outgoing<'_> {
+    type Error = Broken;
+}
+
+impl BaseWrite for Outgoing<'_> {
+    async fn write(&mut self, buf: &[u8]) -> Result<usize, Broken> {
+        if self.outbox.len() + buf.len() <= OUTBOX {
+            self.outbox.extend_from_slice(buf);
+        } else {
+            self.send(buf).await?;
+        }
+        Ok(buf.len())
+    }
+
+    async fn flush(&mut self) -> Result<(), Broken> {
+        if self.signals.hold_flush.take() {
+            return Ok(());
+        }
+        self.send(&[]).await
+    }
+}
+
+impl Write for Outgoing<'_> {
+    async fn write_with<F: FnOnce(BorrowedCursor<'_>) -> R, R>(
+        &mut self,
+        f: F,
+    ) -> Result<R, Broken> {
+        let mut lent = [0; LENT];
+        let mut lent = BorrowedBuffer::new(&mut lent);
+        let output = f(lent.unfilled());
+        BaseWrite::write(self, lent.filled()).await?;
+        Ok(output)
+    }
+
+    /// Status line and fields: all of them are ours, and short.
+    async fn write_fmt(&mut self, args: fmt::Arguments<'_>) -> Result<(), Broken> {
+        io::Write::write_fmt(self.outbox, args).map_err(Broken::from)
+    }
+}
+
+/// The connection broke, or the client was too slow for it to go on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Broken(pub io::ErrorKind);
+
+impl From<io::Error> for Broken {
+    fn from(error: io::Error) -> Self {
+        Self(error.kind())
+    }
+}
+
+impl fmt::Display for Broken {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+impl std::error::Error for Broken {}
+
+impl embedded_io_async::Error for Broken {
+    fn kind(&self) -> embedded_io_async::ErrorKind {
+        match self.0 {
+            io::ErrorKind::TimedOut => embedded_io_async::ErrorKind::TimedOut,
+            _ => embedded_io_async::ErrorKind::Other,
+        }
+    }
+}

@@ -1,0 +1,248 @@
+//! Accepts connections and serves them: a task for each, on the one thread there is.
+
+use super::Api;
+use super::crowd::{Address, Guest};
+use super::error::Error;
+use super::head::Head;
+use super::line::{Line, Next};
+use super::runtime::{self, Clock, Exchange, Signals, Stage};
+use super::service::Service;
+use picoserve::{Router, Server};
+use smol::future::yield_now;
+use smol::{Async, LocalExecutor, Timer};
+use std::io;
+use std::net::{IpAddr, Ipv4Addr, TcpListener, TcpStream};
+use std::os::fd::OwnedFd;
+use std::os::unix::net::{UnixListener, UnixStream};
+use std::rc::Rc;
+use std::time::Duration;
+
+/// After an accept that failed for want of descriptors: time for those just let go to be closed.
+const BREATH: Duration = Duration::from_millis(100);
+
+/// A place where connections come in.
+#[derive(Debug)]
+pub enum Listener {
+    /// A TCP port: anybody.
+    Tcp(Async<TcpListener>),
+    /// The unix socket: whoever may open it, which the file system decides.
+    Unix(Async<UnixListener>),
+}
+
+impl Listener {
+    /// Listens on a TCP port.
+    ///
+    /// # Errors
+    /// The system refuses to watch it.
+    pub fn tcp(listener: TcpListener) -> io::Result<Self> {
+        Async::try_from(listener).map(Listener::Tcp)
+    }
+
+    /// Listens on a unix socket.
+    ///
+    /// # Errors
+    /// The system refuses to watch it.
+    pub fn unix(listener: UnixListener) -> io::Result<Self> {
+        Async::try_from(listener).map(Listener::Unix)
+    }
+
+    async fn accept(&self) -> io::Result<(Address, Async<TcpStream>)> {
+        match self {
+            Listener::Tcp(listener) => {
+                let (stream, peer) = listener.accept().await?;
+                // Answers go out whole, events one by one: there is nothing to wait and gather for.
+                let _ = stream.get_ref().set_nodelay(true);
+                Ok((Address::from(peer.ip()), stream))
+            }
+            Listener::Unix(listener) => loop {
+                listener.readable().await?;
+                match listener.get_ref().accept() {
+                    Ok((stream, _)) => return Ok((Address::Local, as_tcp(stream)?)),
+                    Err(error) if error.kind() == io::ErrorKind::WouldBlock => continue,
+                    Err(error) => return Err(error),
+                }
+            },
+        }
+    }
+}
+
+/// A unix stream in the clothes of a TCP stream. Both are read, written and shut down by the same
+/// system calls, and one type of socket is half the code of two.
+fn as_tcp(stream: UnixStream) -> io::Result<Async<TcpStream>> {
+    Async::try_from(TcpStream::from(OwnedFd::from(stream)))
+}
+
+/// Serves whoever connects, for as long as it is polled.
+pub async fn serve(api: Rc<Api>, listener: Listener, executor: Rc<LocalExecutor<'static>>) {
+    loop {
+        match listener.accept().await {
+            Ok((address, socket)) => welcome(&api, address, socket, &executor),
+            Err(error) => {
+                log::warn!("cannot accept a connection: {error}");
+                api.crowd.dismiss_any();
+                Timer::after(BREATH).await;
+            }
+        }
+        // A flood of connections must not keep those that are open from being served.
+        yield_now().await;
+    }
+}
+
+/// Serves one connection that came in some other way, until it ends. Its client counts
+/// as one on this machine.
+///
+/// # Errors
+/// The system refuses to watch it.
+pub async fn serve_stream(api: Rc<Api>, stream: UnixStream) -> io::Result<()> {
+    let line = Line::new(as_tcp(stream)?);
+    let address = Address::from(IpAddr::V4(Ipv4Addr::LOCALHOST));
+    if let Ok(guest) = api.crowd.admit(address, &api.limits) {
+        converse(api, guest, line).await;
+    }
+    Ok(())
+}
+
+fn welcome(
+    api: &Rc<Api>,
+    address: Address,
+    socket: Async<TcpStream>,
+    executor: &Rc<LocalExecutor<'static>>,
+) {
+    match api.crowd.admit(address, &api.limits) {
+        Ok(guest) => {
+            let place = guest.place();
+            let line = Line::new(socket);
+            place.hold_task(executor.spawn(converse(api.clone(), guest, line)));
+        }
+        // What a fresh socket does not take at once is not worth waiting for.
+        Err(error) => {
+            let _ = io::Write::write(&mut socket.get_ref(), &error.into_bytes());
+        }
+    }
+}
+
+/// One client, request after request.
+async fn converse(api: Rc<Api>, guest: Guest, mut line: Line) {
+    let mut silence = api.limits.first_byte;
+    loop {
+        guest.waits();
+        match line.next(silence, &api.limits).await {
+            Next::Request(head, bytes) => {
+                // Boxed, so that a connection costs what its socket costs while nothing is asked.
+                let exchange = Box::pin(exchange(&api, &guest, &mut line, &head, &bytes));
+                match exchange.await {
+                    After::Next => (),
+                    After::End => return,
+                    After::EndUnread => return line.linger(api.limits.linger).await,
+                }
+            }
+            Next::Refused(error) => return turn_away(&api, &mut line, error).await,
+            Next::Gone => return,
+        }
+        silence = api.limits.idle;
+        // Requests sent in advance must not keep others waiting.
+        yield_now().await;
+    }
+}
+
+/// What follows an exchange.
+enum After {
+    /// Another request.
+    Next,
+    /// The end.
+    End,
+    /// The end, although the client was not heard out.
+    EndUnread,
+}
+
+/// One request and its answer.
+async fn exchange(
+    api: &Rc<Api>,
+    guest: &Guest,
+    line: &mut Line,
+    head: &Head,
+    bytes: &[u8],
+) -> After {
+    line.deadline.set(api.limits.body);
+    let signals = Signals::default();
+    let service = Service {
+        api,
+        guest,
+        signals: &signals,
+    };
+    let router = Router::from_service(service);
+    let config = runtime::config(&api.limits, head);
+    let mut buffer = vec![0; bytes.len()];
+    let exchange = Exchange::new(line, &signals, bytes, head.expects_continue);
+    let served = Server::custom(&router, Clock, &config, &mut buffer)
+        .serve(exchange)
+        .await;
+    match served {
+        Err(_) => After::End,
+        Ok(_) if signals.stage.get() == Stage::Streaming => After::End,
+        Ok(_) if line.body_left > 0 => After::EndUnread,
+        Ok(_) if head.keep_alive => After::Next,
+        Ok(_) => After::End,
+    }
+}
+
+/// Says what is wrong, and ends the connection so that it is heard.
+async fn turn_away(api: &Api, line: &mut Line, error: Error) {
+    line.say_last(&error.into_bytes(), api.limits.write).await;
+    line.linger(api.limits.linger).await;
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::{About, Feed, Mailbox, Now};
+    use super::*;
+    use crate::config::Loaded;
+    use crate::supervisor::{ConfigurationStatus, Source, Status};
+    use crate::time::Moment;
+
+    fn api() -> Rc<Api> {
+        let loaded = Loaded::from_bytes(b"{\"version\":3}").expect("a document");
+        let status = Status {
+            generation: 1,
+            processes: Vec::new(),
+            active_display: None,
+            displays: Rc::new([]),
+            configuration: Rc::new(ConfigurationStatus {
+                document: loaded.document,
+                source: Source::File,
+                problems: Vec::new(),
+                warnings: loaded.warnings,
+            }),
+            shutting_down: false,
+        };
+        let about = About {
+            version: "0",
+            config_file: String::new(),
+            started: Moment::default(),
+            hostname: Box::new(String::new),
+        };
+        let clock = || Now {
+            mono: Moment::default(),
+            wall: jiff::Timestamp::UNIX_EPOCH,
+        };
+        let (mind, _) = Mailbox::new();
+        let logs = crate::logs::Book::new();
+        Rc::new(Api::new(
+            Feed::new(Rc::new(status)),
+            mind,
+            logs,
+            clock,
+            about,
+        ))
+    }
+
+    #[test]
+    fn a_connection_that_says_nothing_costs_less_than_a_kibibyte() {
+        let api = api();
+        let (_client, stream) = UnixStream::pair().expect("a pair");
+        let line = Line::new(as_tcp(stream).expect("a socket"));
+        let guest = (api.crowd.admit(Address::Local, &api.limits)).expect("room");
+        let size = size_of_val(&converse(api.clone(), guest, line));
+        assert!(size < 1024, "{size} bytes");
+    }
+}

@@ -1,0 +1,237 @@
+//! What picoserve calls for every request: the door, the table, the handler, the answer.
+
+use super::Api;
+use super::crowd::Guest;
+use super::door;
+use super::error::{Error, Kind};
+use super::limits::HELD_FREE;
+use super::reply::{Ask, Bytes, Content, Reply, Source};
+use super::routes::{self, Found};
+use super::runtime::{Signals, Stage};
+use picoserve::ResponseSent;
+use picoserve::io::{Read, Write};
+use picoserve::request::{Path, Request, RequestBody, RequestParts};
+use picoserve::response::custom::{CustomBody, CustomResponse};
+use picoserve::response::{self, IntoResponse, Response, ResponseWriter, StatusCode};
+use picoserve::routing::PathRouterService;
+use smol::Timer;
+use smol::future::or;
+use std::rc::Rc;
+use std::time::Duration;
+
+/// Written at the start of a stream: a client that loses it comes back after so many milliseconds.
+const RETRY: &[u8] = b"retry: 2000\n\n";
+
+/// A comment that keeps a silent stream alive.
+const HEARTBEAT: &[u8] = b":\n\n";
+
+/// Serves one request of one connection.
+pub struct Service<'l> {
+    /// What the handlers know.
+    pub api: &'l Rc<Api>,
+    /// Whose request it is.
+    pub guest: &'l Guest,
+    /// The way to the socket.
+    pub signals: &'l Signals,
+}
+
+impl PathRouterService for Service<'_> {
+    async fn call_path_router_service<R: Read, W: ResponseWriter<Error = R::Error>>(
+        &self,
+        _state: &(),
+        _parameters: (),
+        path: Path<'_>,
+        mut request: Request<'_, R>,
+        response_writer: W,
+    ) -> Result<ResponseSent, W::Error> {
+        let parts = request.parts;
+        let body = request.body_connection.body();
+        let answer = self.answer(parts, path.encoded(), body).await;
+        let mut reply = answer.unwrap_or_else(Reply::from);
+        if self.signals.stage.get() == Stage::Asked && request.body_connection.content_length() > 0
+        {
+            reply = reply.with("Connection", "close");
+        }
+        self.signals.stage.set(Stage::Answered);
+        let connection = request.body_connection.finalize().await?;
+        let status = StatusCode::new(reply.status);
+        let head_only = parts.method() == "HEAD";
+        let fields = &reply.fields[..];
+        let cache = match reply.content {
+            Content::Bytes(_, Bytes::Static(_)) | Content::Nothing => "no-cache",
+            _ => "no-store",
+        };
+        match reply.content {
+            Content::Nothing => {
+                Response::empty(status)
+                    .with_header("Cache-Control", cache)
+                    .with_headers(&door::FIELDS[..])
+                    .with_headers(fields)
+                    .write_to(connection, response_writer)
+                    .await
+            }
+            Content::Bytes(media_type, bytes) => {
+                self.signals.hold_flush.set(true);
+                let body = Whole {
+                    media_type,
+                    length: bytes.len(),
+                    bytes: if head_only { &[] } else { &bytes },
+                };
+                Response::new(status, body)
+                    .with_header("Cache-Control", cache)
+                    .with_headers(&door::FIELDS[..])
+                    .with_headers(fields)
+                    .write_to(connection, response_writer)
+                    .await
+            }
+            Content::Events(source) => {
+                self.signals.stage.set(Stage::Streaming);
+                let body = Events {
+                    source: (!head_only).then_some(source),
+                    heartbeat: self.api.limits.heartbeat,
+                };
+                CustomResponse::build(status)
+                    .with_header("Content-Type", "text/event-stream")
+                    .with_header("Cache-Control", cache)
+                    .with_headers(&door::FIELDS[..])
+                    .with_headers(fields)
+                    .with_body(body)
+                    .write_to(connection, response_writer)
+                    .await
+            }
+        }
+    }
+}
+
+impl Service<'_> {
+    async fn answer<R: Read>(
+        &self,
+        parts: RequestParts<'_>,
+        path: &str,
+        body: RequestBody<'_, R>,
+    ) -> Result<Reply, Error> {
+        let (api, guest) = (self.api, self.guest);
+        let (route, id) = match routes::find(parts.method(), path) {
+            Found::Route(route, id) => (route, id),
+            Found::Methods(allow) if parts.method() == "OPTIONS" => {
+                return Ok(Reply::empty(204).with("Allow", allow));
+            }
+            Found::Methods(allow) => return Err(Error::method_not_allowed(parts.method(), allow)),
+            Found::Nothing => {
+                return Err(Error::new(Kind::NotFound, format!("there is no {path}")));
+            }
+        };
+        // Whoever may open the unix socket is no browser, and calls the machine as it likes.
+        if !guest.is_local() {
+            door::check_origin(&parts, route.needs, &api.about.hostname)?;
+        }
+        door::check_media_type(&parts, body.content_length())?;
+        let body = self.read(body).await?;
+        guest.works();
+        let answer = route.answer(api, Ask { parts, id, body }).await;
+        guest.listens();
+        if let Ok(reply) = &answer {
+            match &reply.content {
+                Content::Events(_) => guest.streams(&api.limits)?,
+                Content::Bytes(_, Bytes::Owned(bytes)) => guest.holds(bytes.len(), &api.limits)?,
+                Content::Bytes(..) | Content::Nothing => guest.holds(0, &api.limits)?,
+            }
+        }
+        answer
+            .inspect(|reply| {
+                debug_assert!(
+                    route.answers.contains(&reply.status),
+                    "{route:?}: {reply:?}"
+                );
+            })
+            .inspect_err(|error| {
+                debug_assert!(
+                    route.answers.contains(&error.status()),
+                    "{route:?}: {error:?}"
+                );
+            })
+    }
+
+    /// Reads the body as it comes; a length that is only announced costs nothing.
+    async fn read<R: Read>(&self, body: RequestBody<'_, R>) -> Result<Vec<u8>, Error> {
+        let length = body.content_length();
+        let mut reader = body.reader();
+        let mut bytes = Vec::new();
+        while bytes.len() < length {
+            let have = bytes.len();
+            let room = HELD_FREE.min(length - have);
+            self.guest.holds(have + room, &self.api.limits)?;
+            bytes.resize(have + room, 0);
+            match reader.read(&mut bytes[have..]).await {
+                Ok(count @ 1..) => bytes.truncate(have + count),
+                Ok(0) => return Err(Error::new(Kind::Malformed, "the body ended early")),
+                Err(_) => {
+                    return Err(Error::new(Kind::TooSlow, "the body did not arrive in time"));
+                }
+            }
+        }
+        self.signals.stage.set(Stage::Heard);
+        Ok(bytes)
+    }
+}
+
+/// A body whose length is known; for HEAD, without the body itself.
+struct Whole<'a> {
+    media_type: &'static str,
+    length: usize,
+    bytes: &'a [u8],
+}
+
+impl response::Content for Whole<'_> {
+    fn content_type(&self) -> &'static str {
+        self.media_type
+    }
+
+    fn content_length(&self) -> usize {
+        self.length
+    }
+
+    async fn write_content<W: Write>(self, mut writer: W) -> Result<(), W::Error> {
+        writer.write_all(self.bytes).await
+    }
+}
+
+/// The body of a stream; for HEAD, none.
+struct Events {
+    source: Option<Box<dyn Source>>,
+    heartbeat: Duration,
+}
+
+impl CustomBody for Events {
+    async fn write_response_body<W: Write>(self, mut writer: W) -> Result<(), W::Error> {
+        let Some(mut source) = self.source else {
+            return Ok(());
+        };
+        let mut out = RETRY.to_vec();
+        loop {
+            let goes_on = {
+                let mut next = source.next(&mut out);
+                loop {
+                    let silence = async {
+                        Timer::after(self.heartbeat).await;
+                        None
+                    };
+                    match or(async { Some(next.as_mut().await) }, silence).await {
+                        Some(goes_on) => break goes_on,
+                        None => {
+                            writer.write_all(HEARTBEAT).await?;
+                            writer.flush().await?;
+                        }
+                    }
+                }
+            };
+            writer.write_all(&out).await?;
+            writer.flush().await?;
+            if !goes_on {
+                return Ok(());
+            }
+            out.clear();
+            out.shrink_to(HELD_FREE);
+        }
+    }
+}

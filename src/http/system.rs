@@ -1,0 +1,84 @@
+//! `/api/status`, `/api/system`, `/healthz`: how the daemon and the machine fare.
+
+use super::Api;
+use super::error::{Error, Kind};
+use super::reply::{Ask, Reply};
+use super::view::{Configuration, Count, Light};
+use super::when::Wallclock;
+use crate::config::Id;
+use serde::Serialize;
+use serde_json::Value;
+use smol::Timer;
+use smol::future::or;
+use std::rc::Rc;
+use std::time::Duration;
+
+/// How long the loop may take to come round before `/healthz` says that it does not. Every
+/// turn of it takes milliseconds; only a disk that hangs under the whole daemon takes longer.
+const ROUND: Duration = Duration::from_secs(2);
+
+#[derive(Serialize)]
+struct Shown<'a> {
+    version: &'a str,
+    generation: u64,
+    uptime: u64,
+    started: Wallclock,
+    hostname: String,
+    active_display: Option<&'a Id>,
+    configuration: Configuration<'a>,
+    processes: Count,
+    shutting_down: bool,
+}
+
+/// `GET /api/status`
+pub async fn status(api: &Rc<Api>, _ask: Ask<'_>) -> Result<Reply, Error> {
+    let status = api.feed.current();
+    let light = Light::of(api);
+    let shown = Shown {
+        version: api.about.version,
+        generation: status.generation,
+        uptime: light.now().mono.since(api.about.started).as_secs(),
+        started: light.boot().at(api.about.started),
+        hostname: (api.about.hostname)(),
+        active_display: status.active_display.as_ref(),
+        configuration: Configuration::of(api, &status.configuration),
+        processes: Count::of(&status),
+        shutting_down: status.shutting_down,
+    };
+    Ok(Reply::json(200, &shown))
+}
+
+/// `GET /api/system`
+pub async fn machine(api: &Rc<Api>, _ask: Ask<'_>) -> Result<Reply, Error> {
+    let mut facts = (api.system)();
+    if let Value::Object(facts) = &mut facts {
+        facts.insert("version".into(), api.about.version.into());
+    }
+    Ok(Reply::json(200, &facts))
+}
+
+/// `GET /healthz`: `ok` once the daemon's loop has come round to ask for its next
+/// event. That this is answered at all shows that the program runs; that the loop
+/// asked shows that it decides. It says nothing of the processes, which have
+/// `/api/status`: a daemon is not restarted because a command is misspelt.
+pub async fn health(api: &Rc<Api>, _ask: Ask<'_>) -> Result<Reply, Error> {
+    let comes_round = async {
+        api.mind.knock().await;
+        true
+    };
+    let is_late = async {
+        Timer::after(ROUND).await;
+        false
+    };
+    if or(comes_round, is_late).await {
+        Ok(Reply::fixed("text/plain; charset=utf-8", b"ok\n"))
+    } else {
+        Err(Error::new(
+            Kind::Stuck,
+            format!(
+                "the daemon's loop has not come round for {} s",
+                ROUND.as_secs()
+            ),
+        ))
+    }
+}

@@ -1,0 +1,223 @@
+//! How things look in JSON: one shape for each, wherever it is shown.
+
+use super::Api;
+use super::when::{Boot, Now, Wallclock};
+use crate::config::{Display, Id, Problem, Process};
+use crate::supervisor::{ConfigurationStatus, DisplayStatus, ProcessStatus, Source, State, Status};
+use serde::ser::{SerializeMap, SerializeSeq};
+use serde::{Serialize, Serializer};
+use std::rc::Rc;
+
+/// What is needed to show anything: both clocks as they were when the showing began.
+#[derive(Clone, Copy, Debug)]
+pub struct Light {
+    now: Now,
+    boot: Boot,
+}
+
+impl Light {
+    /// Reads the clocks.
+    pub fn of(api: &Api) -> Self {
+        let now = (api.clock)();
+        Self {
+            now,
+            boot: api.wall.of(now),
+        }
+    }
+
+    /// Now.
+    pub fn now(&self) -> Now {
+        self.now
+    }
+
+    /// When the machine was booted.
+    pub fn boot(&self) -> Boot {
+        self.boot
+    }
+
+    /// A process as the API shows it.
+    pub fn process<'a>(&self, shown: &'a ProcessStatus) -> ProcessView<'a> {
+        let uptime = |started| self.now.mono.since(started).as_secs();
+        ProcessView {
+            process: &shown.process,
+            status: state(shown.state),
+            pid: shown.pid,
+            uptime: shown.started.filter(|_| shown.pid.is_some()).map(uptime),
+            restarts: shown.restarts,
+            since: self.boot.at(shown.since),
+            reason: shown.reason.as_ref().map(ToString::to_string),
+            stopped: None,
+        }
+    }
+}
+
+/// The name of a state.
+pub fn state(state: State) -> &'static str {
+    match state {
+        State::Stopped => "stopped",
+        State::Waiting => "waiting",
+        State::Starting => "starting",
+        State::Running => "running",
+        State::Stopping => "stopping",
+        State::Backoff => "backoff",
+        State::Failed => "failed",
+    }
+}
+
+/// A process: its configuration, and how it fares.
+#[derive(Debug)]
+pub struct ProcessView<'a> {
+    process: &'a Process,
+    status: &'static str,
+    pid: Option<u32>,
+    uptime: Option<u64>,
+    restarts: u32,
+    since: Wallclock,
+    reason: Option<String>,
+    stopped: Option<&'a [Id]>,
+}
+
+impl<'a> ProcessView<'a> {
+    /// The same, with those that make way for it.
+    pub fn instead_of(self, stopped: &'a [Id]) -> Self {
+        Self {
+            stopped: Some(stopped),
+            ..self
+        }
+    }
+}
+
+impl Serialize for ProcessView<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut map = serializer.serialize_map(None)?;
+        self.process.serialize_fields(&mut map)?;
+        map.serialize_entry("status", self.status)?;
+        map.serialize_entry("pid", &self.pid)?;
+        map.serialize_entry("uptime", &self.uptime)?;
+        map.serialize_entry("restarts", &self.restarts)?;
+        map.serialize_entry("since", &self.since)?;
+        map.serialize_entry("reason", &self.reason)?;
+        if let Some(stopped) = self.stopped {
+            map.serialize_entry("stopped", stopped)?;
+        }
+        map.end()
+    }
+}
+
+/// Processes by id, in the order of the file.
+#[derive(Debug)]
+pub struct Processes<'a> {
+    /// Which.
+    pub shown: &'a [Rc<ProcessStatus>],
+    /// By which light.
+    pub light: Light,
+}
+
+impl Serialize for Processes<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut map = serializer.serialize_map(Some(self.shown.len()))?;
+        for shown in self.shown {
+            map.serialize_entry(&shown.process.id, &self.light.process(shown))?;
+        }
+        map.end()
+    }
+}
+
+/// The ids of processes, in the order of the file.
+#[derive(Debug)]
+pub struct Order<'a>(pub &'a [Rc<ProcessStatus>]);
+
+impl Serialize for Order<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_seq(self.0.iter().map(|shown| &shown.process.id))
+    }
+}
+
+/// All displays.
+#[derive(Debug)]
+pub struct Displays<'a>(pub &'a [DisplayStatus]);
+
+impl Serialize for Displays<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut seq = serializer.serialize_seq(Some(self.0.len()))?;
+        for shown in self.0 {
+            seq.serialize_element(&DisplayView {
+                name: &shown.display,
+                kind: match shown.display {
+                    Display::X(_) => "x",
+                    Display::Wayland(_) => "wayland",
+                },
+                connected: shown.connected,
+                resolution: None,
+                output: None,
+                process: shown.holder.as_ref(),
+                wanted_by: &shown.wanted_by,
+            })?;
+        }
+        seq.end()
+    }
+}
+
+#[derive(Serialize)]
+struct DisplayView<'a> {
+    name: &'a Display,
+    kind: &'static str,
+    connected: bool,
+    /// Known once the screen is asked, by what drives it.
+    resolution: Option<()>,
+    /// Likewise.
+    output: Option<()>,
+    process: Option<&'a Id>,
+    wanted_by: &'a [Id],
+}
+
+/// Where the configuration in force comes from, and what is wrong with it.
+#[derive(Debug, Serialize)]
+pub struct Configuration<'a> {
+    file: &'a str,
+    source: &'static str,
+    problems: &'a [Problem],
+    warnings: &'a [Problem],
+}
+
+impl<'a> Configuration<'a> {
+    /// The configuration in force.
+    pub fn of(api: &'a Api, shown: &'a ConfigurationStatus) -> Self {
+        Self {
+            file: &api.about.config_file,
+            source: match shown.source {
+                Source::File => "file",
+                Source::LastGood => "last_good",
+                Source::Empty => "empty",
+            },
+            problems: &shown.problems,
+            warnings: &shown.warnings,
+        }
+    }
+}
+
+/// How many processes there are, and how many of them are in a state that matters at a glance.
+#[derive(Debug, Serialize)]
+pub struct Count {
+    total: usize,
+    running: usize,
+    waiting: usize,
+    failed: usize,
+}
+
+impl Count {
+    /// Counts.
+    pub fn of(status: &Status) -> Self {
+        let count = |state| {
+            (status.processes.iter())
+                .filter(|shown| shown.state == state)
+                .count()
+        };
+        Self {
+            total: status.processes.len(),
+            running: count(State::Running),
+            waiting: count(State::Waiting),
+            failed: count(State::Failed),
+        }
+    }
+}

@@ -1,0 +1,109 @@
+//! Turns moments into the time on the wall, where a person or a program reads them.
+
+use crate::time::Moment;
+use jiff::{SignedDuration, Timestamp};
+use serde::{Serialize, Serializer};
+use std::cell::Cell;
+use std::fmt;
+use std::time::Duration;
+
+/// Both clocks, read together.
+#[derive(Clone, Copy, Debug)]
+pub struct Now {
+    /// The clock that never jumps.
+    pub mono: Moment,
+    /// The clock on the wall, right or not.
+    pub wall: Timestamp,
+}
+
+/// A step of the wall clock smaller than this is an adjustment, not a correction.
+const STEP: SignedDuration = SignedDuration::from_secs(1);
+
+/// Knows at what time the machine was booted, by the wall clock.
+///
+/// The answer is kept until the clock is really set, so that the same moment is
+/// always written the same way although no two readings of two clocks agree to the
+/// microsecond.
+#[derive(Debug, Default)]
+pub struct Wall(Cell<Option<Timestamp>>);
+
+impl Wall {
+    /// The same moments on the wall clock, as it goes now.
+    pub fn of(&self, now: Now) -> Boot {
+        let since_boot = signed(now.mono.since_boot());
+        let boot = (now.wall.checked_sub(since_boot)).unwrap_or(Timestamp::UNIX_EPOCH);
+        match self.0.get() {
+            Some(kept) if kept.duration_since(boot).abs() < STEP => Boot(kept),
+            _ => {
+                self.0.set(Some(boot));
+                Boot(boot)
+            }
+        }
+    }
+}
+
+/// When the machine was booted.
+#[derive(Clone, Copy, Debug)]
+pub struct Boot(Timestamp);
+
+impl Boot {
+    /// This moment on the wall clock.
+    pub fn at(self, moment: Moment) -> Wallclock {
+        let at = self.0.checked_add(signed(moment.since_boot()));
+        Wallclock(at.unwrap_or(Timestamp::MAX))
+    }
+}
+
+/// A time of day, written as RFC 3339 in UTC with milliseconds: `2026-11-23T08:00:00.000Z`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Wallclock(Timestamp);
+
+impl fmt::Display for Wallclock {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:.3}", self.0)
+    }
+}
+
+impl Serialize for Wallclock {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
+}
+
+fn signed(duration: Duration) -> SignedDuration {
+    SignedDuration::try_from(duration).unwrap_or(SignedDuration::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn now(since_boot: Duration, wall: &str) -> Now {
+        Now {
+            mono: Moment::from_boot(since_boot),
+            wall: wall.parse().expect("a time"),
+        }
+    }
+
+    #[test]
+    fn a_moment_is_always_written_the_same_until_the_clock_is_set() {
+        let wall = Wall::default();
+        let second = |count| Duration::from_secs(count);
+        let moment = Moment::from_boot(second(40));
+        let written = |now| wall.of(now).at(moment).to_string();
+        let first = written(now(second(60), "2026-11-23T08:00:00Z"));
+        assert_eq!(first, "2026-11-23T07:59:40.000Z");
+        assert_eq!(written(now(second(61), "2026-11-23T08:00:01.0004Z")), first);
+        assert_eq!(
+            written(now(second(62), "2026-11-23T09:00:02Z")),
+            "2026-11-23T08:59:40.000Z"
+        );
+    }
+
+    #[test]
+    fn times_beyond_all_calendars_are_written_too() {
+        let wall = Wall::default();
+        let boot = wall.of(now(Duration::MAX, "-009999-06-02T00:00:00Z"));
+        let _ = boot.at(Moment::from_boot(Duration::MAX)).to_string();
+    }
+}

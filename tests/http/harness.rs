@@ -1,0 +1,372 @@
+//! A kiosk whose mind is a script, and a client that sees every byte.
+
+use ossuary::config::{Id, Loaded};
+use ossuary::http::{self, About, Api, Feed, Limits, Listener, Mailbox, Now};
+use ossuary::logs::Book;
+use ossuary::supervisor::{
+    ConfigurationStatus, DisplayStatus, Done, Outcome, ProcessStatus, Reason, Request, RunId,
+    Source, State, Status,
+};
+use ossuary::time::Moment;
+use serde_json::Value;
+use smol::io::{AsyncReadExt, AsyncWriteExt};
+use smol::net::TcpStream;
+use smol::{LocalExecutor, Timer};
+use std::cell::RefCell;
+use std::collections::VecDeque;
+use std::net::{SocketAddr, TcpListener};
+use std::rc::Rc;
+use std::time::Duration;
+
+/// A test that waits for something that never comes fails after this, rather than never.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+/// The plan's document.
+pub const PLAN: &str = r#"{
+  "version": 3,
+  "processes": {
+    "main-display": {
+      "id": "main-display", "name": "Gallery Display", "type": "chromium",
+      "command": "chromium --kiosk https://lumencanvas.studio/canvas/abc",
+      "display": ":0", "enabled": true
+    },
+    "data-sync": {
+      "id": "data-sync", "name": "Data Sync Service", "type": "custom",
+      "command": "python3 /home/pi/sync.py", "enabled": true
+    }
+  },
+  "active_display_process": "main-display",
+  "behaviors": {"on_connection_lost": {"action": "show_overlay"}},
+  "schedule": {"enabled": true, "rules": []}
+}"#;
+
+pub fn id(text: &str) -> Id {
+    text.parse().expect("an id")
+}
+
+pub fn at(seconds: u64) -> Moment {
+    Moment::from_boot(Duration::from_secs(seconds))
+}
+
+/// An hour and 40 seconds after boot, always.
+fn clock() -> Now {
+    Now {
+        mono: at(3640),
+        wall: "2026-11-23T08:00:00Z".parse().expect("a time"),
+    }
+}
+
+/// The picture of a kiosk with this document, whose display process runs.
+pub fn picture(document: &str) -> Status {
+    let loaded = Loaded::from_bytes(document.as_bytes()).expect("a document without a problem");
+    let processes = (loaded.config.processes.iter())
+        .map(|process| {
+            let runs = process.is_display();
+            Rc::new(ProcessStatus {
+                process: process.clone(),
+                state: if runs { State::Running } else { State::Stopped },
+                since: at(40),
+                reason: (!runs).then_some(Reason::StoppedByOperator),
+                run: runs.then_some(RunId(1)),
+                pid: runs.then_some(1234),
+                started: runs.then_some(at(40)),
+                restarts: 0,
+            })
+        })
+        .collect::<Vec<_>>();
+    let displays = (processes.iter())
+        .filter_map(|shown| shown.process.display.clone())
+        .map(|display| DisplayStatus {
+            display,
+            connected: true,
+            holder: Some(id("main-display")),
+            wanted_by: vec![id("main-display")],
+        })
+        .collect();
+    Status {
+        generation: 1,
+        processes,
+        active_display: loaded.config.active_display.clone(),
+        displays,
+        configuration: Rc::new(ConfigurationStatus {
+            document: loaded.document.clone(),
+            source: Source::File,
+            problems: Vec::new(),
+            warnings: loaded.warnings.clone(),
+        }),
+        shutting_down: false,
+    }
+}
+
+pub struct Kiosk {
+    pub api: Rc<Api>,
+    pub address: SocketAddr,
+    pub executor: Rc<LocalExecutor<'static>>,
+    asked: RefCell<VecDeque<Request>>,
+    script: RefCell<VecDeque<Outcome>>,
+}
+
+/// Runs a test against a kiosk with these limits.
+pub fn kiosk_with(limits: Limits, test: impl AsyncFnOnce(Rc<Kiosk>)) {
+    let executor = Rc::new(LocalExecutor::new());
+    let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
+    let address = listener.local_addr().expect("its address");
+    let (mind, requests) = Mailbox::new();
+    let about = About {
+        version: "1.2.3",
+        config_file: "/etc/ossuary/config.json".into(),
+        started: at(30),
+        hostname: Box::new(|| "kiosk".into()),
+    };
+    let feed = Feed::new(Rc::new(picture(PLAN)));
+    let mut api = Api::new(feed, mind, Book::new(), clock, about);
+    api.limits = limits;
+    api.system = Box::new(|| serde_json::json!({"daemon": {"resident_bytes": 4096}}));
+    let api = Rc::new(api);
+    let kiosk = Rc::new(Kiosk {
+        api: api.clone(),
+        address,
+        executor: executor.clone(),
+        asked: RefCell::default(),
+        script: RefCell::default(),
+    });
+    let listener = Listener::tcp(listener).expect("a listener");
+    let serving = executor.spawn(http::serve(api, listener, executor.clone()));
+    let mind = executor.spawn({
+        let kiosk = kiosk.clone();
+        async move {
+            loop {
+                let (ticket, request) = requests.next().await;
+                kiosk.asked.borrow_mut().push_back(request);
+                let outcome = kiosk.script.borrow_mut().pop_front();
+                requests.reply(ticket, outcome.unwrap_or(Ok(Done::Accepted)));
+            }
+        }
+    });
+    smol::block_on(executor.run(async {
+        let patience = async {
+            Timer::after(PATIENCE).await;
+            panic!("what the test waits for has not come");
+        };
+        smol::future::or(test(kiosk), patience).await;
+        serving.cancel().await;
+        mind.cancel().await;
+    }));
+}
+
+pub fn kiosk(test: impl AsyncFnOnce(Rc<Kiosk>)) {
+    kiosk_with(Limits::default(), test);
+}
+
+impl Kiosk {
+    /// The next answer of the mind.
+    pub fn will_say(&self, outcome: Outcome) {
+        self.script.borrow_mut().push_back(outcome);
+    }
+
+    /// What the mind was asked, the oldest first.
+    pub fn was_asked(&self) -> Option<Request> {
+        self.asked.borrow_mut().pop_front()
+    }
+
+    /// Hangs up a new picture.
+    pub fn publish(&self, change: impl FnOnce(&mut Status)) {
+        let mut status = (*self.api.feed.current()).clone();
+        status.generation += 1;
+        change(&mut status);
+        self.api.feed.publish(&Rc::new(status));
+    }
+
+    pub async fn connect(&self) -> Client {
+        Client::new(
+            TcpStream::connect(self.address)
+                .await
+                .expect("a connection"),
+        )
+    }
+
+    pub async fn get(&self, path: &str) -> Answer {
+        self.call("GET", path, "", "").await
+    }
+
+    pub async fn put(&self, path: &str, body: &str) -> Answer {
+        self.call("PUT", path, "Content-Type: application/json\r\n", body)
+            .await
+    }
+
+    pub async fn post(&self, path: &str, body: &str) -> Answer {
+        self.call("POST", path, "Content-Type: application/json\r\n", body)
+            .await
+    }
+
+    /// One request on a connection of its own; `fields` are whole lines.
+    pub async fn call(&self, method: &str, path: &str, fields: &str, body: &str) -> Answer {
+        let mut client = self.connect().await;
+        client.ask(method, path, fields, body).await;
+        client.answer_to(method).await
+    }
+}
+
+/// A connection. Everything it has not understood yet is in `unread`.
+pub struct Client<S = TcpStream> {
+    pub stream: S,
+    unread: Vec<u8>,
+}
+
+#[derive(Debug)]
+pub struct Answer {
+    pub status: u16,
+    pub fields: Vec<(String, String)>,
+    pub body: Vec<u8>,
+}
+
+impl Answer {
+    pub fn field(&self, name: &str) -> Option<&str> {
+        let is_it = |(key, _): &&(String, String)| key.eq_ignore_ascii_case(name);
+        self.fields
+            .iter()
+            .find(is_it)
+            .map(|(_, value)| value.as_str())
+    }
+
+    pub fn json(&self) -> Value {
+        serde_json::from_slice(&self.body).expect("a JSON body")
+    }
+
+    pub fn text(&self) -> &str {
+        std::str::from_utf8(&self.body).expect("text")
+    }
+
+    /// That it is a problem of this sort, in the right clothes.
+    #[track_caller]
+    pub fn expect_problem(&self, status: u16, kind: &str) -> Value {
+        assert_eq!(
+            self.status,
+            status,
+            "{}",
+            String::from_utf8_lossy(&self.body)
+        );
+        assert_eq!(self.field("content-type"), Some("application/problem+json"));
+        let problem = self.json();
+        assert_eq!(problem["type"], format!("/problems/{kind}"));
+        assert_eq!(problem["status"], status);
+        for text in ["title", "detail"] {
+            assert!(!problem[text].as_str().expect("text").is_empty());
+        }
+        problem
+    }
+}
+
+impl<S: AsyncReadExt + AsyncWriteExt + Unpin> Client<S> {
+    pub fn new(stream: S) -> Self {
+        Self {
+            stream,
+            unread: Vec::new(),
+        }
+    }
+
+    pub async fn send(&mut self, bytes: impl AsRef<[u8]>) {
+        self.stream.write_all(bytes.as_ref()).await.expect("sent");
+    }
+
+    pub async fn ask(&mut self, method: &str, path: &str, fields: &str, body: &str) {
+        let length = match body.len() {
+            0 => String::new(),
+            length => format!("Content-Length: {length}\r\n"),
+        };
+        let head = format!("{method} {path} HTTP/1.1\r\nHost: localhost\r\n{fields}{length}\r\n");
+        self.send(head + body).await;
+    }
+
+    pub async fn answer(&mut self) -> Answer {
+        self.answer_to("GET").await
+    }
+
+    pub async fn answer_to(&mut self, method: &str) -> Answer {
+        let mut answer = self.head().await;
+        let length = answer
+            .field("content-length")
+            .map_or(0, |n| n.parse().expect("a number"));
+        if method != "HEAD" {
+            while self.unread.len() < length {
+                assert!(self.more().await, "the answer is cut short");
+            }
+            answer.body = self.unread.drain(..length).collect();
+        }
+        answer
+    }
+
+    /// Status line and fields.
+    pub async fn head(&mut self) -> Answer {
+        let head = self.until(b"\r\n\r\n").await.expect("an answer");
+        let head = String::from_utf8(head).expect("a head is text");
+        let mut lines = head.split("\r\n");
+        let status = lines.next().and_then(|line| line.split(' ').nth(1));
+        Answer {
+            status: status
+                .and_then(|status| status.parse().ok())
+                .expect("a status"),
+            fields: lines
+                .filter_map(|line| line.split_once(": "))
+                .map(|(name, value)| (name.into(), value.into()))
+                .collect(),
+            body: Vec::new(),
+        }
+    }
+
+    /// The next event that is not a comment: its name, id and data.
+    pub async fn event(&mut self) -> Option<Event> {
+        loop {
+            let block = String::from_utf8(self.until(b"\n\n").await?).expect("text");
+            let field = |name: &str| block.lines().find_map(|line| line.strip_prefix(name));
+            if let Some(name) = field("event: ") {
+                return Some(Event {
+                    name: name.into(),
+                    id: field("id: ").map(Into::into),
+                    data: serde_json::from_str(field("data: ").expect("data")).expect("JSON"),
+                });
+            }
+        }
+    }
+
+    /// A comment that shows that the stream lives.
+    pub async fn heartbeat(&mut self) {
+        while self.until(b"\n\n").await.expect("a stream") != b":\n\n" {}
+    }
+
+    /// Whatever comes until the other side ends the connection.
+    pub async fn rest(&mut self) -> Vec<u8> {
+        while self.more().await {}
+        std::mem::take(&mut self.unread)
+    }
+
+    async fn until(&mut self, end: &[u8]) -> Option<Vec<u8>> {
+        loop {
+            let found = self
+                .unread
+                .windows(end.len())
+                .position(|bytes| bytes == end);
+            if let Some(place) = found {
+                return Some(self.unread.drain(..place + end.len()).collect());
+            }
+            if !self.more().await {
+                return None;
+            }
+        }
+    }
+
+    /// Whether anything more came. A connection that is reset has ended too.
+    async fn more(&mut self) -> bool {
+        let mut piece = [0; 4096];
+        let count = self.stream.read(&mut piece).await.unwrap_or(0);
+        self.unread.extend_from_slice(&piece[..count]);
+        count > 0
+    }
+}
+
+#[derive(Debug)]
+pub struct Event {
+    pub name: String,
+    pub id: Option<String>,
+    pub data: Value,
+}

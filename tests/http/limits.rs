@@ -1,0 +1,300 @@
+//! Nobody keeps others out, and nothing grows without a bound.
+
+use crate::harness::{Client, kiosk, kiosk_with};
+use ossuary::http::{self, Limits, Listener};
+use smol::net::TcpStream;
+use smol::net::unix::UnixStream;
+use std::time::Duration;
+
+const SOON: Duration = Duration::from_millis(50);
+
+#[test]
+fn five_hundred_idle_connections_keep_nobody_out() {
+    kiosk(async |kiosk| {
+        let mut idle = Vec::new();
+        for _ in 0..500 {
+            idle.push(kiosk.connect().await);
+        }
+        for _ in 0..10 {
+            assert_eq!(kiosk.get("/api/processes").await.status, 200);
+        }
+        let metrics = kiosk.get("/metrics").await;
+        let open = (metrics.text().lines())
+            .find_map(|line| line.strip_prefix("ossuary_http_connections "))
+            .and_then(|count| count.parse::<usize>().ok());
+        let limits = Limits::default();
+        assert!(open <= Some(limits.connections_per_address), "{open:?}");
+        assert!(
+            idle[0].rest().await.is_empty(),
+            "the longest idle one was closed"
+        );
+    });
+}
+
+#[test]
+fn a_connection_of_another_client_outlives_a_crowd_of_idle_ones() {
+    kiosk(async |kiosk| {
+        let mut patient = kiosk.connect().await;
+        patient.ask("GET", "/healthz", "", "").await;
+        assert_eq!(patient.answer().await.status, 200);
+        let from = "127.0.0.2:0".parse().expect("an address");
+        let mut idle = Vec::new();
+        for _ in 0..500 {
+            let socket = connect_from(from, kiosk.address).await;
+            idle.push(socket);
+        }
+        patient.ask("GET", "/healthz", "", "").await;
+        assert_eq!(patient.answer().await.status, 200);
+    });
+}
+
+/// Another client of the same machine: loopback has 16 million addresses.
+async fn connect_from(from: std::net::SocketAddr, to: std::net::SocketAddr) -> TcpStream {
+    use nix::sys::socket::{AddressFamily, SockFlag, SockType, SockaddrStorage};
+    use nix::sys::socket::{bind, connect, socket};
+    use std::os::fd::AsRawFd;
+    let socket = socket(
+        AddressFamily::Inet,
+        SockType::Stream,
+        SockFlag::empty(),
+        None,
+    );
+    let socket = socket.expect("a socket");
+    bind(socket.as_raw_fd(), &SockaddrStorage::from(from)).expect("an address of our own");
+    connect(socket.as_raw_fd(), &SockaddrStorage::from(to)).expect("a connection");
+    // The accept loop runs on this thread too.
+    smol::future::yield_now().await;
+    TcpStream::try_from(std::net::TcpStream::from(socket)).expect("a stream")
+}
+
+#[test]
+fn a_silent_client_is_let_go() {
+    let limits = Limits {
+        first_byte: SOON,
+        ..Limits::default()
+    };
+    kiosk_with(limits, async |kiosk| {
+        assert!(kiosk.connect().await.rest().await.is_empty());
+    });
+}
+
+#[test]
+fn a_client_that_falls_silent_is_let_go() {
+    let limits = Limits {
+        idle: SOON,
+        ..Limits::default()
+    };
+    kiosk_with(limits, async |kiosk| {
+        let mut client = kiosk.connect().await;
+        client.ask("GET", "/healthz", "", "").await;
+        assert_eq!(client.answer().await.status, 200);
+        assert!(client.rest().await.is_empty());
+    });
+}
+
+#[test]
+fn a_head_that_drips_is_cut_off_however_steadily_it_drips() {
+    let limits = Limits {
+        head: SOON,
+        ..Limits::default()
+    };
+    kiosk_with(limits, async |kiosk| {
+        let mut client = kiosk.connect().await;
+        let stream = client.stream.clone();
+        let dripping = kiosk.executor.spawn(async move {
+            let mut dripping = Client::new(stream);
+            dripping
+                .send("GET / HTTP/1.1\r\nHost: localhost\r\nX: ")
+                .await;
+            loop {
+                smol::Timer::after(SOON / 10).await;
+                let one = smol::io::AsyncWriteExt::write_all(&mut dripping.stream, b"x").await;
+                if one.is_err() {
+                    return;
+                }
+            }
+        });
+        client.answer().await.expect_problem(408, "too-slow");
+        dripping.cancel().await;
+    });
+}
+
+#[test]
+fn a_body_that_drips_is_cut_off() {
+    let limits = Limits {
+        body: SOON,
+        ..Limits::default()
+    };
+    kiosk_with(limits, async |kiosk| {
+        let mut client = kiosk.connect().await;
+        client
+            .send(
+                "PUT /api/config HTTP/1.1\r\nHost: localhost\r\n\
+                 Content-Type: application/json\r\nContent-Length: 100\r\n\r\n{",
+            )
+            .await;
+        let answer = client.answer().await;
+        answer.expect_problem(408, "too-slow");
+        assert!(client.rest().await.is_empty());
+        assert!(kiosk.was_asked().is_none());
+    });
+}
+
+#[test]
+fn a_client_that_does_not_read_its_answers_is_let_go() {
+    let limits = Limits {
+        write: SOON,
+        ..Limits::default()
+    };
+    kiosk_with(limits, async |kiosk| {
+        let mut client = kiosk.connect().await;
+        let ask = "GET /api/openapi.json HTTP/1.1\r\nHost: localhost\r\n\r\n".repeat(1000);
+        let _ = smol::io::AsyncWriteExt::write_all(&mut client.stream, ask.as_bytes()).await;
+        // Nothing is read until the daemon has given up.
+        while kiosk
+            .get("/metrics")
+            .await
+            .text()
+            .contains("ossuary_http_connections 2")
+        {}
+    });
+}
+
+#[test]
+fn a_head_that_is_too_long_is_refused_before_it_ends() {
+    kiosk(async |kiosk| {
+        let mut client = kiosk.connect().await;
+        client
+            .send("GET / HTTP/1.1\r\nHost: localhost\r\nX: ")
+            .await;
+        client.send(vec![b'x'; 16 * 1024]).await;
+        client.answer().await.expect_problem(431, "head-too-large");
+        assert!(client.rest().await.is_empty());
+        let path = format!("/{}", "x".repeat(3000));
+        kiosk
+            .get(&path)
+            .await
+            .expect_problem(414, "target-too-long");
+    });
+}
+
+#[test]
+fn a_body_that_is_too_long_is_refused_before_it_is_sent() {
+    kiosk(async |kiosk| {
+        let mut client = kiosk.connect().await;
+        let head = "PUT /api/config HTTP/1.1\r\nHost: localhost\r\n\
+                    Content-Type: application/json\r\nContent-Length: ";
+        client
+            .send(format!("{head}{}\r\n\r\n", 256 * 1024 + 1))
+            .await;
+        client.answer().await.expect_problem(413, "body-too-large");
+        let whole = " ".repeat(300 * 1024);
+        kiosk
+            .put("/api/config", &whole)
+            .await
+            .expect_problem(413, "body-too-large");
+        let just = format!("{{}}{}", " ".repeat(256 * 1024 - 2));
+        assert_eq!(kiosk.put("/api/config", &just).await.status, 200);
+    });
+}
+
+#[test]
+fn a_body_that_was_not_wanted_is_neither_read_nor_taken_for_a_request() {
+    kiosk(async |kiosk| {
+        let body = "GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n".repeat(5000);
+        let mut client = kiosk.connect().await;
+        client
+            .ask(
+                "PUT",
+                "/nothing",
+                "Content-Type: application/json\r\n",
+                &body,
+            )
+            .await;
+        let answer = client.answer().await;
+        answer.expect_problem(404, "not-found");
+        assert_eq!(answer.field("connection"), Some("close"));
+        assert!(client.rest().await.is_empty());
+    });
+}
+
+#[test]
+fn too_many_large_bodies_at_once_are_told_to_come_back() {
+    let limits = Limits {
+        held_bytes: 200 * 1024,
+        ..Limits::default()
+    };
+    kiosk_with(limits, async |kiosk| {
+        let body = format!("{{}}{}", " ".repeat(150 * 1024));
+        kiosk
+            .put("/api/config", &body)
+            .await
+            .expect_problem(503, "busy");
+        let body = format!("{{}}{}", " ".repeat(90 * 1024));
+        assert_eq!(kiosk.put("/api/config", &body).await.status, 200);
+    });
+}
+
+#[test]
+fn a_client_may_ask_again_and_again_and_in_advance() {
+    kiosk(async |kiosk| {
+        let mut client = kiosk.connect().await;
+        let put = "PUT /api/processes/data-sync HTTP/1.1\r\nHost: localhost\r\n\
+                   Content-Type: application/json\r\nContent-Length: 2\r\n\r\n{}";
+        let get = "GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n";
+        let missing = "GET /nothing HTTP/1.1\r\nHost: localhost\r\n\r\n";
+        client
+            .send([put, get, missing, put, "\r\n", get].concat())
+            .await;
+        for expected in [200, 200, 404, 200, 200] {
+            let answer = client.answer().await;
+            assert_eq!(answer.status, expected);
+            assert_eq!(answer.field("connection"), Some("keep-alive"));
+        }
+        client
+            .ask("GET", "/healthz", "Connection: close\r\n", "")
+            .await;
+        let last = client.answer().await;
+        assert_eq!(last.field("connection"), Some("close"));
+        assert!(client.rest().await.is_empty());
+    });
+}
+
+#[test]
+fn a_client_that_waits_to_be_told_to_go_on_is_told() {
+    kiosk(async |kiosk| {
+        let mut client = kiosk.connect().await;
+        client
+            .send(
+                "PUT /api/config HTTP/1.1\r\nHost: localhost\r\nExpect: 100-continue\r\n\
+                 Content-Type: application/json\r\nContent-Length: 2\r\n\r\n",
+            )
+            .await;
+        assert_eq!(client.head().await.status, 100);
+        client.send("{}").await;
+        assert_eq!(client.answer().await.status, 200);
+    });
+}
+
+#[test]
+fn the_unix_socket_speaks_the_same_and_asks_nobody_for_a_name() {
+    kiosk(async |kiosk| {
+        let name = format!("ossuary-http-test-{}.sock", std::process::id());
+        let path = std::env::temp_dir().join(name);
+        let listener = std::os::unix::net::UnixListener::bind(&path).expect("a socket");
+        let listener = Listener::unix(listener).expect("a listener");
+        let serving = (kiosk.executor).spawn(http::serve(
+            kiosk.api.clone(),
+            listener,
+            kiosk.executor.clone(),
+        ));
+        let mut client = Client::new(UnixStream::connect(&path).await.expect("a connection"));
+        let get = "GET /api/status HTTP/1.1\r\nHost: whatever.example\r\n\r\n";
+        for _ in 0..2 {
+            client.send(get).await;
+            assert_eq!(client.answer().await.json()["version"], "1.2.3");
+        }
+        serving.cancel().await;
+        std::fs::remove_file(&path).expect("the socket is ours");
+    });
+}

@@ -1,0 +1,12 @@
+//! The HTTP room over real sockets, with a mind that says what it is told to say.
+
+#![allow(clippy::unwrap_used, reason = "a test ends at the first surprise")]
+
+mod harness;
+
+mod hostile;
+mod limits;
+mod openapi;
+mod refusals;
+mod routes;
+mod streams;

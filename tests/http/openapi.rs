@@ -1,0 +1,115 @@
+//! The description and the router say the same.
+
+use crate::harness::kiosk;
+use ossuary::http::Kind;
+use ossuary::http::routes::ROUTES;
+use serde_json::Value;
+use std::collections::BTreeSet;
+
+/// (method, path, status codes) of everything that is described.
+fn described(document: &Value) -> BTreeSet<(String, String, BTreeSet<u16>)> {
+    let paths = document["paths"].as_object().expect("paths");
+    let operations = paths.iter().flat_map(|(path, item)| {
+        let item = item.as_object().expect("a path item");
+        (item.iter())
+            .filter(|(key, _)| *key != "parameters")
+            .map(move |(method, operation)| (method, path, operation))
+    });
+    operations
+        .map(|(method, path, operation)| {
+            let responses = operation["responses"].as_object().expect("responses");
+            assert!(responses.contains_key("default"), "{method} {path}");
+            let codes = responses.keys().filter_map(|code| code.parse().ok());
+            (method.to_uppercase(), path.clone(), codes.collect())
+        })
+        .collect()
+}
+
+#[test]
+fn the_description_and_the_routes_are_the_same() {
+    kiosk(async |kiosk| {
+        let document = kiosk.get("/api/openapi.json").await.json();
+        assert_eq!(document["openapi"], "3.1.0");
+        let routes = (ROUTES.iter())
+            .map(|route| {
+                let codes = route.answers.iter().copied().collect();
+                (route.method.to_string(), route.path.to_string(), codes)
+            })
+            .collect::<BTreeSet<(String, String, BTreeSet<u16>)>>();
+        let described = described(&document);
+        let undescribed: Vec<_> = routes.difference(&described).collect();
+        let unrouted: Vec<_> = described.difference(&routes).collect();
+        assert!(undescribed.is_empty(), "not described: {undescribed:#?}");
+        assert!(unrouted.is_empty(), "not so in the router: {unrouted:#?}");
+    });
+}
+
+#[test]
+fn every_type_of_problem_is_described() {
+    kiosk(async |kiosk| {
+        let document = kiosk.get("/api/openapi.json").await.json();
+        let types = &document["components"]["schemas"]["Problem"]["properties"]["type"]["enum"];
+        let described: BTreeSet<_> = (types.as_array().expect("types").iter())
+            .filter_map(Value::as_str)
+            .collect();
+        let known: BTreeSet<_> = Kind::ALL.iter().map(|kind| kind.facts().1).collect();
+        assert_eq!(described, known);
+    });
+}
+
+#[test]
+fn every_reference_in_the_description_leads_somewhere() {
+    fn check(value: &Value, document: &Value) {
+        match value {
+            Value::Object(map) => {
+                if let Some(reference) = map.get("$ref").and_then(Value::as_str) {
+                    let pointer = reference.strip_prefix('#').expect("a local reference");
+                    assert!(document.pointer(pointer).is_some(), "{reference}");
+                }
+                map.values().for_each(|value| check(value, document));
+            }
+            Value::Array(values) => values.iter().for_each(|value| check(value, document)),
+            _ => (),
+        }
+    }
+    kiosk(async |kiosk| {
+        let document = kiosk.get("/api/openapi.json").await.json();
+        check(&document, &document);
+    });
+}
+
+#[test]
+fn what_is_shown_has_the_fields_that_are_described() {
+    kiosk(async |kiosk| {
+        let document = kiosk.get("/api/openapi.json").await.json();
+        let schemas = &document["components"]["schemas"];
+        let required = |schema: &Value| -> BTreeSet<String> {
+            let required = schema["required"].as_array().expect("required fields");
+            required
+                .iter()
+                .filter_map(Value::as_str)
+                .map(String::from)
+                .collect()
+        };
+        let keys = |value: &Value| -> BTreeSet<String> {
+            value
+                .as_object()
+                .expect("an object")
+                .keys()
+                .cloned()
+                .collect()
+        };
+        let status = kiosk.get("/api/status").await.json();
+        assert_eq!(keys(&status), required(&schemas["Status"]));
+        let display = &kiosk.get("/api/displays").await.json()["displays"][0];
+        assert_eq!(keys(display), required(&schemas["Display"]));
+        let configuration = &status["configuration"];
+        assert_eq!(keys(configuration), required(&schemas["Configuration"]));
+        let process = kiosk.get("/api/processes/main-display").await.json();
+        let mut known = required(&schemas["Process"]["allOf"][1]);
+        assert!(keys(&process).is_superset(&known));
+        known.extend(keys(&schemas["ProcessFields"]["properties"]));
+        let unknown: Vec<_> = keys(&process).difference(&known).cloned().collect();
+        assert!(unknown.is_empty(), "not described: {unknown:?}");
+    });
+}

@@ -1,0 +1,381 @@
+//! Every route does what it says.
+
+use crate::harness::{at, id, kiosk};
+use ossuary::config::Section;
+use ossuary::supervisor::{Done, Request, State};
+use std::rc::Rc;
+
+#[test]
+fn the_list_has_the_shape_of_the_plan() {
+    kiosk(async |kiosk| {
+        let answer = kiosk.get("/api/processes").await;
+        assert_eq!(answer.status, 200);
+        assert_eq!(answer.field("content-type"), Some("application/json"));
+        let list = answer.json();
+        assert_eq!(list["active_display"], "main-display");
+        let display = &list["processes"]["main-display"];
+        assert_eq!(display["id"], "main-display");
+        assert_eq!(display["name"], "Gallery Display");
+        assert_eq!(display["type"], "chromium");
+        assert_eq!(display["enabled"], true);
+        assert_eq!(display["status"], "running");
+        assert_eq!(display["pid"], 1234);
+        assert_eq!(display["uptime"], 3600);
+        assert_eq!(display["restarts"], 0);
+        assert_eq!(display["since"], "2026-11-23T07:00:00.000Z");
+        assert!(display["reason"].is_null());
+        let sync = &list["processes"]["data-sync"];
+        assert_eq!(sync["status"], "stopped");
+        assert_eq!(sync["reason"], "stopped by the operator");
+        assert!(sync["pid"].is_null() && sync["uptime"].is_null());
+        let ids: Vec<_> = list["processes"]
+            .as_object()
+            .expect("an object")
+            .keys()
+            .collect();
+        assert_eq!(ids, ["main-display", "data-sync"]);
+    });
+}
+
+#[test]
+fn the_list_is_written_anew_when_something_changed() {
+    kiosk(async |kiosk| {
+        let first = kiosk.get("/api/processes").await.body;
+        assert_eq!(kiosk.get("/api/processes").await.body, first);
+        kiosk.publish(|status| status.active_display = None);
+        assert!(kiosk.get("/api/processes").await.json()["active_display"].is_null());
+    });
+}
+
+#[test]
+fn one_process_is_shown() {
+    kiosk(async |kiosk| {
+        let shown = kiosk.get("/api/processes/data-sync").await.json();
+        assert_eq!(shown["command"], "python3 /home/pi/sync.py");
+        assert_eq!(shown["status"], "stopped");
+    });
+}
+
+#[test]
+fn a_process_is_added() {
+    kiosk(async |kiosk| {
+        kiosk.will_say(Ok(Done::Created(id("data-sync"))));
+        let answer = kiosk
+            .post("/api/processes", r#"{"name":"Data","command":"x"}"#)
+            .await;
+        assert_eq!(answer.status, 201);
+        assert_eq!(answer.field("location"), Some("/api/processes/data-sync"));
+        assert_eq!(answer.json()["id"], "data-sync");
+        let Some(Request::Create(fields)) = kiosk.was_asked() else {
+            panic!("the mind was asked for something else");
+        };
+        assert_eq!(fields["name"], "Data");
+    });
+}
+
+#[test]
+fn a_process_is_changed_and_removed() {
+    kiosk(async |kiosk| {
+        kiosk.will_say(Ok(Done::Changed));
+        let answer = kiosk
+            .put("/api/processes/data-sync", r#"{"name":"New"}"#)
+            .await;
+        assert_eq!(
+            (answer.status, &answer.json()["id"]),
+            (200, &"data-sync".into())
+        );
+        let asked = kiosk.was_asked();
+        assert!(matches!(asked, Some(Request::Change(sync, fields))
+            if sync == id("data-sync") && fields["name"] == "New"));
+        kiosk.will_say(Ok(Done::Changed));
+        let answer = kiosk
+            .call("DELETE", "/api/processes/data-sync", "", "")
+            .await;
+        assert_eq!((answer.status, answer.body.len()), (204, 0));
+        assert_eq!(answer.field("content-length"), None);
+        assert!(
+            matches!(kiosk.was_asked(), Some(Request::Delete(sync)) if sync == id("data-sync"))
+        );
+    });
+}
+
+#[test]
+fn the_buttons_ask_the_mind_and_tell_who_makes_way() {
+    kiosk(async |kiosk| {
+        let stopped = vec![id("main-display")];
+        kiosk.will_say(Ok(Done::Started { stopped }));
+        let answer = kiosk.post("/api/processes/data-sync/start", "").await;
+        assert_eq!(answer.status, 202);
+        assert_eq!(answer.json()["stopped"][0], "main-display");
+        assert_eq!(answer.json()["id"], "data-sync");
+        assert!(matches!(kiosk.was_asked(), Some(Request::Start(_))));
+        let answer = kiosk
+            .call("POST", "/api/processes/data-sync/restart", "", "")
+            .await;
+        assert_eq!(
+            (answer.status, &answer.json()["stopped"]),
+            (202, &serde_json::json!([]))
+        );
+        assert!(matches!(kiosk.was_asked(), Some(Request::Restart(_))));
+        let answer = kiosk.post("/api/processes/data-sync/stop", "{}").await;
+        assert_eq!(
+            (answer.status, &answer.json()["stopped"]),
+            (202, &serde_json::Value::Null)
+        );
+        assert!(matches!(kiosk.was_asked(), Some(Request::Stop(_))));
+    });
+}
+
+#[test]
+fn displays_are_shown_with_their_holders() {
+    kiosk(async |kiosk| {
+        let expected = serde_json::json!({"displays": [{
+            "name": ":0", "kind": "x", "connected": true, "resolution": null, "output": null,
+            "process": "main-display", "wanted_by": ["main-display"],
+        }]});
+        assert_eq!(kiosk.get("/api/displays").await.json(), expected);
+    });
+}
+
+#[test]
+fn the_document_and_its_parts_are_shown_with_their_tag() {
+    kiosk(async |kiosk| {
+        let document = kiosk.api.feed.current().configuration.document.clone();
+        let tag = format!("\"{}\"", document.etag());
+        let whole = kiosk.get("/api/config").await;
+        assert_eq!(whole.body, document.to_bytes());
+        assert_eq!(whole.field("etag"), Some(tag.as_str()));
+        let behaviors = kiosk.get("/api/behaviors").await;
+        assert_eq!(behaviors.json(), document.section(Section::Behaviors));
+        let schedule = kiosk.get("/api/schedule").await;
+        assert_eq!(schedule.json(), document.section(Section::Schedule));
+        assert_eq!(schedule.field("etag"), Some(tag.as_str()));
+        for path in ["/api/config", "/api/behaviors", "/api/schedule"] {
+            let known = format!("If-None-Match: \"x\", W/{tag}\r\n");
+            let answer = kiosk.call("GET", path, &known, "").await;
+            assert_eq!((answer.status, answer.body.len()), (304, 0));
+            assert_eq!(answer.field("etag"), Some(tag.as_str()));
+        }
+    });
+}
+
+#[test]
+fn the_document_and_its_parts_are_replaced_by_whoever_has_seen_them() {
+    kiosk(async |kiosk| {
+        let tag = kiosk.api.feed.current().configuration.document.etag();
+        let fields = format!("Content-Type: application/json\r\nIf-Match: \"{tag}\"\r\n");
+        kiosk.will_say(Ok(Done::Changed));
+        let answer = kiosk
+            .call("PUT", "/api/config", &fields, r#"{"version":3}"#)
+            .await;
+        assert_eq!(answer.status, 200);
+        assert_eq!(answer.field("etag"), Some(format!("\"{tag}\"").as_str()));
+        assert!(
+            matches!(kiosk.was_asked(), Some(Request::ReplaceConfig { document, if_match })
+            if document["version"] == 3 && if_match == Some(vec![tag]))
+        );
+        for (path, part) in [
+            ("/api/behaviors", Section::Behaviors),
+            ("/api/schedule", Section::Schedule),
+        ] {
+            kiosk.will_say(Ok(Done::Changed));
+            let answer = kiosk.put(path, r#"{"x":1}"#).await;
+            let document = kiosk.api.feed.current().configuration.document.clone();
+            assert_eq!(
+                (answer.status, answer.json()),
+                (200, document.section(part))
+            );
+            assert!(matches!(kiosk.was_asked(),
+                Some(Request::ReplaceSection { section, value, if_match: None })
+                if section == part && value["x"] == 1));
+        }
+    });
+}
+
+#[test]
+fn the_file_is_read_again() {
+    kiosk(async |kiosk| {
+        let answer = kiosk.post("/api/reload", "").await;
+        assert_eq!(answer.status, 202);
+        assert_eq!(answer.json()["configuration"]["source"], "file");
+        assert!(matches!(kiosk.was_asked(), Some(Request::Reload)));
+    });
+}
+
+#[test]
+fn the_status_is_one_page_of_truth() {
+    kiosk(async |kiosk| {
+        let expected = serde_json::json!({
+            "version": "1.2.3", "generation": 1, "uptime": 3610,
+            "started": "2026-11-23T06:59:50.000Z", "hostname": "kiosk",
+            "active_display": "main-display",
+            "configuration": {
+                "file": "/etc/ossuary/config.json", "source": "file",
+                "problems": [], "warnings": [],
+            },
+            "processes": {"total": 2, "running": 1, "waiting": 0, "failed": 0},
+            "shutting_down": false,
+        });
+        assert_eq!(kiosk.get("/api/status").await.json(), expected);
+        let system = kiosk.get("/api/system").await.json();
+        assert_eq!(system["version"], "1.2.3");
+        assert_eq!(system["daemon"]["resident_bytes"], 4096);
+    });
+}
+
+#[test]
+fn logs_are_text_unless_json_is_asked_for() {
+    kiosk(async |kiosk| {
+        let log = kiosk.api.logs.keep(&id("data-sync"), 65536);
+        log.note("one\ntwo\nthree \"quoted\"", at(40));
+        let text = kiosk.get("/api/processes/data-sync/logs?lines=2").await;
+        assert_eq!(
+            text.field("content-type"),
+            Some("text/plain; charset=utf-8")
+        );
+        assert_eq!(
+            text.text(),
+            "2026-11-23T07:00:00.000Z ossuary two\n\
+             2026-11-23T07:00:00.000Z ossuary three \"quoted\"\n"
+        );
+        let accept = "Accept: text/html;q=0.1, application/json\r\n";
+        let json = kiosk
+            .call("GET", "/api/processes/data-sync/logs?lines=2", accept, "")
+            .await;
+        let json = json.json();
+        assert_eq!((&json["first"], &json["next"]), (&2.into(), &4.into()));
+        assert_eq!(json["lines"][1]["text"], "three \"quoted\"");
+        assert_eq!(json["lines"][0]["seq"], 2);
+        assert_eq!(json["lines"][0]["cut"], false);
+    });
+}
+
+#[test]
+fn a_process_that_has_printed_nothing_has_an_empty_log() {
+    kiosk(async |kiosk| {
+        let path = "/api/processes/data-sync/logs";
+        assert_eq!(kiosk.get(path).await.text(), "");
+        let json = kiosk
+            .call("GET", path, "Accept: application/json\r\n", "")
+            .await
+            .json();
+        assert_eq!(
+            json,
+            serde_json::json!({"lines": [], "first": 1, "next": 1})
+        );
+    });
+}
+
+#[test]
+fn an_answer_holds_the_newest_half_mebibyte_of_a_log_at_most() {
+    kiosk(async |kiosk| {
+        let log = kiosk.api.logs.keep(&id("data-sync"), 4 * 1024 * 1024);
+        let line = "x".repeat(1000);
+        for _ in 0..2000 {
+            log.note(&line, at(40));
+        }
+        log.note("the last one", at(40));
+        let text = kiosk.get("/api/processes/data-sync/logs?lines=10000").await;
+        assert!(text.text().ends_with("the last one\n"));
+        assert!(text.body.len() < 600 * 1024, "{}", text.body.len());
+        assert!(text.body.len() > 500 * 1024, "{}", text.body.len());
+    });
+}
+
+#[test]
+fn the_daemon_says_that_its_loop_comes_round() {
+    kiosk(async |kiosk| {
+        let answer = kiosk.get("/healthz").await;
+        assert_eq!((answer.status, answer.text()), (200, "ok\n"));
+    });
+}
+
+#[test]
+fn the_metrics_can_be_scraped() {
+    kiosk(async |kiosk| {
+        kiosk.publish(|status| {
+            let mut failed = (*status.processes[1]).clone();
+            failed.state = State::Failed;
+            failed.restarts = 7;
+            status.processes[1] = Rc::new(failed);
+        });
+        let answer = kiosk.get("/metrics").await;
+        let lines: Vec<_> = answer.text().lines().collect();
+        for line in [
+            "ossuary_build_info{version=\"1.2.3\"} 1",
+            "ossuary_generation 2",
+            "ossuary_uptime_seconds 3610",
+            "ossuary_resident_memory_bytes 4096",
+            "ossuary_http_connections 1",
+            "# TYPE ossuary_process_up gauge",
+            "ossuary_process_up{process=\"main-display\"} 1",
+            "ossuary_process_up{process=\"data-sync\"} 0",
+            "ossuary_process_restarts{process=\"data-sync\"} 7",
+            "ossuary_process_uptime_seconds{process=\"main-display\"} 3600",
+            "ossuary_process_state{process=\"data-sync\",state=\"failed\"} 1",
+        ] {
+            assert!(lines.contains(&line), "{line} is not in\n{}", answer.text());
+        }
+    });
+}
+
+#[test]
+fn the_page_is_served_with_a_strict_policy_and_sent_once() {
+    kiosk(async |kiosk| {
+        for (path, media_type) in [
+            ("/", "text/html; charset=utf-8"),
+            ("/app.js", "text/javascript; charset=utf-8"),
+            ("/style.css", "text/css; charset=utf-8"),
+            ("/favicon.svg", "image/svg+xml"),
+            ("/api/openapi.json", "application/json"),
+        ] {
+            let answer = kiosk.get(path).await;
+            assert_eq!(answer.status, 200);
+            assert_eq!(answer.field("content-type"), Some(media_type));
+            assert_eq!(answer.field("cache-control"), Some("no-cache"));
+            let policy = answer.field("content-security-policy").expect("a policy");
+            assert!(policy.starts_with("default-src 'none'; script-src 'self';"));
+            let known = format!(
+                "If-None-Match: {}\r\n",
+                answer.field("etag").expect("a tag")
+            );
+            let again = kiosk.call("GET", path, &known, "").await;
+            assert_eq!((again.status, again.body.len()), (304, 0));
+        }
+        let api = kiosk.get("/api/status").await;
+        assert_eq!(api.field("cache-control"), Some("no-store"));
+        assert_eq!(api.field("x-content-type-options"), Some("nosniff"));
+        assert_eq!(api.field("referrer-policy"), Some("no-referrer"));
+        assert_eq!(
+            api.field("cross-origin-resource-policy"),
+            Some("same-origin")
+        );
+        assert_eq!(api.field("access-control-allow-origin"), None);
+    });
+}
+
+#[test]
+fn head_is_get_without_the_body() {
+    kiosk(async |kiosk| {
+        for path in ["/api/status", "/", "/api/processes"] {
+            let length = kiosk.get(path).await.body.len().to_string();
+            let mut client = kiosk.connect().await;
+            client.ask("HEAD", path, "", "").await;
+            let head = client.answer_to("HEAD").await;
+            assert_eq!(head.field("content-length"), Some(length.as_str()));
+            client.ask("GET", "/healthz", "", "").await;
+            assert_eq!(client.answer().await.text(), "ok\n");
+        }
+        let events = kiosk.call("HEAD", "/api/events", "", "").await;
+        assert_eq!(events.field("content-type"), Some("text/event-stream"));
+    });
+}
+
+#[test]
+fn options_tells_the_methods_of_a_path() {
+    kiosk(async |kiosk| {
+        let answer = kiosk.call("OPTIONS", "/api/processes", "", "").await;
+        assert_eq!((answer.status, answer.body.len()), (204, 0));
+        assert_eq!(answer.field("allow"), Some("GET, HEAD, POST, OPTIONS"));
+    });
+}
