@@ -13,6 +13,9 @@
 //!              config                     what an operator may write
 //! ```
 
+pub mod args;
+pub mod browser;
+pub mod client;
 pub mod config;
 pub mod http;
 pub mod logs;

@@ -1,0 +1,204 @@
+//! What may come next on an unfinished command line.
+
+use super::build::socket;
+use super::grammar::{Count, Kind, Switch, Verb};
+use super::table;
+use std::path::PathBuf;
+
+/// What may come next.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Candidates {
+    /// Words and what they mean; every one begins with what was typed.
+    pub words: Vec<(String, &'static str)>,
+    /// And what the table does not know.
+    pub more: More,
+}
+
+/// What the table does not know.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum More {
+    /// Nothing.
+    Nothing,
+    /// The shell is to offer files.
+    Files,
+    /// The shell is to offer directories.
+    Directories,
+    /// Ids of the processes of the daemon behind this socket.
+    Processes {
+        /// Where it listens.
+        socket: PathBuf,
+        /// They begin so.
+        prefix: String,
+        /// These stand there already.
+        except: Vec<String>,
+    },
+}
+
+/// What may come next; `words` come after the program's name, and the last one is unfinished.
+pub fn complete(words: &[String]) -> Candidates {
+    // bash makes words of `--run-dir=/x` as `--run-dir`, `=`, `/x`.
+    let words: Vec<&str> = words
+        .iter()
+        .map(String::as_str)
+        .filter(|word| *word != "=")
+        .collect();
+    let Some((&last, before)) = words.split_last() else {
+        return commands("");
+    };
+    let Some((&name, before)) = before.split_first() else {
+        return if last.starts_with('-') {
+            switches(&[&table::HELP, &table::VERSION], &[], last)
+        } else {
+            commands(last)
+        };
+    };
+    let Some(verb) = table::verb(name) else {
+        return nothing();
+    };
+    let line = Line::read(verb, before);
+    if let Some(kind) = line.awaits {
+        return line.of_kind(kind, last);
+    }
+    if last.starts_with('-') && !line.options_ended {
+        let mut offered = verb.switches.to_vec();
+        offered.push(&table::HELP);
+        return switches(&offered, &line.given, last);
+    }
+    match line.argument(verb) {
+        Some(kind) => line.of_kind(kind, last),
+        None => nothing(),
+    }
+}
+
+/// What stands on the line before the unfinished word.
+#[derive(Default)]
+struct Line {
+    given: Vec<&'static str>,
+    arguments: Vec<String>,
+    /// The last word is an option that still wants its value.
+    awaits: Option<Kind>,
+    options_ended: bool,
+    run_dir: Option<PathBuf>,
+    socket: Option<PathBuf>,
+}
+
+impl Line {
+    fn read(verb: &Verb, words: &[&str]) -> Line {
+        let mut line = Line::default();
+        let mut pending: Option<&'static Switch> = None;
+        for &word in words {
+            if let Some(switch) = pending.take() {
+                line.note(switch, word);
+            } else if word == "--" && !line.options_ended {
+                line.options_ended = true;
+            } else if word.starts_with('-') && word.len() > 1 && !line.options_ended {
+                let (name, value) = match word.split_once('=') {
+                    Some((name, value)) => (name, Some(value)),
+                    None => (word, None),
+                };
+                let Some(switch) = verb.switches.iter().find(|switch| is(switch, name)) else {
+                    continue;
+                };
+                line.given.push(switch.long);
+                match value {
+                    Some(value) => line.note(switch, value),
+                    None if switch.value.is_some() => pending = Some(switch),
+                    None => {}
+                }
+            } else {
+                line.arguments.push(word.to_owned());
+            }
+        }
+        line.awaits = pending
+            .and_then(|switch| switch.value)
+            .map(|(_, kind)| kind);
+        line
+    }
+
+    fn note(&mut self, switch: &Switch, value: &str) {
+        if switch.long == table::RUN_DIR.long {
+            self.run_dir = Some(value.into());
+        } else if switch.long == table::SOCKET.long {
+            self.socket = Some(value.into());
+        }
+    }
+
+    /// What the next argument is.
+    fn argument(&self, verb: &Verb) -> Option<Kind> {
+        let next = verb.arguments.get(self.arguments.len());
+        let last = verb
+            .arguments
+            .last()
+            .filter(|last| last.count == Count::Some);
+        next.or(last).map(|argument| argument.kind)
+    }
+
+    fn of_kind(&self, kind: Kind, prefix: &str) -> Candidates {
+        let more = match kind {
+            Kind::OneOf(words) => {
+                let words = words.iter().filter(|word| word.starts_with(prefix));
+                return Candidates {
+                    words: words.map(|word| ((*word).to_owned(), "")).collect(),
+                    more: More::Nothing,
+                };
+            }
+            Kind::Command => return commands(prefix),
+            Kind::File => More::Files,
+            Kind::Directory => More::Directories,
+            Kind::Text => More::Nothing,
+            Kind::Process => More::Processes {
+                socket: socket(self.socket.clone(), self.run_dir.clone()),
+                prefix: prefix.to_owned(),
+                except: self.arguments.clone(),
+            },
+        };
+        Candidates {
+            words: Vec::new(),
+            more,
+        }
+    }
+}
+
+fn is(switch: &Switch, word: &str) -> bool {
+    match word.strip_prefix("--") {
+        Some(long) => switch.long == long,
+        None => word.chars().nth(1) == switch.short && word.chars().count() == 2,
+    }
+}
+
+fn commands(prefix: &str) -> Candidates {
+    let verbs = table::VERBS
+        .iter()
+        .filter(|verb| verb.name.starts_with(prefix));
+    Candidates {
+        words: verbs
+            .map(|verb| (verb.name.to_owned(), verb.summary))
+            .collect(),
+        more: More::Nothing,
+    }
+}
+
+/// Those that may still be given, by their long names.
+fn switches(offered: &[&'static Switch], given: &[&'static str], prefix: &str) -> Candidates {
+    let prefix = prefix.trim_start_matches('-');
+    let open = offered
+        .iter()
+        .filter(|switch| switch.repeated || !given.contains(&switch.long))
+        .filter(|switch| switch.long.starts_with(prefix));
+    Candidates {
+        words: open
+            .map(|switch| {
+                let help = switch.help.lines().next().unwrap_or_default();
+                (format!("--{}", switch.long), help)
+            })
+            .collect(),
+        more: More::Nothing,
+    }
+}
+
+fn nothing() -> Candidates {
+    Candidates {
+        words: Vec::new(),
+        more: More::Nothing,
+    }
+}

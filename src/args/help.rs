@@ -1,0 +1,158 @@
+//! The table of commands, as people read it.
+
+use super::exit::Exit;
+use super::grammar::{Argument, Count, Group, Switch, Verb};
+use super::table;
+use std::fmt::Write;
+
+/// A shell that can complete commands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Shell {
+    /// bash
+    Bash,
+    /// zsh
+    Zsh,
+    /// fish
+    Fish,
+}
+
+impl Shell {
+    /// The shell of this name.
+    pub fn of(name: &str) -> Option<Shell> {
+        match name {
+            "bash" => Some(Shell::Bash),
+            "zsh" => Some(Shell::Zsh),
+            "fish" => Some(Shell::Fish),
+            _ => None,
+        }
+    }
+
+    /// What it needs. The script only asks `ossuary _complete`, so it stays
+    /// right when the program grows.
+    pub fn script(self) -> &'static str {
+        match self {
+            Shell::Bash => include_str!("completion/ossuary.bash"),
+            Shell::Zsh => include_str!("completion/ossuary.zsh"),
+            Shell::Fish => include_str!("completion/ossuary.fish"),
+        }
+    }
+}
+
+/// `ossuary --version`.
+pub(super) fn version() -> String {
+    concat!("ossuary ", env!("CARGO_PKG_VERSION"), "\n").to_owned()
+}
+
+/// `ossuary --help`: every command, then the exit codes.
+pub(super) fn overview() -> String {
+    let mut text = String::from(
+        "Keeps one browser on the screen and any number of processes alive.\n\n\
+         Usage: ossuary COMMAND [OPTION]...\n",
+    );
+    let width = table::VERBS.iter().map(|verb| verb.name.len()).max();
+    for group in Group::ALL {
+        say(&mut text, format_args!("\n{}:\n", group.title()));
+        let verbs = table::VERBS.iter().filter(|verb| verb.group == group);
+        let padded = |name| format!("{name:0$}", width.unwrap_or(0));
+        rows(
+            &mut text,
+            verbs.map(|verb| (padded(verb.name), verb.summary)),
+        );
+    }
+    text.push_str("\nOptions:\n");
+    let options = [&table::HELP, &table::VERSION];
+    rows(&mut text, options.map(|o| (title(o), o.help)));
+    text.push_str("\nExit codes:\n");
+    let codes = Exit::ALL.map(|exit| ((exit as u8).to_string(), exit.meaning()));
+    rows(&mut text, codes);
+    text.push_str("\n`ossuary help COMMAND` tells more about a command.\n");
+    text
+}
+
+/// `ossuary COMMAND --help`.
+pub(super) fn of(verb: &Verb) -> String {
+    let mut text = format!("{}\n\nUsage: ossuary {}", verb.summary, verb.name);
+    if !verb.switches.is_empty() {
+        text.push_str(" [OPTION]...");
+    }
+    for argument in verb.arguments {
+        say(&mut text, format_args!(" {}", usage(argument)));
+    }
+    text.push('\n');
+    if !verb.about.is_empty() {
+        say(&mut text, format_args!("\n{}\n", verb.about));
+    }
+    text.push_str("\nOptions:\n");
+    let switches = verb.switches.iter().copied().chain([&table::HELP]);
+    rows(
+        &mut text,
+        switches.map(|switch| (title(switch), switch.help)),
+    );
+    text
+}
+
+fn usage(argument: &Argument) -> String {
+    match argument.count {
+        Count::One => argument.name.to_owned(),
+        Count::Optional => format!("[{}]", argument.name),
+        Count::Some => format!("{}...", argument.name),
+    }
+}
+
+/// `-n, --lines N`, with the long names in one column.
+fn title(switch: &Switch) -> String {
+    let mut title = match switch.short {
+        Some(short) => format!("-{short}, --{}", switch.long),
+        None => format!("    --{}", switch.long),
+    };
+    if let Some((value, _)) = switch.value {
+        title.push(' ');
+        title.push_str(value);
+    }
+    title
+}
+
+/// Two columns; further lines of the right one are indented to it.
+fn rows<'a>(text: &mut String, rows: impl IntoIterator<Item = (String, &'a str)>) {
+    let rows: Vec<_> = rows.into_iter().collect();
+    let width = rows.iter().map(|(left, _)| left.len()).max().unwrap_or(0);
+    for (left, right) in rows {
+        for (index, line) in right.lines().enumerate() {
+            let left = if index == 0 { left.as_str() } else { "" };
+            say(text, format_args!("  {left:width$}  {line}\n"));
+        }
+    }
+}
+
+fn say(text: &mut String, words: std::fmt::Arguments<'_>) {
+    text.write_fmt(words).expect("a String takes every word");
+}
+
+/// The command somebody may have meant: one that begins so, or is a slip of
+/// the finger away.
+pub(super) fn nearest(name: &str) -> Option<&'static str> {
+    let names = || table::VERBS.iter().map(|verb| verb.name);
+    let begins = |verb: &&'static str| name.len() > 1 && verb.starts_with(name);
+    names().find(begins).or_else(|| {
+        names()
+            .map(|verb| (distance(name.as_bytes(), verb.as_bytes()), verb))
+            .filter(|(distance, _)| *distance <= 2)
+            .min()
+            .map(|(_, verb)| verb)
+    })
+}
+
+/// How many letters must be added, dropped or changed to make `a` of `b` (Levenshtein).
+fn distance(a: &[u8], b: &[u8]) -> usize {
+    let mut row: Vec<usize> = (0..=b.len()).collect();
+    for (i, x) in a.iter().enumerate() {
+        let mut corner = row[0];
+        row[0] = i + 1;
+        for (j, y) in b.iter().enumerate() {
+            let change = corner + usize::from(x != y);
+            corner = row[j + 1];
+            row[j + 1] = change.min(corner + 1).min(row[j] + 1);
+        }
+    }
+    row[b.len()]
+}

@@ -1,0 +1,260 @@
+//! The command line: argv in, an [`Invocation`] out.
+//!
+//! One table describes it all ([`table`](self)); parsing, help and completion
+//! follow from it, so they cannot disagree.
+
+mod build;
+mod complete;
+mod exit;
+mod fields;
+mod grammar;
+mod help;
+mod listen;
+mod table;
+
+pub use complete::{Candidates, More, complete};
+pub use exit::Exit;
+pub use fields::apply;
+pub use help::Shell;
+
+use grammar::{Argument, Count, Switch, Verb};
+use serde_json::{Map, Value};
+use std::ffi::OsString;
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::time::Duration;
+
+/// The word behind which the completion scripts ask what may come next.
+pub const COMPLETE: &str = "_complete";
+
+/// What the program was asked to be.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Invocation {
+    /// The supervisor, its API and page.
+    Daemon(DaemonOptions),
+    /// The same with the embedded configuration.
+    Demo {
+        /// Where to serve; never empty.
+        listen: Vec<SocketAddr>,
+    },
+    /// Reads a configuration and says what is wrong with it.
+    Check {
+        /// The file.
+        file: PathBuf,
+    },
+    /// Talks to the daemon.
+    Client(Order),
+    /// Prints this and leaves: help, version, a completion script.
+    Print(String),
+    /// Prints what may come next: the words behind the program's name, the last one unfinished.
+    Complete(Vec<String>),
+}
+
+/// Where a daemon finds its things.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct DaemonOptions {
+    /// The configuration file.
+    pub config: PathBuf,
+    /// What outlives a restart.
+    pub state_dir: PathBuf,
+    /// PID files and the socket.
+    pub run_dir: PathBuf,
+    /// Where to serve; never empty.
+    pub listen: Vec<SocketAddr>,
+}
+
+/// Something the daemon is to be asked.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Order {
+    /// Its socket.
+    pub socket: PathBuf,
+    /// Print the API's own JSON.
+    pub json: bool,
+    /// What.
+    pub task: Task,
+}
+
+/// What the daemon is to be asked. Ids are as the operator typed them: the daemon judges them.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Task {
+    /// How every process fares, or one.
+    Status(Option<String>),
+    /// Start, stop or restart processes.
+    Turn {
+        /// Which of the three.
+        turn: Turn,
+        /// At least one.
+        ids: Vec<String>,
+        /// How long to wait until it has happened; `None` does not wait.
+        wait: Option<Duration>,
+    },
+    /// What a process printed.
+    Logs {
+        /// Who.
+        id: String,
+        /// Go on with what is new.
+        follow: bool,
+        /// The newest lines.
+        lines: u32,
+    },
+    /// Add a process.
+    Add(Map<String, Value>),
+    /// Change fields of a process.
+    Set {
+        /// Who.
+        id: String,
+        /// A path into the fields (`flags`, `webgpu`) and the new value, never empty.
+        changes: Vec<(Vec<String>, Value)>,
+    },
+    /// Allow or forbid processes to be started.
+    Enable {
+        /// At least one.
+        ids: Vec<String>,
+        /// Allow or forbid.
+        enabled: bool,
+    },
+    /// Remove processes; at least one.
+    Remove(Vec<String>),
+    /// Print the whole configuration.
+    ConfigGet(Option<PathBuf>),
+    /// Replace the whole configuration.
+    ConfigPut(Option<PathBuf>),
+    /// Read the configuration file again.
+    Reload,
+    /// Every display.
+    Displays,
+    /// The machine.
+    System,
+    /// Every change as it happens.
+    Events,
+}
+
+/// The three things that can be done with a process.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Turn {
+    /// Run it, if it does not run.
+    Start,
+    /// End it, and keep it ended.
+    Stop,
+    /// End it if it runs, and run it.
+    Restart,
+}
+
+/// The command line was not understood.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct UsageError {
+    /// What was wrong, and what would be right.
+    pub message: String,
+    /// The command it was about.
+    pub verb: Option<&'static str>,
+}
+
+impl std::fmt::Display for UsageError {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{}; see `ossuary help", self.message)?;
+        if let Some(verb) = self.verb {
+            write!(f, " {verb}")?;
+        }
+        f.write_str("`")
+    }
+}
+
+/// What was given to a command, before it is known what it means.
+#[derive(Default)]
+struct Given {
+    switches: Vec<(&'static Switch, OsString)>,
+    arguments: std::collections::VecDeque<OsString>,
+}
+
+/// Understands a command line; `argv` is what comes after the program's name.
+///
+/// # Errors
+/// A sentence, where it is not understood.
+pub fn parse(argv: impl IntoIterator<Item = OsString>) -> Result<Invocation, UsageError> {
+    let mut parser = lexopt::Parser::from_args(argv);
+    let general = |message: String| UsageError {
+        message,
+        verb: None,
+    };
+    let name = match parser.next().map_err(|error| general(error.to_string()))? {
+        None => return Ok(Invocation::Print(help::overview())),
+        Some(lexopt::Arg::Value(name)) => name,
+        Some(arg) if names(&arg, &table::HELP) => return Ok(Invocation::Print(help::overview())),
+        Some(arg) if names(&arg, &table::VERSION) => {
+            return Ok(Invocation::Print(help::version()));
+        }
+        Some(arg) => return Err(general(arg.unexpected().to_string())),
+    };
+    if name == COMPLETE {
+        let words = parser.raw_args().map_err(|e| general(e.to_string()))?;
+        return Ok(Invocation::Complete(
+            words
+                .map(|word| word.to_string_lossy().into_owned())
+                .collect(),
+        ));
+    }
+    let Some(verb) = name.to_str().and_then(table::verb) else {
+        let name = name.to_string_lossy();
+        return Err(general(match help::nearest(&name) {
+            Some(near) => format!("there is no command `{name}`, but `{near}`"),
+            None => format!("there is no command `{name}`"),
+        }));
+    };
+    invoke(verb, &mut parser).map_err(|message| UsageError {
+        message,
+        verb: Some(verb.name),
+    })
+}
+
+fn invoke(verb: &'static Verb, parser: &mut lexopt::Parser) -> Result<Invocation, String> {
+    let mut given = Given::default();
+    while let Some(arg) = parser.next().map_err(|error| error.to_string())? {
+        if let lexopt::Arg::Value(word) = arg {
+            given.arguments.push_back(word);
+            continue;
+        }
+        if names(&arg, &table::HELP) {
+            return Ok(Invocation::Print(help::of(verb)));
+        }
+        let Some(switch) = verb.switches.iter().find(|switch| names(&arg, switch)) else {
+            return Err(arg.unexpected().to_string());
+        };
+        let value = match switch.value {
+            None => OsString::new(),
+            Some(_) => parser.value().map_err(|error| error.to_string())?,
+        };
+        given.switches.push((switch, value));
+    }
+    count(verb, given.arguments.len())?;
+    (verb.build)(&mut given)
+}
+
+fn names(arg: &lexopt::Arg<'_>, switch: &Switch) -> bool {
+    match arg {
+        lexopt::Arg::Short(short) => switch.short == Some(*short),
+        lexopt::Arg::Long(long) => switch.long == *long,
+        lexopt::Arg::Value(_) => false,
+    }
+}
+
+/// Whether a command got as many words as it takes.
+fn count(verb: &Verb, given: usize) -> Result<(), String> {
+    let needed = |argument: &&Argument| argument.count != Count::Optional;
+    if let Some(missing) = verb.arguments.iter().filter(needed).nth(given) {
+        return Err(format!("`{}` needs {}", verb.name, missing.name));
+    }
+    let endless = verb
+        .arguments
+        .last()
+        .is_some_and(|last| last.count == Count::Some);
+    match verb.arguments.len() {
+        _ if endless => Ok(()),
+        0 if given > 0 => Err(format!("`{}` takes no argument", verb.name)),
+        1 if given > 1 => Err(format!("`{}` takes one argument", verb.name)),
+        most if given > most => Err(format!("`{}` takes {most} arguments", verb.name)),
+        _ => Ok(()),
+    }
+}
+
+#[cfg(test)]
+mod tests;

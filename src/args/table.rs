@@ -1,0 +1,301 @@
+//! The whole command line as one table. Parsing, help and completion only read it.
+
+use super::build;
+use super::grammar::{Argument, Count, Group, Kind, Switch, Verb, argument, option, switch};
+
+pub(super) static HELP: Switch = Switch {
+    short: Some('h'),
+    ..switch("help", "Print this help")
+};
+pub(super) static VERSION: Switch = Switch {
+    short: Some('V'),
+    ..switch("version", "Print the version")
+};
+static CONFIG: Switch = option(
+    "config",
+    "FILE",
+    Kind::File,
+    "The configuration [/etc/ossuary/config.json]",
+);
+static STATE_DIR: Switch = option(
+    "state-dir",
+    "DIR",
+    Kind::Directory,
+    "What outlives a restart [/var/lib/ossuary]",
+);
+pub(super) static RUN_DIR: Switch = option(
+    "run-dir",
+    "DIR",
+    Kind::Directory,
+    "PID files and the socket [/run/ossuary]",
+);
+pub(super) static SOCKET: Switch = option(
+    "socket",
+    "FILE",
+    Kind::File,
+    "The daemon's socket [RUN_DIR/ossuary.sock]",
+);
+static LISTEN: Switch = Switch {
+    repeated: true,
+    ..option(
+        "listen",
+        "ADDR",
+        Kind::Text,
+        "Where to serve, as 127.0.0.1:8081, [::]:8081 or\n:8081; port 0 picks a free one; may be repeated\n[127.0.0.1:8081 and [::1]:8081]",
+    )
+};
+static DEMO_LISTEN: Switch = Switch {
+    help: "Where to serve; may be repeated [127.0.0.1:8081\nand [::1]:8081]",
+    ..LISTEN
+};
+static JSON: Switch = switch("json", "Print the daemon's own answer, for machines");
+static NO_WAIT: Switch = switch("no-wait", "Return as soon as the daemon has agreed");
+static TIMEOUT: Switch = option(
+    "timeout",
+    "SECONDS",
+    Kind::Text,
+    "Wait no longer than this [90]",
+);
+static FOLLOW: Switch = Switch {
+    short: Some('f'),
+    ..switch("follow", "Go on printing what is new, until Ctrl-C")
+};
+static LINES: Switch = Switch {
+    short: Some('n'),
+    ..option("lines", "N", Kind::Text, "The newest N lines [100]")
+};
+static ID: Switch = option("id", "ID", Kind::Text, "Its id [made from the name]");
+static NAME: Switch = option("name", "NAME", Kind::Text, "What people read");
+static TYPE: Switch = option(
+    "type",
+    "TYPE",
+    Kind::OneOf(&["chromium", "custom"]),
+    "chromium for a display process [custom, or\nchromium where --url is given]",
+);
+static COMMAND: Switch = option("command", "COMMAND", Kind::Text, "What to run, in quotes");
+static URL: Switch = option("url", "URL", Kind::Text, "The page a display process shows");
+static DISPLAY: Switch = option(
+    "display",
+    "DISPLAY",
+    Kind::Text,
+    "Where it shows it, as :0 or wayland-0",
+);
+static SET: Switch = Switch {
+    repeated: true,
+    ..option(
+        "set",
+        "FIELD=VALUE",
+        Kind::Text,
+        "Any other field, as restart=always or\nflags.webgpu=true; may be repeated",
+    )
+};
+
+const PROCESS: Argument = argument("ID", Count::One, Kind::Process);
+const PROCESSES: Argument = argument("ID", Count::Some, Kind::Process);
+const SWITCHING: &[&Switch] = &[&NO_WAIT, &TIMEOUT, &RUN_DIR, &SOCKET, &JSON];
+const ASKING: &[&Switch] = &[&RUN_DIR, &SOCKET, &JSON];
+
+/// Every command, in the order of the help.
+pub(super) static VERBS: &[Verb] = &[
+    Verb {
+        name: "daemon",
+        group: Group::Kiosk,
+        arguments: &[],
+        switches: &[&CONFIG, &STATE_DIR, &RUN_DIR, &LISTEN],
+        summary: "Keep the configured processes alive; serve the API and the page",
+        about: "SIGHUP re-reads the configuration; SIGTERM and SIGINT stop every process in\n\
+                order and end the daemon.",
+        build: build::daemon,
+    },
+    Verb {
+        name: "demo",
+        group: Group::Kiosk,
+        arguments: &[],
+        switches: &[&DEMO_LISTEN],
+        summary: "The same with a few example processes, needing nothing",
+        about: "Needs neither root nor systemd nor a screen, and leaves nothing behind.",
+        build: build::demo,
+    },
+    Verb {
+        name: "check",
+        group: Group::Kiosk,
+        arguments: &[argument("FILE", Count::Optional, Kind::File)],
+        switches: &[],
+        summary: "Read a configuration file and print every problem",
+        about: "Without FILE: /etc/ossuary/config.json. Prints `ok`, and what a migration\n\
+                would change, where there is no problem.",
+        build: build::check,
+    },
+    Verb {
+        name: "status",
+        group: Group::Processes,
+        arguments: &[argument("ID", Count::Optional, Kind::Process)],
+        switches: ASKING,
+        summary: "How every process fares, or one",
+        about: "With an ID the exit code tells whether that process runs: 0 or 5.",
+        build: build::status,
+    },
+    Verb {
+        name: "start",
+        group: Group::Processes,
+        arguments: &[PROCESSES],
+        switches: SWITCHING,
+        summary: "Start processes, and wait until they run",
+        about: "A process that holds the display, or the one browser, makes way.",
+        build: build::start,
+    },
+    Verb {
+        name: "stop",
+        group: Group::Processes,
+        arguments: &[PROCESSES],
+        switches: SWITCHING,
+        summary: "Stop processes, and wait until they are gone",
+        about: "",
+        build: build::stop,
+    },
+    Verb {
+        name: "restart",
+        group: Group::Processes,
+        arguments: &[PROCESSES],
+        switches: SWITCHING,
+        summary: "Stop and start processes, and wait until they run",
+        about: "",
+        build: build::restart,
+    },
+    Verb {
+        name: "logs",
+        group: Group::Processes,
+        arguments: &[PROCESS],
+        switches: &[&FOLLOW, &LINES, &RUN_DIR, &SOCKET, &JSON],
+        summary: "What a process printed",
+        about: "With --follow and --json: one line, one JSON object.",
+        build: build::logs,
+    },
+    Verb {
+        name: "add",
+        group: Group::Configuration,
+        arguments: &[],
+        switches: &[
+            &NAME, &COMMAND, &URL, &TYPE, &DISPLAY, &ID, &SET, &RUN_DIR, &SOCKET, &JSON,
+        ],
+        summary: "Add a process; prints its id",
+        about: "Give --command, or --url for a display process that shows it.",
+        build: build::add,
+    },
+    Verb {
+        name: "set",
+        group: Group::Configuration,
+        arguments: &[PROCESS, argument("FIELD=VALUE", Count::Some, Kind::Text)],
+        switches: ASKING,
+        summary: "Change fields of a process",
+        about: "VALUE is text or JSON; `null` gives the field its default again, and\n\
+                flags.webgpu=true changes one entry of a field. A process that runs is\n\
+                restarted only where its run would differ.",
+        build: build::set,
+    },
+    Verb {
+        name: "enable",
+        group: Group::Configuration,
+        arguments: &[PROCESSES],
+        switches: ASKING,
+        summary: "Allow processes to be started",
+        about: "",
+        build: build::enable,
+    },
+    Verb {
+        name: "disable",
+        group: Group::Configuration,
+        arguments: &[PROCESSES],
+        switches: ASKING,
+        summary: "Stop processes, and forbid to start them",
+        about: "",
+        build: build::disable,
+    },
+    Verb {
+        name: "remove",
+        group: Group::Configuration,
+        arguments: &[PROCESSES],
+        switches: ASKING,
+        summary: "Remove processes that do not run",
+        about: "",
+        build: build::remove,
+    },
+    Verb {
+        name: "config",
+        group: Group::Configuration,
+        arguments: &[
+            argument("get|put", Count::One, Kind::OneOf(&["get", "put"])),
+            argument("FILE", Count::Optional, Kind::File),
+        ],
+        switches: ASKING,
+        summary: "Print the whole configuration, or replace it",
+        about: "Without FILE: standard output, or standard input.",
+        build: build::config,
+    },
+    // A later `reload ID` reloads a page: the argument comes with it, the command stays.
+    Verb {
+        name: "reload",
+        group: Group::Configuration,
+        arguments: &[],
+        switches: ASKING,
+        summary: "Read the configuration file again",
+        about: "A process whose run would look the same keeps running.",
+        build: build::reload,
+    },
+    Verb {
+        name: "displays",
+        group: Group::Machine,
+        arguments: &[],
+        switches: ASKING,
+        summary: "Every display, and the process that holds it",
+        about: "",
+        build: build::displays,
+    },
+    Verb {
+        name: "system",
+        group: Group::Machine,
+        arguments: &[],
+        switches: ASKING,
+        summary: "The machine: memory, temperature, disk, network",
+        about: "",
+        build: build::system,
+    },
+    Verb {
+        name: "events",
+        group: Group::Machine,
+        arguments: &[],
+        switches: ASKING,
+        summary: "Print every change as it happens, until Ctrl-C",
+        about: "",
+        build: build::events,
+    },
+    Verb {
+        name: "completion",
+        group: Group::Machine,
+        arguments: &[argument(
+            "SHELL",
+            Count::One,
+            Kind::OneOf(&["bash", "zsh", "fish"]),
+        )],
+        switches: &[],
+        summary: "Print what a shell needs to complete commands",
+        about: "bash: ossuary completion bash > /etc/bash_completion.d/ossuary\n\
+                zsh:  ossuary completion zsh > /usr/local/share/zsh/site-functions/_ossuary\n\
+                fish: ossuary completion fish > /etc/fish/completions/ossuary.fish",
+        build: build::completion,
+    },
+    Verb {
+        name: "help",
+        group: Group::Machine,
+        arguments: &[argument("COMMAND", Count::Optional, Kind::Command)],
+        switches: &[],
+        summary: "Print this help, or that of a command",
+        about: "",
+        build: build::help,
+    },
+];
+
+/// The command of this name.
+pub(super) fn verb(name: &str) -> Option<&'static Verb> {
+    VERBS.iter().find(|verb| verb.name == name)
+}

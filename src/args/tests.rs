@@ -1,0 +1,334 @@
+//! The command line as operators type it.
+
+use super::*;
+
+fn parse_line(line: &str) -> Result<Invocation, String> {
+    parse(line.split_whitespace().map(OsString::from)).map_err(|error| error.to_string())
+}
+
+fn task(line: &str) -> Task {
+    match parse_line(line) {
+        Ok(Invocation::Client(order)) => order.task,
+        other => panic!("{line}: {other:?}"),
+    }
+}
+
+fn printed(line: &str) -> String {
+    match parse_line(line) {
+        Ok(Invocation::Print(text)) => text,
+        other => panic!("{line}: {other:?}"),
+    }
+}
+
+fn candidates(words: &[&str]) -> Vec<String> {
+    let words: Vec<String> = words.iter().map(|word| (*word).to_owned()).collect();
+    let candidates = complete(&words);
+    candidates.words.into_iter().map(|(word, _)| word).collect()
+}
+
+fn more(words: &[&str]) -> More {
+    let words: Vec<String> = words.iter().map(|word| (*word).to_owned()).collect();
+    complete(&words).more
+}
+
+#[test]
+fn a_daemon_serves_on_loopback_unless_told_otherwise() {
+    let Ok(Invocation::Daemon(options)) = parse_line("daemon") else {
+        panic!("a daemon");
+    };
+    assert_eq!(options.config, PathBuf::from("/etc/ossuary/config.json"));
+    assert_eq!(options.state_dir, PathBuf::from("/var/lib/ossuary"));
+    assert_eq!(options.run_dir, PathBuf::from("/run/ossuary"));
+    assert!(
+        options
+            .listen
+            .iter()
+            .all(|a| a.ip().is_loopback() && a.port() == 8081)
+    );
+    assert_eq!(options.listen.len(), 2);
+}
+
+#[test]
+fn addresses_are_read_as_operators_write_them() {
+    for (text, address) in [
+        ("127.0.0.1:8081", "127.0.0.1:8081"),
+        ("[::]:8081", "[::]:8081"),
+        ("[::1]:0", "[::1]:0"),
+        (":80", "[::]:80"),
+        ("0.0.0.0:0", "0.0.0.0:0"),
+    ] {
+        let Ok(Invocation::Demo { listen }) = parse_line(&format!("demo --listen {text}")) else {
+            panic!("{text}");
+        };
+        assert_eq!(listen, [address.parse().unwrap()], "{text}");
+    }
+    for text in ["8081", "kiosk:80", "127.0.0.1", ":", ":65536", "::1:80x"] {
+        let error = parse_line(&format!("daemon --listen {text}")).unwrap_err();
+        assert_eq!(
+            error,
+            format!(
+                "--listen {text}: must be like 127.0.0.1:8081, [::]:8081 or :8081; \
+                 see `ossuary help daemon`"
+            )
+        );
+    }
+}
+
+#[test]
+fn an_address_given_twice_is_served_once() {
+    let Ok(Invocation::Demo { listen }) =
+        parse_line("demo --listen :1 --listen=[::]:1 --listen :2")
+    else {
+        panic!("a demo");
+    };
+    assert_eq!(listen.len(), 2);
+}
+
+#[test]
+fn options_and_arguments_stand_in_any_order() {
+    let want = Task::Logs {
+        id: "sync".into(),
+        follow: true,
+        lines: 5,
+    };
+    for line in [
+        "logs sync -f -n 5",
+        "logs -fn5 sync",
+        "logs --lines=5 sync --follow",
+        "logs -f --lines 5 -- sync",
+    ] {
+        assert_eq!(task(line), want, "{line}");
+    }
+}
+
+#[test]
+fn the_socket_is_in_the_run_directory_unless_it_is_named() {
+    for (line, socket) in [
+        ("status", "/run/ossuary/ossuary.sock"),
+        ("status --run-dir /tmp/x", "/tmp/x/ossuary.sock"),
+        ("status --socket /tmp/y --run-dir /tmp/x", "/tmp/y"),
+    ] {
+        let Ok(Invocation::Client(order)) = parse_line(line) else {
+            panic!("{line}");
+        };
+        assert_eq!(order.socket, PathBuf::from(socket), "{line}");
+    }
+}
+
+#[test]
+fn stopping_waits_unless_told_otherwise() {
+    let wait = |line| match task(line) {
+        Task::Turn { turn, ids, wait } => {
+            assert_eq!(
+                (turn, ids),
+                (Turn::Stop, vec!["a".to_owned(), "b".to_owned()])
+            );
+            wait
+        }
+        other => panic!("{other:?}"),
+    };
+    assert_eq!(wait("stop a b"), Some(Duration::from_secs(90)));
+    assert_eq!(wait("stop a b --timeout 3"), Some(Duration::from_secs(3)));
+    assert_eq!(wait("stop --no-wait a b"), None);
+    assert!(parse_line("stop a --timeout 0").is_err());
+}
+
+#[test]
+fn a_process_with_a_page_is_a_display_process() {
+    let Ok(Invocation::Client(order)) = parse(
+        [
+            "add",
+            "--name",
+            "Gallery Display",
+            "--url",
+            "https://x/",
+            "--set",
+            "flags.webgpu=true",
+        ]
+        .map(OsString::from),
+    ) else {
+        panic!("an order");
+    };
+    let want = serde_json::json!({
+        "name": "Gallery Display", "url": "https://x/", "type": "chromium",
+        "flags": {"webgpu": true},
+    });
+    assert_eq!(Task::Add(want.as_object().unwrap().clone()), order.task);
+}
+
+#[test]
+fn values_are_json_where_they_can_be_and_text_where_they_must_be() {
+    for (text, value) in [
+        ("autostart=false", serde_json::json!(false)),
+        ("stop_timeout_seconds=3", serde_json::json!(3)),
+        ("depends_on=[\"a\"]", serde_json::json!(["a"])),
+        ("restart=always", serde_json::json!("always")),
+        ("name=7", serde_json::json!("7")),
+        ("command=a=b", serde_json::json!("a=b")),
+        ("env.PORT=80", serde_json::json!("80")),
+        ("url=null", serde_json::json!(null)),
+        ("url=", serde_json::json!("")),
+    ] {
+        let Task::Set { changes, .. } = task(&format!("set x {text}")) else {
+            panic!("{text}");
+        };
+        assert_eq!(changes[0].1, value, "{text}");
+    }
+    assert!(parse_line("set x name").is_err());
+    assert!(parse_line("set x =1").is_err());
+}
+
+#[test]
+fn a_mistake_is_told_with_the_way_out() {
+    for (line, message) in [
+        (
+            "strat x",
+            "there is no command `strat`, but `start`; see `ossuary help`",
+        ),
+        (
+            "conf",
+            "there is no command `conf`, but `config`; see `ossuary help`",
+        ),
+        (
+            "frobnicate",
+            "there is no command `frobnicate`; see `ossuary help`",
+        ),
+        ("start", "`start` needs ID; see `ossuary help start`"),
+        ("set x", "`set` needs FIELD=VALUE; see `ossuary help set`"),
+        (
+            "reload kiosk",
+            "`reload` takes no argument; see `ossuary help reload`",
+        ),
+        (
+            "logs a b",
+            "`logs` takes one argument; see `ossuary help logs`",
+        ),
+        (
+            "status --follow",
+            "invalid option '--follow'; see `ossuary help status`",
+        ),
+        (
+            "logs x -n",
+            "missing argument for option '-n'; see `ossuary help logs`",
+        ),
+        (
+            "config edit",
+            "`config edit`: must be get or put; see `ossuary help config`",
+        ),
+    ] {
+        assert_eq!(parse_line(line).unwrap_err(), message, "{line}");
+    }
+}
+
+#[test]
+fn every_command_explains_itself_within_eighty_columns() {
+    let overview = printed("");
+    assert_eq!(overview, printed("--help"));
+    assert_eq!(overview, printed("help"));
+    let mut pages = vec![overview.clone()];
+    for verb in table::VERBS {
+        assert!(
+            overview.contains(&format!("  {}", verb.name)),
+            "{}",
+            verb.name
+        );
+        let page = printed(&format!("{} --help", verb.name));
+        assert_eq!(page, printed(&format!("help {}", verb.name)));
+        for switch in verb.switches {
+            assert!(page.contains(&format!("--{}", switch.long)), "{page}");
+        }
+        pages.push(page);
+    }
+    for page in &pages {
+        for line in page.lines() {
+            assert!(line.chars().count() <= 80, "{line}");
+        }
+    }
+    for exit in Exit::ALL {
+        assert!(overview.contains(&format!("  {}  {}", exit as u8, exit.meaning())));
+    }
+}
+
+#[test]
+fn a_page_of_help_reads_like_this() {
+    assert_eq!(
+        printed("help logs"),
+        "\
+What a process printed
+
+Usage: ossuary logs [OPTION]... ID
+
+With --follow and --json: one line, one JSON object.
+
+Options:
+  -f, --follow       Go on printing what is new, until Ctrl-C
+  -n, --lines N      The newest N lines [100]
+      --run-dir DIR  PID files and the socket [/run/ossuary]
+      --socket FILE  The daemon's socket [RUN_DIR/ossuary.sock]
+      --json         Print the daemon's own answer, for machines
+  -h, --help         Print this help
+"
+    );
+}
+
+#[test]
+fn only_the_last_argument_of_a_command_may_be_repeated() {
+    for verb in table::VERBS {
+        let (_, before) = match verb.arguments.split_last() {
+            Some(split) => split,
+            None => continue,
+        };
+        assert!(before.iter().all(|argument| argument.count == Count::One));
+    }
+}
+
+#[test]
+fn commands_and_options_are_completed() {
+    assert_eq!(candidates(&["sta"]), ["status", "start"]);
+    assert!(candidates(&[""]).len() == table::VERBS.len());
+    assert!(candidates(&[]).len() == table::VERBS.len());
+    assert_eq!(candidates(&["--v"]), ["--version"]);
+    assert_eq!(candidates(&["logs", "x", "--f"]), ["--follow"]);
+    assert_eq!(candidates(&["logs", "-f", "--"])[0], "--lines");
+    assert_eq!(candidates(&["config", ""]), ["get", "put"]);
+    assert_eq!(candidates(&["completion", "z"]), ["zsh"]);
+    assert_eq!(candidates(&["add", "--type", "c"]), ["chromium", "custom"]);
+    assert_eq!(candidates(&["help", "sto"]), ["stop"]);
+    assert_eq!(candidates(&["frobnicate", ""]), [""; 0]);
+}
+
+#[test]
+fn ids_are_completed_from_the_daemon_the_line_names() {
+    let processes = |socket: &str, prefix: &str, except: &[&str]| More::Processes {
+        socket: socket.into(),
+        prefix: prefix.to_owned(),
+        except: except.iter().map(|id| (*id).to_owned()).collect(),
+    };
+    let default = "/run/ossuary/ossuary.sock";
+    assert_eq!(more(&["stop", ""]), processes(default, "", &[]));
+    assert_eq!(more(&["stop", "a", "b"]), processes(default, "b", &["a"]));
+    assert_eq!(
+        more(&["stop", "--run-dir", "/x", ""]),
+        processes("/x/ossuary.sock", "", &[])
+    );
+    assert_eq!(
+        more(&["stop", "--run-dir", "=", "/x", ""]),
+        processes("/x/ossuary.sock", "", &[])
+    );
+    assert_eq!(
+        more(&["status", "--socket=/y", ""]),
+        processes("/y", "", &[])
+    );
+    assert_eq!(more(&["logs", "-n", "5", "-"]), More::Nothing);
+    assert_eq!(more(&["logs", "x", ""]), More::Nothing);
+    assert_eq!(more(&["set", "x", ""]), More::Nothing);
+}
+
+#[test]
+fn files_and_directories_are_left_to_the_shell() {
+    assert_eq!(more(&["check", ""]), More::Files);
+    assert_eq!(more(&["config", "put", ""]), More::Files);
+    assert_eq!(more(&["daemon", "--config", ""]), More::Files);
+    assert_eq!(more(&["daemon", "--run-dir", ""]), More::Directories);
+    assert_eq!(more(&["stop", "--timeout", ""]), More::Nothing);
+}

@@ -1,0 +1,292 @@
+//! Builds the command line of the browser: what the operator wrote, and what a kiosk needs.
+//!
+//! The operator's choice wins: a switch that is written is not written again,
+//! and a feature that is chosen is not chosen otherwise. Nothing is taken away,
+//! and `--no-sandbox` is never added. What is added stands in [`needs`], and
+//! nowhere else.
+//!
+//! Only a program of Chromium's kin is helped in this way. Others (`cog`,
+//! `firefox`, a video player) are run as they were written, `cog` with the page
+//! behind it. A command that needs a shell cannot be edited either; it finds
+//! the switches in `$OSSUARY_BROWSER_SWITCHES`, to be written without quotes,
+//! and the page in `$OSSUARY_URL`:
+//! `cd /srv && exec chromium $OSSUARY_BROWSER_SWITCHES "$OSSUARY_URL"`.
+
+mod needs;
+
+use crate::config::{Command, CommandError, Display, Process};
+use needs::{
+    ALWAYS, AUTOPLAY, BROWSERS, CHOSEN_BY, COG, CURSOR, KIN, KIOSK, LISTS, Meaning, WEBGPU,
+    WEBGPU_ON_WAYLAND, WRAPPERS,
+};
+use std::fmt;
+use std::path::Path;
+
+/// What to execute for a display process.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Launch {
+    /// Added to the environment: the `NAME=value` pairs before the command, as
+    /// they were written. Where it shows itself (`DISPLAY`) is not among them.
+    pub env: Vec<(String, String)>,
+    /// The program and its arguments; never empty.
+    pub argv: Vec<String>,
+}
+
+/// Why there is nothing to execute.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum LaunchError {
+    /// Only a page is configured, and there is no program to show it.
+    NoBrowser,
+    /// The command cannot be run.
+    Command(CommandError),
+}
+
+impl fmt::Display for LaunchError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            LaunchError::NoBrowser => {
+                write!(f, "no browser is installed; tried {}", BROWSERS.join(", "))
+            }
+            LaunchError::Command(CommandError(why)) => f.write_str(why),
+        }
+    }
+}
+
+/// What to execute for a display process. `profile` is a directory of its own
+/// for the browser: it keeps two browsers apart, and since version 136 remote
+/// debugging needs one. `find` tells whether a program is installed.
+///
+/// # Errors
+/// Where there is no program to execute.
+pub fn launch(
+    process: &Process,
+    profile: &Path,
+    find: impl Fn(&str) -> bool,
+) -> Result<Launch, LaunchError> {
+    let url = process.url.as_deref();
+    let command = match &process.command {
+        Some(command) => Command::parse(command).map_err(LaunchError::Command)?,
+        None => {
+            let browser = BROWSERS.iter().find(|name| find(name));
+            Command::Direct {
+                env: Vec::new(),
+                argv: vec![(*browser.ok_or(LaunchError::NoBrowser)?).to_owned()],
+            }
+        }
+    };
+    let (env, mut argv) = match command {
+        Command::Direct { env, argv } => (env, argv),
+        Command::Shell(command) => return Ok(in_shell(process, profile, command)),
+    };
+    if let Some(place) = browser_in(&argv) {
+        let mut line = Line::read(argv.drain(place + 1..));
+        line.complete(process, profile);
+        line.show(url);
+        argv.extend(line.into_words());
+    } else if name_of(&argv[0]) == COG {
+        argv.extend(url.map(str::to_owned));
+    }
+    Ok(Launch { env, argv })
+}
+
+fn in_shell(process: &Process, profile: &Path, command: String) -> Launch {
+    let mut line = Line::default();
+    line.complete(process, profile);
+    let switches: Vec<String> = line.into_words().collect();
+    let mut env = vec![("OSSUARY_BROWSER_SWITCHES".to_owned(), switches.join(" "))];
+    env.extend(
+        process
+            .url
+            .iter()
+            .map(|url| ("OSSUARY_URL".to_owned(), url.clone())),
+    );
+    Launch {
+        env,
+        argv: vec!["/bin/sh".into(), "-c".into(), command],
+    }
+}
+
+/// Where the browser stands in a command: at its beginning, or behind a wrapper.
+fn browser_in(argv: &[String]) -> Option<usize> {
+    let is_kin = |word: &String| KIN.contains(&name_of(word));
+    let first = argv.first()?;
+    if is_kin(first) {
+        return Some(0);
+    }
+    WRAPPERS.contains(&name_of(first)).then_some(())?;
+    argv.iter().position(is_kin)
+}
+
+/// The name of a program, without its directory.
+fn name_of(program: &str) -> &str {
+    program.rsplit('/').next().unwrap_or(program)
+}
+
+/// The arguments of a browser.
+#[derive(Default)]
+struct Line {
+    /// Switches as they are written, each name once; without the lists.
+    switches: Vec<String>,
+    /// The entries of each of [`LISTS`].
+    lists: [Vec<String>; LISTS.len()],
+    /// What is to be shown.
+    pages: Vec<String>,
+}
+
+impl Line {
+    /// Takes in what the operator wrote. A switch has its value behind `=`, so
+    /// whatever does not begin with a hyphen is a page, and so is all behind `--`.
+    fn read(words: impl Iterator<Item = String>) -> Line {
+        let mut line = Line::default();
+        let mut only_pages = false;
+        for word in words {
+            if only_pages || !word.starts_with('-') || word == "-" {
+                line.pages.push(word);
+            } else if word == "--" {
+                only_pages = true;
+            } else {
+                line.write(word);
+            }
+        }
+        line
+    }
+
+    /// Writes a switch. Of two with one name the later one counts, as in Chromium.
+    fn write(&mut self, switch: String) {
+        if let Some(list) = LISTS.iter().position(|list| *list == name(&switch)) {
+            let entries = value(&switch).unwrap_or_default().split(',');
+            for entry in entries.filter(|entry| !entry.is_empty()) {
+                self.enter(list, entry);
+            }
+            return;
+        }
+        self.switches.retain(|other| name(other) != name(&switch));
+        self.switches.push(switch);
+    }
+
+    /// Puts an entry into a list, unless it stands there.
+    fn enter(&mut self, list: usize, entry: &str) {
+        if !self.lists[list]
+            .iter()
+            .any(|other| feature(other) == feature(entry))
+        {
+            self.lists[list].push(entry.to_owned());
+        }
+    }
+
+    /// Adds what a kiosk needs.
+    fn complete(&mut self, process: &Process, profile: &Path) {
+        let platform = process.display.as_ref().map(|display| match display {
+            Display::X(_) => "x11",
+            Display::Wayland(_) => "wayland",
+        });
+        if let Some(platform) = platform {
+            self.add(&format!("--ozone-platform={platform}"));
+        }
+        self.add(&format!("--user-data-dir={}", profile.display()));
+        self.mean(&ALWAYS);
+        let flags = &process.flags;
+        let platform = self.value_of("ozone-platform");
+        let webgpu = match platform {
+            Some("wayland") => &WEBGPU_ON_WAYLAND,
+            _ => &WEBGPU,
+        };
+        for (wanted, meaning) in [
+            (flags.kiosk, &KIOSK),
+            (flags.autoplay, &AUTOPLAY),
+            (flags.webgpu, webgpu),
+            (flags.cursor, &CURSOR),
+        ] {
+            if wanted {
+                self.mean(meaning);
+            }
+        }
+    }
+
+    fn mean(&mut self, meaning: &Meaning) {
+        for switch in meaning.switches {
+            self.add(switch);
+        }
+        let [enabled, disabled] = [0, 1];
+        for entry in meaning.enable {
+            self.choose(entry, enabled, disabled);
+        }
+        for entry in meaning.disable {
+            self.choose(entry, disabled, enabled);
+        }
+    }
+
+    /// Adds a switch, unless the operator has chosen.
+    fn add(&mut self, switch: &str) {
+        let chosen_by = CHOSEN_BY.iter().find(|(name_, _)| *name_ == name(switch));
+        let chosen_by = chosen_by.map_or(&[][..], |(_, others)| others);
+        let chosen =
+            |written: &String| name(written) == name(switch) || chosen_by.contains(&name(written));
+        if !self.switches.iter().any(chosen) {
+            self.switches.push(switch.to_owned());
+        }
+    }
+
+    /// Puts a feature into a list, unless the operator has put it into the other one.
+    fn choose(&mut self, entry: &str, list: usize, other: usize) {
+        if !self.lists[other]
+            .iter()
+            .any(|chosen| feature(chosen) == entry)
+        {
+            self.enter(list, entry);
+        }
+    }
+
+    /// Shows a page in place of those in the command, which would open in further tabs.
+    fn show(&mut self, url: Option<&str>) {
+        let Some(url) = url else { return };
+        self.pages.clear();
+        match self
+            .switches
+            .iter_mut()
+            .find(|switch| name(switch) == "app")
+        {
+            Some(app) => *app = format!("--app={url}"),
+            None => self.pages.push(url.to_owned()),
+        }
+    }
+
+    fn value_of(&self, wanted: &str) -> Option<&str> {
+        let switch = self.switches.iter().find(|switch| name(switch) == wanted);
+        switch.and_then(|switch| value(switch))
+    }
+
+    fn into_words(self) -> impl Iterator<Item = String> {
+        let lists = LISTS.iter().zip(self.lists);
+        let lists = lists
+            .filter(|(_, entries)| !entries.is_empty())
+            .map(|(name, entries)| format!("--{name}={}", entries.join(",")));
+        // A page that looks like a switch.
+        let end = self.pages.iter().any(|page| page.starts_with('-'));
+        let end = end.then(|| "--".to_owned());
+        self.switches
+            .into_iter()
+            .chain(lists)
+            .chain(end)
+            .chain(self.pages)
+    }
+}
+
+/// The name of a switch: Chromium takes one hyphen for two.
+fn name(switch: &str) -> &str {
+    let bare = switch.trim_start_matches('-');
+    bare.split_once('=').map_or(bare, |(name, _)| name)
+}
+
+fn value(switch: &str) -> Option<&str> {
+    switch.split_once('=').map(|(_, value)| value)
+}
+
+/// The name of a feature in a list: `*Name<Trial.Group:parameter/value` (Chromium's `base/feature_list.h`).
+fn feature(entry: &str) -> &str {
+    let entry = entry.strip_prefix('*').unwrap_or(entry);
+    entry.split(['<', ':']).next().unwrap_or(entry)
+}
+
+#[cfg(test)]
+mod tests;

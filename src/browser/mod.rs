@@ -1,0 +1,3 @@
+//! The browser on the screen.
+
+pub mod command_line;

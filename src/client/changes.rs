@@ -1,0 +1,179 @@
+//! Changes to the configuration: `add`, `set`, `enable`, `disable`, `remove`, `config`, `reload`.
+
+use super::connection::Daemon;
+use super::error::Error;
+use super::message::Request;
+use super::status::{problems, target};
+use super::terminal::{Terminal, words};
+use crate::args::{Exit, apply};
+use serde_json::{Map, Value, json};
+use std::io::Read;
+use std::path::Path;
+
+/// The longest document that is read before the daemon is asked; it takes
+/// 256 KiB and says so itself.
+const MAX_DOCUMENT: u64 = 1 << 20;
+
+/// Adds a process and prints its id, which a script may need.
+pub fn add(
+    daemon: &Daemon,
+    fields: &Map<String, Value>,
+    json: bool,
+    terminal: &mut Terminal<'_>,
+) -> Result<Exit, Error> {
+    let body = serde_json::to_vec(fields).expect("a map of JSON values is JSON");
+    let view = daemon.ask_json(&Request::new("POST", "/api/processes").json(body))?;
+    match json {
+        true => terminal.say(view)?,
+        false => terminal.say(words(&view["id"]))?,
+    }
+    Ok(Exit::Done)
+}
+
+/// Changes fields of a process. Where only an entry of a field is named
+/// (`flags.webgpu`), the field is read first: the API replaces whole fields.
+pub fn set(
+    daemon: &Daemon,
+    id: &str,
+    changes: &[(Vec<String>, Value)],
+    json: bool,
+    terminal: &mut Terminal<'_>,
+) -> Result<Exit, Error> {
+    let mut fields = Map::new();
+    if changes.iter().any(|(path, _)| path.len() > 1) {
+        let mut view = daemon.ask_json(&Request::get(target(id, "")))?;
+        for (path, _) in changes.iter().filter(|(path, _)| path.len() > 1) {
+            if let value @ Value::Object(_) = view[&path[0]].take() {
+                fields.entry(path[0].as_str()).or_insert(value);
+            }
+        }
+    }
+    for change in changes {
+        apply(&mut fields, change);
+    }
+    put(daemon, id, &Value::Object(fields), json, terminal)
+}
+
+/// Allows or forbids processes to be started.
+pub fn enable(
+    daemon: &Daemon,
+    ids: &[String],
+    enabled: bool,
+    json: bool,
+    terminal: &mut Terminal<'_>,
+) -> Result<Exit, Error> {
+    each(ids, terminal, |id, terminal| {
+        put(daemon, id, &json!({"enabled": enabled}), json, terminal)
+    })
+}
+
+fn put(
+    daemon: &Daemon,
+    id: &str,
+    fields: &Value,
+    json: bool,
+    terminal: &mut Terminal<'_>,
+) -> Result<Exit, Error> {
+    let request = Request::new("PUT", target(id, "")).json(fields.to_string());
+    let view = daemon.ask_json(&request)?;
+    match json {
+        true => terminal.say(view)?,
+        false => terminal.say(format_args!("{id}: saved"))?,
+    }
+    Ok(Exit::Done)
+}
+
+/// Removes processes that do not run. The API has nothing to say about it, nor has `--json`.
+pub fn remove(
+    daemon: &Daemon,
+    ids: &[String],
+    json: bool,
+    terminal: &mut Terminal<'_>,
+) -> Result<Exit, Error> {
+    each(ids, terminal, |id, terminal| {
+        daemon.ask_text(&Request::new("DELETE", target(id, "")))?;
+        if !json {
+            terminal.say(format_args!("{id}: removed"))?;
+        }
+        Ok(Exit::Done)
+    })
+}
+
+/// Does the same with each process; a refusal of one does not spare the others.
+fn each(
+    ids: &[String],
+    terminal: &mut Terminal<'_>,
+    mut act: impl FnMut(&str, &mut Terminal<'_>) -> Result<Exit, Error>,
+) -> Result<Exit, Error> {
+    let mut exit = Exit::Done;
+    for id in ids {
+        exit = exit.or(match act(id, terminal) {
+            Err(Error::Refused(refused)) => {
+                terminal.remark(format_args!("{id}: {refused}"));
+                Error::Refused(refused).exit()
+            }
+            other => other?,
+        });
+    }
+    Ok(exit)
+}
+
+/// Prints the whole configuration, or writes it into a file.
+pub fn config_get(
+    daemon: &Daemon,
+    file: Option<&Path>,
+    terminal: &mut Terminal<'_>,
+) -> Result<Exit, Error> {
+    let text = daemon.ask_text(&Request::get("/api/config"))?;
+    match file {
+        None => terminal.say(text.trim_end())?,
+        Some(path) => std::fs::write(path, text).map_err(|error| failed(path, error))?,
+    }
+    Ok(Exit::Done)
+}
+
+/// Replaces the whole configuration.
+pub fn config_put(
+    daemon: &Daemon,
+    file: Option<&Path>,
+    json: bool,
+    terminal: &mut Terminal<'_>,
+) -> Result<Exit, Error> {
+    let mut document = Vec::new();
+    let read = match file {
+        None => std::io::stdin()
+            .take(MAX_DOCUMENT)
+            .read_to_end(&mut document),
+        Some(path) => std::fs::File::open(path)
+            .and_then(|file| file.take(MAX_DOCUMENT).read_to_end(&mut document)),
+    };
+    read.map_err(|error| failed(file.unwrap_or(Path::new("standard input")), error))?;
+    let answer = daemon.ask_text(&Request::new("PUT", "/api/config").json(document))?;
+    match json {
+        true => terminal.say(answer.trim_end())?,
+        false => terminal.say("saved")?,
+    }
+    Ok(Exit::Done)
+}
+
+fn failed(path: &Path, error: std::io::Error) -> Error {
+    Error::File {
+        path: path.to_owned(),
+        error,
+    }
+}
+
+/// Has the configuration file read again.
+pub fn reload(daemon: &Daemon, json: bool, terminal: &mut Terminal<'_>) -> Result<Exit, Error> {
+    let answer = daemon.ask_json(&Request::new("POST", "/api/reload").json("{}"))?;
+    if json {
+        terminal.say(&answer)?;
+    }
+    if problems(&answer, terminal) {
+        return Ok(Exit::Refused);
+    }
+    if !json {
+        terminal.say("the configuration was read again")?;
+    }
+    Ok(Exit::Done)
+}

@@ -1,0 +1,236 @@
+//! A stream of server-sent events that is taken up again where it broke.
+
+use super::connection::{Answer, Daemon};
+use super::error::Error;
+use super::message::Request;
+use std::io::{self, Read};
+use std::time::{Duration, Instant};
+
+/// The largest event: a snapshot of a thousand processes is some hundred kilobytes.
+const MAX_EVENT: usize = 16 << 20;
+/// What is read at once: a pipe's worth of a flooding log.
+const READ: usize = 64 << 10;
+
+/// One event.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Event {
+    /// Its type; `message` where it names none.
+    pub name: String,
+    /// Its data.
+    pub data: String,
+}
+
+/// What comes next out of a feed.
+#[derive(Debug)]
+pub enum Next {
+    /// An event.
+    Event(Event),
+    /// The connection was lost; asking on takes it up again.
+    Lost,
+    /// The time is up.
+    TimeUp,
+}
+
+/// An event stream.
+pub struct Feed<'a> {
+    daemon: &'a Daemon,
+    target: String,
+    answer: Option<Answer>,
+    parser: Parser,
+    buffer: Box<[u8]>,
+}
+
+impl<'a> Feed<'a> {
+    /// Opens the stream.
+    ///
+    /// # Errors
+    /// As [`Daemon::ask`]; only a stream that was open once is taken up again.
+    pub fn open(daemon: &'a Daemon, target: impl Into<String>) -> Result<Self, Error> {
+        let mut feed = Self {
+            daemon,
+            target: target.into(),
+            answer: None,
+            parser: Parser::default(),
+            buffer: vec![0; READ].into_boxed_slice(),
+        };
+        feed.connect()?;
+        Ok(feed)
+    }
+
+    /// Waits for what comes next, for ever or until a moment.
+    ///
+    /// # Errors
+    /// Where the stream cannot be taken up again: the process is gone, or the
+    /// daemon refuses. That it is away for a while is no error.
+    pub fn next(&mut self, until: Option<Instant>) -> Result<Next, Error> {
+        loop {
+            if let Some(event) = self.parser.next() {
+                return Ok(Next::Event(event));
+            }
+            let left = until.map(|until| until.saturating_duration_since(Instant::now()));
+            if left.is_some_and(|left| left.is_zero()) {
+                return Ok(Next::TimeUp);
+            }
+            let Some(answer) = &mut self.answer else {
+                self.reconnect(left)?;
+                continue;
+            };
+            let read = answer
+                .socket
+                .set_read_timeout(left)
+                .and_then(|()| answer.body.read(&mut self.buffer));
+            match read {
+                Ok(count @ 1..) if self.parser.feed(&self.buffer[..count]) => continue,
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
+                    return Ok(Next::TimeUp);
+                }
+                // Ended, broken, or an event without end: begin again.
+                Ok(_) | Err(_) => {}
+            }
+            self.answer = None;
+            self.parser.forget_unfinished();
+            return Ok(Next::Lost);
+        }
+    }
+
+    fn reconnect(&mut self, left: Option<Duration>) -> Result<(), Error> {
+        let pause = self.daemon.patience.retry;
+        std::thread::sleep(left.map_or(pause, |left| pause.min(left)));
+        match self.connect() {
+            Err(error) if !error.is_passing() => Err(error),
+            Ok(()) | Err(_) => Ok(()),
+        }
+    }
+
+    fn connect(&mut self) -> Result<(), Error> {
+        let mut request = Request::get(self.target.as_str()).header("Accept", "text/event-stream");
+        if let Some(id) = &self.parser.last_id {
+            request = request.header("Last-Event-ID", id);
+        }
+        self.answer = Some(self.daemon.ask(&request)?);
+        Ok(())
+    }
+}
+
+/// Takes events out of a byte stream (the HTML standard, section 9.2.6).
+#[derive(Default)]
+struct Parser {
+    bytes: Vec<u8>,
+    name: String,
+    data: String,
+    /// The id of the event that is being read.
+    id: Option<String>,
+    /// The id of the last whole event: what comes after it is asked for again.
+    last_id: Option<String>,
+}
+
+impl Parser {
+    /// Takes bytes in; false where an event grows beyond all bounds.
+    fn feed(&mut self, bytes: &[u8]) -> bool {
+        self.bytes.extend_from_slice(bytes);
+        self.bytes.len() + self.data.len() <= MAX_EVENT
+    }
+
+    /// Drops what a broken connection left unfinished: it comes again.
+    fn forget_unfinished(&mut self) {
+        self.bytes.clear();
+        self.name.clear();
+        self.data.clear();
+        self.id.clone_from(&self.last_id);
+    }
+
+    fn next(&mut self) -> Option<Event> {
+        let mut done = 0;
+        let mut event = None;
+        while let Some(length) = memchr::memchr(b'\n', &self.bytes[done..]) {
+            let line = &self.bytes[done..done + length];
+            let line = line.strip_suffix(b"\r").unwrap_or(line);
+            let line = String::from_utf8_lossy(line).into_owned();
+            done += length + 1;
+            if !line.is_empty() {
+                self.take_field(&line);
+            } else if let Some(complete) = self.take_event() {
+                event = Some(complete);
+                break;
+            }
+        }
+        self.bytes.drain(..done);
+        event
+    }
+
+    fn take_field(&mut self, line: &str) {
+        let (field, value) = line.split_once(':').unwrap_or((line, ""));
+        let value = value.strip_prefix(' ').unwrap_or(value);
+        match field {
+            "event" => self.name = value.to_owned(),
+            "data" => {
+                self.data.push_str(value);
+                self.data.push('\n');
+            }
+            "id" => self.id = Some(value.to_owned()),
+            _ => {} // a comment, which keeps the line alive, or something newer
+        }
+    }
+
+    fn take_event(&mut self) -> Option<Event> {
+        self.last_id.clone_from(&self.id);
+        let name = std::mem::take(&mut self.name);
+        let mut data = std::mem::take(&mut self.data);
+        data.pop()?; // the last newline; without data there is no event
+        let name = if name.is_empty() {
+            "message".into()
+        } else {
+            name
+        };
+        Some(Event { name, data })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn events(parser: &mut Parser) -> Vec<(String, String)> {
+        std::iter::from_fn(|| parser.next())
+            .map(|event| (event.name, event.data))
+            .collect()
+    }
+
+    #[test]
+    fn events_come_out_whole_however_they_are_cut() {
+        let wire = ": hello\n\nevent: lines\r\nid: 7\r\ndata: [1,\r\ndata:2]\r\n\r\ndata\n\n\
+                    data: äö\n\nid: 9\n\n";
+        let want = [
+            ("lines".to_owned(), "[1,\n2]".to_owned()),
+            ("message".to_owned(), String::new()),
+            ("message".to_owned(), "äö".to_owned()),
+        ];
+        for cut in 0..wire.len() {
+            let mut parser = Parser::default();
+            assert!(parser.feed(&wire.as_bytes()[..cut]));
+            let mut got = events(&mut parser);
+            assert!(parser.feed(&wire.as_bytes()[cut..]));
+            got.extend(events(&mut parser));
+            assert_eq!(got, want, "cut at {cut}");
+            assert_eq!(parser.last_id.as_deref(), Some("9"));
+        }
+    }
+
+    #[test]
+    fn an_unfinished_event_is_forgotten_with_its_connection() {
+        let mut parser = Parser::default();
+        assert!(parser.feed(b"id: 1\nevent: lines\ndata: half"));
+        assert!(parser.next().is_none());
+        parser.forget_unfinished();
+        assert!(parser.feed(b"data: whole\n\n"));
+        assert_eq!(events(&mut parser), [("message".into(), "whole".into())]);
+    }
+
+    #[test]
+    fn an_endless_event_is_noticed() {
+        let mut parser = Parser::default();
+        assert!(parser.feed(b"data: "));
+        assert!(!parser.feed(&vec![b'x'; MAX_EVENT]));
+    }
+}

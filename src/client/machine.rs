@@ -1,0 +1,113 @@
+//! What is around the processes: `displays`, `system`, `events`.
+
+use super::connection::Daemon;
+use super::error::Error;
+use super::feed::{Feed, Next};
+use super::message::Request;
+use super::terminal::{Cell, Terminal, Tint, words};
+use crate::args::Exit;
+use serde_json::Value;
+
+/// Every display, a line each.
+pub fn displays(daemon: &Daemon, json: bool, terminal: &mut Terminal<'_>) -> Result<Exit, Error> {
+    let request = Request::get("/api/displays");
+    if json {
+        terminal.say(daemon.ask_text(&request)?.trim_end())?;
+        return Ok(Exit::Done);
+    }
+    let answer = daemon.ask_json(&request)?;
+    let Some(displays) = answer["displays"].as_array() else {
+        return Err(Error::Confused("its answer has no `displays`".into()));
+    };
+    if displays.is_empty() {
+        terminal.say("there is no display, and none is configured")?;
+        return Ok(Exit::Done);
+    }
+    let cell = |value: &Value| (words(value), Tint::Plain);
+    let rows: Vec<Vec<Cell>> = displays
+        .iter()
+        .map(|display| {
+            let tint = match display["connected"] {
+                Value::Bool(true) => Tint::Good,
+                _ => Tint::Quiet,
+            };
+            vec![
+                cell(&display["name"]),
+                cell(&display["kind"]),
+                (words(&display["connected"]), tint),
+                cell(&display["resolution"]),
+                cell(&display["output"]),
+                cell(&display["process"]),
+            ]
+        })
+        .collect();
+    let heading = [
+        "NAME",
+        "KIND",
+        "CONNECTED",
+        "RESOLUTION",
+        "OUTPUT",
+        "PROCESS",
+    ];
+    terminal.table(&heading, &rows)?;
+    Ok(Exit::Done)
+}
+
+/// The machine, a fact a line.
+pub fn system(daemon: &Daemon, json: bool, terminal: &mut Terminal<'_>) -> Result<Exit, Error> {
+    let request = Request::get("/api/system");
+    if json {
+        terminal.say(daemon.ask_text(&request)?.trim_end())?;
+        return Ok(Exit::Done);
+    }
+    let answer = daemon.ask_json(&request)?;
+    let mut facts = Vec::new();
+    gather("", &answer, &mut facts);
+    let width = facts.iter().map(|(name, _)| name.chars().count()).max();
+    let width = width.unwrap_or(0);
+    for (name, value) in &facts {
+        terminal.say(format_args!("{name:width$}  {value}"))?;
+    }
+    Ok(Exit::Done)
+}
+
+/// Every fact by its path: `memory total`. What facts there are is the daemon's affair.
+fn gather(path: &str, value: &Value, facts: &mut Vec<(String, String)>) {
+    match value {
+        Value::Object(fields) => {
+            for (name, value) in fields {
+                let path = format!("{path} {}", name.replace('_', " "));
+                gather(path.trim_start(), value, facts);
+            }
+        }
+        Value::Null => {}
+        value => facts.push((path.to_owned(), words(value))),
+    }
+}
+
+/// Every change of a process as it happens, a line each.
+pub fn events(daemon: &Daemon, json: bool, terminal: &mut Terminal<'_>) -> Result<Exit, Error> {
+    let mut feed = Feed::open(daemon, "/api/events")?;
+    loop {
+        match feed.next(None)? {
+            Next::Event(event) if json => terminal.say(&event.data)?,
+            Next::Event(event) => {
+                let news: Value = serde_json::from_str(&event.data)
+                    .map_err(|error| Error::Confused(format!("its event is not JSON: {error}")))?;
+                for (id, view) in news["processes"].as_object().into_iter().flatten() {
+                    let status = words(&view["status"]);
+                    let tinted = terminal.tinted(&status, Tint::of_status(&status));
+                    let reason = words(&view["reason"]);
+                    let gap = if reason.is_empty() { "" } else { ": " };
+                    terminal.say(format_args!("{id} {tinted}{gap}{reason}"))?;
+                }
+                for id in news["removed"].as_array().into_iter().flatten() {
+                    terminal.say(format_args!("{} removed", words(id)))?;
+                }
+            }
+            Next::Lost => terminal.remark("the connection was lost; waiting for the daemon"),
+            Next::TimeUp => {} // there is no end to this
+        }
+        terminal.flush()?;
+    }
+}

@@ -1,0 +1,338 @@
+//! HTTP/1.1 as far as one question and its answer need it (RFC 9112).
+//!
+//! Own lines for the head instead of a parser crate: three headers matter, the
+//! peer is our own daemon, and it is 3 kB less.
+
+use std::io::{self, BufRead, Read};
+
+/// The longest head of an answer; the daemon's own is some hundred bytes.
+const MAX_HEAD: u64 = 16 << 10;
+/// The longest line of a chunk's size: 16 digits and whatever extension.
+const MAX_CHUNK_LINE: u64 = 1 << 10;
+
+/// A question.
+#[derive(Clone, Debug, Default)]
+pub struct Request {
+    method: &'static str,
+    target: String,
+    headers: String,
+    body: Option<Vec<u8>>,
+}
+
+impl Request {
+    /// `target` is a path and query, encoded already where need be.
+    pub fn new(method: &'static str, target: impl Into<String>) -> Self {
+        Self {
+            method,
+            target: target.into(),
+            ..Self::default()
+        }
+    }
+
+    /// A `GET`.
+    pub fn get(target: impl Into<String>) -> Self {
+        Self::new("GET", target)
+    }
+
+    /// Adds a header; what cannot stand in one is left out of its value.
+    #[must_use]
+    pub fn header(mut self, name: &str, value: &str) -> Self {
+        self.headers.push_str(name);
+        self.headers.push_str(": ");
+        self.headers
+            .extend(value.chars().filter(|c| !c.is_control()));
+        self.headers.push_str("\r\n");
+        self
+    }
+
+    /// Gives it a JSON body.
+    #[must_use]
+    pub fn json(mut self, body: impl Into<Vec<u8>>) -> Self {
+        self.body = Some(body.into());
+        self.header("Content-Type", "application/json")
+    }
+
+    /// As it goes over the wire.
+    pub fn to_bytes(&self) -> Vec<u8> {
+        let length = self.body.as_ref().map_or(0, Vec::len);
+        // A `POST` without a body says so, or a server may ask for its length (411).
+        let length = match self.method {
+            "GET" => String::new(),
+            _ => format!("Content-Length: {length}\r\n"),
+        };
+        let head = format!(
+            "{} {} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n{}{length}\r\n",
+            self.method, self.target, self.headers
+        );
+        let mut bytes = head.into_bytes();
+        bytes.extend(self.body.iter().flatten());
+        bytes
+    }
+}
+
+/// The beginning of an answer.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Head {
+    /// The status code.
+    pub status: u16,
+    framing: Framing,
+}
+
+/// How the end of a body is known (RFC 9112, section 6.3).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Framing {
+    Length(u64),
+    Chunked,
+    UntilClosed,
+}
+
+impl Head {
+    /// Reads the head; informational ones (1xx) are passed over.
+    ///
+    /// # Errors
+    /// What the socket says, or `InvalidData` where this is no HTTP.
+    pub fn read(reader: &mut impl BufRead) -> io::Result<Head> {
+        let mut reader = reader.take(MAX_HEAD);
+        loop {
+            let head = Head::read_one(&mut reader)?;
+            if head.status >= 200 {
+                return Ok(head);
+            }
+        }
+    }
+
+    fn read_one(reader: &mut impl BufRead) -> io::Result<Head> {
+        let first = line(reader)?;
+        let status = first
+            .strip_prefix("HTTP/1.")
+            .and_then(|rest| rest.split(' ').nth(1)?.parse().ok())
+            .filter(|status| (100..600).contains(status));
+        let Some(status) = status else {
+            return Err(invalid(format!("{first:?} does not begin an HTTP answer")));
+        };
+        let mut framing = match status {
+            100..200 | 204 | 304 => Framing::Length(0),
+            _ => Framing::UntilClosed,
+        };
+        loop {
+            let header = line(reader)?;
+            if header.is_empty() {
+                return Ok(Head { status, framing });
+            }
+            let Some((name, value)) = header.split_once(':') else {
+                return Err(invalid(format!("{header:?} is not a header")));
+            };
+            let value = value.trim();
+            if framing == Framing::Length(0) {
+                continue;
+            }
+            if name.eq_ignore_ascii_case("transfer-encoding") {
+                framing = Framing::Chunked; // wins over a length, whatever the order
+            } else if name.eq_ignore_ascii_case("content-length") && framing != Framing::Chunked {
+                let length = value.parse();
+                let length = length.map_err(|_| invalid(format!("{value:?} is not a length")))?;
+                framing = Framing::Length(length);
+            }
+        }
+    }
+}
+
+/// One line without its end; what is not UTF-8 matters nowhere here.
+fn line(reader: &mut impl BufRead) -> io::Result<String> {
+    let mut line = Vec::new();
+    reader.read_until(b'\n', &mut line)?;
+    if line.pop() != Some(b'\n') {
+        return Err(cut());
+    }
+    if line.last() == Some(&b'\r') {
+        line.pop();
+    }
+    Ok(String::from_utf8_lossy(&line).into_owned())
+}
+
+fn invalid(message: String) -> io::Error {
+    io::Error::new(io::ErrorKind::InvalidData, message)
+}
+
+fn cut() -> io::Error {
+    io::Error::new(
+        io::ErrorKind::UnexpectedEof,
+        "the connection was closed in the middle of the answer",
+    )
+}
+
+/// The body of an answer, unwrapped as it is read.
+#[derive(Debug)]
+pub struct Body<R> {
+    reader: R,
+    framing: Framing,
+    /// What is left of the current chunk, or of a body with a length.
+    left: u64,
+    begun: bool,
+}
+
+impl<R: BufRead> Body<R> {
+    /// The body that follows `head`.
+    pub fn new(reader: R, head: &Head) -> Self {
+        Self {
+            reader,
+            framing: head.framing,
+            left: match head.framing {
+                Framing::Length(length) => length,
+                Framing::Chunked | Framing::UntilClosed => 0,
+            },
+            begun: false,
+        }
+    }
+
+    /// Reads the line before the next chunk. A size of 0 ends the body; the
+    /// trailers behind it are nobody's concern on a connection that closes.
+    fn next_chunk(&mut self) -> io::Result<()> {
+        let mut reader = self.reader.by_ref().take(MAX_CHUNK_LINE);
+        if self.begun && !line(&mut reader)?.is_empty() {
+            return Err(invalid("a chunk is longer than it said".into()));
+        }
+        let size = line(&mut reader)?;
+        let digits = size.split(';').next().unwrap_or_default().trim();
+        self.left = u64::from_str_radix(digits, 16)
+            .map_err(|_| invalid(format!("{digits:?} is not the size of a chunk")))?;
+        self.begun = true;
+        if self.left == 0 {
+            self.framing = Framing::Length(0);
+        }
+        Ok(())
+    }
+}
+
+impl<R: BufRead> Read for Body<R> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        if buffer.is_empty() {
+            return Ok(0);
+        }
+        if self.framing == Framing::UntilClosed {
+            return self.reader.read(buffer);
+        }
+        if self.framing == Framing::Chunked && self.left == 0 {
+            self.next_chunk()?;
+        }
+        if self.left == 0 {
+            return Ok(0);
+        }
+        let got = self.reader.by_ref().take(self.left).read(buffer)?;
+        if got == 0 {
+            return Err(cut());
+        }
+        self.left -= got as u64;
+        Ok(got)
+    }
+}
+
+/// A segment of a path, percent-encoded (RFC 3986): what an operator typed as
+/// an id cannot become another path.
+pub fn segment(text: &str) -> String {
+    let mut encoded = String::with_capacity(text.len());
+    for byte in text.bytes() {
+        match byte {
+            b'A'..=b'Z' | b'a'..=b'z' | b'0'..=b'9' | b'-' | b'_' | b'~' => {
+                encoded.push(char::from(byte));
+            }
+            // The dot as well: `..` would climb.
+            _ => encoded.push_str(&format!("%{byte:02X}")),
+        }
+    }
+    encoded
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read(mut wire: &[u8]) -> io::Result<(u16, String)> {
+        let head = Head::read(&mut wire)?;
+        let mut text = String::new();
+        Body::new(wire, &head).read_to_string(&mut text)?;
+        Ok((head.status, text))
+    }
+
+    #[test]
+    fn a_body_ends_where_its_framing_says() {
+        for (wire, text) in [
+            ("HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nhithere", "hi"),
+            ("HTTP/1.1 200 OK\r\n\r\nall of it", "all of it"),
+            ("HTTP/1.0 200\n\nbare newlines", "bare newlines"),
+            (
+                "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n\
+                 3\r\nabc\r\nA;x=y\r\n0123456789\r\n0\r\n\r\n",
+                "abc0123456789",
+            ),
+            (
+                "HTTP/1.1 200 OK\r\nContent-Length: 1\r\ntransfer-encoding: chunked\r\n\r\n\
+                 2\r\nab\r\n0\r\n\r\n",
+                "ab",
+            ),
+            (
+                "HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n",
+                "",
+            ),
+        ] {
+            assert_eq!(
+                read(wire.as_bytes()).unwrap(),
+                (200, text.to_owned()),
+                "{wire}"
+            );
+        }
+        let wire = b"HTTP/1.1 204 No Content\r\nContent-Length: 5\r\n\r\nxxxxx";
+        assert_eq!(read(wire).unwrap(), (204, String::new()));
+    }
+
+    #[test]
+    fn an_answer_that_is_cut_off_is_an_error_and_not_a_short_answer() {
+        let wire = "HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhello";
+        for end in 0..wire.len() {
+            assert!(read(&wire.as_bytes()[..end]).is_err(), "{}", &wire[..end]);
+        }
+        let wire = "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n0\r\n";
+        for end in 0..wire.len() {
+            assert!(read(&wire.as_bytes()[..end]).is_err(), "{}", &wire[..end]);
+        }
+        assert!(read(wire.as_bytes()).is_ok());
+    }
+
+    #[test]
+    fn what_is_no_http_is_an_error() {
+        let endless = [b"HTTP/1.1 200 OK\r\nx: ".as_slice(), &[b'x'; 20_000]].concat();
+        for wire in [
+            b"SSH-2.0-OpenSSH_9.2\r\n\r\n".as_slice(),
+            b"HTTP/1.1 2x0 OK\r\n\r\n",
+            b"HTTP/1.1 999 Odd\r\n\r\n",
+            b"HTTP/1.1 200 OK\r\nno colon\r\n\r\n",
+            b"HTTP/1.1 200 OK\r\nContent-Length: -1\r\n\r\n",
+            b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n",
+            b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n1\r\nab\r\n",
+            b"\xff\xfe\n",
+            &endless,
+        ] {
+            assert!(read(wire).is_err(), "{}", String::from_utf8_lossy(wire));
+        }
+    }
+
+    #[test]
+    fn a_question_looks_like_this() {
+        let request = Request::new("PUT", "/api/config")
+            .header("If-Match", "\"12\"\r\nEvil: yes")
+            .json("{}");
+        assert_eq!(
+            String::from_utf8(request.to_bytes()).unwrap(),
+            "PUT /api/config HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\
+             If-Match: \"12\"Evil: yes\r\nContent-Type: application/json\r\n\
+             Content-Length: 2\r\n\r\n{}"
+        );
+    }
+
+    #[test]
+    fn an_id_cannot_become_another_path() {
+        assert_eq!(segment("data-sync_2"), "data-sync_2");
+        assert_eq!(segment("../config"), "%2E%2E%2Fconfig");
+        assert_eq!(segment("a b?c#ü"), "a%20b%3Fc%23%C3%BC");
+    }
+}

@@ -1,0 +1,125 @@
+//! The operator's command line: everything the API can do, over the daemon's socket.
+//!
+//! Blocking throughout: a command asks one thing, prints the answer and leaves.
+
+mod changes;
+mod connection;
+mod error;
+mod feed;
+mod logs;
+mod machine;
+mod message;
+mod problem;
+mod status;
+mod terminal;
+mod turn;
+
+pub use connection::{Daemon, Patience};
+pub use terminal::{Terminal, shows_colours};
+
+use crate::args::{Candidates, Exit, More, Order, Task};
+use error::Error;
+use message::Request;
+use std::path::Path;
+use std::time::Duration;
+
+/// Pressing Tab may not feel slow: a daemon that takes longer has no ids to offer.
+const COMPLETION: Duration = Duration::from_secs(1);
+
+/// Carries out an order and prints the answer.
+pub fn run(order: &Order, terminal: &mut Terminal<'_>) -> Exit {
+    let daemon = Daemon {
+        socket: order.socket.clone(),
+        patience: Patience::default(),
+    };
+    run_with(&daemon, order, terminal)
+}
+
+/// The same with a daemon whose patience is known.
+pub fn run_with(daemon: &Daemon, order: &Order, terminal: &mut Terminal<'_>) -> Exit {
+    let done = carry_out(daemon, order, terminal).and_then(|exit| {
+        terminal.flush()?;
+        Ok(exit)
+    });
+    done.unwrap_or_else(|error| {
+        if !error.is_unheard() {
+            terminal.remark(&error);
+        }
+        error.exit()
+    })
+}
+
+fn carry_out(daemon: &Daemon, order: &Order, terminal: &mut Terminal<'_>) -> Result<Exit, Error> {
+    let json = order.json;
+    match &order.task {
+        Task::Status(None) => status::all(daemon, json, terminal),
+        Task::Status(Some(id)) => status::one(daemon, id, json, terminal),
+        Task::Turn { turn, ids, wait } => turn::turn(daemon, *turn, ids, *wait, json, terminal),
+        Task::Logs {
+            id,
+            follow: false,
+            lines,
+        } => logs::print(daemon, id, *lines, json, terminal),
+        Task::Logs {
+            id,
+            follow: true,
+            lines,
+        } => logs::follow(daemon, id, *lines, json, terminal),
+        Task::Add(fields) => changes::add(daemon, fields, json, terminal),
+        Task::Set { id, changes } => changes::set(daemon, id, changes, json, terminal),
+        Task::Enable { ids, enabled } => changes::enable(daemon, ids, *enabled, json, terminal),
+        Task::Remove(ids) => changes::remove(daemon, ids, json, terminal),
+        Task::ConfigGet(file) => changes::config_get(daemon, file.as_deref(), terminal),
+        Task::ConfigPut(file) => changes::config_put(daemon, file.as_deref(), json, terminal),
+        Task::Reload => changes::reload(daemon, json, terminal),
+        Task::Displays => machine::displays(daemon, json, terminal),
+        Task::System => machine::system(daemon, json, terminal),
+        Task::Events => machine::events(daemon, json, terminal),
+    }
+}
+
+/// Prints what may come next, a word a line with its meaning behind a tab, as
+/// the completion scripts read it. Never fails: there is nobody to tell.
+pub fn complete(candidates: &Candidates, terminal: &mut Terminal<'_>) {
+    for (word, meaning) in &candidates.words {
+        let _ = terminal.say(format_args!("{word}\t{meaning}"));
+    }
+    let _ = match &candidates.more {
+        More::Nothing => Ok(()),
+        More::Files => terminal.say(":files"),
+        More::Directories => terminal.say(":directories"),
+        More::Processes {
+            socket,
+            prefix,
+            except,
+        } => processes(socket, prefix, except, terminal),
+    };
+    let _ = terminal.flush();
+}
+
+fn processes(
+    socket: &Path,
+    prefix: &str,
+    except: &[String],
+    terminal: &mut Terminal<'_>,
+) -> Result<(), Error> {
+    let daemon = Daemon {
+        socket: socket.to_owned(),
+        patience: Patience {
+            answer: COMPLETION,
+            ..Patience::default()
+        },
+    };
+    let answer = daemon.ask_json(&Request::get("/api/processes"))?;
+    for (id, view) in status::processes(&answer)? {
+        if id.starts_with(prefix) && !except.contains(id) {
+            let name = terminal::words(&view["name"]);
+            let status = terminal::words(&view["status"]);
+            terminal.say(format_args!("{id}\t{name}, {status}"))?;
+        }
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,106 @@
+//! A refusal of the daemon (RFC 9457 problem details), in words.
+
+use serde::Deserialize;
+use std::fmt;
+
+/// Why the daemon declined.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Refused {
+    /// The HTTP status, 400 and above.
+    pub status: u16,
+    /// Its sentence.
+    pub detail: String,
+    /// The field to blame, where there is one.
+    pub field: Option<String>,
+    /// Every single problem, where there are several.
+    pub problems: Vec<FieldProblem>,
+}
+
+/// One problem of a field.
+#[derive(Clone, Debug, Deserialize, PartialEq, Eq)]
+pub struct FieldProblem {
+    /// Its path, may be empty for the document as a whole.
+    #[serde(default)]
+    field: String,
+    /// What is wrong.
+    #[serde(default)]
+    detail: String,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(default)]
+struct Details {
+    title: Option<String>,
+    detail: Option<String>,
+    field: Option<String>,
+    problems: Vec<FieldProblem>,
+}
+
+impl Refused {
+    /// Reads the body of a refusal. What is no problem document still has its status.
+    pub fn read(status: u16, body: &str) -> Refused {
+        let details: Details = serde_json::from_str(body).unwrap_or_default();
+        Refused {
+            status,
+            detail: details
+                .detail
+                .or(details.title)
+                .unwrap_or_else(|| format!("the daemon refused with status {status}")),
+            field: details.field,
+            problems: details.problems,
+        }
+    }
+}
+
+/// Each problem on a line of its own, `field: detail`.
+impl fmt::Display for Refused {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match (&self.field, self.problems.is_empty()) {
+            (Some(field), true) => write!(f, "{field}: {}", self.detail)?,
+            _ => f.write_str(&self.detail)?,
+        }
+        for problem in &self.problems {
+            match problem.field.as_str() {
+                "" => write!(f, "\n{}", problem.detail)?,
+                field => write!(f, "\n{field}: {}", problem.detail)?,
+            }
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_problem_has_its_line() {
+        let body = r#"{"type":"about:blank","title":"Invalid","status":422,
+            "detail":"2 problems","field":"command","problems":[
+            {"field":"command","detail":"must not be empty"},
+            {"field":"env.PATH","detail":"must be a string, not a number"}]}"#;
+        assert_eq!(
+            Refused::read(422, body).to_string(),
+            "2 problems\ncommand: must not be empty\nenv.PATH: must be a string, not a number"
+        );
+    }
+
+    #[test]
+    fn a_single_problem_needs_one_line() {
+        let body = r#"{"detail":"is not an option","field":"colour"}"#;
+        assert_eq!(
+            Refused::read(422, body).to_string(),
+            "colour: is not an option"
+        );
+    }
+
+    #[test]
+    fn what_is_no_problem_document_still_says_its_status() {
+        for body in ["", "<html>", "[]", "null", "{}"] {
+            assert_eq!(
+                Refused::read(502, body).to_string(),
+                "the daemon refused with status 502"
+            );
+        }
+    }
+}

@@ -1,0 +1,125 @@
+//! `ossuary status`: how every process fares, or one.
+
+use super::connection::Daemon;
+use super::error::Error;
+use super::message::{Request, segment};
+use super::terminal::{Cell, Terminal, Tint, span, words};
+use crate::args::Exit;
+use serde_json::{Map, Value};
+
+/// The target of a process, and what may come behind its id (`/start`).
+pub fn target(id: &str, rest: &str) -> String {
+    format!("/api/processes/{}{rest}", segment(id))
+}
+
+/// The processes of an answer, by id, in the order of the configuration.
+///
+/// # Errors
+/// Where the answer has none.
+pub fn processes(answer: &Value) -> Result<&Map<String, Value>, Error> {
+    answer["processes"]
+        .as_object()
+        .ok_or_else(|| Error::Confused("its answer has no `processes`".into()))
+}
+
+/// Every process, a line each; then what is wrong with the configuration file.
+pub fn all(daemon: &Daemon, json: bool, terminal: &mut Terminal<'_>) -> Result<Exit, Error> {
+    let request = Request::get("/api/processes");
+    if json {
+        terminal.say(daemon.ask_text(&request)?.trim_end())?;
+        return Ok(Exit::Done);
+    }
+    let answer = daemon.ask_json(&request)?;
+    let rows: Vec<Vec<Cell>> = processes(&answer)?
+        .iter()
+        .map(|(id, view)| row(id, view))
+        .collect();
+    if rows.is_empty() {
+        terminal.say("no process is configured; `ossuary help add` tells how to add one")?;
+    } else {
+        let heading = [
+            "ID", "NAME", "STATUS", "PID", "UPTIME", "RESTARTS", "REASON",
+        ];
+        terminal.table(&heading, &rows)?;
+    }
+    let status = daemon.ask_json(&Request::get("/api/status"))?;
+    problems(&status, terminal);
+    Ok(Exit::Done)
+}
+
+/// Prints what is wrong with the configuration file; returns whether anything is.
+pub fn problems(status: &Value, terminal: &mut Terminal<'_>) -> bool {
+    let problems = status["configuration"]["problems"].as_array();
+    for problem in problems.into_iter().flatten() {
+        let [path, message] = ["path", "message"].map(|field| words(&problem[field]));
+        let gap = if path.is_empty() { "" } else { ": " };
+        terminal.remark(format_args!("configuration: {path}{gap}{message}"));
+    }
+    problems.is_some_and(|problems| !problems.is_empty())
+}
+
+fn row(id: &str, view: &Value) -> Vec<Cell> {
+    let status = words(&view["status"]);
+    let tint = Tint::of_status(&status);
+    let plain = |text: String| (text, Tint::Plain);
+    vec![
+        plain(id.to_owned()),
+        plain(words(&view["name"])),
+        (status, tint),
+        plain(words(&view["pid"])),
+        plain(uptime(view)),
+        plain(words(&view["restarts"])),
+        plain(words(&view["reason"])),
+    ]
+}
+
+fn uptime(view: &Value) -> String {
+    view["uptime"].as_f64().map_or(String::new(), |seconds| {
+        span(seconds as u64) // an uptime is never negative, and whole seconds do
+    })
+}
+
+/// One process in full. Leaves with [`Exit::NotRunning`] unless it runs.
+pub fn one(
+    daemon: &Daemon,
+    id: &str,
+    json: bool,
+    terminal: &mut Terminal<'_>,
+) -> Result<Exit, Error> {
+    let text = daemon.ask_text(&Request::get(target(id, "")))?;
+    let view: Value = serde_json::from_str(&text)
+        .map_err(|error| Error::Confused(format!("its answer is not JSON: {error}")))?;
+    if json {
+        terminal.say(text.trim_end())?;
+    } else {
+        describe(id, &view, terminal)?;
+    }
+    Ok(match view["status"].as_str() {
+        Some("running") => Exit::Done,
+        _ => Exit::NotRunning,
+    })
+}
+
+fn describe(id: &str, view: &Value, terminal: &mut Terminal<'_>) -> Result<(), Error> {
+    terminal.say(format_args!("{} ({id})", words(&view["name"])))?;
+    let status = words(&view["status"]);
+    let mut rows = vec![("status", terminal.tinted(&status, Tint::of_status(&status)))];
+    rows.extend(["since", "reason", "pid"].map(|field| (field, words(&view[field]))));
+    rows.push(("uptime", uptime(view)));
+    rows.extend(
+        [
+            "restarts",
+            "type",
+            "command",
+            "url",
+            "display",
+            "enabled",
+            "autostart",
+        ]
+        .map(|field| (field, words(&view[field]))),
+    );
+    for (field, value) in rows.iter().filter(|(_, value)| !value.is_empty()) {
+        terminal.say(format_args!("  {field:9}  {value}"))?;
+    }
+    Ok(())
+}

@@ -1,0 +1,230 @@
+//! Where a command prints: words, columns and colours for people, JSON for machines.
+
+use super::error::Error;
+use serde_json::Value;
+use std::fmt::Display;
+use std::io::{IsTerminal, Write};
+
+/// Standard output and standard error.
+pub struct Terminal<'a> {
+    /// What was asked for.
+    pub out: &'a mut dyn Write,
+    /// What went wrong, and what is going on meanwhile.
+    pub err: &'a mut dyn Write,
+    /// Whether somebody sees colours.
+    pub colour: bool,
+}
+
+/// A colour, by what it says.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Tint {
+    /// All is well.
+    Good,
+    /// On its way.
+    Busy,
+    /// Not well.
+    Bad,
+    /// Nothing to see.
+    Quiet,
+    /// Text.
+    Plain,
+}
+
+impl Tint {
+    /// The tint of a state of a process.
+    pub fn of_status(status: &str) -> Tint {
+        match status {
+            "running" => Tint::Good,
+            "starting" | "stopping" | "waiting" => Tint::Busy,
+            "backoff" | "failed" => Tint::Bad,
+            "stopped" => Tint::Quiet,
+            _ => Tint::Plain,
+        }
+    }
+
+    /// The colours every terminal has (ECMA-48, 8.3.117), so that its own palette decides.
+    fn code(self) -> Option<&'static str> {
+        match self {
+            Tint::Good => Some("32"),
+            Tint::Busy => Some("33"),
+            Tint::Bad => Some("31"),
+            Tint::Quiet => Some("2"),
+            Tint::Plain => None,
+        }
+    }
+}
+
+/// Whether standard output shows colours: a terminal that knows them, and nobody has said no (no-color.org).
+pub fn shows_colours() -> bool {
+    let set = |name| std::env::var_os(name).is_some_and(|value| !value.is_empty());
+    let dumb = std::env::var_os("TERM").is_some_and(|term| term == "dumb");
+    std::io::stdout().is_terminal() && !set("NO_COLOR") && !dumb
+}
+
+/// A cell of a table.
+pub type Cell = (String, Tint);
+
+impl Terminal<'_> {
+    /// Prints a line of what was asked for.
+    ///
+    /// # Errors
+    /// Where nobody reads any more.
+    pub fn say(&mut self, line: impl Display) -> Result<(), Error> {
+        writeln!(self.out, "{line}").map_err(Error::Output)
+    }
+
+    /// Prints bytes as they are.
+    ///
+    /// # Errors
+    /// Where nobody reads any more.
+    pub fn pass_on(&mut self, bytes: &[u8]) -> Result<(), Error> {
+        self.out.write_all(bytes).map_err(Error::Output)
+    }
+
+    /// Prints what was held back, for somebody who watches.
+    ///
+    /// # Errors
+    /// Where nobody reads any more.
+    pub fn flush(&mut self) -> Result<(), Error> {
+        self.out.flush().map_err(Error::Output)
+    }
+
+    /// Prints a line beside what was asked for. That nobody reads it is no mistake.
+    pub fn remark(&mut self, line: impl Display) {
+        let _ = writeln!(self.err, "ossuary: {line}");
+    }
+
+    /// Prints a table; a table without rows is its heading.
+    ///
+    /// # Errors
+    /// Where nobody reads any more.
+    pub fn table(&mut self, heading: &[&str], rows: &[Vec<Cell>]) -> Result<(), Error> {
+        let width = |column: usize| {
+            let cells = rows.iter().filter_map(|row| row.get(column));
+            let cells = cells.map(|(text, _)| text.chars().count());
+            cells.chain([heading[column].len()]).max().unwrap_or(0)
+        };
+        let widths: Vec<usize> = (0..heading.len()).map(width).collect();
+        let heading: Vec<Cell> = heading
+            .iter()
+            .map(|title| ((*title).to_owned(), Tint::Plain))
+            .collect();
+        for row in std::iter::once(&heading).chain(rows) {
+            let mut line = String::new();
+            let mut gap = 0;
+            for ((text, tint), width) in row.iter().zip(&widths) {
+                line.extend(std::iter::repeat_n(' ', gap));
+                line.push_str(&self.tinted(text, *tint));
+                gap = width.saturating_sub(text.chars().count()) + 2;
+            }
+            self.say(line.trim_end())?;
+        }
+        Ok(())
+    }
+
+    /// Text in its colour, where colours are seen.
+    pub fn tinted(&self, text: &str, tint: Tint) -> String {
+        match tint.code() {
+            Some(code) if self.colour && !text.is_empty() => {
+                format!("\u{1b}[{code}m{text}\u{1b}[0m")
+            }
+            _ => text.to_owned(),
+        }
+    }
+}
+
+/// A value as people read it: no quotes, no brackets, and no control
+/// characters with which a name or a title could write all over the terminal.
+pub fn words(value: &Value) -> String {
+    let text = match value {
+        Value::Null => String::new(),
+        Value::Bool(true) => "yes".to_owned(),
+        Value::Bool(false) => "no".to_owned(),
+        Value::Number(number) => number.to_string(),
+        Value::String(text) => text.clone(),
+        Value::Array(items) => items.iter().map(words).collect::<Vec<_>>().join(", "),
+        Value::Object(fields) => fields
+            .iter()
+            .map(|(name, value)| format!("{name} {}", words(value)))
+            .collect::<Vec<_>>()
+            .join(", "),
+    };
+    text.replace(char::is_control, "\u{fffd}")
+}
+
+/// A span of time in its two largest units: `2h 15m`.
+pub fn span(seconds: u64) -> String {
+    let (days, hours) = (seconds / 86_400, seconds / 3_600 % 24);
+    let (minutes, seconds) = (seconds / 60 % 60, seconds % 60);
+    match (days, hours, minutes) {
+        (0, 0, 0) => format!("{seconds}s"),
+        (0, 0, _) => format!("{minutes}m {seconds}s"),
+        (0, _, _) => format!("{hours}h {minutes}m"),
+        (_, _, _) => format!("{days}d {hours}h"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    #[test]
+    fn columns_are_aligned_with_colours_and_without() {
+        let rows = vec![
+            vec![
+                ("küche".into(), Tint::Plain),
+                ("running".into(), Tint::Good),
+                ("".into(), Tint::Plain),
+            ],
+            vec![
+                ("b".into(), Tint::Plain),
+                ("x".into(), Tint::Quiet),
+                ("why".into(), Tint::Plain),
+            ],
+        ];
+        for (colour, want) in [
+            (
+                false,
+                "ID     STATUS   REASON\nküche  running\nb      x        why\n",
+            ),
+            (
+                true,
+                "ID     STATUS   REASON\nküche  \u{1b}[32mrunning\u{1b}[0m\nb      \u{1b}[2mx\u{1b}[0m        why\n",
+            ),
+        ] {
+            let (mut out, mut err) = (Vec::new(), Vec::new());
+            let mut terminal = Terminal {
+                out: &mut out,
+                err: &mut err,
+                colour,
+            };
+            terminal.table(&["ID", "STATUS", "REASON"], &rows).unwrap();
+            assert_eq!(String::from_utf8(out).unwrap(), want);
+        }
+    }
+
+    #[test]
+    fn spans_are_told_in_their_two_largest_units() {
+        for (seconds, text) in [
+            (0, "0s"),
+            (59, "59s"),
+            (60, "1m 0s"),
+            (3_599, "59m 59s"),
+            (8_100, "2h 15m"),
+            (86_399, "23h 59m"),
+            (266_400, "3d 2h"),
+        ] {
+            assert_eq!(span(seconds), text);
+        }
+    }
+
+    #[test]
+    fn a_name_cannot_write_all_over_the_terminal() {
+        assert_eq!(words(&json!("a\u{1b}[2Jb\n")), "a\u{fffd}[2Jb\u{fffd}");
+        assert_eq!(
+            words(&json!({"kiosk": true, "ids": ["a", "b"]})),
+            "kiosk yes, ids a, b"
+        );
+    }
+}

@@ -1,0 +1,607 @@
+//! The command line against a daemon that says what the test wrote down.
+
+use super::*;
+use crate::args::{self, Invocation};
+use std::io::{self, Read, Write};
+use std::os::unix::net::{UnixListener, UnixStream};
+use std::path::PathBuf;
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::thread::JoinHandle;
+
+/// What the daemon does with one connection, after it has read the request.
+enum Answer {
+    /// Says this and closes.
+    Says(String),
+    /// Says this and then nothing, until the client leaves.
+    Hangs(String),
+}
+use Answer::{Hangs, Says};
+
+/// A daemon with a script: a connection for each answer, in order.
+struct Script {
+    socket: PathBuf,
+    asked: JoinHandle<Vec<String>>,
+}
+
+impl Script {
+    fn new(answers: impl IntoIterator<Item = Answer>) -> Script {
+        static COUNT: AtomicU32 = AtomicU32::new(0);
+        let number = COUNT.fetch_add(1, Ordering::Relaxed);
+        let name = format!("ossuary-client-{}-{number}.sock", std::process::id());
+        let socket = std::env::temp_dir().join(name);
+        let _ = std::fs::remove_file(&socket);
+        let listener = UnixListener::bind(&socket).unwrap();
+        let answers: Vec<Answer> = answers.into_iter().collect();
+        let asked = std::thread::spawn(move || {
+            answers
+                .into_iter()
+                .map(|answer| serve(listener.accept().unwrap().0, answer))
+                .collect()
+        });
+        Script { socket, asked }
+    }
+
+    fn daemon(&self) -> Daemon {
+        Daemon {
+            socket: self.socket.clone(),
+            patience: Patience {
+                answer: Duration::from_secs(5),
+                retry: Duration::ZERO,
+            },
+        }
+    }
+
+    /// Runs a command line against it: exit code, output, errors, and the requests.
+    fn run(self, line: &str) -> (Exit, String, String, Vec<String>) {
+        let (exit, out, err) = carried_out(&self.daemon(), &order(line));
+        (exit, out, err, self.end())
+    }
+
+    /// Waits until every answer was given; returns the requests.
+    fn end(self) -> Vec<String> {
+        let asked = self.asked.join().unwrap();
+        std::fs::remove_file(&self.socket).unwrap();
+        asked
+    }
+}
+
+fn order(line: &str) -> Order {
+    match args::parse(line.split(' ').map(Into::into)) {
+        Ok(Invocation::Client(order)) => order,
+        other => panic!("{other:?}"),
+    }
+}
+
+fn carried_out(daemon: &Daemon, order: &Order) -> (Exit, String, String) {
+    let (mut out, mut err) = (Vec::new(), Vec::new());
+    let mut terminal = Terminal {
+        out: &mut out,
+        err: &mut err,
+        colour: false,
+    };
+    let exit = run_with(daemon, order, &mut terminal);
+    let text = |bytes| String::from_utf8(bytes).unwrap();
+    (exit, text(out), text(err))
+}
+
+/// Reads a request and answers it; returns its first line, the headers that matter, and its body.
+fn serve(mut stream: UnixStream, answer: Answer) -> String {
+    let mut request = Vec::new();
+    let mut byte = [0];
+    while !request.ends_with(b"\r\n\r\n") {
+        stream.read_exact(&mut byte).unwrap();
+        request.push(byte[0]);
+    }
+    let head = String::from_utf8(request).unwrap();
+    let header = |name: &str| {
+        head.lines()
+            .find_map(|line| line.strip_prefix(name)?.strip_prefix(": "))
+    };
+    let length = header("Content-Length").map_or(0, |length| length.parse().unwrap());
+    let mut body = vec![0; length];
+    stream.read_exact(&mut body).unwrap();
+    let mut told = head.lines().next().unwrap().replace(" HTTP/1.1", "");
+    if let Some(id) = header("Last-Event-ID") {
+        told += &format!(" after {id}");
+    }
+    if !body.is_empty() && body != b"{}" {
+        told += &format!(" {}", String::from_utf8(body).unwrap());
+    }
+    match answer {
+        // The client may have left in the middle.
+        Says(text) => drop(stream.write_all(text.as_bytes())),
+        Hangs(text) => {
+            stream.write_all(text.as_bytes()).unwrap();
+            let _ = io::copy(&mut stream, &mut io::sink());
+        }
+    }
+    told
+}
+
+fn ok(body: &str) -> Answer {
+    status(200, body)
+}
+
+fn status(status: u16, body: &str) -> Answer {
+    let length = body.len();
+    Says(format!(
+        "HTTP/1.1 {status} X\r\nContent-Length: {length}\r\n\r\n{body}"
+    ))
+}
+
+const STREAM: &str = "HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\n\r\n";
+
+fn stream(events: &str) -> Answer {
+    Says(format!("{STREAM}{events}"))
+}
+
+const NO_SUCH: &str = r#"{"title":"Not Found","status":404,"detail":"there is no process x"}"#;
+
+#[test]
+fn status_is_a_table() {
+    let processes = r#"{"processes":{
+        "main-display":{"id":"main-display","name":"Gallery Display","status":"running","pid":1234,
+            "uptime":8100,"restarts":0,"reason":null},
+        "sync":{"id":"sync","name":"Data Sync","status":"backoff","pid":null,"uptime":null,
+            "restarts":3,"reason":"exit code 3"}},"active_display":"main-display"}"#;
+    let facts = r#"{"configuration":{"problems":[
+        {"path":"processes.sync.command","message":"must not be empty"}]}}"#;
+    let (exit, out, err, asked) = Script::new([ok(processes), ok(facts)]).run("status");
+    assert_eq!(exit, Exit::Done);
+    assert_eq!(
+        out,
+        "\
+ID            NAME             STATUS   PID   UPTIME  RESTARTS  REASON
+main-display  Gallery Display  running  1234  2h 15m  0
+sync          Data Sync        backoff                3         exit code 3
+"
+    );
+    assert_eq!(
+        err,
+        "ossuary: configuration: processes.sync.command: must not be empty\n"
+    );
+    assert_eq!(asked, ["GET /api/processes", "GET /api/status"]);
+}
+
+#[test]
+fn a_kiosk_without_processes_says_what_to_do() {
+    let script = Script::new([ok(r#"{"processes":{}}"#), ok("{}")]);
+    let (exit, out, ..) = script.run("status");
+    assert_eq!(exit, Exit::Done);
+    assert_eq!(
+        out,
+        "no process is configured; `ossuary help add` tells how to add one\n"
+    );
+}
+
+#[test]
+fn json_is_the_daemons_own_answer() {
+    let body = "{\"processes\": {}, \"new\": 1}";
+    let (exit, out, ..) = Script::new([ok(body)]).run("status --json");
+    assert_eq!((exit, out), (Exit::Done, format!("{body}\n")));
+}
+
+#[test]
+fn the_status_of_one_process_is_an_exit_code() {
+    let view = |status: &str| {
+        format!(
+            r#"{{"id":"x","name":"X","status":"{status}","pid":7,"uptime":61,"command":"sleep 1","url":null}}"#
+        )
+    };
+    let (exit, out, ..) = Script::new([ok(&view("running"))]).run("status x");
+    assert_eq!(exit, Exit::Done);
+    assert_eq!(
+        out,
+        "X (x)\n  status     running\n  pid        7\n  uptime     1m 1s\n  command    sleep 1\n"
+    );
+    let (exit, ..) = Script::new([ok(&view("waiting"))]).run("status x");
+    assert_eq!(exit, Exit::NotRunning);
+    let (exit, out, err, _) = Script::new([status(404, NO_SUCH)]).run("status x");
+    assert_eq!((exit, out), (Exit::NoSuchProcess, String::new()));
+    assert_eq!(err, "ossuary: there is no process x\n");
+}
+
+#[test]
+fn a_start_returns_when_the_process_runs() {
+    let events = "event: snapshot\ndata: {\"processes\":{\"x\":{\"status\":\"starting\"},\"y\":{}}}\n\n\
+        event: change\ndata: {\"processes\":{\"y\":{\"status\":\"stopped\"}},\"removed\":[]}\n\n\
+        event: change\ndata: {\"processes\":{\"x\":{\"status\":\"running\",\"pid\":9}}}\n\n";
+    let script = Script::new([
+        status(
+            202,
+            r#"{"status":"waiting","reason":"waits until y has ended","stopped":["y"]}"#,
+        ),
+        Hangs(format!("{STREAM}{events}")),
+    ]);
+    let (exit, out, err, asked) = script.run("start x");
+    assert_eq!((exit, out.as_str()), (Exit::Done, "x: running, pid 9\n"));
+    assert_eq!(
+        err,
+        "ossuary: y makes way for x\nossuary: x: waits until y has ended\n"
+    );
+    assert_eq!(asked, ["POST /api/processes/x/start", "GET /api/events"]);
+}
+
+#[test]
+fn a_start_of_what_runs_asks_no_further() {
+    let script = Script::new([status(202, r#"{"status":"running","pid":9,"stopped":[]}"#)]);
+    let (exit, out, ..) = script.run("start x");
+    assert_eq!((exit, out.as_str()), (Exit::Done, "x: running, pid 9\n"));
+}
+
+#[test]
+fn a_stop_outlives_a_broken_connection() {
+    let stopping = "event: snapshot\ndata: {\"processes\":{\"x\":{\"status\":\"stopping\"}}}\n\n";
+    let script = Script::new([
+        status(202, r#"{"status":"stopping"}"#),
+        stream(stopping),
+        stream("event: snapshot\ndata: {\"processes\":{\"x\":{\"status\":\"stopped\"}}}\n\n"),
+    ]);
+    let (exit, out, err, _) = script.run("stop x");
+    assert_eq!(
+        (exit, out.as_str(), err.as_str()),
+        (Exit::Done, "x: stopped\n", "")
+    );
+}
+
+#[test]
+fn a_wait_ends_with_its_time() {
+    let script = Script::new([
+        status(202, r#"{"status":"stopping"}"#),
+        Hangs(STREAM.to_owned()),
+    ]);
+    let mut order = order("stop x");
+    let Task::Turn { wait, .. } = &mut order.task else {
+        panic!("a turn");
+    };
+    *wait = Some(Duration::from_millis(50));
+    let (exit, out, err) = carried_out(&script.daemon(), &order);
+    assert_eq!((exit, out.as_str()), (Exit::TimedOut, ""));
+    assert_eq!(err, "ossuary: x: is still stopping\n");
+    script.end();
+}
+
+#[test]
+fn no_wait_returns_when_the_daemon_has_agreed() {
+    let script = Script::new([status(202, r#"{"status":"stopping"}"#)]);
+    let (exit, out, ..) = script.run("stop --no-wait x");
+    assert_eq!((exit, out.as_str()), (Exit::Done, "x: stopping\n"));
+}
+
+#[test]
+fn a_refusal_of_one_does_not_spare_the_others() {
+    let script = Script::new([
+        status(409, r#"{"detail":"x is disabled; enable it first"}"#),
+        status(404, NO_SUCH),
+        status(202, r#"{"status":"running","pid":3}"#),
+    ]);
+    let (exit, out, err, _) = script.run("start x ../x z");
+    assert_eq!((exit, out.as_str()), (Exit::Refused, "z: running, pid 3\n"));
+    assert_eq!(
+        err,
+        "ossuary: x: x is disabled; enable it first\nossuary: ../x: there is no process x\n"
+    );
+}
+
+#[test]
+fn a_process_removed_meanwhile_is_no_such_process() {
+    let script = Script::new([
+        status(202, r#"{"status":"stopping"}"#),
+        stream("event: change\ndata: {\"processes\":{},\"removed\":[\"x\"]}\n\n"),
+    ]);
+    let (exit, _, err, _) = script.run("stop x");
+    assert_eq!(
+        (exit, err.as_str()),
+        (Exit::NoSuchProcess, "ossuary: x: was removed\n")
+    );
+}
+
+#[test]
+fn a_restart_waits_for_the_new_run() {
+    let script = Script::new([
+        ok(r#"{"status":"running","pid":7}"#),
+        status(202, r#"{"status":"running","pid":7}"#),
+        stream(
+            "event: snapshot\ndata: {\"processes\":{\"x\":{\"status\":\"running\",\"pid\":8}}}\n\n",
+        ),
+    ]);
+    let (exit, out, _, asked) = script.run("restart x");
+    assert_eq!((exit, out.as_str()), (Exit::Done, "x: running, pid 8\n"));
+    assert_eq!(
+        asked[..2],
+        ["GET /api/processes/x", "POST /api/processes/x/restart"]
+    );
+}
+
+#[test]
+fn logs_are_passed_on_as_they_are() {
+    let chunked =
+        "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\none\nt\r\n2\r\nwo\r\n0\r\n\r\n";
+    let (exit, out, _, asked) = Script::new([Says(chunked.to_owned())]).run("logs x -n 2");
+    assert_eq!((exit, out.as_str()), (Exit::Done, "one\ntwo\n"));
+    assert_eq!(asked, ["GET /api/processes/x/logs?lines=2"]);
+}
+
+#[test]
+fn following_a_log_goes_on_after_a_broken_connection() {
+    let answers = || {
+        [
+            stream(
+                "id: 4\nevent: lines\ndata: [{\"seq\":3,\"time\":\"T3\",\"stream\":\"stdout\",\"text\":\"one\"},{\"seq\":4,\"time\":\"T4\",\"stream\":\"stderr\",\"text\":\"two\",\"cut\":true}]\n\nid: 5\nevent: lines\ndata: [{\"te",
+            ),
+            status(503, "{}"),
+            stream(
+                "event: gap\ndata: {\"lost\":12}\n\nid: 17\nevent: lines\ndata: [{\"seq\":17,\"time\":\"T9\",\"stream\":\"ossuary\",\"text\":\"three\"}]\n\n",
+            ),
+            status(404, NO_SUCH),
+        ]
+    };
+    let (exit, out, err, asked) = Script::new(answers()).run("logs -f x");
+    assert_eq!(
+        (exit, out.as_str()),
+        (
+            Exit::NoSuchProcess,
+            "T3 stdout one\nT4 stderr two […]\nT9 ossuary three\n"
+        )
+    );
+    assert_eq!(
+        err,
+        "ossuary: the connection was lost; waiting for the daemon\n\
+         ossuary: 12 lines were overwritten before they could be read\n\
+         ossuary: the connection was lost; waiting for the daemon\n\
+         ossuary: there is no process x\n"
+    );
+    let target = "GET /api/processes/x/logs/stream?lines=100";
+    // An event that was cut off comes again.
+    assert_eq!(
+        asked,
+        [
+            target.to_owned(),
+            format!("{target} after 4"),
+            format!("{target} after 4"),
+            format!("{target} after 17")
+        ]
+    );
+    let (_, out, ..) = Script::new(answers()).run("logs -f x --json");
+    assert_eq!(
+        out.lines().next(),
+        Some(r#"{"seq":3,"time":"T3","stream":"stdout","text":"one"}"#)
+    );
+}
+
+#[test]
+fn changes_are_sent_as_the_api_wants_them() {
+    let script = Script::new([status(201, r#"{"id":"gallery","name":"Gallery"}"#)]);
+    let (exit, out, _, asked) =
+        script.run("add --name Gallery --url http://x/ --set autostart=false");
+    assert_eq!((exit, out.as_str()), (Exit::Done, "gallery\n"));
+    assert_eq!(
+        asked,
+        [
+            r#"POST /api/processes {"name":"Gallery","url":"http://x/","autostart":false,"type":"chromium"}"#
+        ]
+    );
+
+    let script = Script::new([ok(r#"{"id":"x"}"#)]);
+    let (_, out, _, asked) = script.run("set x name=7 restart=null");
+    assert_eq!(out, "x: saved\n");
+    assert_eq!(
+        asked,
+        [r#"PUT /api/processes/x {"name":"7","restart":null}"#]
+    );
+
+    let script = Script::new([ok(r#"{"flags":{"kiosk":true,"webgpu":false}}"#), ok("{}")]);
+    let (_, _, _, asked) = script.run("set x flags.webgpu=true env.PORT=80");
+    assert_eq!(
+        asked[1],
+        r#"PUT /api/processes/x {"flags":{"kiosk":true,"webgpu":true},"env":{"PORT":"80"}}"#
+    );
+
+    let script = Script::new([ok("{}"), status(404, NO_SUCH)]);
+    let (exit, _, _, asked) = script.run("disable a x");
+    assert_eq!(exit, Exit::NoSuchProcess);
+    assert_eq!(asked[0], r#"PUT /api/processes/a {"enabled":false}"#);
+
+    let script = Script::new([
+        status(204, ""),
+        status(409, r#"{"detail":"b runs; stop it first"}"#),
+    ]);
+    let (exit, out, err, asked) = script.run("remove a b");
+    assert_eq!((exit, out.as_str()), (Exit::Refused, "a: removed\n"));
+    assert_eq!(err, "ossuary: b: b runs; stop it first\n");
+    assert_eq!(asked[0], "DELETE /api/processes/a");
+
+    let broken = r#"{"configuration":{"problems":[{"path":"","message":"is not JSON"}]}}"#;
+    let (exit, out, err, _) = Script::new([status(202, broken)]).run("reload");
+    assert_eq!((exit, out.as_str()), (Exit::Refused, ""));
+    assert_eq!(err, "ossuary: configuration: is not JSON\n");
+    let (exit, out, _, asked) = Script::new([status(202, "{}")]).run("reload");
+    assert_eq!(
+        (exit, out.as_str()),
+        (Exit::Done, "the configuration was read again\n")
+    );
+    assert_eq!(asked, ["POST /api/reload"]);
+}
+
+#[test]
+fn every_problem_of_a_change_is_printed() {
+    let body = r#"{"detail":"2 problems","problems":[{"field":"name","detail":"is too long"},
+        {"field":"colour","detail":"is not a field"}]}"#;
+    let (exit, _, err, _) = Script::new([status(422, body)]).run("set x colour=red");
+    assert_eq!(exit, Exit::Refused);
+    assert_eq!(
+        err,
+        "ossuary: 2 problems\nname: is too long\ncolour: is not a field\n"
+    );
+}
+
+#[test]
+fn the_configuration_goes_out_and_in() {
+    let file = std::env::temp_dir().join(format!("ossuary-client-{}.json", std::process::id()));
+    let path = file.display();
+    let (exit, ..) = Script::new([ok("{\"version\": 3}\n")]).run(&format!("config get {path}"));
+    assert_eq!(exit, Exit::Done);
+    let (exit, out, _, asked) = Script::new([ok("{}")]).run(&format!("config put {path}"));
+    assert_eq!((exit, out.as_str()), (Exit::Done, "saved\n"));
+    assert_eq!(asked, ["PUT /api/config {\"version\": 3}\n"]);
+    std::fs::remove_file(&file).unwrap();
+
+    let (exit, out, ..) = Script::new([ok("{\"version\": 3}\n")]).run("config get");
+    assert_eq!((exit, out.as_str()), (Exit::Done, "{\"version\": 3}\n"));
+    let (exit, _, err, _) = Script::new([]).run("config put /nonexistent/x");
+    assert_eq!(exit, Exit::Refused);
+    assert!(err.starts_with("ossuary: /nonexistent/x: "), "{err}");
+}
+
+#[test]
+fn the_machine_is_told_in_lines() {
+    let displays = r#"{"displays":[{"name":":0","kind":"x11","connected":true,
+        "resolution":"1920x1080","output":"HDMI-1","process":"gallery"},
+        {"name":"wayland-0","kind":"wayland","connected":false}]}"#;
+    let (_, out, ..) = Script::new([ok(displays)]).run("displays");
+    assert_eq!(
+        out,
+        "\
+NAME       KIND     CONNECTED  RESOLUTION  OUTPUT  PROCESS
+:0         x11      yes        1920x1080   HDMI-1  gallery
+wayland-0  wayland  no
+"
+    );
+    let system =
+        r#"{"hostname":"kiosk","memory":{"total":1,"swap":null},"addresses":["::1","::2"]}"#;
+    let (_, out, ..) = Script::new([ok(system)]).run("system");
+    assert_eq!(
+        out,
+        "hostname      kiosk\nmemory total  1\naddresses     ::1, ::2\n"
+    );
+}
+
+#[test]
+fn events_are_told_as_they_happen() {
+    let script = Script::new([
+        stream(
+            ": hello\n\nevent: change\ndata: {\"generation\":2,\"processes\":{\"x\":{\"status\":\"backoff\",\"reason\":\"exit code 3\"}},\"removed\":[\"y\"]}\n\n",
+        ),
+        status(401, r#"{"detail":"no longer"}"#),
+    ]);
+    let (exit, out, ..) = script.run("events");
+    assert_eq!(
+        (exit, out.as_str()),
+        (Exit::Refused, "x backoff: exit code 3\ny removed\n")
+    );
+}
+
+#[test]
+fn a_daemon_that_makes_no_sense_is_told_from_one_that_is_not_there() {
+    for (answer, told) in [
+        (
+            Says(String::new()),
+            "the connection was closed in the middle of the answer",
+        ),
+        (
+            Says("HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\n{".into()),
+            "closed in the middle",
+        ),
+        (Says("SSH-2.0\r\n".into()), "does not begin an HTTP answer"),
+        (ok("[1,"), "its answer is not JSON"),
+        (ok("{}"), "its answer has no `processes`"),
+    ] {
+        let (exit, out, err, _) = Script::new([answer]).run("status");
+        assert_eq!((exit, out.as_str()), (Exit::NoDaemon, ""), "{err}");
+        assert!(
+            err.starts_with("ossuary: cannot understand the daemon: "),
+            "{err}"
+        );
+        assert!(err.contains(told), "{err}");
+    }
+}
+
+#[test]
+fn no_daemon_is_told_with_its_socket_and_the_way_out() {
+    let order = order("status --socket /nonexistent/ossuary.sock");
+    let (mut out, mut err) = (Vec::new(), Vec::new());
+    let mut terminal = Terminal {
+        out: &mut out,
+        err: &mut err,
+        colour: false,
+    };
+    assert_eq!(run(&order, &mut terminal), Exit::NoDaemon);
+    assert_eq!(
+        String::from_utf8(err).unwrap(),
+        "ossuary: no daemon answers on /nonexistent/ossuary.sock; start it with \
+         `systemctl start ossuary` or `ossuary daemon`, or name its directory with --run-dir\n"
+    );
+}
+
+#[test]
+fn a_silent_daemon_is_not_waited_for_for_ever() {
+    for begun in [
+        "",
+        "HTTP/1.1 200 OK\r\nContent-Le",
+        "HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\n{",
+    ] {
+        let script = Script::new([Hangs(begun.to_owned())]);
+        let daemon = Daemon {
+            socket: script.socket.clone(),
+            patience: Patience {
+                answer: Duration::from_millis(50),
+                retry: Duration::ZERO,
+            },
+        };
+        let (exit, _, err) = carried_out(&daemon, &order("status"));
+        assert_eq!(exit, Exit::NoDaemon);
+        assert_eq!(err, "ossuary: the daemon has not answered for 0 s\n");
+        script.end();
+    }
+}
+
+#[test]
+fn nobody_listening_to_the_output_is_no_mistake() {
+    struct Closed;
+    impl Write for Closed {
+        fn write(&mut self, _: &[u8]) -> io::Result<usize> {
+            Err(io::ErrorKind::BrokenPipe.into())
+        }
+        fn flush(&mut self) -> io::Result<()> {
+            Ok(())
+        }
+    }
+    let script = Script::new([ok("{}")]);
+    let daemon = Daemon {
+        socket: script.socket.clone(),
+        patience: Patience::default(),
+    };
+    let mut err = Vec::new();
+    let mut terminal = Terminal {
+        out: &mut Closed,
+        err: &mut err,
+        colour: false,
+    };
+    let exit = run_with(&daemon, &order("status --json"), &mut terminal);
+    assert_eq!((exit, err), (Exit::Done, Vec::new()));
+    script.end();
+}
+
+#[test]
+fn ids_are_offered_to_the_shell_with_their_names() {
+    let processes = r#"{"processes":{"a-1":{"name":"One","status":"running"},
+        "a-2":{"name":"Two","status":"stopped"},"b":{"name":"Three","status":"running"}}}"#;
+    let script = Script::new([ok(processes)]);
+    let words = [
+        "stop",
+        "--socket",
+        script.socket.to_str().unwrap(),
+        "a-2",
+        "a",
+    ];
+    let words = words.map(str::to_owned);
+    let mut out = Vec::new();
+    let mut terminal = Terminal {
+        out: &mut out,
+        err: &mut Vec::new(),
+        colour: false,
+    };
+    complete(&args::complete(&words), &mut terminal);
+    assert_eq!(String::from_utf8(out).unwrap(), "a-1\tOne, running\n");
+    script.end();
+}
