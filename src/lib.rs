@@ -17,6 +17,8 @@ pub mod args;
 pub mod browser;
 pub mod client;
 pub mod config;
+pub mod daemon;
+pub mod demo;
 pub mod http;
 pub mod logs;
 pub mod supervisor;

@@ -1,0 +1,120 @@
+//! Does what the mind wants. Whatever can fail comes back as an event.
+
+use super::launch;
+use crate::config::{Id, Process};
+use crate::http::Requests;
+use crate::logs::Book;
+use crate::supervisor::{Action, Event, RunId};
+use crate::sys::children::Children;
+use crate::sys::clock;
+use crate::sys::persist::Files;
+use crate::sys::store::Store;
+use smol::LocalExecutor;
+use smol::channel::Sender;
+use std::collections::VecDeque;
+use std::ops::ControlFlow;
+use std::path::PathBuf;
+use std::rc::Rc;
+
+/// The hands, and what they hold.
+pub struct Hands {
+    pub executor: Rc<LocalExecutor<'static>>,
+    pub reports: Sender<Event>,
+    pub children: Children,
+    pub store: Store,
+    pub logs: Rc<Book>,
+    pub files: Files,
+    pub requests: Rc<Requests>,
+    pub state_dir: PathBuf,
+    /// Answers that came at once, for the mind to hear before anything else.
+    pub answers: VecDeque<Event>,
+}
+
+impl Hands {
+    /// What was answered at once.
+    pub fn poll_answer(&mut self) -> Option<Event> {
+        self.answers.pop_front()
+    }
+
+    /// Does one thing; breaks when it is to leave.
+    pub fn perform(&mut self, action: Action) -> ControlFlow<()> {
+        log::debug!("{action:?}");
+        match action {
+            Action::Spawn { run, process } => {
+                let answer = self.spawn(run, &process);
+                self.answers.push_back(answer);
+            }
+            Action::AwaitReady { run, process } => {
+                let probe = launch::probe(&process);
+                self.children.await_ready(run, &process.ready, probe);
+            }
+            Action::Signal { run, signal } => self.children.signal(run, signal),
+            Action::Kill { run } => self.children.kill(run),
+            Action::Save { document, keep_old } => {
+                let store = self.store.clone();
+                self.report(async move {
+                    match store.save(document.to_bytes(), keep_old).await {
+                        Ok(()) => Event::Saved,
+                        Err(failure) => Event::SaveFailed { failure },
+                    }
+                });
+            }
+            Action::Load => {
+                let store = self.store.clone();
+                self.report(async move {
+                    Event::Read {
+                        bytes: store.load().await,
+                    }
+                });
+            }
+            Action::KeepGoodCopy { document } => {
+                let store = self.store.clone();
+                let keep = async move { store.keep_last_good(document.to_bytes()).await };
+                self.executor.spawn(keep).detach();
+            }
+            Action::Reply { ticket, outcome } => self.requests.reply(ticket, outcome),
+            Action::Note { process, text } => self.note(&process, &text),
+            Action::KeepLog { process, log } => {
+                let ring = self.logs.keep(&process, log.memory_kib as usize * 1024);
+                self.files.keep(&process, &ring, log.persist);
+            }
+            Action::DropLog { process } => {
+                if let Some(ring) = self.logs.get(&process) {
+                    self.files.keep(&process, &ring, None);
+                }
+                self.logs.drop_log(&process);
+            }
+            Action::Exit => return ControlFlow::Break(()),
+        }
+        ControlFlow::Continue(())
+    }
+
+    fn spawn(&self, run: RunId, process: &Process) -> Event {
+        let log = self
+            .logs
+            .keep(&process.id, process.log.memory_kib as usize * 1024);
+        let started = launch::launch(process, &self.state_dir)
+            .and_then(|launch| self.children.spawn(run, &process.id, &launch, &log));
+        match started {
+            Ok(pid) => Event::Spawned { run, pid },
+            Err(failure) => Event::SpawnFailed { run, failure },
+        }
+    }
+
+    fn note(&self, process: &Id, text: &str) {
+        log::info!("{process}: {text}");
+        if let Some(log) = self.logs.get(process) {
+            log.note(text, clock::now());
+        }
+    }
+
+    /// Lets something happen beside the loop, and reports what came of it.
+    fn report(&self, errand: impl Future<Output = Event> + 'static) {
+        let reports = self.reports.clone();
+        let errand = async move {
+            // The loop that would not take it is gone, and everything with it.
+            let _ = reports.send(errand.await).await;
+        };
+        self.executor.spawn(errand).detach();
+    }
+}

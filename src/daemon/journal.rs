@@ -1,0 +1,44 @@
+//! The daemon's own log: lines on standard error, as the journal and a terminal both like them.
+
+use log::{Level, LevelFilter, Log, Metadata, Record};
+use std::io::Write;
+
+/// Says everything from `info` on, or from what `OSSUARY_LOG` names (`error` … `trace`).
+pub fn open() {
+    static JOURNAL: Journal = Journal;
+    let level = std::env::var("OSSUARY_LOG")
+        .ok()
+        .and_then(|level| level.parse().ok())
+        .unwrap_or(LevelFilter::Info);
+    if log::set_logger(&JOURNAL).is_ok() {
+        log::set_max_level(level);
+    }
+}
+
+struct Journal;
+
+impl Log for Journal {
+    fn enabled(&self, _: &Metadata<'_>) -> bool {
+        true
+    }
+
+    fn log(&self, record: &Record<'_>) {
+        // The priorities of syslog(3), which the journal takes from the beginning of a line.
+        let priority = match record.level() {
+            Level::Error => 3,
+            Level::Warn => 4,
+            Level::Info => 6,
+            Level::Debug | Level::Trace => 7,
+        };
+        let under_systemd = std::env::var_os("JOURNAL_STREAM").is_some();
+        let mut error = std::io::stderr().lock();
+        // A log that cannot be written is no reason to stop a kiosk.
+        let _ = if under_systemd {
+            writeln!(error, "<{priority}>{}", record.args())
+        } else {
+            writeln!(error, "ossuary: {}", record.args())
+        };
+    }
+
+    fn flush(&self) {}
+}

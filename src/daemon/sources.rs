@@ -1,0 +1,57 @@
+//! Everything that can happen, as one stream of events.
+
+use crate::http::Requests;
+use crate::supervisor::Event;
+use crate::sys::clock;
+use crate::sys::signals::{Signals, Wish};
+use crate::time::Moment;
+use smol::Timer;
+use smol::channel::Receiver;
+use smol::future::{self, FutureExt};
+use std::rc::Rc;
+
+/// Where events come from.
+pub struct Sources {
+    /// What the hands report: ends of runs, saves, displays.
+    pub reports: Receiver<Event>,
+    /// What clients ask.
+    pub requests: Rc<Requests>,
+    /// What the service manager, or a terminal, asks.
+    pub signals: Signals,
+}
+
+impl Sources {
+    /// The next thing that happens; [`Event::Tick`] once `timeout` has come.
+    pub async fn next(&mut self, timeout: Option<Moment>) -> Event {
+        let report = async {
+            match self.reports.recv().await {
+                Ok(event) => event,
+                Err(_) => future::pending().await,
+            }
+        };
+        let signal = async {
+            match self.signals.next().await {
+                Ok(Wish::Shutdown) => Event::Shutdown,
+                Ok(Wish::Reload) => Event::Reload,
+                Err(error) => {
+                    log::error!("cannot read signals: {error}");
+                    future::pending().await
+                }
+            }
+        };
+        let request = async {
+            let (ticket, request) = self.requests.next().await;
+            Event::Request { ticket, request }
+        };
+        let tick = async {
+            match timeout {
+                Some(moment) => {
+                    Timer::after(moment.since(clock::now())).await;
+                    Event::Tick
+                }
+                None => future::pending().await,
+            }
+        };
+        report.or(signal).or(request).or(tick).await
+    }
+}

@@ -1,0 +1,84 @@
+//! `ossuary demo`: the daemon with a configuration to play with, in directories of its own.
+//!
+//! It needs neither root nor systemd nor a screen. Where there is a display and a browser,
+//! its display process shows itself; where not, it waits for the display.
+
+use crate::args::DaemonOptions;
+use crate::daemon::{self, StartError};
+use crate::supervisor::Failure;
+use crate::sys::errno::failure;
+use crate::sys::system;
+use serde_json::{Value, json};
+use std::fs;
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+
+/// The configuration, as a first-time visitor finds it.
+const CONFIGURATION: &str = include_str!("demo.json");
+/// What its display process shows.
+const PAGE: &str = include_str!("demo.html");
+
+/// Runs the demo until it is interrupted. It begins anew each time.
+///
+/// # Errors
+/// As the daemon's, or its directory cannot be made.
+pub fn run(listen: Vec<SocketAddr>) -> Result<(), StartError> {
+    let dir = directory();
+    let options = DaemonOptions {
+        config: dir.join("config.json"),
+        state_dir: dir.join("state"),
+        run_dir: dir.join("run"),
+        listen,
+    };
+    if !options.run_dir.join("ossuary.sock").exists() {
+        write_configuration(&dir, &options).map_err(StartError::System)?;
+    }
+    println!("a demo in {}; end it with Ctrl-C", dir.display());
+    daemon::run(&options)
+}
+
+/// A directory that this user finds again, so that a second demo notices the first.
+fn directory() -> PathBuf {
+    std::env::temp_dir().join(format!("ossuary-demo-{}", system::user_id()))
+}
+
+fn write_configuration(dir: &Path, options: &DaemonOptions) -> Result<(), Failure> {
+    let page = dir.join("page.html");
+    let document = configuration(&page);
+    let written = fs::create_dir_all(dir)
+        .and_then(|()| fs::write(&page, PAGE))
+        .and_then(|()| fs::write(&options.config, document.to_string()));
+    written.map_err(|error| failure(format_args!("write {}", options.config.display()), &error))
+}
+
+/// The configuration, its display process showing `page` on the display this session has.
+fn configuration(page: &Path) -> Value {
+    let mut document: Value = serde_json::from_str(CONFIGURATION)
+        .expect("it is part of the program, and a test reads it");
+    let screen = &mut document["processes"]["gallery-display"];
+    screen["url"] = json!(format!("file://{}", page.display()));
+    if let Some(display) = display() {
+        screen["display"] = json!(display);
+    }
+    document
+}
+
+fn display() -> Option<String> {
+    let named = |name| std::env::var(name).ok();
+    named("DISPLAY")
+        .or_else(|| named("WAYLAND_DISPLAY"))
+        .filter(|name| name.parse::<crate::config::Display>().is_ok())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::Loaded;
+
+    #[test]
+    fn the_demo_is_a_sound_configuration() {
+        let loaded = Loaded::from_bytes(CONFIGURATION.as_bytes()).unwrap();
+        assert!(loaded.warnings.is_empty(), "{:?}", loaded.warnings);
+        assert_eq!(loaded.config.processes.len(), 5);
+    }
+}

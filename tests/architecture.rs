@@ -1,0 +1,170 @@
+//! The walls of the house: which room may name which. Read from the sources, so that a
+//! wall cannot be broken without this test saying so.
+
+#![allow(clippy::unwrap_used, reason = "a test ends at the first surprise")]
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+/// For each room, the rooms it may name besides itself. `time` is open to everybody.
+const WALLS: &[(&str, &[&str])] = &[
+    ("time", &[]),
+    ("config", &[]),
+    ("logs", &["config"]),
+    ("supervisor", &["config"]),
+    ("browser", &["config", "supervisor"]),
+    ("sys", &["config", "supervisor", "logs"]),
+    ("http", &["config", "supervisor", "logs"]),
+    ("client", &["args", "config"]),
+    ("args", &["config"]),
+];
+
+/// What the pure rooms must not touch: the clock, the disk, the network, threads, other programs.
+const PURE: &[&str] = &["time", "config", "logs", "supervisor"];
+const IMPURE: &[&str] = &[
+    "std::fs",
+    "std::net",
+    "std::os::",
+    "std::process",
+    "std::thread",
+    "std::env",
+    "Instant::now",
+    "SystemTime",
+    "Timestamp::now",
+    "Zoned::now",
+    "smol::",
+    "async_process",
+    "nix::",
+    "log::info!",
+    "log::warn!",
+    "log::error!",
+    "log::debug!",
+];
+
+fn sources() -> Vec<(PathBuf, String)> {
+    fn walk(directory: &Path, found: &mut Vec<PathBuf>) {
+        for entry in fs::read_dir(directory).unwrap() {
+            let path = entry.unwrap().path();
+            if path.is_dir() {
+                walk(&path, found);
+            } else if path.extension().is_some_and(|extension| extension == "rs") {
+                found.push(path);
+            }
+        }
+    }
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
+    let mut paths = Vec::new();
+    walk(&root, &mut paths);
+    paths.sort();
+    paths
+        .into_iter()
+        .map(|path| {
+            let text = fs::read_to_string(&path).unwrap();
+            (path.strip_prefix(&root).unwrap().to_path_buf(), text)
+        })
+        .collect()
+}
+
+fn room_of(path: &Path) -> String {
+    let first = path.components().next().unwrap().as_os_str();
+    first.to_string_lossy().trim_end_matches(".rs").to_owned()
+}
+
+/// Code lines, comments and everything behind `#[cfg(test)]` left out.
+fn code(text: &str) -> impl Iterator<Item = (usize, &str)> {
+    text.lines()
+        .enumerate()
+        .take_while(|(_, line)| !line.starts_with("#[cfg(test)]"))
+        .filter(|(_, line)| !line.trim_start().starts_with("//"))
+        .map(|(number, line)| (number + 1, line))
+}
+
+#[test]
+fn no_room_names_one_it_must_not_know() {
+    let rooms: Vec<&str> = WALLS.iter().map(|(room, _)| *room).collect();
+    let mut broken = Vec::new();
+    for (path, text) in sources() {
+        let room = room_of(&path);
+        let Some((_, allowed)) = WALLS.iter().find(|(name, _)| *name == room) else {
+            continue;
+        };
+        for (number, line) in code(&text) {
+            for other in &rooms {
+                let named = line.contains(&format!("crate::{other}::"))
+                    || line.contains(&format!("crate::{other};"))
+                    || line.contains(&format!("crate::{other},"));
+                let free = *other == room || *other == "time" || allowed.contains(other);
+                if named && !free {
+                    broken.push(format!("{}:{number}: {room} names {other}", path.display()));
+                }
+            }
+            if line.contains("crate::{") {
+                broken.push(format!(
+                    "{}:{number}: one `use` a room, so that this test can read it",
+                    path.display()
+                ));
+            }
+        }
+    }
+    assert!(broken.is_empty(), "\n{}", broken.join("\n"));
+}
+
+#[test]
+fn the_pure_rooms_touch_nothing() {
+    let mut broken = Vec::new();
+    for (path, text) in sources() {
+        let room = room_of(&path);
+        if !PURE.contains(&room.as_str()) {
+            continue;
+        }
+        for (number, line) in code(&text) {
+            for word in IMPURE {
+                if line.contains(word) {
+                    broken.push(format!("{}:{number}: {word}", path.display()));
+                }
+            }
+        }
+    }
+    assert!(broken.is_empty(), "\n{}", broken.join("\n"));
+}
+
+#[test]
+fn every_room_has_its_walls() {
+    let known: Vec<&str> = WALLS
+        .iter()
+        .map(|(room, _)| *room)
+        .chain(["main", "lib", "daemon", "demo"])
+        .collect();
+    for (path, _) in sources() {
+        let room = room_of(&path);
+        assert!(
+            known.contains(&room.as_str()),
+            "{room} stands in no wall of this test"
+        );
+    }
+}
+
+#[test]
+fn unsafe_code_lives_in_sys_and_every_block_says_why() {
+    let mut broken = Vec::new();
+    for (path, text) in sources() {
+        let lines: Vec<&str> = text.lines().collect();
+        for (number, line) in code(&text) {
+            if !(line.contains("unsafe {") || line.contains("unsafe fn")) {
+                continue;
+            }
+            if room_of(&path) != "sys" {
+                broken.push(format!("{}:{number}: outside sys", path.display()));
+            }
+            let explained = (number.saturating_sub(6)..number).any(|above| {
+                lines
+                    .get(above)
+                    .is_some_and(|line| line.contains("SAFETY:"))
+            });
+            if !explained {
+                broken.push(format!("{}:{number}: no SAFETY comment", path.display()));
+            }
+        }
+    }
+    assert!(broken.is_empty(), "\n{}", broken.join("\n"));
+}

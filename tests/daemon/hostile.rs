@@ -1,0 +1,214 @@
+//! Clients that mean harm: the right status, a daemon that lives, and others that are served.
+
+use crate::kiosk::{Kiosk, read_answer};
+use serde_json::{Value, json};
+use std::io::{Read, Write};
+use std::net::{Shutdown, TcpStream};
+use std::time::Duration;
+
+/// GET with `Accept: application/json`.
+pub fn get_json(kiosk: &Kiosk, path: &str) -> Value {
+    let head = format!(
+        "GET {path} HTTP/1.1\r\nHost: localhost\r\nAccept: application/json\r\nConnection: close\r\n\r\n"
+    );
+    raw(kiosk, head.as_bytes()).unwrap().1
+}
+
+/// Sends bytes as they are; the status and the body, if there was an answer.
+fn raw(kiosk: &Kiosk, bytes: &[u8]) -> Option<(u16, Value)> {
+    let mut stream = TcpStream::connect(kiosk.address).unwrap();
+    stream
+        .set_read_timeout(Some(Duration::from_secs(60)))
+        .unwrap();
+    // The daemon may have answered and closed before it has read everything.
+    let _ = stream.write_all(bytes);
+    let _ = stream.shutdown(Shutdown::Write);
+    let answer = read_answer(stream).ok()?;
+    Some((
+        answer.status,
+        serde_json::from_slice(&answer.body).unwrap_or(Value::Null),
+    ))
+}
+
+fn kiosk() -> Kiosk {
+    Kiosk::with(json!({"one": {"command": "sleep 1000"}}))
+}
+
+fn still_serves(kiosk: &Kiosk) {
+    assert_eq!(kiosk.process("one")["status"], "running");
+}
+
+#[test]
+fn random_bytes_get_an_error_or_nothing() {
+    let kiosk = kiosk();
+    kiosk.until_status("one", "running");
+    let mut rng = fastrand::Rng::with_seed(3);
+    for _ in 0..300 {
+        let mut bytes: Vec<u8> = (0..rng.usize(1..3000)).map(|_| rng.u8(..)).collect();
+        if rng.bool() {
+            let mut head = b"PUT /api/processes/one HTTP/1.1\r\nHost: localhost\r\n".to_vec();
+            head.append(&mut bytes);
+            bytes = head;
+        }
+        if let Some((status, _)) = raw(&kiosk, &bytes) {
+            assert!(
+                (400..500).contains(&status) || status == 505 || status == 501,
+                "{status}"
+            );
+        }
+    }
+    still_serves(&kiosk);
+}
+
+#[test]
+fn a_truncated_request_changes_nothing() {
+    let kiosk = kiosk();
+    kiosk.until_status("one", "running");
+    let request = b"PUT /api/processes/one HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nContent-Length: 16\r\n\r\n{\"name\": \"Uno\"}\n";
+    for length in 1..request.len() {
+        let answer = raw(&kiosk, &request[..length]);
+        assert!(answer.is_none_or(|(status, _)| (400..500).contains(&status)));
+    }
+    assert_eq!(kiosk.process("one")["name"], "one");
+}
+
+#[test]
+fn what_is_too_large_is_refused() {
+    let kiosk = kiosk();
+    kiosk.until_status("one", "running");
+    let body = format!("{{\"name\": \"{}\"}}", "x".repeat(300 * 1024));
+    let answer = kiosk.ask("PUT", "/api/processes/one", Some(body));
+    assert_eq!(answer.status, 413);
+    let long = format!(
+        "GET /api/processes/{} HTTP/1.1\r\nHost: localhost\r\n\r\n",
+        "x".repeat(100_000)
+    );
+    let status = raw(&kiosk, long.as_bytes()).map(|(status, _)| status);
+    assert!(matches!(status, None | Some(400 | 414 | 431)), "{status:?}");
+    still_serves(&kiosk);
+}
+
+#[test]
+fn deep_json_and_wrong_types_are_refused_by_name() {
+    let kiosk = kiosk();
+    kiosk.until_status("one", "running");
+    let deep = format!("{{\"name\": {}1{}}}", "[".repeat(5000), "]".repeat(5000));
+    assert_eq!(
+        kiosk.ask("PUT", "/api/processes/one", Some(deep)).status,
+        400
+    );
+    assert_eq!(
+        kiosk
+            .ask("PUT", "/api/processes/one", Some("{\"name\": ".into()))
+            .status,
+        400
+    );
+    assert_eq!(
+        kiosk
+            .ask("PUT", "/api/processes/one", Some("[1]".into()))
+            .status,
+        422
+    );
+    for field in [
+        "name",
+        "type",
+        "command",
+        "url",
+        "display",
+        "enabled",
+        "autostart",
+        "restart_on_crash",
+        "restart",
+        "flags",
+        "user",
+        "cwd",
+        "env",
+        "depends_on",
+        "ready",
+        "limits",
+        "stop_signal",
+        "stop_timeout_seconds",
+        "log",
+    ] {
+        // A nested list is the wrong type for every field.
+        let answer = kiosk.send("PUT", "/api/processes/one", json!({field: [[1]]}));
+        assert_eq!(answer.status, 422, "{field}: {}", answer.text());
+        assert!(answer.text().contains(field), "{field}: {}", answer.text());
+    }
+    still_serves(&kiosk);
+}
+
+#[test]
+fn five_hundred_silent_clients_keep_nobody_out() {
+    let kiosk = kiosk();
+    kiosk.until_status("one", "running");
+    let silent: Vec<TcpStream> = (0..500)
+        .map(|_| TcpStream::connect(kiosk.address).unwrap())
+        .collect();
+    for _ in 0..20 {
+        still_serves(&kiosk);
+    }
+    drop(silent);
+    still_serves(&kiosk);
+}
+
+#[test]
+fn a_client_that_sends_a_byte_a_second_is_cut_off_and_delays_nobody() {
+    let kiosk = kiosk();
+    kiosk.until_status("one", "running");
+    let mut slow = TcpStream::connect(kiosk.address).unwrap();
+    slow.set_read_timeout(Some(Duration::from_secs(1))).unwrap();
+    let mut cut_off = false;
+    for byte in b"GET /api/processes HTTP/1.1\r\nHost: localhost\r\nX-Slow: aaaaaaaaaaaaaaaaaaaaaaaaaaaa\r\n" {
+        // Waiting for an answer is what makes this client slow: one byte a second.
+        if slow.write_all(&[*byte]).is_err() {
+            cut_off = true;
+            break;
+        }
+        let mut buffer = [0; 512];
+        match slow.read(&mut buffer) {
+            Err(error) if matches!(error.kind(), std::io::ErrorKind::WouldBlock | std::io::ErrorKind::TimedOut) => {}
+            _ => {
+                cut_off = true;
+                break;
+            }
+        }
+        still_serves(&kiosk);
+    }
+    assert!(cut_off, "a request may take for ever");
+}
+
+#[test]
+fn a_foreign_host_or_origin_is_turned_away() {
+    let kiosk = kiosk();
+    kiosk.until_status("one", "running");
+    let rebinding = b"GET /api/processes HTTP/1.1\r\nHost: evil.example\r\n\r\n";
+    let (status, _) = raw(&kiosk, rebinding).unwrap();
+    assert!(matches!(status, 403 | 421), "{status}");
+    let forged = b"POST /api/processes/one/stop HTTP/1.1\r\nHost: localhost\r\nOrigin: https://evil.example\r\nContent-Length: 0\r\n\r\n";
+    assert_eq!(raw(&kiosk, forged).unwrap().0, 403);
+    let form = b"POST /api/processes HTTP/1.1\r\nHost: localhost\r\nContent-Type: text/plain\r\nContent-Length: 2\r\n\r\n{}";
+    assert_eq!(raw(&kiosk, form).unwrap().0, 415);
+    still_serves(&kiosk);
+}
+
+#[test]
+fn a_request_has_one_meaning() {
+    let kiosk = kiosk();
+    kiosk.until_status("one", "running");
+    for head in [
+        "Content-Length: 2\r\nContent-Length: 3\r\n",
+        "Content-Length: 2\r\nTransfer-Encoding: chunked\r\n",
+        "Transfer-Encoding: chunked\r\n",
+        "Content-Length: -1\r\n",
+        "Content-Length: +2\r\n",
+        "Content-Length: 2 2\r\n",
+    ] {
+        let request = format!(
+            "POST /api/reload HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n{head}\r\n{{}}GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n"
+        );
+        let (status, _) = raw(&kiosk, request.as_bytes()).unwrap();
+        assert!(matches!(status, 400 | 411 | 501), "{head:?}: {status}");
+    }
+    still_serves(&kiosk);
+}

@@ -1,0 +1,11 @@
+//! Ring 2: the real binary with real children, files and sockets.
+
+#![allow(clippy::unwrap_used, reason = "a test ends at the first surprise")]
+
+mod command_line;
+mod configuration;
+mod flood;
+mod hostile;
+mod kiosk;
+mod processes;
+mod screen;
