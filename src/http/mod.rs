@@ -1,7 +1,7 @@
 //! The HTTP API and the page: every way in from outside, and nothing that decides.
 //!
 //! A connection is accepted by [`server`], finds its place in the [`crowd`], and waits
-//! in [`line`] until a whole request head has come, which [`head`] judges. picoserve, on
+//! in [`mod@line`] until a whole request head has come, which [`head`] judges. picoserve, on
 //! the [`runtime`] made for it here, reads the request and calls [`service`]: the
 //! [`door`] looks at where it comes from, [`routes`] says who answers, and the handler
 //! (a file for each subject) shows the newest picture from the [`feed`] or asks the

@@ -9,7 +9,7 @@
 //! 3. the marker in its environment, `OSSUARY_RUN=<run dir>:<id>:<run>`.
 //!
 //! An orphan that has left group and parents and wiped its environment, unseen, belongs to nobody
-//! until everything is ended ([`Family::strays`]).
+//! until everything is ended ([`Family::kill_strays`]).
 //!
 //! The PID of a direct child means that child until we reap it, and nobody else does. Of
 //! deeper descendants a PID is believed only together with the time of birth.
