@@ -10,7 +10,9 @@ use crate::sys::errno::failure;
 use crate::sys::system;
 use serde_json::{Value, json};
 use std::fs;
+use std::io;
 use std::net::SocketAddr;
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
 /// The configuration, as a first-time visitor finds it.
@@ -46,9 +48,22 @@ fn write_configuration(dir: &Path, options: &DaemonOptions) -> Result<(), Failur
     let page = dir.join("page.html");
     let document = configuration(&page);
     let written = fs::create_dir_all(dir)
+        .and_then(|()| is_ours(dir))
         .and_then(|()| fs::write(&page, PAGE))
         .and_then(|()| fs::write(&options.config, document.to_string()));
     written.map_err(|error| failure(format_args!("write {}", options.config.display()), &error))
+}
+
+/// Where everybody may write, somebody else may have been there first.
+fn is_ours(dir: &Path) -> io::Result<()> {
+    let found = fs::symlink_metadata(dir)?;
+    if found.is_dir() && found.uid() == system::user_id() {
+        return Ok(());
+    }
+    Err(io::Error::other(format!(
+        "{} belongs to somebody else; set TMPDIR to a directory of your own",
+        dir.display()
+    )))
 }
 
 /// The configuration, its display process showing `page` on the display this session has.

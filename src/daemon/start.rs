@@ -253,9 +253,13 @@ fn listen(
     socket: &Path,
 ) -> Result<(Vec<Listener>, Vec<SocketAddr>), StartError> {
     let refused = |what: &dyn fmt::Display, error: &io::Error| {
+        let way_out = match error.kind() {
+            io::ErrorKind::AddrInUse => "; give another address with --listen",
+            _ => "",
+        };
+        let why = words(error);
         StartError::Listen(Failure::system(format!(
-            "cannot listen on {what}: {}",
-            words(error)
+            "cannot listen on {what}: {why}{way_out}"
         )))
     };
     let mut listeners = Vec::new();
