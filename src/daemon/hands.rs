@@ -9,12 +9,18 @@ use crate::sys::children::Children;
 use crate::sys::clock;
 use crate::sys::persist::Files;
 use crate::sys::store::Store;
-use smol::LocalExecutor;
 use smol::channel::Sender;
+use smol::future::FutureExt;
+use smol::{LocalExecutor, Task, Timer};
 use std::collections::VecDeque;
 use std::ops::ControlFlow;
 use std::path::PathBuf;
 use std::rc::Rc;
+use std::time::Duration;
+
+/// How long the last writes may take. A card that takes longer is about to fail, and the
+/// service manager kills a daemon that does not leave.
+const LAST_WRITES: Duration = Duration::from_secs(5);
 
 /// The hands, and what they hold.
 pub struct Hands {
@@ -26,6 +32,8 @@ pub struct Hands {
     pub files: Files,
     pub requests: Rc<Requests>,
     pub state_dir: PathBuf,
+    /// A good copy that is being written: the daemon does not leave before it is there.
+    pub good_copy: Option<Task<()>>,
     /// Answers that came at once, for the mind to hear before anything else.
     pub answers: VecDeque<Event>,
 }
@@ -70,7 +78,9 @@ impl Hands {
             Action::KeepGoodCopy { document } => {
                 let store = self.store.clone();
                 let keep = async move { store.keep_last_good(document.to_bytes()).await };
-                self.executor.spawn(keep).detach();
+                if let Some(earlier) = self.good_copy.replace(self.executor.spawn(keep)) {
+                    earlier.detach();
+                }
             }
             Action::Reply { ticket, outcome } => self.requests.reply(ticket, outcome),
             Action::Note { process, text } => self.note(&process, &text),
@@ -87,6 +97,20 @@ impl Hands {
             Action::Exit => return ControlFlow::Break(()),
         }
         ControlFlow::Continue(())
+    }
+
+    /// Finishes what is being written, unless the disk hangs.
+    pub async fn finish(&mut self) {
+        let writing = async {
+            self.files.finish().await;
+            if let Some(good_copy) = self.good_copy.take() {
+                good_copy.await;
+            }
+        };
+        let patience = async {
+            Timer::after(LAST_WRITES).await;
+        };
+        writing.or(patience).await;
     }
 
     fn spawn(&self, run: RunId, process: &Process) -> Event {

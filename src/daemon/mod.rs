@@ -79,9 +79,9 @@ impl Kiosk {
     }
 
     /// No run lives any more: what was printed is written, what was answered is delivered.
-    async fn end(self) {
+    async fn end(mut self) {
         self.hands.children.kill_strays();
-        self.hands.files.finish().await;
+        self.hands.finish().await;
         for _ in 0..LAST_ROUNDS {
             yield_now().await;
         }

@@ -124,6 +124,7 @@ pub async fn start(
             logs,
             requests: requests.clone(),
             state_dir: options.state_dir.clone(),
+            good_copy: None,
             answers: Default::default(),
         },
         sources: Sources {
