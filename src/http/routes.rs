@@ -63,9 +63,7 @@ pub static ROUTES: &[Route] = routes! {
     GET    "/healthz"                         Nothing [200, 503]                     system::health;
     GET    "/metrics"                         View    [200]                          metrics::show;
     GET    "/"                                Nothing [200, 304]                     page::index;
-    GET    "/app.js"                          Nothing [200, 304]                     page::script;
-    GET    "/style.css"                       Nothing [200, 304]                     page::style;
-    GET    "/favicon.svg"                     Nothing [200, 304]                     page::icon;
+    GET    "/page/{id}"                       Nothing [200, 304, 404]                page::part;
 };
 
 impl Route {

@@ -324,9 +324,9 @@ fn the_page_is_served_with_a_strict_policy_and_sent_once() {
     kiosk(async |kiosk| {
         for (path, media_type) in [
             ("/", "text/html; charset=utf-8"),
-            ("/app.js", "text/javascript; charset=utf-8"),
-            ("/style.css", "text/css; charset=utf-8"),
-            ("/favicon.svg", "image/svg+xml"),
+            ("/page/app.js", "text/javascript; charset=utf-8"),
+            ("/page/style.css", "text/css; charset=utf-8"),
+            ("/page/favicon.svg", "image/svg+xml"),
             ("/api/openapi.json", "application/json"),
         ] {
             let answer = kiosk.get(path).await;

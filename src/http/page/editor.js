@@ -1,0 +1,271 @@
+// Adds and changes a process. What is typed here is never lost: not to a refusal, not to a broken connection, and not to
+// the Escape key.
+
+import { ask, pathOf } from "./api.js";
+import { dialog } from "./dialog.js";
+import { announce, button, el, say, whileBusy } from "./dom.js";
+import { inOrder, isWanted, kiosk, nameOf } from "./feed.js";
+import { check, checks, choice, lines, presets, text } from "./form.js";
+import { sentence } from "./words.js";
+
+/** What was typed into dialogs that were left without an answer, by what they were about. */
+const drafts = new Map();
+
+const PRESETS = [["lumencanvas", "LumenCanvas"], ["web", "Web Kiosk"], ["custom", "Custom"]];
+
+const URLS = {
+  lumencanvas: { label: "Canvas URL", placeholder: "https://lumencanvas.studio/canvas/…" },
+  web: { label: "URL", placeholder: "https://example.org" },
+  custom: { label: "URL", placeholder: "https://example.org" },
+};
+
+/** Opens the dialog: of a process as it is configured, or of a new one, of which only the type is known. */
+export function edit(process) {
+  const isNew = process.id === undefined;
+  const isDisplay = process.type === "chromium";
+  const key = process.id ?? process.type;
+  const kind = isDisplay ? "Display Process" : "Background Process";
+  const fields = isDisplay ? displayFields(process, isNew) : backgroundFields(process);
+  if (!isNew) fields.enabled = check("Enabled", process.enabled, "A disabled process cannot be started.");
+
+  const problem = el("p", { className: "error", role: "alert" });
+  const restored = el("div", { className: "notice", hidden: true }, "What you typed before is still here. ");
+  const save = el("button", { type: "submit", className: "primary" }, isNew ? "Add" : "Save");
+  const toggles = [fields.autostart, fields.restart_on_crash, fields.enabled].filter(Boolean);
+  const form = el(
+    "form",
+    { noValidate: true },
+    el(
+      "div",
+      { className: "body" },
+      restored,
+      isDisplay ? warning(process, isNew) : null,
+      ...fields.shown.map((field) => field.element),
+      checks("When it runs", toggles).element,
+      fields.advanced ?? null,
+    ),
+    el("footer", {}, problem, el("div", { className: "actions" }, button("Cancel", () => leave(false)), save)),
+  );
+  const controls = () => [...form.querySelectorAll("input, select, textarea")];
+  const untouched = snapshot(controls());
+  const before = read(fields);
+  const element = dialog(isNew ? `Add ${kind}` : `Edit ${process.name}`, {}, form);
+  (form.querySelector("input:checked[type=radio], input[type=text]") ?? save).focus();
+
+  let keepsDraft = true;
+  function leave(keep) {
+    keepsDraft = keep;
+    element.close();
+  }
+  element.addEventListener("close", () => {
+    const typed = snapshot(controls());
+    if (keepsDraft && String(typed) !== String(untouched)) drafts.set(key, typed);
+    else drafts.delete(key);
+  });
+  const draft = drafts.get(key);
+  if (draft?.length === untouched.length) {
+    restore(controls(), draft);
+    fields.onRestore?.();
+    restored.append(button("Start over", () => {
+      restore(controls(), untouched);
+      fields.onRestore?.();
+      restored.hidden = true;
+      controls()[0].focus();
+    }));
+    restored.hidden = false;
+  }
+
+  form.addEventListener("submit", (event) => {
+    event.preventDefault();
+    whileBusy(save, async () => {
+      for (const field of Object.values(fields)) field?.blame?.("");
+      say(problem, "");
+      try {
+        const saved = await send(process, read(fields), isNew ? null : before);
+        leave(false);
+        announce(saved ? `${saved.name} is ${isNew ? "added" : "saved"}.` : "Nothing was changed.");
+      } catch (error) {
+        blame(fields, process.id, error, problem);
+      }
+    });
+  });
+}
+
+/** Every value as the API takes it, by field; what is not shown is not there. */
+function read(fields) {
+  const { shown, advanced, onRestore, preset, ...real } = fields;
+  const entries = Object.entries(real).filter(([, field]) => field.isShown !== false);
+  return Object.fromEntries(entries.map(([name, field]) => [name, field.read()]));
+}
+
+/** Sends what differs: what somebody else changes meanwhile stays theirs. Null where nothing does. */
+async function send(process, typed, before) {
+  if (before === null) {
+    const given = Object.entries(typed).filter(([, value]) => value !== null);
+    return ask("POST", "/api/processes", { type: process.type, ...Object.fromEntries(given) });
+  }
+  // A field that is hidden now had a value that is not wanted any more.
+  const names = new Set([...Object.keys(typed), ...Object.keys(before)]);
+  const changed = [...names].filter((name) => JSON.stringify(typed[name] ?? null) !== JSON.stringify(before[name] ?? null));
+  if (changed.length === 0) return null;
+  return ask("PUT", pathOf(process.id), Object.fromEntries(changed.map((name) => [name, typed[name] ?? null])));
+}
+
+/** Says beside each field what is wrong with it, and the rest below; goes to the first. */
+function blame(fields, id, error, problem) {
+  const rest = [];
+  const blamed = new Map();
+  for (const { field, detail } of error.problems) {
+    const local = field.startsWith(`processes.${id}.`) ? field.slice(`processes.${id}.`.length) : field;
+    let name = local.split(/[.[]/)[0];
+    if (name === "id") name = "name";
+    // Without an address there is nothing to run either; where no command can be typed, the address is missing.
+    const isMissing = name === "command" && fields.command?.isShown === false;
+    const target = fields[isMissing ? "url" : name];
+    if (target?.blame && target.isShown) blamed.set(target, [...(blamed.get(target) ?? []), isMissing ? "must be given" : detail]);
+    else rest.push(`${field}: ${detail}`);
+  }
+  for (const [field, details] of blamed) field.blame(sentence(details.join("; ")));
+  if (blamed.size === 0) rest.splice(0, rest.length, sentence(error.message));
+  say(problem, rest.join("; "));
+  const [first] = Object.values(fields).filter((field) => blamed.has(field));
+  first?.element.closest("details")?.setAttribute("open", "");
+  first?.control.focus();
+}
+
+function snapshot(controls) {
+  return controls.map((control) => (["checkbox", "radio"].includes(control.type) ? control.checked : control.value));
+}
+
+function restore(controls, values) {
+  controls.forEach((control, place) => {
+    if (["checkbox", "radio"].includes(control.type)) control.checked = values[place];
+    else control.value = values[place];
+  });
+}
+
+// ---- the two kinds ----
+
+const COMMAND_HINT = "As you would type it in a shell.";
+
+function displayFields(process, isNew) {
+  const { url, command, flags = {} } = process;
+  const fits = command ? "custom" : isCanvas(url) || isNew ? "lumencanvas" : "web";
+  const flag = {
+    kiosk: check("Kiosk", flags.kiosk ?? true, "Fills the screen, without bars or tabs"),
+    webgpu: check("WebGPU", flags.webgpu ?? true, "Graphics that need the GPU"),
+    autoplay: check("Autoplay", flags.autoplay ?? true, "Video and sound without a click"),
+    cursor: check("Cursor", flags.cursor ?? false, "Shows the mouse pointer"),
+  };
+  const readFlags = () => Object.fromEntries(Object.entries(flag).map(([name, part]) => [name, part.read()]));
+  const fields = {
+    name: text("Name", process.name, { maxLength: 80, placeholder: "Gallery Display" }),
+    url: text("URL", url, { inputMode: "url" }),
+    command: lines("Command", command, { hint: COMMAND_HINT, placeholder: "chromium https://example.org" }),
+    display: displayChoice(process, ":0"),
+    flags: checks("Browser", Object.values(flag), readFlags),
+    ...toggles(process),
+  };
+  const adapt = () => {
+    const preset = fields.preset.read();
+    fields.command.isShown = preset === "custom";
+    // A command with an address beside it keeps both.
+    fields.url.isShown = preset !== "custom" || Boolean(command && url);
+    fields.url.element.firstChild.textContent = URLS[preset].label;
+    fields.url.control.placeholder = URLS[preset].placeholder;
+  };
+  // A canvas is drawn by the GPU; any other page has to ask for it.
+  const choose = () => {
+    adapt();
+    if (isNew) flag.webgpu.control.checked = fields.preset.read() === "lumencanvas";
+  };
+  fields.preset = presets("Preset", fits, PRESETS, choose);
+  fields.onRestore = adapt;
+  fields.shown = [fields.preset, fields.name, fields.url, fields.command, fields.display, fields.flags];
+  adapt();
+  return fields;
+}
+
+function backgroundFields(process) {
+  const others = inOrder().filter((other) => other.id !== process.id);
+  const depends = process.depends_on ?? [];
+  const parts = others.map((other) => ({ id: other.id, ...check(other.name, depends.includes(other.id)) }));
+  const chosen = () => {
+    const ids = parts.filter((part) => part.read()).map((part) => part.id);
+    // Those that were there keep their order.
+    const sorted = [...depends.filter((id) => ids.includes(id)), ...ids.filter((id) => !depends.includes(id))];
+    return sorted.length > 0 ? sorted : null;
+  };
+  const environment = lines("Environment", Object.entries(process.env ?? {}).map((entry) => entry.join("=")).join("\n"), {
+    hint: "One NAME=value a line.",
+    placeholder: "LANG=en_GB.UTF-8",
+  });
+  environment.read = () => environmentOf(environment.control.value);
+  const fields = {
+    name: text("Name", process.name, { maxLength: 80, placeholder: "Data Sync Service" }),
+    command: lines("Command", process.command, { hint: COMMAND_HINT, placeholder: "python3 /home/pi/sync.py" }),
+    ...toggles(process),
+    user: text("User", process.user, { hint: "Who runs it. Empty: the kiosk's ordinary user." }),
+    cwd: text("Working directory", process.cwd, { hint: "Empty: the user's home." }),
+    env: environment,
+    depends_on: checks("Depends on", parts, chosen),
+    display: displayChoice(process, null),
+  };
+  fields.depends_on.isShown = parts.length > 0;
+  const hidden = [fields.user, fields.cwd, fields.env, fields.depends_on, fields.display];
+  fields.advanced = el("details", { className: "advanced" }, el("summary", {}, "Advanced"), ...hidden.map((field) => field.element));
+  fields.shown = [fields.name, fields.command];
+  return fields;
+}
+
+const toggles = ({ autostart = true, restart_on_crash = true }) => ({
+  autostart: check("Autostart", autostart, "Starts with the kiosk"),
+  restart_on_crash: check("Restart on crash", restart_on_crash, "Starts again when it fails"),
+});
+
+/** `NAME=value` lines as the API has them. A line without a value is a name, and the daemon says what is wrong with it. */
+function environmentOf(typed) {
+  const pairs = typed.split("\n").filter((line) => line.trim() !== "").map((line) => {
+    const at = line.indexOf("=");
+    return at < 0 ? [line, ""] : [line.slice(0, at).trim(), line.slice(at + 1)];
+  });
+  return pairs.length > 0 ? Object.fromEntries(pairs) : null;
+}
+
+function displayChoice(process, usual) {
+  const names = new Set([...kiosk.displays.map((display) => display.name), ":0", ":1", process.display ?? ":0"]);
+  const options = [...names].sort().map((name) => [name, name + displayInWords(name, process.id)]);
+  if (usual === null) options.unshift(["", "None"]);
+  return choice("Display", process.display ?? usual, options, "A display has room for one process.");
+}
+
+/** ` – taken by Gallery Display`, or what else is to be known of it. */
+function displayInWords(name, id) {
+  const display = kiosk.displays.find((display) => display.name === name);
+  if (display?.process && display.process !== id) return ` – taken by ${nameOf(display.process)}`;
+  const wanting = (display?.wanted_by ?? []).filter((other) => other !== id).map(nameOf);
+  const facts = [display?.connected ? "connected" : "not connected", wanting.length > 0 && `also for ${wanting.join(", ")}`];
+  return ` – ${facts.filter(Boolean).join(", ")}`;
+}
+
+function isCanvas(url) {
+  try {
+    return /(^|\.)lumencanvas\.studio$/.test(new URL(url).hostname);
+  } catch {
+    return false;
+  }
+}
+
+/** That there is a display process already, and what becomes of it. */
+function warning(process, isNew) {
+  const others = inOrder().filter((other) => other.type === "chromium" && other.id !== process.id);
+  if (others.length === 0 || !isNew) return null;
+  const onScreen = others.find(isWanted) ?? others[0];
+  const effect = isWanted(onScreen) ? `starting this one stops ${onScreen.name}` : "starting one stops the other";
+  return el(
+    "div",
+    { className: "notice" },
+    el("strong", {}, "There is a display process already: "),
+    `${others.map((other) => other.name).join(", ")}. Only one runs at a time; ${effect}.`,
+  );
+}

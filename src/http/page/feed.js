@@ -1,0 +1,89 @@
+// Knows how the kiosk fares: a picture of everything when the connection stands, then whatever changes.
+
+/** The kiosk as last heard of. Everybody reads it, only this file writes it. */
+export const kiosk = {
+  processes: new Map(),
+  order: [],
+  displays: [],
+  configuration: null,
+  isShuttingDown: false,
+  /** connecting, connected, or lost. */
+  connection: "connecting",
+};
+
+/** How long until a stream that the browser has given up on is opened anew. */
+const PAUSE = 3000;
+
+const listeners = [];
+
+/** Calls this whenever something has changed, and once now. */
+export function onChange(listener) {
+  listeners.push(listener);
+  listener();
+}
+
+function tell() {
+  for (const listener of listeners) listener();
+}
+
+/** Connects, and stays connected. */
+export function connect() {
+  const source = new EventSource("/api/events");
+  source.addEventListener("snapshot", (event) => {
+    kiosk.processes.clear();
+    take(JSON.parse(event.data));
+  });
+  source.addEventListener("change", (event) => take(JSON.parse(event.data)));
+  source.addEventListener("error", () => {
+    kiosk.connection = "lost";
+    tell();
+    // The browser tries again by itself after a broken line, but not after a refusal (the kiosk is busy).
+    if (source.readyState === EventSource.CLOSED) setTimeout(connect, PAUSE);
+  });
+  // A page that is left frees its place at the kiosk at once.
+  addEventListener("pagehide", () => source.close(), { once: true });
+}
+
+addEventListener("pageshow", (event) => event.persisted && connect());
+
+function take(event) {
+  const heard = performance.now();
+  for (const [id, process] of Object.entries(event.processes)) {
+    // The uptime goes on here, by this clock: the kiosk's own may be anywhere.
+    if (process.uptime !== null) process.startedAt = heard - process.uptime * 1000;
+    kiosk.processes.set(id, process);
+  }
+  for (const id of event.removed ?? []) kiosk.processes.delete(id);
+  kiosk.order = event.order ?? kiosk.order;
+  kiosk.displays = event.displays ?? kiosk.displays;
+  kiosk.configuration = event.configuration ?? kiosk.configuration;
+  kiosk.isShuttingDown = event.shutting_down;
+  kiosk.connection = "connected";
+  tell();
+}
+
+/** The processes, in the order of the file. */
+export const inOrder = () => kiosk.order.map((id) => kiosk.processes.get(id)).filter(Boolean);
+
+/** What people call a process. */
+export const nameOf = (id) => kiosk.processes.get(id)?.name ?? id;
+
+/** Whether it has been told to run, whatever has become of that. */
+export function isWanted({ status, restart_on_crash, restart }) {
+  if (status === "failed") return restart_on_crash || restart === "always";
+  return ["waiting", "starting", "running", "backoff"].includes(status);
+}
+
+/** Whether there is something to stop before it can be deleted. */
+export const isAlive = ({ pid, status }) => pid !== null || status === "stopping";
+
+/** Those that make way when this one starts: there is one browser, and a display has one process. */
+export function standingInTheWayOf(process) {
+  const isRival = (other) =>
+    other.id !== process.id &&
+    isWanted(other) &&
+    ((other.type === "chromium" && process.type === "chromium") ||
+      (other.display !== undefined && other.display === process.display));
+  return inOrder().filter(isRival);
+}
+

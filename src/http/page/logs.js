@@ -1,0 +1,143 @@
+// What a process prints, as it prints it.
+
+import { pathOf } from "./api.js";
+import { byId, el, say } from "./dom.js";
+import { inOrder, kiosk, onChange } from "./feed.js";
+import { count, dayAndTime, timeOfDay } from "./words.js";
+
+/** As many lines as are on the page: older ones are in the plain text. */
+const LINES = 2000;
+
+/** As many lines as are asked for at first. */
+const FIRST_LINES = 500;
+
+/** How long until a stream that the browser has given up on is opened anew. */
+const PAUSE = 3000;
+
+const STREAMS = { stdout: "out", stderr: "err", ossuary: "ossuary" };
+
+let onChoice = () => {};
+let followed = null;
+let source = null;
+let retry = 0;
+let isPaused = false;
+/** What has come and is not on the page yet: lines, and gaps. Never longer than the page. */
+let waiting = [];
+let frame = 0;
+
+/** Sets the tab up. `choice` is called with the id when another process is chosen. */
+export function showLogs(choice) {
+  onChoice = choice;
+  byId("log-process").addEventListener("change", (event) => onChoice(event.target.value));
+  byId("log-pause").addEventListener("click", () => setPaused(!isPaused));
+  onChange(offerProcesses);
+}
+
+/** Follows a process: the one named, or the first. */
+export function follow(id) {
+  const wanted = id || followed || kiosk.order[0];
+  if (!wanted) return describe();
+  if (wanted === followed && source) return;
+  if (wanted !== followed) {
+    waiting = [];
+    byId("log-lines").replaceChildren();
+  }
+  leave();
+  followed = wanted;
+  setPaused(false);
+  offerProcesses();
+  open();
+}
+
+/** Nobody looks any more. */
+export function leave() {
+  clearTimeout(retry);
+  source?.close();
+  source = null;
+}
+
+function open() {
+  const select = byId("log-process");
+  const text = byId("log-text");
+  select.value = followed;
+  text.href = pathOf(followed, `/logs?lines=10000`);
+  text.hidden = false;
+  // A stream starts with the last lines again, so it starts with an empty page.
+  waiting = [];
+  byId("log-lines").replaceChildren();
+  const stream = new EventSource(pathOf(followed, `/logs/stream?lines=${FIRST_LINES}`));
+  source = stream;
+  stream.addEventListener("open", describe);
+  stream.addEventListener("lines", (event) => take(JSON.parse(event.data)));
+  stream.addEventListener("gap", (event) => take([JSON.parse(event.data)]));
+  stream.addEventListener("error", () => {
+    describe();
+    if (stream.readyState === EventSource.CLOSED) retry = setTimeout(open, PAUSE);
+  });
+  describe();
+}
+
+function take(entries) {
+  waiting.push(...entries);
+  if (waiting.length > LINES) waiting.splice(0, waiting.length - LINES);
+  if (isPaused) describe();
+  else frame ||= requestAnimationFrame(print);
+}
+
+function print() {
+  frame = 0;
+  if (isPaused) return;
+  const pane = byId("log-lines");
+  const isAtEnd = pane.scrollHeight - pane.scrollTop - pane.clientHeight < 40;
+  pane.append(...waiting.map((entry) => ("lost" in entry ? gap(entry) : line(entry))));
+  waiting = [];
+  while (pane.childElementCount > LINES) pane.firstElementChild.remove();
+  if (isAtEnd) pane.scrollTop = pane.scrollHeight;
+  describe();
+}
+
+const line = ({ time, stream, text, cut }) =>
+  el(
+    "div",
+    { className: `line ${stream}` },
+    el("time", { dateTime: time, title: dayAndTime(time) }, timeOfDay(time)),
+    el("span", { className: "from" }, STREAMS[stream] ?? stream),
+    el("span", { className: "text" }, cut ? `${text} […line cut]` : text),
+  );
+
+const gap = ({ lost }) => el("p", { className: "gap" }, `${count(lost, "line")} lost: they came faster than they could be kept`);
+
+function setPaused(value) {
+  isPaused = value;
+  say(byId("log-pause"), value ? "Resume" : "Pause");
+  describe();
+  if (!value) frame ||= requestAnimationFrame(print);
+}
+
+function describe() {
+  const shown = byId("log-lines").childElementCount;
+  say(byId("log-state"), stateInWords(shown));
+  byId("log-pause").disabled = !followed;
+}
+
+function stateInWords(shown) {
+  if (!followed) return "There is no process yet.";
+  if (!kiosk.processes.has(followed) && kiosk.configuration) return `There is no process ${followed} any more.`;
+  if (isPaused) return waiting.length === LINES ? `Paused. ${LINES} new lines and more.` : `Paused. ${count(waiting.length, "new line")}.`;
+  if (source?.readyState !== EventSource.OPEN) return "Connecting…";
+  if (shown === 0) return "Following. Nothing printed yet.";
+  return shown >= LINES ? `Following. The last ${LINES} lines.` : "Following.";
+}
+
+function offerProcesses() {
+  const select = byId("log-process");
+  const offered = inOrder().map(({ id, name }) => [id, name]);
+  if (followed && !kiosk.processes.has(followed)) offered.push([followed, followed]);
+  const isSame = offered.length === select.options.length &&
+    offered.every(([id, name], place) => select.options[place].value === id && select.options[place].text === name);
+  if (!isSame) select.replaceChildren(...offered.map(([value, text]) => el("option", { value }, text)));
+  if (followed) select.value = followed;
+  select.disabled = offered.length === 0;
+  if (!followed && !byId("panel-logs").hidden && offered.length > 0) follow();
+  else describe();
+}

@@ -1,0 +1,223 @@
+// The processes as cards: how each fares, and the buttons that fit its state.
+
+import { ask, pathOf } from "./api.js";
+import { confirm } from "./dialog.js";
+import { announce, button, byId, el, newId, say, whileBusy } from "./dom.js";
+import { edit } from "./editor.js";
+import { inOrder, isAlive, isWanted, kiosk, nameOf, onChange, standingInTheWayOf } from "./feed.js";
+import { STATES, count, duration, moment, sentence } from "./words.js";
+
+const cards = new Map();
+
+/** Shows the processes, from now on. */
+export function showProcesses() {
+  byId("add-display").addEventListener("click", () => edit({ type: "chromium" }));
+  byId("add-background").addEventListener("click", () => edit({ type: "custom" }));
+  onChange(arrange);
+  setInterval(() => {
+    if (document.hidden || byId("panel-processes").hidden) return;
+    for (const card of cards.values()) card.tick();
+  }, 1000);
+}
+
+/** Brings the cards in line with the processes. A card stays the same element, so whoever is in it stays there. */
+function arrange() {
+  const processes = inOrder();
+  const list = byId("cards");
+  for (const [id, card] of cards) {
+    if (kiosk.processes.has(id)) continue;
+    if (card.element.contains(document.activeElement)) byId("add-display").focus();
+    card.element.remove();
+    cards.delete(id);
+  }
+  processes.forEach((process, place) => {
+    let card = cards.get(process.id);
+    if (!card) cards.set(process.id, (card = new Card()));
+    if (list.children[place] !== card.element) list.insertBefore(card.element, list.children[place] ?? null);
+    card.show(process);
+  });
+  byId("empty").hidden = processes.length > 0 || kiosk.configuration === null;
+  list.hidden = processes.length === 0;
+}
+
+class Card {
+  #process;
+  /** Whether somebody here did something to it and wants to hear how it ends. */
+  #isWatched = false;
+
+  constructor() {
+    const heading = newId("process");
+    const protection = newId("protection");
+    const does = (label, work, className) => {
+      const element = button(label, () => whileBusy(element, () => this.#attempt(work)), className);
+      element.setAttribute("aria-describedby", heading);
+      return element;
+    };
+    this.name = el("h3", { id: heading });
+    this.status = el("span", { className: "badge status" });
+    this.screen = el("span", { className: "badge screen" }, "Display");
+    this.command = el("summary", { title: "Show all of it" });
+    this.state = el("p", { className: "state" });
+    this.facts = el("p", { className: "facts" });
+    this.error = el("p", { className: "error", role: "alert" });
+    this.protection = el("span", { id: protection, className: "unseen" });
+    this.buttons = {
+      edit: does("Edit", () => edit(this.#process)),
+      logs: el("a", { className: "button", "aria-describedby": heading }, "Logs"),
+      enable: does("Enable", () => this.#enable(), "primary"),
+      start: does("Start", () => this.#start(), "primary"),
+      restart: does("Restart", () => this.#order("restart")),
+      stop: does("Stop", () => this.#order("stop")),
+      delete: does("Delete", () => this.#delete(), "danger"),
+    };
+    this.buttons.delete.setAttribute("aria-describedby", `${heading} ${protection}`);
+    this.article = el(
+      "article",
+      { className: "card process", "aria-labelledby": heading },
+      el("header", {}, this.name, el("div", { className: "badges" }, this.status, this.screen)),
+      el("details", { className: "command" }, this.command),
+      this.state,
+      this.error,
+      el("footer", {}, this.facts, el("div", { className: "actions" }, Object.values(this.buttons)), this.protection),
+    );
+    this.element = el("li", {}, this.article);
+  }
+
+  /** Shows how the process fares now. */
+  show(process) {
+    if (process === this.#process) return;
+    const before = this.#process;
+    this.#process = process;
+    const isDisabled = !process.enabled && !isWanted(process);
+    const state = isDisabled ? { label: "Disabled" } : STATES[process.status] ?? { label: process.status };
+    this.article.dataset.status = process.status;
+    this.article.classList.toggle("passing", Boolean(state.isPassing));
+    this.article.classList.toggle("resting", process.status === "stopped");
+    say(this.name, process.name);
+    say(this.status, state.label);
+    this.screen.hidden = process.type !== "chromium";
+    say(this.command, [process.command, process.url].filter(Boolean).join(" "));
+    const inWords = reasonInWords(process);
+    say(this.state, inWords);
+    this.state.hidden = inWords === "";
+    this.state.classList.toggle("bad", process.status === "failed");
+    this.buttons.logs.href = `#logs/${process.id}`;
+    this.#fitButtons();
+    this.tick();
+    if (before && before.status !== process.status) this.#tell(state);
+  }
+
+  /** Lets the uptime go on. */
+  tick() {
+    if (this.#process) say(this.facts, factsOf(this.#process));
+  }
+
+  #fitButtons() {
+    const { enable, start, restart, stop, delete: remove } = this.buttons;
+    const { status, enabled } = this.#process;
+    const isStopping = status === "stopping";
+    const focused = document.activeElement;
+    enable.hidden = enabled;
+    start.hidden = !enabled || !["stopped", "backoff", "failed"].includes(status);
+    restart.hidden = !enabled || status !== "running";
+    stop.hidden = !isWanted(this.#process) && !isStopping;
+    stop.setAttribute("aria-disabled", isStopping);
+    const isProtected = isAlive(this.#process);
+    remove.setAttribute("aria-disabled", isProtected);
+    say(this.protection, isProtected ? "Cannot be deleted while it runs. Stop it first." : "");
+    remove.title = this.protection.textContent;
+    // A button that goes away under somebody's finger hands over to the one that takes its place.
+    if (focused?.hidden && this.element.contains(focused)) {
+      [stop, start, enable, this.buttons.edit].find((button) => !button.hidden).focus();
+    }
+  }
+
+  #tell(state) {
+    const { status, name } = this.#process;
+    if (!this.#isWatched && status !== "failed") return;
+    announce(`${name}: ${state.label}`);
+    if (!state.isPassing) this.#isWatched = false;
+  }
+
+  async #attempt(work) {
+    say(this.error, "");
+    try {
+      await work();
+    } catch (error) {
+      say(this.error, sentence(error.message));
+    }
+  }
+
+  async #order(what) {
+    if (this.buttons[what].getAttribute("aria-disabled") === "true") return;
+    this.#isWatched = true;
+    const answer = await ask("POST", pathOf(this.#process.id, `/${what}`));
+    const stopped = (answer?.stopped ?? []).map(nameOf);
+    if (stopped.length > 0) announce(`${this.#process.name} starts; ${stopped.join(" and ")} stops.`);
+  }
+
+  async #start() {
+    const rivals = standingInTheWayOf(this.#process);
+    if (rivals.length > 0 && !(await confirm(switching(this.#process, rivals)))) return;
+    await this.#order("start");
+  }
+
+  async #enable() {
+    await ask("PUT", pathOf(this.#process.id), { enabled: true });
+    announce(`${this.#process.name} is enabled.`);
+  }
+
+  async #delete() {
+    const { id, name } = this.#process;
+    if (this.buttons.delete.getAttribute("aria-disabled") === "true") {
+      announce(this.protection.textContent);
+      return;
+    }
+    const isSure = await confirm({
+      title: `Delete ${name}?`,
+      text: ["It is removed from the configuration, with all its settings. This cannot be undone."],
+      yes: "Delete",
+      isDangerous: true,
+    });
+    if (!isSure) return;
+    await ask("DELETE", pathOf(id));
+    announce(`${name} is deleted.`);
+  }
+}
+
+/** The question before something makes way. */
+function switching(process, rivals) {
+  const names = rivals.map((rival) => rival.name).join(" and ");
+  const isOne = rivals.length === 1;
+  const why = rivals.some((rival) => rival.type === "chromium" && process.type === "chromium")
+    ? "Only one display process runs at a time."
+    : `Display ${process.display} has room for one process.`;
+  return {
+    title: `Start ${process.name}?`,
+    text: [`${why} Starting ${process.name} stops ${names}${isOne ? "" : `, all ${rivals.length} of them`}.`],
+    yes: isOne ? `Stop ${names} and start` : "Stop them and start",
+  };
+}
+
+/** `Display :0 • WebGPU • Kiosk`, or `Uptime: 2h 15m • Restarts: 0`. */
+function factsOf({ type, display, flags = {}, startedAt, pid, restarts }) {
+  const isRunning = pid !== null && startedAt !== undefined;
+  const facts = [display && `Display ${display}`];
+  if (type === "chromium") {
+    facts.push(flags.webgpu && "WebGPU", flags.kiosk && "Kiosk", restarts > 0 && `Restarts: ${restarts}`);
+  } else if (isRunning || restarts > 0) {
+    facts.push(isRunning && `Uptime: ${duration((performance.now() - startedAt) / 1000)}`, `Restarts: ${restarts}`);
+  }
+  return facts.filter(Boolean).join(" • ");
+}
+
+/** Why it is as it is. Whoever is meant by id is called by name. */
+function reasonInWords({ status, reason, since, enabled, restarts }) {
+  if (!enabled) return "This process is disabled: it cannot be started until it is enabled.";
+  if (!reason) return "";
+  const named = reason.replace(/^(made way for|waits until|the display is taken by) (\S+)/, (_, verb, id) => `${verb} ${nameOf(id)}`);
+  const words = sentence(named);
+  if (status === "running" || status === "starting") return restarts > 0 ? `Last run: ${named}` : "";
+  const crashes = status === "failed" && restarts > 0 ? `, after ${count(restarts, "restart")}` : "";
+  return `${words}${crashes} · since ${moment(since)}`;
+}

@@ -1,0 +1,112 @@
+// How the machine fares, and where its configuration comes from.
+
+import { ask } from "./api.js";
+import { byId, el, say, whileBusy } from "./dom.js";
+import { kiosk, onChange } from "./feed.js";
+import { count, dayAndTime, duration, sentence, size } from "./words.js";
+
+/** Sets the tab up. */
+export function showSystem() {
+  byId("reload").addEventListener("click", (event) => whileBusy(event.currentTarget, reload));
+  onChange(showConfiguration);
+}
+
+/** Asks how the machine fares, once: whoever looks again, asks again. */
+export async function look() {
+  const facts = byId("facts");
+  try {
+    const [machine, status] = await Promise.all([ask("GET", "/api/system"), ask("GET", "/api/status")]);
+    facts.replaceChildren(...groups(machine, status));
+  } catch (error) {
+    facts.replaceChildren(el("p", { className: "error", role: "alert" }, error.message));
+  }
+}
+
+function groups(machine, status) {
+  const { memory, disk, clock } = machine;
+  return [
+    group("Machine", {
+      Name: machine.hostname,
+      Model: machine.model,
+      System: machine.os,
+      Kernel: [machine.kernel, machine.architecture].filter(Boolean).join(", "),
+      Up: machine.uptime === null ? null : duration(machine.uptime),
+    }),
+    group("Ossuary", {
+      Version: status.version,
+      Up: duration(status.uptime),
+      Started: dayAndTime(status.started),
+      Memory: memory?.daemon ? size(memory.daemon) : null,
+      Processes: `${status.processes.running} of ${status.processes.total} running`,
+    }),
+    group("Health", {
+      Load: machine.load?.map((load) => load.toFixed(2)).join("  "),
+      Temperature: typeof machine.temperature === "number" ? `${machine.temperature.toFixed(1)} °C` : null,
+      Memory: memory && share("Memory", memory),
+      Disk: disk && share("Disk", disk),
+    }),
+    group("Network and clock", {
+      ...Object.fromEntries((machine.network ?? []).map((port) => [port.interface, portInWords(port)])),
+      Clock: clock && [el("div", {}, dayAndTime(clock.now)), el("div", {}, clock.trusted ? "Trusted" : "Not trusted yet: not synchronised")],
+      "Time zone": clock?.timezone,
+    }),
+  ];
+}
+
+function portInWords({ up, addresses }) {
+  if (addresses.length > 0) return addresses.map((address) => el("div", {}, address));
+  return up ? "Up, no address" : "Down";
+}
+
+/** How much is taken, as a bar and in words. */
+function share(label, { total, available }) {
+  const used = total - available;
+  const meter = { "aria-label": `${label} in use`, max: total, low: total * 0.8, high: total * 0.92, optimum: 0, value: used };
+  return [`${size(available)} free of ${size(total)}`, el("meter", meter)];
+}
+
+/** Facts with a title. What is not known is left out. */
+function group(title, facts) {
+  const heading = `facts-${title.toLowerCase().replaceAll(" ", "-")}`;
+  const known = Object.entries(facts).filter(([, value]) => value !== null && value !== undefined && value !== "");
+  return el(
+    "section",
+    { className: "card", "aria-labelledby": heading },
+    el("h3", { className: "label", id: heading }, title),
+    el("dl", {}, ...known.map(([term, value]) => [el("dt", {}, term), el("dd", {}, value)]).flat()),
+  );
+}
+
+const SOURCES = {
+  file: "The file, as it is on the disk",
+  last_good: "The last good copy: the file cannot be used",
+  empty: "None yet: nothing is set up",
+};
+
+function showConfiguration() {
+  const { configuration } = kiosk;
+  if (configuration === null) return;
+  const list = (entries) => (entries.length === 0 ? "None" : problemList(entries));
+  const facts = { File: el("code", {}, configuration.file), "In force": SOURCES[configuration.source] ?? configuration.source };
+  const complaints = { Problems: list(configuration.problems), Warnings: list(configuration.warnings) };
+  const rows = Object.entries({ ...facts, ...complaints });
+  byId("configuration").replaceChildren(el("dl", {}, ...rows.map(([term, value]) => [el("dt", {}, term), el("dd", {}, value)]).flat()));
+}
+
+/** Problems or warnings, each with the place it is about. */
+export const problemList = (entries) =>
+  el("ul", {}, ...entries.map(({ path, message }) => el("li", {}, path ? el("code", {}, path) : null, path ? `: ${message}` : message)));
+
+async function reload() {
+  const answer = byId("reload-answer");
+  answer.className = "";
+  say(answer, "Reloading…");
+  try {
+    const { configuration } = await ask("POST", "/api/reload");
+    const problems = configuration.problems.length;
+    say(answer, problems > 0 ? `Read, with ${count(problems, "problem")}.` : "Reloaded. The file is in force.");
+  } catch (error) {
+    answer.className = "error";
+    say(answer, `${sentence(error.message)}. What was in force stays.`.replace("..", "."));
+  }
+}

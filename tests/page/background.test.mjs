@@ -1,0 +1,203 @@
+// A background process through its life on the page.
+
+import assert from "node:assert/strict";
+import { button, card, dialog, gone, onThePage, seen } from "./browser.mjs";
+
+const SYNC = { name: "Data Sync Service", command: "sleep 1000" };
+
+onThePage("a background process is added and runs", {}, async ({ page, kiosk }) => {
+  await button(page, "Add Background Process").click();
+  await dialog(page).getByLabel("Name", { exact: true }).fill("Data Sync Service");
+  await dialog(page).getByLabel("Command", { exact: true }).fill("sleep 1000");
+  await button(dialog(page), "Add").click();
+  await dialog(page).waitFor({ state: "hidden" });
+  await seen(card(page, "Data Sync Service"), /^running$/i);
+  await seen(card(page, "Data Sync Service"), "sleep 1000");
+  const process = await kiosk.process("data-sync-service");
+  assert.equal(process.type, "custom");
+  assert.equal(process.autostart, true);
+  assert.equal(process.restart_on_crash, true);
+});
+
+onThePage("the toggles of a new process are what it is made of", {}, async ({ page, kiosk }) => {
+  await button(page, "Add Background Process").click();
+  await dialog(page).getByLabel("Name", { exact: true }).fill("Local API Server");
+  await dialog(page).getByLabel("Command", { exact: true }).fill("sleep 1000");
+  await dialog(page).getByLabel("Restart on crash").uncheck();
+  await dialog(page).getByLabel("Autostart").uncheck();
+  await button(dialog(page), "Add").click();
+  await dialog(page).waitFor({ state: "hidden" });
+  await card(page, "Local API Server").waitFor();
+  const process = await kiosk.process("local-api-server");
+  assert.equal(process.autostart, false);
+  assert.equal(process.restart_on_crash, false);
+});
+
+onThePage("a new name needs no restart, a new command does", { processes: { sync: SYNC } }, async ({ page, kiosk }) => {
+  const before = await kiosk.untilStatus("sync", "running");
+
+  await button(card(page, "Data Sync Service"), "Edit").click();
+  assert.equal(await dialog(page).getByLabel("Command", { exact: true }).inputValue(), "sleep 1000");
+  await dialog(page).getByLabel("Name", { exact: true }).fill("Picture Sync");
+  await button(dialog(page), "Save").click();
+  await dialog(page).waitFor({ state: "hidden" });
+  await card(page, "Picture Sync").waitFor();
+  const renamed = await kiosk.untilStatus("sync", "running");
+  assert.equal(renamed.name, "Picture Sync");
+  assert.equal(renamed.pid, before.pid);
+
+  await button(card(page, "Picture Sync"), "Edit").click();
+  await dialog(page).getByLabel("Command", { exact: true }).fill("sleep 2000");
+  await button(dialog(page), "Save").click();
+  await dialog(page).waitFor({ state: "hidden" });
+  await seen(card(page, "Picture Sync"), "sleep 2000");
+  const { sync } = await kiosk.until(({ sync }) => sync.status === "running" && sync.pid !== before.pid);
+  assert.equal(sync.command, "sleep 2000");
+});
+
+onThePage("an edit leaves alone what its dialog does not show", {
+  processes: { sync: { ...SYNC, env: { PLACE: "cellar" }, stop_timeout_seconds: 3, depends_on: [] } },
+}, async ({ page, kiosk }) => {
+  await button(card(page, "Data Sync Service"), "Edit").click();
+  await dialog(page).getByLabel("Restart on crash").uncheck();
+  await button(dialog(page), "Save").click();
+  await dialog(page).waitFor({ state: "hidden" });
+  await kiosk.until(({ sync }) => sync.restart_on_crash === false);
+  const { sync } = kiosk.file.processes;
+  assert.deepEqual(sync.env, { PLACE: "cellar" });
+  assert.equal(sync.stop_timeout_seconds, 3);
+});
+
+onThePage("a process is stopped, started and restarted by its buttons", {
+  processes: { sync: SYNC },
+}, async ({ page, kiosk }) => {
+  const place = card(page, "Data Sync Service");
+  const first = await kiosk.untilStatus("sync", "running");
+
+  await button(place, "Restart").click();
+  const { sync: second } = await kiosk.until(({ sync }) => sync.status === "running" && sync.pid !== first.pid);
+  await seen(place, /^running$/i);
+
+  await button(place, "Stop").click();
+  await seen(place, /^stopped$/i);
+  await button(place, "Stop").waitFor({ state: "hidden" });
+
+  await button(place, "Start").click();
+  await seen(place, /^running$/i);
+  const third = await kiosk.untilStatus("sync", "running");
+  assert.notEqual(third.pid, second.pid);
+});
+
+onThePage("a stopped process is deleted once that is confirmed", {
+  processes: { sync: { ...SYNC, autostart: false } },
+}, async ({ page, kiosk }) => {
+  const place = card(page, "Data Sync Service");
+  await button(place, "Delete").click();
+  await seen(dialog(page), /Data Sync Service/);
+  await button(dialog(page), "Cancel").click();
+  await dialog(page).waitFor({ state: "hidden" });
+  assert.ok(kiosk.file.processes.sync, "cancelled");
+
+  await button(place, "Delete").click();
+  await button(dialog(page), "Delete").click();
+  await place.waitFor({ state: "hidden" });
+  assert.deepEqual(kiosk.file.processes, {});
+});
+
+onThePage("what is wrong stands beside its field, and nothing typed is lost", {
+  complaints: [/status of 422/],
+}, async ({ page, kiosk }) => {
+  await button(page, "Add Background Process").click();
+  const name = dialog(page).getByLabel("Name", { exact: true });
+  const command = dialog(page).getByLabel("Command", { exact: true });
+  await name.fill("Data Sync Service");
+  await dialog(page).getByLabel("Restart on crash").uncheck();
+
+  for (const wrong of ["", "echo 'never closed"]) {
+    await command.fill(wrong);
+    await button(dialog(page), "Add").click();
+    await dialog(page).locator("[aria-invalid=true]").waitFor();
+    assert.equal(await command.getAttribute("aria-invalid"), "true");
+    assert.match(await described(command), wrong === "" ? /\S/ : /quote/);
+    assert.equal(await command.evaluate((field) => field === document.activeElement), true, "the field has the focus");
+    assert.equal(await name.inputValue(), "Data Sync Service");
+    assert.equal(await command.inputValue(), wrong);
+    assert.equal(await dialog(page).getByLabel("Restart on crash").isChecked(), false);
+  }
+
+  await command.fill("echo 'closed'; exec sleep 1000");
+  await button(dialog(page), "Add").click();
+  await dialog(page).waitFor({ state: "hidden" });
+  assert.equal((await kiosk.untilStatus("data-sync-service", "running")).restart_on_crash, false);
+});
+
+onThePage("a dialog that was left starts anew", {}, async ({ page }) => {
+  await button(page, "Add Background Process").click();
+  await dialog(page).getByLabel("Name", { exact: true }).fill("Nobody");
+  await button(dialog(page), "Cancel").click();
+  await dialog(page).waitFor({ state: "hidden" });
+  await button(page, "Add Background Process").click();
+  assert.equal(await dialog(page).getByLabel("Name", { exact: true }).inputValue(), "");
+});
+
+onThePage("a dialog that was left by the Escape key is there again as it was", {}, async ({ page }) => {
+  await button(page, "Add Background Process").click();
+  await dialog(page).getByLabel("Command", { exact: true }).fill("a long one, typed with care");
+  await page.keyboard.press("Escape");
+  await dialog(page).waitFor({ state: "hidden" });
+  await button(page, "Add Background Process").click();
+  assert.equal(await dialog(page).getByLabel("Command", { exact: true }).inputValue(), "a long one, typed with care");
+});
+
+onThePage("one that runs is not deleted, and the button says why", {
+  processes: { sync: SYNC },
+}, async ({ page, kiosk }) => {
+  await kiosk.untilStatus("sync", "running");
+  const place = card(page, "Data Sync Service");
+  await seen(place, /^running$/i);
+  const remove = button(place, "Delete");
+  const isOff = await remove.evaluate((it) => it.disabled || it.getAttribute("aria-disabled") === "true");
+  if (isOff) {
+    const why = `${await described(remove)} ${await remove.getAttribute("title")}`;
+    assert.match(why, /stop/i);
+  } else {
+    await remove.click();
+    await seen(dialog(page), /stop/i);
+  }
+  assert.ok(kiosk.file.processes.sync);
+});
+
+onThePage("a deletion that the daemon refuses is told in words", {
+  processes: { sync: { ...SYNC, autostart: false } },
+  complaints: [/status of 409/],
+}, async ({ page, kiosk }) => {
+  await button(card(page, "Data Sync Service"), "Delete").click();
+  await button(dialog(page), "Delete").waitFor();
+  // Somebody else starts it meanwhile, and this page's events come too late.
+  await page.route("**/api/processes/sync", async (route) => {
+    await kiosk.start("sync");
+    await kiosk.untilStatus("sync", "running");
+    await route.continue();
+  });
+  await button(dialog(page), "Delete").click();
+  await seen(page, /stop it first|still run/i);
+  assert.ok(kiosk.file.processes.sync);
+});
+
+onThePage("a disabled process says so and cannot be started", {
+  processes: { sync: { ...SYNC, enabled: false } },
+}, async ({ page }) => {
+  const place = card(page, "Data Sync Service");
+  await seen(place, /disabled/i);
+  const start = button(place, "Start");
+  assert.equal((await start.count()) === 0 || (await start.isDisabled()), true);
+  await gone(place, /^running$/i);
+});
+
+/** What a screen reader says of a field or button beyond its name. */
+function described(thing) {
+  return thing.evaluate((it) => {
+    const ids = `${it.getAttribute("aria-describedby") ?? ""} ${it.getAttribute("aria-errormessage") ?? ""}`;
+    return ids.split(" ").map((id) => document.getElementById(id)?.textContent ?? "").join(" ");
+  });
+}

@@ -1,0 +1,126 @@
+// The operator's browser: the page in a real Chromium, watched for everything it should not do.
+
+import assert from "node:assert/strict";
+import { mkdirSync } from "node:fs";
+import { basename, join, resolve } from "node:path";
+import { after, before, test } from "node:test";
+import { chromium } from "playwright-core";
+import { Kiosk, PATIENCE, PretendDisplay } from "./kiosk.mjs";
+
+const OUTPUT = resolve(import.meta.dirname, "../output");
+const SUBJECT = basename(process.argv[1], ".test.mjs");
+
+/** What a Chromium of Debian needs to run as root, without a screen, and without calling home. */
+const SWITCHES = [
+  "--no-sandbox",
+  "--disable-gpu",
+  "--disable-quic",
+  "--no-first-run",
+  "--disable-background-networking",
+  "--disable-component-update",
+  "--disable-sync",
+];
+
+let browser;
+
+before(async () => {
+  browser = await chromium.launch({
+    executablePath: process.env.CHROMIUM ?? "/usr/bin/chromium",
+    args: SWITCHES,
+  });
+});
+
+after(() => browser?.close());
+
+/**
+ * A test with a kiosk and a page of its own. Whatever goes wrong in the page fails it, too: an error in the console,
+ * something the content security policy stopped, a request that leaves the origin.
+ *
+ * `options.processes` and `options.rest` are the kiosk's document; `options.view` is for Playwright's context
+ * (viewport, colour scheme); `options.complaints` are errors of the console that belong to the test, as a request
+ * that is to be refused.
+ */
+export function onThePage(name, options, body) {
+  test(name, { timeout: 3 * PATIENCE }, async () => {
+    const things = [];
+    const keep = (thing, end) => things.push(() => end(thing)) && thing;
+    try {
+      const kiosk = keep(await Kiosk.start(options.processes, options.rest), (kiosk) => kiosk.stop());
+      const context = keep(await browser.newContext(options.view), (context) => context.close());
+      context.setDefaultTimeout(PATIENCE);
+      const page = await context.newPage();
+      const faults = watch(page, kiosk.url, options.complaints ?? []);
+      try {
+        await page.goto(kiosk.url);
+        await body({ page, kiosk, context, keep });
+        assert.deepEqual(faults, [], "the page did what it should not");
+      } catch (error) {
+        mkdirSync(OUTPUT, { recursive: true });
+        const picture = join(OUTPUT, `${SUBJECT} ${name}.png`.replaceAll(/[^\w.]+/g, "-"));
+        await page.screenshot({ path: picture, fullPage: true }).catch(() => {});
+        error.message += `\n(picture: ${picture}; the page's faults: ${JSON.stringify(faults)})`;
+        throw error;
+      }
+    } finally {
+      for (const end of things.reverse()) await end();
+    }
+  });
+}
+
+/** Opens a display that is there as long as the test: the one named, or one nobody has. */
+export async function pretendDisplay(keep, name) {
+  return keep(await PretendDisplay.open(name), (display) => display.close());
+}
+
+/** Notes what the page does wrong. */
+function watch(page, origin, complaints) {
+  const faults = [];
+  const isExpected = (text) => complaints.some((complaint) => complaint.test(text));
+  page.on("console", (message) => {
+    if (["error", "warning"].includes(message.type()) && !isExpected(message.text())) {
+      faults.push(`${message.type()}: ${message.text()}`);
+    }
+  });
+  page.on("pageerror", (error) => faults.push(`uncaught: ${error.stack}`));
+  page.on("request", (request) => {
+    const url = new URL(request.url());
+    if (url.protocol !== "data:" && url.origin !== origin) faults.push(`asked elsewhere: ${url}`);
+  });
+  return faults;
+}
+
+// ---- what an operator sees, by role and name ----
+
+/** The card of a process. */
+export function card(page, name) {
+  return page
+    .locator("article, li, [role=listitem]")
+    .filter({ has: page.getByRole("heading", { name, exact: true }) })
+    .last();
+}
+
+/** A button of a card, or of anything else. */
+export function button(place, name) {
+  return place.getByRole("button", { name, exact: true });
+}
+
+/** Opens a tab. */
+export async function openTab(page, name) {
+  await page.getByRole("tab", { name }).click();
+  return page.getByRole("tabpanel", { name });
+}
+
+/** The dialog that is open. */
+export function dialog(page) {
+  return page.locator("dialog[open], [role=dialog]:visible, [role=alertdialog]:visible").last();
+}
+
+/** Waits until text is seen. */
+export function seen(place, text) {
+  return place.getByText(text).filter({ visible: true }).first().waitFor();
+}
+
+/** Waits until text is not seen any more. */
+export function gone(place, text) {
+  return place.getByText(text).filter({ visible: true }).first().waitFor({ state: "hidden" });
+}

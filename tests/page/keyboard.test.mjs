@@ -1,0 +1,104 @@
+// The page without a mouse.
+
+import assert from "node:assert/strict";
+import { button, card, dialog, onThePage, seen } from "./browser.mjs";
+
+const SYNC = { name: "Data Sync Service", command: "sleep 1000" };
+
+/** Presses Tab until this has the focus, as often as a patient person would. */
+async function tabTo(page, thing) {
+  for (let presses = 0; presses < 60; presses += 1) {
+    await page.keyboard.press("Tab");
+    if (await hasFocus(thing)) return;
+  }
+  assert.fail(`the keyboard does not reach ${thing}`);
+}
+
+function hasFocus(thing) {
+  return thing.evaluate((it) => it === document.activeElement);
+}
+
+onThePage("the tabs are one stop, and arrows go through them", { processes: { sync: SYNC } }, async ({ page }) => {
+  const tab = (name) => page.getByRole("tab", { name });
+  const isOpen = async (name) => {
+    await page.getByRole("tabpanel", { name }).waitFor();
+    assert.equal(await tab(name).getAttribute("aria-selected"), "true");
+    assert.equal(await hasFocus(tab(name)), true, `${name} has the focus`);
+  };
+  await card(page, "Data Sync Service").waitFor();
+  await tabTo(page, tab("Processes"));
+  await page.keyboard.press("ArrowRight");
+  await isOpen("Logs");
+  await page.keyboard.press("ArrowRight");
+  await isOpen("System");
+  await page.keyboard.press("ArrowRight");
+  await isOpen("Processes");
+  await page.keyboard.press("ArrowLeft");
+  await isOpen("System");
+  await page.keyboard.press("Home");
+  await isOpen("Processes");
+  await page.keyboard.press("End");
+  await isOpen("System");
+  await page.keyboard.press("Tab");
+  assert.equal(await hasFocus(tab("Processes")), false);
+  assert.equal(await hasFocus(tab("Logs")), false);
+});
+
+onThePage("a process is added by keyboard, and the focus comes back", {}, async ({ page, kiosk }) => {
+  const add = button(page, "Add Background Process");
+  await tabTo(page, add);
+  await page.keyboard.press("Enter");
+  const name = dialog(page).getByLabel("Name", { exact: true });
+  await name.waitFor();
+  assert.equal(await hasFocus(name), true, "the first field has the focus");
+  await page.keyboard.type("Data Sync Service");
+  await tabTo(page, dialog(page).getByLabel("Command", { exact: true }));
+  await page.keyboard.type("sleep 1000");
+  await tabTo(page, dialog(page).getByLabel("Restart on crash"));
+  await page.keyboard.press("Space");
+  await tabTo(page, button(dialog(page), "Add"));
+  await page.keyboard.press("Enter");
+  await dialog(page).waitFor({ state: "hidden" });
+  await seen(card(page, "Data Sync Service"), /^running$/i);
+  assert.equal(await hasFocus(add), true, "back at the button");
+  assert.equal((await kiosk.process("data-sync-service")).restart_on_crash, false);
+});
+
+onThePage("Escape closes a dialog, and the focus comes back", { processes: { sync: SYNC } }, async ({ page, kiosk }) => {
+  const edit = button(card(page, "Data Sync Service"), "Edit");
+  await tabTo(page, edit);
+  await page.keyboard.press("Enter");
+  await dialog(page).getByLabel("Name", { exact: true }).waitFor();
+  await page.keyboard.press("Escape");
+  await dialog(page).waitFor({ state: "hidden" });
+  assert.equal(await hasFocus(edit), true);
+  assert.equal((await kiosk.process("sync")).name, "Data Sync Service");
+});
+
+onThePage("a process is stopped and started by keyboard without losing the place", {
+  processes: { sync: SYNC },
+}, async ({ page }) => {
+  const place = card(page, "Data Sync Service");
+  await seen(place, /^running$/i);
+  await tabTo(page, button(place, "Stop"));
+  await page.keyboard.press("Enter");
+  await seen(place, /^stopped$/i);
+  assert.equal(await hasFocus(button(place, "Start")), true, "the button that takes its place has the focus");
+  await page.keyboard.press("Enter");
+  await seen(place, /^running$/i);
+  assert.equal(await place.evaluate((it) => it.contains(document.activeElement)), true);
+});
+
+onThePage("a process is deleted by keyboard, and the focus is somewhere", {
+  processes: { sync: { ...SYNC, autostart: false } },
+}, async ({ page }) => {
+  const place = card(page, "Data Sync Service");
+  await tabTo(page, button(place, "Delete"));
+  await page.keyboard.press("Enter");
+  await dialog(page).waitFor();
+  assert.equal(await hasFocus(button(dialog(page), "Cancel")), true, "the safe answer has the focus");
+  await tabTo(page, button(dialog(page), "Delete"));
+  await page.keyboard.press("Enter");
+  await place.waitFor({ state: "hidden" });
+  assert.notEqual(await page.evaluate(() => document.activeElement.tagName), "BODY");
+});

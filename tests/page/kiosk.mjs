@@ -1,0 +1,233 @@
+// A kiosk to look at: the real daemon in a directory of its own, and screens that only pretend.
+
+import { spawn } from "node:child_process";
+import { chmodSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { once } from "node:events";
+import { createServer } from "node:net";
+import { tmpdir } from "node:os";
+import { join, resolve } from "node:path";
+import { createInterface } from "node:readline";
+
+/** Longer than anything here takes on a busy machine; only a test that fails waits this long. */
+export const PATIENCE = 20_000;
+
+const REPOSITORY = resolve(import.meta.dirname, "../..");
+const TARGET = resolve(REPOSITORY, process.env.CARGO_TARGET_DIR ?? "target");
+const BINARY = process.env.OSSUARY_BINARY ?? join(TARGET, "debug/ossuary");
+
+/**
+ * Stands where a browser or an operator's program would: found in PATH by that name, it shows nothing, says what it
+ * was told, and lives until it is stopped.
+ */
+const STAND_IN = '#!/bin/sh\necho "showing $*"\nexec sleep 100000\n';
+const STOOD_IN_FOR = ["chromium", "node", "python3"];
+
+/** A daemon, what it keeps alive, and a client of its API. */
+export class Kiosk {
+  /** Starts a daemon whose configuration has these processes. `rest` stands beside them in the file. */
+  static async start(processes = {}, rest = {}) {
+    const kiosk = new Kiosk();
+    kiosk.directory = mkdtempSync(join(tmpdir(), "ossuary-page-"));
+    chmodSync(kiosk.directory, 0o777);
+    const programs = join(kiosk.directory, "programs");
+    mkdirSync(programs);
+    for (const name of STOOD_IN_FOR) writeFileSync(join(programs, name), STAND_IN, { mode: 0o755 });
+    kiosk.configure({ version: 3, processes, ...rest });
+    await kiosk.#launch(0);
+    return kiosk;
+  }
+
+  /** Writes the configuration file: a document, or text that need not be one. The daemon is not told. */
+  configure(document) {
+    const text = typeof document === "string" ? document : JSON.stringify(document);
+    writeFileSync(this.configFile, text, { mode: 0o666 });
+  }
+
+  get configFile() {
+    return join(this.directory, "config.json");
+  }
+
+  /** The configuration file as it is on the disk. */
+  get file() {
+    return JSON.parse(readFileSync(this.configFile, "utf8"));
+  }
+
+  async #launch(port) {
+    const folder = (name) => join(this.directory, name);
+    this.daemon = spawn(
+      BINARY,
+      ["daemon", "--config", this.configFile, "--state-dir", folder("state"), "--run-dir", folder("run")]
+        .concat("--listen", `127.0.0.1:${port}`),
+      {
+        stdio: ["ignore", "pipe", "pipe"],
+        env: { ...process.env, PATH: `${folder("programs")}:${process.env.PATH}` },
+        ...account(),
+      },
+    );
+    this.said = "";
+    this.daemon.stderr.on("data", (bytes) => (this.said += bytes));
+    this.ended = once(this.daemon, "close");
+    this.ended.catch(() => {}); // That it cannot be started is told below.
+    for await (const line of createInterface(this.daemon.stdout)) {
+      const address = /^listening on (http:\/\/\S+?)\/?$/.exec(line);
+      if (address) {
+        this.url = address[1];
+        this.daemon.stdout.resume();
+        return;
+      }
+    }
+    await this.ended;
+    throw new Error(`${BINARY} did not come up:\n${this.said}`);
+  }
+
+  /** Kills the daemon as the kernel would. What it kept alive lives on, as on any machine without systemd. */
+  async kill() {
+    this.daemon.kill("SIGKILL");
+    await this.ended;
+  }
+
+  /** Starts the daemon again, on the port it had. */
+  async revive() {
+    await this.#launch(new URL(this.url).port);
+  }
+
+  /** Ends the daemon and everything it started, and leaves nothing behind. */
+  async stop() {
+    if (this.daemon.exitCode === null && this.daemon.signalCode === null) this.daemon.kill("SIGTERM");
+    await this.ended;
+    for (const pid of this.#orphans()) end(-pid);
+    rmSync(this.directory, { recursive: true, force: true });
+  }
+
+  /** What a killed daemon left running, by the PID files that an orderly end removes. */
+  #orphans() {
+    const run = join(this.directory, "run");
+    const files = readdirSync(run).filter((name) => name.endsWith(".pid") && name !== "manager.pid");
+    return files.map((name) => Number(readFileSync(join(run, name), "utf8"))).filter((pid) => pid > 1);
+  }
+
+  // ---- the API, as somebody else would use it beside the page ----
+
+  /** One request; what it answers. Anything but success is an error. */
+  async ask(method, path, body) {
+    const answer = await fetch(this.url + path, {
+      method,
+      headers: body === undefined ? {} : { "Content-Type": "application/json" },
+      body: body === undefined ? undefined : JSON.stringify(body),
+    });
+    const text = await answer.text();
+    if (!answer.ok) throw new Error(`${method} ${path}: ${answer.status} ${text}`);
+    return text === "" ? null : JSON.parse(text);
+  }
+
+  process(id) {
+    return this.ask("GET", `/api/processes/${id}`);
+  }
+
+  start(id) {
+    return this.ask("POST", `/api/processes/${id}/start`);
+  }
+
+  halt(id) {
+    return this.ask("POST", `/api/processes/${id}/stop`);
+  }
+
+  /** Follows the events until all processes, by id, and all displays look like this; shows the processes. */
+  async until(looksRight) {
+    const patience = AbortSignal.timeout(PATIENCE);
+    const processes = {};
+    let displays = [];
+    try {
+      const events = await fetch(`${this.url}/api/events`, { signal: patience });
+      for await (const { data } of eventsOf(events.body)) {
+        Object.assign(processes, data.processes);
+        for (const id of data.removed ?? []) delete processes[id];
+        displays = data.displays ?? displays;
+        if (looksRight(processes, displays)) return processes;
+      }
+    } catch (error) {
+      if (!patience.aborted) throw error;
+    }
+    throw new Error(`it did not happen: ${looksRight}\nlast seen: ${JSON.stringify({ processes, displays }, null, 1)}`);
+  }
+
+  /** Waits until the daemon has noticed a display. */
+  untilDisplay(name) {
+    return this.until((_, displays) => displays.some((display) => display.name === name && display.connected));
+  }
+
+  /** Waits until a process is in this state; shows it. */
+  async untilStatus(id, status) {
+    return (await this.until((processes) => processes[id]?.status === status))[id];
+  }
+}
+
+/** Server-sent events out of a body, their data parsed. */
+async function* eventsOf(body) {
+  let rest = "";
+  for await (const text of body.pipeThrough(new TextDecoderStream())) {
+    const blocks = (rest + text).split("\n\n");
+    rest = blocks.pop();
+    for (const block of blocks) {
+      const field = (name) => new RegExp(`^${name}: ?(.*)$`, "m").exec(block)?.[1];
+      if (field("data")) yield { event: field("event"), data: JSON.parse(field("data")) };
+    }
+  }
+}
+
+/** An X display as far as the daemon can tell: a socket that accepts. Closed with the test. */
+export class PretendDisplay {
+  static async open(name = vacantDisplay()) {
+    const display = new PretendDisplay();
+    display.name = name;
+    mkdirSync(SOCKETS, { recursive: true, mode: 0o1777 });
+    const socket = join(SOCKETS, `X${display.name.slice(1)}`);
+    display.server = createServer((guest) => guest.on("error", () => {}).resume());
+    display.server.listen(socket);
+    await once(display.server, "listening");
+    chmodSync(socket, 0o777);
+    return display;
+  }
+
+  /** The screen goes dark. Its socket goes with it. */
+  close() {
+    return new Promise((done) => this.server.close(done));
+  }
+}
+
+const SOCKETS = "/tmp/.X11-unix";
+
+/** Far above what anybody uses, so that real displays and those of other tests are left alone. */
+let nextDisplay = 90;
+
+/** A display that does not exist. None is named twice. */
+export function vacantDisplay() {
+  let taken = [];
+  try {
+    taken = readdirSync(SOCKETS);
+  } catch {
+    // Nobody had a display on this machine yet.
+  }
+  while (taken.includes(`X${nextDisplay}`)) nextDisplay += 1;
+  return `:${nextDisplay++}`;
+}
+
+/**
+ * Whom to run the daemon as. Root's daemon gives its browser to an ordinary account; on a machine that has none
+ * (a container), nobody's daemon is tested instead.
+ */
+function account() {
+  if (process.getuid() !== 0) return {};
+  const accounts = readFileSync("/etc/passwd", "utf8").split("\n").map((line) => line.split(":"));
+  const isOrdinary = ([name, , uid]) => name === "kiosk" || (uid >= 1000 && uid < 60_000);
+  return accounts.some(isOrdinary) ? {} : { uid: 65534, gid: 65534 };
+}
+
+/** Ends a process, or a group of them, that may be gone already. */
+function end(pid) {
+  try {
+    process.kill(pid, "SIGKILL");
+  } catch (error) {
+    if (error.code !== "ESRCH") throw error;
+  }
+}

@@ -1,0 +1,85 @@
+// The tab Logs: what a process prints, as it prints it, and nothing it prints is more than text.
+
+import assert from "node:assert/strict";
+import { appendFileSync, chmodSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { button, card, gone, onThePage, openTab, seen } from "./browser.mjs";
+
+const HOSTILE = "<img src=x onerror=\"document.title='taken'\"><script>document.title='taken'</script>";
+
+/** Adds a process that prints whatever the test writes into a file. */
+async function printer(kiosk, process = {}) {
+  const file = join(kiosk.directory, "printed");
+  writeFileSync(file, "the first line\n");
+  chmodSync(file, 0o644);
+  await kiosk.ask("POST", "/api/processes", { id: "sync", name: "Data Sync Service", command: `tail -n +1 -f ${file}`, ...process });
+  await kiosk.untilStatus("sync", "running");
+  return (line) => appendFileSync(file, `${line}\n`);
+}
+
+onThePage("lines appear as they are printed", {}, async ({ page, kiosk }) => {
+  const print = await printer(kiosk);
+  const logs = await openTab(page, "Logs");
+  await seen(logs, "the first line");
+  print("the second line");
+  await seen(logs, "the second line");
+});
+
+onThePage("a pause keeps the page still, and nothing is missed", {}, async ({ page, kiosk }) => {
+  const print = await printer(kiosk);
+  const logs = await openTab(page, "Logs");
+  await seen(logs, "the first line");
+  await button(logs, "Pause").click();
+  print("said meanwhile");
+  await seen(logs, /1 new line/);
+  await gone(logs, "said meanwhile");
+  await button(logs, "Resume").click();
+  await seen(logs, "said meanwhile");
+});
+
+onThePage("another process has another log", {
+  processes: { one: { name: "One", command: "echo I am one; exec sleep 1000" }, two: { name: "Two", command: "echo I am two; exec sleep 1000" } },
+}, async ({ page }) => {
+  const logs = await openTab(page, "Logs");
+  await logs.getByLabel("Process").selectOption({ label: "Two" });
+  await seen(logs, "I am two");
+  await gone(logs, "I am one");
+  await logs.getByLabel("Process").selectOption({ label: "One" });
+  await seen(logs, "I am one");
+  await gone(logs, "I am two");
+});
+
+onThePage("a card leads to the log of its process", {
+  processes: { one: { name: "One", command: "sleep 1000" }, two: { name: "Two", command: "echo I am two; exec sleep 1000" } },
+}, async ({ page }) => {
+  await card(page, "Two").getByRole("link", { name: "Logs" }).click();
+  await seen(page.getByRole("tabpanel", { name: "Logs" }), "I am two");
+  assert.equal(await page.getByRole("tab", { name: "Logs" }).getAttribute("aria-selected"), "true");
+});
+
+onThePage("a log goes on after the daemon was killed and started again", {
+  complaints: [/ERR_/],
+}, async ({ page, kiosk }) => {
+  await printer(kiosk, { command: "echo alive as $$; exec sleep 1000" });
+  const logs = await openTab(page, "Logs");
+  const { pid } = await kiosk.process("sync");
+  await seen(logs, `alive as ${pid}`);
+  await kiosk.kill();
+  await kiosk.revive();
+  const again = await kiosk.untilStatus("sync", "running");
+  await seen(logs, `alive as ${again.pid}`);
+});
+
+onThePage("markup in a name, a command or a line stays text", {}, async ({ page, kiosk }) => {
+  const print = await printer(kiosk, { name: HOSTILE.slice(0, 80) });
+  await card(page, HOSTILE.slice(0, 80)).waitFor();
+  await kiosk.ask("POST", "/api/processes", { id: "other", name: "Other", command: `echo '${HOSTILE.replaceAll("'", "")}'; exec sleep 9` });
+  await seen(card(page, "Other"), /onerror/);
+  const logs = await openTab(page, "Logs");
+  await logs.getByLabel("Process").selectOption("sync");
+  await seen(logs, "the first line");
+  print(HOSTILE);
+  await seen(logs, HOSTILE);
+  assert.equal(await page.locator("main img, main script").count(), 0);
+  assert.doesNotMatch(await page.title(), /taken/);
+});

@@ -1,0 +1,142 @@
+// On a phone and on a desk, in light and dark, for those who listen, and over a thin wire.
+
+import assert from "node:assert/strict";
+import { createRequire } from "node:module";
+import { readFileSync } from "node:fs";
+import { button, card, dialog, onThePage, openTab, seen } from "./browser.mjs";
+import { vacantDisplay } from "./kiosk.mjs";
+
+const AXE = readFileSync(createRequire(import.meta.url).resolve("axe-core/axe.min.js"), "utf8");
+const TABS = ["Processes", "Logs", "System"];
+const LONG = "/usr/bin/python3 /home/pi/a-directory-with-quite-a-long-name/and-one-more/sync.py --every=60 --and-a-switch";
+
+/** Something of everything. */
+const PROCESSES = {
+  gallery: {
+    name: "Gallery Display",
+    type: "chromium",
+    command: "chromium --kiosk https://lumencanvas.studio/canvas/abc",
+    display: vacantDisplay(),
+    flags: { kiosk: true, webgpu: true, autoplay: true },
+  },
+  sync: { name: "Data Sync Service", command: "echo synchronised; echo late >&2; exec sleep 1000" },
+  long: { name: "A process whose name is as long as a name may be, eighty characters, not one more", command: LONG, autostart: false },
+  broken: { name: "Broken", command: "sh -c 'exit 3'", restart_on_crash: false },
+  off: { name: "Off", command: "sleep 1000", enabled: false },
+};
+PROCESSES.long.name = PROCESSES.long.name.slice(0, 80);
+
+/** Shows every tab and every dialog in turn, once each has come to rest. */
+async function visitAll(page, look) {
+  await seen(card(page, "Data Sync Service"), /^running$/i);
+  await seen(card(page, "Broken"), /^failed$/i);
+  for (const tab of TABS) {
+    const panel = await openTab(page, tab);
+    if (tab === "Logs") {
+      await panel.getByLabel("Process").selectOption({ label: "Data Sync Service" });
+      await seen(panel, "synchronised");
+    }
+    if (tab === "System") await seen(panel, /memory/i);
+    await look(`the tab ${tab}`);
+  }
+  await openTab(page, "Processes");
+  const openers = {
+    "adding a display process": button(page, "Add Display Process"),
+    "adding a background process": button(page, "Add Background Process"),
+    "editing a display process": button(card(page, "Gallery Display"), "Edit"),
+    "editing a background process": button(card(page, "Data Sync Service"), "Edit"),
+    "deleting": button(card(page, "Broken"), "Delete"),
+  };
+  for (const [name, opener] of Object.entries(openers)) {
+    await opener.click();
+    await dialog(page).waitFor();
+    await look(`the dialog for ${name}`);
+    await button(dialog(page), "Cancel").click();
+    await dialog(page).waitFor({ state: "hidden" });
+  }
+}
+
+for (const colorScheme of ["light", "dark"]) {
+  onThePage(`axe finds nothing in any tab or dialog, ${colorScheme}`, {
+    processes: PROCESSES,
+    // Colours that are on their way are judged where they arrive.
+    view: { colorScheme, reducedMotion: "reduce" },
+  }, async ({ page }) => {
+    // Through the protocol: the page's policy lets no foreign script in, and should not.
+    await page.evaluate(AXE);
+    const found = [];
+    await visitAll(page, async (place) => {
+      const { violations } = await page.evaluate(() => window.axe.run());
+      for (const { id, help, nodes } of violations) {
+        found.push(`${place}: ${id}: ${help}: ${nodes.map((node) => `${node.html} (${node.any[0]?.message ?? ""})`).join("; ")}`);
+      }
+    });
+    assert.deepEqual(found, []);
+  });
+}
+
+for (const width of [360, 768, 1280]) {
+  onThePage(`nothing scrolls sideways at ${width} pixels`, {
+    processes: PROCESSES,
+    view: { viewport: { width, height: 740 }, hasTouch: width === 360 },
+  }, async ({ page }) => {
+    await visitAll(page, async (place) => {
+      const wide = await page.evaluate(() => {
+        const isWide = (it) => it.scrollWidth > it.clientWidth;
+        const boxes = [document.documentElement, ...document.querySelectorAll("dialog[open]")];
+        return boxes.filter(isWide).map((it) => `${it.tagName} ${it.scrollWidth} > ${it.clientWidth}`);
+      });
+      assert.deepEqual(wide, [], place);
+    });
+  });
+}
+
+onThePage("a finger hits every button on a phone", {
+  processes: PROCESSES,
+  view: { viewport: { width: 360, height: 740 }, hasTouch: true, isMobile: true },
+}, async ({ page }) => {
+  await visitAll(page, async (place) => {
+    const small = await page.evaluate(() =>
+      [...document.querySelectorAll("button, a.button, [role=tab], select, input:not([type=checkbox], [type=radio])")]
+        .map((it) => ({ label: it.textContent.trim() || it.id, box: it.getBoundingClientRect() }))
+        .filter(({ box }) => box.width > 0 && (box.height < 36 || box.width < 36))
+        .map(({ label, box }) => `${label}: ${Math.round(box.width)} by ${Math.round(box.height)}`),
+    );
+    assert.deepEqual(small, [], place);
+  });
+});
+
+onThePage("nothing moves for those who asked for that", {
+  processes: PROCESSES,
+  view: { reducedMotion: "reduce" },
+}, async ({ page }) => {
+  await visitAll(page, async (place) => {
+    const moving = await page.evaluate(() =>
+      document.getAnimations()
+        .filter((animation) => animation.playState === "running" && animation.effect.getComputedTiming().duration > 10)
+        .map((animation) => `${animation.animationName ?? animation.transitionProperty} of ${animation.effect.target.className}`),
+    );
+    assert.deepEqual(moving, [], place);
+  });
+});
+
+onThePage("the page is under 60 kB on the wire and asks nobody else", {
+  processes: PROCESSES,
+}, async ({ page, kiosk, context }) => {
+  const fresh = await context.newPage();
+  const wire = await context.newCDPSession(fresh);
+  const sizes = new Map();
+  const paths = new Map();
+  await wire.send("Network.enable");
+  wire.on("Network.requestWillBeSent", ({ requestId, request }) => paths.set(requestId, new URL(request.url)));
+  wire.on("Network.loadingFinished", ({ requestId, encodedDataLength }) => sizes.set(requestId, encodedDataLength));
+  await fresh.goto(kiosk.url, { waitUntil: "load" });
+  await visitAll(fresh, async () => {});
+  for (const [request, url] of paths) {
+    assert.ok(url.protocol === "data:" || url.origin === kiosk.url, `asked elsewhere: ${url}`);
+    if (url.pathname.startsWith("/api/")) sizes.delete(request);
+  }
+  const total = [...sizes.values()].reduce((sum, size) => sum + size, 0);
+  assert.ok(sizes.size > 2, "the page, its style and its script were counted");
+  assert.ok(total < 60_000, `${total} bytes in ${sizes.size} answers`);
+});

@@ -1,0 +1,93 @@
+// Takes the pictures of the page: `page.png` is the README's. Only where OSSUARY_SCREENSHOTS names a directory.
+
+import { mkdirSync } from "node:fs";
+import { join } from "node:path";
+import { button, card, dialog, onThePage, openTab, pretendDisplay, seen } from "./browser.mjs";
+
+const DIRECTORY = process.env.OSSUARY_SCREENSHOTS;
+
+/** The plan's three processes. */
+const PROCESSES = {
+  "main-display": {
+    name: "Gallery Display",
+    type: "chromium",
+    command: "chromium --kiosk https://lumencanvas.studio/canvas/abc",
+    display: ":0",
+    flags: { kiosk: true, webgpu: true, autoplay: true },
+  },
+  "data-sync": { name: "Data Sync Service", command: "python3 /home/pi/sync.py" },
+  "api-server": {
+    name: "Local API Server",
+    command: "node /home/pi/server.js",
+    autostart: false,
+    restart_on_crash: false,
+  },
+};
+
+const DESK = { viewport: { width: 1280, height: 800 }, colorScheme: "light" };
+const PHONE = { viewport: { width: 360, height: 740 }, isMobile: true, hasTouch: true, deviceScaleFactor: 2 };
+
+const VIEWS = {
+  "page": DESK,
+  "dark": { ...DESK, colorScheme: "dark" },
+  "phone": PHONE,
+  "phone-dark": { ...PHONE, colorScheme: "dark" },
+};
+
+for (const [name, view] of DIRECTORY ? Object.entries(VIEWS) : []) {
+  const complaints = [/status of 422/, /ERR_/];
+  onThePage(`pictures: ${name}`, { processes: PROCESSES, complaints, view }, async ({ page, kiosk, keep }) => {
+    await pretendDisplay(keep, ":0");
+    mkdirSync(DIRECTORY, { recursive: true });
+    const shoot = (what) =>
+      page.screenshot({ path: join(DIRECTORY, `${[name, what].filter(Boolean).join("-")}.png`), animations: "disabled" });
+
+    await seen(card(page, "Gallery Display"), /^running$/i);
+    await seen(card(page, "Data Sync Service"), /^running$/i);
+    // As it looks a while later. The page counts from what it was told.
+    await page.clock.install();
+    await page.goto(kiosk.url);
+    await seen(card(page, "Data Sync Service"), /^running$/i);
+    await page.clock.fastForward("02:15:04");
+    await seen(card(page, "Data Sync Service"), /2h 15m/);
+    await shoot();
+
+    await page.clock.resume();
+    await button(page, "Add Display Process").click();
+    await shoot("add-display");
+    await button(dialog(page), "Cancel").click();
+    await button(page, "Add Background Process").click();
+    await dialog(page).getByLabel("Name", { exact: true }).fill("Weather Feed");
+    await dialog(page).getByLabel("Command", { exact: true }).fill("echo 'never closed");
+    await shoot("add-background");
+    await button(dialog(page), "Add").click();
+    await dialog(page).locator("[aria-invalid=true]").waitFor();
+    await shoot("add-background-wrong");
+    await button(dialog(page), "Cancel").click();
+    await button(card(page, "Local API Server"), "Delete").click();
+    await shoot("delete");
+    await button(dialog(page), "Cancel").click();
+    await openTab(page, "Logs");
+    await seen(page.getByRole("tabpanel", { name: "Logs" }), /pid \d+/);
+    await shoot("logs");
+    await seen(await openTab(page, "System"), /memory/i);
+    await shoot("system");
+    kiosk.configure({ version: 3, processes: { sync: { command: 7 } } });
+    await kiosk.ask("POST", "/api/reload").catch(() => {});
+    await openTab(page, "Processes");
+    await seen(page, /processes\.sync\.command/);
+    await shoot("problem");
+    await kiosk.kill();
+    await seen(page, /^connection lost/i);
+    await shoot("lost");
+    await kiosk.revive();
+  });
+}
+
+if (DIRECTORY) {
+  onThePage("pictures: nothing is set up yet", { view: DESK }, async ({ page }) => {
+    mkdirSync(DIRECTORY, { recursive: true });
+    await seen(page, /nothing is set up yet/i);
+    await page.screenshot({ path: join(DIRECTORY, "empty.png"), animations: "disabled" });
+  });
+}
