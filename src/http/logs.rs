@@ -94,18 +94,24 @@ pub async fn stream(api: &Rc<Api>, ask: Ask<'_>) -> Result<Reply, Error> {
     let id = processes::id(ask.id)?;
     processes::find(api, &id)?;
     let lines = wanted(&ask)?.unwrap_or(LINES) as u64;
-    let last_seen = ask.header("last-event-id").and_then(|id| id.parse().ok());
+    let life = api.about.started.since_boot().as_millis();
+    // A number that was given by an earlier daemon says nothing about the lines of this one.
+    let last_seen: Option<u64> = ask
+        .header("last-event-id")
+        .and_then(|id| id.split_once('.'))
+        .filter(|(theirs, _)| *theirs == life.to_string())
+        .and_then(|(_, seq)| seq.parse().ok());
     let log = api.logs.get(&id);
     let newest = log.as_ref().map_or(0, |log| log.next_seq() - 1);
     let oldest = log.as_ref().map_or(0, |log| log.first_seq() - 1);
     let after = match last_seen {
-        // A number that is yet to come is from before the daemon was started anew.
         Some(seen) if seen <= newest => seen,
         _ => newest.saturating_sub(lines).max(oldest),
     };
     Ok(Reply::events(Follower {
         api: api.clone(),
         id,
+        life,
         after,
     }))
 }
@@ -114,6 +120,8 @@ pub async fn stream(api: &Rc<Api>, ask: Ask<'_>) -> Result<Reply, Error> {
 struct Follower {
     api: Rc<Api>,
     id: Id,
+    /// Tells this daemon from the one before it: the event ids begin with it.
+    life: u128,
     /// The last line the client has.
     after: u64,
 }
@@ -167,7 +175,8 @@ impl Follower {
             last = line.seq;
         });
         data.push(b']');
-        write!(out, "event: lines\nid: {last}\ndata: ").expect("memory can be written to");
+        let life = self.life;
+        write!(out, "event: lines\nid: {life}.{last}\ndata: ").expect("memory can be written to");
         out.extend_from_slice(&data);
         out.extend_from_slice(b"\n\n");
         self.after = last;

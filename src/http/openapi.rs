@@ -11,5 +11,9 @@ pub static DOCUMENT: &[u8] = include_bytes!("openapi.json");
 
 /// `GET /api/openapi.json`
 pub async fn show(_api: &Rc<Api>, ask: Ask<'_>) -> Result<Reply, Error> {
-    Ok(page::asset(&ask, "application/json", DOCUMENT))
+    Ok(page::asset(
+        &ask,
+        "application/json",
+        page::Part::plain(DOCUMENT),
+    ))
 }

@@ -6,7 +6,30 @@ use super::reply::{Ask, Reply};
 use std::hash::{DefaultHasher, Hasher};
 use std::rc::Rc;
 
-static INDEX: &[u8] = include_bytes!("page/index.html");
+/// A part of the page: as it was written, and as a browser likes it better (deflated by `build.rs`).
+#[derive(Clone, Copy)]
+pub struct Part {
+    plain: &'static [u8],
+    small: Option<&'static [u8]>,
+}
+
+impl Part {
+    /// Something that is not of the page, and is sent as it is.
+    pub const fn plain(plain: &'static [u8]) -> Self {
+        Self { plain, small: None }
+    }
+}
+
+macro_rules! part {
+    ($name:literal) => {
+        Part {
+            plain: include_bytes!(concat!("page/", $name)),
+            small: Some(include_bytes!(concat!(env!("OUT_DIR"), "/", $name))),
+        }
+    };
+}
+
+static INDEX: Part = part!("index.html");
 
 const CSS: &str = "text/css; charset=utf-8";
 const JS: &str = "text/javascript; charset=utf-8";
@@ -14,20 +37,20 @@ const SVG: &str = "image/svg+xml";
 
 /// What the page consists of beside its frame: name, media type, content.
 #[rustfmt::skip]
-static PARTS: &[(&str, &str, &[u8])] = &[
-    ("style.css",    CSS, include_bytes!("page/style.css")),
-    ("favicon.svg",  SVG, include_bytes!("page/favicon.svg")),
-    ("app.js",       JS,  include_bytes!("page/app.js")),
-    ("api.js",       JS,  include_bytes!("page/api.js")),
-    ("dialog.js",    JS,  include_bytes!("page/dialog.js")),
-    ("dom.js",       JS,  include_bytes!("page/dom.js")),
-    ("editor.js",    JS,  include_bytes!("page/editor.js")),
-    ("feed.js",      JS,  include_bytes!("page/feed.js")),
-    ("form.js",      JS,  include_bytes!("page/form.js")),
-    ("logs.js",      JS,  include_bytes!("page/logs.js")),
-    ("processes.js", JS,  include_bytes!("page/processes.js")),
-    ("system.js",    JS,  include_bytes!("page/system.js")),
-    ("words.js",     JS,  include_bytes!("page/words.js")),
+static PARTS: &[(&str, &str, Part)] = &[
+    ("style.css",    CSS, part!("style.css")),
+    ("favicon.svg",  SVG, part!("favicon.svg")),
+    ("app.js",       JS,  part!("app.js")),
+    ("api.js",       JS,  part!("api.js")),
+    ("dialog.js",    JS,  part!("dialog.js")),
+    ("dom.js",       JS,  part!("dom.js")),
+    ("editor.js",    JS,  part!("editor.js")),
+    ("feed.js",      JS,  part!("feed.js")),
+    ("form.js",      JS,  part!("form.js")),
+    ("logs.js",      JS,  part!("logs.js")),
+    ("processes.js", JS,  part!("processes.js")),
+    ("system.js",    JS,  part!("system.js")),
+    ("words.js",     JS,  part!("words.js")),
 ];
 
 /// `GET /`
@@ -38,26 +61,33 @@ pub async fn index(_api: &Rc<Api>, ask: Ask<'_>) -> Result<Reply, Error> {
 /// `GET /page/{id}`
 pub async fn part(_api: &Rc<Api>, ask: Ask<'_>) -> Result<Reply, Error> {
     let found = PARTS.iter().find(|(name, ..)| *name == ask.id);
-    let Some((_, media_type, bytes)) = found else {
+    let Some((_, media_type, part)) = found else {
         return Err(Error::new(
             Kind::NotFound,
             format!("the page has no part {}", ask.id),
         ));
     };
-    Ok(asset(&ask, media_type, bytes))
+    Ok(asset(&ask, media_type, *part))
 }
 
-/// A file of the program, or 304 where the client has it already. Clients ask each time
+/// A part of the page, or 304 where the client has it already. Clients ask each time
 /// (`no-cache`), so after an update nobody is left with an old script for a new page.
-pub fn asset(ask: &Ask<'_>, media_type: &'static str, bytes: &'static [u8]) -> Reply {
+pub fn asset(ask: &Ask<'_>, media_type: &'static str, part: Part) -> Reply {
+    let deflates = (ask.header("accept-encoding"))
+        .is_some_and(|codings| codings.split(',').any(|coding| coding.trim() == "deflate"));
+    let small = part.small.filter(|_| deflates);
+    let bytes = small.unwrap_or(part.plain);
     let etag = etag(bytes);
     let is_known = (ask.header("if-none-match"))
         .is_some_and(|known| known.split(',').any(|tag| tag.trim() == etag));
-    if is_known {
-        Reply::empty(304).with("ETag", etag)
-    } else {
-        Reply::fixed(media_type, bytes).with("ETag", etag)
-    }
+    let reply = match is_known {
+        true => Reply::empty(304),
+        false if small.is_some() => {
+            Reply::fixed(media_type, bytes).with("Content-Encoding", "deflate")
+        }
+        false => Reply::fixed(media_type, bytes),
+    };
+    reply.with("ETag", etag).with("Vary", "Accept-Encoding")
 }
 
 /// Hashing 60 kB takes a Pi some 60 µs, and a page is loaded a few times a day.
@@ -73,16 +103,17 @@ mod tests {
 
     #[test]
     fn the_page_is_under_60_kb() {
-        let parts: usize = PARTS.iter().map(|(.., bytes)| bytes.len()).sum();
-        let size = INDEX.len() + parts;
+        let all = PARTS.iter().map(|(.., part)| part).chain([&INDEX]);
+        let size: usize = all.filter_map(|part| part.small).map(<[u8]>::len).sum();
+        assert!(size > 10_000, "the parts are there");
         assert!(size < 60_000, "{size} bytes");
     }
 
     #[test]
     fn whatever_a_part_asks_for_is_there() {
         let is_there = |name: &str| PARTS.iter().any(|(part, ..)| *part == name);
-        for (name, _, bytes) in PARTS.iter().filter(|(_, media_type, _)| *media_type == JS) {
-            let text = str::from_utf8(bytes).expect("text");
+        for (name, _, part) in PARTS.iter().filter(|(_, media_type, _)| *media_type == JS) {
+            let text = str::from_utf8(part.plain).expect("text");
             for import in text.split(" from \"./").skip(1) {
                 let (wanted, _) = import.split_once('"').expect("a quote ends");
                 assert!(is_there(wanted), "{name} imports {wanted}");

@@ -152,7 +152,7 @@ fn lines_arrive_as_they_are_printed() {
         let tail = client.event().await.expect("an event");
         assert_eq!(
             (tail.name.as_str(), tail.id.as_deref()),
-            ("lines", Some("3"))
+            ("lines", Some("30000.3"))
         );
         assert_eq!(numbers(&tail.data), [2, 3]);
         assert_eq!(tail.data[0]["text"], "two");
@@ -167,21 +167,30 @@ fn lines_arrive_as_they_are_printed() {
 fn a_client_that_comes_back_misses_nothing() {
     kiosk(async |kiosk| {
         let log = kiosk.api.logs.keep(&id("data-sync"), 65536);
-        log.note("one\ntwo\nthree", at(40));
+        log.note("one", at(40));
         let path = "/api/processes/data-sync/logs/stream";
-        let mut client = follow(&kiosk, path, "Last-Event-ID: 1\r\n").await;
-        assert_eq!(
-            numbers(&client.event().await.expect("an event").data),
-            [2, 3]
-        );
-        let mut client = follow(&kiosk, path, "Last-Event-ID: 3\r\n").await;
-        log.note("four", at(40));
-        assert_eq!(numbers(&client.event().await.expect("an event").data), [4]);
-        let mut client = follow(&kiosk, path, "Last-Event-ID: 999\r\n").await;
-        assert_eq!(
-            numbers(&client.event().await.expect("an event").data),
-            [1, 2, 3, 4]
-        );
+        let mut client = follow(&kiosk, path, "").await;
+        let first = client.event().await.expect("an event").id.expect("an id");
+        log.note("two\nthree", at(40));
+        let resume = format!("Last-Event-ID: {first}\r\n");
+        let mut client = follow(&kiosk, path, &resume).await;
+        let next = client.event().await.expect("an event");
+        assert_eq!(numbers(&next.data), [2, 3]);
+    });
+}
+
+#[test]
+fn a_client_of_an_earlier_daemon_gets_the_lines_of_this_one() {
+    kiosk(async |kiosk| {
+        let log = kiosk.api.logs.keep(&id("data-sync"), 65536);
+        log.note("one\ntwo", at(40));
+        let path = "/api/processes/data-sync/logs/stream";
+        for earlier in ["1.2", "2", "999", "x.y"] {
+            let resume = format!("Last-Event-ID: {earlier}\r\n");
+            let mut client = follow(&kiosk, path, &resume).await;
+            let lines = client.event().await.expect("an event");
+            assert_eq!(numbers(&lines.data), [1, 2], "{earlier}");
+        }
     });
 }
 
@@ -193,7 +202,9 @@ fn lines_that_were_lost_are_counted() {
             log.note("a line of some length that fills the ring", at(40));
         }
         let path = "/api/processes/data-sync/logs/stream";
-        let mut client = follow(&kiosk, path, "Last-Event-ID: 10\r\n").await;
+        let life = kiosk.api.about.started.since_boot().as_millis();
+        let resume = format!("Last-Event-ID: {life}.10\r\n");
+        let mut client = follow(&kiosk, path, &resume).await;
         let gap = client.event().await.expect("an event");
         assert_eq!(gap.name, "gap");
         assert_eq!(gap.data["lost"], log.first_seq() - 11);
