@@ -6,16 +6,20 @@ import { button, card, dialog, onThePage, openTab, pretendDisplay, seen } from "
 
 const DIRECTORY = process.env.OSSUARY_SCREENSHOTS;
 
+/** Under the daemon's own account, so that it finds the programs that stand in. */
+const OURS = process.getuid() === 0 ? { user: "root" } : {};
+
 /** The plan's three processes. */
 const PROCESSES = {
   "main-display": {
+    ...OURS,
     name: "Gallery Display",
     type: "chromium",
     command: "chromium --kiosk https://lumencanvas.studio/canvas/abc",
     display: ":0",
     flags: { kiosk: true, webgpu: true, autoplay: true },
   },
-  "data-sync": { name: "Data Sync Service", command: "python3 /home/pi/sync.py" },
+  "data-sync": { ...OURS, name: "Data Sync Service", command: "python3 /home/pi/sync.py" },
   "api-server": {
     name: "Local API Server",
     command: "node /home/pi/server.js",
