@@ -3,7 +3,7 @@
 import assert from "node:assert/strict";
 import { mkdirSync } from "node:fs";
 import { basename, join, resolve } from "node:path";
-import { after, before, test } from "node:test";
+import { after, test } from "node:test";
 import { chromium } from "playwright-core";
 import { Kiosk, PATIENCE, PretendDisplay } from "./kiosk.mjs";
 
@@ -21,16 +21,15 @@ const SWITCHES = [
   "--disable-sync",
 ];
 
-let browser;
+/** Launched for the first test that needs it: a file without a test would wait for its browser for ever. */
+let launched;
 
-before(async () => {
-  browser = await chromium.launch({
-    executablePath: process.env.CHROMIUM ?? "/usr/bin/chromium",
-    args: SWITCHES,
-  });
-});
+function launch() {
+  launched ??= chromium.launch({ executablePath: process.env.CHROMIUM ?? "/usr/bin/chromium", args: SWITCHES });
+  return launched;
+}
 
-after(() => browser?.close());
+after(async () => (await launched)?.close());
 
 /**
  * A test with a kiosk and a page of its own. Whatever goes wrong in the page fails it, too: an error in the console,
@@ -46,7 +45,7 @@ export function onThePage(name, options, body) {
     const keep = (thing, end) => things.push(() => end(thing)) && thing;
     try {
       const kiosk = keep(await Kiosk.start(options.processes, options.rest), (kiosk) => kiosk.stop());
-      const context = keep(await browser.newContext(options.view), (context) => context.close());
+      const context = keep(await (await launch()).newContext(options.view), (context) => context.close());
       context.setDefaultTimeout(PATIENCE);
       const page = await context.newPage();
       const faults = watch(page, kiosk.url, options.complaints ?? []);
