@@ -77,7 +77,7 @@ impl Process {
 }
 
 /// `type` of a process.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Kind {
     /// `"chromium"`: a display process, the browser on the screen.
     Chromium,

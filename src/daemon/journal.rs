@@ -31,13 +31,13 @@ impl Log for Journal {
             Level::Debug | Level::Trace => 7,
         };
         let under_systemd = std::env::var_os("JOURNAL_STREAM").is_some();
-        let mut error = std::io::stderr().lock();
-        // A log that cannot be written is no reason to stop a kiosk.
-        let _ = if under_systemd {
-            writeln!(error, "<{priority}>{}", record.args())
+        let line = if under_systemd {
+            format!("<{priority}>{}\n", record.args())
         } else {
-            writeln!(error, "ossuary: {}", record.args())
+            format!("ossuary: {}\n", record.args())
         };
+        // In one write, as stderr has no buffer. A log that cannot be written is no reason to stop a kiosk.
+        let _ = std::io::stderr().write_all(line.as_bytes());
     }
 
     fn flush(&self) {}

@@ -4,15 +4,61 @@ use super::errno::failure;
 use crate::config::Kind;
 use crate::supervisor::Failure;
 use nix::unistd::{Gid, Uid, User, getgrouplist};
+use std::collections::BTreeMap;
 use std::ffi::CString;
 use std::fs;
+use std::os::unix::fs::MetadataExt;
 use std::path::PathBuf;
+use std::rc::Rc;
 
 /// The account an image makes for the kiosk.
 const KIOSK: &str = "kiosk";
 
 /// Accounts of people (login.defs(5): UID_MIN to UID_MAX).
 const ORDINARY: std::ops::Range<u32> = 1000..60_000;
+
+/// The files a choice is made from (passwd(5), group(5)).
+const DATABASE: [&str; 2] = ["/etc/passwd", "/etc/group"];
+
+/// Accounts that were chosen before. A look into the user database is a hundred system calls where the C library
+/// asks name services, and a crash loop asks for the same account again and again; so it is looked
+/// up anew only once the database has changed.
+#[derive(Debug, Default)]
+pub(super) struct Accounts {
+    known: BTreeMap<(Option<String>, Kind), Rc<Account>>,
+    /// What the database was like when they were chosen.
+    database: [Option<Stamp>; 2],
+}
+
+/// Tells one state of a file from another: inode, size, and time of the last change of either.
+type Stamp = (u64, u64, i64, i64);
+
+impl Accounts {
+    /// [`Account::choose`], remembered.
+    pub(super) fn choose(
+        &mut self,
+        user: Option<&str>,
+        kind: Kind,
+    ) -> Result<Rc<Account>, Failure> {
+        let database = DATABASE.map(stamp);
+        if database != self.database {
+            self.known.clear();
+            self.database = database;
+        }
+        let key = (user.map(str::to_owned), kind);
+        if let Some(account) = self.known.get(&key) {
+            return Ok(account.clone());
+        }
+        let account = Rc::new(Account::choose(user, kind)?);
+        self.known.insert(key, account.clone());
+        Ok(account)
+    }
+}
+
+fn stamp(file: &str) -> Option<Stamp> {
+    let file = fs::metadata(file).ok()?;
+    Some((file.ino(), file.size(), file.ctime(), file.ctime_nsec()))
+}
 
 /// An account, and what running as it takes.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -175,6 +221,18 @@ mod tests {
                 .message
                 .starts_with("there is no user called nosuchuser: create it")
         );
+    }
+
+    #[test]
+    fn an_account_is_looked_up_anew_once_the_database_has_changed() {
+        let mut accounts = Accounts::default();
+        let first = accounts.choose(Some("root"), Kind::Custom).unwrap();
+        let second = accounts.choose(Some("root"), Kind::Custom).unwrap();
+        assert!(Rc::ptr_eq(&first, &second));
+        accounts.database[0] = None;
+        let third = accounts.choose(Some("root"), Kind::Custom).unwrap();
+        assert!(!Rc::ptr_eq(&first, &third));
+        assert_eq!(first, third);
     }
 
     #[test]

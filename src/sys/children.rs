@@ -5,7 +5,7 @@
 //! daemon is a subreaper; see [`super::tree`]. A crash that leaves nothing behind costs a
 //! handful of system calls, and an idle kiosk none.
 
-use super::accounts::Account;
+use super::accounts::{Account, Accounts};
 use super::clock;
 use super::errno::failure;
 use super::launch::{Belonging, Launch};
@@ -39,6 +39,7 @@ struct Inner {
     events: Sender<Event>,
     run_dir: Rc<RunDir>,
     buffer: Rc<Buffer>,
+    accounts: RefCell<Accounts>,
     family: RefCell<Family>,
     runs: RefCell<BTreeMap<RunId, Run>>,
 }
@@ -48,7 +49,7 @@ struct Run {
     phase: Phase,
     /// Everything in it is to die.
     killing: bool,
-    account: Account,
+    account: Rc<Account>,
     taps: Vec<Rc<Tap>>,
     notify: Option<Rc<NotifySocket>>,
     /// Watches for the sign of readiness; dropped with the run.
@@ -84,6 +85,7 @@ impl Children {
             events,
             run_dir: run_dir.clone(),
             buffer: Buffer::new(),
+            accounts: RefCell::default(),
             family: RefCell::new(Family::new(run_dir.path())),
             runs: RefCell::default(),
         });
@@ -110,7 +112,10 @@ impl Children {
         log: &Rc<Log>,
     ) -> Result<u32, Failure> {
         let inner = &self.0;
-        let account = Account::choose(launch.user.as_deref(), launch.kind)?;
+        let account = inner
+            .accounts
+            .borrow_mut()
+            .choose(launch.user.as_deref(), launch.kind)?;
         let notify = match launch.notify {
             true => Some(Rc::new(NotifySocket::bind(
                 inner.run_dir.path(),
