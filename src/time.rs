@@ -1,5 +1,6 @@
 //! The clock that never jumps, as every room counts it.
 
+use serde::{Deserialize, Serialize};
 use std::ops::{Add, Sub};
 use std::time::Duration;
 
@@ -8,7 +9,10 @@ use std::time::Duration;
 ///
 /// Wall-clock time is derived from it only where a person reads it, so lines
 /// and states from before the clock was set are shown with their true time.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(
+    Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize,
+)]
+#[serde(transparent)]
 pub struct Moment(Duration);
 
 impl Moment {

@@ -1,11 +1,12 @@
 //! The name of a display: X (`:0`) or Wayland (`wayland-0`).
 
-use serde::{Serialize, Serializer};
+use serde::{Deserialize, Serialize, Serializer};
 use std::fmt;
 use std::str::FromStr;
 
 /// A display a process may take. Two names are the same display when they are equal.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Deserialize)]
+#[serde(try_from = "String")]
 pub enum Display {
     /// X display `:N`, 0 to 255.
     X(u8),
@@ -53,6 +54,14 @@ impl fmt::Display for Display {
             Display::X(number) => write!(f, ":{number}"),
             Display::Wayland(number) => write!(f, "wayland-{number}"),
         }
+    }
+}
+
+impl TryFrom<String> for Display {
+    type Error = DisplayError;
+
+    fn try_from(text: String) -> Result<Display, DisplayError> {
+        text.parse()
     }
 }
 

@@ -1,6 +1,6 @@
 //! The id of a process: unique, URL-safe, and small enough to live in place.
 
-use serde::{Serialize, Serializer};
+use serde::{Deserialize, Serialize, Serializer};
 use std::borrow::Borrow;
 use std::fmt;
 use std::str::FromStr;
@@ -8,7 +8,8 @@ use std::str::FromStr;
 /// `[A-Za-z0-9][A-Za-z0-9_-]{0,62}`, `manager` excepted (its PID file is the
 /// daemon's own). Kept inline: an id is copied into events, replies and log
 /// keys without touching the heap.
-#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Deserialize)]
+#[serde(try_from = "String")]
 pub struct Id(heapless::String<{ Id::MAX }>);
 
 /// Why a text is no id: one sentence for the operator.
@@ -119,6 +120,14 @@ impl Borrow<str> for Id {
 impl fmt::Display for Id {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.pad(&self.0)
+    }
+}
+
+impl TryFrom<String> for Id {
+    type Error = IdError;
+
+    fn try_from(text: String) -> Result<Id, IdError> {
+        text.parse()
     }
 }
 

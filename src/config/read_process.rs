@@ -10,6 +10,7 @@ use super::process::{
 use super::url::{check_http_url, check_url};
 use super::words::is_name;
 use super::{Display, Id};
+use serde::de::{Deserialize, Deserializer, Error};
 use serde_json::{Map, Value};
 use std::ops::RangeInclusive;
 
@@ -37,6 +38,24 @@ const FILE_BYTES: RangeInclusive<u64> = 1 << 10..=1 << 30;
 
 /// How many rotated files may be kept.
 const FILES: RangeInclusive<u32> = 1..=100;
+
+/// What serialization has written; every field was checked when it was first read.
+impl<'de> Deserialize<'de> for Process {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Process, D::Error> {
+        let map = Map::deserialize(deserializer)?;
+        let id: Id = map
+            .get("id")
+            .and_then(Value::as_str)
+            .and_then(|id| id.parse().ok())
+            .ok_or_else(|| D::Error::missing_field("id"))?;
+        let findings = Findings::default();
+        let process = read_process(&id, &map, Path::Root, &findings);
+        match findings.finish().problems.first() {
+            None => Ok(process),
+            Some(problem) => Err(D::Error::custom(problem)),
+        }
+    }
+}
 
 /// Reads the process that stands at `path` under the key `id`.
 ///

@@ -88,7 +88,8 @@ impl Hands {
                 let ring = self.logs.keep(&process, log.memory_kib as usize * 1024);
                 self.files.keep(&process, &ring, log.persist);
             }
-            Action::DropLog { process } => {
+            Action::Remember { .. } => {}
+            Action::Forget { process } => {
                 if let Some(ring) = self.logs.get(&process) {
                     self.files.keep(&process, &ring, None);
                 }

@@ -211,6 +211,8 @@ fn boot(loaded: Loaded, source: Source, problems: Vec<Problem>) -> Boot {
         problems,
         // Whoever watches them tells first of all which there are.
         displays: Vec::new(),
+        memories: Vec::new(),
+        next_run: 1,
     }
 }
 

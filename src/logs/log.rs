@@ -1,7 +1,9 @@
 //! The log of one process: its ring, and a bell for those who follow it.
 
+use super::recorder::Recorder;
 use super::ring::{Line, Ring, Stream};
 use super::writer::Writer;
+use crate::config::Id;
 use crate::time::Moment;
 use event_listener::{Event, EventListener};
 use std::cell::RefCell;
@@ -12,6 +14,8 @@ use std::rc::Rc;
 pub struct Log {
     ring: RefCell<Ring>,
     changed: Event,
+    /// Where its lines are kept for the next daemon, and under which name.
+    recorded: Option<Box<(Rc<Recorder>, Id)>>,
 }
 
 impl Log {
@@ -20,12 +24,26 @@ impl Log {
         Self {
             ring: RefCell::new(Ring::new(bytes)),
             changed: Event::new(),
+            recorded: None,
+        }
+    }
+
+    /// An empty log whose lines are recorded for the next daemon as well.
+    pub(super) fn recorded(bytes: usize, recorder: Rc<Recorder>, id: Id) -> Self {
+        Self {
+            recorded: Some(Box::new((recorder, id))),
+            ..Self::new(bytes)
         }
     }
 
     /// Assembles the lines of one stream of one run from the raw reads of its pipe.
     pub fn writer(self: &Rc<Self>, stream: Stream) -> Writer {
         Writer::new(self.clone(), stream)
+    }
+
+    /// Assembles the lines of a stream whose next line has `begun` already, as an earlier daemon has read.
+    pub fn resume(self: &Rc<Self>, stream: Stream, begun: Vec<u8>) -> Writer {
+        Writer::resume(self.clone(), stream, begun)
     }
 
     /// Adds a note of the daemon itself, a line for each of its lines.
@@ -89,8 +107,25 @@ impl Log {
         let before = ring.next_seq();
         add(&mut ring);
         if ring.next_seq() != before {
+            if let Some((recorder, id)) = self.recorded.as_deref() {
+                ring.read_after(before - 1, usize::MAX, usize::MAX, |line| {
+                    recorder.line(id, &line);
+                });
+            }
             self.changed.notify(usize::MAX);
         }
+    }
+
+    /// More of the beginning of a line was read.
+    pub(super) fn write_part(&self, stream: Stream, text: &[u8], now: Moment) {
+        if let Some((recorder, id)) = self.recorded.as_deref() {
+            recorder.part(id, stream, text, now);
+        }
+    }
+
+    /// Adds a line that an earlier daemon has numbered.
+    pub(super) fn restore(&self, line: &Line<'_>) {
+        self.ring.borrow_mut().restore(line);
     }
 }
 

@@ -38,7 +38,7 @@ const RING_MIN: usize = 1024;
 const CUT: u8 = 0b100;
 
 /// Where a line came from.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Stream {
     /// What the process printed.
     Stdout,
@@ -143,6 +143,15 @@ impl Ring {
             .expect("begun above if there was none");
         debug_assert_eq!(chunk.first_seq + u64::from(chunk.lines), seq);
         chunk.push(text, micros, stream as u8 | if cut { CUT } else { 0 });
+    }
+
+    /// Adds a line that has its number already. Where lines are missing before it, the ring begins with it.
+    pub(super) fn restore(&mut self, line: &Line<'_>) {
+        if line.seq != self.next_seq {
+            *self = Ring::new(self.capacity);
+            self.next_seq = line.seq;
+        }
+        self.push(line.text, line.time, line.stream, line.cut);
     }
 
     /// Shows the lines after number `seq`, oldest first, up to `max_lines` lines

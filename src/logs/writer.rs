@@ -13,6 +13,8 @@ pub struct Writer {
     stream: Stream,
     /// The beginning of a line whose end was not read yet; never longer than a line may be.
     partial: Vec<u8>,
+    /// How much of it is recorded for the next daemon.
+    recorded: usize,
     /// The line was too long, its head is in the log already, and the rest of it is passed over.
     skipping: bool,
 }
@@ -23,7 +25,16 @@ impl Writer {
             log,
             stream,
             partial: Vec::new(),
+            recorded: 0,
             skipping: false,
+        }
+    }
+
+    pub(super) fn resume(log: Rc<Log>, stream: Stream, begun: Vec<u8>) -> Self {
+        Self {
+            recorded: begun.len(),
+            partial: begun,
+            ..Self::new(log, stream)
         }
     }
 
@@ -31,12 +42,17 @@ impl Writer {
     pub fn append(&mut self, bytes: &[u8], now: Moment) {
         let log = self.log.clone();
         log.write(|ring| self.split(ring, bytes, now));
+        if self.recorded < self.partial.len() {
+            log.write_part(self.stream, &self.partial[self.recorded..], now);
+            self.recorded = self.partial.len();
+        }
     }
 
     /// The stream has ended: what stands without a newline is a line too.
     pub fn end(&mut self, now: Moment) {
         if !self.partial.is_empty() {
             let text = std::mem::take(&mut self.partial);
+            self.recorded = 0;
             self.log
                 .write(|ring| ring.push(&text, now, self.stream, false));
         }
@@ -50,7 +66,7 @@ impl Writer {
             let Some(end) = end else { return };
             if !self.skipping {
                 ring.push(&self.partial, now, self.stream, false);
-                self.partial.clear();
+                self.end_partial();
             }
             self.skipping = false;
             bytes = &bytes[end + 1..];
@@ -74,9 +90,14 @@ impl Writer {
             .extend_from_slice(&bytes[..bytes.len().min(room)]);
         if bytes.len() > room {
             ring.push(&self.partial, now, self.stream, true);
-            self.partial.clear();
+            self.end_partial();
             self.skipping = true;
         }
+    }
+
+    fn end_partial(&mut self) {
+        self.partial.clear();
+        self.recorded = 0;
     }
 }
 

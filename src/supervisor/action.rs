@@ -1,6 +1,6 @@
 //! Everything the mind can want.
 
-use super::{Outcome, RunId, Ticket};
+use super::{Memory, Outcome, RunId, Ticket};
 use crate::config::{Document, Id, Log, Process, StopSignal};
 use std::rc::Rc;
 
@@ -71,9 +71,14 @@ pub enum Action {
         /// How much.
         log: Log,
     },
-    /// Forget the log of a process that is no longer configured.
-    DropLog {
-        /// Whose log.
+    /// Keep this for the next daemon, in place of what was kept of the process before.
+    Remember {
+        /// What.
+        memory: Box<Memory>,
+    },
+    /// Forget a process that is no longer configured: its log, and what was kept for the next daemon.
+    Forget {
+        /// Whom.
         process: Id,
     },
     /// Leave. Nothing follows.

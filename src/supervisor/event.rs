@@ -2,6 +2,7 @@
 
 use super::{Failure, Request, RunId, Ticket};
 use crate::config::Display;
+use serde::{Deserialize, Serialize};
 use std::fmt;
 
 /// Something happened. The only way into [`super::Supervisor`].
@@ -73,18 +74,21 @@ pub enum Event {
 }
 
 /// How a main process ended.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Ending {
     /// It left with this exit code.
     Code(i32),
     /// This signal killed it.
     Signal(i32),
+    /// Nobody can say: it was started by a daemon before this one, and somebody else reaped it.
+    Unseen,
 }
 
 impl fmt::Display for Ending {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Ending::Code(code) => write!(f, "exit code {code}"),
+            Ending::Unseen => f.write_str("ended unseen while the daemon was started anew"),
             Ending::Signal(number) => match signal_name(*number) {
                 Some(name) => write!(f, "killed by {name}"),
                 None => write!(f, "killed by signal {number}"),

@@ -1,9 +1,10 @@
 //! The system said no.
 
+use serde::{Deserialize, Serialize};
 use std::fmt;
 
 /// Something the system refused to do, in words: `cannot write /data/config.json: no space left on device`.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Failure {
     /// What was attempted and why it failed; lower case, no full stop.
     pub message: String,
@@ -12,7 +13,7 @@ pub struct Failure {
 }
 
 /// Sorts of failure.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum FailureKind {
     /// The system refused.
     System,

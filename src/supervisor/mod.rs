@@ -17,6 +17,7 @@ mod admission;
 mod change;
 mod event;
 mod failure;
+mod memory;
 mod picture;
 mod process;
 mod reason;
@@ -29,6 +30,7 @@ mod status;
 pub use action::Action;
 pub use event::{Ending, Event};
 pub use failure::{Failure, FailureKind};
+pub use memory::{Doing, Memory, Running, Stage};
 pub use reason::Reason;
 pub use request::{Done, Outcome, Refusal, Request, Ticket};
 pub use run::RunId;
@@ -52,6 +54,10 @@ pub struct Boot {
     pub problems: Vec<Problem>,
     /// The displays that exist already, sorted.
     pub displays: Vec<Display>,
+    /// What a daemon that died has left to go on with, where its processes live on.
+    pub memories: Vec<Memory>,
+    /// Above every run that there ever was since the machine was booted.
+    pub next_run: u64,
 }
 
 /// The mind of the daemon. It owns the state and is the only one to change it.
@@ -106,7 +112,7 @@ impl Supervisor {
             shutting_down: false,
             left: false,
             disk: Disk::default(),
-            next_run: 1,
+            next_run: boot.next_run,
             next_claim: 1,
             actions: VecDeque::new(),
             touched: Vec::new(),
@@ -117,7 +123,11 @@ impl Supervisor {
             rearranged: true,
             status: Rc::new(status),
         };
+        this.recall(boot.memories, now);
         this.boot(boot.loaded, now);
+        this.settle(now);
+        // What was to happen while no daemon lived.
+        this.handle_tick(now);
         this.settle(now);
         this
     }
@@ -234,8 +244,22 @@ impl Supervisor {
             }
         }
         self.drop_the_departed();
-        self.draw(changed, now);
+        if self.rearranged {
+            changed = (0..self.machines.len()).collect();
+        }
+        self.draw(&mut changed, now);
+        self.remember(&changed);
         self.leave_if_done();
+    }
+
+    /// Has what became of these machines kept for the next daemon.
+    fn remember(&mut self, changed: &[usize]) {
+        for index in changed {
+            let news = self.machines.get_mut(*index).and_then(Machine::news);
+            if let Some(memory) = news.map(Box::new) {
+                self.actions.push_back(Action::Remember { memory });
+            }
+        }
     }
 
     /// Enters a machine in the lists by which it is found again.

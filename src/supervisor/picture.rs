@@ -30,7 +30,7 @@ pub(super) fn blank(boot: &Boot) -> Status {
 impl Supervisor {
     /// Draws a new picture if anything in it is different. `changed` are the machines that
     /// something happened to, some of them perhaps more than once.
-    pub(super) fn draw(&mut self, changed: Vec<usize>, now: Moment) {
+    pub(super) fn draw(&mut self, changed: &mut Vec<usize>, now: Moment) {
         let rearranged = std::mem::take(&mut self.rearranged);
         let cards = if rearranged {
             self.draw_all(now)
@@ -77,12 +77,12 @@ impl Supervisor {
     }
 
     /// Draws those that something happened to; what comes is only what looks different.
-    fn draw_some(&mut self, mut changed: Vec<usize>, now: Moment) -> Vec<Card> {
+    fn draw_some(&mut self, changed: &mut Vec<usize>, now: Moment) -> Vec<Card> {
         changed.sort_unstable();
         changed.dedup();
         changed.retain(|index| *index < self.machines.len());
         let mut cards = Vec::new();
-        for index in changed {
+        for index in changed.iter().copied() {
             let card = draw_process(&mut self.machines[index], now);
             if self
                 .status

@@ -20,6 +20,7 @@
 //! Whether an idle, wanted process may begin is not decided here but in
 //! `admission`, which sees its neighbours.
 
+use super::memory::{Doing, Memory, Running, Stage};
 use super::restart::{History, Verdict};
 use super::{Action, Ending, Failure, Reason, RunId, State};
 use crate::config::{Process, ReadySign, Restart, StopSignal};
@@ -50,6 +51,8 @@ pub(super) struct Machine {
     /// What was last published, to know when `since` begins anew.
     shown: (State, Option<RunId>),
     since: Moment,
+    /// What the next daemon would be told of it.
+    remembered: Option<Memory>,
 }
 
 #[derive(Debug)]
@@ -85,6 +88,19 @@ struct Life {
     began: Moment,
 }
 
+impl Life {
+    /// `None` as long as it was not executed.
+    fn remember(&self, stage: Stage) -> Option<Running> {
+        Some(Running {
+            run: self.run,
+            pid: self.pid?,
+            began: self.began,
+            process: self.process.clone(),
+            stage,
+        })
+    }
+}
+
 /// What a run's end means.
 #[derive(Clone, Debug)]
 enum End {
@@ -116,7 +132,105 @@ impl Machine {
             leaving: false,
             shown: (State::Stopped, None),
             since: now,
+            remembered: None,
         }
+    }
+
+    /// The machine as the daemon before this one has left it.
+    pub fn recall(memory: Memory, now: Moment, out: &mut Actions) -> Self {
+        let mut machine = Self::new(memory.process.clone(), now);
+        machine.wanted = memory.wanted;
+        machine.history = History::recall(&memory.crashes, memory.streak);
+        machine.restarts = memory.restarts;
+        machine.reason.clone_from(&memory.reason);
+        machine.claim = memory.claim;
+        machine.phase = match &memory.doing {
+            Doing::Idle => Phase::Idle,
+            Doing::Backoff { until, looping } => Phase::Backoff {
+                until: *until,
+                looping: *looping,
+            },
+            Doing::Run(running) => machine.take_over(running, now, out),
+        };
+        machine.shown = (machine.state(), machine.run());
+        machine.since = memory.since;
+        machine.remembered = Some(memory);
+        machine
+    }
+
+    fn take_over(&self, running: &Running, now: Moment, out: &mut Actions) -> Phase {
+        let life = Life {
+            run: running.run,
+            process: running.process.clone(),
+            pid: Some(running.pid),
+            began: running.began,
+        };
+        let run = life.run;
+        match running.stage {
+            Stage::Ready => Phase::Running { life },
+            Stage::Starting => {
+                out.push_back(Action::AwaitReady {
+                    run,
+                    process: self.process.clone(),
+                });
+                Phase::Starting {
+                    life,
+                    ready_by: Some(now + self.process.ready.timeout),
+                }
+            }
+            // Nobody knows how much of the grace is left; it had its signal.
+            Stage::Ending => Phase::Stopping {
+                life,
+                kill_at: Some(now + self.process.stop_timeout),
+                end: End::Asked,
+            },
+            Stage::Sweeping => {
+                out.push_back(Action::Kill { run });
+                let uptime = now.since(life.began);
+                Phase::Stopping {
+                    life,
+                    kill_at: None,
+                    end: End::ByItself {
+                        reason: Reason::Ended(Ending::Unseen),
+                        uptime,
+                    },
+                }
+            }
+        }
+    }
+
+    /// What the next daemon is to be told of it, where that is news. Nothing while a program is about to be
+    /// executed: what comes of it is known in an instant.
+    pub fn news(&mut self) -> Option<Memory> {
+        let doing = match &self.phase {
+            Phase::Idle => Doing::Idle,
+            Phase::Backoff { until, looping } => Doing::Backoff {
+                until: *until,
+                looping: *looping,
+            },
+            Phase::Starting { life, .. } => Doing::Run(life.remember(Stage::Starting)?),
+            Phase::Running { life } => Doing::Run(life.remember(Stage::Ready)?),
+            Phase::Stopping { life, end, .. } => Doing::Run(life.remember(match end {
+                End::Asked => Stage::Ending,
+                End::ByItself { .. } => Stage::Sweeping,
+            })?),
+        };
+        let memory = Memory {
+            process: self.process.clone(),
+            wanted: self.wanted,
+            doing,
+            restarts: self.restarts,
+            crashes: self.history.crashes().collect(),
+            streak: self.history.streak(),
+            reason: self.reason.clone(),
+            claim: self.claim,
+            since: self.since,
+        };
+        if self.remembered.as_ref() == Some(&memory) {
+            return None;
+        }
+        self.remembered = Some(memory.clone());
+        Some(memory)
     }
 
     // ---- what the operator or a neighbour wants ----

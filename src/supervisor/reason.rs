@@ -2,11 +2,12 @@
 
 use super::{Ending, Failure};
 use crate::config::{Display, Id};
+use serde::{Deserialize, Serialize};
 use std::fmt;
 use std::time::Duration;
 
 /// The cause of the current state of a process.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Reason {
     /// It ended by itself, or was killed from outside.
     Ended(Ending),

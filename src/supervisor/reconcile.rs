@@ -4,7 +4,7 @@
 //! new and autostart is started; what would run differently is run anew.
 
 use super::process::Machine;
-use super::{Action, Reason, Source, Supervisor};
+use super::{Action, Memory, Reason, Source, Supervisor};
 use crate::config::{Id, Loaded, Process};
 use crate::time::Moment;
 use std::collections::BTreeMap;
@@ -21,6 +21,17 @@ impl Supervisor {
             });
         }
         self.adopt(loaded, now);
+    }
+
+    /// Goes on where the daemon before this one has ended; the configuration may have changed since.
+    pub(super) fn recall(&mut self, memories: Vec<Memory>, now: Moment) {
+        for memory in memories {
+            let machine = Machine::recall(memory, now, &mut self.actions);
+            self.next_claim = self.next_claim.max(machine.claim + 1);
+            self.keep_log(&machine.process);
+            self.machines.push(machine);
+        }
+        self.file_all();
     }
 
     /// Takes up another configuration, which is durable.
@@ -94,7 +105,7 @@ impl Supervisor {
             machine.end(Reason::Removed, now, &mut self.actions);
             self.machines.push(machine);
         } else {
-            self.actions.push_back(Action::DropLog {
+            self.actions.push_back(Action::Forget {
                 process: machine.process.id.clone(),
             });
         }
@@ -134,7 +145,7 @@ impl Supervisor {
         self.machines = staying;
         self.rearranged = true;
         for machine in departed {
-            self.actions.push_back(Action::DropLog {
+            self.actions.push_back(Action::Forget {
                 process: machine.process.id.clone(),
             });
         }

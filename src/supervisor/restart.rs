@@ -69,6 +69,31 @@ impl History {
         }
     }
 
+    /// The history that an earlier daemon has kept.
+    pub(super) fn recall(crashes: &[Moment], streak: u32) -> Self {
+        let mut history = Self {
+            crashes: Deque::new(),
+            streak,
+        };
+        for crash in crashes {
+            if history.crashes.is_full() {
+                history.crashes.pop_front();
+            }
+            let _ = history.crashes.push_back(*crash);
+        }
+        history
+    }
+
+    /// The crashes that count, oldest first.
+    pub(super) fn crashes(&self) -> impl Iterator<Item = Moment> {
+        self.crashes.iter().copied()
+    }
+
+    /// How many crashes came one after the other.
+    pub(super) fn streak(&self) -> u32 {
+        self.streak
+    }
+
     /// Forgives everything: the operator started the process by hand, or changed it.
     pub fn clear(&mut self) {
         *self = Self::default();

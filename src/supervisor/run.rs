@@ -1,9 +1,10 @@
 //! One life of a process.
 
+use serde::{Deserialize, Serialize};
 use std::fmt;
 
 /// Names one run, uniquely for as long as the daemon lives, so that late news of an older run is recognised.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct RunId(pub u64);
 
 impl fmt::Display for RunId {

@@ -11,10 +11,13 @@
 //! 5. the loop cannot spin: the next timeout is in the future
 //! 6. after `Exit` nothing is spawned, and shutdown ends within the sum of the grace times
 //! 7. a process is not started more often than its policy allows
+//!
+//! They hold through the death of the daemon, too: now and then the mind is replaced by another that
+//! knows only what was to be remembered, while the processes live on.
 
 use ossuary::config::{Document, Id, Loaded, Process, Restart};
 use ossuary::supervisor::{
-    Action, Boot, Ending, Event, Failure, Request, RunId, Source, State, Supervisor, Ticket,
+    Action, Boot, Ending, Event, Failure, Memory, Request, RunId, Source, State, Supervisor, Ticket,
 };
 use ossuary::time::Moment;
 use serde_json::{Map, Value, json};
@@ -86,6 +89,8 @@ struct World {
     now: Moment,
     mind: Supervisor,
     live: BTreeMap<RunId, Life>,
+    /// What the next daemon will find.
+    memories: BTreeMap<Id, Memory>,
     errand: Option<Errand>,
     /// What is on the disk.
     durable: Rc<Document>,
@@ -94,6 +99,7 @@ struct World {
     displays: Vec<&'static str>,
     owed: BTreeSet<u64>,
     next_ticket: u64,
+    last_run: u64,
     /// The latest starts of each process, to see that they are not too many.
     starts: BTreeMap<Id, VecDeque<Moment>>,
     starts_in_all: BTreeMap<Id, usize>,
@@ -131,6 +137,8 @@ impl World {
             source: Source::File,
             problems: Vec::new(),
             displays: vec![":0".parse().unwrap(), ":1".parse().unwrap()],
+            memories: Vec::new(),
+            next_run: 1,
         };
         let mut world = World {
             rng: fastrand::Rng::with_seed(seed),
@@ -138,12 +146,14 @@ impl World {
             now,
             mind: Supervisor::new(boot, now),
             live: BTreeMap::new(),
+            memories: BTreeMap::new(),
             errand: None,
             by_hand: durable.to_bytes(),
             durable,
             displays: vec![":0", ":1"],
             owed: BTreeSet::new(),
             next_ticket: 1,
+            last_run: 0,
             starts: BTreeMap::new(),
             starts_in_all: BTreeMap::new(),
             pardons: VecDeque::new(),
@@ -187,10 +197,18 @@ impl World {
                     self.left = true;
                 }
                 Action::AwaitReady { run, .. } => assert!(self.live.contains_key(&run)),
-                Action::KeepGoodCopy { .. }
-                | Action::Note { .. }
-                | Action::KeepLog { .. }
-                | Action::DropLog { .. } => {}
+                Action::Remember { memory } => {
+                    if self.rng.u32(0..16) == 0 {
+                        // As it would come back from the run directory.
+                        let text = serde_json::to_string(&memory).unwrap();
+                        assert_eq!(serde_json::from_str::<Memory>(&text).unwrap(), *memory);
+                    }
+                    self.memories.insert(memory.process.id.clone(), *memory);
+                }
+                Action::Forget { process } => {
+                    self.memories.remove(&process);
+                }
+                Action::KeepGoodCopy { .. } | Action::Note { .. } | Action::KeepLog { .. } => {}
             }
         }
         let timeout = self.mind.poll_timeout();
@@ -237,6 +255,8 @@ impl World {
         if let Some(display) = &process.display {
             assert!(self.displays.contains(&display.to_string().as_str()));
         }
+        assert!(run.0 > self.last_run, "run {run} began twice (seed {seed})");
+        self.last_run = run.0;
         *self.starts_in_all.entry(process.id.clone()).or_default() += 1;
         self.watch_start_rate(&process);
         self.live.insert(
@@ -288,12 +308,57 @@ impl World {
             85..95 => self.answer_from_disk(),
             95..97 => self.plug_displays(),
             97..98 => self.edit_by_hand(),
-            98..99 => {
-                self.pardons.push_back(self.now);
-                self.handle(Event::Reload);
-            }
+            98 => match self.rng.u32(0..3) {
+                0 => self.die(),
+                _ => {
+                    self.pardons.push_back(self.now);
+                    self.handle(Event::Reload);
+                }
+            },
             _ => self.bring_late_news(),
         }
+    }
+
+    /// The daemon is killed, and the next one is born.
+    fn die(&mut self) {
+        match self.errand.take() {
+            Some(Errand::Save(document)) if self.rng.bool() => self.durable = document,
+            _ => {}
+        }
+        self.by_hand = self.durable.to_bytes();
+        self.owed.clear();
+        // Nobody knows of a program that was about to be executed: it is killed.
+        self.live.retain(|_, life| life.executed);
+        for (run, life) in &self.live {
+            let memory = &self.memories[&life.process.id];
+            let known = memory.running().map(|running| running.run);
+            assert_eq!(known, Some(*run), "seed {}", self.seed);
+        }
+        for memory in self.memories.values_mut() {
+            let Some(run) = memory.running().map(|running| running.run) else {
+                continue;
+            };
+            // A run that is not there any more, or whose descriptors have got lost.
+            if !self.live.contains_key(&run) || self.rng.u32(0..10) == 0 {
+                self.live.remove(&run);
+                memory.lose_run();
+                self.pardons.push_back(self.now);
+            }
+        }
+        self.now = self.now + Duration::from_millis(self.rng.u64(1..5_000));
+        let loaded = Loaded::from_bytes(&self.by_hand).unwrap();
+        self.durable = loaded.document.clone();
+        let present = self.displays.iter().map(|name| name.parse().unwrap());
+        let boot = Boot {
+            loaded,
+            source: Source::File,
+            problems: Vec::new(),
+            displays: present.collect(),
+            memories: self.memories.values().cloned().collect(),
+            next_run: self.last_run + 1,
+        };
+        self.mind = Supervisor::new(boot, self.now);
+        self.watch();
     }
 
     fn pick_run(&mut self, which: impl Fn(&Life) -> bool) -> Option<RunId> {
@@ -335,9 +400,10 @@ impl World {
         } else {
             self.live.remove(&run);
         }
-        let ending = match self.rng.u32(0..3) {
+        let ending = match self.rng.u32(0..4) {
             0 => Ending::Code(0),
             1 => Ending::Code(3),
+            2 => Ending::Unseen,
             _ => Ending::Signal(9),
         };
         self.handle(Event::Exited {

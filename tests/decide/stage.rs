@@ -55,6 +55,8 @@ impl Stage {
             source: Source::File,
             problems: Vec::new(),
             displays: displays.iter().map(|name| name.parse().unwrap()).collect(),
+            memories: Vec::new(),
+            next_run: 1,
         };
         let mut stage = Stage {
             mind: Supervisor::new(boot, now),
