@@ -154,6 +154,10 @@ pub(super) fn reload(given: &mut Given) -> Built {
     Ok(given.order(Task::Reload))
 }
 
+pub(super) fn upgrade(given: &mut Given) -> Built {
+    Ok(given.order(Task::Upgrade))
+}
+
 pub(super) fn displays(given: &mut Given) -> Built {
     Ok(given.order(Task::Displays))
 }

@@ -121,6 +121,8 @@ pub enum Task {
     ConfigPut(Option<PathBuf>),
     /// Read the configuration file again.
     Reload,
+    /// Let the installed program take over.
+    Upgrade,
     /// Every display.
     Displays,
     /// The machine.

@@ -270,6 +270,16 @@ pub(super) static VERBS: &[Verb] = &[
         build: build::events,
     },
     Verb {
+        name: "upgrade",
+        group: Group::Machine,
+        arguments: &[],
+        switches: ASKING,
+        summary: "Let the program that is installed now take over",
+        about: "The processes, the display process above all, keep running and notice nothing.\n\
+                The new program is tried first; if it does not work, the old one goes on.",
+        build: build::upgrade,
+    },
+    Verb {
         name: "completion",
         group: Group::Machine,
         arguments: &[argument(

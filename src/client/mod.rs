@@ -13,6 +13,7 @@ mod problem;
 mod status;
 mod terminal;
 mod turn;
+mod upgrade;
 
 pub use connection::{Daemon, Patience};
 pub use terminal::{Terminal, shows_colours};
@@ -72,6 +73,7 @@ fn carry_out(daemon: &Daemon, order: &Order, terminal: &mut Terminal<'_>) -> Res
         Task::ConfigGet(file) => changes::config_get(daemon, file.as_deref(), terminal),
         Task::ConfigPut(file) => changes::config_put(daemon, file.as_deref(), json, terminal),
         Task::Reload => changes::reload(daemon, json, terminal),
+        Task::Upgrade => upgrade::upgrade(daemon, json, terminal),
         Task::Displays => machine::displays(daemon, json, terminal),
         Task::System => machine::system(daemon, json, terminal),
         Task::Events => machine::events(daemon, json, terminal),

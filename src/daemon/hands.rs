@@ -1,13 +1,14 @@
 //! Does what the mind wants. Whatever can fail comes back as an event.
 
-use super::launch;
+use super::{launch, upgrade};
 use crate::config::{Id, Process};
 use crate::http::Requests;
 use crate::logs::Book;
-use crate::supervisor::{Action, Event, RunId};
+use crate::supervisor::{Action, Event, Failure, RunId};
 use crate::sys::children::Children;
 use crate::sys::clock;
 use crate::sys::persist::Files;
+use crate::sys::run_dir::RunDir;
 use crate::sys::store::Store;
 use smol::channel::Sender;
 use smol::future::FutureExt;
@@ -22,6 +23,14 @@ use std::time::Duration;
 /// service manager kills a daemon that does not leave.
 const LAST_WRITES: Duration = Duration::from_secs(5);
 
+/// How the daemon leaves.
+pub enum Leave {
+    /// Everything has ended.
+    Exit,
+    /// Another program goes on.
+    HandOver,
+}
+
 /// The hands, and what they hold.
 pub struct Hands {
     pub executor: Rc<LocalExecutor<'static>>,
@@ -32,6 +41,9 @@ pub struct Hands {
     pub files: Files,
     pub requests: Rc<Requests>,
     pub state_dir: PathBuf,
+    pub run_dir: Rc<RunDir>,
+    /// The program that is installed in the place this one was started from.
+    pub program: Result<PathBuf, Failure>,
     /// A good copy that is being written: the daemon does not leave before it is there.
     pub good_copy: Option<Task<()>>,
     /// Answers that came at once, for the mind to hear before anything else.
@@ -45,7 +57,7 @@ impl Hands {
     }
 
     /// Does one thing; breaks when it is to leave.
-    pub fn perform(&mut self, action: Action) -> ControlFlow<()> {
+    pub fn perform(&mut self, action: Action) -> ControlFlow<Leave> {
         log::debug!("{action:?}");
         match action {
             Action::Spawn { run, process } => {
@@ -88,14 +100,29 @@ impl Hands {
                 let ring = self.logs.keep(&process, log.memory_kib as usize * 1024);
                 self.files.keep(&process, &ring, log.persist);
             }
-            Action::Remember { .. } => {}
+            Action::Remember { memory } => {
+                if let Err(failure) = self.run_dir.remember(&memory) {
+                    log::warn!("{failure}");
+                }
+            }
             Action::Forget { process } => {
+                self.run_dir.forget(&process);
                 if let Some(ring) = self.logs.get(&process) {
                     self.files.keep(&process, &ring, None);
                 }
                 self.logs.drop_log(&process);
             }
-            Action::Exit => return ControlFlow::Break(()),
+            Action::TryProgram => {
+                let children = self.children.clone();
+                let program = self.program.clone();
+                self.report(async move {
+                    Event::Tried {
+                        result: upgrade::try_out(&children, program).await,
+                    }
+                });
+            }
+            Action::HandOver => return ControlFlow::Break(Leave::HandOver),
+            Action::Exit => return ControlFlow::Break(Leave::Exit),
         }
         ControlFlow::Continue(())
     }

@@ -1,10 +1,12 @@
 //! The loop: what happens is told to the mind, and what the mind wants is done.
 
+mod estate;
 mod hands;
 mod journal;
 mod launch;
 mod sources;
 mod start;
+mod upgrade;
 mod watchdog;
 
 pub use start::StartError;
@@ -13,11 +15,13 @@ use crate::args::DaemonOptions;
 use crate::http::Api;
 use crate::supervisor::{Event, Supervisor};
 use crate::sys::run_dir::RunDir;
-use crate::sys::{clock, notify};
-use hands::Hands;
+use crate::sys::{clock, handover, notify};
+use hands::{Hands, Leave};
 use smol::LocalExecutor;
 use smol::future::yield_now;
 use sources::Sources;
+use std::ops::ControlFlow;
+use std::os::fd::OwnedFd;
 use std::rc::Rc;
 use watchdog::Watchdog;
 
@@ -34,8 +38,10 @@ pub fn run(options: &DaemonOptions) -> Result<(), StartError> {
     let executor = Rc::new(LocalExecutor::new());
     smol::block_on(executor.run(async {
         let mut kiosk = start::start(options, executor.clone()).await?;
-        kiosk.serve().await;
-        kiosk.end().await;
+        match kiosk.serve().await {
+            Leave::Exit => kiosk.end().await,
+            Leave::HandOver => kiosk.hand_over().await,
+        }
         Ok(())
     }))
 }
@@ -49,14 +55,16 @@ struct Kiosk {
     api: Rc<Api>,
     /// Held for as long as the daemon lives.
     run_dir: Rc<RunDir>,
+    /// Descriptors that the next daemon gets, beside those of the runs.
+    heirlooms: Vec<(String, OwnedFd)>,
 }
 
 impl Kiosk {
-    async fn serve(&mut self) {
+    async fn serve(&mut self) -> Leave {
         loop {
             while let Some(action) = self.mind.poll_action() {
-                if self.hands.perform(action).is_break() {
-                    return;
+                if let ControlFlow::Break(leave) = self.hands.perform(action) {
+                    return leave;
                 }
             }
             self.api.feed.publish(self.mind.status());
@@ -78,12 +86,30 @@ impl Kiosk {
         self.sources.next(timeout).await
     }
 
-    /// No run lives any more: what was printed is written, what was answered is delivered.
-    async fn end(mut self) {
-        self.hands.children.kill_strays();
+    /// Everything goes on but the program.
+    async fn hand_over(mut self) {
+        self.say_goodbye().await;
+        let mut hand = self.hands.children.descriptors();
+        hand.append(&mut self.heirlooms);
+        if let Ok(program) = &self.hands.program {
+            upgrade::become_it(program, hand);
+        }
+    }
+
+    /// What is being written is finished, what was answered is delivered.
+    async fn say_goodbye(&mut self) {
         self.hands.finish().await;
         for _ in 0..LAST_ROUNDS {
             yield_now().await;
+        }
+    }
+
+    /// No run lives any more: what was printed is written, what was answered is delivered.
+    async fn end(mut self) {
+        self.hands.children.kill_strays();
+        self.say_goodbye().await;
+        for (name, _) in &self.heirlooms {
+            handover::forget(name);
         }
         // Tasks that will never be polled again still hold it, so it is not dropped.
         self.run_dir.leave();

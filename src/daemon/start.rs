@@ -1,28 +1,32 @@
 //! Everything that has to succeed before the loop runs.
 
+use super::estate::Estate;
 use super::hands::Hands;
 use super::sources::Sources;
 use super::watchdog::Watchdog;
-use super::{Kiosk, journal};
+use super::{Kiosk, journal, upgrade};
 use crate::args::DaemonOptions;
 use crate::config::{Loaded, Problem};
 use crate::http::{self, About, Api, Feed, Listener, Mailbox, Now};
-use crate::logs::Book;
+use crate::logs::{Book, RECORDER_BYTES, Recorder};
 use crate::supervisor::{Boot, Event, Failure, Source, Supervisor};
 use crate::sys::children::Children;
 use crate::sys::displays::{Displays, Places};
 use crate::sys::errno::words;
+use crate::sys::handover::{self, Handover};
 use crate::sys::persist::Files;
 use crate::sys::run_dir::RunDir;
+use crate::sys::shared::Shared;
 use crate::sys::signals::Signals;
 use crate::sys::store::Store;
-use crate::sys::{clock, leftovers, limits, notify, system};
+use crate::sys::{clock, limits, notify, system};
 use smol::LocalExecutor;
 use smol::channel::{self, Sender};
 use std::fmt;
 use std::fs;
 use std::io;
 use std::net::{SocketAddr, TcpListener};
+use std::os::fd::OwnedFd;
 use std::os::unix::fs::PermissionsExt;
 use std::os::unix::net::UnixListener;
 use std::path::Path;
@@ -34,6 +38,12 @@ const REPORTS: usize = 64;
 
 /// The name of the unix socket in the run directory.
 const SOCKET: &str = "ossuary.sock";
+
+/// The name of the memory that holds the newest lines of all logs, where it changes hands.
+const LOG: &str = "log";
+
+/// What the names of listening sockets begin with, where they change hands.
+const DOOR: &str = "door.";
 
 /// Why the daemon did not come up.
 #[derive(Debug)]
@@ -82,28 +92,41 @@ pub async fn start(
     options: &DaemonOptions,
     executor: Rc<LocalExecutor<'static>>,
 ) -> Result<Kiosk, StartError> {
+    let mut handover = Handover::receive();
     let signals = Signals::new().map_err(|error| system_error("watch for signals", &error))?;
     let run_dir = Rc::new(RunDir::take(&options.run_dir).map_err(StartError::RunDir)?);
-    let ended = leftovers::end(run_dir.path()).await;
-    if ended > 0 {
-        log::warn!("ended {ended} processes that an earlier daemon had left behind");
-    }
-    run_dir.clean();
+    let mut estate = Estate::claim(&run_dir, &mut handover).await;
     make_state_dir(&options.state_dir);
 
-    let (listeners, addresses) = listen(&options.listen, &run_dir.path().join(SOCKET))?;
+    let mut heirlooms = Vec::new();
+    let recorder = recorder(&mut handover, &mut heirlooms)
+        .map_err(|error| system_error("keep logs", &error))?;
+    let doors = handover.take_all(DOOR);
+    let (listeners, addresses) = listen(
+        &options.listen,
+        doors,
+        &run_dir.path().join(SOCKET),
+        &mut heirlooms,
+    )?;
+    for (name, fd) in &heirlooms {
+        handover::keep(name, fd);
+    }
+    handover.forget_the_rest();
     let store = Store::new(&options.config, &options.state_dir);
-    let boot = read_configuration(&store).await;
+    let mut boot = read_configuration(&store).await;
 
     let (reporter, reports) = channel::bounded(REPORTS);
     watch_displays(&executor, &reporter)?;
     let children =
         Children::new(&executor, reporter.clone(), &run_dir).map_err(StartError::System)?;
+    let logs = Book::recorded(recorder.clone());
+    estate.adopt(&children, &logs);
+    boot.next_run = estate.next_run();
+    boot.memories = estate.memories;
     let mind = Supervisor::new(boot, clock::now());
     let (mailbox, requests) = Mailbox::new();
     let requests = Rc::new(requests);
-    let logs = Book::new();
-    let api = open_api(options, &mind, mailbox, logs.clone());
+    let api = open_api(options, &mind, mailbox, logs.clone(), recorder.life());
     for listener in listeners {
         let serve = http::serve(api.clone(), listener, executor.clone());
         executor.spawn(serve).detach();
@@ -124,6 +147,8 @@ pub async fn start(
             logs,
             requests: requests.clone(),
             state_dir: options.state_dir.clone(),
+            run_dir: run_dir.clone(),
+            program: upgrade::installed(),
             good_copy: None,
             answers: Default::default(),
         },
@@ -135,6 +160,7 @@ pub async fn start(
         watchdog: Watchdog::new(clock::now()),
         api,
         run_dir,
+        heirlooms,
     })
 }
 
@@ -232,11 +258,13 @@ fn open_api(
     mind: &Supervisor,
     mailbox: Mailbox,
     logs: Rc<Book>,
+    life: u64,
 ) -> Rc<Api> {
     let about = About {
         version: env!("CARGO_PKG_VERSION"),
         config_file: options.config.display().to_string(),
         started: clock::now(),
+        life,
         hostname: Box::new(system::hostname),
     };
     let clock = || Now {
@@ -250,10 +278,12 @@ fn open_api(
     Rc::new(api)
 }
 
-/// Opens every door, and tells at which addresses.
+/// Opens every door, or goes on with those of an earlier daemon, and tells at which addresses.
 fn listen(
     addresses: &[SocketAddr],
+    mut earlier: Vec<OwnedFd>,
     socket: &Path,
+    heirlooms: &mut Vec<(String, OwnedFd)>,
 ) -> Result<(Vec<Listener>, Vec<SocketAddr>), StartError> {
     let refused = |what: &dyn fmt::Display, error: &io::Error| {
         let way_out = match error.kind() {
@@ -268,10 +298,16 @@ fn listen(
     let mut listeners = Vec::new();
     let mut open = Vec::new();
     for address in addresses {
-        match TcpListener::bind(address)
-            .and_then(|tcp| Ok((tcp.local_addr()?, Listener::tcp(tcp)?)))
-        {
-            Ok((taken, listener)) => {
+        let opened = match take_earlier(address, &mut earlier) {
+            Some(tcp) => Ok(tcp),
+            None => TcpListener::bind(address),
+        };
+        match opened.and_then(|tcp| {
+            let (taken, again) = (tcp.local_addr()?, tcp.try_clone()?);
+            Ok((taken, again, Listener::tcp(tcp)?))
+        }) {
+            Ok((taken, again, listener)) => {
+                heirlooms.push((format!("{DOOR}{}", open.len()), again.into()));
                 open.push(taken);
                 listeners.push(listener);
             }
@@ -292,4 +328,33 @@ fn listen(
         .map_err(|error| refused(&socket.display(), &error))?;
     listeners.push(unix);
     Ok((listeners, open))
+}
+
+/// The door of an earlier daemon at this address, if it left it open. Whoever asks for any free port gets the one that was taken.
+fn take_earlier(address: &SocketAddr, earlier: &mut Vec<OwnedFd>) -> Option<TcpListener> {
+    let place = earlier.iter().position(|fd| {
+        let tcp = fd.try_clone().map(TcpListener::from);
+        let taken = tcp.and_then(|tcp| tcp.local_addr());
+        taken.is_ok_and(|taken| {
+            taken.ip() == address.ip() && (taken.port() == address.port() || address.port() == 0)
+        })
+    })?;
+    Some(TcpListener::from(earlier.swap_remove(place)))
+}
+
+/// The newest lines of all logs: where an earlier daemon has left them, or in new memory.
+fn recorder(
+    handover: &mut Handover,
+    heirlooms: &mut Vec<(String, OwnedFd)>,
+) -> io::Result<Rc<Recorder>> {
+    let earlier = handover
+        .take(LOG)
+        .and_then(|fd| Some((Shared::open(&fd, RECORDER_BYTES).ok()?, fd)));
+    let (memory, fd) = match earlier {
+        Some(earlier) => earlier,
+        None => Shared::new(RECORDER_BYTES)?,
+    };
+    heirlooms.push((LOG.to_owned(), fd));
+    let life = clock::now().since_boot().as_millis() as u64;
+    Ok(Rc::new(Recorder::new(memory, life)))
 }

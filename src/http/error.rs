@@ -34,6 +34,8 @@ pub enum Kind {
     IdTaken,
     /// The file was edited by hand and not yet reloaded.
     ChangedOnDisk,
+    /// The program that is installed does not work.
+    NotUpgraded,
     /// A body must come with its length.
     LengthRequired,
     /// `If-Match` names another document than the current one.
@@ -68,7 +70,7 @@ pub enum Kind {
 
 impl Kind {
     /// Every kind, by status code.
-    pub const ALL: [Kind; 26] = [
+    pub const ALL: [Kind; 27] = [
         Kind::Malformed,
         Kind::NotJson,
         Kind::ForeignOrigin,
@@ -80,6 +82,7 @@ impl Kind {
         Kind::StillRuns,
         Kind::IdTaken,
         Kind::ChangedOnDisk,
+        Kind::NotUpgraded,
         Kind::LengthRequired,
         Kind::Outdated,
         Kind::BodyTooLarge,
@@ -116,6 +119,7 @@ impl Kind {
             Kind::StillRuns => (409, "/problems/still-runs", "Process still runs"),
             Kind::IdTaken => (409, "/problems/id-taken", "Id is taken"),
             Kind::ChangedOnDisk => (409, "/problems/changed-on-disk", "File was edited by hand"),
+            Kind::NotUpgraded => (409, "/problems/not-upgraded", "Not upgraded"),
             Kind::LengthRequired => (411, "/problems/length-required", "Length required"),
             Kind::Outdated => (412, "/problems/outdated", "Document has changed"),
             Kind::BodyTooLarge => (413, "/problems/body-too-large", "Body too large"),
@@ -244,6 +248,7 @@ impl From<Refusal> for Error {
             }
             Refusal::NotSaved(_) => Kind::NotSaved,
             Refusal::NotRead(_) => Kind::NotRead,
+            Refusal::NotUpgraded(_) => Kind::NotUpgraded,
             Refusal::Busy => Kind::Busy,
             Refusal::ShuttingDown => Kind::ShuttingDown,
         };

@@ -94,7 +94,7 @@ pub async fn stream(api: &Rc<Api>, ask: Ask<'_>) -> Result<Reply, Error> {
     let id = processes::id(ask.id)?;
     processes::find(api, &id)?;
     let lines = wanted(&ask)?.unwrap_or(LINES) as u64;
-    let life = api.about.started.since_boot().as_millis();
+    let life = api.about.life;
     // A number that was given by an earlier daemon says nothing about the lines of this one.
     let last_seen: Option<u64> = ask
         .header("last-event-id")
@@ -121,7 +121,7 @@ struct Follower {
     api: Rc<Api>,
     id: Id,
     /// Tells this daemon from the one before it: the event ids begin with it.
-    life: u128,
+    life: u64,
     /// The last line the client has.
     after: u64,
 }

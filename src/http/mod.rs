@@ -74,6 +74,8 @@ pub struct About {
     pub config_file: String,
     /// When the daemon was started.
     pub started: Moment,
+    /// Names the numbering of log lines, which outlives the daemon where its processes do.
+    pub life: u64,
     /// The machine's name now. A client may call it by this name, alone or with `.local`.
     pub hostname: Box<dyn Fn() -> String>,
 }

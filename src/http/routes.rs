@@ -56,6 +56,7 @@ pub static ROUTES: &[Route] = routes! {
     GET    "/api/config"                      View    [200, 304]                     config::show;
     PUT    "/api/config"                      Admin   [200, 400, 409, 412, 422, 503] config::replace;
     POST   "/api/reload"                      Admin   [202, 409, 422, 503]           config::reload;
+    POST   "/api/upgrade"                     Admin   [202, 409, 503]                system::upgrade;
     GET    "/api/status"                      View    [200]                          system::status;
     GET    "/api/system"                      View    [200]                          system::machine;
     GET    "/api/events"                      View    [200, 503]                     events::stream;

@@ -6,8 +6,9 @@ use super::reply::{Ask, Reply};
 use super::view::{Configuration, Count, Light};
 use super::when::Wallclock;
 use crate::config::Id;
+use crate::supervisor::Request;
 use serde::Serialize;
-use serde_json::Value;
+use serde_json::{Value, json};
 use smol::Timer;
 use smol::future::or;
 use std::rc::Rc;
@@ -46,6 +47,12 @@ pub async fn status(api: &Rc<Api>, _ask: Ask<'_>) -> Result<Reply, Error> {
         shutting_down: status.shutting_down,
     };
     Ok(Reply::json(200, &shown))
+}
+
+/// `POST /api/upgrade`: answered once the installed program was tried, right before it takes over.
+pub async fn upgrade(api: &Rc<Api>, _ask: Ask<'_>) -> Result<Reply, Error> {
+    api.mind.ask(Request::Upgrade).await?;
+    Ok(Reply::json(202, &json!({"version": api.about.version})))
 }
 
 /// `GET /api/system`

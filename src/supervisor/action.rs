@@ -81,6 +81,10 @@ pub enum Action {
         /// Whom.
         process: Id,
     },
+    /// See whether the installed program works; answered by `Tried`.
+    TryProgram,
+    /// Become the installed program, with all children and what they are followed by. Nothing follows.
+    HandOver,
     /// Leave. Nothing follows.
     Exit,
 }

@@ -220,6 +220,7 @@ impl Supervisor {
         }
         self.shutting_down = true;
         self.refuse_waiting_changes();
+        self.refuse_upgrade();
         self.expect_the_disk_by(now);
         for index in 0..self.machines.len() {
             if !self.machines[index].is_alive() {

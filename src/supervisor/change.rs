@@ -86,6 +86,7 @@ impl Supervisor {
                 self.reply(ticket, outcome);
             }
             Request::Reload => self.ask_for_reload(Some(ticket)),
+            Request::Upgrade => self.ask_for_upgrade(ticket),
             change => self.enqueue(Some(ticket), change, now),
         }
     }
@@ -265,7 +266,7 @@ impl Supervisor {
                 (next, Done::Changed, None)
             }
             Request::Stop(id) => return self.stop(&id, now).map(Err),
-            Request::Reload => return Ok(Err(Done::Accepted)),
+            Request::Reload | Request::Upgrade => return Ok(Err(Done::Accepted)),
         };
         Ok(Ok(Plan { next, done, start }))
     }
@@ -418,7 +419,7 @@ impl Supervisor {
         }
     }
 
-    fn reply(&mut self, ticket: Ticket, outcome: Outcome) {
+    pub(super) fn reply(&mut self, ticket: Ticket, outcome: Outcome) {
         self.actions.push_back(Action::Reply { ticket, outcome });
     }
 }

@@ -62,6 +62,11 @@ pub enum Event {
         /// Its bytes, empty where there is no file; or why it cannot be read.
         bytes: Result<Vec<u8>, Failure>,
     },
+    /// The installed program was tried, as asked by [`super::Action::TryProgram`].
+    Tried {
+        /// Whether it works.
+        result: Result<(), Failure>,
+    },
     /// These displays exist now, all of them, sorted.
     Displays {
         /// Their names.

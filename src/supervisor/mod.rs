@@ -10,6 +10,7 @@
 //! | `admission` | which idle process may begin: dependencies, displays, one browser, shutdown order |
 //! | `change` | what becomes of a request, and of a configuration on its way to the disk |
 //! | `reconcile` | what another configuration means for the processes that run |
+//! | `upgrade` | when another program may go on in our place |
 //! | `picture` | what the operator is shown |
 
 mod action;
@@ -26,6 +27,7 @@ mod request;
 pub mod restart;
 mod run;
 mod status;
+mod upgrade;
 
 pub use action::Action;
 pub use event::{Ending, Event};
@@ -42,6 +44,7 @@ use change::Disk;
 use process::Machine;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::rc::Rc;
+use upgrade::Upgrade;
 
 /// What is known when the daemon starts.
 #[derive(Debug)]
@@ -79,6 +82,9 @@ pub struct Supervisor {
     /// What the disk is busy with, and the changes that wait for it.
     disk: Disk,
 
+    /// How far the upgrade is, where one is under way.
+    upgrade: Upgrade,
+
     next_run: u64,
     next_claim: u64,
     actions: VecDeque<Action>,
@@ -112,6 +118,7 @@ impl Supervisor {
             shutting_down: false,
             left: false,
             disk: Disk::default(),
+            upgrade: Upgrade::default(),
             next_run: boot.next_run,
             next_claim: 1,
             actions: VecDeque::new(),
@@ -162,6 +169,7 @@ impl Supervisor {
             Event::Saved => self.handle_saved(now),
             Event::SaveFailed { failure } => self.handle_save_failed(failure, now),
             Event::Read { bytes } => self.handle_read(bytes, now),
+            Event::Tried { result } => self.handle_tried(result),
             Event::Displays { present } => {
                 self.present = present;
                 self.rearranged = true;
@@ -250,6 +258,7 @@ impl Supervisor {
         self.draw(&mut changed, now);
         self.remember(&changed);
         self.leave_if_done();
+        self.hand_over_if_ready();
     }
 
     /// Has what became of these machines kept for the next daemon.

@@ -524,6 +524,11 @@ impl Machine {
         }
     }
 
+    /// Whether a program is about to be executed: what comes of it is not known yet.
+    pub fn is_about_to_run(&self) -> bool {
+        self.life().is_some_and(|life| life.pid.is_none())
+    }
+
     /// Whether it has a run that is not over.
     pub fn is_alive(&self) -> bool {
         self.life().is_some()

@@ -42,6 +42,8 @@ pub enum Request {
     },
     /// Read the configuration file again.
     Reload,
+    /// Go on as the program that is installed now, without the processes noticing.
+    Upgrade,
 }
 
 /// The one answer to a request.
@@ -82,6 +84,8 @@ pub enum Refusal {
     NotSaved(Failure),
     /// The file on disk could not be read again; the running configuration stays.
     NotRead(Failure),
+    /// The program that is installed does not work; this one goes on.
+    NotUpgraded(Failure),
     /// Too many changes wait for the disk already.
     Busy,
     /// The daemon is shutting down.
@@ -108,6 +112,7 @@ impl fmt::Display for Refusal {
             Refusal::NotRead(failure) => {
                 write!(f, "the running configuration stays: {failure}")
             }
+            Refusal::NotUpgraded(failure) => write!(f, "this program goes on: {failure}"),
             Refusal::Busy => f.write_str("too many changes wait for the disk; try again"),
             Refusal::ShuttingDown => f.write_str("the daemon is shutting down"),
         }

@@ -117,6 +117,14 @@ impl Account {
         }
     }
 
+    /// The account of the daemon itself.
+    ///
+    /// # Errors
+    /// The user database does not know it.
+    pub(super) fn own() -> Result<Self, Failure> {
+        Self::of(of_uid(Uid::effective())?)
+    }
+
     fn unasked(kind: Kind) -> Result<Self, Failure> {
         let user = match by_name(KIOSK)? {
             Some(user) => Some(user),

@@ -30,6 +30,10 @@ use std::os::unix::process::ExitStatusExt;
 use std::rc::Rc;
 use std::task::{Context, Waker};
 
+mod adopt;
+
+pub use adopt::Foundling;
+
 /// All runs. Cheap to clone; all clones are one.
 #[derive(Clone)]
 pub struct Children(Rc<Inner>);
@@ -46,6 +50,8 @@ struct Inner {
 
 struct Run {
     id: Id,
+    /// Its main process.
+    pid: u32,
     phase: Phase,
     /// Everything in it is to die.
     killing: bool,
@@ -161,6 +167,7 @@ impl Children {
         }
         let record = Run {
             id: id.clone(),
+            pid,
             phase: Phase::Main,
             killing: false,
             account,
@@ -169,6 +176,7 @@ impl Children {
             readiness: None,
         };
         inner.runs.borrow_mut().insert(run, record);
+        self.keep(run);
         inner
             .executor
             .spawn(inner.clone().follow(run, child))
@@ -249,14 +257,35 @@ impl Children {
             };
             (record.id.clone(), record.account.clone())
         };
+        self.wait_for(&id, run, launch, &account).await
+    }
+
+    /// Executes a program as the daemon's own user, and waits for its end. Dropped before that, it kills it.
+    ///
+    /// # Errors
+    /// It cannot be executed.
+    pub async fn try_out(&self, argv: Vec<String>) -> Result<ExitStatus, Failure> {
+        let account = Account::own()?;
+        let launch = Launch::plain(argv);
+        let id: Id = "manager-try".parse().expect("it is a valid id");
+        self.wait_for(&id, RunId(0), &launch, &account).await
+    }
+
+    async fn wait_for(
+        &self,
+        id: &Id,
+        run: RunId,
+        launch: &Launch,
+        account: &Account,
+    ) -> Result<ExitStatus, Failure> {
         let belonging = Belonging {
             run_dir: self.0.run_dir.path(),
-            id: &id,
+            id,
             run: run.0,
             notify_socket: None,
         };
         let mut helper = Helper {
-            child: spawn(launch, &account, &belonging, Output::Discarded)?.child,
+            child: spawn(launch, account, &belonging, Output::Discarded)?.child,
             inner: self.0.clone(),
         };
         self.0
@@ -299,19 +328,22 @@ async fn watch(inner: Rc<Inner>, mut ends: ChildEnds) {
 }
 
 impl Inner {
-    /// Waits for the end of the main process of a run, and tells of it.
+    /// Waits for the end of the main process of a run.
     async fn follow(self: Rc<Self>, run: RunId, mut child: Child) {
-        let status = child.status().await;
-        // No await until the tree knows: the PID is free from here on.
-        self.family.borrow_mut().main_ended(run);
-        let ending = match status {
+        let ending = match child.status().await {
             Ok(status) => ending(status),
             Err(error) => {
                 log::error!("the end of run {run} is known, but not how it ended: {error}");
-                Ending::Signal(Signal::SIGKILL as i32)
+                Ending::Unseen
             }
         };
-        drop(child);
+        self.main_ended(run, ending).await;
+    }
+
+    /// The main process of a run has ended and was reaped just now: tells of it.
+    async fn main_ended(&self, run: RunId, ending: Ending) {
+        // No await until the tree knows: the PID is free from here on.
+        self.family.borrow_mut().main_ended(run);
         let tree_left = self.after_main(run);
         let _ = self
             .events
@@ -346,6 +378,7 @@ impl Inner {
         let left = family.is_left(run);
         if !left {
             family.gone(run);
+            adopt::let_go(&record.id, run);
             runs.remove(&run);
         }
         left
@@ -371,6 +404,7 @@ impl Inner {
             if over {
                 log::debug!("nothing of {} run {run} is left", record.id);
                 family.gone(*run);
+                adopt::let_go(&record.id, *run);
                 gone.push(*run);
             }
             !over

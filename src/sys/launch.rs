@@ -61,6 +61,19 @@ pub struct Launch {
 }
 
 impl Launch {
+    /// A program that is executed for the daemon itself.
+    pub(super) fn plain(argv: Vec<String>) -> Self {
+        Self {
+            argv,
+            env: Vec::new(),
+            cwd: Some("/".to_owned()),
+            user: None,
+            display: None,
+            kind: Kind::Custom,
+            notify: false,
+        }
+    }
+
     /// `command` in the surroundings of `process`. It is the process's own command, or
     /// what the browser room made of it, or a command that probes the process.
     pub fn new(process: &Process, command: Command) -> Self {

@@ -6,6 +6,7 @@
 
 use super::pidfd::PidFd;
 use super::proc::{self, Stat};
+use crate::supervisor::RunId;
 use nix::sys::signal::Signal;
 use smol::{Timer, future};
 use std::collections::{BTreeMap, BTreeSet};
@@ -20,13 +21,13 @@ const END_MAX: Duration = Duration::from_secs(5);
 /// How often everybody is looked at for what was forked meanwhile.
 const ROUNDS_MAX: usize = 20;
 
-/// Kills every process that an earlier daemon on this run directory (its canonical path) has started, with their groups and
-/// descendants, waits for their ends, and returns how many there were. To be called with the lock on
+/// Kills every process that an earlier daemon on this run directory (its canonical path) has started, but those of
+/// the runs that are `kept`, with their groups and descendants, waits for their ends, and returns how many there were. To be called with the lock on
 /// the directory held and before anything is started.
-pub async fn end(run_dir: &Path) -> usize {
+pub async fn end(run_dir: &Path, kept: &BTreeSet<RunId>) -> usize {
     let mut ended = 0;
     for _ in 0..ROUNDS_MAX {
-        let found = find(run_dir);
+        let found = find(run_dir, kept);
         if found.is_empty() {
             break;
         }
@@ -57,9 +58,9 @@ pub async fn end(run_dir: &Path) -> usize {
 }
 
 /// What is left, each with a handle that was taken before its identity was confirmed.
-fn find(run_dir: &Path) -> Vec<(i32, PidFd)> {
+fn find(run_dir: &Path, kept: &BTreeSet<RunId>) -> Vec<(i32, PidFd)> {
     let everybody = proc::everybody();
-    let ours = select(&everybody, run_dir);
+    let ours = select(&everybody, run_dir, kept);
     let open = |pid: i32| {
         let handle = PidFd::open(pid).ok()?;
         let same = Stat::of(pid)?.started == everybody[&pid].started;
@@ -68,10 +69,20 @@ fn find(run_dir: &Path) -> Vec<(i32, PidFd)> {
     ours.into_iter().filter_map(open).collect()
 }
 
-fn select(everybody: &BTreeMap<i32, Stat>, run_dir: &Path) -> BTreeSet<i32> {
+fn select(
+    everybody: &BTreeMap<i32, Stat>,
+    run_dir: &Path,
+    kept: &BTreeSet<RunId>,
+) -> BTreeSet<i32> {
     let mut prefix = run_dir.as_os_str().as_bytes().to_vec();
     prefix.push(b':');
-    let marked = |pid: i32| proc::marker_of(pid).is_some_and(|marker| marker.starts_with(&prefix));
+    let is_kept = |marker: &[u8]| {
+        kept.iter()
+            .any(|run| marker.ends_with(format!(":{run}").as_bytes()))
+    };
+    let marked = |pid: i32| {
+        proc::marker_of(pid).is_some_and(|marker| marker.starts_with(&prefix) && !is_kept(&marker))
+    };
     // The daemon may itself have been started from a terminal on the kiosk's screen.
     let own = ancestry(everybody);
     let own_groups: BTreeSet<i32> = own

@@ -32,6 +32,13 @@ pub(super) fn inherited() -> Option<libc::rlimit> {
     })
 }
 
+/// Gives this process back the limit it was started with, for the program it is about to become.
+pub(super) fn give_back_own() {
+    if let Some((soft, hard)) = INHERITED.get() {
+        let _ = setrlimit(Resource::RLIMIT_NOFILE, *soft, *hard);
+    }
+}
+
 /// Gives a child that has just been started the limit back. (From outside: a closure that runs in the
 /// child would cost every start the fast path of the standard library.)
 pub(super) fn give_back(pid: u32) {

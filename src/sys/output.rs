@@ -6,7 +6,7 @@ use smol::future::{poll_fn, yield_now};
 use smol::io::AsyncRead;
 use std::cell::RefCell;
 use std::io;
-use std::os::fd::AsFd;
+use std::os::fd::{AsFd, OwnedFd};
 use std::pin::Pin;
 use std::rc::Rc;
 use std::task::{Poll, ready};
@@ -49,6 +49,11 @@ impl Tap {
             buffer: buffer.clone(),
             stream: RefCell::new((Box::new(pipe), writer)),
         })
+    }
+
+    /// The pipe, for whoever goes on reading when this daemon is gone.
+    pub(super) fn pipe(&self) -> io::Result<OwnedFd> {
+        self.stream.borrow().0.as_fd().try_clone_to_owned()
     }
 
     /// Reads until nobody holds the other end any more: the process itself may be long gone

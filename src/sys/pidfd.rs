@@ -27,6 +27,11 @@ impl PidFd {
         Ok(Self(unsafe { OwnedFd::from_raw_fd(fd as i32) }))
     }
 
+    /// The process that an earlier daemon has opened.
+    pub(super) fn from_earlier(fd: OwnedFd) -> Self {
+        Self(fd)
+    }
+
     /// Sends a signal to exactly this process; gone is gone, and no error.
     pub(super) fn signal(&self, signal: Signal) {
         let none: *const libc::siginfo_t = std::ptr::null();
@@ -38,6 +43,12 @@ impl PidFd {
     /// Resolves when the process has ended.
     pub(super) async fn ended(self) -> io::Result<()> {
         Async::new(self)?.readable().await
+    }
+}
+
+impl From<PidFd> for OwnedFd {
+    fn from(handle: PidFd) -> OwnedFd {
+        handle.0
     }
 }
 

@@ -9,12 +9,14 @@ use crate::supervisor::{Failure, RunId};
 use smol::io::{AsyncReadExt, AsyncWriteExt};
 use smol::net::TcpStream;
 use smol::net::unix::UnixDatagram;
-use smol::{Timer, future};
+use smol::{Async, Timer, future};
 use std::fs;
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::Duration;
 
 /// The pause after the first attempt; each one after is half as long again.
@@ -74,7 +76,7 @@ pub(super) struct NotifySocket {
 impl NotifySocket {
     /// A socket that only `uid` (and root) may write to.
     pub(super) fn bind(run_dir: &Path, run: RunId, uid: u32) -> Result<Self, Failure> {
-        let path = run_dir.join(format!("{run}.notify"));
+        let path = Self::path_of(run_dir, run);
         let failed = |error| failure(format_args!("listen on {}", path.display()), &error);
         let _ = fs::remove_file(&path);
         let socket = UnixDatagram::bind(&path).map_err(failed)?;
@@ -85,8 +87,27 @@ impl NotifySocket {
         Ok(Self { socket, path })
     }
 
+    /// The socket of a run that an earlier daemon has started.
+    pub(super) fn from_earlier(run_dir: &Path, run: RunId, fd: OwnedFd) -> Result<Self, Failure> {
+        let path = Self::path_of(run_dir, run);
+        let socket = std::os::unix::net::UnixDatagram::from(fd);
+        let socket = UnixDatagram::try_from(socket)
+            .map_err(|error| failure(format_args!("listen on {}", path.display()), &error))?;
+        Ok(Self { socket, path })
+    }
+
+    fn path_of(run_dir: &Path, run: RunId) -> PathBuf {
+        run_dir.join(format!("{run}.notify"))
+    }
+
     pub(super) fn path(&self) -> &Path {
         &self.path
+    }
+
+    /// The socket, for whoever goes on listening when this daemon is gone.
+    pub(super) fn descriptor(&self) -> io::Result<OwnedFd> {
+        let socket: Arc<Async<std::os::unix::net::UnixDatagram>> = self.socket.clone().into();
+        socket.as_fd().try_clone_to_owned()
     }
 
     /// Resolves once a message holds the line `READY=1`.

@@ -2,21 +2,35 @@
 
 #![allow(unsafe_code)]
 
+use crate::supervisor::Ending;
 use nix::libc;
 use std::mem::zeroed;
 
 /// A child that has ended and was not reaped yet; it stays so. Always the same one until it is reaped.
 /// (By hand, because nix refuses to name a process that a real-time signal has killed.)
 pub(super) fn peek() -> Option<i32> {
-    wait(libc::P_ALL, 0, libc::WNOWAIT)
+    let info = wait(libc::P_ALL, 0, libc::WNOWAIT)?;
+    // SAFETY: waitid has filled the fields of a child's end.
+    Some(unsafe { info.si_pid() })
 }
 
 /// Reaps this child if it has ended; true if so.
 pub(super) fn reap(pid: i32) -> bool {
-    wait(libc::P_PID, pid, 0) == Some(pid)
+    wait(libc::P_PID, pid, 0).is_some()
 }
 
-fn wait(which: libc::idtype_t, pid: i32, flags: libc::c_int) -> Option<i32> {
+/// Reaps this child, which has ended, and tells how; `None` if it is no child of ours.
+pub(super) fn ending(pid: i32) -> Option<Ending> {
+    let info = wait(libc::P_PID, pid, 0)?;
+    // SAFETY: waitid has filled the fields of a child's end.
+    let status = unsafe { info.si_status() };
+    Some(match info.si_code {
+        libc::CLD_EXITED => Ending::Code(status),
+        _ => Ending::Signal(status),
+    })
+}
+
+fn wait(which: libc::idtype_t, pid: i32, flags: libc::c_int) -> Option<libc::siginfo_t> {
     // SAFETY: all bytes zero is a valid `siginfo_t`.
     let mut info: libc::siginfo_t = unsafe { zeroed() };
     let flags = libc::WEXITED | libc::WNOHANG | flags;
@@ -27,5 +41,5 @@ fn wait(which: libc::idtype_t, pid: i32, flags: libc::c_int) -> Option<i32> {
     }
     // SAFETY: waitid has filled the fields of a child's end, or left the zeroes where there was none.
     let pid = unsafe { info.si_pid() };
-    (pid != 0).then_some(pid)
+    (pid != 0).then_some(info)
 }

@@ -2,14 +2,17 @@
 
 use super::errno::{failure, words};
 use crate::config::Id;
-use crate::supervisor::Failure;
+use crate::supervisor::{Failure, Memory};
 use std::fs::{self, File, OpenOptions, TryLockError};
 use std::io::{Read, Seek, Write};
-use std::os::unix::fs::MetadataExt;
+use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
 /// The daemon's own PID file, which is its lock.
 const MANAGER: &str = "manager.pid";
+
+/// The ending of what is kept for the next daemon.
+const MEMORY: &str = "memory";
 
 /// How often to look again when the lock file was replaced while we took it. Each time means
 /// that another instance has come and gone in between; more than a few is no accident.
@@ -61,22 +64,66 @@ impl RunDir {
         let _ = fs::remove_file(self.pid_file(id));
     }
 
-    /// Removes what a killed daemon left here: PID files and sockets. To be called
-    /// once its processes are gone ([`super::leftovers`]).
-    pub fn clean(&self) {
-        let Ok(entries) = fs::read_dir(&self.path) else {
-            return;
+    /// Keeps what is remembered of a process for the next daemon, in `<id>.memory`: whole, or as it was before.
+    ///
+    /// # Errors
+    /// It cannot be written.
+    pub fn remember(&self, memory: &Memory) -> Result<(), Failure> {
+        let path = self.memory_file(&memory.process.id);
+        let text = serde_json::to_vec(memory).expect("a memory has no keys but names");
+        let new = path.with_extension("new");
+        let write = || {
+            // Whatever is secret in the configuration is so here.
+            let mut options = OpenOptions::new();
+            let file = options.write(true).create(true).truncate(true).mode(0o600);
+            file.open(&new)?.write_all(&text)
         };
-        for entry in entries.flatten() {
-            let name = entry.file_name();
-            let name = name.to_string_lossy();
-            let ours = [".pid", ".notify", ".sock"]
-                .iter()
-                .any(|ending| name.ends_with(ending));
-            if ours && name != MANAGER {
-                let _ = fs::remove_file(entry.path());
-            }
+        write()
+            .and_then(|()| fs::rename(&new, &path))
+            .map_err(|e| failure(format_args!("write {}", path.display()), &e))
+    }
+
+    /// Forgets what was remembered of a process.
+    pub fn forget(&self, id: &Id) {
+        let _ = fs::remove_file(self.memory_file(id));
+    }
+
+    /// What an earlier daemon has remembered, in no order.
+    pub fn memories(&self) -> Vec<Memory> {
+        let read = |path: PathBuf| {
+            let memory = serde_json::from_slice(&fs::read(&path).ok()?);
+            memory
+                .inspect_err(|error| log::warn!("{} is damaged: {error}", path.display()))
+                .ok()
+        };
+        self.files(&[MEMORY]).filter_map(read).collect()
+    }
+
+    /// Removes what a killed daemon left here. To be called once its processes are gone
+    /// ([`super::leftovers`]).
+    pub fn clean(&self) {
+        for path in self.files(&["pid", "notify", "sock", "new", MEMORY]) {
+            let _ = fs::remove_file(path);
         }
+    }
+
+    /// Removes only what nobody needs whose processes live on: PID files are written anew, and what is
+    /// listened on by name.
+    pub fn tidy(&self) {
+        for path in self.files(&["pid", "sock", "new"]) {
+            let _ = fs::remove_file(path);
+        }
+    }
+
+    /// Our files with one of these endings.
+    fn files(&self, endings: &[&str]) -> impl Iterator<Item = PathBuf> {
+        let is_ours = |path: &PathBuf| {
+            let ending = path.extension().and_then(|ending| ending.to_str());
+            ending.is_some_and(|ending| endings.contains(&ending)) && !path.ends_with(MANAGER)
+        };
+        let entries = fs::read_dir(&self.path).into_iter().flatten().flatten();
+        let files: Vec<PathBuf> = entries.map(|entry| entry.path()).filter(is_ours).collect();
+        files.into_iter()
     }
 
     /// Removes everything of ours and gives the directory free.
@@ -84,6 +131,10 @@ impl RunDir {
         self.clean();
         // Still locked: whoever waits for it finds that the file was replaced.
         let _ = fs::remove_file(self.path.join(MANAGER));
+    }
+
+    fn memory_file(&self, id: &Id) -> PathBuf {
+        self.path.join(format!("{}.{MEMORY}", id.as_str()))
     }
 
     fn pid_file(&self, id: &Id) -> PathBuf {

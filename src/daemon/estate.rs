@@ -1,0 +1,80 @@
+//! What an earlier daemon has left: processes that live on, and what it knew of them.
+//!
+//! Where descriptors were handed over, the kiosk goes on: what runs and can be followed is adopted, what cannot is
+//! ended, and the mind begins with what was remembered. Otherwise that daemon was killed on a machine
+//! where nobody keeps anything: what it left is ended, and everything starts anew.
+
+use crate::logs::Book;
+use crate::supervisor::{Memory, RunId};
+use crate::sys::children::{Children, Foundling};
+use crate::sys::handover::Handover;
+use crate::sys::leftovers;
+use crate::sys::run_dir::RunDir;
+use std::collections::{BTreeMap, BTreeSet};
+
+/// What is taken over.
+pub struct Estate {
+    /// What was known of each process.
+    pub memories: Vec<Memory>,
+    found: BTreeMap<RunId, Foundling>,
+}
+
+impl Estate {
+    /// Finds what can be gone on with, and ends what cannot.
+    pub async fn claim(run_dir: &RunDir, handover: &mut Handover) -> Self {
+        let mut memories = Vec::new();
+        let mut found = BTreeMap::new();
+        if !handover.is_empty() {
+            memories = run_dir.memories();
+            for memory in &memories {
+                let Some(running) = memory.running() else {
+                    continue;
+                };
+                if let Some(foundling) = Foundling::find(&memory.process.id, running, handover) {
+                    found.insert(running.run, foundling);
+                }
+            }
+        }
+        let kept: BTreeSet<RunId> = found.keys().copied().collect();
+        let ended = leftovers::end(run_dir.path(), &kept).await;
+        if ended > 0 {
+            log::warn!("ended {ended} processes that an earlier daemon had left behind");
+        }
+        if memories.is_empty() {
+            run_dir.clean();
+        } else {
+            run_dir.tidy();
+        }
+        Self { memories, found }
+    }
+
+    /// Goes on with the runs; one that cannot be gone on with has ended, as far as anybody knows.
+    pub fn adopt(&mut self, children: &Children, logs: &Book) {
+        for memory in &mut self.memories {
+            let Some(running) = memory.running() else {
+                continue;
+            };
+            let id = &memory.process.id;
+            let adopted = match self.found.remove(&running.run) {
+                Some(found) => children.adopt(id, running, found, logs),
+                None => {
+                    memory.lose_run();
+                    continue;
+                }
+            };
+            match adopted {
+                Ok(()) => log::info!("{id}: run {} goes on, pid {}", running.run, running.pid),
+                Err(failure) => {
+                    log::error!("{failure}");
+                    memory.lose_run();
+                }
+            }
+        }
+    }
+
+    /// Above every run that was ever begun.
+    pub fn next_run(&self) -> u64 {
+        let last = self.memories.iter().filter_map(Memory::running);
+        last.map(|running| running.run.0).max().unwrap_or(0) + 1
+    }
+}

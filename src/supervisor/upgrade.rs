@@ -1,0 +1,64 @@
+//! Decides when another program may go on in our place.
+//!
+//! The installed program is tried first: one that does not even start must not have the screen. Then
+//! it takes over as soon as nothing is half done: no save under way, no program about to be executed.
+
+use super::{Action, Done, Failure, Refusal, Supervisor, Ticket};
+
+/// How far an upgrade is.
+#[derive(Debug, Default)]
+pub(super) enum Upgrade {
+    /// Nobody asked for one.
+    #[default]
+    None,
+    /// The program is being tried.
+    Trying(Ticket),
+    /// It works; it takes over as soon as it can.
+    Due(Ticket),
+}
+
+impl Supervisor {
+    /// A client asks for the installed program.
+    pub(super) fn ask_for_upgrade(&mut self, ticket: Ticket) {
+        match self.upgrade {
+            Upgrade::None => {
+                self.upgrade = Upgrade::Trying(ticket);
+                self.actions.push_back(Action::TryProgram);
+            }
+            Upgrade::Trying(_) | Upgrade::Due(_) => self.reply(ticket, Err(Refusal::Busy)),
+        }
+    }
+
+    /// The installed program was tried.
+    pub(super) fn handle_tried(&mut self, result: Result<(), Failure>) {
+        let Upgrade::Trying(ticket) = std::mem::take(&mut self.upgrade) else {
+            return;
+        };
+        match result {
+            Ok(()) => self.upgrade = Upgrade::Due(ticket),
+            Err(failure) => self.reply(ticket, Err(Refusal::NotUpgraded(failure))),
+        }
+    }
+
+    /// Shutting down goes before.
+    pub(super) fn refuse_upgrade(&mut self) {
+        if let Upgrade::Trying(ticket) | Upgrade::Due(ticket) = std::mem::take(&mut self.upgrade) {
+            self.reply(ticket, Err(Refusal::ShuttingDown));
+        }
+    }
+
+    /// Hands over once nothing is half done.
+    pub(super) fn hand_over_if_ready(&mut self) {
+        let Upgrade::Due(ticket) = self.upgrade else {
+            return;
+        };
+        let half_done = !self.disk.is_idle() || self.machines.iter().any(|m| m.is_about_to_run());
+        if half_done {
+            return;
+        }
+        self.upgrade = Upgrade::None;
+        self.left = true;
+        self.reply(ticket, Ok(Done::Accepted));
+        self.actions.push_back(Action::HandOver);
+    }
+}

@@ -1,0 +1,165 @@
+//! Runs change hands: from a daemon that is killed, or that becomes another program, to the next.
+
+use super::{Children, Phase, Run};
+use crate::config::Id;
+use crate::logs::{Book, Stream};
+use crate::supervisor::{Ending, Failure, RunId, Running};
+use crate::sys::errno::failure;
+use crate::sys::handover::{self, Handover};
+use crate::sys::output::Tap;
+use crate::sys::pidfd::PidFd;
+use crate::sys::proc::Stat;
+use crate::sys::readiness::NotifySocket;
+use crate::sys::reap;
+use std::io;
+use std::os::fd::OwnedFd;
+use std::process::{ChildStderr, ChildStdout};
+use std::rc::Rc;
+
+/// What a run is followed by, and under which names it changes hands.
+const PID: &str = "pid";
+const OUT: &str = "out";
+const ERR: &str = "err";
+const NOTIFY: &str = "notify";
+
+/// A run whose processes live on, and by what to follow it.
+pub struct Foundling {
+    pid: OwnedFd,
+    out: OwnedFd,
+    err: OwnedFd,
+    notify: Option<OwnedFd>,
+}
+
+impl Foundling {
+    /// The run of a process, if it can be followed from here on: everything was handed over, and its tree
+    /// can be told from others, because we are its parent.
+    pub fn find(id: &Id, running: &Running, from: &mut Handover) -> Option<Self> {
+        let mut take = |what| from.take(&name(id, running.run, what));
+        let found = Self {
+            pid: take(PID)?,
+            out: take(OUT)?,
+            err: take(ERR)?,
+            notify: take(NOTIFY),
+        };
+        let us = std::process::id() as i32;
+        let is_ours = Stat::of(running.pid as i32).is_some_and(|stat| stat.parent == us);
+        is_ours.then_some(found)
+    }
+}
+
+impl Children {
+    /// Goes on with a run that an earlier daemon has started; what it prints goes into its log in `logs`.
+    /// `Exited` follows as after a start, at once where it has ended meanwhile.
+    ///
+    /// # Errors
+    /// Its descriptors are not what they should be, or its account is gone.
+    pub fn adopt(
+        &self,
+        id: &Id,
+        running: &Running,
+        found: Foundling,
+        logs: &Book,
+    ) -> Result<(), Failure> {
+        let inner = &self.0;
+        let run = running.run;
+        let process = &running.process;
+        let account = inner
+            .accounts
+            .borrow_mut()
+            .choose(process.user.as_deref(), process.kind)?;
+        let log = logs.keep(id, process.log.memory_kib as usize * 1024);
+        let odd = |error: io::Error| failure(format_args!("go on with {id}"), &error);
+        let out = smol::Async::new(ChildStdout::from(found.out)).map_err(odd)?;
+        let err = smol::Async::new(ChildStderr::from(found.err)).map_err(odd)?;
+        let resume = |stream| log.resume(stream, logs.take_begun(id, stream));
+        let taps = vec![
+            Tap::new(out, resume(Stream::Stdout), &inner.buffer),
+            Tap::new(err, resume(Stream::Stderr), &inner.buffer),
+        ];
+        let notify = found
+            .notify
+            .map(|fd| NotifySocket::from_earlier(inner.run_dir.path(), run, fd))
+            .transpose()?
+            .map(Rc::new);
+        inner.family.borrow_mut().began(run, running.pid as i32);
+        if let Err(error) = inner.run_dir.write_pid(id, running.pid) {
+            log::warn!("{error}");
+        }
+        for tap in &taps {
+            inner.executor.spawn(tap.clone().flow()).detach();
+        }
+        let record = Run {
+            id: id.clone(),
+            pid: running.pid,
+            phase: Phase::Main,
+            killing: false,
+            account,
+            taps,
+            notify,
+            readiness: None,
+        };
+        inner.runs.borrow_mut().insert(run, record);
+        let (inner, pid) = (inner.clone(), running.pid as i32);
+        let main = PidFd::from_earlier(found.pid);
+        self.0
+            .executor
+            .spawn(async move {
+                if let Err(error) = main.ended().await {
+                    log::error!("run {run} is no longer watched: {error}");
+                }
+                let ending = reap::ending(pid).unwrap_or(Ending::Unseen);
+                inner.main_ended(run, ending).await;
+            })
+            .detach();
+        Ok(())
+    }
+
+    /// All descriptors by which runs are followed, by name, for the program we are about to become.
+    pub fn descriptors(&self) -> Vec<(String, OwnedFd)> {
+        let runs = self.0.runs.borrow();
+        runs.iter()
+            .flat_map(|(run, record)| record.descriptors(*run))
+            .collect()
+    }
+
+    /// Has the service manager keep what a run is followed by.
+    pub(super) fn keep(&self, run: RunId) {
+        if !handover::is_kept() {
+            return;
+        }
+        if let Some(record) = self.0.runs.borrow().get(&run) {
+            for (name, fd) in record.descriptors(run) {
+                handover::keep(&name, fd);
+            }
+        }
+    }
+}
+
+/// A run is over: nobody needs to follow it any more.
+pub(super) fn let_go(id: &Id, run: RunId) {
+    for what in [PID, OUT, ERR, NOTIFY] {
+        handover::forget(&name(id, run, what));
+    }
+}
+
+impl Run {
+    fn descriptors(&self, run: RunId) -> Vec<(String, OwnedFd)> {
+        let mut descriptors = Vec::with_capacity(4);
+        let mut add = |what, fd: io::Result<OwnedFd>| match fd {
+            Ok(fd) => descriptors.push((name(&self.id, run, what), fd)),
+            Err(error) => log::warn!("{} run {run} cannot be handed over: {error}", self.id),
+        };
+        add(PID, PidFd::open(self.pid as i32).map(OwnedFd::from));
+        for (what, tap) in [OUT, ERR].into_iter().zip(&self.taps) {
+            add(what, tap.pipe());
+        }
+        if let Some(socket) = &self.notify {
+            add(NOTIFY, socket.descriptor());
+        }
+        descriptors
+    }
+}
+
+fn name(id: &Id, run: RunId, what: &str) -> String {
+    format!("{id}.{run}.{what}")
+}
