@@ -24,7 +24,7 @@ use smol::LocalExecutor;
 use smol::channel::{self, Sender};
 use std::fmt;
 use std::fs;
-use std::io;
+use std::io::{self, Write};
 use std::net::{SocketAddr, TcpListener};
 use std::os::fd::OwnedFd;
 use std::os::unix::fs::PermissionsExt;
@@ -133,7 +133,8 @@ pub async fn start(
     }
     // Only now: whoever waits for this line may change the file or ask at once.
     for address in addresses {
-        println!("listening on http://{address}");
+        // Nobody may listen any more where this program goes on for another.
+        let _ = writeln!(io::stdout(), "listening on http://{address}");
     }
     notify::ready("serving");
     Ok(Kiosk {

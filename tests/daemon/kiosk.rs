@@ -16,6 +16,7 @@ const PATIENCE: Duration = Duration::from_secs(120);
 pub struct Kiosk {
     pub dir: PathBuf,
     pub address: SocketAddr,
+    program: PathBuf,
     daemon: Child,
 }
 
@@ -69,10 +70,16 @@ impl Kiosk {
 
     /// Starts a daemon on directories that are there already.
     pub fn start_in(dir: PathBuf) -> Kiosk {
-        let (daemon, address) = launch(&dir);
+        Kiosk::start_program(env!("CARGO_BIN_EXE_ossuary").into(), dir)
+    }
+
+    /// Starts this copy of the daemon on directories that are there already.
+    pub fn start_program(program: PathBuf, dir: PathBuf) -> Kiosk {
+        let (daemon, address) = launch(&program, &dir);
         Kiosk {
             dir,
             address,
+            program,
             daemon,
         }
     }
@@ -98,7 +105,7 @@ impl Kiosk {
 
     /// Starts the daemon again after `kill`.
     pub fn revive(&mut self) {
-        let (daemon, address) = launch(&self.dir);
+        let (daemon, address) = launch(&self.program, &self.dir);
         self.daemon = daemon;
         self.address = address;
     }
@@ -267,13 +274,13 @@ impl Drop for Kiosk {
 }
 
 /// Starts the daemon and reads the address it took.
-fn launch(dir: &Path) -> (Child, SocketAddr) {
+fn launch(program: &Path, dir: &Path) -> (Child, SocketAddr) {
     let log = fs::OpenOptions::new()
         .create(true)
         .append(true)
         .open(dir.join("daemon.log"))
         .unwrap();
-    let mut daemon = Command::new(env!("CARGO_BIN_EXE_ossuary"))
+    let mut daemon = Command::new(program)
         .arg("daemon")
         .arg("--config")
         .arg(dir.join("config.json"))

@@ -9,3 +9,4 @@ mod hostile;
 mod kiosk;
 mod processes;
 mod screen;
+mod upgrade;
