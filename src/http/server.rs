@@ -219,6 +219,7 @@ mod tests {
             version: "0",
             config_file: String::new(),
             started: Moment::default(),
+            life: 0,
             hostname: Box::new(String::new),
         };
         let clock = || Now {

@@ -161,18 +161,21 @@ mod tests {
         let (mut wiped, grandchild) = shell("env -i sleep 600 & echo $!; wait", marker(&run_dir));
         let (mut stranger, _) = shell(waits, None);
         let (mut neighbour, _) = shell(waits, marker(&run_dir.join("other")));
+        let kept = Some(format!("{}:sync:2", run_dir.display()));
+        let (mut kept_one, _) = shell(waits, kept);
+        let kept = BTreeSet::from([RunId(2)]);
         assert!(Stat::of(grandchild.parse().unwrap()).is_some());
 
-        let ended = smol::block_on(end(&run_dir));
+        let ended = smol::block_on(end(&run_dir, &kept));
         assert_eq!(ended, 4, "two shells and their sleeps");
         assert_eq!(ours.wait().unwrap().signal(), Some(9));
         assert_eq!(wiped.wait().unwrap().signal(), Some(9));
-        for child in [&mut stranger, &mut neighbour] {
+        for child in [&mut stranger, &mut neighbour, &mut kept_one] {
             assert_eq!(child.try_wait().unwrap(), None);
             let group = nix::unistd::Pid::from_raw(child.id() as i32);
             nix::sys::signal::killpg(group, Signal::SIGKILL).unwrap();
             child.wait().unwrap();
         }
-        assert_eq!(smol::block_on(end(&run_dir)), 0);
+        assert_eq!(smol::block_on(end(&run_dir, &kept)), 0);
     }
 }

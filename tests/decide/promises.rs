@@ -106,6 +106,10 @@ struct World {
     /// When a start was last due to something other than the policy.
     pardons: VecDeque<Moment>,
     only_crashes: bool,
+    /// The installed program is being tried.
+    trying: bool,
+    /// Another program goes on.
+    handing_over: bool,
     left: bool,
     handled: usize,
 }
@@ -158,6 +162,8 @@ impl World {
             starts_in_all: BTreeMap::new(),
             pardons: VecDeque::new(),
             only_crashes: false,
+            trying: false,
+            handing_over: false,
             left: false,
             handled: 0,
         };
@@ -207,6 +213,16 @@ impl World {
                 }
                 Action::Forget { process } => {
                     self.memories.remove(&process);
+                }
+                Action::TryProgram => self.trying = true,
+                Action::HandOver => {
+                    assert!(
+                        self.errand.is_none(),
+                        "handed over with an errand under way"
+                    );
+                    assert!(self.live.values().all(|life| life.executed));
+                    assert!(self.owed.is_empty(), "handed over without an answer");
+                    self.handing_over = true;
                 }
                 Action::KeepGoodCopy { .. } | Action::Note { .. } | Action::KeepLog { .. } => {}
             }
@@ -317,6 +333,15 @@ impl World {
             },
             _ => self.bring_late_news(),
         }
+        if self.trying && self.rng.bool() {
+            self.trying = false;
+            let failed = Failure::system("it does not work");
+            let result = if self.rng.bool() { Ok(()) } else { Err(failed) };
+            self.handle(Event::Tried { result });
+        }
+        if std::mem::take(&mut self.handing_over) {
+            self.die();
+        }
     }
 
     /// The daemon is killed, and the next one is born.
@@ -327,6 +352,7 @@ impl World {
         }
         self.by_hand = self.durable.to_bytes();
         self.owed.clear();
+        self.trying = false;
         // Nobody knows of a program that was about to be executed: it is killed.
         self.live.retain(|_, life| life.executed);
         for (run, life) in &self.live {
@@ -433,7 +459,7 @@ impl World {
 
     fn ask_for_something(&mut self) {
         let id: Id = self.rng.choice(IDS).unwrap().parse().unwrap();
-        let request = match self.rng.u32(0..14) {
+        let request = match self.rng.u32(0..15) {
             0..3 => Request::Start(id),
             3..5 => Request::Stop(id),
             5..7 => Request::Restart(id),
@@ -449,6 +475,7 @@ impl World {
                 document: first_document(),
                 if_match: self.rng.bool().then(|| vec![self.durable.etag()]),
             },
+            13 => Request::Upgrade,
             _ => Request::Reload,
         };
         self.pardons.push_back(self.now);

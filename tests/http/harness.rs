@@ -116,6 +116,7 @@ pub fn kiosk_with(limits: Limits, test: impl AsyncFnOnce(Rc<Kiosk>)) {
         version: "1.2.3",
         config_file: "/etc/ossuary/config.json".into(),
         started: at(30),
+        life: 30_000,
         hostname: Box::new(|| "kiosk".into()),
     };
     let feed = Feed::new(Rc::new(picture(PLAN)));
