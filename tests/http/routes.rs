@@ -2,7 +2,7 @@
 
 use crate::harness::{at, id, kiosk};
 use ossuary::config::Section;
-use ossuary::supervisor::{Done, Request, State};
+use ossuary::supervisor::{Done, Failure, Refusal, Request, State};
 use std::rc::Rc;
 
 #[test]
@@ -199,6 +199,22 @@ fn the_file_is_read_again() {
         assert_eq!(answer.status, 202);
         assert_eq!(answer.json()["configuration"]["source"], "file");
         assert!(matches!(kiosk.was_asked(), Some(Request::Reload)));
+    });
+}
+
+#[test]
+fn the_installed_program_takes_over_unless_it_does_not_work() {
+    kiosk(async |kiosk| {
+        let answer = kiosk.post("/api/upgrade", "").await;
+        assert_eq!(answer.status, 202);
+        assert_eq!(answer.json()["version"], "1.2.3");
+        assert!(matches!(kiosk.was_asked(), Some(Request::Upgrade)));
+        let failure = Failure::system("/usr/bin/ossuary does not work: exit status: 3");
+        kiosk.will_say(Err(Refusal::NotUpgraded(failure)));
+        let answer = kiosk.post("/api/upgrade", "").await;
+        assert_eq!(answer.status, 409);
+        let detail = "this program goes on: /usr/bin/ossuary does not work: exit status: 3";
+        assert_eq!(answer.json()["detail"], detail);
     });
 }
 
