@@ -7,6 +7,8 @@ use std::io::Read;
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::FileExt;
 use std::path::Path;
+use std::thread;
+use std::time::Duration;
 
 /// The variable that every process started here carries: `<run dir>:<id>:<run>`.
 pub(super) const MARKER: &str = "OSSUARY_RUN";
@@ -17,6 +19,15 @@ const STAT_MAX: usize = 1024;
 /// Environments are looked at up to here. More would let any process make us spend memory.
 const ENVIRON_MAX: u64 = 256 * 1024;
 
+/// A thread of the kernel, which never has an environment (the flags of proc(5)).
+const PF_KTHREAD: u32 = 0x0020_0000;
+
+/// execve(2) is between two programs for microseconds, unless it has to wait for a processor.
+const EXECUTED_PAUSE: Duration = Duration::from_micros(200);
+
+/// After so many pauses it is believed to have no environment: the loop waits for nobody.
+const EXECUTED_AFTER: usize = 50;
+
 /// Identity and kinship of a process.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Stat {
@@ -25,6 +36,8 @@ pub(super) struct Stat {
     pub(super) group: i32,
     /// When it was started, in clock ticks since boot: with the PID, its identity.
     pub(super) started: u64,
+    /// It is between two programs: it has let go of the memory of one, and the other's has no environment yet.
+    being_executed: bool,
 }
 
 impl Stat {
@@ -41,11 +54,20 @@ impl Stat {
         let name_end = memchr::memrchr(b')', line)?;
         let rest = str::from_utf8(&line[name_end + 1..]).ok()?;
         let mut fields = rest.split_ascii_whitespace();
+        let state = *fields.next()?.as_bytes().first()?;
+        let parent = fields.next()?.parse().ok()?;
+        let group = fields.next()?.parse().ok()?;
+        let flags: u32 = fields.nth(3)?.parse().ok()?;
+        let started = fields.nth(12)?.parse().ok()?;
+        let environment_end = fields.nth(28);
         Some(Self {
-            state: *fields.next()?.as_bytes().first()?,
-            parent: fields.next()?.parse().ok()?,
-            group: fields.next()?.parse().ok()?,
-            started: fields.nth(16)?.parse().ok()?,
+            state,
+            parent,
+            group,
+            started,
+            being_executed: environment_end == Some("0")
+                && flags & PF_KTHREAD == 0
+                && !matches!(state, b'Z' | b'X'),
         })
     }
 
@@ -55,15 +77,28 @@ impl Stat {
     }
 }
 
-/// The value of [`MARKER`] in the environment of a process, where it has one and we may read it.
+/// The value of [`MARKER`] in the environment of a process, where it has one and we may read it. One that
+/// is just being executed has none for an instant, which is waited for.
 pub(super) fn marker_of(pid: i32) -> Option<Vec<u8>> {
-    let mut environ = Vec::new();
-    let file = fs::File::open(format!("/proc/{pid}/environ")).ok()?;
-    file.take(ENVIRON_MAX).read_to_end(&mut environ).ok()?;
+    let mut environ = environment_of(pid)?;
+    for _ in 0..EXECUTED_AFTER {
+        if !environ.is_empty() || !Stat::of(pid)?.being_executed {
+            break;
+        }
+        thread::sleep(EXECUTED_PAUSE);
+        environ = environment_of(pid)?;
+    }
     environ
         .split(|byte| *byte == 0)
         .find_map(|pair| pair.strip_prefix(MARKER.as_bytes())?.strip_prefix(b"="))
         .map(<[u8]>::to_vec)
+}
+
+fn environment_of(pid: i32) -> Option<Vec<u8>> {
+    let mut environ = Vec::new();
+    let file = fs::File::open(format!("/proc/{pid}/environ")).ok()?;
+    file.take(ENVIRON_MAX).read_to_end(&mut environ).ok()?;
+    Some(environ)
 }
 
 /// The children of a process, threads counted in. Reliable for our own, because none of them
@@ -166,6 +201,8 @@ mod tests {
     #[test]
     fn a_name_with_brackets_does_not_confuse() {
         let line = b"42 (a) b (c) R 7 8 9 0 -1 4194304 1 2 3 4 5 6 7 8 20 0 1 0 777 0";
+        let no_environment = [&line[..], &b" 1".repeat(27)[..], b" 0 0"].concat();
+        assert!(Stat::parse(&no_environment).unwrap().being_executed);
         let stat = Stat::parse(line).expect("it is a stat line");
         assert_eq!(
             (stat.state, stat.parent, stat.group, stat.started),
