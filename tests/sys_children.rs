@@ -7,9 +7,10 @@
 use nix::errno::Errno;
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::{Pid, geteuid};
-use ossuary::config::{Command, Id, Kind, Ready, ReadySign, StopSignal};
+use ossuary::config::{Command, Id, Kind, Limits, Ready, ReadySign, StopSignal};
 use ossuary::logs::Log;
 use ossuary::supervisor::{Ending, Event, Failure, RunId};
+use ossuary::sys::cgroup::{Cgroups, Delegation};
 use ossuary::sys::children::Children;
 use ossuary::sys::launch::Launch;
 use ossuary::sys::run_dir::RunDir;
@@ -44,8 +45,10 @@ impl House {
         let executor = Rc::new(LocalExecutor::new());
         let (sender, events) = smol::channel::unbounded();
         let run_dir = Rc::new(RunDir::take(&dir).unwrap());
+        // With cgroups where these tests are run in one that was delegated to them, and without elsewhere.
+        let cgroups = Cgroups::new(Delegation::take());
         let house = Rc::new(House {
-            children: Children::new(&executor, sender, &run_dir).unwrap(),
+            children: Children::new(&executor, sender, &run_dir, cgroups).unwrap(),
             events,
             log: Rc::new(Log::new(256 * 1024)),
             id: "sync".parse().unwrap(),
@@ -155,6 +158,7 @@ fn launch(command: Command) -> Launch {
         display: None,
         kind: Kind::Custom,
         notify: false,
+        limits: Limits::default(),
     }
 }
 

@@ -6,6 +6,7 @@
 
 use crate::logs::Book;
 use crate::supervisor::{Memory, RunId};
+use crate::sys::cgroup::Cgroups;
 use crate::sys::children::{Children, Foundling};
 use crate::sys::handover::Handover;
 use crate::sys::leftovers;
@@ -21,7 +22,7 @@ pub struct Estate {
 
 impl Estate {
     /// Finds what can be gone on with, and ends what cannot.
-    pub async fn claim(run_dir: &RunDir, handover: &mut Handover) -> Self {
+    pub async fn claim(run_dir: &RunDir, cgroups: &Cgroups, handover: &mut Handover) -> Self {
         let mut memories = Vec::new();
         let mut found = BTreeMap::new();
         if !handover.is_empty() {
@@ -30,15 +31,20 @@ impl Estate {
                 let Some(running) = memory.running() else {
                     continue;
                 };
-                if let Some(foundling) = Foundling::find(&memory.process.id, running, handover) {
+                let id = &memory.process.id;
+                if let Some(foundling) = Foundling::find(id, running, cgroups, handover) {
                     found.insert(running.run, foundling);
                 }
             }
         }
         let kept: BTreeSet<RunId> = found.keys().copied().collect();
-        let ended = leftovers::end(run_dir.path(), &kept).await;
+        let left = cgroups.delegation().map(|all| all.leftovers(&kept));
+        let ended = leftovers::end(run_dir.path(), &kept, &left.unwrap_or_default()).await;
         if ended > 0 {
             log::warn!("ended {ended} processes that an earlier daemon had left behind");
+        }
+        if let Some(delegation) = cgroups.delegation() {
+            delegation.sweep();
         }
         if memories.is_empty() {
             run_dir.clean();

@@ -10,6 +10,7 @@ use crate::config::{Loaded, Problem};
 use crate::http::{self, About, Api, Feed, Listener, Mailbox, Now};
 use crate::logs::{Book, RECORDER_BYTES, Recorder};
 use crate::supervisor::{Boot, Event, Failure, Source, Supervisor};
+use crate::sys::cgroup::{Cgroups, Delegation};
 use crate::sys::children::Children;
 use crate::sys::displays::{Displays, Places};
 use crate::sys::errno::words;
@@ -95,7 +96,8 @@ pub async fn start(
     let mut handover = Handover::receive();
     let signals = Signals::new().map_err(|error| system_error("watch for signals", &error))?;
     let run_dir = Rc::new(RunDir::take(&options.run_dir).map_err(StartError::RunDir)?);
-    let mut estate = Estate::claim(&run_dir, &mut handover).await;
+    let cgroups = Cgroups::new(Delegation::take());
+    let mut estate = Estate::claim(&run_dir, &cgroups, &mut handover).await;
     make_state_dir(&options.state_dir);
 
     let mut heirlooms = Vec::new();
@@ -117,8 +119,8 @@ pub async fn start(
 
     let (reporter, reports) = channel::bounded(REPORTS);
     watch_displays(&executor, &reporter)?;
-    let children =
-        Children::new(&executor, reporter.clone(), &run_dir).map_err(StartError::System)?;
+    let children = Children::new(&executor, reporter.clone(), &run_dir, cgroups)
+        .map_err(StartError::System)?;
     let logs = Book::recorded(recorder.clone());
     estate.adopt(&children, &logs);
     boot.next_run = estate.next_run();

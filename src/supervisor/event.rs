@@ -85,6 +85,8 @@ pub enum Ending {
     Code(i32),
     /// This signal killed it.
     Signal(i32),
+    /// The kernel killed it, because its tree or the whole machine had no memory left.
+    OutOfMemory,
     /// Nobody can say: it was started by a daemon before this one, and somebody else reaped it.
     Unseen,
 }
@@ -93,6 +95,7 @@ impl fmt::Display for Ending {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Ending::Code(code) => write!(f, "exit code {code}"),
+            Ending::OutOfMemory => f.write_str("out of memory"),
             Ending::Unseen => f.write_str("ended unseen while the daemon was started anew"),
             Ending::Signal(number) => match signal_name(*number) {
                 Some(name) => write!(f, "killed by {name}"),

@@ -6,6 +6,7 @@
 //! handful of system calls, and an idle kiosk none.
 
 use super::accounts::{Account, Accounts};
+use super::cgroup::{Cgroup, Cgroups, Settled, Usage, Watch};
 use super::clock;
 use super::errno::failure;
 use super::launch::{Belonging, Launch};
@@ -15,7 +16,7 @@ use super::run_dir::RunDir;
 use super::signals::ChildEnds;
 use super::spawn::{Output, Spawned, spawn};
 use super::tree::Family;
-use crate::config::{Id, Ready, ReadySign, StopSignal};
+use crate::config::{Id, Limits, Ready, ReadySign, StopSignal};
 use crate::logs::{Log, Stream};
 use crate::supervisor::{Ending, Event, Failure, RunId};
 use async_process::{Child, ExitStatus};
@@ -44,6 +45,7 @@ struct Inner {
     run_dir: Rc<RunDir>,
     buffer: Rc<Buffer>,
     accounts: RefCell<Accounts>,
+    cgroups: Cgroups,
     family: RefCell<Family>,
     runs: RefCell<BTreeMap<RunId, Run>>,
 }
@@ -56,6 +58,8 @@ struct Run {
     /// Everything in it is to die.
     killing: bool,
     account: Rc<Account>,
+    /// Why its limits do not hold, or not all of them.
+    unenforced: Option<String>,
     taps: Vec<Rc<Tap>>,
     notify: Option<Rc<NotifySocket>>,
     /// Watches for the sign of readiness; dropped with the run.
@@ -74,7 +78,8 @@ enum Phase {
 
 impl Children {
     /// Makes the daemon the reaper of everything it starts, and looks after it on `executor`.
-    /// What happens is told to `events`. Once a process.
+    /// What happens is told to `events`; each run lives in a cgroup of its own, where there are `cgroups`.
+    /// Once a process.
     ///
     /// # Errors
     /// No descriptor left, or a kernel before Linux 3.4.
@@ -82,17 +87,23 @@ impl Children {
         executor: &Rc<LocalExecutor<'static>>,
         events: Sender<Event>,
         run_dir: &Rc<RunDir>,
+        cgroups: Cgroups,
     ) -> Result<Self, Failure> {
         prctl::set_child_subreaper(true)
             .map_err(|e| failure("become the reaper of orphans", &e.into()))?;
         let ends = ChildEnds::new().map_err(|e| failure("watch for ends of children", &e))?;
+        let watch = match cgroups.delegation() {
+            Some(_) => Some(Watch::new().map_err(|e| failure("watch for ends of cgroups", &e))?),
+            None => None,
+        };
         let inner = Rc::new(Inner {
             executor: executor.clone(),
             events,
             run_dir: run_dir.clone(),
             buffer: Buffer::new(),
             accounts: RefCell::default(),
-            family: RefCell::new(Family::new(run_dir.path())),
+            cgroups,
+            family: RefCell::new(Family::new(run_dir.path(), watch.clone())),
             runs: RefCell::default(),
         });
         let mut driver = Box::pin(async_process::driver());
@@ -101,7 +112,10 @@ impl Children {
             .as_mut()
             .poll(&mut Context::from_waker(Waker::noop()));
         executor.spawn(driver).detach();
-        executor.spawn(watch(inner.clone(), ends)).detach();
+        executor.spawn(watch_children(inner.clone(), ends)).detach();
+        if let Some(watch) = watch {
+            executor.spawn(watch_cgroups(inner.clone(), watch)).detach();
+        }
         Ok(Self(inner))
     }
 
@@ -136,15 +150,25 @@ impl Children {
             run: run.0,
             notify_socket: notify.as_ref().map(|socket| socket.path().to_owned()),
         };
-        let started = spawn(launch, &account, &belonging, Output::Piped);
+        let mut home = inner.cgroups.prepare(id, run, &launch.limits);
+        let entrance = home.entrance();
         let Spawned {
             mut child,
-            warnings,
-        } = started.inspect_err(|_| {
-            inner.family.borrow_mut().kill_unborn(run);
-        })?;
+            mut warnings,
+        } = match spawn(launch, &account, &belonging, Output::Piped, entrance) {
+            Ok(spawned) => spawned,
+            Err(failure) => {
+                let cgroup = home.abandoned();
+                inner.family.borrow_mut().kill_unborn(run, cgroup);
+                return Err(failure);
+            }
+        };
         let pid = child.id();
-        inner.family.borrow_mut().began(run, pid as i32);
+        let Settled { cgroup, unenforced } = home.moved_in(id, &launch.limits, pid);
+        inner.family.borrow_mut().began(run, pid as i32, cgroup);
+        if let Some(why) = &unenforced {
+            warnings.push(format!("runs without its limits: {why}"));
+        }
         if let Err(error) = inner.run_dir.write_pid(id, pid) {
             log::warn!("{error}");
         }
@@ -171,6 +195,7 @@ impl Children {
             phase: Phase::Main,
             killing: false,
             account,
+            unenforced,
             taps,
             notify,
             readiness: None,
@@ -247,6 +272,29 @@ impl Children {
         self.0.family.borrow_mut().kill_strays()
     }
 
+    /// Why the limits of a process are not enforced, or not all of them; `None` if they are. If it runs,
+    /// this is about its run; if not, about the next one.
+    pub fn why_unenforced(&self, id: &Id, limits: &Limits) -> Option<String> {
+        let runs = self.0.runs.borrow();
+        match runs.values().find(|record| record.id == *id) {
+            Some(record) if *limits != Limits::default() => record.unenforced.clone(),
+            _ => self.0.cgroups.why_unenforced(limits),
+        }
+    }
+
+    /// What the run of a process uses now, if it has one and the system counts it.
+    pub fn usage(&self, id: &Id) -> Usage {
+        let runs = self.0.runs.borrow();
+        let family = self.0.family.borrow();
+        let of_main =
+            |(_, record): &(&RunId, &Run)| record.id == *id && record.phase == Phase::Main;
+        let cgroup = runs
+            .iter()
+            .find(of_main)
+            .and_then(|(run, _)| family.cgroup(*run));
+        cgroup.map_or_else(Usage::default, |cgroup| cgroup.usage())
+    }
+
     /// Executes a command beside a run, in the same surroundings and as the same user, and waits for its end.
     /// Dropped before that, it kills it. Its output is discarded.
     pub(super) async fn beside(&self, run: RunId, launch: &Launch) -> Result<ExitStatus, Failure> {
@@ -284,8 +332,13 @@ impl Children {
             run: run.0,
             notify_socket: None,
         };
+        // It belongs to the run, so it lives in its cgroup, under its limits.
+        let entrance = {
+            let family = self.0.family.borrow();
+            family.cgroup(run).and_then(|cgroup| cgroup.entrance().ok())
+        };
         let mut helper = Helper {
-            child: spawn(launch, account, &belonging, Output::Discarded)?.child,
+            child: spawn(launch, account, &belonging, Output::Discarded, entrance)?.child,
             inner: self.0.clone(),
         };
         self.0
@@ -317,8 +370,16 @@ impl Drop for Helper {
     }
 }
 
+/// Looks whenever the last process in the cgroup of a rest has gone.
+async fn watch_cgroups(inner: Rc<Inner>, watch: Rc<Watch>) {
+    loop {
+        watch.changed().await;
+        inner.look().await;
+    }
+}
+
 /// Looks whenever a child has ended.
-async fn watch(inner: Rc<Inner>, mut ends: ChildEnds) {
+async fn watch_children(inner: Rc<Inner>, mut ends: ChildEnds) {
     loop {
         match ends.next().await {
             Ok(()) => inner.look().await,
@@ -344,6 +405,10 @@ impl Inner {
     async fn main_ended(&self, run: RunId, ending: Ending) {
         // No await until the tree knows: the PID is free from here on.
         self.family.borrow_mut().main_ended(run);
+        let ending = match self.ran_out_of_memory(run, ending) {
+            true => Ending::OutOfMemory,
+            false => ending,
+        };
         let tree_left = self.after_main(run);
         let _ = self
             .events
@@ -357,6 +422,15 @@ impl Inner {
             record.phase = Phase::Rest;
         }
         self.look().await;
+    }
+
+    /// Whether it was the kernel that killed a main process, for want of memory, and not we.
+    fn ran_out_of_memory(&self, run: RunId, ending: Ending) -> bool {
+        const KILLED: Ending = Ending::Signal(Signal::SIGKILL as i32);
+        let runs = self.runs.borrow();
+        matches!(ending, KILLED | Ending::Unseen)
+            && runs.get(&run).is_some_and(|record| !record.killing)
+            && (self.family.borrow().cgroup(run)).is_some_and(Cgroup::ran_out_of_memory)
     }
 
     /// Tidies up after a main process. True if others of its tree live on.

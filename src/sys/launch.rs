@@ -2,7 +2,7 @@
 
 use super::accounts::Account;
 use super::proc::MARKER;
-use crate::config::{Command, Display, Id, Kind, Process};
+use crate::config::{Command, Display, Id, Kind, Limits, Process};
 use std::ffi::{OsStr, OsString};
 use std::path::{Path, PathBuf};
 
@@ -58,6 +58,8 @@ pub struct Launch {
     pub kind: Kind,
     /// Whether it says by `$NOTIFY_SOCKET` when it is ready.
     pub notify: bool,
+    /// What its whole tree may use.
+    pub limits: Limits,
 }
 
 impl Launch {
@@ -71,6 +73,7 @@ impl Launch {
             display: None,
             kind: Kind::Custom,
             notify: false,
+            limits: Limits::default(),
         }
     }
 
@@ -93,6 +96,7 @@ impl Launch {
             display: process.display.clone(),
             kind: process.kind,
             notify: process.ready.sign == crate::config::ReadySign::Notify,
+            limits: process.limits.clone(),
         }
     }
 }
@@ -180,6 +184,7 @@ mod tests {
             display,
             kind: Kind::Custom,
             notify: false,
+            limits: Limits::default(),
         }
     }
 

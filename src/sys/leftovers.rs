@@ -4,6 +4,7 @@
 //! would come beside the first. They are known by the marker in their environment, which names
 //! the run directory; a process without it is a stranger, whatever its name.
 
+use super::cgroup::Cgroup;
 use super::pidfd::PidFd;
 use super::proc::{self, Stat};
 use crate::supervisor::RunId;
@@ -22,12 +23,20 @@ const END_MAX: Duration = Duration::from_secs(5);
 const ROUNDS_MAX: usize = 20;
 
 /// Kills every process that an earlier daemon on this run directory (its canonical path) has started, but those of
-/// the runs that are `kept`, with their groups and descendants, waits for their ends, and returns how many there were. To be called with the lock on
-/// the directory held and before anything is started.
-pub async fn end(run_dir: &Path, kept: &BTreeSet<RunId>) -> usize {
+/// the runs that are `kept`, with their groups and descendants, and everything in `cgroups`. Waits for their ends, and
+/// returns how many there were. To be called with the lock on the directory held and before anything is started.
+pub async fn end(run_dir: &Path, kept: &BTreeSet<RunId>, cgroups: &[Cgroup]) -> usize {
+    for cgroup in cgroups {
+        if let Err(error) = cgroup.kill() {
+            log::debug!(
+                "{} is ended one by one: {error}",
+                cgroup.directory().display()
+            );
+        }
+    }
     let mut ended = 0;
     for _ in 0..ROUNDS_MAX {
-        let found = find(run_dir, kept);
+        let found = find(run_dir, kept, cgroups);
         if found.is_empty() {
             break;
         }
@@ -58,12 +67,14 @@ pub async fn end(run_dir: &Path, kept: &BTreeSet<RunId>) -> usize {
 }
 
 /// What is left, each with a handle that was taken before its identity was confirmed.
-fn find(run_dir: &Path, kept: &BTreeSet<RunId>) -> Vec<(i32, PidFd)> {
+fn find(run_dir: &Path, kept: &BTreeSet<RunId>, cgroups: &[Cgroup]) -> Vec<(i32, PidFd)> {
     let everybody = proc::everybody();
-    let ours = select(&everybody, run_dir, kept);
-    let open = |pid: i32| {
+    let marked = select(&everybody, run_dir, kept).into_iter();
+    let mut ours: BTreeMap<i32, Stat> = marked.map(|pid| (pid, everybody[&pid])).collect();
+    ours.extend(cgroups.iter().flat_map(Cgroup::members));
+    let open = |(pid, seen): (i32, Stat)| {
         let handle = PidFd::open(pid).ok()?;
-        let same = Stat::of(pid)?.started == everybody[&pid].started;
+        let same = Stat::of(pid)?.started == seen.started;
         same.then_some((pid, handle))
     };
     ours.into_iter().filter_map(open).collect()
@@ -166,7 +177,7 @@ mod tests {
         let kept = BTreeSet::from([RunId(2)]);
         assert!(Stat::of(grandchild.parse().unwrap()).is_some());
 
-        let ended = smol::block_on(end(&run_dir, &kept));
+        let ended = smol::block_on(end(&run_dir, &kept, &[]));
         assert_eq!(ended, 4, "two shells and their sleeps");
         assert_eq!(ours.wait().unwrap().signal(), Some(9));
         assert_eq!(wiped.wait().unwrap().signal(), Some(9));
@@ -176,6 +187,6 @@ mod tests {
             nix::sys::signal::killpg(group, Signal::SIGKILL).unwrap();
             child.wait().unwrap();
         }
-        assert_eq!(smol::block_on(end(&run_dir, &kept)), 0);
+        assert_eq!(smol::block_on(end(&run_dir, &kept, &[])), 0);
     }
 }

@@ -4,6 +4,7 @@
 //! as an [`crate::supervisor::Event`] what has happened. Nothing here waits on the loop's thread for a disk.
 
 pub mod accounts;
+pub mod cgroup;
 pub mod children;
 pub mod clock;
 pub mod displays;

@@ -13,7 +13,8 @@ use super::limits;
 use crate::supervisor::Failure;
 use async_process::{Child, Command, Stdio};
 use nix::libc;
-use std::io;
+use std::fs::File;
+use std::io::{self, Write};
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 
@@ -34,7 +35,8 @@ pub(super) struct Spawned {
     pub(super) warnings: Vec<String>,
 }
 
-/// Executes the program of `launch` as `account`, `/dev/null` at its stdin.
+/// Executes the program of `launch` as `account`, `/dev/null` at its stdin, born in the cgroup that
+/// `entrance` leads to (its `cgroup.procs`), where there is one.
 ///
 /// # Errors
 /// It cannot be executed; in words that name it.
@@ -43,6 +45,7 @@ pub(super) fn spawn(
     account: &Account,
     belonging: &Belonging<'_>,
     output: Output,
+    entrance: Option<File>,
 ) -> Result<Spawned, Failure> {
     let program = launch.argv.first().map(String::as_str).unwrap_or_default();
     let mut warnings: Vec<String> = account.warning.iter().cloned().collect();
@@ -57,6 +60,9 @@ pub(super) fn spawn(
             Some(value) => command.env(name, value),
             None => command.env_remove(name),
         };
+    }
+    if let Some(entrance) = entrance {
+        enter(&mut command, entrance);
     }
     if let Some(switch) = &account.switch {
         take_on(&mut command, switch.clone());
@@ -78,6 +84,19 @@ pub(super) fn spawn(
         limits::give_back(child.id());
     }
     Ok(Spawned { child, warnings })
+}
+
+/// Makes the child enter a cgroup before anything else, so that all it ever forks is born in there. That it
+/// cannot is no reason to stay dark: whoever started it looks whether it did.
+fn enter(command: &mut std::process::Command, mut entrance: File) {
+    let enter = move || {
+        // 0 stands for whoever writes it.
+        let _ = entrance.write(b"0");
+        Ok(())
+    };
+    // SAFETY: between fork and exec the closure makes one system call, on a descriptor that was
+    // opened before. It neither allocates nor locks.
+    unsafe { command.pre_exec(enter) };
 }
 
 /// Makes the child become another user before it executes its program.

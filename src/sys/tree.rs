@@ -8,12 +8,17 @@
 //! 2. its process group;
 //! 3. the marker in its environment, `OSSUARY_RUN=<run dir>:<id>:<run>`.
 //!
+//! Where the service manager has delegated a cgroup to the daemon, each run has one of its own ([`super::cgroup`]),
+//! and whatever lives in that belongs to the run as well, descendant or not. Descent still counts
+//! beside it: a process may be moved elsewhere (a session is, by its PAM module).
+//!
 //! An orphan that has left group and parents and wiped its environment, unseen, belongs to nobody
 //! until everything is ended ([`Family::kill_strays`]).
 //!
 //! The PID of a direct child means that child until we reap it, and nobody else does. Of
 //! deeper descendants a PID is believed only together with the time of birth.
 
+use super::cgroup::{Cgroup, Watch};
 use super::pidfd::PidFd;
 use super::proc::{self, OwnChildren, Stat};
 use super::reap;
@@ -23,6 +28,7 @@ use nix::unistd::Pid;
 use std::collections::{BTreeMap, BTreeSet};
 use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
+use std::rc::Rc;
 
 /// How often a tree that is being killed is looked through in one go for what it has forked meanwhile. If
 /// there is still more, the next end of a child continues.
@@ -41,9 +47,13 @@ pub(super) struct Family {
     /// Other direct children, and whose they are.
     orphans: BTreeMap<i32, Option<RunId>>,
     runs: BTreeMap<RunId, Tree>,
+    /// Tells when the last process of a cgroup has gone, where there are cgroups.
+    watch: Option<Rc<Watch>>,
+    /// Cgroups of runs that are over, in which something was still dying when they were to be removed.
+    emptying: Vec<Cgroup>,
 }
 
-#[derive(Debug)]
+#[derive(Debug, Default)]
 struct Tree {
     main: Option<i32>,
     /// Its process group; the PID of its main process, alive or not.
@@ -52,6 +62,8 @@ struct Tree {
     seen: BTreeSet<(i32, u64)>,
     /// What was sent SIGKILL.
     killed: BTreeSet<(i32, u64)>,
+    /// What it was born in, where there are cgroups.
+    cgroup: Option<Cgroup>,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -63,7 +75,7 @@ struct Member {
 }
 
 impl Family {
-    pub(super) fn new(run_dir: &Path) -> Self {
+    pub(super) fn new(run_dir: &Path, watch: Option<Rc<Watch>>) -> Self {
         let mut marker_prefix = run_dir.as_os_str().as_bytes().to_vec();
         marker_prefix.push(b':');
         Self {
@@ -74,19 +86,26 @@ impl Family {
             helpers: BTreeSet::new(),
             orphans: BTreeMap::new(),
             runs: BTreeMap::new(),
+            watch,
+            emptying: Vec::new(),
         }
     }
 
-    /// A main process was started.
-    pub(super) fn began(&mut self, run: RunId, pid: i32) {
+    /// A main process was started, inside this cgroup.
+    pub(super) fn began(&mut self, run: RunId, pid: i32, cgroup: Option<Cgroup>) {
         self.mains.insert(pid, run);
         let tree = Tree {
             main: Some(pid),
             group: pid,
-            seen: BTreeSet::new(),
-            killed: BTreeSet::new(),
+            cgroup,
+            ..Tree::default()
         };
         self.runs.insert(run, tree);
+    }
+
+    /// The cgroup of a run.
+    pub(super) fn cgroup(&self, run: RunId) -> Option<&Cgroup> {
+        self.runs.get(&run)?.cgroup.as_ref()
     }
 
     /// The main process of a run was reaped. To be called before anything else is reaped or started.
@@ -98,7 +117,17 @@ impl Family {
 
     /// Nothing of a run is left.
     pub(super) fn gone(&mut self, run: RunId) {
-        self.runs.remove(&run);
+        if let Some(watch) = &self.watch {
+            watch.end(run);
+        }
+        let tree = self.runs.remove(&run);
+        self.emptying.extend(tree.and_then(|tree| tree.cgroup));
+        self.sweep();
+    }
+
+    /// Removes the cgroups of runs that are over.
+    fn sweep(&mut self) {
+        self.emptying.retain(|cgroup| cgroup.remove().is_err());
     }
 
     /// A child was started that somebody else waits for.
@@ -121,16 +150,32 @@ impl Family {
             reap::reap(pid);
             self.orphans.remove(&pid);
         }
+        self.sweep();
     }
 
-    /// Whether anything of a run lives whose main process was reaped. All of that hangs below
-    /// orphans, and usually there are none: one file is read.
+    /// Whether anything of a run lives whose main process was reaped. All of that lives in its cgroup or hangs
+    /// below orphans, and usually there is none: one file is read of either.
     pub(super) fn is_left(&mut self, run: RunId) -> bool {
+        if self.is_populated(run) {
+            return true;
+        }
         self.find_orphans();
         // One that has ended may hide behind somebody's main process.
         self.orphans
             .retain(|pid, whose| *whose != Some(run) || !reap::reap(*pid));
         self.orphans.values().any(|whose| *whose == Some(run))
+    }
+
+    /// Whether anything lives in the cgroup of a run. If so, the end of it will be told.
+    fn is_populated(&self, run: RunId) -> bool {
+        let Some(cgroup) = self.cgroup(run).filter(|cgroup| cgroup.is_populated()) else {
+            return false;
+        };
+        if let Some(watch) = &self.watch {
+            watch.begin(run, cgroup);
+        }
+        // Once more: it may have ended before it was watched.
+        cgroup.is_populated()
     }
 
     /// Sends a signal to everything in the tree of a run, once.
@@ -140,21 +185,27 @@ impl Family {
             return;
         };
         tree.seen = members.iter().map(Member::identity).collect();
-        if tree.main.is_some() {
+        let is_pinned = tree.main.is_some_and(is_child);
+        if is_pinned {
             // The main process pins its group, and the kernel reaches all of it at once.
             let _ = killpg(Pid::from_raw(tree.group), signal);
         }
-        let alone = |member: &&Member| tree.main.is_none() || member.stat.group != tree.group;
+        let alone = |member: &&Member| !is_pinned || member.stat.group != tree.group;
         members
             .iter()
             .filter(alone)
             .for_each(|member| member.signal(signal));
     }
 
-    /// Kills everything in the tree of a run, and what it forks meanwhile. What has not
-    /// died or been seen at the end of it is found again after the next end of a child: as long
-    /// as anything lives, a direct child of ours has still to end.
+    /// Kills everything in the tree of a run, and what it forks meanwhile: its cgroup in one stroke, then
+    /// what is not in it. What has not died or been seen at the end of it is found again after the next end of a
+    /// child: as long as anything lives outside the cgroup, a direct child of ours has still to end.
     pub(super) fn kill(&mut self, run: RunId) {
+        if let Some(cgroup) = self.cgroup(run)
+            && let Err(error) = cgroup.kill()
+        {
+            log::debug!("run {run} is killed one by one: {error}");
+        }
         for _ in 0..PASSES_MAX {
             let members = self.members(run);
             let Some(tree) = self.runs.get(&run) else {
@@ -208,18 +259,14 @@ impl Family {
     }
 
     /// Kills what a start left running that failed halfway (no descriptor was left to watch it with).
-    pub(super) fn kill_unborn(&mut self, run: RunId) {
-        self.runs.insert(
-            run,
-            Tree {
-                main: None,
-                group: 0,
-                seen: BTreeSet::new(),
-                killed: BTreeSet::new(),
-            },
-        );
+    pub(super) fn kill_unborn(&mut self, run: RunId, cgroup: Option<Cgroup>) {
+        let tree = Tree {
+            cgroup,
+            ..Tree::default()
+        };
+        self.runs.insert(run, tree);
         self.kill(run);
-        self.runs.remove(&run);
+        self.gone(run);
     }
 
     /// The groups of a run that can be killed in one stroke: their number is pinned by a
@@ -254,11 +301,22 @@ impl Family {
         let mut members = Vec::new();
         for root in roots {
             let below = descendants(root).into_iter().map(|pid| (pid, false));
-            for (pid, pinned) in std::iter::once((root, true)).chain(below) {
+            // The main process of a run that was adopted may be somebody else's child.
+            for (pid, pinned) in std::iter::once((root, is_child(root))).chain(below) {
                 let Some(stat) = Stat::of(pid).filter(|stat| !stat.is_zombie()) else {
                     continue;
                 };
                 members.push(Member { pid, stat, pinned });
+            }
+        }
+        let inside = tree.cgroup.iter().flat_map(Cgroup::members);
+        for (pid, stat) in inside {
+            if !members.iter().any(|member| member.pid == pid) {
+                members.push(Member {
+                    pid,
+                    stat,
+                    pinned: false,
+                });
             }
         }
         members
@@ -296,6 +354,11 @@ impl Family {
         let run = RunId(rest.rsplit(':').next()?.parse().ok()?);
         self.runs.contains_key(&run).then_some(run)
     }
+}
+
+/// Whether this process, dead or alive, is a direct child of ours.
+fn is_child(pid: i32) -> bool {
+    Stat::of(pid).is_some_and(|stat| stat.parent == nix::unistd::getpid().as_raw())
 }
 
 impl Member {

@@ -426,10 +426,11 @@ impl World {
         } else {
             self.live.remove(&run);
         }
-        let ending = match self.rng.u32(0..4) {
+        let ending = match self.rng.u32(0..5) {
             0 => Ending::Code(0),
             1 => Ending::Code(3),
             2 => Ending::Unseen,
+            3 => Ending::OutOfMemory,
             _ => Ending::Signal(9),
         };
         self.handle(Event::Exited {

@@ -58,6 +58,15 @@ fn a_killed_process_is_started_again_at_once_and_says_why() {
 }
 
 #[test]
+fn a_process_that_wants_too_much_memory_is_started_again_and_says_why() {
+    let mut stage = Stage::new(three_processes());
+    stage.look();
+    stage.exit("sync", Ending::OutOfMemory);
+    assert_eq!(stage.look(), ["spawn sync"]);
+    assert_eq!(stage.reason("sync"), "out of memory");
+}
+
+#[test]
 fn without_restart_on_crash_a_crash_is_shown_and_left() {
     let mut stage = Stage::new(three_processes());
     stage.look();

@@ -4,6 +4,7 @@ use super::{Children, Phase, Run};
 use crate::config::Id;
 use crate::logs::{Book, Stream};
 use crate::supervisor::{Ending, Failure, RunId, Running};
+use crate::sys::cgroup::{Cgroups, Settled};
 use crate::sys::errno::failure;
 use crate::sys::handover::{self, Handover};
 use crate::sys::output::Tap;
@@ -32,8 +33,13 @@ pub struct Foundling {
 
 impl Foundling {
     /// The run of a process, if it can be followed from here on: everything was handed over, and its tree
-    /// can be told from others, because we are its parent.
-    pub fn find(id: &Id, running: &Running, from: &mut Handover) -> Option<Self> {
+    /// can be told from others, because it has a cgroup or we are its parent.
+    pub fn find(
+        id: &Id,
+        running: &Running,
+        cgroups: &Cgroups,
+        from: &mut Handover,
+    ) -> Option<Self> {
         let mut take = |what| from.take(&name(id, running.run, what));
         let found = Self {
             pid: take(PID)?,
@@ -42,8 +48,8 @@ impl Foundling {
             notify: take(NOTIFY),
         };
         let us = std::process::id() as i32;
-        let is_ours = Stat::of(running.pid as i32).is_some_and(|stat| stat.parent == us);
-        is_ours.then_some(found)
+        let is_child = Stat::of(running.pid as i32).is_some_and(|stat| stat.parent == us);
+        (is_child || cgroups.holds(id, running.run, running.pid)).then_some(found)
     }
 }
 
@@ -81,7 +87,12 @@ impl Children {
             .map(|fd| NotifySocket::from_earlier(inner.run_dir.path(), run, fd))
             .transpose()?
             .map(Rc::new);
-        inner.family.borrow_mut().began(run, running.pid as i32);
+        let Settled { cgroup, unenforced } =
+            inner.cgroups.resume(id, run, &process.limits, running.pid);
+        inner
+            .family
+            .borrow_mut()
+            .began(run, running.pid as i32, cgroup);
         if let Err(error) = inner.run_dir.write_pid(id, running.pid) {
             log::warn!("{error}");
         }
@@ -94,6 +105,7 @@ impl Children {
             phase: Phase::Main,
             killing: false,
             account,
+            unenforced,
             taps,
             notify,
             readiness: None,

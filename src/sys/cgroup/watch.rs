@@ -1,0 +1,61 @@
+//! Notices that nothing lives in a cgroup any more.
+//!
+//! The end of a child comes as SIGCHLD. What is no child of ours (the service manager has inherited it from
+//! a daemon that was killed, or a subreaper of its own has) dies without a word; but its cgroup says so.
+
+use super::Cgroup;
+use crate::supervisor::RunId;
+use nix::sys::inotify::{AddWatchFlags, InitFlags, Inotify, WatchDescriptor};
+use smol::{Async, future};
+use std::cell::RefCell;
+use std::collections::BTreeMap;
+use std::io;
+use std::rc::Rc;
+
+/// Watches the cgroups of runs whose main process has ended: one descriptor for all.
+#[derive(Debug)]
+pub(in crate::sys) struct Watch {
+    inotify: Async<Inotify>,
+    watched: RefCell<BTreeMap<RunId, WatchDescriptor>>,
+}
+
+impl Watch {
+    /// # Errors
+    /// The system grants no more watches (`fs.inotify.max_user_instances`).
+    pub(in crate::sys) fn new() -> io::Result<Rc<Self>> {
+        let inotify = Inotify::init(InitFlags::IN_CLOEXEC | InitFlags::IN_NONBLOCK)?;
+        Ok(Rc::new(Self {
+            inotify: Async::new(inotify)?,
+            watched: RefCell::default(),
+        }))
+    }
+
+    /// From here on [`Watch::changed`] tells of the cgroup of this run.
+    pub(in crate::sys) fn begin(&self, run: RunId, cgroup: &Cgroup) {
+        let mut watched = self.watched.borrow_mut();
+        if watched.contains_key(&run) {
+            return;
+        }
+        let inotify = self.inotify.get_ref();
+        match inotify.add_watch(&cgroup.events(), AddWatchFlags::IN_MODIFY) {
+            Ok(watch) => drop(watched.insert(run, watch)),
+            Err(error) => log::warn!("cannot watch the end of run {run}: {error}"),
+        }
+    }
+
+    /// No longer. (The kernel keeps the watch of a file whose cgroup was removed until it is told.)
+    pub(in crate::sys) fn end(&self, run: RunId) {
+        if let Some(watch) = self.watched.borrow_mut().remove(&run) {
+            let _ = self.inotify.get_ref().rm_watch(watch);
+        }
+    }
+
+    /// Resolves when the first or last process of a watched cgroup has come or gone.
+    pub(in crate::sys) async fn changed(&self) {
+        let events = self.inotify.read_with(|inotify| Ok(inotify.read_events()?));
+        if let Err(error) = events.await {
+            log::error!("ends of what is no child of ours are no longer noticed: {error}");
+            future::pending().await
+        }
+    }
+}
