@@ -3,6 +3,7 @@
 use ossuary::args::{self, Exit, Invocation};
 use ossuary::client::{self, Terminal};
 use ossuary::daemon::{self, StartError};
+use ossuary::sys::cgroup;
 use ossuary::{config, demo};
 use std::io::Write;
 use std::path::Path;
@@ -21,6 +22,7 @@ fn main() -> ExitCode {
         Invocation::Demo { listen } => came_to(demo::run(listen)),
         Invocation::Check { file } => check(&file).into(),
         Invocation::Client(order) => at_terminal(|terminal| client::run(&order, terminal)).into(),
+        Invocation::MakeWay => came_to(cgroup::make_way().map_err(StartError::System)),
         Invocation::Print(text) => print(&text).into(),
         Invocation::Complete(words) => at_terminal(|terminal| {
             client::complete(&args::complete(&words), terminal);

@@ -10,7 +10,7 @@ use nix::unistd::{Pid, geteuid};
 use ossuary::config::{Command, Id, Kind, Limits, Ready, ReadySign, StopSignal};
 use ossuary::logs::Log;
 use ossuary::supervisor::{Ending, Event, Failure, RunId};
-use ossuary::sys::cgroup::{Cgroups, Delegation};
+use ossuary::sys::cgroup::{Cgroup, Cgroups, Delegation};
 use ossuary::sys::children::Children;
 use ossuary::sys::launch::Launch;
 use ossuary::sys::run_dir::RunDir;
@@ -23,6 +23,23 @@ use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 static TURN: Mutex<()> = Mutex::new(());
+
+/// Becomes the reaper of those below it, gives birth to a process below a child that ends, and moves
+/// it into the cgroup named by its argument: nobody but the kernel tells of its end.
+const FOSTER: &str = r#"
+import ctypes, os, signal, sys, time
+ctypes.CDLL(None).prctl(36, 1, 0, 0, 0)
+signal.signal(signal.SIGCHLD, signal.SIG_IGN)
+if os.fork() == 0:
+    pid = os.fork()
+    if pid == 0:
+        time.sleep(600)
+    with open(sys.argv[1] + "/cgroup.procs", "w") as procs:
+        procs.write(str(pid))
+    print("stranger", pid, flush=True)
+    os._exit(0)
+time.sleep(600)
+"#;
 
 /// A test that has not ended by then hangs.
 const HANGS: Duration = Duration::from_secs(120);
@@ -106,6 +123,22 @@ impl House {
             Event::TreeGone { run: RunId(number) } if number == run => {}
             event => panic!("{event:?}"),
         }
+    }
+
+    /// Starts a run, and lets another one put somebody into its cgroup: the cgroup, the main process
+    /// and the stranger. `None` where there are no cgroups.
+    async fn stranger(&self) -> Option<(Cgroup, i32, i32)> {
+        let cgroup = Delegation::take().ok()?.group(&self.id, RunId(1));
+        let main = self.start(1, "exec sleep 600");
+        let directory = cgroup.directory().to_str().unwrap();
+        let argv = ["python3", "-c", FOSTER, directory].map(str::to_owned);
+        let foster = Command::Direct {
+            env: Vec::new(),
+            argv: argv.to_vec(),
+        };
+        self.spawn(2, &launch(foster)).unwrap();
+        let stranger = self.said("stranger ").await.parse().unwrap();
+        Some((cgroup, main, stranger))
     }
 
     /// Waits for a line that begins so, and returns the rest of it.
@@ -309,6 +342,51 @@ fn a_grandchild_that_hides_from_its_run_is_remembered_from_before() {
         house.children.kill(RunId(1));
         house.tree_gone(1).await;
         assert!(is_gone(hidden));
+    });
+}
+
+#[test]
+fn the_end_of_who_is_no_child_of_ours_is_noticed_by_its_cgroup() {
+    House::open("cgroup-end", async |house| {
+        let Some((cgroup, main, stranger)) = house.stranger().await else {
+            return eprintln!("nothing proven: no cgroup was delegated to this test");
+        };
+        kill(Pid::from_raw(main), Signal::SIGKILL).unwrap();
+        assert_eq!(house.exited(1).await, (Ending::Signal(9), true));
+        assert!(cgroup.is_populated());
+        kill(Pid::from_raw(stranger), Signal::SIGKILL).unwrap();
+        house.tree_gone(1).await;
+        assert!(!cgroup.directory().exists());
+        house.kill(2).await;
+    });
+}
+
+#[test]
+fn who_lives_in_the_cgroup_of_a_run_dies_with_it_whoever_its_parents_are() {
+    House::open("cgroup-kill", async |house| {
+        let Some((cgroup, _, stranger)) = house.stranger().await else {
+            return eprintln!("nothing proven: no cgroup was delegated to this test");
+        };
+        house.kill(1).await;
+        assert!(is_gone(stranger) && !cgroup.directory().exists());
+        house.kill(2).await;
+    });
+}
+
+#[test]
+fn who_lives_in_the_cgroup_of_a_run_hears_that_it_is_to_end() {
+    House::open("cgroup-signal", async |house| {
+        let Some((cgroup, _, stranger)) = house.stranger().await else {
+            return eprintln!("nothing proven: no cgroup was delegated to this test");
+        };
+        house.children.signal(RunId(1), StopSignal::Term);
+        let (ending, tree_left) = house.exited(1).await;
+        assert_eq!(ending, Ending::Signal(Signal::SIGTERM as i32));
+        if tree_left {
+            house.tree_gone(1).await;
+        }
+        assert!(is_gone(stranger) && !cgroup.directory().exists());
+        house.kill(2).await;
     });
 }
 

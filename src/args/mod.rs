@@ -27,6 +27,9 @@ use std::time::Duration;
 /// The word behind which the completion scripts ask what may come next.
 pub const COMPLETE: &str = "_complete";
 
+/// What the service manager runs before it starts a daemon again whose runs live on. Not in the help: nobody else has a use for it.
+pub const MAKE_WAY: &str = "make-way";
+
 /// What the program was asked to be.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Invocation {
@@ -46,6 +49,8 @@ pub enum Invocation {
     Client(Order),
     /// Prints this and leaves: help, version, a completion script.
     Print(String),
+    /// Lets a new daemon into the cgroup of its unit.
+    MakeWay,
     /// Prints what may come next: the words behind the program's name, the last one unfinished.
     Complete(Vec<String>),
 }
@@ -194,6 +199,12 @@ pub fn parse(argv: impl IntoIterator<Item = OsString>) -> Result<Invocation, Usa
                 .map(|word| word.to_string_lossy().into_owned())
                 .collect(),
         ));
+    }
+    if name == MAKE_WAY {
+        return match parser.next().map_err(|error| general(error.to_string()))? {
+            None => Ok(Invocation::MakeWay),
+            Some(arg) => Err(general(arg.unexpected().to_string())),
+        };
     }
     let Some(verb) = name.to_str().and_then(table::verb) else {
         let name = name.to_string_lossy();

@@ -283,6 +283,13 @@ fn only_the_last_argument_of_a_command_may_be_repeated() {
 }
 
 #[test]
+fn what_the_service_manager_runs_is_no_part_of_the_help() {
+    assert_eq!(parse_line("make-way"), Ok(Invocation::MakeWay));
+    assert!(parse_line("make-way now").is_err());
+    assert!(!printed("help").contains("make-way"));
+}
+
+#[test]
 fn commands_and_options_are_completed() {
     assert_eq!(candidates(&["sta"]), ["status", "start"]);
     assert!(candidates(&[""]).len() == table::VERBS.len());

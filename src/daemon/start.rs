@@ -128,7 +128,8 @@ pub async fn start(
     let mind = Supervisor::new(boot, clock::now());
     let (mailbox, requests) = Mailbox::new();
     let requests = Rc::new(requests);
-    let api = open_api(options, &mind, mailbox, logs.clone(), recorder.life());
+    let life = recorder.life();
+    let api = open_api(options, &mind, mailbox, logs.clone(), life, &children);
     for listener in listeners {
         let serve = http::serve(api.clone(), listener, executor.clone());
         executor.spawn(serve).detach();
@@ -262,6 +263,7 @@ fn open_api(
     mailbox: Mailbox,
     logs: Rc<Book>,
     life: u64,
+    children: &Children,
 ) -> Rc<Api> {
     let about = About {
         version: env!("CARGO_PKG_VERSION"),
@@ -278,6 +280,20 @@ fn open_api(
     let mut api = Api::new(feed, mailbox, logs, clock, about);
     let state_dir = options.state_dir.clone();
     api.system = Box::new(move || system::facts(&state_dir));
+    let runs = children.clone();
+    api.why_unenforced = Box::new(move |process| runs.why_unenforced(&process.id, &process.limits));
+    let runs = children.clone();
+    api.usage = Box::new(move |id| {
+        let used = runs.usage(id);
+        let memory = |current| http::Memory {
+            current,
+            peak: used.memory_peak,
+        };
+        http::Usage {
+            memory: used.memory.map(memory),
+            pids: used.pids,
+        }
+    });
     Rc::new(api)
 }
 

@@ -3,8 +3,9 @@
 use super::Api;
 use super::error::Error;
 use super::reply::{Ask, Reply};
+use super::usage::Usage;
 use super::view::{Light, state};
-use crate::supervisor::{ProcessStatus, State};
+use crate::supervisor::{ProcessStatus, State, Status};
 use std::fmt::Write;
 use std::rc::Rc;
 
@@ -56,6 +57,7 @@ pub async fn show(api: &Rc<Api>, _ask: Ask<'_>) -> Result<Reply, Error> {
             started.map_or(0, |started| now.since(started).as_secs())
         },
     );
+    usage(&mut page, api, &status);
     page.gauge("process_state", "The state it is in.");
     for shown in &status.processes {
         let (id, state) = (&shown.process.id, state(shown.state));
@@ -70,6 +72,39 @@ pub async fn show(api: &Rc<Api>, _ask: Ask<'_>) -> Result<Reply, Error> {
         "text/plain; version=0.0.4; charset=utf-8",
         page.0.into_bytes(),
     ))
+}
+
+/// What the processes use, where somebody counts it.
+fn usage(page: &mut Page, api: &Api, status: &Status) {
+    let used: Vec<_> = (status.processes.iter())
+        .map(|shown| (&shown.process.id, (api.usage)(&shown.process.id)))
+        .collect();
+    let mut each = |name: &str, help: &str, value: &dyn Fn(&Usage) -> Option<u64>| {
+        let mut lines = (used.iter())
+            .filter_map(|(id, usage)| Some((id, value(usage)?)))
+            .peekable();
+        if lines.peek().is_some() {
+            page.gauge(name, help);
+        }
+        for (id, value) in lines {
+            page.line(name, &format!("{{process=\"{id}\"}}"), value);
+        }
+    };
+    each(
+        "process_memory_bytes",
+        "Memory of its whole tree, the cache of its files included.",
+        &|usage| Some(usage.memory?.current),
+    );
+    each(
+        "process_memory_peak_bytes",
+        "The most it has been during its run.",
+        &|usage| usage.memory?.peak,
+    );
+    each(
+        "process_pids",
+        "Processes and threads in its tree.",
+        &|usage| usage.pids,
+    );
 }
 
 /// Writing to a string cannot fail.

@@ -31,6 +31,7 @@ mod reply;
 mod runtime;
 mod service;
 mod system;
+mod usage;
 mod view;
 mod when;
 
@@ -39,8 +40,10 @@ pub use error::Kind;
 pub use feed::Feed;
 pub use limits::Limits;
 pub use server::{Listener, serve};
+pub use usage::{Memory, Usage};
 pub use when::Now;
 
+use crate::config::{Id, Process};
 use crate::logs::Book;
 use crate::time::Moment;
 use std::rc::Rc;
@@ -57,6 +60,10 @@ pub struct Api {
     pub clock: fn() -> Now,
     /// Facts of the machine for `GET /api/system`: an object, from whoever can know them.
     pub system: Box<dyn Fn() -> serde_json::Value>,
+    /// Why the limits of a process are not enforced, or not all of them; `None` where they are.
+    pub why_unenforced: Box<dyn Fn(&Process) -> Option<String>>,
+    /// What the run of a process uses.
+    pub usage: Box<dyn Fn(&Id) -> Usage>,
     /// Facts of the daemon.
     pub about: About,
     /// Bounds on clients.
@@ -81,7 +88,8 @@ pub struct About {
 }
 
 impl Api {
-    /// An API with the default limits that knows nothing of the machine; both may be set afterwards.
+    /// An API with the default limits that knows nothing of the machine and of what processes may and
+    /// do use; all of this may be set afterwards.
     pub fn new(
         feed: Feed,
         mind: Mailbox,
@@ -95,6 +103,8 @@ impl Api {
             logs,
             clock,
             system: Box::new(|| serde_json::Value::Object(serde_json::Map::new())),
+            why_unenforced: Box::new(|_| Some("nobody enforces them here".to_owned())),
+            usage: Box::new(|_| Usage::default()),
             about,
             limits: Limits::default(),
             crowd: crowd::Crowd::new(),

@@ -57,9 +57,13 @@ pub async fn list(api: &Rc<Api>, _ask: Ask<'_>) -> Result<Reply, Error> {
     Ok(Reply::shared("application/json", bytes))
 }
 
-/// `GET /api/processes/{id}`
+/// `GET /api/processes/{id}`. What it uses is shown here and not in the list, which is asked for
+/// often: the system is asked anew each time.
 pub async fn show(api: &Rc<Api>, ask: Ask<'_>) -> Result<Reply, Error> {
-    reply(api, 200, &id(ask.id)?)
+    let shown = find(api, &id(ask.id)?)?;
+    let usage = (api.usage)(&shown.process.id);
+    let view = Light::of(api).process(&shown).using(usage);
+    Ok(Reply::json(200, &view))
 }
 
 /// `POST /api/processes`

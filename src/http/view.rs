@@ -1,25 +1,29 @@
 //! How things look in JSON: one shape for each, wherever it is shown.
 
 use super::Api;
+use super::usage::Usage;
 use super::when::{Boot, Now, Wallclock};
-use crate::config::{Display, Id, Problem, Process};
+use crate::config::{Display, Id, Limits, Problem, Process};
 use crate::supervisor::{ConfigurationStatus, DisplayStatus, ProcessStatus, Source, State, Status};
 use serde::ser::{SerializeMap, SerializeSeq};
 use serde::{Serialize, Serializer};
 use std::rc::Rc;
 
-/// What is needed to show anything: both clocks as they were when the showing began.
+/// What is needed to show anything: both clocks as they were when the showing began, and whom to ask
+/// about the rest.
 #[derive(Clone, Copy, Debug)]
-pub struct Light {
+pub struct Light<'l> {
+    api: &'l Api,
     now: Now,
     boot: Boot,
 }
 
-impl Light {
+impl<'l> Light<'l> {
     /// Reads the clocks.
-    pub fn of(api: &Api) -> Self {
+    pub fn of(api: &'l Api) -> Self {
         let now = (api.clock)();
         Self {
+            api,
             now,
             boot: api.wall.of(now),
         }
@@ -38,6 +42,7 @@ impl Light {
     /// A process as the API shows it.
     pub fn process<'a>(&self, shown: &'a ProcessStatus) -> ProcessView<'a> {
         let uptime = |started| self.now.mono.since(started).as_secs();
+        let has_limits = shown.process.limits != Limits::default();
         ProcessView {
             process: &shown.process,
             status: state(shown.state),
@@ -46,6 +51,8 @@ impl Light {
             restarts: shown.restarts,
             since: self.boot.at(shown.since),
             reason: shown.reason.as_ref().map(ToString::to_string),
+            unenforced: has_limits.then(|| (self.api.why_unenforced)(&shown.process)),
+            usage: Usage::default(),
             stopped: None,
         }
     }
@@ -74,10 +81,18 @@ pub struct ProcessView<'a> {
     restarts: u32,
     since: Wallclock,
     reason: Option<String>,
+    /// Where it has limits: why they are not enforced, if they are not.
+    unenforced: Option<Option<String>>,
+    usage: Usage,
     stopped: Option<&'a [Id]>,
 }
 
 impl<'a> ProcessView<'a> {
+    /// The same, with what it uses.
+    pub fn using(self, usage: Usage) -> Self {
+        Self { usage, ..self }
+    }
+
     /// The same, with those that make way for it.
     pub fn instead_of(self, stopped: &'a [Id]) -> Self {
         Self {
@@ -97,6 +112,18 @@ impl Serialize for ProcessView<'_> {
         map.serialize_entry("restarts", &self.restarts)?;
         map.serialize_entry("since", &self.since)?;
         map.serialize_entry("reason", &self.reason)?;
+        if let Some(why) = &self.unenforced {
+            map.serialize_entry("limits_enforced", &why.is_none())?;
+            if let Some(note) = why {
+                map.serialize_entry("limits_note", note)?;
+            }
+        }
+        if let Some(memory) = &self.usage.memory {
+            map.serialize_entry("memory", memory)?;
+        }
+        if let Some(pids) = &self.usage.pids {
+            map.serialize_entry("pids", pids)?;
+        }
         if let Some(stopped) = self.stopped {
             map.serialize_entry("stopped", stopped)?;
         }
@@ -110,7 +137,7 @@ pub struct Processes<'a> {
     /// Which.
     pub shown: &'a [Rc<ProcessStatus>],
     /// By which light.
-    pub light: Light,
+    pub light: Light<'a>,
 }
 
 impl Serialize for Processes<'_> {

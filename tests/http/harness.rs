@@ -1,7 +1,7 @@
 //! A kiosk whose mind is a script, and a client that sees every byte.
 
 use ossuary::config::{Id, Loaded};
-use ossuary::http::{self, About, Api, Feed, Limits, Listener, Mailbox, Now};
+use ossuary::http::{self, About, Api, Feed, Limits, Listener, Mailbox, Memory, Now, Usage};
 use ossuary::logs::Book;
 use ossuary::supervisor::{
     ConfigurationStatus, DisplayStatus, Done, Outcome, ProcessStatus, Reason, Request, RunId,
@@ -123,6 +123,21 @@ pub fn kiosk_with(limits: Limits, test: impl AsyncFnOnce(Rc<Kiosk>)) {
     let mut api = Api::new(feed, mind, Book::new(), clock, about);
     api.limits = limits;
     api.system = Box::new(|| serde_json::json!({"daemon": {"resident_bytes": 4096}}));
+    api.why_unenforced = Box::new(|process| {
+        process
+            .is_display()
+            .then(|| "no cgroup was delegated".to_owned())
+    });
+    api.usage = Box::new(|id| match id.as_str() {
+        "main-display" => Usage {
+            memory: Some(Memory {
+                current: 4096,
+                peak: Some(8192),
+            }),
+            pids: Some(3),
+        },
+        _ => Usage::default(),
+    });
     let api = Rc::new(api);
     let kiosk = Rc::new(Kiosk {
         api: api.clone(),

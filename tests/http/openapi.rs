@@ -106,8 +106,14 @@ fn what_is_shown_has_the_fields_that_are_described() {
         let configuration = &status["configuration"];
         assert_eq!(keys(configuration), required(&schemas["Configuration"]));
         let process = kiosk.get("/api/processes/main-display").await.json();
-        let mut known = required(&schemas["Process"]["allOf"][1]);
+        let shown = &schemas["Process"]["allOf"][1];
+        let mut known = required(shown);
         assert!(keys(&process).is_superset(&known));
+        known.extend(keys(&shown["properties"]));
+        assert_eq!(
+            keys(&process["memory"]),
+            required(&shown["properties"]["memory"])
+        );
         known.extend(keys(&schemas["ProcessFields"]["properties"]));
         let unknown: Vec<_> = keys(&process).difference(&known).cloned().collect();
         assert!(unknown.is_empty(), "not described: {unknown:?}");

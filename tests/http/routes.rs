@@ -57,6 +57,43 @@ fn one_process_is_shown() {
 }
 
 #[test]
+fn whoever_has_limits_is_shown_with_whether_they_are_enforced() {
+    kiosk(async |kiosk| {
+        kiosk.publish(|status| {
+            for shown in &mut status.processes {
+                let mut process = (*shown.process).clone();
+                process.limits.pids_max = Some(20);
+                let mut limited = (**shown).clone();
+                limited.process = Rc::new(process);
+                *shown = Rc::new(limited);
+            }
+        });
+        let list = kiosk.get("/api/processes").await.json();
+        let display = &list["processes"]["main-display"];
+        assert_eq!(display["limits_enforced"], false);
+        assert_eq!(display["limits_note"], "no cgroup was delegated");
+        let sync = &list["processes"]["data-sync"];
+        assert_eq!(sync["limits_enforced"], true);
+        assert!(sync.get("limits_note").is_none());
+    });
+}
+
+#[test]
+fn what_a_process_uses_is_shown_where_it_alone_is_asked_for() {
+    kiosk(async |kiosk| {
+        let shown = kiosk.get("/api/processes/main-display").await.json();
+        assert_eq!(shown["memory"]["current"], 4096);
+        assert_eq!(shown["memory"]["peak"], 8192);
+        assert_eq!(shown["pids"], 3);
+        assert!(shown.get("limits_enforced").is_none(), "it has no limits");
+        let shown = kiosk.get("/api/processes/data-sync").await.json();
+        assert!(shown.get("memory").is_none() && shown.get("pids").is_none());
+        let list = kiosk.get("/api/processes").await.json();
+        assert!(list["processes"]["main-display"].get("memory").is_none());
+    });
+}
+
+#[test]
 fn a_process_is_added() {
     kiosk(async |kiosk| {
         kiosk.will_say(Ok(Done::Created(id("data-sync"))));
@@ -329,6 +366,9 @@ fn the_metrics_can_be_scraped() {
             "ossuary_process_restarts{process=\"data-sync\"} 7",
             "ossuary_process_uptime_seconds{process=\"main-display\"} 3600",
             "ossuary_process_state{process=\"data-sync\",state=\"failed\"} 1",
+            "ossuary_process_memory_bytes{process=\"main-display\"} 4096",
+            "ossuary_process_memory_peak_bytes{process=\"main-display\"} 8192",
+            "ossuary_process_pids{process=\"main-display\"} 3",
         ] {
             assert!(lines.contains(&line), "{line} is not in\n{}", answer.text());
         }

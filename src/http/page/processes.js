@@ -58,6 +58,7 @@ class Card {
     this.screen = el("span", { className: "badge screen" }, "Display");
     this.command = el("summary", { title: "Show all of it" });
     this.state = el("p", { className: "state" });
+    this.warning = el("p", { className: "state bad" });
     this.facts = el("p", { className: "facts" });
     this.error = el("p", { className: "error", role: "alert" });
     this.protection = el("span", { id: protection, className: "unseen" });
@@ -77,6 +78,7 @@ class Card {
       el("header", {}, this.name, el("div", { className: "badges" }, this.status, this.screen)),
       el("details", { className: "command" }, this.command),
       this.state,
+      this.warning,
       this.error,
       el("footer", {}, this.facts, el("div", { className: "actions" }, Object.values(this.buttons)), this.protection),
     );
@@ -101,6 +103,8 @@ class Card {
     say(this.state, inWords);
     this.state.hidden = inWords === "";
     this.state.classList.toggle("bad", process.status === "failed");
+    this.warning.hidden = process.limits_enforced !== false;
+    say(this.warning, this.warning.hidden ? "" : `Limits not enforced: ${process.limits_note}`);
     this.buttons.logs.href = `#logs/${process.id}`;
     this.#fitButtons();
     this.tick();

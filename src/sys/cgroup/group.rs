@@ -32,7 +32,8 @@ impl Cgroup {
         Self(place)
     }
 
-    pub(super) fn directory(&self) -> &Path {
+    /// Where its files are.
+    pub fn directory(&self) -> &Path {
         &self.0.directory
     }
 
