@@ -40,10 +40,10 @@ pub use error::Kind;
 pub use feed::Feed;
 pub use limits::Limits;
 pub use server::{Listener, serve};
-pub use usage::{Memory, Usage};
+pub use usage::{Memory, Usage, WhyUnenforced};
 pub use when::Now;
 
-use crate::config::{Id, Process};
+use crate::config::Id;
 use crate::logs::Book;
 use crate::time::Moment;
 use std::rc::Rc;
@@ -61,7 +61,7 @@ pub struct Api {
     /// Facts of the machine for `GET /api/system`: an object, from whoever can know them.
     pub system: Box<dyn Fn() -> serde_json::Value>,
     /// Why the limits of a process are not enforced, or not all of them; `None` where they are.
-    pub why_unenforced: Box<dyn Fn(&Process) -> Option<String>>,
+    pub why_unenforced: Box<WhyUnenforced>,
     /// What the run of a process uses.
     pub usage: Box<dyn Fn(&Id) -> Usage>,
     /// Facts of the daemon.

@@ -1,6 +1,10 @@
-//! What a process uses of the machine, as far as the system counts it.
+//! What a process uses of the machine, as far as the system counts it, and whether its limits hold.
 
+use crate::config::Process;
 use serde::Serialize;
+
+/// Tells why the limits of a process are not enforced, or not all of them; `None` where they are.
+pub type WhyUnenforced = dyn Fn(&Process) -> Option<String>;
 
 /// What the whole tree of a process uses now. What nobody counts is `None`.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

@@ -35,15 +35,13 @@ impl Controller {
     pub(super) fn fields_of(self, limits: &Limits) -> Vec<&'static str> {
         let fields = match self {
             Controller::Memory => [
-                ("memory_max", limits.memory_max.is_some()),
-                ("memory_high", limits.memory_high.is_some()),
-            ]
-            .to_vec(),
-            Controller::Cpu => vec![("cpu_percent", limits.cpu_percent.is_some())],
-            Controller::Pids => vec![("pids_max", limits.pids_max.is_some())],
+                limits.memory_max.map(|_| "memory_max"),
+                limits.memory_high.map(|_| "memory_high"),
+            ],
+            Controller::Cpu => [limits.cpu_percent.map(|_| "cpu_percent"), None],
+            Controller::Pids => [limits.pids_max.map(|_| "pids_max"), None],
         };
-        let set = fields.into_iter().filter(|(_, is_set)| *is_set);
-        set.map(|(field, _)| field).collect()
+        fields.into_iter().flatten().collect()
     }
 
     /// Why it is not offered, and what would change that: told by the kernel's command line

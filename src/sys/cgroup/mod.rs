@@ -15,15 +15,15 @@
 mod controller;
 mod group;
 mod home;
-mod make_way;
 mod place;
 mod watch;
+mod way;
 
 pub use group::{Cgroup, Usage};
 pub use home::Cgroups;
 pub(super) use home::Settled;
-pub use make_way::make_way;
 pub(super) use watch::Watch;
+pub use way::make_way;
 
 use super::errno::failure;
 use crate::config::{Id, Limits};

@@ -156,7 +156,7 @@ fn to_make_way_is_to_switch_off_whatever_is_on() {
     let delegation = settled(&dir, "memory pids\n");
     let switches = delegation.unit.directory.join("cgroup.subtree_control");
     fs::write(&switches, "memory pids").unwrap();
-    make_way::withdraw(&delegation.unit.directory).unwrap();
+    way::withdraw(&delegation.unit.directory).unwrap();
     assert_eq!(read(&switches), "memory pids-memory-pids");
 }
 
