@@ -1,9 +1,14 @@
-"""A device to test: a whole aarch64 system in QEMU, an agent inside it, and a client of the kiosk's API."""
+"""A device to test: a whole aarch64 system in QEMU, an agent inside it, and a client of the kiosk's API.
 
+    python3 -m unittest discover tests/image                 # all of this ring
+    python3 -m unittest discover tests/image -k watchdog     # what has this in its name
+"""
+
+import atexit
 import base64
+import functools
 import http.client
 import json
-import os
 import pathlib
 import shutil
 import socket
@@ -14,8 +19,24 @@ import time
 # Longer than anything here takes on a busy machine; only a test that fails waits this long.
 PATIENCE = 300
 
-# The directory with card.ext4, linux and initramfs, made by tests/image/card.
-IMAGE = pathlib.Path(os.environ["OSSUARY_IMAGE"])
+REPOSITORY = pathlib.Path(__file__).parents[2]
+
+
+@functools.cache
+def made(what):
+    """What the script of this name makes (`program`, `card`), made on the first call."""
+    script = REPOSITORY / "tests/image" / what
+    done = subprocess.run([script], stdout=subprocess.PIPE, text=True, check=True, cwd=REPOSITORY)
+    return REPOSITORY / done.stdout.splitlines()[-1]
+
+
+@functools.cache
+def shared():
+    """The guest of all tests that leave it as it was; it starts with the first of them."""
+    guest = Guest()
+    atexit.register(guest.cut_power)
+    guest.wait_for_api()
+    return guest
 
 
 class Guest:
@@ -32,15 +53,17 @@ class Guest:
         listener.bind(str(where))
         listener.listen()
         listener.settimeout(PATIENCE)
-        drive = f"file={disk},format=qcow2" if disk else f"file={IMAGE / 'card.ext4'},format=raw,snapshot=on"
+        parts = made("card")
+        drive = f"file={disk},format=qcow2" if disk else f"file={parts / 'card.ext4'},format=raw,snapshot=on"
         self.qemu = subprocess.Popen(
             ["qemu-system-aarch64", "-M", "virt", "-cpu", "cortex-a72", "-smp", "2", "-m", "1024"]
             + ["-nodefaults", "-display", "none", "-serial", f"file:{self.console}"]
-            + ["-kernel", IMAGE / "linux", "-initrd", IMAGE / "initramfs"]
+            + ["-kernel", parts / "linux", "-initrd", parts / "initramfs"]
             # An emulated guest on a busy machine may be starved for longer than a device would be.
             + ["-append", f"console=ttyAMA0 quiet net.ifnames=0 systemd.watchdog_sec=60 {append}"]
             + ["-drive", f"if=virtio,{drive}", "-device", "virtio-rng-pci"]
-            + ["-nic", f"user,model=virtio-net-pci,restrict=on,hostfwd=tcp:127.0.0.1:{self.port}-10.0.2.15:8081"]
+            + ["-netdev", f"user,id=net,restrict=on,hostfwd=tcp:127.0.0.1:{self.port}-10.0.2.15:8081"]
+            + ["-device", "virtio-net-pci,netdev=net,romfile="]
             + ["-device", "virtio-serial-pci", "-chardev", f"socket,id=agent,path={where}"]
             + ["-device", "virtserialport,chardev=agent,name=agent"]
             + ["-device", "i6300esb", "-action", "watchdog=reset"],
@@ -79,13 +102,17 @@ class Guest:
 
     def run(self, command, timeout=60):
         """Runs a shell command in the guest: its exit code, and what it printed."""
-        self.number += 1
-        line = f"{self.number} {timeout} {base64.b64encode(command.encode()).decode()}\n"
-        self.wire.sendall(line.encode())
+        self.send(command, timeout)
         while True:
             number, code, *output = self.read_line(timeout + PATIENCE).split()
             if number == str(self.number).encode():
                 return int(code), base64.b64decode(b"".join(output)).decode(errors="replace")
+
+    def send(self, command, timeout=60):
+        """The same without waiting: for what the guest does not survive."""
+        self.number += 1
+        line = f"{self.number} {timeout} {base64.b64encode(command.encode()).decode()}\n"
+        self.wire.sendall(line.encode())
 
     def sh(self, command, timeout=60):
         """The same for a command that has to succeed: what it printed."""
@@ -136,6 +163,20 @@ class Guest:
             raise AssertionError(f"GET {path} came to {status}: {document}")
         return document
 
+    def configure(self, **processes):
+        """Makes these processes the whole configuration, and returns when all that start by themselves run."""
+        status, answer = self.api("PUT", "/api/config", {"version": 3, "processes": processes})
+        if status != 200:
+            raise AssertionError(f"the configuration came to {status}: {answer}")
+        self.wait_for_states({id: "running" for id, it in processes.items() if it.get("autostart", True)})
+
+    def processes(self):
+        return self.get("/api/processes")["processes"]
+
+    def wait_for_states(self, states):
+        """Returns when each of these processes has its state."""
+        wait_until(lambda: {id: self.processes()[id]["status"] for id in states} == states)
+
     def wait_for_api(self):
         """Returns when the kiosk serves."""
         wait_until(lambda: self.api("GET", "/healthz")[0] == 200)
@@ -160,7 +201,7 @@ def wait_until(condition, patience=PATIENCE):
 def new_disk(directory):
     """A disk for a guest that keeps what is written, as it came from the factory."""
     disk = pathlib.Path(directory) / "disk.qcow2"
-    command = ["qemu-img", "create", "-q", "-f", "qcow2", "-F", "raw", "-b", IMAGE / "card.ext4", disk]
+    command = ["qemu-img", "create", "-q", "-f", "qcow2", "-F", "raw", "-b", made("card") / "card.ext4", disk]
     subprocess.run(command, check=True)
     return disk
 

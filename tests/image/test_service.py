@@ -1,0 +1,63 @@
+"""The daemon in the hands of systemd: stopped, killed, hung, told to read its configuration again."""
+
+import unittest
+
+from guest import shared, wait_until
+
+GROUP = "/sys/fs/cgroup/system.slice/ossuary.service"
+
+
+class Service(unittest.TestCase):
+    def setUp(self):
+        self.guest = shared()
+        self.guest.configure(steady={"command": "sleep infinity"})
+
+    def property(self, name):
+        return self.guest.sh(f"systemctl show --property={name} --value ossuary.service")
+
+    def wait_for_another_than(self, daemon):
+        """Returns when a daemon serves that is not this one."""
+        wait_until(lambda: self.property("MainPID") not in ("0", daemon))
+        self.guest.wait_for_api()
+        self.guest.wait_for_states({"steady": "running"})
+
+    def test_a_stop_leaves_nothing(self):
+        # Among them one that wanted to get away.
+        self.guest.configure(
+            steady={"command": "sleep infinity"},
+            forked={"command": "setsid sh -c 'sleep 1000001 & sleep 1000002' & sleep 1000003"},
+        )
+        wait_until(lambda: self.guest.run("pidof sleep | wc -w")[1].strip() == "4")
+        self.guest.sh("systemctl stop ossuary")
+        self.assertEqual(self.guest.sh(f"find {GROUP} -name cgroup.procs -exec cat {{}} + 2>/dev/null | cat"), "")
+        self.assertEqual(self.guest.run("pidof sleep")[1], "")
+        self.assertEqual(self.property("Result"), "success")
+        self.assertEqual(self.guest.run("ls /run/ossuary")[0], 2, "a stop that was wanted leaves no note")
+        self.guest.sh("systemctl start ossuary")
+        self.guest.wait_for_api()
+
+    def test_a_killed_daemon_returns_and_can_tell_why(self):
+        daemon = self.property("MainPID")
+        self.guest.sh(f"kill -KILL {daemon}")
+        self.wait_for_another_than(daemon)
+        self.assertEqual(self.guest.sh("cat /run/ossuary/last-result"), "signal")
+
+    def test_a_hung_daemon_is_killed_by_the_watchdog_and_returns(self):
+        daemon = self.property("MainPID")
+        self.guest.sh(f"kill -STOP {daemon}")
+        self.wait_for_another_than(daemon)
+        self.assertEqual(self.guest.sh("cat /run/ossuary/last-result"), "watchdog")
+
+    def test_an_idle_daemon_feeds_the_watchdog(self):
+        daemon = self.property("MainPID")
+        fed = self.property("WatchdogTimestampMonotonic")
+        wait_until(lambda: self.property("WatchdogTimestampMonotonic") != fed)
+        self.assertEqual(self.property("MainPID"), daemon)
+
+    def test_a_reload_reads_the_file_and_tells_what_is_wrong_with_it(self):
+        file = "/etc/ossuary/config.json"
+        self.guest.sh(f"""sed -i 's/"steady"/"renamed"/g' {file} && systemctl reload ossuary""")
+        self.assertEqual(list(self.guest.processes()), ["renamed"])
+        self.guest.sh(f"echo broken >{file}")
+        self.assertNotEqual(self.guest.run("systemctl reload ossuary")[0], 0)
+        self.assertEqual(list(self.guest.processes()), ["renamed"])
