@@ -47,10 +47,11 @@ class Guest:
         self.directory = pathlib.Path(tempfile.mkdtemp(prefix="ossuary-guest-"))
         self.console = self.directory / "console"
         self.port = free_port()
+        self.wire = None
         self.number = 0
         self.received = b""
-        where, listener = self.directory / "agent", socket.socket(socket.AF_UNIX)
-        listener.bind(str(where))
+        listener = socket.socket(socket.AF_UNIX)
+        listener.bind(f"{self.directory}/agent")
         listener.listen()
         listener.settimeout(PATIENCE)
         parts = made("card")
@@ -64,19 +65,18 @@ class Guest:
             + ["-drive", f"if=virtio,{drive}", "-device", "virtio-rng-pci"]
             + ["-netdev", f"user,id=net,restrict=on,hostfwd=tcp:127.0.0.1:{self.port}-10.0.2.15:8081"]
             + ["-device", "virtio-net-pci,netdev=net,romfile="]
-            + ["-device", "virtio-serial-pci", "-chardev", f"socket,id=agent,path={where}"]
+            + ["-device", "virtio-serial-pci", "-chardev", f"socket,id=agent,path={self.directory}/agent"]
             + ["-device", "virtserialport,chardev=agent,name=agent"]
             + ["-device", "i6300esb", "-action", "watchdog=reset"],
             stdin=subprocess.DEVNULL,
         )
         try:
-            self.wire, _ = listener.accept()
+            with listener:
+                self.wire, _ = listener.accept()
             self.wait_for_boot()
         except BaseException:
             self.cut_power()
             raise
-        finally:
-            listener.close()
 
     def __enter__(self):
         return self
@@ -88,6 +88,8 @@ class Guest:
         """From one instant to the next, nothing runs any more."""
         self.qemu.kill()
         self.qemu.wait()
+        if self.wire:
+            self.wire.close()
         shutil.rmtree(self.directory, ignore_errors=True)
 
     # ---- the agent ----
@@ -128,6 +130,7 @@ class Guest:
             try:
                 part = self.wire.recv(65536)
             except TimeoutError:
+                self.qemu.kill()  # or whatever is asked of it next would wait as long
                 raise AssertionError(f"the guest is silent; its console:\n{self.last_words()}") from None
             if not part:
                 raise AssertionError(f"QEMU has ended; the guest's console:\n{self.last_words()}")

@@ -1,5 +1,6 @@
 """The program itself, as a device runs it, before there is a device: its processor emulated, nothing else."""
 
+import contextlib
 import http.client
 import json
 import os
@@ -26,7 +27,7 @@ def come_to(*arguments):
 
 
 class Program(unittest.TestCase):
-    def test_it_is_static_and_tells_its_version(self):
+    def test_it_needs_no_library_and_tells_its_version(self):
         headers = subprocess.run(["readelf", "--program-headers", made("program")], stdout=subprocess.PIPE, check=True)
         self.assertNotIn(b"INTERP", headers.stdout)
         code, text = come_to("--version")
@@ -43,42 +44,47 @@ class Program(unittest.TestCase):
         self.assertIn("processes.a.command", text)
 
     def test_it_keeps_processes_alive(self):
-        account = pwd.getpwuid(os.getuid()).pw_name
-        process = {"command": "sleep 100000", "user": account}
-        with tempfile.TemporaryDirectory() as directory:
-            directory = pathlib.Path(directory)
-            config = directory / "config.json"
-            config.write_text(json.dumps({"version": 3, "processes": {"a": process, "b": process}}))
-            daemon = subprocess.Popen(
-                emulated("daemon", "--config", config, "--state-dir", directory / "state")
-                + ["--run-dir", str(directory / "run"), "--listen", "127.0.0.1:0"],
-                stdout=subprocess.PIPE,
-                stderr=subprocess.DEVNULL,
-                text=True,
-            )
+        process = {"command": "sleep 100000", "user": pwd.getpwuid(os.getuid()).pw_name}
+        with daemon({"version": 3, "processes": {"a": process, "b": process}}) as kiosk:
+            before = wait_until(kiosk.all_run)
+            os.kill(before["a"]["pid"], signal.SIGSEGV)
+            wait_until(lambda: kiosk.processes()["a"]["restarts"] == 1)
+            after = wait_until(kiosk.all_run)
+            self.assertNotEqual(after["a"]["pid"], before["a"]["pid"])
+            self.assertEqual(after["b"]["pid"], before["b"]["pid"])
+            kiosk.program.send_signal(signal.SIGTERM)
+            self.assertEqual(kiosk.program.wait(PATIENCE), 0)
+            for process in after.values():
+                self.assertFalse(pathlib.Path(f"/proc/{process['pid']}").exists())
+
+
+class Kiosk:
+    """An emulated daemon, and a client of its API."""
+
+    def __init__(self, program):
+        self.program = program
+        self.address = program.stdout.readline().strip().removeprefix("listening on http://")
+
+    def processes(self):
+        with contextlib.closing(http.client.HTTPConnection(self.address, timeout=PATIENCE)) as connection:
+            connection.request("GET", "/api/processes")
+            return json.loads(connection.getresponse().read())["processes"]
+
+    def all_run(self):
+        """The processes, once they all run."""
+        processes = self.processes()
+        return processes if all(it["status"] == "running" for it in processes.values()) else None
+
+
+@contextlib.contextmanager
+def daemon(document):
+    with tempfile.TemporaryDirectory() as directory:
+        folder = pathlib.Path(directory)
+        (folder / "config.json").write_text(json.dumps(document))
+        places = ["--config", folder / "config.json", "--state-dir", folder / "state", "--run-dir", folder / "run"]
+        command = emulated("daemon", *places, "--listen", "127.0.0.1:0")
+        with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True) as program:
             try:
-                address = daemon.stdout.readline().split("http://")[1].strip()
-
-                def processes():
-                    connection = http.client.HTTPConnection(address, timeout=PATIENCE)
-                    connection.request("GET", "/api/processes")
-                    return json.loads(connection.getresponse().read())["processes"]
-
-                def all_run():
-                    now = processes()
-                    return now if all(it["status"] == "running" for it in now.values()) else None
-
-                before = wait_until(all_run)
-                os.kill(before["a"]["pid"], signal.SIGSEGV)
-                wait_until(lambda: processes()["a"]["restarts"] == 1)
-                after = wait_until(all_run)
-                self.assertNotEqual(after["a"]["pid"], before["a"]["pid"])
-                self.assertEqual(after["b"]["pid"], before["b"]["pid"])
-                daemon.send_signal(signal.SIGTERM)
-                self.assertEqual(daemon.wait(PATIENCE), 0)
-                with self.assertRaises(ProcessLookupError):
-                    os.kill(after["b"]["pid"], 0)
+                yield Kiosk(program)
             finally:
-                daemon.kill()
-                daemon.wait()
-                daemon.stdout.close()
+                program.kill()
