@@ -102,7 +102,7 @@ class Guest:
                 self.boot = rest[0].decode()
                 return
 
-    def run(self, command, timeout=60):
+    def run(self, command, timeout=PATIENCE):
         """Runs a shell command in the guest: its exit code, and what it printed."""
         self.send(command, timeout)
         while True:
@@ -110,13 +110,13 @@ class Guest:
             if number == str(self.number).encode():
                 return int(code), base64.b64decode(b"".join(output)).decode(errors="replace")
 
-    def send(self, command, timeout=60):
+    def send(self, command, timeout=PATIENCE):
         """The same without waiting: for what the guest does not survive."""
         self.number += 1
         line = f"{self.number} {timeout} {base64.b64encode(command.encode()).decode()}\n"
         self.wire.sendall(line.encode())
 
-    def sh(self, command, timeout=60):
+    def sh(self, command, timeout=PATIENCE):
         """The same for a command that has to succeed: what it printed."""
         code, output = self.run(command, timeout)
         if code != 0:
@@ -143,7 +143,7 @@ class Guest:
 
     # ---- the API ----
 
-    def api(self, method, path, document=None, timeout=30):
+    def api(self, method, path, document=None, timeout=PATIENCE):
         """One request: the status code and the document that came. OSError where nobody answers."""
         connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=timeout)
         try:
