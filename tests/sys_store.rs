@@ -63,12 +63,13 @@ fn saver() {
     };
     let store = Store::new(&dir.join("config.json"), &dir.join("state"));
     let first = smol::block_on(store.load()).unwrap();
-    let first = if first.is_empty() {
+    let mut number = if first.is_empty() {
         0
     } else {
         number_of(&first)
     };
-    for number in first + 1.. {
+    loop {
+        number += 1;
         smol::block_on(store.save(document(number), None)).unwrap();
         println!("\nsaved {number}");
     }

@@ -3,6 +3,7 @@
 #![allow(unsafe_code)]
 
 use nix::libc;
+use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::sys::signal::Signal;
 use smol::Async;
 use std::io;
@@ -38,6 +39,12 @@ impl PidFd {
         let fd = self.0.as_raw_fd();
         // SAFETY: the descriptor is open, and a null `siginfo` stands for that of kill(2).
         unsafe { libc::syscall(libc::SYS_pidfd_send_signal, fd, signal as i32, none, 0) };
+    }
+
+    /// Whether the process has ended.
+    pub(super) fn has_ended(&self) -> bool {
+        let mut fds = [PollFd::new(self.as_fd(), PollFlags::POLLIN)];
+        poll(&mut fds, PollTimeout::ZERO).is_ok_and(|ready| ready > 0)
     }
 
     /// Resolves when the process has ended.

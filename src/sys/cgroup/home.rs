@@ -83,13 +83,19 @@ impl Cgroups {
     }
 
     /// The cgroup of a run that an earlier daemon has begun, its limits written anew: its controllers may have
-    /// been away in between.
-    pub(in crate::sys) fn resume(&self, id: &Id, run: RunId, limits: &Limits, pid: u32) -> Settled {
+    /// been away in between. `main` is its main process, if that lives.
+    pub(in crate::sys) fn resume(
+        &self,
+        id: &Id,
+        run: RunId,
+        limits: &Limits,
+        main: Option<u32>,
+    ) -> Settled {
         let unenforced = self.why_unenforced(limits);
         let cgroup = self
             .delegation()
             .map(|delegation| delegation.group(id, run))
-            .filter(|cgroup| cgroup.holds(pid));
+            .filter(|cgroup| main.map_or(cgroup.directory().is_dir(), |pid| cgroup.holds(pid)));
         match cgroup {
             Some(cgroup) => Settled {
                 unenforced: cgroup

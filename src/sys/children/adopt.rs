@@ -25,7 +25,9 @@ const NOTIFY: &str = "notify";
 
 /// A run whose processes live on, and by what to follow it.
 pub struct Foundling {
-    pid: OwnedFd,
+    main: PidFd,
+    /// Its main process has ended while no daemon lived, and somebody else has reaped it.
+    ended: bool,
     out: OwnedFd,
     err: OwnedFd,
     notify: Option<OwnedFd>,
@@ -41,15 +43,19 @@ impl Foundling {
         from: &mut Handover,
     ) -> Option<Self> {
         let mut take = |what| from.take(&name(id, running.run, what));
-        let found = Self {
-            pid: take(PID)?,
-            out: take(OUT)?,
-            err: take(ERR)?,
-            notify: take(NOTIFY),
-        };
+        let (pid, out, err, notify) = (take(PID), take(OUT), take(ERR), take(NOTIFY));
+        let main = PidFd::from_earlier(pid?);
         let us = std::process::id() as i32;
         let is_child = Stat::of(running.pid as i32).is_some_and(|stat| stat.parent == us);
-        (is_child || cgroups.holds(id, running.run, running.pid)).then_some(found)
+        let ended = !is_child && main.has_ended();
+        let is_known = is_child || ended || cgroups.holds(id, running.run, running.pid);
+        is_known.then_some(Self {
+            main,
+            ended,
+            out: out?,
+            err: err?,
+            notify,
+        })
     }
 }
 
@@ -87,15 +93,17 @@ impl Children {
             .map(|fd| NotifySocket::from_earlier(inner.run_dir.path(), run, fd))
             .transpose()?
             .map(Rc::new);
-        let Settled { cgroup, unenforced } =
-            inner.cgroups.resume(id, run, &process.limits, running.pid);
-        inner
-            .family
-            .borrow_mut()
-            .began(run, running.pid as i32, cgroup);
-        if let Err(error) = inner.run_dir.write_pid(id, running.pid) {
+        let alive = (!found.ended).then_some(running.pid);
+        let Settled { cgroup, unenforced } = inner.cgroups.resume(id, run, &process.limits, alive);
+        let mut family = inner.family.borrow_mut();
+        family.began(run, running.pid as i32, cgroup);
+        if found.ended {
+            // Its PID may be a stranger's by now.
+            family.main_ended(run);
+        } else if let Err(error) = inner.run_dir.write_pid(id, running.pid) {
             log::warn!("{error}");
         }
+        drop(family);
         for tap in &taps {
             inner.executor.spawn(tap.clone().flow()).detach();
         }
@@ -112,7 +120,7 @@ impl Children {
         };
         inner.runs.borrow_mut().insert(run, record);
         let (inner, pid) = (inner.clone(), running.pid as i32);
-        let main = PidFd::from_earlier(found.pid);
+        let main = found.main;
         self.0
             .executor
             .spawn(async move {
