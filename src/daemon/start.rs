@@ -16,7 +16,7 @@ use crate::sys::displays::{Displays, Places};
 use crate::sys::errno::words;
 use crate::sys::handover::{self, Handover};
 use crate::sys::persist::Files;
-use crate::sys::run_dir::RunDir;
+use crate::sys::run_dir::{RunDir, SOCKET};
 use crate::sys::shared::Shared;
 use crate::sys::signals::Signals;
 use crate::sys::store::Store;
@@ -36,9 +36,6 @@ use std::rc::Rc;
 /// Reports that may wait for the loop. Each run and each errand has at most one under way,
 /// and waits for its place; the loop takes them in microseconds.
 const REPORTS: usize = 64;
-
-/// The name of the unix socket in the run directory.
-const SOCKET: &str = "ossuary.sock";
 
 /// The name of the memory that holds the newest lines of all logs, where it changes hands.
 const LOG: &str = "log";
@@ -175,9 +172,13 @@ fn system_error(attempt: &str, error: &io::Error) -> StartError {
     )))
 }
 
-/// The state directory may be passed through by the accounts whose profiles are in it. A kiosk with
-/// a disk that cannot be written still shows its page, so this is no reason not to start.
+/// The state directory may be passed through by the accounts whose profiles are in it; one that is there
+/// already is as somebody wants it to be. A kiosk with a disk that cannot be written still shows
+/// its page, so this is no reason not to start.
 fn make_state_dir(path: &Path) {
+    if path.exists() {
+        return;
+    }
     let made = fs::create_dir_all(path)
         .and_then(|()| fs::set_permissions(path, fs::Permissions::from_mode(0o711)));
     if let Err(error) = made {

@@ -11,8 +11,17 @@ use std::path::{Path, PathBuf};
 /// The daemon's own PID file, which is its lock.
 const MANAGER: &str = "manager.pid";
 
+/// The name of the unix socket that the command line talks through.
+pub const SOCKET: &str = "ossuary.sock";
+
 /// The ending of what is kept for the next daemon.
 const MEMORY: &str = "memory";
+
+/// The ending of a PID file.
+const PID: &str = "pid";
+
+/// The ending of what is half written, behind the ending of what it will be.
+const UNFINISHED: &str = "new";
 
 /// How often to look again when the lock file was replaced while we took it. Each time means
 /// that another instance has come and gone in between; more than a few is no accident.
@@ -22,6 +31,9 @@ const ATTEMPTS: usize = 16;
 #[derive(Debug)]
 pub struct RunDir {
     path: PathBuf,
+    /// Whether a daemon that was killed, or has become this one, was here before: only then can there be anything
+    /// of ours. In any other directory the same names are somebody else's.
+    inherited: bool,
     /// Locked (flock(2)) for as long as it is open; a daemon that is killed lets go of it.
     _manager: File,
 }
@@ -37,11 +49,19 @@ impl RunDir {
         let path = path
             .canonicalize()
             .map_err(|e| failure(format_args!("use {}", path.display()), &e))?;
+        let inherited = path.join(MANAGER).exists();
         let manager = lock(&path)?;
         Ok(Self {
             path,
+            inherited,
             _manager: manager,
         })
+    }
+
+    /// Whether a daemon lives that holds this directory.
+    pub fn is_held(path: &Path) -> bool {
+        let held = |file: File| matches!(file.try_lock(), Err(TryLockError::WouldBlock));
+        File::open(path.join(MANAGER)).is_ok_and(held)
     }
 
     /// Where it is, without symbolic links.
@@ -49,12 +69,14 @@ impl RunDir {
         &self.path
     }
 
-    /// Writes `<id>.pid`.
+    /// Writes `<id>.pid`. From now on there is a `<id>.memory` beside it, if only an empty one: that
+    /// is how the next daemon tells our PID files from a stranger's.
     ///
     /// # Errors
     /// It cannot be written.
     pub fn write_pid(&self, id: &Id, pid: u32) -> Result<(), Failure> {
         let path = self.pid_file(id);
+        let _ = to_write().append(true).open(self.memory_file(id));
         fs::write(&path, format!("{pid}\n"))
             .map_err(|e| failure(format_args!("write {}", path.display()), &e))
     }
@@ -71,12 +93,10 @@ impl RunDir {
     pub fn remember(&self, memory: &Memory) -> Result<(), Failure> {
         let path = self.memory_file(&memory.process.id);
         let text = serde_json::to_vec(memory).expect("a memory has no keys but names");
-        let new = path.with_extension("new");
+        let new = path.with_added_extension(UNFINISHED);
         let write = || {
-            // Whatever is secret in the configuration is so here.
-            let mut options = OpenOptions::new();
-            let file = options.write(true).create(true).truncate(true).mode(0o600);
-            file.open(&new)?.write_all(&text)
+            let mut options = to_write();
+            options.truncate(true).open(&new)?.write_all(&text)
         };
         write()
             .and_then(|()| fs::rename(&new, &path))
@@ -91,44 +111,52 @@ impl RunDir {
     /// What an earlier daemon has remembered, in no order.
     pub fn memories(&self) -> Vec<Memory> {
         let read = |path: PathBuf| {
-            let memory = serde_json::from_slice(&fs::read(&path).ok()?);
-            memory
+            let text = fs::read(&path).ok().filter(|text| !text.is_empty())?;
+            serde_json::from_slice(&text)
                 .inspect_err(|error| log::warn!("{} is damaged: {error}", path.display()))
                 .ok()
         };
-        self.files(&[MEMORY]).filter_map(read).collect()
+        let memories = self.inherited().filter(|path| is_memory(path));
+        memories.filter_map(read).collect()
     }
 
     /// Removes what a killed daemon left here. To be called once its processes are gone
     /// ([`super::leftovers`]).
     pub fn clean(&self) {
-        for path in self.files(&["pid", "notify", "sock", "new", MEMORY]) {
-            let _ = fs::remove_file(path);
-        }
+        remove(self.inherited());
     }
 
     /// Removes only what nobody needs whose processes live on: PID files are written anew, and what is
     /// listened on by name.
     pub fn tidy(&self) {
-        for path in self.files(&["pid", "sock", "new"]) {
-            let _ = fs::remove_file(path);
-        }
+        let needed = |path: &PathBuf| is_memory(path) || has_ending(path, "notify");
+        remove(self.inherited().filter(|path| !needed(path)));
     }
 
-    /// Our files with one of these endings.
-    fn files(&self, endings: &[&str]) -> impl Iterator<Item = PathBuf> {
-        let is_ours = |path: &PathBuf| {
-            let ending = path.extension().and_then(|ending| ending.to_str());
-            ending.is_some_and(|ending| endings.contains(&ending)) && !path.ends_with(MANAGER)
+    /// What an earlier daemon has left here.
+    fn inherited(&self) -> impl Iterator<Item = PathBuf> {
+        let ours = if self.inherited {
+            self.ours()
+        } else {
+            Vec::new()
         };
+        ours.into_iter()
+    }
+
+    /// What a daemon has put here, but for its lock; PID files first, because they are known by what is beside them.
+    fn ours(&self) -> Vec<PathBuf> {
         let entries = fs::read_dir(&self.path).into_iter().flatten().flatten();
-        let files: Vec<PathBuf> = entries.map(|entry| entry.path()).filter(is_ours).collect();
-        files.into_iter()
+        let ours = entries
+            .map(|entry| entry.path())
+            .filter(|path| is_ours(path));
+        let mut ours: Vec<PathBuf> = ours.collect();
+        ours.sort_by_key(|path| !has_ending(path, PID));
+        ours
     }
 
     /// Removes everything of ours and gives the directory free.
     pub fn leave(&self) {
-        self.clean();
+        remove(self.ours().into_iter());
         // Still locked: whoever waits for it finds that the file was replaced.
         let _ = fs::remove_file(self.path.join(MANAGER));
     }
@@ -138,7 +166,47 @@ impl RunDir {
     }
 
     fn pid_file(&self, id: &Id) -> PathBuf {
-        self.path.join(format!("{}.pid", id.as_str()))
+        self.path.join(format!("{}.{PID}", id.as_str()))
+    }
+}
+
+/// Whatever is secret in the configuration is so in what is remembered.
+fn to_write() -> OpenOptions {
+    let mut options = OpenOptions::new();
+    options.write(true).create(true).mode(0o600);
+    options
+}
+
+/// Whether a daemon has put this into its run directory, by its name alone. `crond.pid` could be a process of ours
+/// and could be cron: it is ours where something is remembered of a process of that name.
+fn is_ours(path: &Path) -> bool {
+    let Some((stem, ending)) = path
+        .file_name()
+        .and_then(|name| name.to_str()?.split_once('.'))
+    else {
+        return false;
+    };
+    let is_id = || stem.parse::<Id>().is_ok();
+    match ending {
+        "sock" => path.ends_with(SOCKET),
+        "notify" => stem.parse::<u64>().is_ok(),
+        "memory" | "memory.new" => is_id(),
+        "pid" => is_id() && path.with_extension(MEMORY).exists(),
+        _ => false,
+    }
+}
+
+fn is_memory(path: &Path) -> bool {
+    has_ending(path, MEMORY)
+}
+
+fn has_ending(path: &Path, ending: &str) -> bool {
+    path.extension().is_some_and(|there| there == ending)
+}
+
+fn remove(files: impl Iterator<Item = PathBuf>) {
+    for path in files {
+        let _ = fs::remove_file(path);
     }
 }
 
@@ -232,7 +300,64 @@ mod tests {
         run_dir.remove_pid(&id);
         assert!(!file.exists());
         run_dir.write_pid(&id, 42).unwrap();
+        drop(run_dir);
+        assert_eq!(fs::read_dir(dir.path()).unwrap().count(), 0);
+    }
+
+    #[test]
+    fn what_a_killed_daemon_left_is_removed_and_what_is_a_strangers_stays() {
+        let dir = Dir::new("run-dir-strangers");
+        let strangers = [
+            "crond.pid",
+            "x.sock",
+            "notes.new",
+            "a.b.memory",
+            "0.notify.pid",
+        ];
+        for name in strangers {
+            fs::write(dir.path().join(name), "1").unwrap();
+        }
+        let all_there = || strangers.iter().all(|name| dir.path().join(name).exists());
+        let first = RunDir::take(dir.path()).unwrap();
+        first.clean();
+        first.tidy();
+        assert!(all_there());
+        first.write_pid(&"sync".parse().unwrap(), 42).unwrap();
+        fs::write(dir.path().join(SOCKET), "").unwrap();
+        fs::write(dir.path().join("7.notify"), "").unwrap();
+        fs::write(dir.path().join("sync.memory.new"), "").unwrap();
+        // As if it were killed.
+        let _ = first._manager.unlock();
+        let second = RunDir::take(dir.path()).unwrap();
+        assert!(second.memories().is_empty());
+        second.clean();
+        assert!(all_there());
+        let left = fs::read_dir(dir.path()).unwrap().count();
+        assert_eq!(left, strangers.len() + 1, "and the lock");
+    }
+
+    #[test]
+    fn in_a_directory_that_is_not_ours_even_our_names_are_left_alone() {
+        let dir = Dir::new("run-dir-foreign");
+        let names = [SOCKET, "1.notify", "crond.memory", "crond.pid"];
+        for name in names {
+            fs::write(dir.path().join(name), "1").unwrap();
+        }
+        let run_dir = RunDir::take(dir.path()).unwrap();
         run_dir.clean();
-        assert!(!file.exists() && run_dir.path().join(MANAGER).exists());
+        run_dir.tidy();
+        for name in names {
+            assert!(dir.path().join(name).exists(), "{name}");
+        }
+    }
+
+    #[test]
+    fn whoever_lives_holds_the_directory_and_whoever_was_killed_does_not() {
+        let dir = Dir::new("run-dir-held");
+        assert!(!RunDir::is_held(dir.path()));
+        let run_dir = RunDir::take(dir.path()).unwrap();
+        assert!(RunDir::is_held(dir.path()));
+        let _ = run_dir._manager.unlock();
+        assert!(dir.path().join(MANAGER).exists() && !RunDir::is_held(dir.path()));
     }
 }
