@@ -6,13 +6,14 @@
 use crate::args::DaemonOptions;
 use crate::daemon::{self, StartError};
 use crate::supervisor::Failure;
-use crate::sys::errno::failure;
-use crate::sys::system;
+use crate::sys::errno::{failure, words};
+use crate::sys::run_dir::RunDir;
+use crate::sys::{handover, system};
 use serde_json::{Value, json};
-use std::fs;
+use std::fs::{self, DirBuilder};
 use std::io;
 use std::net::SocketAddr;
-use std::os::unix::fs::MetadataExt;
+use std::os::unix::fs::{DirBuilderExt, MetadataExt};
 use std::path::{Path, PathBuf};
 
 /// The configuration, as a first-time visitor finds it.
@@ -20,7 +21,7 @@ const CONFIGURATION: &str = include_str!("demo.json");
 /// What its display process shows.
 const PAGE: &str = include_str!("demo.html");
 
-/// Runs the demo until it is interrupted. It begins anew each time.
+/// Runs the demo until it is interrupted, and removes what it made. It begins anew each time.
 ///
 /// # Errors
 /// As the daemon's, or its directory cannot be made.
@@ -32,11 +33,17 @@ pub fn run(listen: Vec<SocketAddr>) -> Result<(), StartError> {
         run_dir: dir.join("run"),
         listen,
     };
-    if !options.run_dir.join("ossuary.sock").exists() {
+    prepare(&dir).map_err(StartError::System)?;
+    // Another demo that lives refuses this one; a program that was upgraded goes on with what it had.
+    if !RunDir::is_held(&options.run_dir) && handover::upgraded_from().is_none() {
         write_configuration(&dir, &options).map_err(StartError::System)?;
     }
     println!("a demo in {}; end it with Ctrl-C", dir.display());
-    daemon::run(&options)
+    daemon::run(&options)?;
+    if let Err(error) = fs::remove_dir_all(&dir) {
+        log::warn!("cannot remove {}: {}", dir.display(), words(&error));
+    }
+    Ok(())
 }
 
 /// A directory that this user finds again, so that a second demo notices the first.
@@ -44,26 +51,35 @@ fn directory() -> PathBuf {
     std::env::temp_dir().join(format!("ossuary-demo-{}", system::user_id()))
 }
 
+/// Makes the directory where it is missing. What stands in it is executed, so nobody else may have had a hand in it.
+fn prepare(dir: &Path) -> Result<(), Failure> {
+    // The page in it is read, and the profile in it is reached, by the account of the browser.
+    let made = match DirBuilder::new().mode(0o755).create(dir) {
+        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Ok(()),
+        made => made,
+    };
+    made.and_then(|()| is_ours(dir))
+        .map_err(|error| failure(format_args!("use {}", dir.display()), &error))
+}
+
 fn write_configuration(dir: &Path, options: &DaemonOptions) -> Result<(), Failure> {
     let page = dir.join("page.html");
     let document = configuration(&page);
-    let written = fs::create_dir_all(dir)
-        .and_then(|()| is_ours(dir))
-        .and_then(|()| fs::write(&page, PAGE))
-        .and_then(|()| fs::write(&options.config, document.to_string()));
+    let written =
+        fs::write(&page, PAGE).and_then(|()| fs::write(&options.config, document.to_string()));
     written.map_err(|error| failure(format_args!("write {}", options.config.display()), &error))
 }
 
 /// Where everybody may write, somebody else may have been there first.
 fn is_ours(dir: &Path) -> io::Result<()> {
     let found = fs::symlink_metadata(dir)?;
-    if found.is_dir() && found.uid() == system::user_id() {
+    let others_may_write = found.mode() & 0o022 != 0;
+    if found.is_dir() && found.uid() == system::user_id() && !others_may_write {
         return Ok(());
     }
-    Err(io::Error::other(format!(
-        "{} belongs to somebody else; set TMPDIR to a directory of your own",
-        dir.display()
-    )))
+    Err(io::Error::other(
+        "somebody else could have put something there; remove it, or set TMPDIR to a directory of your own",
+    ))
 }
 
 /// The configuration, its display process showing `page` on the display this session has.

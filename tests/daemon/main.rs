@@ -4,6 +4,7 @@
 
 mod command_line;
 mod configuration;
+mod demo;
 mod flood;
 mod hostile;
 mod kiosk;

@@ -1,0 +1,120 @@
+//! The demo, which runs where everybody may write.
+
+use crate::kiosk::{fresh_dir, open_to_all, signal, try_ask};
+use serde_json::{Value, json};
+use std::fs;
+use std::io::{BufRead, BufReader};
+use std::net::SocketAddr;
+use std::os::unix::fs::{DirBuilderExt, MetadataExt, symlink};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+
+fn demo(temp: &Path) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_ossuary"));
+    command
+        .args(["demo", "--listen", "127.0.0.1:0"])
+        .env("TMPDIR", temp)
+        .env_remove("DISPLAY")
+        .env_remove("WAYLAND_DISPLAY")
+        .stdin(Stdio::null());
+    command
+}
+
+/// Where a demo of this user is, beside others of its kind.
+fn place(temp: &Path) -> PathBuf {
+    let me = fs::metadata(temp).unwrap().uid();
+    temp.join(format!("ossuary-demo-{me}"))
+}
+
+fn start(temp: &Path) -> (Child, SocketAddr) {
+    let mut child = demo(temp)
+        .stdout(Stdio::piped())
+        .stderr(Stdio::null())
+        .spawn()
+        .unwrap();
+    let lines = BufReader::new(child.stdout.take().unwrap()).lines();
+    let address = lines
+        .map_while(Result::ok)
+        .find_map(|line| {
+            let url = line.strip_prefix("listening on http://")?;
+            Some(url.trim_end_matches('/').parse().unwrap())
+        })
+        .expect("the demo comes up");
+    (child, address)
+}
+
+fn name_of_clock(address: SocketAddr) -> Value {
+    let answer = try_ask(address, "GET", "/api/processes/clock", None).unwrap();
+    answer.json()["name"].clone()
+}
+
+/// What somebody else has put in the demo's place before it came.
+fn plant(dir: &Path, trap: &Path) {
+    fs::create_dir_all(dir.join("run")).unwrap();
+    fs::write(dir.join("run/ossuary.sock"), "").unwrap();
+    let command = format!("touch {}", trap.display());
+    let document = json!({"version": 3, "processes": {"trap": {"command": command}}});
+    fs::write(dir.join("config.json"), document.to_string()).unwrap();
+}
+
+/// What the demo says when it does not come up, and with which code it leaves.
+fn refused(temp: &Path) -> (Option<i32>, String) {
+    let output = demo(temp).output().unwrap();
+    let said = String::from_utf8_lossy(&output.stderr).into_owned();
+    (output.status.code(), said)
+}
+
+#[test]
+fn what_somebody_else_has_planted_is_not_executed() {
+    let temp = fresh_dir();
+    let (dir, trap) = (place(&temp), temp.join("sprung"));
+    plant(&dir, &trap);
+    open_to_all(&dir);
+    let (code, said) = refused(&temp);
+    assert_eq!(code, Some(12), "{said}");
+    assert!(said.contains(&dir.display().to_string()), "{said}");
+
+    // A way to a directory of ours is no directory of ours.
+    fs::remove_dir_all(&dir).unwrap();
+    let elsewhere = temp.join("elsewhere");
+    fs::DirBuilder::new()
+        .mode(0o755)
+        .create(&elsewhere)
+        .unwrap();
+    plant(&elsewhere, &trap);
+    symlink(&elsewhere, &dir).unwrap();
+    assert_eq!(refused(&temp).0, Some(12));
+
+    fs::remove_file(&dir).unwrap();
+    fs::rename(&elsewhere, &dir).unwrap();
+    if std::os::unix::fs::chown(&dir, Some(12_345), None).is_ok() {
+        assert_eq!(refused(&temp).0, Some(12));
+    }
+    assert!(!trap.exists());
+    fs::remove_dir_all(temp).unwrap();
+}
+
+#[test]
+fn a_demo_begins_anew_after_one_that_was_killed_and_leaves_nothing_behind() {
+    let temp = fresh_dir();
+    let (mut first, address) = start(&temp);
+    let body = json!({"name": "Mine"}).to_string();
+    let changed = try_ask(address, "PUT", "/api/processes/clock", Some(&body)).unwrap();
+    assert_eq!(changed.status, 200, "{}", changed.text());
+
+    // A second one is told who lives, and leaves the first alone.
+    let (code, said) = refused(&temp);
+    assert_eq!(code, Some(10), "{said}");
+    assert!(said.contains(&format!("PID {}", first.id())), "{said}");
+    assert_eq!(name_of_clock(address), "Mine");
+
+    first.kill().unwrap();
+    first.wait().unwrap();
+    assert!(place(&temp).join("run/ossuary.sock").exists());
+    let (mut second, address) = start(&temp);
+    assert_eq!(name_of_clock(address), "Clock");
+    signal(second.id(), "TERM");
+    assert!(second.wait().unwrap().success());
+    assert!(!place(&temp).exists());
+    fs::remove_dir_all(temp).unwrap();
+}
