@@ -1,6 +1,6 @@
 //! Writes a file so that a power cut leaves the old one or the new one, and nothing in between.
 
-use super::errno::failure;
+use super::errno::{failure, words};
 use crate::supervisor::Failure;
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Write};
@@ -19,13 +19,27 @@ const MODE: u32 = 0o600;
 /// # Errors
 /// It could not be written in full; the file is what it was.
 pub(super) fn write(path: &Path, bytes: &[u8]) -> Result<(), Failure> {
+    replace(path, bytes, sync_directory)
+}
+
+fn replace(
+    path: &Path,
+    bytes: &[u8],
+    sync_directory: impl Fn(&Path) -> io::Result<()>,
+) -> Result<(), Failure> {
     let target = target(path);
     let unfinished = unfinished(&target);
-    let result = try_write(&target, &unfinished, bytes);
-    if result.is_err() {
+    if let Err(error) = try_write(&target, &unfinished, bytes) {
         let _ = fs::remove_file(&unfinished);
+        return Err(failure(format_args!("write {}", path.display()), &error));
     }
-    result.map_err(|error| failure(format_args!("write {}", path.display()), &error))
+    // The new content is on the disk and under its name: whoever reads the file finds it, and a disk that
+    // has just said no would not take the old one back. All that is uncertain is a power cut in this instant.
+    if let Err(error) = sync_directory(directory(&target)) {
+        let (path, why) = (path.display(), words(&error));
+        log::warn!("{path} is written, but a power cut may bring the old one back: {why}");
+    }
+    Ok(())
 }
 
 /// Removes what a daemon left that was killed while it wrote `path` or a copy beside it (`path.bad`).
@@ -80,7 +94,10 @@ fn try_write(target: &Path, unfinished: &Path, bytes: &[u8]) -> io::Result<()> {
     }
     file.sync_all()?;
     drop(file);
-    fs::rename(unfinished, target)?;
+    fs::rename(unfinished, target)
+}
+
+fn sync_directory(dir: &Path) -> io::Result<()> {
     match File::open(dir)?.sync_all() {
         // Some file systems (FAT among them) have no notion of it.
         Err(error) if error.kind() == io::ErrorKind::InvalidInput => Ok(()),
@@ -131,6 +148,17 @@ mod tests {
             0o640
         );
         assert!(fs::symlink_metadata(&link).unwrap().is_symlink());
+    }
+
+    #[test]
+    fn a_directory_that_cannot_be_synced_does_not_make_the_new_file_an_error() {
+        let dir = Dir::new("durable-sync");
+        let file = dir.path().join("config.json");
+        write(&file, b"one").unwrap();
+        let refuses = |_: &Path| Err(io::Error::from_raw_os_error(5));
+        replace(&file, b"two", refuses).unwrap();
+        assert_eq!(fs::read(&file).unwrap(), b"two");
+        assert_eq!(fs::read_dir(dir.path()).unwrap().count(), 1);
     }
 
     #[test]
