@@ -71,6 +71,7 @@ fn saver() {
     loop {
         number += 1;
         smol::block_on(store.save(document(number), None)).unwrap();
+        smol::block_on(store.keep_last_good(document(number)));
         println!("\nsaved {number}");
     }
 }

@@ -24,7 +24,7 @@ impl Problem {
     }
 
     /// A problem of the document as a whole.
-    pub(super) fn whole(message: impl Into<String>) -> Problem {
+    pub fn whole(message: impl Into<String>) -> Problem {
         Problem {
             path: String::new(),
             message: message.into(),

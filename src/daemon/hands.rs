@@ -1,5 +1,6 @@
 //! Does what the mind wants. Whatever can fail comes back as an event.
 
+use super::good_copy::GoodCopy;
 use super::{launch, upgrade};
 use crate::config::{Id, Process};
 use crate::http::Requests;
@@ -12,7 +13,7 @@ use crate::sys::run_dir::RunDir;
 use crate::sys::store::Store;
 use smol::channel::Sender;
 use smol::future::FutureExt;
-use smol::{LocalExecutor, Task, Timer};
+use smol::{LocalExecutor, Timer};
 use std::collections::VecDeque;
 use std::ops::ControlFlow;
 use std::path::PathBuf;
@@ -44,8 +45,8 @@ pub struct Hands {
     pub run_dir: Rc<RunDir>,
     /// The program that is installed in the place this one was started from.
     pub program: Result<PathBuf, Failure>,
-    /// A good copy that is being written: the daemon does not leave before it is there.
-    pub good_copy: Option<Task<()>>,
+    /// The daemon does not leave before it is there.
+    pub good_copy: GoodCopy,
     /// Answers that came at once, for the mind to hear before anything else.
     pub answers: VecDeque<Event>,
 }
@@ -88,11 +89,7 @@ impl Hands {
                 });
             }
             Action::KeepGoodCopy { document } => {
-                let store = self.store.clone();
-                let keep = async move { store.keep_last_good(document.to_bytes()).await };
-                if let Some(earlier) = self.good_copy.replace(self.executor.spawn(keep)) {
-                    earlier.detach();
-                }
+                self.good_copy.keep(document, &self.store, &self.executor);
             }
             Action::Reply { ticket, outcome } => self.requests.reply(ticket, outcome),
             Action::Note { process, text } => self.note(&process, &text),
@@ -131,9 +128,7 @@ impl Hands {
     pub async fn finish(&mut self) {
         let writing = async {
             self.files.finish().await;
-            if let Some(good_copy) = self.good_copy.take() {
-                good_copy.await;
-            }
+            self.good_copy.finish().await;
         };
         let patience = async {
             Timer::after(LAST_WRITES).await;

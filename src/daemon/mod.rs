@@ -1,6 +1,7 @@
 //! The loop: what happens is told to the mind, and what the mind wants is done.
 
 mod estate;
+mod good_copy;
 mod hands;
 mod journal;
 mod launch;

@@ -1,6 +1,7 @@
 //! Everything that has to succeed before the loop runs.
 
 use super::estate::Estate;
+use super::good_copy::GoodCopy;
 use super::hands::Hands;
 use super::sources::Sources;
 use super::watchdog::Watchdog;
@@ -150,7 +151,7 @@ pub async fn start(
             state_dir: options.state_dir.clone(),
             run_dir: run_dir.clone(),
             program: upgrade::installed(),
-            good_copy: None,
+            good_copy: GoodCopy::default(),
             answers: Default::default(),
         },
         sources: Sources {

@@ -214,6 +214,7 @@ impl<'a> Configuration<'a> {
             file: &api.about.config_file,
             source: match shown.source {
                 Source::File => "file",
+                Source::Running => "running",
                 Source::LastGood => "last_good",
                 Source::Empty => "empty",
             },

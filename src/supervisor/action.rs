@@ -1,6 +1,6 @@
 //! Everything the mind can want.
 
-use super::{Memory, Outcome, RunId, Ticket};
+use super::{KeepOld, Memory, Outcome, RunId, Ticket};
 use crate::config::{Document, Id, Log, Process, StopSignal};
 use std::rc::Rc;
 
@@ -39,13 +39,13 @@ pub enum Action {
     Save {
         /// The document.
         document: Rc<Document>,
-        /// Keep the file that is there now beside the new one, as `config.json.vN.bak`.
-        keep_old: Option<u64>,
+        /// Keep the file that is there now beside the new one, and as what.
+        keep_old: Option<KeepOld>,
     },
     /// Read the configuration file; answered by `Read`.
     Load,
-    /// Keep a copy of this document, which was read without a problem, for the day the file is
-    /// broken. (A document that is saved is kept by the way.)
+    /// Keep a copy of this document, which was read without a problem or is durable, for the day the
+    /// file is broken.
     KeepGoodCopy {
         /// The document.
         document: Rc<Document>,

@@ -4,8 +4,8 @@
 //! one save (or one reading of the file) at a time, the others in a short queue. A change
 //! is adopted and answered only once it is durable; a save that fails changes nothing.
 
-use super::{Action, Done, Failure, FailureKind, Outcome, Reason, Refusal, Request, Source};
-use super::{Event, Supervisor, Ticket};
+use super::{Action, Done, Failure, FailureKind, Outcome, Reason, Refusal, Request, Source, State};
+use super::{Event, KeepOld, Supervisor, Ticket};
 use crate::config::{Etag, Id, Loaded, Problem};
 use crate::time::Moment;
 use heapless::Deque;
@@ -23,6 +23,9 @@ const DISK_GRACE: Duration = Duration::from_secs(10);
 pub(super) struct Disk {
     busy: Busy,
     queue: Deque<(Option<Ticket>, Request), QUEUE>,
+    /// What the next save has to keep of the file. It stays so until a save succeeds: a disk that was full
+    /// once must not cost what the operator had.
+    pub keep_old: Option<KeepOld>,
     /// In shutdown: when an answer is no longer waited for.
     give_up_at: Option<Moment>,
 }
@@ -49,7 +52,16 @@ struct Change {
 #[derive(Clone, Debug)]
 struct Switch {
     id: Id,
-    renew: bool,
+    wish: Wish,
+}
+
+/// What is to become of a display process that was switched to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Wish {
+    Start,
+    Restart,
+    /// It was stopped while the switch was on its way to the disk.
+    Stay,
 }
 
 /// What a request for a change comes to.
@@ -132,13 +144,39 @@ impl Supervisor {
 
     fn stop(&mut self, id: &Id, now: Moment) -> Outcome {
         let index = self.configured(id)?;
+        let was_starting = self.forget_starts(id);
         let machine = &self.machines[index];
-        if machine.is_wanted() || machine.is_alive() {
+        let is_at_rest = !machine.is_wanted() && !machine.is_alive();
+        if was_starting || !is_at_rest || machine.state() == State::Failed {
             self.with(index, |machine, out| {
                 machine.end(Reason::StoppedByOperator, now, out);
             });
         }
         Ok(Done::Accepted)
+    }
+
+    /// Whoever asked for a start that still waits for the disk has changed their mind. Returns whether there was one.
+    fn forget_starts(&mut self, id: &Id) -> bool {
+        let mut found = false;
+        if let Busy::Saving(change) = &mut self.disk.busy
+            && let Some(switch) = &mut change.start
+            && switch.id == *id
+        {
+            switch.wish = Wish::Stay;
+            found = true;
+        }
+        for _ in 0..self.disk.queue.len() {
+            let Some((ticket, request)) = self.disk.queue.pop_front() else {
+                break;
+            };
+            if matches!(&request, Request::Start(other) | Request::Restart(other) if other == id) {
+                found = true;
+                self.answer(ticket, Ok(Done::Accepted));
+            } else {
+                let _ = self.disk.queue.push_back((ticket, request));
+            }
+        }
+        found
     }
 
     fn configured(&self, id: &Id) -> Result<usize, Refusal> {
@@ -196,15 +234,12 @@ impl Supervisor {
         if unchanged && self.source == Source::File && self.problems.is_empty() {
             return self.finish(ticket, plan.done, plan.start, now);
         }
-        self.save(
-            Change {
-                next: plan.next,
-                ticket,
-                done: plan.done,
-                start: plan.start,
-            },
-            None,
-        );
+        self.save(Change {
+            next: plan.next,
+            ticket,
+            done: plan.done,
+            start: plan.start,
+        });
     }
 
     /// What a request comes to: a configuration to save, or an answer at once.
@@ -216,10 +251,13 @@ impl Supervisor {
                 return self.start(&id, false, now).map(Err);
             }
             Request::Start(ref id) | Request::Restart(ref id) => {
-                let renew = matches!(request, Request::Restart(_));
+                let wish = match request {
+                    Request::Restart(_) => Wish::Restart,
+                    _ => Wish::Start,
+                };
                 let switch = Switch {
                     id: id.clone(),
-                    renew,
+                    wish,
                 };
                 let next = self.loaded.with_active_display(Some(id));
                 (next, Done::Accepted, Some(switch))
@@ -279,24 +317,24 @@ impl Supervisor {
         }
     }
 
-    fn save(&mut self, change: Change, keep_old: Option<u64>) {
+    fn save(&mut self, change: Change) {
         self.actions.push_back(Action::Save {
             document: change.next.document.clone(),
-            keep_old,
+            keep_old: self.disk.keep_old,
         });
         self.disk.busy = Busy::Saving(Box::new(change));
     }
 
     /// An older document was brought to version 3: make it durable as soon as possible.
     pub(super) fn save_migrated(&mut self, next: Loaded, ticket: Option<Ticket>) {
-        let keep_old = next.migration.as_ref().map(|migration| migration.from);
-        let change = Change {
+        let from = next.migration.as_ref().map(|migration| migration.from);
+        self.disk.keep_old = from.map(KeepOld::Version);
+        self.save(Change {
             next,
             ticket,
             done: Done::Changed,
             start: None,
-        };
-        self.save(change, keep_old);
+        });
     }
 
     // ---- what the disk says ----
@@ -314,8 +352,16 @@ impl Supervisor {
         } = *change;
         self.problems.clear();
         self.source = Source::File;
-        self.adopt(next, now);
+        self.disk.keep_old = None;
+        let document = next.document.clone();
+        match start {
+            // Who asked for the switch says what becomes of the screen.
+            Some(_) => self.adopt(next, now),
+            None => self.take_up(next, now),
+        }
         self.finish(ticket, done, start, now);
+        // Whoever waits for the answer does not wait for this.
+        self.actions.push_back(Action::KeepGoodCopy { document });
         self.next_in_queue(now);
     }
 
@@ -325,10 +371,7 @@ impl Supervisor {
             return;
         };
         if change.ticket.is_none() && failure.kind == FailureKind::System {
-            self.report(vec![Problem {
-                path: String::new(),
-                message: failure.message.clone(),
-            }]);
+            self.problems = vec![Problem::whole(failure.message.clone())];
         }
         self.answer(change.ticket, Err(Refusal::NotSaved(failure)));
         self.next_in_queue(now);
@@ -341,24 +384,34 @@ impl Supervisor {
         };
         match bytes.map(|bytes| (bytes.trim_ascii().is_empty(), Loaded::from_bytes(&bytes))) {
             Err(failure) => {
-                self.report(vec![Problem {
-                    path: String::new(),
-                    message: failure.message.clone(),
-                }]);
+                self.stay(vec![Problem::whole(failure.message.clone())]);
                 self.answer(ticket, Err(Refusal::NotRead(failure)));
             }
             Ok((_, Err(problems))) => {
-                self.report(problems.clone());
+                self.disk.keep_old = Some(KeepOld::Broken);
+                self.stay(problems.clone());
                 self.answer(ticket, Err(Refusal::Invalid(problems)));
+            }
+            // Nobody empties a kiosk that way; whoever means it writes a document without processes.
+            Ok((true, Ok(_))) if self.source != Source::Empty => {
+                self.disk.keep_old = None;
+                let problem = Problem::whole("the file is empty or gone");
+                self.stay(vec![problem.clone()]);
+                self.answer(ticket, Err(Refusal::Invalid(vec![problem])));
             }
             Ok((_, Ok(next))) if next.migration.is_some() => self.save_migrated(next, ticket),
             Ok((empty, Ok(next))) => {
                 self.problems.clear();
-                self.source = if empty { Source::Empty } else { Source::File };
-                self.actions.push_back(Action::KeepGoodCopy {
-                    document: next.document.clone(),
-                });
-                self.adopt(next, now);
+                self.disk.keep_old = None;
+                if empty {
+                    self.source = Source::Empty;
+                } else {
+                    self.source = Source::File;
+                    self.actions.push_back(Action::KeepGoodCopy {
+                        document: next.document.clone(),
+                    });
+                }
+                self.take_up(next, now);
                 self.finish(ticket, Done::Changed, None, now);
             }
         }
@@ -366,15 +419,19 @@ impl Supervisor {
     }
 
     /// Shows what is wrong with the file until it is solved; the running configuration stays.
-    fn report(&mut self, problems: Vec<Problem>) {
+    fn stay(&mut self, problems: Vec<Problem>) {
         self.problems = problems;
+        if self.source == Source::File {
+            self.source = Source::Running;
+        }
     }
 
     /// Starts what was switched to, and answers.
     fn finish(&mut self, ticket: Option<Ticket>, done: Done, start: Option<Switch>, now: Moment) {
         let outcome = match start {
             Some(_) if self.shutting_down => Err(Refusal::ShuttingDown),
-            Some(switch) => self.start(&switch.id, switch.renew, now),
+            Some(switch) if switch.wish == Wish::Stay => Ok(Done::Accepted),
+            Some(switch) => self.start(&switch.id, switch.wish == Wish::Restart, now),
             None => Ok(done),
         };
         self.answer(ticket, outcome);

@@ -4,7 +4,7 @@
 //! new and autostart is started; what would run differently is run anew.
 
 use super::process::Machine;
-use super::{Action, Memory, Reason, Source, Supervisor};
+use super::{Action, KeepOld, Memory, Reason, Source, Supervisor};
 use crate::config::{Id, Loaded, Process};
 use crate::time::Moment;
 use std::collections::BTreeMap;
@@ -13,7 +13,10 @@ use std::rc::Rc;
 impl Supervisor {
     /// Takes up the first configuration.
     pub(super) fn boot(&mut self, loaded: Loaded, now: Moment) {
-        if loaded.migration.is_some() {
+        if !self.problems.is_empty() {
+            self.disk.keep_old = Some(KeepOld::Broken);
+        }
+        if loaded.migration.is_some() && self.source == Source::File {
             self.save_migrated(loaded.clone(), None);
         } else if self.source == Source::File && self.problems.is_empty() {
             self.actions.push_back(Action::KeepGoodCopy {
@@ -36,7 +39,6 @@ impl Supervisor {
 
     /// Takes up another configuration, which is durable.
     pub(super) fn adopt(&mut self, next: Loaded, now: Moment) {
-        let previous_active = self.loaded.config.active_display.clone();
         self.loaded = next;
         self.rearranged = true;
         let mut former: BTreeMap<Id, Machine> = std::mem::take(&mut self.machines)
@@ -93,8 +95,14 @@ impl Supervisor {
             return;
         }
         self.autostart(&fresh);
-        if previous_active != self.loaded.config.active_display {
-            self.follow_active_display(previous_active);
+    }
+
+    /// Takes up another configuration; where it names another active display process, the screen follows.
+    pub(super) fn take_up(&mut self, next: Loaded, now: Moment) {
+        let previous = self.loaded.config.active_display.clone();
+        self.adopt(next, now);
+        if !self.shutting_down && previous != self.loaded.config.active_display {
+            self.follow_active_display(previous);
         }
     }
 

@@ -125,6 +125,8 @@ pub struct ConfigurationStatus {
 pub enum Source {
     /// The file.
     File,
+    /// What ran before the file was broken: it was read again and cannot be used.
+    Running,
     /// The last good copy, because the file is broken.
     LastGood,
     /// There is no file: a kiosk nobody has set up yet.

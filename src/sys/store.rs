@@ -6,7 +6,7 @@
 use super::durable;
 use super::errand;
 use super::errno::{failure, words};
-use crate::supervisor::{Failure, FailureKind};
+use crate::supervisor::{Failure, FailureKind, KeepOld};
 use std::fs::{self, File};
 use std::hash::{DefaultHasher, Hasher};
 use std::io::{self, Read};
@@ -16,6 +16,9 @@ use std::sync::{Arc, Mutex, MutexGuard};
 /// A configuration is refused above this: a hundred times what a large kiosk needs, and
 /// little enough to be held and parsed beside a browser on a small board.
 const FILE_MAX: u64 = 1024 * 1024;
+
+/// What is behind the name of a configuration that could not be used.
+const BAD: &str = ".bad";
 
 /// The configuration file and its surroundings. Cheap to clone; all clones are one.
 #[derive(Clone, Debug)]
@@ -61,13 +64,13 @@ impl Store {
         self.off_loop(Shared::load).await
     }
 
-    /// Writes the file durably, then the last good copy. With `keep_old`, the file that is there
-    /// now is kept beside it first, as `<file>.vN.bak`.
+    /// Writes the file durably. With `keep_old`, the file that is there now is kept beside it first, as
+    /// `<file>.vN.bak` or `<file>.bad`.
     ///
     /// # Errors
-    /// It could not be written, and is what it was; or ([`FailureKind::ChangedOnDisk`]) it is no
-    /// longer what was last read or written here.
-    pub async fn save(&self, bytes: Vec<u8>, keep_old: Option<u64>) -> Result<(), Failure> {
+    /// It could not be written, or what is to be kept could not: the file is what it was; or
+    /// ([`FailureKind::ChangedOnDisk`]) it is no longer what was last read or written here.
+    pub async fn save(&self, bytes: Vec<u8>, keep_old: Option<KeepOld>) -> Result<(), Failure> {
         self.off_loop(move |shared| shared.save(&bytes, keep_old))
             .await
     }
@@ -94,7 +97,7 @@ impl Store {
     /// It cannot be written.
     pub async fn set_aside(&self, bad: Vec<u8>) -> Result<PathBuf, Failure> {
         self.off_loop(move |shared| {
-            let path = shared.beside(".bad");
+            let path = shared.beside(BAD);
             write_unless_same(&path, &bad).map(|()| path)
         })
         .await
@@ -117,18 +120,24 @@ impl Shared {
         Ok(bytes)
     }
 
-    fn save(&self, bytes: &[u8], keep_old: Option<u64>) -> Result<(), Failure> {
+    fn save(&self, bytes: &[u8], keep_old: Option<KeepOld>) -> Result<(), Failure> {
         let mut seen = self.seen();
         let old = read(&self.file)?.unwrap_or_default();
         if seen.is_some_and(|seen| seen != fingerprint(&old)) {
             return Err(self.changed_on_disk());
         }
-        if let Some(version) = keep_old {
-            write_unless_same(&self.beside(&format!(".v{version}.bak")), &old)?;
+        let aside = match keep_old {
+            Some(KeepOld::Version(version)) => Some(format!(".v{version}.bak")),
+            Some(KeepOld::Broken) => Some(BAD.to_owned()),
+            None => None,
+        };
+        if let Some(suffix) = aside
+            && !old.is_empty()
+        {
+            write_unless_same(&self.beside(&suffix), &old)?;
         }
         durable::write(&self.file, bytes)?;
         *seen = Some(fingerprint(bytes));
-        self.keep_last_good(bytes);
         Ok(())
     }
 
@@ -218,6 +227,7 @@ mod tests {
         assert_eq!(block_on(store.load_last_good()), Ok(None));
         block_on(store.save(b"{}".to_vec(), None)).unwrap();
         assert_eq!(block_on(store.load()), Ok(b"{}".to_vec()));
+        block_on(store.keep_last_good(b"{}".to_vec()));
         assert_eq!(block_on(store.load_last_good()), Ok(Some(b"{}".to_vec())));
     }
 
@@ -242,7 +252,7 @@ mod tests {
         fs::write(dir.path().join("config.json"), b"version two").unwrap();
         let store = store(&dir);
         block_on(store.load()).unwrap();
-        block_on(store.save(b"version three".to_vec(), Some(2))).unwrap();
+        block_on(store.save(b"version three".to_vec(), Some(KeepOld::Version(2)))).unwrap();
         assert_eq!(
             fs::read(dir.path().join("config.json.v2.bak")).unwrap(),
             b"version two"
@@ -260,6 +270,23 @@ mod tests {
         assert_eq!(aside, dir.path().join("config.json.bad"));
         assert_eq!(fs::read(aside).unwrap(), b"{");
         assert_eq!(fs::read(store.file()).unwrap(), b"{");
+    }
+
+    #[test]
+    fn a_broken_edit_is_kept_before_it_is_replaced_or_is_not_replaced() {
+        let dir = Dir::new("store-broken");
+        fs::write(dir.path().join("config.json"), b"{ by hand").unwrap();
+        let store = store(&dir);
+        block_on(store.load()).unwrap();
+        let aside = dir.path().join("config.json.bad");
+        fs::create_dir(&aside).unwrap();
+        let save = || block_on(store.save(b"{}".to_vec(), Some(KeepOld::Broken)));
+        assert!(save().is_err());
+        assert_eq!(fs::read(store.file()).unwrap(), b"{ by hand");
+        fs::remove_dir(&aside).unwrap();
+        save().unwrap();
+        assert_eq!(fs::read(aside).unwrap(), b"{ by hand");
+        assert_eq!(fs::read(store.file()).unwrap(), b"{}");
     }
 
     #[test]

@@ -2,7 +2,7 @@
 
 use crate::stage::{DiskMood, Stage, id};
 use ossuary::config::Problem;
-use ossuary::supervisor::{Done, Ending, Event, Refusal, Request, Source, State};
+use ossuary::supervisor::{Action, Done, Ending, Event, Refusal, Request, Source, State};
 use serde_json::{Map, Value, json};
 
 fn three_processes() -> Value {
@@ -510,4 +510,130 @@ fn the_first_display_process_that_is_added_becomes_the_one_that_starts_at_boot()
     );
     assert_eq!(stage.mind.status().active_display, Some(id("gallery")));
     assert_eq!(stage.state("gallery"), State::Running);
+}
+
+fn read(stage: &mut Stage, bytes: &[u8]) {
+    stage.handle(Event::Reload);
+    stage.handle(Event::Read {
+        bytes: Ok(bytes.to_vec()),
+    });
+}
+
+fn rename_sync(stage: &mut Stage) {
+    stage.ask(Request::Change(id("sync"), fields(json!({"name": "Data"}))));
+}
+
+#[test]
+fn a_broken_edit_by_hand_is_kept_before_a_change_replaces_it() {
+    let mut stage = Stage::new(three_processes());
+    read(&mut stage, b"{ an hour of work");
+    assert_eq!(stage.mind.status().configuration.source, Source::Running);
+    stage.look();
+    stage.disk = DiskMood::Full;
+    rename_sync(&mut stage);
+    stage.disk = DiskMood::Works;
+    rename_sync(&mut stage);
+    rename_sync(&mut stage);
+    stage.ask(Request::Change(id("sync"), fields(json!({"name": "Sync"}))));
+    let kept = "save, keeping the broken file";
+    assert_eq!(stage.look(), [kept, kept, "save"]);
+    assert_eq!(stage.mind.status().configuration.source, Source::File);
+}
+
+#[test]
+fn an_older_file_is_kept_by_the_first_save_that_succeeds() {
+    let document = json!({"version": 2, "startup_command": "sleep 1000"});
+    let mut stage = Stage::with_disk(document, DiskMood::Full);
+    assert_eq!(stage.mind.status().configuration.problems.len(), 1);
+    stage.disk = DiskMood::Works;
+    let new = || fields(json!({"command": "new"}));
+    stage.ask(Request::Create(new()));
+    stage.ask(Request::Create(new()));
+    let saves: Vec<String> = stage.look();
+    let saves: Vec<&String> = saves
+        .iter()
+        .filter(|word| word.starts_with("save"))
+        .collect();
+    let kept = "save, keeping version 2";
+    assert_eq!(saves, [kept, kept, "save"]);
+}
+
+#[test]
+fn a_file_that_was_emptied_or_is_gone_ends_nothing() {
+    let mut stage = Stage::new(three_processes());
+    stage.look();
+    stage.actions.clear();
+    for bytes in [&b""[..], b" \n"] {
+        read(&mut stage, bytes);
+        assert!(
+            stage
+                .actions
+                .iter()
+                .all(|action| !matches!(action, Action::KeepGoodCopy { .. }))
+        );
+        assert_eq!(stage.look(), [""; 0]);
+        let configuration = stage.mind.status().configuration.clone();
+        assert_eq!(configuration.problems.len(), 1);
+        assert_eq!(configuration.source, Source::Running);
+    }
+    let nothing = json!({"version": 3, "processes": {}}).to_string();
+    read(&mut stage, nothing.as_bytes());
+    assert_eq!(stage.look(), ["signal Term"; 3]);
+    assert!(stage.mind.status().configuration.problems.is_empty());
+}
+
+#[test]
+fn an_answer_does_not_wait_for_the_copy() {
+    let mut stage = Stage::new(three_processes());
+    stage.actions.clear();
+    rename_sync(&mut stage);
+    let place = |wanted: fn(&Action) -> bool| stage.actions.iter().position(wanted);
+    let answered = place(|action| matches!(action, Action::Reply { .. }));
+    let copied = place(|action| matches!(action, Action::KeepGoodCopy { .. }));
+    assert!(answered.is_some() && answered < copied);
+}
+
+#[test]
+fn a_stop_wins_over_an_earlier_start_that_still_waits_for_the_disk() {
+    for ask in [Request::Start, Request::Restart] {
+        let mut stage = Stage::new(two_screens());
+        stage.disk = DiskMood::Silent;
+        stage.look();
+        // The second waits behind the first.
+        stage.ask(ask(id("night")));
+        stage.ask(ask(id("night")));
+        stage.ask(Request::Stop(id("night")));
+        assert_eq!(stage.replies.len(), 2);
+        stage.handle(Event::Saved);
+        assert_eq!(stage.replies.len(), 3);
+        assert_eq!(stage.look(), ["save"]);
+        assert_eq!(stage.state("night"), State::Stopped);
+        assert_eq!(stage.reason("night"), "stopped by the operator");
+        assert_eq!(stage.state("day"), State::Running);
+        assert_eq!(stage.mind.status().active_display, Some(id("night")));
+    }
+}
+
+#[test]
+fn a_start_after_a_stop_wins_again() {
+    let mut stage = Stage::new(two_screens());
+    stage.disk = DiskMood::Silent;
+    stage.ask(Request::Start(id("night")));
+    stage.ask(Request::Stop(id("night")));
+    stage.ask(Request::Start(id("night")));
+    stage.look();
+    stage.handle(Event::Saved);
+    assert_eq!(stage.look(), ["signal Term"]);
+    assert_eq!(stage.replies.len(), 3);
+    assert_eq!(stage.state("night"), State::Waiting);
+}
+
+#[test]
+fn a_failed_process_can_be_stopped_and_says_by_whom() {
+    let mut stage = Stage::new(three_processes());
+    stage.exit("server", CRASH);
+    assert_eq!(stage.state("server"), State::Failed);
+    stage.ask(Request::Stop(id("server")));
+    assert_eq!(stage.state("server"), State::Stopped);
+    assert_eq!(stage.reason("server"), "stopped by the operator");
 }

@@ -2,8 +2,8 @@
 
 use ossuary::config::{Id, Loaded, Process};
 use ossuary::supervisor::{
-    Action, Boot, Ending, Event, Failure, Outcome, ProcessStatus, Request, RunId, Source, State,
-    Supervisor, Ticket,
+    Action, Boot, Ending, Event, Failure, KeepOld, Outcome, ProcessStatus, Request, RunId, Source,
+    State, Supervisor, Ticket,
 };
 use ossuary::time::Moment;
 use serde_json::Value;
@@ -48,7 +48,21 @@ impl Stage {
         Stage::with_displays(document, &[":0", ":1"])
     }
 
+    /// A mind with this configuration, whose disk is in a mood.
+    pub fn with_disk(document: Value, disk: DiskMood) -> Stage {
+        let mut stage = Stage::begin(document, &[":0", ":1"]);
+        stage.disk = disk;
+        stage.perform();
+        stage
+    }
+
     pub fn with_displays(document: Value, displays: &[&str]) -> Stage {
+        let mut stage = Stage::begin(document, displays);
+        stage.perform();
+        stage
+    }
+
+    fn begin(document: Value, displays: &[&str]) -> Stage {
         let now = Moment::from_boot(Duration::from_secs(10));
         let boot = Boot {
             loaded: load(document),
@@ -58,7 +72,7 @@ impl Stage {
             memories: Vec::new(),
             next_run: 1,
         };
-        let mut stage = Stage {
+        Stage {
             mind: Supervisor::new(boot, now),
             now,
             actions: Vec::new(),
@@ -68,9 +82,7 @@ impl Stage {
             next_pid: 1000,
             exec_works: true,
             disk: DiskMood::Works,
-        };
-        stage.perform();
-        stage
+        }
     }
 
     /// Lets something happen, and does what the mind wants then.
@@ -188,7 +200,15 @@ impl Stage {
                 Action::Spawn { process, .. } => Some(format!("spawn {}", process.id)),
                 Action::Signal { signal, .. } => Some(format!("signal {signal:?}")),
                 Action::Kill { .. } => Some("kill".into()),
-                Action::Save { .. } => Some("save".into()),
+                Action::Save { keep_old: None, .. } => Some("save".into()),
+                Action::Save {
+                    keep_old: Some(KeepOld::Version(version)),
+                    ..
+                } => Some(format!("save, keeping version {version}")),
+                Action::Save {
+                    keep_old: Some(KeepOld::Broken),
+                    ..
+                } => Some("save, keeping the broken file".into()),
                 Action::Exit => Some("exit".into()),
                 _ => None,
             })

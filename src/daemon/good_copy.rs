@@ -1,0 +1,44 @@
+//! The copy of the last good configuration, written beside the loop: whoever changed something has their answer already.
+
+use crate::config::Document;
+use crate::sys::store::Store;
+use smol::{LocalExecutor, Task};
+use std::cell::RefCell;
+use std::rc::Rc;
+
+/// The copy, and what is to become of it. One writing at a time, and after it only the newest document: an older one
+/// never comes after a newer one, and a slow card never has a queue.
+#[derive(Default)]
+pub struct GoodCopy {
+    next: Rc<RefCell<Option<Rc<Document>>>>,
+    writing: Option<Task<()>>,
+}
+
+impl GoodCopy {
+    /// Has this document kept in place of the one before.
+    pub fn keep(&mut self, document: Rc<Document>, store: &Store, executor: &LocalExecutor<'_>) {
+        *self.next.borrow_mut() = Some(document);
+        if self
+            .writing
+            .as_ref()
+            .is_some_and(|task| !task.is_finished())
+        {
+            return;
+        }
+        let (next, store) = (self.next.clone(), store.clone());
+        self.writing = Some(executor.spawn(async move {
+            loop {
+                let newest = next.borrow_mut().take();
+                let Some(document) = newest else { break };
+                store.keep_last_good(document.to_bytes()).await;
+            }
+        }));
+    }
+
+    /// Waits until the newest is there.
+    pub async fn finish(&mut self) {
+        if let Some(writing) = self.writing.take() {
+            writing.await;
+        }
+    }
+}
