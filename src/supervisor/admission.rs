@@ -53,6 +53,20 @@ impl Supervisor {
         let claim = self.next_claim;
         self.next_claim += 1;
         self.with(index, |machine, _| machine.want(claim));
+        self.want_dependencies(index);
+    }
+
+    /// Lets a process run anew, which may need by now what it has not needed before.
+    pub(super) fn renew(&mut self, index: usize, reason: Reason, now: Moment) {
+        let claim = self.next_claim;
+        self.next_claim += 1;
+        self.with(index, |machine, out| {
+            machine.renew(reason, claim, now, out);
+        });
+        self.want_dependencies(index);
+    }
+
+    fn want_dependencies(&mut self, index: usize) {
         let process = self.machines[index].process.clone();
         for id in &process.depends_on {
             let Some(other) = self.index_of(id) else {
@@ -69,7 +83,7 @@ impl Supervisor {
     /// Starts what starts by itself among these processes: at boot, and when they are new.
     /// Nobody is displaced by it; of the display processes only the active one starts.
     pub(super) fn autostart(&mut self, candidates: &[usize]) {
-        let active = self.boot_display();
+        let first = self.boot_display();
         let mut order: Vec<usize> = candidates
             .iter()
             .copied()
@@ -78,41 +92,41 @@ impl Supervisor {
                 process.enabled && process.autostart
             })
             .collect();
-        order.sort_by_key(|index| Some(*index) != active);
+        order.sort_by_key(|index| Some(*index) != first);
         for index in order {
             if self.machines[index].is_wanted() {
                 continue;
             }
             let is_display = self.machines[index].process.is_display();
-            let taken_by = match active {
-                Some(active) if is_display && active != index => Some(active),
-                _ => (0..self.machines.len()).find(|other| {
-                    let machine = &self.machines[*other];
-                    *other != index && self.is_in_the_way(machine, index)
-                }),
-            };
-            match taken_by {
-                Some(holder) => {
-                    let holder = self.machines[holder].process.id.clone();
-                    self.with(index, |machine, _| {
-                        machine.hold_back(Reason::DisplayTaken(holder));
-                    });
+            let holder = (0..self.machines.len()).find(|other| {
+                let machine = &self.machines[*other];
+                *other != index && self.is_in_the_way(machine, index)
+            });
+            let why_not = match holder {
+                Some(holder) => Reason::DisplayTaken(self.machines[holder].process.id.clone()),
+                // The screen is another's, even while that one was stopped.
+                None if is_display && first != Some(index) => Reason::NotStartedYet,
+                None => {
+                    self.want(index);
+                    continue;
                 }
-                None => self.want(index),
-            }
+            };
+            self.with(index, |machine, _| machine.hold_back(why_not));
         }
     }
 
-    /// The display process that starts at boot: the one the configuration names, else the first
-    /// that would start by itself.
+    /// The display process that starts at boot: the one the configuration names, or the first that starts by
+    /// itself where that one does not. A screen is not left dark for one that nobody will start.
     fn boot_display(&self) -> Option<usize> {
-        match &self.loaded.config.active_display {
-            Some(id) => self.index_of(id),
-            None => self.machines.iter().position(|machine| {
-                let process = &machine.process;
-                process.is_display() && process.enabled && process.autostart
-            }),
-        }
+        let starts = |machine: &Machine| {
+            let process = &machine.process;
+            process.is_display() && process.enabled && process.autostart
+        };
+        let named = self.loaded.config.active_display.as_ref();
+        named
+            .and_then(|id| self.index_of(id))
+            .filter(|index| starts(&self.machines[*index]) || self.machines[*index].is_wanted())
+            .or_else(|| self.machines.iter().position(starts))
     }
 
     /// The processes that have to make way when this one begins.

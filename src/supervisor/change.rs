@@ -131,11 +131,7 @@ impl Supervisor {
             .map(|other| self.machines[other].process.id.clone())
             .collect();
         if renew && self.machines[index].is_alive() {
-            let claim = self.next_claim;
-            self.next_claim += 1;
-            self.with(index, |machine, out| {
-                machine.renew(Reason::RestartedByOperator, claim, now, out);
-            });
+            self.renew(index, Reason::RestartedByOperator, now);
         } else {
             self.want(index);
         }

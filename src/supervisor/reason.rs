@@ -35,7 +35,7 @@ pub enum Reason {
     NotStartedYet,
     /// It is disabled.
     Disabled,
-    /// Another process holds the display, or is the display process that starts at boot.
+    /// Another process runs, or waits to, where this one would.
     DisplayTaken(Id),
     /// The daemon is shutting down.
     ShuttingDown,

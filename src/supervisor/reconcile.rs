@@ -85,11 +85,7 @@ impl Supervisor {
         self.file_all();
 
         for index in different {
-            let claim = self.next_claim;
-            self.next_claim += 1;
-            self.with(index, |machine, out| {
-                machine.renew(Reason::ConfigurationChanged, claim, now, out);
-            });
+            self.renew(index, Reason::ConfigurationChanged, now);
         }
         if self.shutting_down {
             return;
