@@ -25,7 +25,7 @@ pub struct Memory {
     pub restarts: u32,
     /// The crashes that count against it, oldest first.
     pub crashes: Vec<Moment>,
-    /// How many of them came one after the other.
+    /// How many crashes and quick ends came one after the other.
     pub streak: u32,
     /// Why it is in its state.
     pub reason: Option<Reason>,

@@ -489,7 +489,11 @@ impl Machine {
             self.wanted = false;
             return;
         }
-        match self.history.record(uptime, now) {
+        let verdict = match finished {
+            true => self.history.record_orderly(uptime),
+            false => self.history.record(uptime, now),
+        };
+        match verdict {
             Verdict::AtOnce => self.restarts = self.restarts.saturating_add(1),
             Verdict::After(delay) => {
                 self.note(out, format!("starting again in {} s", delay.as_secs()));

@@ -3,6 +3,9 @@
 //! At once after the first crash, then after 1, 2, 4, 8, 16 and at most 30 s. A run
 //! that lasted a minute forgives all that was before it. More than five crashes
 //! within fifteen minutes are a crash loop: still tried, at the longest delay.
+//!
+//! A process that ends in good order (and is to run always) did nothing wrong: it is started again at once, and with
+//! the same delays only where it ends so quickly that it would keep the machine busy.
 
 use crate::time::Moment;
 use heapless::Deque;
@@ -13,6 +16,9 @@ pub const FORGIVING_RUN: Duration = Duration::from_secs(60);
 /// The longest wait between two tries: short enough that a server which comes
 /// back is on the screen while the passer-by still stands there.
 pub const LONGEST_DELAY: Duration = Duration::from_secs(30);
+/// A run this long that ended in good order is followed by the next at once: a short film, shown again and
+/// again. What ends sooner is about to spin.
+pub const ORDERLY_RUN: Duration = Duration::from_secs(5);
 /// More crashes than this within [`LOOP_WINDOW`] are a crash loop.
 pub const LOOP_CRASHES: usize = 5;
 /// The span in which crashes are counted.
@@ -34,7 +40,7 @@ pub enum Verdict {
 pub struct History {
     /// The latest crashes within the window, oldest first; one more than a crash loop needs is never kept.
     crashes: Deque<Moment, { LOOP_CRASHES + 1 }>,
-    /// Crashes since the last forgiving run; beyond six the delay does not grow.
+    /// Crashes and quick ends since the last run that forgave them; beyond six the delay does not grow.
     streak: u32,
 }
 
@@ -57,11 +63,26 @@ impl History {
         self.crashes
             .push_back(now)
             .expect("a place was freed above");
-        self.streak = self.streak.saturating_add(1);
-
+        let again = self.again();
         if self.crashes.len() > LOOP_CRASHES {
             return Verdict::CrashLoop;
         }
+        again
+    }
+
+    /// Judges a run that ended in good order after living for `uptime`. It is not among the crashes.
+    pub fn record_orderly(&mut self, uptime: Duration) -> Verdict {
+        if uptime >= FORGIVING_RUN {
+            self.clear();
+        } else if uptime >= ORDERLY_RUN {
+            self.streak = 0;
+        }
+        self.again()
+    }
+
+    /// One more run has ended.
+    fn again(&mut self) -> Verdict {
+        self.streak = self.streak.saturating_add(1);
         match self.streak {
             1 => Verdict::AtOnce,
             // 2^(n-2) seconds; the exponent is capped where the longest delay is long passed.
@@ -89,7 +110,7 @@ impl History {
         self.crashes.iter().copied()
     }
 
-    /// How many crashes came one after the other.
+    /// How many crashes and quick ends came one after the other.
     pub(super) fn streak(&self) -> u32 {
         self.streak
     }
@@ -139,6 +160,23 @@ mod tests {
         assert_eq!(verdicts[5], Verdict::After(Duration::from_secs(16)));
         assert_eq!(verdicts[6], Verdict::After(LONGEST_DELAY));
         assert_eq!(verdicts[8], Verdict::After(LONGEST_DELAY));
+    }
+
+    #[test]
+    fn ends_in_good_order_are_no_crashes_and_delayed_only_while_they_are_quick() {
+        let mut history = History::default();
+        let quick = Duration::from_secs(1);
+        let verdicts: Vec<Verdict> = (0..9).map(|_| history.record_orderly(quick)).collect();
+        assert_eq!(verdicts[0], Verdict::AtOnce);
+        assert_eq!(verdicts[2], Verdict::After(Duration::from_secs(2)));
+        assert_eq!(verdicts[8], Verdict::After(LONGEST_DELAY));
+        assert_eq!(history.crashes().count(), 0);
+        assert_eq!(history.record_orderly(ORDERLY_RUN), Verdict::AtOnce);
+        assert_eq!(history.record_orderly(ORDERLY_RUN), Verdict::AtOnce);
+        assert_eq!(
+            history.record(ORDERLY_RUN, at(1)),
+            Verdict::After(Duration::from_secs(1))
+        );
     }
 
     #[test]

@@ -16,6 +16,7 @@
 //! knows only what was to be remembered, while the processes live on.
 
 use ossuary::config::{Document, Id, Loaded, Process, Restart};
+use ossuary::supervisor::restart::ORDERLY_RUN;
 use ossuary::supervisor::{
     Action, Boot, Ending, Event, Failure, Memory, Request, RunId, Source, State, Supervisor, Ticket,
 };
@@ -75,6 +76,7 @@ struct Life {
     /// Whether `Spawned` or `SpawnFailed` was said.
     executed: bool,
     main_alive: bool,
+    began: Moment,
 }
 
 /// What the disk was asked to do.
@@ -281,6 +283,7 @@ impl World {
                 process,
                 executed: false,
                 main_alive: true,
+                began: self.now,
             },
         );
     }
@@ -416,6 +419,7 @@ impl World {
             return;
         };
         let life = self.live.get_mut(&run).unwrap();
+        let lived = self.now.since(life.began);
         if !life.main_alive {
             self.live.remove(&run);
             return self.handle(Event::TreeGone { run });
@@ -433,6 +437,9 @@ impl World {
             3 => Ending::OutOfMemory,
             _ => Ending::Signal(9),
         };
+        if ending == Ending::Code(0) && lived >= ORDERLY_RUN {
+            self.pardons.push_back(self.now);
+        }
         self.handle(Event::Exited {
             run,
             ending,
@@ -532,7 +539,9 @@ impl World {
             Some(Errand::Load) => {
                 self.pardons.push_back(self.now);
                 let bytes = self.by_hand.clone();
-                if let Ok(loaded) = Loaded::from_bytes(&bytes) {
+                if let Ok(loaded) = Loaded::from_bytes(&bytes)
+                    && !bytes.is_empty()
+                {
                     self.durable = loaded.document;
                 }
                 self.handle(Event::Read { bytes: Ok(bytes) });
@@ -541,8 +550,10 @@ impl World {
     }
 
     fn edit_by_hand(&mut self) {
-        self.by_hand = match self.rng.u32(0..3) {
+        self.by_hand = match self.rng.u32(0..4) {
             0 => b"{ not json".to_vec(),
+            // It is emptied or gone: what is in force stays.
+            3 => Vec::new(),
             1 => first_document().to_string().into_bytes(),
             _ => {
                 let mut document = first_document();

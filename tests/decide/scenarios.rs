@@ -637,3 +637,77 @@ fn a_failed_process_can_be_stopped_and_says_by_whom() {
     assert_eq!(stage.state("server"), State::Stopped);
     assert_eq!(stage.reason("server"), "stopped by the operator");
 }
+
+#[test]
+fn a_restart_starts_what_the_process_depends_on() {
+    let mut stage = Stage::new(json!({"version": 3, "processes": {
+        "page": {"command": "page", "depends_on": ["api"]},
+        "api": {"command": "api"}
+    }}));
+    stage.ask(Request::Stop(id("api")));
+    stage.exit("api", TERMINATED);
+    stage.look();
+    stage.ask(Request::Restart(id("page")));
+    assert_eq!(stage.look(), ["signal Term", "spawn api"]);
+    stage.exit("page", TERMINATED);
+    assert_eq!(stage.look(), ["spawn page"]);
+}
+
+#[test]
+fn a_new_dependency_is_started_for_the_process_that_needs_it_now() {
+    let mut stage = Stage::new(json!({"version": 3, "processes": {
+        "page": {"command": "page"},
+        "api": {"command": "api", "autostart": false}
+    }}));
+    stage.look();
+    stage.ask(Request::Change(
+        id("page"),
+        fields(json!({"depends_on": ["api"], "command": "new"})),
+    ));
+    assert_eq!(stage.look(), ["save", "signal Term", "spawn api"]);
+    stage.exit("page", TERMINATED);
+    assert_eq!(stage.look(), ["spawn page"]);
+}
+
+#[test]
+fn where_the_active_display_process_does_not_start_the_next_one_does() {
+    for setting in ["enabled", "autostart"] {
+        let mut document = two_screens();
+        document["processes"]["day"][setting] = json!(false);
+        let mut stage = Stage::new(document);
+        assert_eq!(stage.look(), ["spawn night"], "{setting}");
+        assert_eq!(stage.state("day"), State::Stopped);
+    }
+}
+
+#[test]
+fn a_new_display_process_does_not_blame_one_that_does_not_run() {
+    let mut stage = Stage::new(two_screens());
+    stage.ask(Request::Stop(id("day")));
+    stage.exit("day", TERMINATED);
+    let new = fields(json!({"name": "Third", "type": "chromium", "url": "https://example.org/3"}));
+    stage.look();
+    stage.ask(Request::Create(new));
+    assert_eq!(stage.look(), ["save"]);
+    assert_eq!(stage.reason("third"), "not started yet");
+}
+
+#[test]
+fn what_runs_always_and_ends_in_good_order_is_never_a_crash_loop() {
+    let document =
+        json!({"version": 3, "processes": {"film": {"command": "mpv film", "restart": "always"}}});
+    let mut stage = Stage::new(document);
+    for _ in 0..20 {
+        stage.pass_seconds(10);
+        stage.look();
+        stage.exit("film", DONE);
+        assert_eq!(stage.look(), ["spawn film"]);
+    }
+    for _ in 0..20 {
+        stage.exit("film", DONE);
+        assert_ne!(stage.state("film"), State::Failed);
+        stage.pass_seconds(30);
+    }
+    stage.exit("film", CRASH);
+    assert_eq!(stage.state("film"), State::Backoff);
+}
