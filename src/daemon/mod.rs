@@ -14,12 +14,12 @@ pub use start::StartError;
 
 use crate::args::DaemonOptions;
 use crate::http::Api;
-use crate::supervisor::{Event, Supervisor};
+use crate::supervisor::{Event, Refusal, Supervisor};
 use crate::sys::run_dir::RunDir;
 use crate::sys::{clock, handover, notify};
 use hands::{Hands, Leave};
 use smol::LocalExecutor;
-use smol::future::yield_now;
+use smol::future::{FutureExt, yield_now};
 use sources::Sources;
 use std::ops::ControlFlow;
 use std::os::fd::OwnedFd;
@@ -97,9 +97,16 @@ impl Kiosk {
         }
     }
 
-    /// What is being written is finished, what was answered is delivered.
+    /// What is being written is finished, what was answered is delivered. Whoever still asks meanwhile is told.
     async fn say_goodbye(&mut self) {
-        self.hands.finish().await;
+        let requests = self.hands.requests.clone();
+        let refuse = async {
+            loop {
+                let (ticket, _) = requests.next().await;
+                requests.reply(ticket, Err(Refusal::ShuttingDown));
+            }
+        };
+        self.hands.finish().or(refuse).await;
         for _ in 0..LAST_ROUNDS {
             yield_now().await;
         }

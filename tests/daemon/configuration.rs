@@ -320,3 +320,90 @@ fn a_full_disk_is_told_and_changes_nothing() {
     Command::new("umount").arg(&dir).status().unwrap();
     fs::remove_dir_all(dir).unwrap();
 }
+
+#[test]
+fn a_broken_edit_by_hand_is_kept_when_a_change_through_the_api_replaces_it() {
+    let kiosk = Kiosk::with(json!({"one": {"command": "sleep 1000"}}));
+    let by_hand = r#"{"version": 3, "an hour of work": "#;
+    fs::write(kiosk.config_file(), by_hand).unwrap();
+    assert_eq!(kiosk.post("/api/reload").status, 422);
+    let shown = kiosk.get("/api/status").json();
+    assert_eq!(shown["configuration"]["source"], "running");
+    let answer = kiosk.send("PUT", "/api/processes/one", json!({"name": "Uno"}));
+    assert_eq!(answer.status, 200, "{}", answer.text());
+    assert_eq!(kiosk.file()["processes"]["one"]["name"], "Uno");
+    let aside = fs::read_to_string(kiosk.dir.join("config.json.bad")).unwrap();
+    assert_eq!(aside, by_hand);
+}
+
+#[test]
+fn a_file_that_vanished_stops_nothing_and_the_last_good_copy_stays() {
+    let kiosk = Kiosk::with(five());
+    let before = pids(&kiosk.until_all(all_run));
+    let copy = kiosk.dir.join("state/config.last-good.json");
+    wait_for("the last good copy", || copy.exists());
+    let good = fs::read(&copy).unwrap();
+    fs::remove_file(kiosk.config_file()).unwrap();
+    let answer = kiosk.post("/api/reload");
+    assert_eq!(answer.status, 422, "{}", answer.text());
+    assert!(answer.text().contains("empty or gone"), "{}", answer.text());
+    assert_eq!(pids(&kiosk.until_all(all_run)), before);
+    assert_eq!(fs::read(&copy).unwrap(), good);
+}
+
+#[test]
+fn directories_that_were_there_keep_their_mode_and_what_is_in_them() {
+    use std::os::unix::fs::PermissionsExt;
+    let dir = fresh_dir();
+    for name in ["state", "run"] {
+        fs::create_dir(dir.join(name)).unwrap();
+        fs::set_permissions(dir.join(name), fs::Permissions::from_mode(0o755)).unwrap();
+    }
+    let strangers = ["crond.pid", "other.sock", "x.new", "x.memory"];
+    for name in strangers {
+        fs::write(dir.join("run").join(name), "1").unwrap();
+    }
+    fs::write(
+        dir.join("config.json"),
+        r#"{"version": 3, "processes": {}}"#,
+    )
+    .unwrap();
+    let mut kiosk = Kiosk::start_in(dir.clone());
+    for name in strangers {
+        assert!(dir.join("run").join(name).exists(), "{name}");
+    }
+    for name in ["state", "run"] {
+        let mode = fs::metadata(dir.join(name)).unwrap().permissions().mode();
+        assert_eq!(mode & 0o777, 0o755, "{name}");
+    }
+    kiosk.kill();
+    kiosk.revive();
+    assert!(dir.join("run/crond.pid").exists());
+}
+
+#[test]
+fn whoever_asks_while_the_last_things_are_written_is_told_that_the_daemon_leaves() {
+    let dir = fresh_dir();
+    fs::create_dir(dir.join("state")).unwrap();
+    // Whoever looks into this pipe waits for somebody who writes into it: a disk that hangs.
+    let pipe = Command::new("mkfifo")
+        .arg(dir.join("state/config.last-good.json"))
+        .status();
+    assert!(pipe.unwrap().success());
+    fs::write(
+        dir.join("config.json"),
+        r#"{"version": 3, "processes": {}}"#,
+    )
+    .unwrap();
+    let mut kiosk = Kiosk::start_in(dir);
+    kiosk.signal("TERM");
+    let mut refused = 0;
+    while refused < 20 {
+        let answer = kiosk.post("/api/processes/one/start");
+        match answer.status {
+            503 => refused += 1,
+            status => assert!(status == 404 && refused == 0, "{}", answer.text()),
+        }
+    }
+    assert_eq!(kiosk.wait(), Some(0));
+}
