@@ -33,6 +33,10 @@ const RETRIES: [u64; 8] = [5, 10, 25, 60, 150, 350, 800, 1600];
 /// What is looked at, at most: a directory that somebody fills with names must not cost us memory.
 const SOCKETS_MAX: usize = 64;
 
+/// How many entries of a directory are looked through for sockets: far more than a session has, and little enough
+/// for an instant.
+const ENTRIES_MAX: usize = 10_000;
+
 /// Users whose runtime directories are looked into, at most.
 const USERS_MAX: usize = 64;
 
@@ -191,17 +195,15 @@ impl Displays {
         for directory in self.directories() {
             let is_x = directory == self.places.x;
             let entries = fs::read_dir(&directory).into_iter().flatten().flatten();
-            for entry in entries.take(SOCKETS_MAX) {
-                let Some(display) = display_of(&entry.file_name()) else {
-                    continue;
-                };
-                if is_x != matches!(display, Display::X(_)) {
-                    continue;
-                }
-                match probe(&entry.path()) {
+            let sockets = entries.take(ENTRIES_MAX).filter_map(|entry| {
+                let display = display_of(&entry.file_name())?;
+                (is_x == matches!(display, Display::X(_))).then(|| (display, entry.path()))
+            });
+            for (display, path) in sockets.take(SOCKETS_MAX) {
+                match probe(&path) {
                     Ok(server) => drop(seen.servers.insert(display, server)),
                     Err(Errno::ECONNREFUSED) => seen.refusing = true,
-                    Err(error) => log::debug!("{} is no display: {error}", entry.path().display()),
+                    Err(error) => log::debug!("{} is no display: {error}", path.display()),
                 }
             }
         }
@@ -321,6 +323,20 @@ mod tests {
             fs::remove_file(x.join("X1")).unwrap();
             drop(one);
             assert_eq!(next(&events).await, ["wayland-0"]);
+        });
+    }
+
+    #[test]
+    fn a_display_among_many_other_files_is_seen() {
+        let dir = Dir::new("displays-many");
+        let user = dir.path().join("run/user/1000");
+        fs::create_dir_all(&user).unwrap();
+        for number in 0..4 * SOCKETS_MAX {
+            fs::write(user.join(format!("file-{number}")), "").unwrap();
+        }
+        let _wayland = UnixListener::bind(user.join("wayland-1")).unwrap();
+        watching(&dir, async |_, events| {
+            assert_eq!(next(&events).await, ["wayland-1"]);
         });
     }
 
