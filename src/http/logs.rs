@@ -12,6 +12,7 @@ use serde::Serialize;
 use smol::Timer;
 use smol::future::or;
 use std::borrow::Cow;
+use std::collections::VecDeque;
 use std::io::Write;
 use std::rc::Rc;
 
@@ -21,7 +22,7 @@ const LINES: usize = 200;
 /// As many lines as may be asked for.
 const LINES_MAX: usize = 10_000;
 
-/// As much text as one answer holds, whatever was asked for: two rings of the usual
+/// As many bytes as one answer holds, whatever was asked for: two rings of the usual
 /// size. Whoever needs more of a larger one follows the stream.
 const ANSWER_MAX: usize = 512 * 1024;
 
@@ -61,29 +62,30 @@ pub async fn show(api: &Rc<Api>, ask: Ask<'_>) -> Result<Reply, Error> {
     let boot = Light::of(api).boot();
     let mut out = Vec::new();
     if !ask.accepts("application/json") {
-        if let Some(log) = log {
-            tail(&log, lines, |line| {
-                let entry = Entry::of(&line, boot);
-                let cut = if entry.cut { " […]" } else { "" };
-                let Entry {
-                    time, stream, text, ..
-                } = entry;
-                writeln!(out, "{time} {stream} {text}{cut}").expect("memory can be written to");
-            });
-        }
+        let shown = newest(log.as_deref(), lines, |line, out| {
+            let entry = Entry::of(line, boot);
+            let cut = if entry.cut { " […]" } else { "" };
+            let Entry {
+                time, stream, text, ..
+            } = entry;
+            writeln!(out, "{time} {stream} {text}{cut}").expect("memory can be written to");
+        });
+        shown
+            .iter()
+            .for_each(|(_, line)| out.extend_from_slice(line));
         return Ok(Reply::bytes(200, "text/plain; charset=utf-8", out));
     }
     let next = log.as_ref().map_or(1, |log| log.next_seq());
-    let mut first = next;
+    let shown = newest(log.as_deref(), lines, |line, out| {
+        write_json(out, &Entry::of(line, boot));
+    });
+    let first = shown.front().map_or(next, |(seq, _)| *seq);
     out.extend_from_slice(b"{\"lines\":[");
-    if let Some(log) = log {
-        tail(&log, lines, |line| {
-            if line.seq > first {
-                out.push(b',');
-            }
-            first = first.min(line.seq);
-            write_json(&mut out, &Entry::of(&line, boot));
-        });
+    for (seq, line) in &shown {
+        if *seq > first {
+            out.push(b',');
+        }
+        out.extend_from_slice(line);
     }
     write!(out, "],\"first\":{first},\"next\":{next}}}").expect("memory can be written to");
     Ok(Reply::bytes(200, "application/json", out))
@@ -203,19 +205,55 @@ fn wanted(ask: &Ask<'_>) -> Result<Option<usize>, Error> {
     }
 }
 
-/// Shows the newest `lines` lines, but no more than [`ANSWER_MAX`] bytes of them.
-fn tail(log: &Log, lines: usize, mut each: impl FnMut(Line<'_>)) {
-    let mut excess = 0;
-    log.tail(lines, |line| excess += line.text.len());
-    excess = excess.saturating_sub(ANSWER_MAX);
-    log.tail(lines, |line| {
-        if excess == 0 {
-            each(line);
+/// The newest `lines` lines with their numbers, oldest first, as `show` writes them: a control byte is six bytes
+/// of JSON, so it is not the text that is measured. No more than [`ANSWER_MAX`] bytes, but always the newest line.
+fn newest(
+    log: Option<&Log>,
+    lines: usize,
+    mut show: impl FnMut(&Line<'_>, &mut Vec<u8>),
+) -> VecDeque<(u64, Vec<u8>)> {
+    let mut shown = VecDeque::new();
+    let mut bytes = 0;
+    let keep = |line: Line<'_>| {
+        let mut text = Vec::new();
+        show(&line, &mut text);
+        bytes += text.len();
+        shown.push_back((line.seq, text));
+        while bytes > ANSWER_MAX && shown.len() > 1 {
+            bytes -= shown.pop_front().map_or(0, |(_, text)| text.len());
         }
-        excess = excess.saturating_sub(line.text.len());
-    });
+    };
+    if let Some(log) = log {
+        log.tail(lines, keep);
+    }
+    shown
 }
 
 fn write_json(out: &mut Vec<u8>, value: &impl Serialize) {
     serde_json::to_writer(out, value).expect("what we show can be written");
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::time::Moment;
+
+    #[test]
+    fn a_line_of_control_bytes_costs_what_it_is_shown_as_and_the_newest_lines_stay() {
+        let log = Log::new(2 * ANSWER_MAX);
+        for number in 0..100 {
+            log.note(
+                &format!("{number}{}", "\u{1}".repeat(8000)),
+                Moment::default(),
+            );
+        }
+        let shown = newest(Some(&log), LINES, |line, out| {
+            write_json(out, &String::from_utf8_lossy(line.text));
+        });
+        let bytes: usize = shown.iter().map(|(_, line)| line.len()).sum();
+        assert!(bytes <= ANSWER_MAX && bytes > ANSWER_MAX / 2, "{bytes}");
+        assert_eq!(shown.back().map(|(seq, _)| *seq), Some(100));
+        let none = newest(None, LINES, |_, _| {});
+        assert!(none.is_empty());
+    }
 }
