@@ -85,7 +85,10 @@ fn read_processes(map: &Map<String, Value>, findings: &Findings) -> Vec<Rc<Proce
     for (key, value) in map {
         let path = path.field(key);
         match (key.parse::<Id>(), value) {
-            (Err(error), _) => findings.problem(path, format!("its id {error}")),
+            (Err(error), value) => {
+                findings.problem(path, format!("its id {error}"));
+                look_inside(value, path, findings);
+            }
             (Ok(id), Value::Object(map)) => {
                 processes.push(Rc::new(read_process(&id, map, path, findings)));
             }
@@ -95,6 +98,18 @@ fn read_processes(map: &Map<String, Value>, findings: &Findings) -> Vec<Rc<Proce
     check_dependencies(&processes, map, path, findings);
     check_displays(&processes, path, findings);
     processes
+}
+
+/// Finds what else is wrong with a process that has no usable id.
+fn look_inside(value: &Value, path: Path<'_>, findings: &Findings) {
+    let Value::Object(map) = value else {
+        return findings.problem(path, wrong_type("an object", value));
+    };
+    let mut map = map.clone();
+    // It is the key again, and the key was told of.
+    map.shift_remove("id");
+    let any: Id = "unnamed".parse().expect("it is made of letters");
+    read_process(&any, &map, path, findings);
 }
 
 fn active_display(fields: &Fields, processes: &[Rc<Process>]) -> Option<Id> {
