@@ -47,8 +47,20 @@ pub fn all(daemon: &Daemon, json: bool, terminal: &mut Terminal<'_>) -> Result<E
     Ok(Exit::Done)
 }
 
-/// Prints what is wrong with the configuration file; returns whether anything is.
+/// Prints what is wrong with the configuration file, and what is in force in its place; returns whether anything is.
 pub fn problems(status: &Value, terminal: &mut Terminal<'_>) -> bool {
+    let file = words(&status["configuration"]["file"]);
+    match status["configuration"]["source"].as_str() {
+        Some("running") => terminal.remark(format_args!(
+            "{file} cannot be used; the configuration from before stays in force"
+        )),
+        Some("last_good") => {
+            terminal.remark(format_args!(
+                "{file} cannot be used; the last good copy is in force"
+            ));
+        }
+        _ => {}
+    }
     let problems = status["configuration"]["problems"].as_array();
     for problem in problems.into_iter().flatten() {
         let [path, message] = ["path", "message"].map(|field| words(&problem[field]));

@@ -13,6 +13,10 @@ onThePage("a broken file is told with its path until it is mended, and nothing s
   kiosk.configure({ version: 3, processes: { sync: { ...PROCESSES.sync, command: 7 } } });
   await assert.rejects(kiosk.ask("POST", "/api/reload"));
   await seen(notices, /processes\.sync\.command/);
+  await seen(notices, /configuration from before stays in force/);
+  await seen(notices, kiosk.configFile);
+  await seen(await openTab(page, "System"), /configuration from before: the file cannot be used/);
+  await openTab(page, "Processes");
 
   kiosk.configure("{ half a docu");
   await assert.rejects(kiosk.ask("POST", "/api/reload"));

@@ -47,6 +47,12 @@ function onKey(event) {
 
 const CONNECTIONS = { connecting: "Connecting…", connected: "Connected", lost: "Connection lost" };
 
+/** What is in force where the file cannot be used. */
+const INSTEAD = {
+  running: "The configuration from before stays in force.",
+  last_good: "The last good copy is in use.",
+};
+
 let shownNotices = "";
 
 function showNotices() {
@@ -72,11 +78,11 @@ function notices() {
     notice(false, "Ossuary is shutting down.", " All processes are being stopped.");
   }
   const { source, problems = [], file } = kiosk.configuration ?? {};
-  if (source === "last_good") {
-    notice(true, "The last good copy is in use.", " ", el("code", {}, file), " cannot be used until it is repaired.");
+  if (INSTEAD[source]) {
+    notice(true, INSTEAD[source], " ", el("code", {}, file), " cannot be used until it is repaired.");
   }
   if (problems.length > 0) {
-    notice(true, `The configuration has ${count(problems.length, "problem")}.`, problemList(problems));
+    notice(true, `${count(problems.length, "problem")} with the configuration in`, " ", el("code", {}, file), problemList(problems));
   }
   return notices;
 }

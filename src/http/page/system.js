@@ -79,6 +79,7 @@ function group(title, facts) {
 
 const SOURCES = {
   file: "The file, as it is on the disk",
+  running: "The configuration from before: the file cannot be used",
   last_good: "The last good copy: the file cannot be used",
   empty: "None yet: nothing is set up",
 };
