@@ -83,3 +83,21 @@ onThePage("markup in a name, a command or a line stays text", {}, async ({ page,
   assert.equal(await page.locator("main img, main script").count(), 0);
   assert.doesNotMatch(await page.title(), /taken/);
 });
+
+onThePage("whoever is at the end of a log stays there when the window gets another size", {
+  processes: { chatty: { name: "Chatty", command: "seq -f 'line %g of many, each of them long enough to be broken on a phone' 1 300; exec sleep 1000" } },
+  view: { viewport: { width: 1280, height: 900 } },
+}, async ({ page }) => {
+  await seen(await openTab(page, "Logs"), "line 300");
+  const untilAtEnd = () =>
+    page.waitForFunction(() => {
+      const pane = document.getElementById("log-lines");
+      return pane.scrollTop > 0 && pane.scrollHeight - pane.scrollTop - pane.clientHeight < 40;
+    });
+  await untilAtEnd();
+  for (const viewport of [{ width: 360, height: 600 }, { width: 700, height: 1000 }, { width: 1280, height: 500 }]) {
+    await page.setViewportSize(viewport);
+    await page.evaluate(() => new Promise((drawn) => requestAnimationFrame(() => requestAnimationFrame(drawn))));
+    await untilAtEnd();
+  }
+});

@@ -140,3 +140,37 @@ onThePage("the page is under 60 kB on the wire and asks nobody else", {
   assert.ok(sizes.size > 2, "the page, its style and its script were counted");
   assert.ok(total < 60_000, `${total} bytes in ${sizes.size} answers`);
 });
+
+onThePage("the sign of a failed process is seen", { processes: { broken: PROCESSES.broken } }, async ({ page }) => {
+  await seen(card(page, "Broken"), /^failed$/i);
+  const sign = await card(page, "Broken").locator(".badge.status").evaluate((badge) => {
+    const { borderBottomWidth, borderBottomColor, borderTopWidth } = getComputedStyle(badge, "::before");
+    return { borderBottomWidth, borderTopWidth, isInk: borderBottomColor === getComputedStyle(badge).color };
+  });
+  assert.deepEqual(sign, { borderBottomWidth: "8px", borderTopWidth: "0px", isInk: true });
+});
+
+onThePage("a card tells every flag that is set, also by default", {
+  processes: { gallery: { name: "Gallery", type: "chromium", url: "https://example.org/", display: vacantDisplay(), flags: { cursor: true } } },
+}, async ({ page }) => {
+  await seen(card(page, "Gallery"), /Kiosk • Autoplay • Cursor/);
+});
+
+onThePage("the headings of the tab System are all alike", {}, async ({ page }) => {
+  const system = await openTab(page, "System");
+  await seen(system, /memory/i);
+  const sizes = await system.locator("h3").evaluateAll((headings) => headings.map((it) => getComputedStyle(it).fontSize + getComputedStyle(it).color));
+  assert.equal(sizes.length, 5);
+  assert.equal(new Set(sizes).size, 1, sizes);
+});
+
+onThePage("a dialog dims what is beside the page as well", {}, async ({ page }) => {
+  const ground = () => page.evaluate(() => getComputedStyle(document.documentElement).backgroundColor);
+  const before = await ground();
+  await button(page, "Add Background Process").click();
+  await dialog(page).waitFor();
+  assert.notEqual(await ground(), before);
+  await button(dialog(page), "Cancel").click();
+  await dialog(page).waitFor({ state: "hidden" });
+  assert.equal(await ground(), before);
+});

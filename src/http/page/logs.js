@@ -24,12 +24,19 @@ let isPaused = false;
 /** What has come and is not on the page yet: lines, and gaps. Never longer than the page. */
 let waiting = [];
 let frame = 0;
+/** Whether the newest line was in sight when the log was last looked at. */
+let wasAtEnd = true;
 
 /** Sets the tab up. `choice` is called with the id when another process is chosen. */
 export function showLogs(choice) {
   onChoice = choice;
   byId("log-process").addEventListener("change", (event) => onChoice(event.target.value));
   byId("log-pause").addEventListener("click", () => setPaused(!isPaused));
+  const pane = byId("log-lines");
+  // A pane of another size shows other lines: whoever was at the end stays there. Of a new size the pane hears before
+  // it hears of what that did to its place.
+  pane.addEventListener("scroll", () => (wasAtEnd = isAtEnd(pane)));
+  new ResizeObserver(() => wasAtEnd && toEnd(pane)).observe(pane);
   onChange(offerProcesses);
 }
 
@@ -88,12 +95,19 @@ function print() {
   frame = 0;
   if (isPaused) return;
   const pane = byId("log-lines");
-  const isAtEnd = pane.scrollHeight - pane.scrollTop - pane.clientHeight < 40;
+  const follows = isAtEnd(pane);
   pane.append(...waiting.map((entry) => ("lost" in entry ? gap(entry) : line(entry))));
   waiting = [];
   while (pane.childElementCount > LINES) pane.firstElementChild.remove();
-  if (isAtEnd) pane.scrollTop = pane.scrollHeight;
+  if (follows) toEnd(pane);
   describe();
+}
+
+const isAtEnd = (pane) => pane.scrollHeight - pane.scrollTop - pane.clientHeight < 40;
+
+function toEnd(pane) {
+  pane.scrollTop = pane.scrollHeight;
+  wasAtEnd = true;
 }
 
 const line = ({ time, stream, text, cut }) =>

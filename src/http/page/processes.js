@@ -208,7 +208,8 @@ function factsOf({ type, display, flags = {}, startedAt, pid, restarts }) {
   const isRunning = pid !== null && startedAt !== undefined;
   const facts = [display && `Display ${display}`];
   if (type === "chromium") {
-    facts.push(flags.webgpu && "WebGPU", flags.kiosk && "Kiosk", restarts > 0 && `Restarts: ${restarts}`);
+    facts.push(flags.webgpu && "WebGPU", flags.kiosk && "Kiosk", flags.autoplay && "Autoplay", flags.cursor && "Cursor");
+    facts.push(restarts > 0 && `Restarts: ${restarts}`);
   } else if (isRunning || restarts > 0) {
     facts.push(isRunning && `Uptime: ${duration((performance.now() - startedAt) / 1000)}`, `Restarts: ${restarts}`);
   }
