@@ -2,9 +2,10 @@
 
 use ossuary::args::{self, Exit, Invocation};
 use ossuary::client::{self, Terminal};
+use ossuary::config::{self, Loaded, Problem};
 use ossuary::daemon::{self, StartError};
+use ossuary::demo;
 use ossuary::sys::cgroup;
-use ossuary::{config, demo};
 use std::io::Write;
 use std::path::Path;
 use std::process::ExitCode;
@@ -20,7 +21,7 @@ fn main() -> ExitCode {
     match invocation {
         Invocation::Daemon(options) => came_to(daemon::run(&options)),
         Invocation::Demo { listen } => came_to(demo::run(listen)),
-        Invocation::Check { file } => check(&file).into(),
+        Invocation::Check { file, json } => check(&file, json).into(),
         Invocation::Client(order) => at_terminal(|terminal| client::run(&order, terminal)).into(),
         Invocation::MakeWay => came_to(cgroup::make_way().map_err(StartError::System)),
         Invocation::Print(text) => print(&text).into(),
@@ -58,19 +59,29 @@ fn print(text: &str) -> Exit {
     }
 }
 
-fn check(file: &Path) -> Exit {
-    let report = match std::fs::read(file) {
-        Ok(bytes) => config::report(&bytes),
+fn check(file: &Path, json: bool) -> Exit {
+    let bytes = match std::fs::read(file) {
+        Ok(bytes) => bytes,
         Err(error) => {
-            eprintln!("ossuary: cannot read {}: {error}", file.display());
+            let why = format!("cannot read {}: {error}", file.display());
+            match json {
+                true => print(&config::report_as_json(Err(vec![Problem::whole(why)]))),
+                false => {
+                    eprintln!("ossuary: {why}");
+                    Exit::Refused
+                }
+            };
             return Exit::Refused;
         }
     };
-    match report {
-        Ok(text) => print(&text),
-        Err(problems) => {
-            print(&problems);
-            Exit::Refused
-        }
+    let read = Loaded::from_bytes(&bytes);
+    let is_sound = read.is_ok();
+    let printed = print(&match json {
+        true => config::report_as_json(read),
+        false => config::report(read),
+    });
+    match is_sound {
+        true => printed,
+        false => Exit::Refused,
     }
 }

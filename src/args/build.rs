@@ -42,6 +42,7 @@ pub(super) fn check(given: &mut Given) -> Built {
     let file = given.arguments.pop_front();
     Ok(Invocation::Check {
         file: file.map_or_else(|| CONFIG.into(), PathBuf::from),
+        json: given.has("json"),
     })
 }
 
@@ -139,7 +140,10 @@ pub(super) fn remove(given: &mut Given) -> Built {
 }
 
 pub(super) fn config(given: &mut Given) -> Built {
-    let verb = given.word()?;
+    let verb = match given.arguments.is_empty() {
+        true => "get".to_owned(),
+        false => given.word()?,
+    };
     // `-` is standard input or output, as everywhere.
     let file = given.arguments.pop_front().filter(|file| file != "-");
     let file = file.map(PathBuf::from);

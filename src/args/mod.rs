@@ -44,6 +44,8 @@ pub enum Invocation {
     Check {
         /// The file.
         file: PathBuf,
+        /// Print the findings as JSON.
+        json: bool,
     },
     /// Talks to the daemon.
     Client(Order),

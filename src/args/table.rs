@@ -49,6 +49,7 @@ static DEMO_LISTEN: Switch = Switch {
     ..LISTEN
 };
 static JSON: Switch = switch("json", "Print the daemon's own answer, for machines");
+static CHECK_JSON: Switch = switch("json", "Print the findings as JSON, for machines");
 static NO_WAIT: Switch = switch("no-wait", "Return as soon as the daemon has agreed");
 static TIMEOUT: Switch = option(
     "timeout",
@@ -113,14 +114,15 @@ pub(super) static VERBS: &[Verb] = &[
         arguments: &[],
         switches: &[&DEMO_LISTEN],
         summary: "The same with a few example processes, needing nothing",
-        about: "Needs neither root nor systemd nor a screen, and leaves nothing behind.",
+        about: "Needs neither root nor systemd nor a screen. It has a directory of its own,\n\
+                which is removed at the end.",
         build: build::demo,
     },
     Verb {
         name: "check",
         group: Group::Kiosk,
         arguments: &[argument("FILE", Count::Optional, Kind::File)],
-        switches: &[],
+        switches: &[&CHECK_JSON],
         summary: "Read a configuration file and print every problem",
         about: "Without FILE: /etc/ossuary/config.json. Prints `ok`, and what a migration\n\
                 would change, where there is no problem.",
@@ -224,12 +226,12 @@ pub(super) static VERBS: &[Verb] = &[
         name: "config",
         group: Group::Configuration,
         arguments: &[
-            argument("get|put", Count::One, Kind::OneOf(&["get", "put"])),
+            argument("get|put", Count::Optional, Kind::OneOf(&["get", "put"])),
             argument("FILE", Count::Optional, Kind::File),
         ],
         switches: ASKING,
         summary: "Print the whole configuration, or replace it",
-        about: "Without FILE: standard output, or standard input.",
+        about: "`get` where neither is given. Without FILE: standard output, or standard input.",
         build: build::config,
     },
     // A later `reload ID` reloads a page: the argument comes with it, the command stays.

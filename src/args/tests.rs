@@ -278,7 +278,7 @@ fn only_the_last_argument_of_a_command_may_be_repeated() {
             Some(split) => split,
             None => continue,
         };
-        assert!(before.iter().all(|argument| argument.count == Count::One));
+        assert!(before.iter().all(|argument| argument.count != Count::Some));
     }
 }
 

@@ -62,7 +62,7 @@ pub fn enable(
     json: bool,
     terminal: &mut Terminal<'_>,
 ) -> Result<Exit, Error> {
-    each(ids, terminal, |id, terminal| {
+    each(ids, json, terminal, |id, terminal| {
         put(daemon, id, &json!({"enabled": enabled}), json, terminal)
     })
 }
@@ -90,7 +90,7 @@ pub fn remove(
     json: bool,
     terminal: &mut Terminal<'_>,
 ) -> Result<Exit, Error> {
-    each(ids, terminal, |id, terminal| {
+    each(ids, json, terminal, |id, terminal| {
         daemon.ask_text(&Request::new("DELETE", target(id, "")))?;
         if !json {
             terminal.say(format_args!("{id}: removed"))?;
@@ -102,6 +102,7 @@ pub fn remove(
 /// Does the same with each process; a refusal of one does not spare the others.
 fn each(
     ids: &[String],
+    json: bool,
     terminal: &mut Terminal<'_>,
     mut act: impl FnMut(&str, &mut Terminal<'_>) -> Result<Exit, Error>,
 ) -> Result<Exit, Error> {
@@ -109,7 +110,7 @@ fn each(
     for id in ids {
         exit = exit.or(match act(id, terminal) {
             Err(Error::Refused(refused)) => {
-                terminal.remark(format_args!("{id}: {refused}"));
+                terminal.refuse(&refused, Some(id), json)?;
                 Error::Refused(refused).exit()
             }
             other => other?,

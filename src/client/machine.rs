@@ -4,7 +4,7 @@ use super::connection::Daemon;
 use super::error::Error;
 use super::feed::{Feed, Next};
 use super::message::Request;
-use super::terminal::{Cell, Terminal, Tint, words};
+use super::terminal::{Cell, Terminal, Tint, size, span, words};
 use crate::args::Exit;
 use serde_json::Value;
 
@@ -71,8 +71,24 @@ pub fn system(daemon: &Daemon, json: bool, terminal: &mut Terminal<'_>) -> Resul
     Ok(Exit::Done)
 }
 
-/// Every fact by its path: `memory total`. What facts there are is the daemon's affair.
+/// Every fact by its path: `memory total`. What facts there are is the daemon's affair; those it is known for are told
+/// as people would.
 fn gather(path: &str, value: &Value, facts: &mut Vec<(String, String)>) {
+    let known = match (path, value) {
+        ("uptime", Value::Number(_)) => value.as_u64().map(span),
+        ("temperature", Value::Number(_)) => value.as_f64().map(|warm| format!("{warm:.1} °C")),
+        (
+            "memory total" | "memory available" | "memory daemon" | "disk total" | "disk available",
+            _,
+        ) => value.as_u64().map(size),
+        ("network", Value::Array(interfaces)) => {
+            return facts.extend(interfaces.iter().map(interface));
+        }
+        _ => None,
+    };
+    if let Some(known) = known {
+        return facts.push((path.to_owned(), known));
+    }
     match value {
         Value::Object(fields) => {
             for (name, value) in fields {
@@ -83,6 +99,17 @@ fn gather(path: &str, value: &Value, facts: &mut Vec<(String, String)>) {
         Value::Null => {}
         value => facts.push((path.to_owned(), words(value))),
     }
+}
+
+/// A network interface: its addresses, or why there are none.
+fn interface(shown: &Value) -> (String, String) {
+    let addresses = words(&shown["addresses"]);
+    let how = match shown["up"] {
+        _ if !addresses.is_empty() => addresses,
+        Value::Bool(true) => "up, no address".to_owned(),
+        _ => "down".to_owned(),
+    };
+    (format!("network {}", words(&shown["interface"])), how)
 }
 
 /// Every change of a process as it happens, a line each.

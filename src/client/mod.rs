@@ -43,8 +43,13 @@ pub fn run_with(daemon: &Daemon, order: &Order, terminal: &mut Terminal<'_>) -> 
         Ok(exit)
     });
     done.unwrap_or_else(|error| {
-        if !error.is_unheard() {
-            terminal.remark(&error);
+        match &error {
+            Error::Refused(refused) => {
+                let told = terminal.refuse(refused, None, order.json);
+                let _ = told.and_then(|()| terminal.flush());
+            }
+            error if error.is_unheard() => {}
+            error => terminal.remark(error),
         }
         error.exit()
     })

@@ -1,6 +1,7 @@
 //! A refusal of the daemon (RFC 9457 problem details), in words.
 
 use serde::Deserialize;
+use serde_json::Value;
 use std::fmt;
 
 /// Why the daemon declined.
@@ -14,6 +15,8 @@ pub struct Refused {
     pub field: Option<String>,
     /// Every single problem, where there are several.
     pub problems: Vec<FieldProblem>,
+    /// The problem document itself, where it is one: for machines.
+    pub document: Option<Value>,
 }
 
 /// One problem of a field.
@@ -40,6 +43,7 @@ impl Refused {
     /// Reads the body of a refusal. What is no problem document still has its status.
     pub fn read(status: u16, body: &str) -> Refused {
         let details: Details = serde_json::from_str(body).unwrap_or_default();
+        let document = serde_json::from_str(body).ok().filter(Value::is_object);
         Refused {
             status,
             detail: details
@@ -48,6 +52,17 @@ impl Refused {
                 .unwrap_or_else(|| format!("the daemon refused with status {status}")),
             field: details.field,
             problems: details.problems,
+            document,
+        }
+    }
+
+    /// The refusal to do something with a process, in words that name it once.
+    pub fn about(&self, id: &str) -> String {
+        let text = self.to_string();
+        let is_it = |word: &str| word.trim_end_matches(|mark: char| ".,;:".contains(mark)) == id;
+        match self.detail.split_whitespace().any(is_it) {
+            true => text,
+            false => format!("{id}: {text}"),
         }
     }
 }

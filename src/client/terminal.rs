@@ -1,6 +1,7 @@
 //! Where a command prints: words, columns and colours for people, JSON for machines.
 
 use super::error::Error;
+use super::problem::Refused;
 use serde_json::Value;
 use std::fmt::Display;
 use std::io::{IsTerminal, Write};
@@ -94,6 +95,22 @@ impl Terminal<'_> {
         let _ = writeln!(self.err, "ossuary: {line}");
     }
 
+    /// Tells of a refusal in words, and for machines prints the problem document in place of an answer. It may
+    /// be about a process.
+    ///
+    /// # Errors
+    /// Where nobody reads any more.
+    pub fn refuse(&mut self, refused: &Refused, id: Option<&str>, json: bool) -> Result<(), Error> {
+        match id {
+            Some(id) => self.remark(refused.about(id)),
+            None => self.remark(refused),
+        }
+        match &refused.document {
+            Some(document) if json => self.say(document),
+            _ => Ok(()),
+        }
+    }
+
     /// Prints a table; a table without rows is its heading.
     ///
     /// # Errors
@@ -164,6 +181,21 @@ pub fn span(seconds: u64) -> String {
     }
 }
 
+/// A size in bytes in the unit that fits: `1.5 GiB`.
+pub fn size(bytes: u64) -> String {
+    let mut units = ["KiB", "MiB", "GiB"].into_iter();
+    let (mut amount, mut unit) = (bytes as f64, "bytes"); // sizes are far below 2^53
+    while amount >= 1024.0 {
+        let Some(next) = units.next() else { break };
+        (amount, unit) = (amount / 1024.0, next);
+    }
+    match unit {
+        "bytes" => format!("{bytes} bytes"),
+        _ if amount >= 100.0 => format!("{amount:.0} {unit}"),
+        _ => format!("{amount:.1} {unit}"),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -216,6 +248,19 @@ mod tests {
             (266_400, "3d 2h"),
         ] {
             assert_eq!(span(seconds), text);
+        }
+    }
+
+    #[test]
+    fn sizes_are_told_in_the_unit_that_fits() {
+        for (bytes, text) in [
+            (0, "0 bytes"),
+            (1023, "1023 bytes"),
+            (1536, "1.5 KiB"),
+            (250 << 20, "250 MiB"),
+            (5 << 40, "5120 GiB"),
+        ] {
+            assert_eq!(size(bytes), text);
         }
     }
 

@@ -279,8 +279,21 @@ fn a_refusal_of_one_does_not_spare_the_others() {
     assert_eq!((exit, out.as_str()), (Exit::Refused, "z: running, pid 3\n"));
     assert_eq!(
         err,
-        "ossuary: x: x is disabled; enable it first\nossuary: ../x: there is no process x\n"
+        "ossuary: x is disabled; enable it first\nossuary: ../x: there is no process x\n"
     );
+}
+
+#[test]
+fn a_refusal_is_a_problem_document_for_machines() {
+    let problem = r#"{"type":"about:blank","status":409,"detail":"x is disabled"}"#;
+    for line in ["start x --json", "set x a=1 --json", "enable x --json"] {
+        let (exit, out, err, _) = Script::new([status(409, problem)]).run(line);
+        assert_eq!(exit, Exit::Refused, "{line}");
+        assert_eq!(out, format!("{problem}\n"), "{line}");
+        assert_eq!(err, "ossuary: x is disabled\n", "{line}");
+    }
+    let (_, out, ..) = Script::new([status(502, "<html>")]).run("status --json");
+    assert_eq!(out, "");
 }
 
 #[test]
@@ -408,7 +421,7 @@ fn changes_are_sent_as_the_api_wants_them() {
     ]);
     let (exit, out, err, asked) = script.run("remove a b");
     assert_eq!((exit, out.as_str()), (Exit::Refused, "a: removed\n"));
-    assert_eq!(err, "ossuary: b: b runs; stop it first\n");
+    assert_eq!(err, "ossuary: b runs; stop it first\n");
     assert_eq!(asked[0], "DELETE /api/processes/a");
 
     let broken = r#"{"configuration":{"problems":[{"path":"","message":"is not JSON"}]}}"#;
@@ -421,6 +434,13 @@ fn changes_are_sent_as_the_api_wants_them() {
         (Exit::Done, "the configuration was read again\n")
     );
     assert_eq!(asked, ["POST /api/reload"]);
+    let kept = r#"{"configuration":{"file":"/c.json","source":"running","problems":[{"path":"","message":"is not JSON"}]}}"#;
+    let (_, _, err, _) = Script::new([status(202, kept)]).run("reload");
+    assert_eq!(
+        err,
+        "ossuary: /c.json cannot be used; the configuration from before stays in force\n\
+         ossuary: configuration: is not JSON\n"
+    );
 }
 
 #[test]
@@ -446,8 +466,10 @@ fn the_configuration_goes_out_and_in() {
     assert_eq!(asked, ["PUT /api/config {\"version\": 3}\n"]);
     std::fs::remove_file(&file).unwrap();
 
-    let (exit, out, ..) = Script::new([ok("{\"version\": 3}\n")]).run("config get");
-    assert_eq!((exit, out.as_str()), (Exit::Done, "{\"version\": 3}\n"));
+    for line in ["config get", "config"] {
+        let (exit, out, ..) = Script::new([ok("{\"version\": 3}\n")]).run(line);
+        assert_eq!((exit, out.as_str()), (Exit::Done, "{\"version\": 3}\n"));
+    }
     let (exit, _, err, _) = Script::new([]).run("config put /nonexistent/x");
     assert_eq!(exit, Exit::Refused);
     assert!(err.starts_with("ossuary: /nonexistent/x: "), "{err}");
@@ -467,12 +489,22 @@ NAME       KIND     CONNECTED  RESOLUTION  OUTPUT  PROCESS
 wayland-0  wayland  no
 "
     );
-    let system =
-        r#"{"hostname":"kiosk","memory":{"total":1,"swap":null},"addresses":["::1","::2"]}"#;
+    let system = r#"{"hostname":"kiosk","uptime":8100,"memory":{"total":1610612736,"swap":null},"load":[0.5,1.0],
+        "temperature":48.25,"network":[{"interface":"eth0","up":true,"addresses":["10.0.0.2","::1"]},
+        {"interface":"ifb0","up":false,"addresses":[]},{"interface":"wlan0","up":true,"addresses":[]}]}"#;
     let (_, out, ..) = Script::new([ok(system)]).run("system");
     assert_eq!(
         out,
-        "hostname      kiosk\nmemory total  1\naddresses     ::1, ::2\n"
+        "\
+hostname       kiosk
+uptime         2h 15m
+memory total   1.5 GiB
+load           0.5, 1.0
+temperature    48.2 °C
+network eth0   10.0.0.2, ::1
+network ifb0   down
+network wlan0  up, no address
+"
     );
 }
 

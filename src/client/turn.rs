@@ -55,7 +55,7 @@ pub fn turn(
                 pending.push(asked);
             }
             Err(Error::Refused(refused)) => {
-                terminal.remark(format_args!("{id}: {refused}"));
+                terminal.refuse(&refused, Some(id), json)?;
                 exit = exit.or(Error::Refused(refused).exit());
             }
             Err(error) => return Err(error),

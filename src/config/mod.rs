@@ -42,7 +42,7 @@ pub use process::{
 };
 pub use program::starts_chromium;
 pub use quote::quote;
-pub use report::report;
+pub use report::{report, report_as_json};
 pub use url::check_url;
 
 use std::rc::Rc;

@@ -1,17 +1,19 @@
 //! What `ossuary check` says of a configuration file.
 
+use super::read::VERSION;
 use super::{Loaded, Problem};
+use serde_json::json;
 use std::fmt::Write;
 
-/// Reads the bytes of a configuration file and reports on them, in lines for a terminal.
+/// Reports on a configuration file that was read, in lines for a terminal.
 ///
-/// A sound file: `ok`, then what a migration would change and every warning.
-///
-/// # Errors
-/// Every problem on a line of its own, `processes.sync.command: is required`; the command
-/// then ends with exit code 1.
-pub fn report(bytes: &[u8]) -> Result<String, String> {
-    let loaded = Loaded::from_bytes(bytes).map_err(|problems| lines(&problems))?;
+/// A sound file: `ok`, then what a migration would change and every warning. Any other: every problem on a line of its
+/// own, `processes.sync.command: is required`.
+pub fn report(read: Result<Loaded, Vec<Problem>>) -> String {
+    let loaded = match read {
+        Ok(loaded) => loaded,
+        Err(problems) => return lines(&problems),
+    };
     let mut text = "ok\n".to_owned();
     if let Some(migration) = &loaded.migration {
         let from = migration.from;
@@ -26,7 +28,27 @@ pub fn report(bytes: &[u8]) -> Result<String, String> {
     for warning in loaded.warnings.iter() {
         let _ = writeln!(text, "warning: {warning}");
     }
-    Ok(text)
+    text
+}
+
+/// The same for a machine, as one JSON object on a line: `ok`, `problems` and `warnings` as the API shows them, and
+/// `migration`, which is `null` or has `from`, `to` and `notes`.
+pub fn report_as_json(read: Result<Loaded, Vec<Problem>>) -> String {
+    let (ok, problems, loaded) = match read {
+        Ok(loaded) => (true, Vec::new(), Some(loaded)),
+        Err(problems) => (false, problems, None),
+    };
+    let warnings = loaded.as_ref().map(|loaded| loaded.warnings.clone());
+    let migration = loaded.and_then(|loaded| loaded.migration);
+    let migration = migration
+        .map(|migration| json!({"from": migration.from, "to": VERSION, "notes": migration.notes}));
+    let report = json!({
+        "ok": ok,
+        "problems": problems,
+        "warnings": warnings.as_deref().unwrap_or_default(),
+        "migration": migration,
+    });
+    format!("{report}\n")
 }
 
 fn lines(problems: &[Problem]) -> String {
@@ -40,18 +62,37 @@ fn lines(problems: &[Problem]) -> String {
 mod tests {
     use super::*;
 
+    fn report(bytes: &[u8]) -> String {
+        super::report(Loaded::from_bytes(bytes))
+    }
+
+    #[test]
+    fn a_machine_is_told_the_same() {
+        let told = |bytes: &[u8]| report_as_json(Loaded::from_bytes(bytes));
+        assert_eq!(
+            told(br#"{"version": 3, "colour": "teal"}"#),
+            "{\"ok\":true,\"problems\":[],\"warnings\":[{\"path\":\"colour\",\"message\":\
+             \"unknown field; it is kept and has no effect\"}],\"migration\":null}\n"
+        );
+        let broken = told(br#"{"version": 3, "processes": {"a": {}}}"#);
+        let path = r#""problems":[{"path":"processes.a.command","message":"is required"}]"#;
+        assert!(
+            broken.contains(path) && broken.contains(r#""ok":false"#),
+            "{broken}"
+        );
+        let older = told(br#"{"startup_command": "sleep 9"}"#);
+        assert!(older.contains(r#""from":1,"to":3,"notes":["#), "{older}");
+    }
+
     #[test]
     fn a_sound_file_is_ok() {
-        assert_eq!(report(b"").unwrap(), "ok\n");
-        assert_eq!(
-            report(br#"{"version": 3, "processes": {}}"#).unwrap(),
-            "ok\n"
-        );
+        assert_eq!(report(b""), "ok\n");
+        assert_eq!(report(br#"{"version": 3, "processes": {}}"#), "ok\n");
     }
 
     #[test]
     fn a_warning_is_no_problem() {
-        let text = report(br#"{"version": 3, "colour": "teal"}"#).unwrap();
+        let text = report(br#"{"version": 3, "colour": "teal"}"#);
         assert_eq!(
             text,
             "ok\nwarning: colour: unknown field; it is kept and has no effect\n"
@@ -60,7 +101,7 @@ mod tests {
 
     #[test]
     fn a_migration_is_told_before_it_happens() {
-        let text = report(br#"{"startup_command": "chromium --kiosk https://x"}"#).unwrap();
+        let text = report(br#"{"startup_command": "chromium --kiosk https://x"}"#);
         assert_eq!(
             text,
             "ok\nmigration from version 1 to 3 (the old file is kept as .v1.bak):\n  \
@@ -72,10 +113,11 @@ mod tests {
     fn every_problem_has_its_line() {
         let text = report(br#"{"version": 3, "processes": {"a": {"name": 1}, "b c": {}}}"#);
         assert_eq!(
-            text.unwrap_err(),
+            text,
             "processes.a.name: must be a string, not a number\n\
              processes.a.command: is required\n\
-             processes[\"b c\"]: its id may have only letters, digits, - and _ in it\n"
+             processes[\"b c\"]: its id may have only letters, digits, - and _ in it\n\
+             processes[\"b c\"].command: is required\n"
         );
     }
 }

@@ -92,3 +92,37 @@ fn without_a_daemon_the_command_line_says_so() {
     );
     std::fs::remove_dir_all(dir).unwrap();
 }
+
+#[test]
+fn a_machine_is_told_what_is_wrong_with_a_file() {
+    let dir = fresh_dir();
+    let file = dir.join("config.json");
+    let check = |file: &std::path::Path| {
+        let output = Command::new(env!("CARGO_BIN_EXE_ossuary"))
+            .args(["check", "--json"])
+            .arg(file)
+            .output()
+            .unwrap();
+        let told: Value = serde_json::from_slice(&output.stdout).expect("--json prints JSON");
+        (output.status.code(), told)
+    };
+    std::fs::write(&file, r#"{"version": 3, "processes": {"a": {}}}"#).unwrap();
+    let (code, told) = check(&file);
+    assert_eq!(code, Some(1));
+    assert_eq!(told["problems"][0]["path"], "processes.a.command");
+    std::fs::write(&file, "{}").unwrap();
+    let (code, told) = check(&file);
+    assert_eq!((code, &told["ok"]), (Some(0), &json!(true)));
+    let (code, told) = check(&dir.join("nothing"));
+    assert_eq!((code, &told["ok"]), (Some(1), &json!(false)));
+    std::fs::remove_dir_all(dir).unwrap();
+}
+
+#[test]
+fn a_failed_process_can_be_stopped_from_the_command_line() {
+    let kiosk = Kiosk::with(json!({"job": {"command": "exit 3", "restart": "never"}}));
+    kiosk.until_status("job", "failed");
+    let stopped = kiosk.ossuary(&["stop", "job"]);
+    assert_eq!(stopped.status.code(), Some(0), "{}", words(&stopped));
+    assert_eq!(kiosk.process("job")["reason"], "stopped by the operator");
+}
