@@ -46,6 +46,8 @@ pub struct Hands {
     pub program: Result<PathBuf, Failure>,
     /// A good copy that is being written: the daemon does not leave before it is there.
     pub good_copy: Option<Task<()>>,
+    /// The mark of a running daemon that is being set: likewise.
+    pub marking: Option<Task<()>>,
     /// Answers that came at once, for the mind to hear before anything else.
     pub answers: VecDeque<Event>,
 }
@@ -131,8 +133,10 @@ impl Hands {
     pub async fn finish(&mut self) {
         let writing = async {
             self.files.finish().await;
-            if let Some(good_copy) = self.good_copy.take() {
-                good_copy.await;
+            for write in [self.good_copy.take(), self.marking.take()] {
+                if let Some(write) = write {
+                    write.await;
+                }
             }
         };
         let patience = async {

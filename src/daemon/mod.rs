@@ -14,6 +14,7 @@ pub use start::StartError;
 use crate::args::DaemonOptions;
 use crate::http::Api;
 use crate::supervisor::{Event, Supervisor};
+use crate::sys::mark::Marker;
 use crate::sys::run_dir::RunDir;
 use crate::sys::{clock, handover, notify};
 use hands::{Hands, Leave};
@@ -55,6 +56,8 @@ struct Kiosk {
     api: Rc<Api>,
     /// Held for as long as the daemon lives.
     run_dir: Rc<RunDir>,
+    /// By which the next daemon knows how this one has ended.
+    marker: Marker,
     /// Descriptors that the next daemon gets, beside those of the runs.
     heirlooms: Vec<(String, OwnedFd)>,
 }
@@ -111,6 +114,7 @@ impl Kiosk {
         for (name, _) in &self.heirlooms {
             handover::forget(name);
         }
+        self.marker.end();
         // Tasks that will never be polled again still hold it, so it is not dropped.
         self.run_dir.leave();
     }

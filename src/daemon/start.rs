@@ -9,12 +9,13 @@ use crate::args::DaemonOptions;
 use crate::config::{Loaded, Problem};
 use crate::http::{self, About, Api, Feed, Listener, Mailbox, Now};
 use crate::logs::{Book, RECORDER_BYTES, Recorder};
-use crate::supervisor::{Boot, Event, Failure, Source, Supervisor};
+use crate::supervisor::{Boot, Event, Failure, LastStart, Source, Supervisor};
 use crate::sys::cgroup::{Cgroups, Delegation};
 use crate::sys::children::Children;
 use crate::sys::displays::{Displays, Places};
 use crate::sys::errno::words;
 use crate::sys::handover::{self, Handover};
+use crate::sys::mark::Marker;
 use crate::sys::persist::Files;
 use crate::sys::run_dir::RunDir;
 use crate::sys::shared::Shared;
@@ -99,6 +100,9 @@ pub async fn start(
     let cgroups = Cgroups::new(Delegation::take());
     let mut estate = Estate::claim(&run_dir, &cgroups, &mut handover).await;
     make_state_dir(&options.state_dir);
+    let marker = Marker::new(&options.state_dir, run_dir.path());
+    let last_start = LastStart::from_traces(&marker.traces());
+    log::info!("last start: {last_start}");
 
     let mut heirlooms = Vec::new();
     let recorder = recorder(&mut handover, &mut heirlooms)
@@ -128,8 +132,8 @@ pub async fn start(
     let mind = Supervisor::new(boot, clock::now());
     let (mailbox, requests) = Mailbox::new();
     let requests = Rc::new(requests);
-    let life = recorder.life();
-    let api = open_api(options, &mind, mailbox, logs.clone(), life, &children);
+    let about = about(options, recorder.life(), last_start);
+    let api = open_api(options, &mind, mailbox, logs.clone(), about, &children);
     for listener in listeners {
         let serve = http::serve(api.clone(), listener, executor.clone());
         executor.spawn(serve).detach();
@@ -144,6 +148,7 @@ pub async fn start(
         mind,
         hands: Hands {
             files: Files::new(&executor, &options.state_dir),
+            marking: Some(executor.spawn(marker.clone().set())),
             executor,
             reports: reporter,
             children,
@@ -164,6 +169,7 @@ pub async fn start(
         watchdog: Watchdog::new(clock::now()),
         api,
         run_dir,
+        marker,
         heirlooms,
     })
 }
@@ -257,21 +263,25 @@ fn watch_displays(
 
 // ---- the doors ----
 
+fn about(options: &DaemonOptions, life: u64, last_start: LastStart) -> About {
+    About {
+        version: env!("CARGO_PKG_VERSION"),
+        config_file: options.config.display().to_string(),
+        started: clock::now(),
+        life,
+        last_start,
+        hostname: Box::new(system::hostname),
+    }
+}
+
 fn open_api(
     options: &DaemonOptions,
     mind: &Supervisor,
     mailbox: Mailbox,
     logs: Rc<Book>,
-    life: u64,
+    about: About,
     children: &Children,
 ) -> Rc<Api> {
-    let about = About {
-        version: env!("CARGO_PKG_VERSION"),
-        config_file: options.config.display().to_string(),
-        started: clock::now(),
-        life,
-        hostname: Box::new(system::hostname),
-    };
     let clock = || Now {
         mono: clock::now(),
         wall: clock::wall(),

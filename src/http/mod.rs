@@ -45,6 +45,7 @@ pub use when::Now;
 
 use crate::config::Id;
 use crate::logs::Book;
+use crate::supervisor::LastStart;
 use crate::time::Moment;
 use std::rc::Rc;
 
@@ -83,6 +84,8 @@ pub struct About {
     pub started: Moment,
     /// Names the numbering of log lines, which outlives the daemon where its processes do.
     pub life: u64,
+    /// Why it was started.
+    pub last_start: LastStart,
     /// The machine's name now. A client may call it by this name, alone or with `.local`.
     pub hostname: Box<dyn Fn() -> String>,
 }

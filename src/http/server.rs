@@ -220,6 +220,7 @@ mod tests {
             config_file: String::new(),
             started: Moment::default(),
             life: 0,
+            last_start: crate::supervisor::LastStart::from_traces(&Default::default()),
             hostname: Box::new(String::new),
         };
         let clock = || Now {

@@ -11,13 +11,15 @@
 //! | `change` | what becomes of a request, and of a configuration on its way to the disk |
 //! | `reconcile` | what another configuration means for the processes that run |
 //! | `upgrade` | when another program may go on in our place |
-//! | `picture` | what the operator is shown |
+//! | `last_start` | why the daemon was started |
+//! | `picture` | what the operator is shown; `words` says it in a line |
 
 mod action;
 mod admission;
 mod change;
 mod event;
 mod failure;
+mod last_start;
 mod memory;
 mod picture;
 mod process;
@@ -32,6 +34,7 @@ mod upgrade;
 pub use action::Action;
 pub use event::{Ending, Event};
 pub use failure::{Failure, FailureKind};
+pub use last_start::{LastStart, Mark, StartReason, Traces};
 pub use memory::{Doing, Memory, Running, Stage};
 pub use reason::Reason;
 pub use request::{Done, Outcome, Refusal, Request, Ticket};

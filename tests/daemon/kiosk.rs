@@ -238,6 +238,14 @@ impl Kiosk {
         Err(std::io::Error::other("it did not happen"))
     }
 
+    /// Waits until the daemon's own log holds this text.
+    pub fn until_noted(&self, text: &str) {
+        let log = self.dir.join("daemon.log");
+        wait_for(text, || {
+            fs::read_to_string(&log).is_ok_and(|log| log.contains(text))
+        });
+    }
+
     // ---- the command line ----
 
     /// Runs `ossuary` as an operator would, against this kiosk.

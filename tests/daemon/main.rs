@@ -4,6 +4,7 @@
 
 mod command_line;
 mod configuration;
+mod death;
 mod flood;
 mod hostile;
 mod kiosk;
