@@ -2,6 +2,7 @@
 
 mod estate;
 mod hands;
+mod herald;
 mod journal;
 mod launch;
 mod sources;
@@ -16,8 +17,9 @@ use crate::http::Api;
 use crate::supervisor::{Event, Supervisor};
 use crate::sys::mark::Marker;
 use crate::sys::run_dir::RunDir;
-use crate::sys::{clock, handover, notify};
+use crate::sys::{clock, handover};
 use hands::{Hands, Leave};
+use herald::Herald;
 use smol::LocalExecutor;
 use smol::future::yield_now;
 use sources::Sources;
@@ -52,6 +54,7 @@ struct Kiosk {
     mind: Supervisor,
     hands: Hands,
     sources: Sources,
+    herald: Herald,
     watchdog: Watchdog,
     api: Rc<Api>,
     /// Held for as long as the daemon lives.
@@ -76,14 +79,13 @@ impl Kiosk {
                 None => self.next_event().await,
             };
             log::debug!("{event:?}");
-            if matches!(event, Event::Shutdown) {
-                notify::stopping();
-            }
+            self.herald.happens(&event);
             self.mind.handle(event, clock::now());
         }
     }
 
     async fn next_event(&mut self) -> Event {
+        self.herald.settled(&self.mind);
         let timeout = self.mind.poll_timeout();
         let timeout = self.watchdog.feed(clock::now(), timeout);
         self.sources.next(timeout).await

@@ -2,6 +2,7 @@
 
 use super::estate::Estate;
 use super::hands::Hands;
+use super::herald::Herald;
 use super::sources::Sources;
 use super::watchdog::Watchdog;
 use super::{Kiosk, journal, upgrade};
@@ -21,7 +22,7 @@ use crate::sys::run_dir::RunDir;
 use crate::sys::shared::Shared;
 use crate::sys::signals::Signals;
 use crate::sys::store::Store;
-use crate::sys::{clock, limits, notify, system};
+use crate::sys::{clock, limits, system};
 use smol::LocalExecutor;
 use smol::channel::{self, Sender};
 use std::fmt;
@@ -143,7 +144,7 @@ pub async fn start(
         // Nobody may listen any more where this program goes on for another.
         let _ = writeln!(io::stdout(), "listening on http://{address}");
     }
-    notify::ready("serving");
+    let herald = Herald::ready(&mind);
     Ok(Kiosk {
         mind,
         hands: Hands {
@@ -166,6 +167,7 @@ pub async fn start(
             requests,
             signals,
         },
+        herald,
         watchdog: Watchdog::new(clock::now()),
         api,
         run_dir,

@@ -30,6 +30,7 @@ pub mod restart;
 mod run;
 mod status;
 mod upgrade;
+mod words;
 
 pub use action::Action;
 pub use event::{Ending, Event};
@@ -195,6 +196,11 @@ impl Supervisor {
             Some(moment) => Some(deadline.map_or(moment, |deadline| deadline.min(moment))),
             None => deadline,
         }
+    }
+
+    /// Whether the configuration file is being read again, or is to be.
+    pub fn is_reloading(&self) -> bool {
+        self.disk.is_reloading()
     }
 
     /// What the operator is shown.

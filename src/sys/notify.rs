@@ -3,12 +3,17 @@
 use sd_notify::NotifyState;
 use std::time::Duration;
 
+/// Whether there is a service manager.
+pub fn is_heard() -> bool {
+    std::env::var_os("NOTIFY_SOCKET").is_some()
+}
+
 /// The daemon serves; `status` is what `systemctl status` shows.
 pub fn ready(status: &str) {
     send(&[NotifyState::Ready, NotifyState::Status(status)]);
 }
 
-/// The configuration is being read again; [`ready`] must follow.
+/// The configuration is being read again, or another program takes over; [`ready`] must follow.
 pub fn reloading() {
     match NotifyState::monotonic_usec_now() {
         Ok(now) => send(&[NotifyState::Reloading, now]),

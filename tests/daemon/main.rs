@@ -8,6 +8,8 @@ mod death;
 mod flood;
 mod hostile;
 mod kiosk;
+mod manager;
 mod processes;
 mod screen;
+mod service;
 mod upgrade;
