@@ -17,7 +17,8 @@ use crate::http::Api;
 use crate::supervisor::{Event, Supervisor};
 use crate::sys::mark::Marker;
 use crate::sys::run_dir::RunDir;
-use crate::sys::{clock, handover};
+use crate::sys::{clock, handover, notify};
+use crate::time::Moment;
 use hands::{Hands, Leave};
 use herald::Herald;
 use smol::LocalExecutor;
@@ -26,7 +27,7 @@ use sources::Sources;
 use std::ops::ControlFlow;
 use std::os::fd::OwnedFd;
 use std::rc::Rc;
-use watchdog::Watchdog;
+use watchdog::{Signs, Step, Watchdog};
 
 /// Rounds the doors get after the end to hand out the last answers. An answer needs two:
 /// one to be taken from the mind, one to be written.
@@ -55,7 +56,8 @@ struct Kiosk {
     hands: Hands,
     sources: Sources,
     herald: Herald,
-    watchdog: Watchdog,
+    /// The service manager's, where there is one.
+    watchdog: Option<Watchdog>,
     api: Rc<Api>,
     /// Held for as long as the daemon lives.
     run_dir: Rc<RunDir>,
@@ -86,9 +88,31 @@ impl Kiosk {
 
     async fn next_event(&mut self) -> Event {
         self.herald.settled(&self.mind);
-        let timeout = self.mind.poll_timeout();
-        let timeout = self.watchdog.feed(clock::now(), timeout);
-        self.sources.next(timeout).await
+        let look = self.see_to_the_watchdog();
+        let timeout = match (self.mind.poll_timeout(), look) {
+            (Some(timeout), Some(look)) => Some(timeout.min(look)),
+            (timeout, look) => timeout.or(look),
+        };
+        let is_asked = look.is_some() && !self.api.pulse.is_answered();
+        let doors = is_asked.then_some(&self.api.pulse);
+        self.sources.next(timeout, doors).await
+    }
+
+    /// Feeds the watchdog where it is time to, and tells when to look again.
+    fn see_to_the_watchdog(&mut self) -> Option<Moment> {
+        let watchdog = self.watchdog.as_mut()?;
+        let now = clock::now();
+        let signs = Signs {
+            doors_answer: self.api.pulse.is_answered(),
+            disk_busy_since: self.hands.store.busy_since(),
+        };
+        match watchdog.come_round(now, signs) {
+            Step::Rest => {}
+            Step::Ask => self.api.pulse.ask(),
+            Step::Feed => notify::feed_watchdog(),
+            Step::Complain(hang) => log::error!("the watchdog is not fed: {hang}"),
+        }
+        Some(watchdog.next_look(now))
     }
 
     /// Everything goes on but the program.

@@ -22,7 +22,7 @@ use crate::sys::run_dir::RunDir;
 use crate::sys::shared::Shared;
 use crate::sys::signals::Signals;
 use crate::sys::store::Store;
-use crate::sys::{clock, limits, system};
+use crate::sys::{clock, limits, notify, system};
 use smol::LocalExecutor;
 use smol::channel::{self, Sender};
 use std::fmt;
@@ -168,7 +168,7 @@ pub async fn start(
             signals,
         },
         herald,
-        watchdog: Watchdog::new(clock::now()),
+        watchdog: notify::watchdog_limit().map(|limit| Watchdog::new(limit, clock::now())),
         api,
         run_dir,
         marker,

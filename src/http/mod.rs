@@ -12,6 +12,7 @@ pub mod error;
 pub mod feed;
 pub mod head;
 pub mod limits;
+pub mod pulse;
 pub mod routes;
 pub mod server;
 
@@ -39,6 +40,7 @@ pub use client::{Mailbox, Requests};
 pub use error::Kind;
 pub use feed::Feed;
 pub use limits::Limits;
+pub use pulse::Pulse;
 pub use server::{Listener, serve};
 pub use usage::{Memory, Usage, WhyUnenforced};
 pub use when::Now;
@@ -67,6 +69,8 @@ pub struct Api {
     pub usage: Box<dyn Fn(&Id) -> Usage>,
     /// Facts of the daemon.
     pub about: About,
+    /// By which whoever watches over the daemon sees that clients are still let in.
+    pub pulse: Pulse,
     /// Bounds on clients.
     pub limits: Limits,
     crowd: Rc<crowd::Crowd>,
@@ -109,6 +113,7 @@ impl Api {
             why_unenforced: Box::new(|_| Some("nobody enforces them here".to_owned())),
             usage: Box::new(|_| Usage::default()),
             about,
+            pulse: Pulse::default(),
             limits: Limits::default(),
             crowd: crowd::Crowd::new(),
             wall: when::Wall::default(),

@@ -36,10 +36,9 @@ pub fn feed_watchdog() {
     send(&[NotifyState::Watchdog]);
 }
 
-/// How often the watchdog wants to be fed: half of what it waits, as sd_watchdog_enabled(3)
-/// recommends. `None` where there is no watchdog.
-pub fn watchdog_interval() -> Option<Duration> {
-    sd_notify::watchdog_enabled().map(|limit| limit / 2)
+/// How long the watchdog waits to be fed; `None` where there is none.
+pub fn watchdog_limit() -> Option<Duration> {
+    sd_notify::watchdog_enabled().filter(|limit| !limit.is_zero())
 }
 
 fn send(states: &[NotifyState<'_>]) {
