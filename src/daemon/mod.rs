@@ -1,6 +1,8 @@
 //! The loop: what happens is told to the mind, and what the mind wants is done.
 
 mod estate;
+#[cfg(feature = "faults")]
+mod faults;
 mod hands;
 mod herald;
 mod journal;
@@ -87,6 +89,8 @@ impl Kiosk {
     }
 
     async fn next_event(&mut self) -> Event {
+        #[cfg(feature = "faults")]
+        faults::befall(&self.hands).await;
         self.herald.settled(&self.mind);
         let look = self.see_to_the_watchdog();
         let timeout = match (self.mind.poll_timeout(), look) {

@@ -1,6 +1,8 @@
 //! Everything that has to succeed before the loop runs.
 
 use super::estate::Estate;
+#[cfg(feature = "faults")]
+use super::faults;
 use super::hands::Hands;
 use super::herald::Herald;
 use super::sources::Sources;
@@ -137,6 +139,8 @@ pub async fn start(
     let api = open_api(options, &mind, mailbox, logs.clone(), about, &children);
     for listener in listeners {
         let serve = http::serve(api.clone(), listener, executor.clone());
+        #[cfg(feature = "faults")]
+        let serve = faults::may_hang(serve);
         executor.spawn(serve).detach();
     }
     // Only now: whoever waits for this line may change the file or ask at once.

@@ -109,6 +109,18 @@ impl Store {
         self.shared.under_way.oldest()
     }
 
+    /// Never answers, and keeps everything else from being answered.
+    #[cfg(feature = "faults")]
+    pub async fn hang(&self) {
+        self.off_loop(|shared| {
+            let _seen = shared.seen();
+            loop {
+                std::thread::park();
+            }
+        })
+        .await
+    }
+
     async fn off_loop<T: Send + 'static>(
         &self,
         work: impl FnOnce(&Shared) -> T + Send + 'static,
