@@ -10,7 +10,7 @@ use ossuary::http::server::serve_stream;
 use ossuary::http::{About, Api, Feed, Limits, Mailbox, Now, Requests};
 use ossuary::logs::Book;
 use ossuary::supervisor::{
-    ConfigurationStatus, Done, ProcessStatus, Request, Source, State, Status,
+    ConfigurationStatus, Done, LastStart, ProcessStatus, Request, Source, State, Status, Traces,
 };
 use ossuary::time::Moment;
 use std::io::{Read, Write};
@@ -61,6 +61,8 @@ fn kiosk() -> (Rc<Api>, Requests) {
         version: "0",
         config_file: "config.json".into(),
         started: Moment::default(),
+        life: 0,
+        last_start: LastStart::from_traces(&Traces::default()),
         hostname: Box::new(|| "kiosk".into()),
     };
     let clock = || Now {

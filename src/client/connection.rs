@@ -79,7 +79,8 @@ impl Daemon {
             return Ok(answer);
         }
         let text = answer.text(self).unwrap_or_default();
-        Err(Error::Refused(Refused::read(answer.head.status, &text)))
+        let refused = Refused::read(answer.head.status, &text);
+        Err(Error::Refused(Box::new(refused)))
     }
 
     /// Asks for JSON.

@@ -34,7 +34,7 @@ pub enum Error {
     /// What it says is not what a daemon says.
     Confused(String),
     /// It understood and declined.
-    Refused(Refused),
+    Refused(Box<Refused>),
     /// A file of the operator could not be read or written.
     File {
         /// The file.

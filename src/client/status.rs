@@ -43,8 +43,23 @@ pub fn all(daemon: &Daemon, json: bool, terminal: &mut Terminal<'_>) -> Result<E
         terminal.table(&heading, &rows)?;
     }
     let status = daemon.ask_json(&Request::get("/api/status"))?;
+    last_start(&status["last_start"], terminal)?;
     problems(&status, terminal);
     Ok(Exit::Done)
+}
+
+/// Why the daemon was started; an older one does not say.
+fn last_start(last: &Value, terminal: &mut Terminal<'_>) -> Result<(), Error> {
+    if last.is_null() {
+        return Ok(());
+    }
+    let [reason, detail] = ["reason", "detail"].map(|field| words(&last[field]));
+    let tint = match reason.as_str() {
+        "crash" | "watchdog" | "hardware watchdog" => Tint::Bad,
+        _ => Tint::Plain,
+    };
+    let reason = terminal.tinted(&reason, tint);
+    terminal.say(format_args!("last start: {reason}: {detail}"))
 }
 
 /// Prints what is wrong with the configuration file, and what is in force in its place; returns whether anything is.

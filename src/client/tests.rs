@@ -144,7 +144,8 @@ fn status_is_a_table() {
             "uptime":8100,"restarts":0,"reason":null},
         "sync":{"id":"sync","name":"Data Sync","status":"backoff","pid":null,"uptime":null,
             "restarts":3,"reason":"exit code 3"}},"active_display":"main-display"}"#;
-    let facts = r#"{"configuration":{"problems":[
+    let facts = r#"{"last_start":{"reason":"crash","detail":"the daemon was killed by a signal"},
+        "configuration":{"problems":[
         {"path":"processes.sync.command","message":"must not be empty"}]}}"#;
     let (exit, out, err, asked) = Script::new([ok(processes), ok(facts)]).run("status");
     assert_eq!(exit, Exit::Done);
@@ -154,6 +155,7 @@ fn status_is_a_table() {
 ID            NAME             STATUS   PID   UPTIME  RESTARTS  REASON
 main-display  Gallery Display  running  1234  2h 15m  0
 sync          Data Sync        backoff                3         exit code 3
+last start: crash: the daemon was killed by a signal
 "
     );
     assert_eq!(

@@ -13,7 +13,7 @@ use crate::sys::run_dir::RunDir;
 use crate::sys::store::Store;
 use smol::channel::Sender;
 use smol::future::FutureExt;
-use smol::{LocalExecutor, Timer};
+use smol::{LocalExecutor, Task, Timer};
 use std::collections::VecDeque;
 use std::ops::ControlFlow;
 use std::path::PathBuf;
@@ -47,6 +47,8 @@ pub struct Hands {
     pub program: Result<PathBuf, Failure>,
     /// The daemon does not leave before it is there.
     pub good_copy: GoodCopy,
+    /// The mark of a running daemon that is being set: likewise.
+    pub marking: Option<Task<()>>,
     /// Answers that came at once, for the mind to hear before anything else.
     pub answers: VecDeque<Event>,
 }
@@ -129,6 +131,9 @@ impl Hands {
         let writing = async {
             self.files.finish().await;
             self.good_copy.finish().await;
+            if let Some(marking) = self.marking.take() {
+                marking.await;
+            }
         };
         let patience = async {
             Timer::after(LAST_WRITES).await;

@@ -1,8 +1,11 @@
 //! The loop: what happens is told to the mind, and what the mind wants is done.
 
 mod estate;
+#[cfg(feature = "faults")]
+mod faults;
 mod good_copy;
 mod hands;
+mod herald;
 mod journal;
 mod launch;
 mod sources;
@@ -15,16 +18,19 @@ pub use start::StartError;
 use crate::args::DaemonOptions;
 use crate::http::Api;
 use crate::supervisor::{Event, Refusal, Supervisor};
+use crate::sys::mark::Marker;
 use crate::sys::run_dir::RunDir;
 use crate::sys::{clock, handover, notify};
+use crate::time::Moment;
 use hands::{Hands, Leave};
+use herald::Herald;
 use smol::LocalExecutor;
 use smol::future::{FutureExt, yield_now};
 use sources::Sources;
 use std::ops::ControlFlow;
 use std::os::fd::OwnedFd;
 use std::rc::Rc;
-use watchdog::Watchdog;
+use watchdog::{Signs, Step, Watchdog};
 
 /// Rounds the doors get after the end to hand out the last answers. An answer needs two:
 /// one to be taken from the mind, one to be written.
@@ -52,10 +58,14 @@ struct Kiosk {
     mind: Supervisor,
     hands: Hands,
     sources: Sources,
-    watchdog: Watchdog,
+    herald: Herald,
+    /// The service manager's, where there is one.
+    watchdog: Option<Watchdog>,
     api: Rc<Api>,
     /// Held for as long as the daemon lives.
     run_dir: Rc<RunDir>,
+    /// By which the next daemon knows how this one has ended.
+    marker: Marker,
     /// Descriptors that the next daemon gets, beside those of the runs.
     heirlooms: Vec<(String, OwnedFd)>,
 }
@@ -74,17 +84,40 @@ impl Kiosk {
                 None => self.next_event().await,
             };
             log::debug!("{event:?}");
-            if matches!(event, Event::Shutdown) {
-                notify::stopping();
-            }
+            self.herald.happens(&event);
             self.mind.handle(event, clock::now());
         }
     }
 
     async fn next_event(&mut self) -> Event {
-        let timeout = self.mind.poll_timeout();
-        let timeout = self.watchdog.feed(clock::now(), timeout);
-        self.sources.next(timeout).await
+        #[cfg(feature = "faults")]
+        faults::befall(&self.hands).await;
+        self.herald.settled(&self.mind);
+        let look = self.see_to_the_watchdog();
+        let timeout = match (self.mind.poll_timeout(), look) {
+            (Some(timeout), Some(look)) => Some(timeout.min(look)),
+            (timeout, look) => timeout.or(look),
+        };
+        let is_asked = look.is_some() && !self.api.pulse.is_answered();
+        let doors = is_asked.then_some(&self.api.pulse);
+        self.sources.next(timeout, doors).await
+    }
+
+    /// Feeds the watchdog where it is time to, and tells when to look again.
+    fn see_to_the_watchdog(&mut self) -> Option<Moment> {
+        let watchdog = self.watchdog.as_mut()?;
+        let now = clock::now();
+        let signs = Signs {
+            doors_answer: self.api.pulse.is_answered(),
+            disk_busy_since: self.hands.store.busy_since(),
+        };
+        match watchdog.come_round(now, signs) {
+            Step::Rest => {}
+            Step::Ask => self.api.pulse.ask(),
+            Step::Feed => notify::feed_watchdog(),
+            Step::Complain(hang) => log::error!("the watchdog is not fed: {hang}"),
+        }
+        Some(watchdog.next_look(now))
     }
 
     /// Everything goes on but the program.
@@ -119,6 +152,7 @@ impl Kiosk {
         for (name, _) in &self.heirlooms {
             handover::forget(name);
         }
+        self.marker.end();
         // Tasks that will never be polled again still hold it, so it is not dropped.
         self.run_dir.leave();
     }

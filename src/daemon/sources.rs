@@ -1,6 +1,6 @@
 //! Everything that can happen, as one stream of events.
 
-use crate::http::Requests;
+use crate::http::{Pulse, Requests};
 use crate::supervisor::Event;
 use crate::sys::clock;
 use crate::sys::signals::{Signals, Wish};
@@ -21,8 +21,9 @@ pub struct Sources {
 }
 
 impl Sources {
-    /// The next thing that happens; [`Event::Tick`] once `timeout` has come.
-    pub async fn next(&mut self, timeout: Option<Moment>) -> Event {
+    /// The next thing that happens; [`Event::Tick`] once `timeout` has come, or the doors have answered
+    /// what they were asked.
+    pub async fn next(&mut self, timeout: Option<Moment>, doors: Option<&Pulse>) -> Event {
         let report = async {
             match self.reports.recv().await {
                 Ok(event) => event,
@@ -52,6 +53,15 @@ impl Sources {
                 None => future::pending().await,
             }
         };
-        report.or(signal).or(request).or(tick).await
+        let answer = async {
+            match doors {
+                Some(doors) => {
+                    doors.answered().await;
+                    Event::Tick
+                }
+                None => future::pending().await,
+            }
+        };
+        report.or(signal).or(request).or(answer).or(tick).await
     }
 }

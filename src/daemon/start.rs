@@ -1,8 +1,11 @@
 //! Everything that has to succeed before the loop runs.
 
 use super::estate::Estate;
+#[cfg(feature = "faults")]
+use super::faults;
 use super::good_copy::GoodCopy;
 use super::hands::Hands;
+use super::herald::Herald;
 use super::sources::Sources;
 use super::watchdog::Watchdog;
 use super::{Kiosk, journal, upgrade};
@@ -10,12 +13,13 @@ use crate::args::DaemonOptions;
 use crate::config::{Loaded, Problem};
 use crate::http::{self, About, Api, Feed, Listener, Mailbox, Now};
 use crate::logs::{Book, RECORDER_BYTES, Recorder};
-use crate::supervisor::{Boot, Event, Failure, Source, Supervisor};
+use crate::supervisor::{Boot, Event, Failure, LastStart, Source, Supervisor};
 use crate::sys::cgroup::{Cgroups, Delegation};
 use crate::sys::children::Children;
 use crate::sys::displays::{Displays, Places};
 use crate::sys::errno::words;
 use crate::sys::handover::{self, Handover};
+use crate::sys::mark::Marker;
 use crate::sys::persist::Files;
 use crate::sys::run_dir::{RunDir, SOCKET};
 use crate::sys::shared::Shared;
@@ -97,6 +101,9 @@ pub async fn start(
     let cgroups = Cgroups::new(Delegation::take());
     let mut estate = Estate::claim(&run_dir, &cgroups, &mut handover).await;
     make_state_dir(&options.state_dir);
+    let marker = Marker::new(&options.state_dir, run_dir.path());
+    let last_start = LastStart::from_traces(&marker.traces());
+    log::info!("last start: {last_start}");
 
     let mut heirlooms = Vec::new();
     let recorder = recorder(&mut handover, &mut heirlooms)
@@ -126,10 +133,12 @@ pub async fn start(
     let mind = Supervisor::new(boot, clock::now());
     let (mailbox, requests) = Mailbox::new();
     let requests = Rc::new(requests);
-    let life = recorder.life();
-    let api = open_api(options, &mind, mailbox, logs.clone(), life, &children);
+    let about = about(options, recorder.life(), last_start);
+    let api = open_api(options, &mind, mailbox, logs.clone(), about, &children);
     for listener in listeners {
         let serve = http::serve(api.clone(), listener, executor.clone());
+        #[cfg(feature = "faults")]
+        let serve = faults::may_hang(serve);
         executor.spawn(serve).detach();
     }
     // Only now: whoever waits for this line may change the file or ask at once.
@@ -137,11 +146,12 @@ pub async fn start(
         // Nobody may listen any more where this program goes on for another.
         let _ = writeln!(io::stdout(), "listening on http://{address}");
     }
-    notify::ready("serving");
+    let herald = Herald::ready(&mind);
     Ok(Kiosk {
         mind,
         hands: Hands {
             files: Files::new(&executor, &options.state_dir),
+            marking: Some(executor.spawn(marker.clone().set())),
             executor,
             reports: reporter,
             children,
@@ -159,9 +169,11 @@ pub async fn start(
             requests,
             signals,
         },
-        watchdog: Watchdog::new(clock::now()),
+        herald,
+        watchdog: notify::watchdog_limit().map(|limit| Watchdog::new(limit, clock::now())),
         api,
         run_dir,
+        marker,
         heirlooms,
     })
 }
@@ -259,21 +271,25 @@ fn watch_displays(
 
 // ---- the doors ----
 
+fn about(options: &DaemonOptions, life: u64, last_start: LastStart) -> About {
+    About {
+        version: env!("CARGO_PKG_VERSION"),
+        config_file: options.config.display().to_string(),
+        started: clock::now(),
+        life,
+        last_start,
+        hostname: Box::new(system::hostname),
+    }
+}
+
 fn open_api(
     options: &DaemonOptions,
     mind: &Supervisor,
     mailbox: Mailbox,
     logs: Rc<Book>,
-    life: u64,
+    about: About,
     children: &Children,
 ) -> Rc<Api> {
-    let about = About {
-        version: env!("CARGO_PKG_VERSION"),
-        config_file: options.config.display().to_string(),
-        started: clock::now(),
-        life,
-        hostname: Box::new(system::hostname),
-    };
     let clock = || Now {
         mono: clock::now(),
         wall: clock::wall(),

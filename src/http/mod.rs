@@ -12,6 +12,7 @@ pub mod error;
 pub mod feed;
 pub mod head;
 pub mod limits;
+pub mod pulse;
 pub mod routes;
 pub mod server;
 
@@ -39,12 +40,14 @@ pub use client::{Mailbox, Requests};
 pub use error::Kind;
 pub use feed::Feed;
 pub use limits::Limits;
+pub use pulse::Pulse;
 pub use server::{Listener, serve};
 pub use usage::{Memory, Usage, WhyUnenforced};
 pub use when::Now;
 
 use crate::config::Id;
 use crate::logs::Book;
+use crate::supervisor::LastStart;
 use crate::time::Moment;
 use std::rc::Rc;
 
@@ -66,6 +69,8 @@ pub struct Api {
     pub usage: Box<dyn Fn(&Id) -> Usage>,
     /// Facts of the daemon.
     pub about: About,
+    /// By which whoever watches over the daemon sees that clients are still let in.
+    pub pulse: Pulse,
     /// Bounds on clients.
     pub limits: Limits,
     crowd: Rc<crowd::Crowd>,
@@ -83,6 +88,8 @@ pub struct About {
     pub started: Moment,
     /// Names the numbering of log lines, which outlives the daemon where its processes do.
     pub life: u64,
+    /// Why it was started.
+    pub last_start: LastStart,
     /// The machine's name now. A client may call it by this name, alone or with `.local`.
     pub hostname: Box<dyn Fn() -> String>,
 }
@@ -106,6 +113,7 @@ impl Api {
             why_unenforced: Box::new(|_| Some("nobody enforces them here".to_owned())),
             usage: Box::new(|_| Usage::default()),
             about,
+            pulse: Pulse::default(),
             limits: Limits::default(),
             crowd: crowd::Crowd::new(),
             wall: when::Wall::default(),

@@ -74,13 +74,14 @@ fn as_tcp(stream: UnixStream) -> io::Result<Async<TcpStream>> {
 
 /// Serves whoever connects, for as long as it is polled.
 pub async fn serve(api: Rc<Api>, listener: Listener, executor: Rc<LocalExecutor<'static>>) {
+    let door = api.pulse.door();
     loop {
-        match listener.accept().await {
+        match door.waits_for(listener.accept()).await {
             Ok((address, socket)) => welcome(&api, address, socket, &executor),
             Err(error) => {
                 log::warn!("cannot accept a connection: {error}");
                 api.crowd.dismiss_any();
-                Timer::after(BREATH).await;
+                door.waits_for(Timer::after(BREATH)).await;
             }
         }
         // A flood of connections must not keep those that are open from being served.
@@ -220,6 +221,7 @@ mod tests {
             config_file: String::new(),
             started: Moment::default(),
             life: 0,
+            last_start: crate::supervisor::LastStart::from_traces(&Default::default()),
             hostname: Box::new(String::new),
         };
         let clock = || Now {

@@ -24,11 +24,19 @@ struct Shown<'a> {
     generation: u64,
     uptime: u64,
     started: Wallclock,
+    last_start: LastStartView<'a>,
     hostname: String,
     active_display: Option<&'a Id>,
     configuration: Configuration<'a>,
     processes: Count,
     shutting_down: bool,
+}
+
+/// Why the daemon was started.
+#[derive(Serialize)]
+struct LastStartView<'a> {
+    reason: &'a str,
+    detail: &'a str,
 }
 
 /// `GET /api/status`
@@ -40,6 +48,10 @@ pub async fn status(api: &Rc<Api>, _ask: Ask<'_>) -> Result<Reply, Error> {
         generation: status.generation,
         uptime: light.now().mono.since(api.about.started).as_secs(),
         started: light.boot().at(api.about.started),
+        last_start: LastStartView {
+            reason: api.about.last_start.reason.as_str(),
+            detail: &api.about.last_start.detail,
+        },
         hostname: (api.about.hostname)(),
         active_display: status.active_display.as_ref(),
         configuration: Configuration::of(api, &status.configuration),

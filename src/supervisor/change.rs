@@ -76,6 +76,18 @@ impl Disk {
         matches!(self.busy, Busy::Idle)
     }
 
+    /// Whether the file is being read again, or is to be.
+    pub fn is_reloading(&self) -> bool {
+        let under_way = match &self.busy {
+            Busy::Idle => false,
+            Busy::Reading(_) => true,
+            // What was read was of an older version, and is brought to this one.
+            Busy::Saving(change) => change.next.migration.is_some(),
+        };
+        let is_reload = |(_, request): &(_, Request)| matches!(request, Request::Reload);
+        under_way || self.queue.iter().any(is_reload)
+    }
+
     pub fn deadline(&self) -> Option<Moment> {
         self.give_up_at.filter(|_| !self.is_idle())
     }

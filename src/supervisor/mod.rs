@@ -11,7 +11,8 @@
 //! | `change` | what becomes of a request, and of a configuration on its way to the disk |
 //! | `reconcile` | what another configuration means for the processes that run |
 //! | `upgrade` | when another program may go on in our place |
-//! | `picture` | what the operator is shown |
+//! | `last_start` | why the daemon was started |
+//! | `picture` | what the operator is shown; `words` says it in a line |
 
 mod action;
 mod admission;
@@ -19,6 +20,7 @@ mod change;
 mod event;
 mod failure;
 mod keep;
+mod last_start;
 mod memory;
 mod picture;
 mod process;
@@ -29,11 +31,13 @@ pub mod restart;
 mod run;
 mod status;
 mod upgrade;
+mod words;
 
 pub use action::Action;
 pub use event::{Ending, Event};
 pub use failure::{Failure, FailureKind};
 pub use keep::KeepOld;
+pub use last_start::{LastStart, Mark, StartReason, Traces};
 pub use memory::{Doing, Memory, Running, Stage};
 pub use reason::Reason;
 pub use request::{Done, Outcome, Refusal, Request, Ticket};
@@ -194,6 +198,11 @@ impl Supervisor {
             Some(moment) => Some(deadline.map_or(moment, |deadline| deadline.min(moment))),
             None => deadline,
         }
+    }
+
+    /// Whether the configuration file is being read again, or is to be.
+    pub fn is_reloading(&self) -> bool {
+        self.disk.is_reloading()
     }
 
     /// What the operator is shown.

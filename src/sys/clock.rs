@@ -19,6 +19,12 @@ pub fn now() -> Moment {
     Moment::from_boot(Duration::from(time))
 }
 
+/// Names this boot of the machine; empty where the kernel does not say.
+pub fn boot_id() -> String {
+    let text = std::fs::read_to_string("/proc/sys/kernel/random/boot_id");
+    text.map(|text| text.trim().to_owned()).unwrap_or_default()
+}
+
 /// Now as people count it. Worth only as much as [`trusted`] says.
 pub fn wall() -> Timestamp {
     Timestamp::now()

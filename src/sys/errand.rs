@@ -4,8 +4,10 @@
 //! it twice a second to see whether there is one (`blocking` does); errands are rare, and an idle
 //! kiosk sleeps.
 
+use super::clock;
+use crate::time::Moment;
 use smol::channel;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread;
 
 /// What an errand needs of the stack: paths, a file's content on the heap, no recursion.
@@ -40,6 +42,50 @@ where
         .recv()
         .await
         .expect("an errand ends with its result, or the program with it")
+}
+
+/// The errands of one kind that are under way.
+#[derive(Debug, Default)]
+pub(super) struct Ledger {
+    begun: Mutex<Vec<Moment>>,
+}
+
+impl Ledger {
+    /// An errand begins. It ends when the entry is dropped, so that goes where the work is done: whoever
+    /// waits for it may have given up long before.
+    pub(super) fn enter(self: &Arc<Self>) -> Entry {
+        let begun = clock::now();
+        self.begun().push(begun);
+        Entry {
+            ledger: self.clone(),
+            begun,
+        }
+    }
+
+    /// Since when the oldest has been under way.
+    pub(super) fn oldest(&self) -> Option<Moment> {
+        self.begun().iter().min().copied()
+    }
+
+    fn begun(&self) -> MutexGuard<'_, Vec<Moment>> {
+        self.begun.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// An errand that is under way.
+#[derive(Debug)]
+pub(super) struct Entry {
+    ledger: Arc<Ledger>,
+    begun: Moment,
+}
+
+impl Drop for Entry {
+    fn drop(&mut self) {
+        let mut begun = self.ledger.begun();
+        if let Some(place) = begun.iter().position(|begun| *begun == self.begun) {
+            begun.swap_remove(place);
+        }
+    }
 }
 
 fn take<W>(work: &Mutex<Option<W>>) -> Option<W> {

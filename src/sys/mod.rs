@@ -15,6 +15,7 @@ pub mod handover;
 pub mod launch;
 pub mod leftovers;
 pub mod limits;
+pub mod mark;
 pub mod notify;
 mod output;
 pub mod persist;

@@ -3,12 +3,17 @@
 use sd_notify::NotifyState;
 use std::time::Duration;
 
+/// Whether there is a service manager.
+pub fn is_heard() -> bool {
+    std::env::var_os("NOTIFY_SOCKET").is_some()
+}
+
 /// The daemon serves; `status` is what `systemctl status` shows.
 pub fn ready(status: &str) {
     send(&[NotifyState::Ready, NotifyState::Status(status)]);
 }
 
-/// The configuration is being read again; [`ready`] must follow.
+/// The configuration is being read again, or another program takes over; [`ready`] must follow.
 pub fn reloading() {
     match NotifyState::monotonic_usec_now() {
         Ok(now) => send(&[NotifyState::Reloading, now]),
@@ -31,10 +36,9 @@ pub fn feed_watchdog() {
     send(&[NotifyState::Watchdog]);
 }
 
-/// How often the watchdog wants to be fed: half of what it waits, as sd_watchdog_enabled(3)
-/// recommends. `None` where there is no watchdog.
-pub fn watchdog_interval() -> Option<Duration> {
-    sd_notify::watchdog_enabled().map(|limit| limit / 2)
+/// How long the watchdog waits to be fed; `None` where there is none.
+pub fn watchdog_limit() -> Option<Duration> {
+    sd_notify::watchdog_enabled().filter(|limit| !limit.is_zero())
 }
 
 fn send(states: &[NotifyState<'_>]) {

@@ -4,9 +4,10 @@
 //! and the loop must not wait for it.
 
 use super::durable;
-use super::errand;
+use super::errand::{self, Ledger};
 use super::errno::{failure, words};
 use crate::supervisor::{Failure, FailureKind, KeepOld};
+use crate::time::Moment;
 use std::fs::{self, File};
 use std::hash::{DefaultHasher, Hasher};
 use std::io::{self, Read};
@@ -33,6 +34,8 @@ struct Shared {
     /// The content of the file when it was last read or written here. Held over a whole
     /// load or save, so that these never overlap.
     seen: Mutex<Option<u64>>,
+    /// What the disk is busy with.
+    under_way: Arc<Ledger>,
 }
 
 impl Store {
@@ -47,6 +50,7 @@ impl Store {
                 file: file.to_owned(),
                 last_good,
                 seen: Mutex::new(None),
+                under_way: Arc::default(),
             }),
         }
     }
@@ -103,12 +107,35 @@ impl Store {
         .await
     }
 
+    /// Since when the disk has been busy with the oldest thing that was asked of it here.
+    pub fn busy_since(&self) -> Option<Moment> {
+        self.shared.under_way.oldest()
+    }
+
+    /// Never answers, and keeps everything else from being answered.
+    #[cfg(feature = "faults")]
+    pub async fn hang(&self) {
+        self.off_loop(|shared| {
+            let _seen = shared.seen();
+            loop {
+                std::thread::park();
+            }
+        })
+        .await
+    }
+
     async fn off_loop<T: Send + 'static>(
         &self,
         work: impl FnOnce(&Shared) -> T + Send + 'static,
     ) -> T {
         let shared = self.shared.clone();
-        errand::run(move || work(&shared)).await
+        let under_way = shared.under_way.enter();
+        errand::run(move || {
+            let result = work(&shared);
+            drop(under_way);
+            result
+        })
+        .await
     }
 }
 
@@ -298,6 +325,26 @@ mod tests {
         let refused = block_on(store.save(b"{}".to_vec(), None)).unwrap_err();
         assert!(refused.message.ends_with(": not a directory"), "{refused}");
         assert_eq!(refused.kind, FailureKind::System);
+    }
+
+    #[test]
+    fn it_is_known_for_how_long_the_disk_has_been_busy() {
+        let dir = Dir::new("store-busy");
+        let fifo = dir.path().join("config.json");
+        // Opening it waits until somebody writes: a disk that hangs.
+        nix::unistd::mkfifo(&fifo, nix::sys::stat::Mode::S_IRWXU).unwrap();
+        let store = store(&dir);
+        assert_eq!(store.busy_since(), None);
+        let mut loading = Box::pin(store.load());
+        assert!(block_on(smol::future::poll_once(loading.as_mut())).is_none());
+        let since = store.busy_since();
+        assert!(since.is_some());
+        drop(loading);
+        assert_eq!(store.busy_since(), since, "given up, and yet under way");
+        fs::write(&fifo, b"{}").unwrap();
+        while store.busy_since().is_some() {
+            std::thread::yield_now();
+        }
     }
 
     #[test]

@@ -17,6 +17,7 @@ pub struct Kiosk {
     pub dir: PathBuf,
     pub address: SocketAddr,
     program: PathBuf,
+    environment: Vec<(String, String)>,
     daemon: Child,
 }
 
@@ -75,11 +76,21 @@ impl Kiosk {
 
     /// Starts this copy of the daemon on directories that are there already.
     pub fn start_program(program: PathBuf, dir: PathBuf) -> Kiosk {
-        let (daemon, address) = launch(&program, &dir);
+        Kiosk::launch(program, dir, Vec::new())
+    }
+
+    /// Starts a daemon on directories that are there already, in this environment.
+    pub fn start_supervised(dir: PathBuf, environment: Vec<(String, String)>) -> Kiosk {
+        Kiosk::launch(env!("CARGO_BIN_EXE_ossuary").into(), dir, environment)
+    }
+
+    fn launch(program: PathBuf, dir: PathBuf, environment: Vec<(String, String)>) -> Kiosk {
+        let (daemon, address) = launch(&program, &dir, &environment);
         Kiosk {
             dir,
             address,
             program,
+            environment,
             daemon,
         }
     }
@@ -105,7 +116,7 @@ impl Kiosk {
 
     /// Starts the daemon again after `kill`.
     pub fn revive(&mut self) {
-        let (daemon, address) = launch(&self.program, &self.dir);
+        let (daemon, address) = launch(&self.program, &self.dir, &self.environment);
         self.daemon = daemon;
         self.address = address;
     }
@@ -238,6 +249,14 @@ impl Kiosk {
         Err(std::io::Error::other("it did not happen"))
     }
 
+    /// Waits until the daemon's own log holds this text.
+    pub fn until_noted(&self, text: &str) {
+        let log = self.dir.join("daemon.log");
+        wait_for(text, || {
+            fs::read_to_string(&log).is_ok_and(|log| log.contains(text))
+        });
+    }
+
     // ---- the command line ----
 
     /// Runs `ossuary` as an operator would, against this kiosk.
@@ -274,7 +293,7 @@ impl Drop for Kiosk {
 }
 
 /// Starts the daemon and reads the address it took.
-fn launch(program: &Path, dir: &Path) -> (Child, SocketAddr) {
+fn launch(program: &Path, dir: &Path, environment: &[(String, String)]) -> (Child, SocketAddr) {
     let log = fs::OpenOptions::new()
         .create(true)
         .append(true)
@@ -289,6 +308,7 @@ fn launch(program: &Path, dir: &Path) -> (Child, SocketAddr) {
         .arg("--run-dir")
         .arg(dir.join("run"))
         .args(["--listen", "127.0.0.1:0"])
+        .envs(environment.iter().cloned())
         .stdin(Stdio::null())
         .stdout(Stdio::piped())
         .stderr(log)

@@ -4,10 +4,13 @@
 
 mod command_line;
 mod configuration;
+mod death;
 mod demo;
 mod flood;
 mod hostile;
 mod kiosk;
+mod manager;
 mod processes;
 mod screen;
+mod service;
 mod upgrade;

@@ -5,3 +5,4 @@
 mod promises;
 mod scenarios;
 mod stage;
+mod words;

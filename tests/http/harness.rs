@@ -4,8 +4,8 @@ use ossuary::config::{Id, Loaded};
 use ossuary::http::{self, About, Api, Feed, Limits, Listener, Mailbox, Memory, Now, Usage};
 use ossuary::logs::Book;
 use ossuary::supervisor::{
-    ConfigurationStatus, DisplayStatus, Done, Outcome, ProcessStatus, Reason, Request, RunId,
-    Source, State, Status,
+    ConfigurationStatus, DisplayStatus, Done, LastStart, Outcome, ProcessStatus, Reason, Request,
+    RunId, Source, State, Status, Traces,
 };
 use ossuary::time::Moment;
 use serde_json::Value;
@@ -117,6 +117,7 @@ pub fn kiosk_with(limits: Limits, test: impl AsyncFnOnce(Rc<Kiosk>)) {
         config_file: "/etc/ossuary/config.json".into(),
         started: at(30),
         life: 30_000,
+        last_start: LastStart::from_traces(&Traces::default()),
         hostname: Box::new(|| "kiosk".into()),
     };
     let feed = Feed::new(Rc::new(picture(PLAN)));

@@ -3,6 +3,7 @@
 use crate::harness::kiosk;
 use ossuary::http::Kind;
 use ossuary::http::routes::ROUTES;
+use ossuary::supervisor::StartReason;
 use serde_json::Value;
 use std::collections::BTreeSet;
 
@@ -54,6 +55,19 @@ fn every_type_of_problem_is_described() {
             .collect();
         let known: BTreeSet<_> = Kind::ALL.iter().map(|kind| kind.facts().1).collect();
         assert_eq!(described, known);
+    });
+}
+
+#[test]
+fn every_reason_of_a_start_is_described() {
+    kiosk(async |kiosk| {
+        let document = kiosk.get("/api/openapi.json").await.json();
+        let schema = &document["components"]["schemas"]["LastStart"];
+        let known = StartReason::ALL.map(StartReason::as_str);
+        assert_eq!(
+            schema["properties"]["reason"]["enum"],
+            serde_json::json!(known)
+        );
     });
 }
 

@@ -261,6 +261,10 @@ fn the_status_is_one_page_of_truth() {
         let expected = serde_json::json!({
             "version": "1.2.3", "generation": 1, "uptime": 3610,
             "started": "2026-11-23T06:59:50.000Z", "hostname": "kiosk",
+            "last_start": {
+                "reason": "first start",
+                "detail": "no daemon has run with this state directory before",
+            },
             "active_display": "main-display",
             "configuration": {
                 "file": "/etc/ossuary/config.json", "source": "file",

@@ -58,8 +58,8 @@ onThePage("an unknown field is a warning, not a problem", {
 
 onThePage("the machine is described", { processes: PROCESSES }, async ({ page, kiosk }) => {
   const facts = await kiosk.ask("GET", "/api/system");
-  const { version } = await kiosk.ask("GET", "/api/status");
+  const { version, last_start } = await kiosk.ask("GET", "/api/status");
   const system = await openTab(page, "System");
-  for (const fact of [facts.hostname, facts.os, facts.kernel, version, kiosk.configFile]) await seen(system, fact);
+  for (const fact of [facts.hostname, facts.os, facts.kernel, version, last_start.detail, kiosk.configFile]) await seen(system, fact);
   for (const label of [/memory/i, /disk/i, /^up$/i, /network/i]) await seen(system, label);
 });

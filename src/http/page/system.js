@@ -36,6 +36,7 @@ function groups(machine, status) {
       Version: status.version,
       Up: duration(status.uptime),
       Started: dayAndTime(status.started),
+      "Last start": `${sentence(status.last_start.reason)}: ${status.last_start.detail}`,
       Memory: memory?.daemon ? size(memory.daemon) : null,
       Processes: `${status.processes.running} of ${status.processes.total} running`,
     }),

@@ -1,0 +1,75 @@
+//! The kiosk in one line, for `systemctl status`.
+
+use super::{State, Status};
+use std::fmt;
+
+/// What is worth reading of a problem at a glance; the rest stands in the log.
+const PROBLEM: usize = 160;
+
+impl Status {
+    /// How the kiosk fares, in one line without control characters.
+    pub fn in_words(&self) -> String {
+        let mut parts = Vec::new();
+        if self.shutting_down {
+            let left = self.processes.iter().filter(|p| p.pid.is_some()).count();
+            return match left {
+                0 => "everything has ended".to_owned(),
+                1 => "ending; one process still runs".to_owned(),
+                left => format!("ending; {left} processes still run"),
+            };
+        }
+        if let Some(problem) = self.configuration.problems.first() {
+            parts.push(format!("configuration is broken: {}", in_short(problem)));
+        }
+        parts.push(self.processes_in_words());
+        parts.extend(self.screen_in_words());
+        parts.join("; ")
+    }
+
+    fn processes_in_words(&self) -> String {
+        let count = |state| self.processes.iter().filter(|p| p.state == state).count();
+        let (running, failed) = (count(State::Running), count(State::Failed));
+        let runs = match (running, self.processes.len()) {
+            (_, 0) => return "no process is configured".to_owned(),
+            (1, 1) => "the process runs".to_owned(),
+            (running, total) if running == total => format!("all {total} processes run"),
+            (running, total) => format!("{running} of {total} processes run"),
+        };
+        match failed {
+            0 => runs,
+            failed => format!("{runs}, {failed} failed"),
+        }
+    }
+
+    /// What is on the screen, or why nothing is.
+    fn screen_in_words(&self) -> Option<String> {
+        let mut screens = self.processes.iter().filter(|p| p.process.is_display());
+        if let Some(shown) = screens.find(|p| p.state == State::Running) {
+            return Some(format!("{} is on the screen", shown.process.id));
+        }
+        let active = self.process(self.active_display.as_ref()?)?;
+        let id = &active.process.id;
+        let does = match active.state {
+            State::Stopped => "is stopped",
+            State::Waiting => "waits",
+            State::Starting => "is starting",
+            State::Running => "runs",
+            State::Stopping => "is stopping",
+            State::Backoff => "is started again soon",
+            State::Failed => "has failed",
+        };
+        Some(match &active.reason {
+            Some(reason) => in_short(&format_args!("{id} {does} ({reason})")),
+            None => format!("{id} {does}"),
+        })
+    }
+}
+
+/// In a message to the service manager a line break begins another variable.
+fn in_short(text: &impl fmt::Display) -> String {
+    let text = text.to_string().replace(char::is_control, " ");
+    match text.char_indices().nth(PROBLEM) {
+        Some((end, _)) => format!("{}…", &text[..end]),
+        None => text,
+    }
+}
