@@ -84,29 +84,27 @@ impl Kiosk {
                 None => self.next_event().await,
             };
             log::debug!("{event:?}");
-            self.herald.happens(&event);
-            self.mind.handle(event, clock::now());
+            let now = clock::now();
+            self.herald.happens(&event, now);
+            self.mind.handle(event, now);
         }
     }
 
     async fn next_event(&mut self) -> Event {
         #[cfg(feature = "faults")]
         faults::befall(&self.hands).await;
-        self.herald.settled(&self.mind);
-        let look = self.see_to_the_watchdog();
-        let timeout = match (self.mind.poll_timeout(), look) {
-            (Some(timeout), Some(look)) => Some(timeout.min(look)),
-            (timeout, look) => timeout.or(look),
-        };
-        let is_asked = look.is_some() && !self.api.pulse.is_answered();
-        let doors = is_asked.then_some(&self.api.pulse);
+        let now = clock::now();
+        let news = self.herald.settled(&self.mind, now);
+        let look = self.see_to_the_watchdog(now);
+        let timeouts = [self.mind.poll_timeout(), news, look];
+        let doors = (look.is_some() && !self.api.pulse.is_answered()).then_some(&self.api.pulse);
+        let timeout = timeouts.into_iter().flatten().min();
         self.sources.next(timeout, doors).await
     }
 
     /// Feeds the watchdog where it is time to, and tells when to look again.
-    fn see_to_the_watchdog(&mut self) -> Option<Moment> {
+    fn see_to_the_watchdog(&mut self, now: Moment) -> Option<Moment> {
         let watchdog = self.watchdog.as_mut()?;
-        let now = clock::now();
         let signs = Signs {
             doors_answer: self.api.pulse.is_answered(),
             disk_busy_since: self.hands.store.busy_since(),

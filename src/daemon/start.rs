@@ -146,7 +146,7 @@ pub async fn start(
         // Nobody may listen any more where this program goes on for another.
         let _ = writeln!(io::stdout(), "listening on http://{address}");
     }
-    let herald = Herald::ready(&mind);
+    let herald = Herald::ready(&mind, clock::now());
     Ok(Kiosk {
         mind,
         hands: Hands {

@@ -21,9 +21,9 @@ pub fn reloading() {
     }
 }
 
-/// Everything is being ended.
-pub fn stopping() {
-    send(&[NotifyState::Stopping]);
+/// Everything is being ended; `status` as above.
+pub fn stopping(status: &str) {
+    send(&[NotifyState::Stopping, NotifyState::Status(status)]);
 }
 
 /// A line for `systemctl status`.
