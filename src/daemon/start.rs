@@ -103,7 +103,7 @@ pub async fn start(
     make_state_dir(&options.state_dir);
     let marker = Marker::new(&options.state_dir, run_dir.path());
     let last_start = LastStart::from_traces(&marker.traces());
-    log::info!("last start: {last_start}");
+    tell_last_start(&last_start);
 
     let mut heirlooms = Vec::new();
     let recorder = recorder(&mut handover, &mut heirlooms)
@@ -197,6 +197,14 @@ fn make_state_dir(path: &Path) {
     if let Err(error) = made {
         log::warn!("cannot make {}: {}", path.display(), words(&error));
     }
+}
+
+fn tell_last_start(last_start: &LastStart) {
+    let level = match last_start.reason.is_in_order() {
+        true => log::Level::Info,
+        false => log::Level::Warn,
+    };
+    log::log!(level, "last start: {last_start}");
 }
 
 // ---- the configuration ----

@@ -22,6 +22,9 @@ pub async fn show(api: &Rc<Api>, _ask: Ask<'_>) -> Result<Reply, Error> {
     );
     page.gauge("uptime_seconds", "How long the daemon has been running.");
     page.line("uptime_seconds", "", now.since(api.about.started).as_secs());
+    page.gauge("last_start_info", "Why the daemon was started.");
+    let reason = api.about.last_start.reason.as_str();
+    page.line("last_start_info", &format!("{{reason=\"{reason}\"}}"), 1);
     page.gauge("generation", "Grows with every change.");
     page.line("generation", "", status.generation);
     if let Some(bytes) = (api.system)().pointer("/daemon/resident_bytes") {

@@ -32,25 +32,28 @@ struct Shown<'a> {
     shutting_down: bool,
 }
 
-/// Why the daemon was started.
+/// Why the daemon was started, and since when it has been running therefore.
 #[derive(Serialize)]
 struct LastStartView<'a> {
     reason: &'a str,
     detail: &'a str,
+    since: Wallclock,
 }
 
 /// `GET /api/status`
 pub async fn status(api: &Rc<Api>, _ask: Ask<'_>) -> Result<Reply, Error> {
     let status = api.feed.current();
     let light = Light::of(api);
+    let started = light.boot().at(api.about.started);
     let shown = Shown {
         version: api.about.version,
         generation: status.generation,
         uptime: light.now().mono.since(api.about.started).as_secs(),
-        started: light.boot().at(api.about.started),
+        started,
         last_start: LastStartView {
             reason: api.about.last_start.reason.as_str(),
             detail: &api.about.last_start.detail,
+            since: started,
         },
         hostname: (api.about.hostname)(),
         active_display: status.active_display.as_ref(),

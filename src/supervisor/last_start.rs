@@ -81,6 +81,12 @@ impl StartReason {
             StartReason::FirstStart => "first start",
         }
     }
+
+    /// Somebody wanted it so.
+    pub fn is_in_order(self) -> bool {
+        use StartReason::{Clean, FirstStart, Upgrade};
+        matches!(self, Clean | FirstStart | Upgrade)
+    }
 }
 
 impl fmt::Display for LastStart {

@@ -264,6 +264,7 @@ fn the_status_is_one_page_of_truth() {
             "last_start": {
                 "reason": "first start",
                 "detail": "no daemon has run with this state directory before",
+                "since": "2026-11-23T06:59:50.000Z",
             },
             "active_display": "main-display",
             "configuration": {
@@ -360,6 +361,7 @@ fn the_metrics_can_be_scraped() {
         let lines: Vec<_> = answer.text().lines().collect();
         for line in [
             "ossuary_build_info{version=\"1.2.3\"} 1",
+            "ossuary_last_start_info{reason=\"first start\"} 1",
             "ossuary_generation 2",
             "ossuary_uptime_seconds 3610",
             "ossuary_resident_memory_bytes 4096",
