@@ -298,3 +298,28 @@ fn the_unix_socket_speaks_the_same_and_asks_nobody_for_a_name() {
         std::fs::remove_file(&path).expect("the socket is ours");
     });
 }
+
+#[test]
+fn a_door_that_turns_clients_away_for_want_of_places_is_alive() {
+    let limits = Limits {
+        connections: 2,
+        connections_per_address: 2,
+        ..Limits::default()
+    };
+    kiosk_with(limits, async |kiosk| {
+        let mut streams = Vec::new();
+        for _ in 0..2 {
+            let mut stream = kiosk.connect().await;
+            stream.ask("GET", "/api/events", "", "").await;
+            assert_eq!(stream.head().await.status, 200);
+            streams.push(stream);
+        }
+        for _ in 0..3 {
+            let turned_away = kiosk.connect().await.answer().await;
+            assert_eq!(turned_away.status, 503);
+            kiosk.api.pulse.ask();
+            assert!(!kiosk.api.pulse.is_answered());
+            kiosk.api.pulse.answered().await;
+        }
+    });
+}
