@@ -144,6 +144,19 @@ fn every_room_has_its_walls() {
     }
 }
 
+/// A program that can be made to hang is for the tests alone.
+#[test]
+fn no_program_is_built_with_faults_unless_it_is_asked_for() {
+    let manifest = fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/Cargo.toml")).unwrap();
+    let features = manifest.split("[features]").nth(1).unwrap();
+    let features = features.split("\n[").next().unwrap();
+    let named: Vec<&str> = (features.lines())
+        .filter_map(|line| line.split_once('='))
+        .map(|(name, _)| name.trim())
+        .collect();
+    assert_eq!(named, ["faults"], "a default would switch something on");
+}
+
 #[test]
 fn unsafe_code_lives_in_sys_and_every_block_says_why() {
     let mut broken = Vec::new();
