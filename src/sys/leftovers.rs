@@ -26,14 +26,6 @@ const ROUNDS_MAX: usize = 20;
 /// the runs that are `kept`, with their groups and descendants, and everything in `cgroups`. Waits for their ends, and
 /// returns how many there were. To be called with the lock on the directory held and before anything is started.
 pub async fn end(run_dir: &Path, kept: &BTreeSet<RunId>, cgroups: &[Cgroup]) -> usize {
-    for cgroup in cgroups {
-        if let Err(error) = cgroup.kill() {
-            log::debug!(
-                "{} is ended one by one: {error}",
-                cgroup.directory().display()
-            );
-        }
-    }
     let mut ended = 0;
     for _ in 0..ROUNDS_MAX {
         let found = find(run_dir, kept, cgroups);
@@ -41,6 +33,13 @@ pub async fn end(run_dir: &Path, kept: &BTreeSet<RunId>, cgroups: &[Cgroup]) -> 
             break;
         }
         ended += found.len();
+        // First, and in one stroke: what forks faster than it is found is found no more.
+        for cgroup in cgroups {
+            if let Err(error) = cgroup.kill() {
+                let directory = cgroup.directory().display();
+                log::debug!("{directory} is ended one by one: {error}");
+            }
+        }
         for (_, handle) in &found {
             handle.signal(Signal::SIGKILL);
         }
