@@ -20,6 +20,11 @@ use std::thread;
 
 static DOORS_HANG: AtomicBool = AtomicBool::new(false);
 
+/// Nobody is to take such a program for one that may be installed.
+pub fn warn() {
+    log::warn!("this program is for tests: it can be made to hang");
+}
+
 /// A door that hangs when it is told to.
 pub async fn may_hang(serve: impl Future<Output = ()>) {
     let mut serve = pin!(serve);

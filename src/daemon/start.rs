@@ -84,6 +84,8 @@ impl fmt::Display for StartError {
 /// What is to be done before anything else is.
 pub fn prepare() {
     journal::open();
+    #[cfg(feature = "faults")]
+    faults::warn();
     if let Err(error) = limits::raise_descriptors() {
         log::warn!("cannot raise the limit on descriptors: {}", words(&error));
     }
