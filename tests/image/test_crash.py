@@ -21,6 +21,7 @@ class Crash(unittest.TestCase):
         self.assertNotEqual(guest.boot, boot)
         guest.wait_for_api()
         print("bootstatus:", guest.sh("cat /sys/class/watchdog/watchdog0/bootstatus"))
+        self.assertEqual(guest.get("/api/status")["last_start"]["reason"], "hardware watchdog")
 
     def test_a_power_cut_leaves_the_old_configuration_or_the_new_one(self):
         seed = random.randrange(1 << 32)
@@ -47,7 +48,11 @@ class Crash(unittest.TestCase):
     def number(self, guest, kept, asked):
         """Which configuration a guest has come up with: the last that was kept, or one under way when the power went."""
         guest.wait_for_api()
-        state = guest.get("/api/status")["configuration"]
+        status = guest.get("/api/status")
+        # Until something was kept the mark of the first daemon may have been cut off as well.
+        if kept:
+            self.assertEqual(status["last_start"]["reason"], "power")
+        state = status["configuration"]
         found = guest.get("/api/config")["processes"].get("counter", {"name": "0"})
         number = int(found["name"])
         print(f"kept {kept}, asked for {asked}, found {number}")

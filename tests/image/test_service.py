@@ -21,6 +21,9 @@ class Service(unittest.TestCase):
         self.guest.wait_for_api()
         self.guest.wait_for_states({"steady": "running"})
 
+    def last_start(self):
+        return self.guest.get("/api/status")["last_start"]["reason"]
+
     def test_a_stop_leaves_nothing(self):
         # Among them one that wanted to get away.
         self.guest.configure(
@@ -35,24 +38,30 @@ class Service(unittest.TestCase):
         self.assertEqual(self.guest.run("ls /run/ossuary")[0], 2, "a stop that was wanted leaves no note")
         self.guest.sh("systemctl start ossuary")
         self.guest.wait_for_api()
+        self.assertEqual(self.last_start(), "clean")
 
     def test_a_killed_daemon_returns_and_can_tell_why(self):
         daemon = self.property("MainPID")
         self.guest.sh(f"kill -KILL {daemon}")
         self.wait_for_another_than(daemon)
         self.assertEqual(self.guest.sh("cat /run/ossuary/last-result"), "signal")
+        self.assertEqual(self.last_start(), "crash")
 
     def test_a_hung_daemon_is_killed_by_the_watchdog_and_returns(self):
         daemon = self.property("MainPID")
+        steady = self.guest.processes()["steady"]["pid"]
         self.guest.sh(f"kill -STOP {daemon}")
         self.wait_for_another_than(daemon)
         self.assertEqual(self.guest.sh("cat /run/ossuary/last-result"), "watchdog")
+        self.assertEqual(self.last_start(), "watchdog")
+        self.assertEqual(self.guest.processes()["steady"]["pid"], steady, "a process noticed")
 
     def test_an_idle_daemon_feeds_the_watchdog(self):
         daemon = self.property("MainPID")
         fed = self.property("WatchdogTimestampMonotonic")
         wait_until(lambda: self.property("WatchdogTimestampMonotonic") != fed)
         self.assertEqual(self.property("MainPID"), daemon)
+        wait_until(lambda: self.property("StatusText") == "the process runs")
 
     def test_a_reload_reads_the_file_and_tells_what_is_wrong_with_it(self):
         file = "/etc/ossuary/config.json"
