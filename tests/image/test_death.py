@@ -14,7 +14,7 @@ GROUP = "/sys/fs/cgroup/system.slice/ossuary.service"
 COUNT = "i=0; while :; do i=$((i+1)); printf 'number '; sleep 0.05; echo $i; done"
 
 # Something listens where an X server would: a display to hold.
-SCREEN = "systemd-socket-activate --listen=/tmp/.X11-unix/X0 sleep infinity"
+SCREEN = "systemd-socket-activate --listen=/tmp/.X11-unix/X0 tail --follow /dev/null"
 
 
 # Names the processes of `forker` that live. (The brackets keep it from naming itself.)
@@ -27,7 +27,8 @@ class Death(unittest.TestCase):
         # What an earlier test has stopped or let fail begins anew.
         guest.sh("systemctl restart ossuary")
         guest.wait_for_api()
-        guest.run(f"mkdir -p /tmp/.X11-unix && systemd-run --unit=screen {SCREEN}")
+        guest.sh(f"mkdir -p /tmp/.X11-unix && rm -f /tmp/.X11-unix/X0 && systemd-run --quiet --unit=screen {SCREEN}")
+        self.addCleanup(guest.run, "systemctl stop screen")
         guest.configure(
             kiosk={"type": "chromium", "command": "sh -c 'exec sleep 1000' chromium", "display": ":0"},
             count={"command": COUNT},
