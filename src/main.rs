@@ -23,7 +23,10 @@ fn main() -> ExitCode {
         Invocation::Demo { listen } => came_to(demo::run(listen)),
         Invocation::Check { file, json } => check(&file, json).into(),
         Invocation::Client(order) => at_terminal(|terminal| client::run(&order, terminal)).into(),
-        Invocation::MakeWay => came_to(cgroup::make_way().map_err(StartError::System)),
+        Invocation::MakeWay => {
+            let result = std::env::var("SERVICE_RESULT").ok();
+            came_to(cgroup::make_way(result.as_deref()).map_err(StartError::System))
+        }
         Invocation::Print(text) => print(&text).into(),
         Invocation::Complete(words) => at_terminal(|terminal| {
             client::complete(&args::complete(&words), terminal);

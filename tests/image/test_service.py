@@ -40,6 +40,22 @@ class Service(unittest.TestCase):
         self.guest.wait_for_api()
         self.assertEqual(self.last_start(), "clean")
 
+    def test_a_stop_that_runs_out_of_time_leaves_nothing_either(self):
+        self.guest.configure(
+            steady={"command": "sleep infinity"},
+            forked={"command": "setsid sh -c 'sleep 1000001 & sleep 1000002' & sleep 1000003"},
+        )
+        wait_until(lambda: self.guest.run("pidof sleep | wc -w")[1].strip() == "4")
+        hurry = "/run/systemd/system/ossuary.service.d/hurry.conf"
+        self.guest.sh(f"mkdir -p $(dirname {hurry}) && printf '[Service]\\nTimeoutStopSec=5s\\n' >{hurry}")
+        self.guest.sh("systemctl daemon-reload")
+        self.addCleanup(self.guest.run, f"rm {hurry}; systemctl daemon-reload; systemctl start ossuary")
+        self.guest.sh(f"kill -STOP {self.property('MainPID')}")
+        self.guest.sh("systemctl stop ossuary")
+        self.assertEqual(self.property("Result"), "timeout")
+        self.assertEqual(self.guest.sh(f"find {GROUP} -name cgroup.procs -exec cat {{}} + 2>/dev/null | cat"), "")
+        self.assertEqual(self.guest.run("pidof sleep")[1], "")
+
     def test_a_killed_daemon_returns_and_can_tell_why(self):
         daemon = self.property("MainPID")
         self.guest.sh(f"kill -KILL {daemon}")
@@ -55,6 +71,24 @@ class Service(unittest.TestCase):
         self.assertEqual(self.guest.sh("cat /run/ossuary/last-result"), "watchdog")
         self.assertEqual(self.last_start(), "watchdog")
         self.assertEqual(self.guest.processes()["steady"]["pid"], steady, "a process noticed")
+
+    def test_whatever_hangs_in_the_daemon_it_is_killed_and_nobody_notices(self):
+        hanging = "/run/systemd/system/ossuary.service.d/hanging.conf"
+        start = "ExecStart=/usr/libexec/ossuary-with-faults daemon"
+        self.guest.sh(f"mkdir -p $(dirname {hanging}) && printf '[Service]\\nExecStart=\\n{start}\\n' >{hanging}")
+        self.addCleanup(self.guest.run, f"rm {hanging}; systemctl daemon-reload; systemctl restart ossuary")
+        self.guest.sh("systemctl daemon-reload && systemctl restart ossuary")
+        self.guest.wait_for_api()
+        self.guest.wait_for_states({"steady": "running"})
+        steady = self.guest.processes()["steady"]["pid"]
+        for fault in "loop", "http", "store":
+            daemon = self.property("MainPID")
+            # (A loop that hangs does not answer the reload either.)
+            self.guest.sh(f"echo {fault} >/run/ossuary/fault && kill -HUP {daemon}")
+            self.wait_for_another_than(daemon)
+            self.assertEqual(self.guest.sh("cat /run/ossuary/last-result"), "watchdog", fault)
+            self.assertEqual(self.last_start(), "watchdog", fault)
+            self.assertEqual(self.guest.processes()["steady"]["pid"], steady, f"a process noticed: {fault}")
 
     def test_an_idle_daemon_feeds_the_watchdog(self):
         daemon = self.property("MainPID")

@@ -161,6 +161,27 @@ fn to_make_way_is_to_switch_off_whatever_is_on() {
 }
 
 #[test]
+fn to_clear_the_way_is_to_kill_all_runs_and_nobody_else() {
+    let dir = Dir::new("cgroup-clear");
+    let delegation = settled(&dir, "");
+    let unit = &delegation.unit;
+    let killed = |name: &str| unit.directory.join(name).join("cgroup.kill");
+    for name in ["sync.7", "kiosk.9", ".control", "other"] {
+        let _ = fs::create_dir(unit.directory.join(name));
+    }
+    for name in ["sync.7", "kiosk.9", ".control", "other", DAEMON] {
+        fs::write(killed(name), "").unwrap();
+    }
+    way::clear(unit).unwrap();
+    for name in ["sync.7", "kiosk.9", DAEMON] {
+        assert_eq!(read(&killed(name)), "1", "{name}");
+    }
+    for name in [".control", "other"] {
+        assert_eq!(read(&killed(name)), "", "{name}");
+    }
+}
+
+#[test]
 fn a_cgroup_is_found_where_it_is_mounted() {
     assert_eq!(v2_name(HYBRID), Some("/"));
     assert_eq!(v2_name("4:memory:/x\n"), None);
