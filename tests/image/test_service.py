@@ -41,16 +41,13 @@ class Service(unittest.TestCase):
         self.assertEqual(self.last_start(), "clean")
 
     def test_a_stop_that_runs_out_of_time_leaves_nothing_either(self):
+        self.replace_by_one_that_can_hang("TimeoutStopSec=5s")
         self.guest.configure(
             steady={"command": "sleep infinity"},
             forked={"command": "setsid sh -c 'sleep 1000001 & sleep 1000002' & sleep 1000003"},
         )
         wait_until(lambda: self.guest.run("pidof sleep | wc -w")[1].strip() == "4")
-        hurry = "/run/systemd/system/ossuary.service.d/hurry.conf"
-        self.guest.sh(f"mkdir -p $(dirname {hurry}) && printf '[Service]\\nTimeoutStopSec=5s\\n' >{hurry}")
-        self.guest.sh("systemctl daemon-reload")
-        self.addCleanup(self.guest.run, f"rm {hurry}; systemctl daemon-reload; systemctl start ossuary")
-        self.guest.sh(f"kill -STOP {self.property('MainPID')}")
+        self.hang("thread")
         self.guest.sh("systemctl stop ossuary")
         self.assertEqual(self.property("Result"), "timeout")
         self.assertEqual(self.guest.sh(f"find {GROUP} -name cgroup.procs -exec cat {{}} + 2>/dev/null | cat"), "")
@@ -73,22 +70,33 @@ class Service(unittest.TestCase):
         self.assertEqual(self.guest.processes()["steady"]["pid"], steady, "a process noticed")
 
     def test_whatever_hangs_in_the_daemon_it_is_killed_and_nobody_notices(self):
-        hanging = "/run/systemd/system/ossuary.service.d/hanging.conf"
-        start = "ExecStart=/usr/libexec/ossuary-with-faults daemon"
-        self.guest.sh(f"mkdir -p $(dirname {hanging}) && printf '[Service]\\nExecStart=\\n{start}\\n' >{hanging}")
-        self.addCleanup(self.guest.run, f"rm {hanging}; systemctl daemon-reload; systemctl restart ossuary")
-        self.guest.sh("systemctl daemon-reload && systemctl restart ossuary")
-        self.guest.wait_for_api()
-        self.guest.wait_for_states({"steady": "running"})
+        self.replace_by_one_that_can_hang()
         steady = self.guest.processes()["steady"]["pid"]
         for fault in "loop", "http", "store":
             daemon = self.property("MainPID")
-            # (A loop that hangs does not answer the reload either.)
-            self.guest.sh(f"echo {fault} >/run/ossuary/fault && kill -HUP {daemon}")
+            self.hang(fault)
             self.wait_for_another_than(daemon)
             self.assertEqual(self.guest.sh("cat /run/ossuary/last-result"), "watchdog", fault)
             self.assertEqual(self.last_start(), "watchdog", fault)
             self.assertEqual(self.guest.processes()["steady"]["pid"], steady, f"a process noticed: {fault}")
+
+    def replace_by_one_that_can_hang(self, setting=""):
+        """The daemon is one with faults until the test is over."""
+        # Its name is the last of all, so that it wins.
+        unit = "/run/systemd/system/ossuary.service.d/zz-hanging.conf"
+        start = "ExecStart=/usr/libexec/ossuary-with-faults daemon --listen :8081"
+        lines = f"[Service]\\nExecStart=\\n{start}\\n{setting}\\n"
+        self.addCleanup(self.guest.run, f"rm {unit}; systemctl daemon-reload; systemctl restart ossuary")
+        self.guest.sh(f"mkdir -p $(dirname {unit}) && printf '{lines}' >{unit} && systemctl daemon-reload")
+        self.guest.sh("systemctl restart ossuary")
+        self.guest.wait_for_api()
+        self.guest.wait_for_states({"steady": "running"})
+
+    def hang(self, fault):
+        """See `src/daemon/faults.rs`."""
+        daemon = self.property("MainPID")
+        self.guest.sh(f"echo {fault} >/run/ossuary/fault && kill -HUP {daemon}")
+        wait_until(lambda: self.guest.run("ls /run/ossuary/fault")[0] != 0)
 
     def test_an_idle_daemon_feeds_the_watchdog(self):
         daemon = self.property("MainPID")
