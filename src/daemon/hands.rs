@@ -73,6 +73,8 @@ impl Hands {
             }
             Action::Signal { run, signal } => self.children.signal(run, signal),
             Action::Kill { run } => self.children.kill(run),
+            // CONTRACT: done by the driver of the browser, and by `sys/network`.
+            Action::Steer { .. } | Action::TryServer { .. } => {}
             Action::Save { document, keep_old } => {
                 let store = self.store.clone();
                 self.report(async move {

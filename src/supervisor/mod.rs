@@ -22,6 +22,7 @@ mod failure;
 mod keep;
 mod last_start;
 mod memory;
+pub mod page;
 mod picture;
 mod process;
 mod reason;
@@ -172,6 +173,11 @@ impl Supervisor {
                 self.with_run(run, |machine, out| machine.handle_tree_gone(now, out));
             }
             Event::Ready { run } => self.with_run(run, |machine, _| machine.handle_ready()),
+            // CONTRACT: taken by `supervisor/page` and `supervisor/network`.
+            Event::Saw { .. }
+            | Event::Obeyed { .. }
+            | Event::ServerTried { .. }
+            | Event::Network { .. } => {}
             Event::Saved => self.handle_saved(now),
             Event::SaveFailed { failure } => self.handle_save_failed(failure, now),
             Event::Read { bytes } => self.handle_read(bytes, now),
