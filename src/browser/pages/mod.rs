@@ -11,6 +11,7 @@ mod reasons;
 
 use crate::supervisor::page::BuiltIn;
 pub use overlay::{NO_OVERLAY, overlay};
+use std::fmt::Write;
 
 /// What the pages tell about the kiosk itself.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -24,7 +25,7 @@ pub struct Facts {
 }
 
 /// As many addresses are shown as fit beside the rest on the smallest screen.
-const MAX_LINKS: usize = 3;
+const MAX_LINKS: usize = 2;
 
 /// The longest name, address or sentence from outside that is shown, in characters: two or three lines.
 const MAX_SHOWN: usize = 160;
@@ -76,7 +77,7 @@ fn welcome(facts: &Facts) -> String {
 
 fn offline(url: &str, error: &str) -> String {
     format!(
-        "<h1>This page cannot be shown right now.</h1><p>{why}</p>\
+        "<h1>This page cannot be reached.</h1><p>{why}</p>\
          <p class=\"address\"><bdi>{url}</bdi></p><p class=\"again\">{AGAIN}Trying again by itself</p>\
          <p class=\"detail\"><bdi>{error}</bdi></p>",
         why = reasons::in_words(url, error),
@@ -103,8 +104,8 @@ const AGAIN: &str = "<svg viewBox=\"0 0 24 24\" aria-hidden=\"true\"><path fill=
 /// How the operator gets to the control page: the QR code, and the addresses to type.
 fn way_in(facts: &Facts) -> String {
     let Some(best) = facts.links.first() else {
-        return "<footer><p class=\"lead\">Not in a network yet</p><p class=\"link\">Plug in a cable, or set \
-                up Wi-Fi, to reach this kiosk.</p></footer>"
+        return "<footer><div><p class=\"lead\">Not in a network yet</p><p class=\"link\">Plug in a cable, or \
+                set up Wi-Fi, to reach this kiosk.</p></div></footer>"
             .into();
     };
     let code = match qr::svg(best) {
@@ -114,9 +115,11 @@ fn way_in(facts: &Facts) -> String {
     let mut links = String::new();
     for link in facts.links.iter().take(MAX_LINKS) {
         let link = link.strip_prefix("http://").unwrap_or(link);
-        links.push_str("<p class=\"link\"><bdi>");
-        links.push_str(&escape::shown(link.trim_end_matches('/'), MAX_SHOWN));
-        links.push_str("</bdi></p>");
+        let shown = escape::shown(link.trim_end_matches('/'), MAX_SHOWN);
+        // A line ends before the port rather than within it.
+        let (host, port) = shown.split_at(shown.rfind(':').unwrap_or(shown.len()));
+        write!(links, "<p class=\"link\"><bdi>{host}<wbr>{port}</bdi></p>")
+            .expect("a string takes whatever is written");
     }
     format!("<footer>{code}<div><p class=\"lead\">Set up and control</p>{links}</div></footer>")
 }

@@ -16,14 +16,14 @@
   const root = host.attachShadow({ mode: "closed" });
   const style = new CSSStyleSheet();
   style.replaceSync(`
-    .notice { position: relative; box-sizing: border-box; max-width: min(40em, 90vw); margin: 1.4em; padding: .9em 1.2em .9em 1.1em;
+    .notice { position: relative; box-sizing: border-box; max-width: min(40em, 90vw); margin: 1.4em; padding: 1.1em 1.5em 1.1em 1.3em;
       display: grid; grid-template-columns: auto 1fr; gap: .1em .9em; align-items: center;
       border: 1px solid #383630; background: #121211; color: #d8d2c8; overflow-wrap: anywhere;
       font: max(13px, min(1.5vw, 2.6vh))/1.45 system-ui, "Segoe UI", Roboto, "DejaVu Sans", Arial, sans-serif; }
     @media (orientation: portrait) { .notice { font-size: max(13px, min(2.6vw, 1.5vh)); } }
     .notice::before, .notice::after { content: ""; position: absolute; width: .8em; height: .8em; border: 0 solid #3cc9b7; }
-    .notice::before { top: -5px; left: -5px; border-width: 2px 0 0 2px; }
-    .notice::after { right: -5px; bottom: -5px; border-width: 0 2px 2px 0; }
+    .notice::before { top: 5px; left: 5px; border-width: 2px 0 0 2px; }
+    .notice::after { right: 5px; bottom: 5px; border-width: 0 2px 2px 0; }
     .sign { grid-row: 1 / 3; width: .75em; height: .75em; border: .2em solid #f2bb62; border-right-color: transparent; border-radius: 50%; }
     .title { font-weight: 650; color: #f3eee6; }
     .more { font-size: .85em; color: #aca69b; }

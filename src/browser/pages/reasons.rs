@@ -49,7 +49,7 @@ const REASONS: &[(&str, &str)] = &[
 ];
 
 /// The longest name of a server that is shown in a sentence, in characters.
-const MAX_HOST: usize = 64;
+const MAX_HOST: usize = 40;
 
 /// Why the page at `url` could not be loaded, as a sentence of HTML. `error` is in the browser's words.
 pub(super) fn in_words(url: &str, error: &str) -> String {

@@ -69,8 +69,8 @@ fn every_page_names_the_kiosk_and_the_way_to_it() {
         assert!(document.starts_with("<!doctype html>"), "{document}");
         for text in [
             ">gallery<",
-            ">gallery.local:8081<",
-            ">192.0.2.7:8081<",
+            ">gallery.local<wbr>:8081<",
+            ">192.0.2.7<wbr>:8081<",
             "class=\"qr\"",
         ] {
             assert!(document.contains(text), "{text} in {document}");
