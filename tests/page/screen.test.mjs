@@ -1,146 +1,179 @@
-// The pages that come from the daemon itself, as a screen shows them: at every size, on its side, without a network.
+// What a display shows, as its card tells: the picture, the state of the page, and what can be done with it.
 
 import assert from "node:assert/strict";
-import { execFileSync } from "node:child_process";
-import { readFileSync } from "node:fs";
-import { createRequire } from "node:module";
-import { resolve } from "node:path";
-import { onTheScreen } from "./browser.mjs";
+import { button, card, dialog, gone, onThePage, pretendDisplay, seen } from "./browser.mjs";
+import { vacantDisplay } from "./kiosk.mjs";
+import { PAGE, pretendPages, problem } from "./pretend.mjs";
 
-const REPOSITORY = resolve(import.meta.dirname, "../..");
-const JSQR = readFileSync(createRequire(import.meta.url).resolve("jsqr"), "utf8");
-
-/** Built with the daemon, from the same sources. */
-const { pages, overlay, noOverlay } = JSON.parse(
-  execFileSync("cargo", ["run", "--quiet", "--example", "screen_pages"], { cwd: REPOSITORY, maxBuffer: 1 << 24 }),
-);
-
-const SIZES = [[1920, 1080], [1080, 1920], [800, 480], [480, 800], [1024, 600], [1280, 1024], [1920, 360], [320, 240], [240, 320], [3840, 2160]];
-
-/** As the browser of the kiosk gets it. */
-const addressOf = (document) => `data:text/html;base64,${Buffer.from(document).toString("base64")}`;
-
-/** What sticks out of its frame, or lies over something else. */
-function misplaced() {
-  const box = (it) => it.getBoundingClientRect();
-  const name = (it) => it.className || it.tagName;
-  const frame = box(document.querySelector("main"));
-  const shown = [...document.querySelectorAll("h1, p, figure")].filter((it) => box(it).width > 0);
-  const within = (it) => {
-    const { left, top, right, bottom } = box(it);
-    return left >= frame.left && top >= frame.top && right <= frame.right && bottom <= frame.bottom && it.scrollWidth <= it.clientWidth + 1;
-  };
-  const overlap = ([one, other]) => {
-    const [a, b] = [box(one), box(other)];
-    return a.left < b.right - 1 && b.left < a.right - 1 && a.top < b.bottom - 1 && b.top < a.bottom - 1;
-  };
-  const pairs = shown.flatMap((one, place) => shown.slice(place + 1).map((other) => [one, other]));
-  return [
-    ...shown.filter((it) => !within(it)).map((it) => `${name(it)} sticks out`),
-    ...pairs.filter(overlap).map(([one, other]) => `${name(one)} lies over ${name(other)}`),
-  ];
-}
-
-for (const [width, height] of SIZES) {
-  onTheScreen(`every page fits a screen of ${width} by ${height}`, { viewport: { width, height } }, async ({ page }) => {
-    for (const [name, document] of Object.entries(pages)) {
-      await page.goto(addressOf(document));
-      assert.deepEqual(await page.evaluate(misplaced), [], name);
-    }
+/** A display process that runs, with a page that is well, and its card. `before` is done before the page is loaded. */
+function onTheCard(name, body, { processes = {}, complaints = [], before = () => {}, shown = PAGE } = {}) {
+  const display = vacantDisplay();
+  const gallery = { name: "Gallery Display", type: "chromium", command: "sh -c 'exec sleep 1000'", display };
+  onThePage(name, { processes: { ...processes, gallery }, complaints }, async (things) => {
+    await pretendDisplay(things.keep, display);
+    await things.kiosk.untilStatus("gallery", "running");
+    await before(things);
+    const screen = await pretendPages(things.page, { gallery: shown });
+    await body({ ...things, screen, place: card(things.page, "Gallery Display") });
   });
 }
 
-for (const [width, height] of [[1920, 1080], [1080, 1920], [320, 240], [240, 320]]) {
-  onTheScreen(`the QR code leads to the control page at ${width} by ${height}`, { viewport: { width, height } }, async ({ page }) => {
-    await page.goto(addressOf(pages.offline));
-    const picture = await page.screenshot();
-    await page.evaluate(JSQR);
-    const read = await page.evaluate(async (picture) => {
-      const bytes = Uint8Array.from(atob(picture), (character) => character.charCodeAt(0));
-      const bitmap = await createImageBitmap(new Blob([bytes], { type: "image/png" }));
-      const canvas = new OffscreenCanvas(bitmap.width, bitmap.height).getContext("2d");
-      canvas.drawImage(bitmap, 0, 0);
-      const { data } = canvas.getImageData(0, 0, bitmap.width, bitmap.height);
-      return window.jsQR(data, bitmap.width, bitmap.height)?.data;
-    }, picture.toString("base64"));
-    assert.equal(read, "http://gallery-entrance.local:8081/");
-  });
-}
+const pictures = (screen) => screen.asked.filter(({ what }) => what === "screenshot").length;
 
-onTheScreen("nothing moves on a page that stands for days", {}, async ({ page }) => {
-  for (const [name, document] of Object.entries(pages)) {
-    await page.goto(addressOf(document));
-    assert.equal(await page.evaluate(() => document.getAnimations().length), 0, name);
-  }
+onTheCard("a card shows what its screen shows, and how its page fares", async ({ screen, place }) => {
+  await place.getByRole("img", { name: /^The screen of Gallery Display at \d\d:\d\d:\d\d$/ }).waitFor();
+  await seen(place, "Page is shown");
+  await seen(place, /^since /);
+  await seen(place, "Entrance Hall");
+  await seen(place, "https://lumencanvas.studio/canvas/abc");
+  assert.deepEqual(screen.asked[0], { what: "screenshot", width: "480", body: null });
 });
 
-onTheScreen("the picture steps aside now and then, and comes back", {}, async ({ page }) => {
-  await page.clock.install();
-  await page.goto(addressOf(pages.offline));
-  const place = () => page.evaluate(() => Object.values(document.querySelector("h1").getBoundingClientRect().toJSON()).join());
-  await page.clock.runFor("03:00");
-  const first = await place();
-  const places = new Set();
-  for (let step = 0; step < 8; step += 1) {
-    await page.clock.runFor("03:00");
-    places.add(await place());
-    assert.deepEqual(await page.evaluate(misplaced), []);
-  }
-  assert.equal(places.size, 8, "each step is another place");
-  assert.equal(await place(), first);
+onTheCard("what is wrong with a page is told in words, with its reason", async ({ screen, place }) => {
+  await place.getByRole("img").waitFor();
+  await screen.show("gallery", { state: "net_error", reason: "net::ERR_NAME_NOT_RESOLVED", title: "" });
+  await seen(place, "Page cannot be reached");
+  await seen(place, "net::ERR_NAME_NOT_RESOLVED");
 });
 
-/** A page that does what it can against a notice, and has something typed into it. */
-const STUBBORN = `<!doctype html>
-  <meta http-equiv="Content-Security-Policy" content="default-src 'none'; require-trusted-types-for 'script'">
-  <body><input id="typed"><button id="below">Order</button>`;
+onTheCard("only what runs on a screen has a page", async ({ page, kiosk, place }) => {
+  await button(place, "Reload").waitFor();
+  await button(card(page, "Data Sync Service"), "Stop").waitFor();
+  assert.equal(await button(card(page, "Data Sync Service"), "Reload").count(), 0);
+  await kiosk.halt("gallery");
+  await seen(place, /^stopped$/i);
+  await button(place, "Reload").waitFor({ state: "hidden" });
+}, { processes: { sync: { name: "Data Sync Service", command: "sleep 1000" } } });
 
-const CRUEL = "*{display:none!important;color:red!important;font-size:90px!important;opacity:0!important;visibility:hidden!important}";
+onTheCard("a picture is taken every ten seconds and whenever something happens", async ({ page, screen, place }) => {
+  await place.getByRole("img").waitFor();
+  assert.equal(pictures(screen), 1);
+  await page.clock.runFor(9_000);
+  assert.equal(pictures(screen), 1);
+  const second = page.waitForRequest(/screenshot/);
+  await page.clock.runFor(2_000);
+  await second;
+  await page.clock.runFor(1_000);
+  assert.equal(pictures(screen), 2);
+  const third = page.waitForRequest(/screenshot/);
+  await screen.show("gallery", { url: "https://example.org/next", title: "Next" });
+  await third;
+  await page.clock.runFor(5_000);
+  assert.equal(pictures(screen), 3);
+}, { before: ({ page }) => page.clock.install() });
 
-onTheScreen("the notice lies over any page, once, and takes nothing from it", {}, async ({ page, context }) => {
-  await page.goto(addressOf(STUBBORN));
-  await page.fill("#typed", "half a sentence");
-  await page.evaluate((rules) => {
-    const sheet = new CSSStyleSheet();
-    sheet.replaceSync(`ossuary-notice, ossuary-notice ${rules}`);
-    document.adoptedStyleSheets = [sheet];
-  }, CRUEL);
-  // The lower half: above it the outline of what has the focus is drawn a little differently each time.
-  const shoot = () => page.screenshot({ clip: { x: 0, y: 360, width: 1280, height: 360 } });
-  const before = await shoot();
-  // As the daemon does it: the page's policy is the page's.
-  const devtools = await context.newCDPSession(page);
-  const run = async (expression) => (await devtools.send("Runtime.evaluate", { expression, returnByValue: true })).exceptionDetails;
-  assert.equal(await run(overlay), undefined);
-  const once = await shoot();
-  assert.ok(!once.equals(before), "it is seen");
-  assert.equal(await run(overlay), undefined);
-  assert.ok((await shoot()).equals(once), "twice is once");
-  assert.equal(await page.locator("ossuary-notice").count(), 1);
-  assert.equal(await page.evaluate(() => document.querySelector("ossuary-notice").shadowRoot), null);
-  assert.equal(await page.inputValue("#typed"), "half a sentence");
-  assert.equal(await page.evaluate(() => document.activeElement.id), "typed");
-  assert.equal(await run(noOverlay), undefined);
-  assert.ok((await shoot()).equals(before), "as if it had never been");
-  assert.equal(await run(noOverlay), undefined);
+onTheCard("no picture is taken while nobody looks", async ({ page, screen, place }) => {
+  await place.getByRole("img").waitFor();
+  await page.getByRole("tab", { name: "Logs" }).click();
+  await page.clock.runFor(60_000);
+  assert.equal(pictures(screen), 1, "another tab is open");
+  await page.evaluate(() => Object.defineProperty(document, "hidden", { value: true, configurable: true }));
+  await page.getByRole("tab", { name: "Processes" }).click();
+  await page.clock.runFor(60_000);
+  assert.equal(pictures(screen), 1, "the page is in the background");
+  const next = page.waitForRequest(/screenshot/);
+  await page.evaluate(() => delete document.hidden);
+  await page.clock.runFor(1_000);
+  await next;
+  assert.equal(pictures(screen), 2);
+}, { before: ({ page }) => page.clock.install() });
+
+onTheCard("no picture is taken of what is out of sight", async ({ page, screen, place }) => {
+  await place.waitFor({ state: "attached" });
+  await seen(card(page, "Helper 1"), /^running$/i);
+  await page.clock.runFor(30_000);
+  assert.equal(pictures(screen), 0);
+  await place.scrollIntoViewIfNeeded();
+  await page.clock.runFor(1_000);
+  await place.getByRole("img").waitFor();
+}, {
+  processes: Object.fromEntries([1, 2, 3, 4, 5, 6].map((it) => [`helper-${it}`, { name: `Helper ${it}`, command: "sleep 1000" }])),
+  before: ({ page }) => page.clock.install(),
 });
 
-onTheScreen("the notice is seen over a page that fills the screen, and lets a finger through", {}, async ({ page }) => {
-  await page.goto("data:text/html,<body style='margin:0'><dialog style='inset:0;width:100vw;height:100vh;max-width:none;max-height:none;padding:0;border:0;background:white'><button style='position:fixed;inset:0;width:100vw;height:100vh;background:white;border:0'></button></dialog>");
-  await page.evaluate(() => {
-    document.querySelector("dialog").showModal();
-    document.querySelector("button").addEventListener("click", (event) => (document.title = `${event.clientX} pressed`));
-  });
-  const before = await page.screenshot();
-  await page.evaluate(overlay);
-  assert.ok(!(await page.screenshot()).equals(before), "it is seen");
-  const { height } = page.viewportSize();
-  await page.mouse.click(80, height - 80);
-  assert.equal(await page.title(), "80 pressed");
+onTheCard("an old picture is never shown as new", async ({ page, screen, place }) => {
+  await place.getByRole("img", { name: /^The screen/ }).waitFor();
+  await screen.show("gallery", { state: "hung", reason: "the page has not answered twice" });
+  await place.getByRole("img", { name: /^Not of now/ }).waitFor();
+  await seen(place, /^Stale: from \d/);
+  await page.clock.runFor(60_000);
+  assert.equal(pictures(screen), 1, "a page that does not answer is not asked");
+  await screen.show("gallery", { state: "healthy", reason: null });
+  await place.getByRole("img", { name: /^The screen/ }).waitFor();
+  await gone(place, /^Stale/);
+
+  screen.answers.screenshot = problem(503, "the page does not answer");
+  const refused = page.waitForResponse(/screenshot/);
+  await page.clock.runFor(11_000);
+  await refused;
+  await seen(place, /^Stale: from \d/);
+}, { complaints: [/status of 503/], before: ({ page }) => page.clock.install() });
+
+onTheCard("where no picture can be taken something else is said", async ({ screen, place }) => {
+  await seen(place, "Page has crashed");
+  await seen(place, "The page has crashed");
+  assert.equal(await place.getByRole("img").count(), 0);
+  assert.equal(pictures(screen), 0);
+}, { shown: { ...PAGE, state: "crashed" } });
+
+onTheCard("a page is reloaded by a button, and a refusal is told on the card", async ({ page, screen, place }) => {
+  const asked = page.waitForRequest(/\/reload$/);
+  await button(place, "Reload").click();
+  assert.equal((await asked).method(), "POST");
+  await seen(page, /Gallery Display reloads its page/);
+  screen.answers.reload = problem(409, "gallery is not running; start it first");
+  await button(place, "Reload").click();
+  await seen(place, "Gallery is not running; start it first");
+}, { complaints: [/status of 409/] });
+
+onTheCard("another page is shown by its address, cut or faded", async ({ page, screen, place }) => {
+  await button(place, "Open URL").click();
+  const field = dialog(page).getByLabel("URL", { exact: true });
+  assert.equal(await field.inputValue(), PAGE.url);
+  await field.fill("https://example.org/next");
+  await dialog(page).getByLabel("Fade").check({ force: true });
+  await button(dialog(page), "Show").click();
+  await dialog(page).waitFor({ state: "hidden" });
+  const { body } = screen.asked.find(({ what }) => what === "navigate");
+  assert.deepEqual(body, { url: "https://example.org/next", transition: "fade" });
 });
 
-onTheScreen("the notice lies over a picture as well as over a page", {}, async ({ page }) => {
-  await page.goto("data:image/svg+xml,<svg xmlns='http://www.w3.org/2000/svg' width='600' height='400'><rect width='600' height='400' fill='teal'/></svg>");
-  assert.equal(await page.evaluate(overlay), true);
-  assert.equal(await page.evaluate(() => document.querySelectorAll("ossuary-notice").length), 1);
-});
+onTheCard("an address that cannot be shown stays where it was typed", async ({ page, screen, place }) => {
+  screen.answers.navigate = problem(422, "url: must begin with http:// or https://", "url");
+  await button(place, "Open URL").click();
+  const field = dialog(page).getByLabel("URL", { exact: true });
+  await field.fill("example dot org");
+  await button(dialog(page), "Show").click();
+  await seen(dialog(page), "Must begin with http:// or https://");
+  assert.equal(await field.getAttribute("aria-invalid"), "true");
+  assert.equal(await field.inputValue(), "example dot org");
+
+  screen.answers.navigate = problem(409, "the page could not be loaded: net::ERR_CONNECTION_REFUSED; the old one stays");
+  await field.fill("http://127.0.0.1:9/");
+  await button(dialog(page), "Show").click();
+  await seen(dialog(page), /ERR_CONNECTION_REFUSED; the old one stays/);
+  assert.equal(await field.getAttribute("aria-invalid"), null);
+
+  await page.keyboard.press("Escape");
+  await dialog(page).waitFor({ state: "hidden" });
+  await button(place, "Open URL").click();
+  assert.equal(await field.inputValue(), "http://127.0.0.1:9/", "Escape has lost nothing");
+  await button(dialog(page), "Cancel").click();
+  await dialog(page).waitFor({ state: "hidden" });
+  await button(place, "Open URL").click();
+  assert.equal(await field.inputValue(), PAGE.url, "whoever cancels starts over");
+}, { complaints: [/status of 4\d\d/] });
+
+onTheCard("a screenshot is shown in full, and can be kept", async ({ page, screen, place }) => {
+  await button(place, "Screenshot").click();
+  await dialog(page).getByRole("img", { name: "The screen of Gallery Display" }).waitFor();
+  assert.ok(screen.asked.some(({ what, width }) => what === "screenshot" && width === null));
+  const [download] = await Promise.all([page.waitForEvent("download"), dialog(page).getByRole("link", { name: "Download" }).click()]);
+  assert.match(download.suggestedFilename(), /^gallery[ _].*\.png$/);
+  await button(dialog(page), "Close").click();
+  await dialog(page).waitFor({ state: "hidden" });
+
+  screen.answers.screenshot = problem(503, "the page does not answer");
+  await button(place, "Screenshot").click();
+  await seen(place, "The page does not answer");
+}, { complaints: [/status of 503/] });
