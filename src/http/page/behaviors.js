@@ -12,8 +12,8 @@ const PATH = "/api/behaviors";
 const PAUSE = 2000;
 
 const LOST = [
-  ["show_overlay", "Lay a notice over the page, which keeps its state"],
-  ["pause", "Pause the page: its picture stays, nothing on it moves"],
+  ["show_overlay", "Lay a notice over the page"],
+  ["pause", "Pause the page"],
   ["refresh", "Refresh the page"],
   ["none", "Nothing"],
 ];
@@ -21,7 +21,7 @@ const LOST = [
 const REGAINED = [
   ["refresh_page", "Refresh the page"],
   ["restart", "Restart the browser"],
-  ["continue", "Go on with the page as it is"],
+  ["continue", "Go on as before"],
 ];
 
 /** A whole number. What is none is sent as it was typed, and the kiosk says what is wrong with it. */
@@ -45,7 +45,7 @@ function toggle(label, hint) {
 
 /** Every field by its place in the document, with what stands for one that is not there. */
 const FIELDS = {
-  "on_connection_lost.action": { field: choice("Action", "", LOST), usual: "show_overlay" },
+  "on_connection_lost.action": { field: choice("Action", "", LOST, "Under a notice the page keeps its state. Paused, its picture stays and nothing moves."), usual: "show_overlay" },
   "on_connection_lost.timeout_seconds": { field: number("After seconds", "How long the connection has to be away. 0 is at once."), usual: 60 },
   "on_connection_regained.action": { field: choice("Action", "", REGAINED), usual: "refresh_page" },
   "on_connection_regained.delay_seconds": { field: number("After seconds", "How long the connection has to be back. 0 is at once."), usual: 5 },
