@@ -27,6 +27,8 @@ use smol::{LocalExecutor, Task};
 use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::future::Future;
+use std::io;
+use std::os::unix::net::UnixStream;
 use std::os::unix::process::ExitStatusExt;
 use std::rc::Rc;
 use std::task::{Context, Waker};
@@ -62,6 +64,8 @@ struct Run {
     unenforced: Option<String>,
     taps: Vec<Rc<Tap>>,
     notify: Option<Rc<NotifySocket>>,
+    /// Our end of the socket that it is driven over, where it is.
+    control: Option<UnixStream>,
     /// Watches for the sign of readiness; dropped with the run.
     readiness: Option<Task<()>>,
 }
@@ -154,6 +158,7 @@ impl Children {
         let entrance = home.entrance();
         let Spawned {
             mut child,
+            control,
             mut warnings,
         } = match spawn(launch, &account, &belonging, Output::Piped, entrance) {
             Ok(spawned) => spawned,
@@ -198,6 +203,7 @@ impl Children {
             unenforced,
             taps,
             notify,
+            control,
             readiness: None,
         };
         inner.runs.borrow_mut().insert(run, record);
@@ -239,6 +245,16 @@ impl Children {
             }
             let _ = children.0.events.send(Event::Ready { run }).await;
         }));
+    }
+
+    /// The socket over which a run is driven, where it is.
+    ///
+    /// # Errors
+    /// No descriptor left.
+    pub fn control(&self, run: RunId) -> io::Result<Option<UnixStream>> {
+        let runs = self.0.runs.borrow();
+        let control = runs.get(&run).and_then(|record| record.control.as_ref());
+        control.map(UnixStream::try_clone).transpose()
     }
 
     /// Sends the polite signal to everything in the tree of a run; what is stopped (SIGSTOP) is
@@ -297,7 +313,10 @@ impl Children {
 
     /// Executes a command beside a run, in the same surroundings and as the same user, and waits for its end.
     /// Dropped before that, it kills it. Its output is discarded.
-    pub(super) async fn beside(&self, run: RunId, launch: &Launch) -> Result<ExitStatus, Failure> {
+    ///
+    /// # Errors
+    /// The run is over, or the command cannot be executed.
+    pub async fn beside(&self, run: RunId, launch: &Launch) -> Result<ExitStatus, Failure> {
         let (id, account) = {
             let runs = self.0.runs.borrow();
             let Some(record) = runs.get(&run) else {
