@@ -1,3 +1,4 @@
 //! The browser on the screen.
 
 pub mod command_line;
+pub mod pages;
