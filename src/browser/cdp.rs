@@ -144,6 +144,11 @@ impl Cdp {
             .map_err(|error| Trouble::Refused(format!("{method} was answered oddly: {error}")))
     }
 
+    /// Whether the browser has closed the pipe.
+    pub fn is_closed(&self) -> bool {
+        self.pipe.is_closed()
+    }
+
     /// Has something done; nobody waits to hear whether it was.
     pub fn tell(&self, session: Option<&str>, method: &str, params: &Value) {
         let _ = self.send(session, method, params);
@@ -225,7 +230,10 @@ mod tests {
         let browser = std::thread::spawn(move || {
             let mut questions = BufReader::new(theirs.try_clone().unwrap());
             let mut text = Vec::new();
-            while questions.read_until(0, &mut text).is_ok_and(|read| read > 0) {
+            while questions
+                .read_until(0, &mut text)
+                .is_ok_and(|read| read > 0)
+            {
                 text.pop();
                 answer(serde_json::from_slice(&text).unwrap(), &mut theirs);
                 text.clear();
@@ -255,9 +263,15 @@ mod tests {
         let answer = move |question: Value, to: &mut UnixStream| {
             kept.push(question);
             if kept.len() == 2 {
-                say(to, &json!({"method": "Page.x", "params": {}, "sessionId": "S"}));
+                say(
+                    to,
+                    &json!({"method": "Page.x", "params": {}, "sessionId": "S"}),
+                );
                 for question in kept.drain(..).rev() {
-                    say(to, &json!({"id": question["id"], "result": question["method"]}));
+                    say(
+                        to,
+                        &json!({"id": question["id"], "result": question["method"]}),
+                    );
                 }
             }
         };
@@ -307,7 +321,10 @@ mod tests {
             troubles
         });
         assert_eq!(troubles[0], "Target crashed");
-        assert!(troubles[1].starts_with("odd was answered oddly"), "{troubles:?}");
+        assert!(
+            troubles[1].starts_with("odd was answered oddly"),
+            "{troubles:?}"
+        );
         assert_eq!(troubles[2], "the answer is empty");
     }
 
@@ -322,7 +339,9 @@ mod tests {
             }
         };
         let (answers, _) = with_browser(answer, async |cdp| {
-            let first = cdp.ask::<String>(None, "a", json!({}), Duration::ZERO).await;
+            let first = cdp
+                .ask::<String>(None, "a", json!({}), Duration::ZERO)
+                .await;
             (first, cdp.ask::<String>(None, "b", json!({}), LONG).await)
         });
         assert_eq!(answers, (Err(Trouble::Unanswered), Ok("in time".into())));

@@ -11,11 +11,12 @@ use super::clock;
 use super::errno::failure;
 use super::launch::{Belonging, Launch};
 use super::output::{Buffer, Tap};
+use super::proc;
 use super::readiness::{self, NotifySocket};
 use super::run_dir::RunDir;
 use super::signals::ChildEnds;
 use super::spawn::{Output, Spawned, spawn};
-use super::tree::Family;
+use super::tree::{self, Family};
 use crate::config::{Id, Limits, Ready, ReadySign, StopSignal};
 use crate::logs::{Log, Stream};
 use crate::supervisor::{Ending, Event, Failure, RunId};
@@ -255,6 +256,14 @@ impl Children {
         let runs = self.0.runs.borrow();
         let control = runs.get(&run).and_then(|record| record.control.as_ref());
         control.map(UnixStream::try_clone).transpose()
+    }
+
+    /// A variable from the environment of a run: of its main process, or of the first below it that has it.
+    pub fn variable(&self, run: RunId, name: &str) -> Option<String> {
+        let pid = self.0.runs.borrow().get(&run)?.pid as i32;
+        let below = tree::descendants(pid);
+        let mut values = std::iter::once(pid).chain(below);
+        values.find_map(|pid| proc::variable(pid, name))
     }
 
     /// Sends the polite signal to everything in the tree of a run; what is stopped (SIGSTOP) is

@@ -185,7 +185,9 @@ mod tests {
         let mut console = Console::default();
         let begin = Instant::now();
         let verdicts: Vec<Verdict> = (0..100).map(|_| console.hear(true, begin)).collect();
-        let written = verdicts.iter().filter(|verdict| **verdict == Verdict::Write);
+        let written = verdicts
+            .iter()
+            .filter(|verdict| **verdict == Verdict::Write);
         assert_eq!(written.count(), LINES as usize);
         assert_eq!(console.turn(begin + WINDOW / 2), (false, 0));
         assert_eq!(console.turn(begin + WINDOW), (false, 100 - LINES));
@@ -197,7 +199,10 @@ mod tests {
         let mut console = Console::default();
         let begin = Instant::now();
         let verdicts = (0..3 * MESSAGES).map(|_| console.hear(false, begin));
-        assert_eq!(verdicts.filter(|verdict| *verdict == Verdict::Mute).count(), 1);
+        assert_eq!(
+            verdicts.filter(|verdict| *verdict == Verdict::Mute).count(),
+            1
+        );
         assert_eq!(console.turn(begin + WINDOW), (true, 0));
         assert!(!console.has_heard());
     }

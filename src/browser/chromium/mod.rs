@@ -16,8 +16,8 @@ mod swap;
 use super::cdp::{Cdp, News, Trouble};
 use super::driver::{Driver, Later, Program, Surroundings, ended};
 use super::pages;
-use crate::supervisor::page::{BuiltIn, MAX_TEXT, Obeyed, Order, Picture, Sight, Transition};
 use crate::supervisor::Failure;
+use crate::supervisor::page::{BuiltIn, MAX_TEXT, Obeyed, Order, Picture, Sight, Transition};
 use base64ct::{Base64, Encoding};
 use console::{Console, Verdict};
 use page::{Finding, Page};
@@ -239,9 +239,9 @@ impl Chromium {
                 }
             }
             "Target.detachedFromTarget" => {
-                let page = news
-                    .read()
-                    .and_then(|SessionId { session_id }| self.pages.borrow().get(&session_id).cloned());
+                let page = news.read().and_then(|SessionId { session_id }| {
+                    self.pages.borrow().get(&session_id).cloned()
+                });
                 if let Some(page) = page {
                     self.is_gone(&page);
                 }
@@ -371,7 +371,9 @@ impl Chromium {
             match answer {
                 Ok(_) => break,
                 Err(Trouble::Gone) => return std::future::pending().await,
-                Err(trouble) => (self.around.note)(&format!("the browser cannot be driven: {trouble}")),
+                Err(trouble) => {
+                    (self.around.note)(&format!("the browser cannot be driven: {trouble}"))
+                }
             }
             // From here on it counts as silent.
             self.is_up.set(true);
@@ -388,8 +390,10 @@ impl Chromium {
             target_infos: Vec<Target>,
         }
         let filter = json!({"filter": [{"type": "page"}]});
-        let targets: Result<Targets, _> =
-            self.cdp.ask(None, "Target.getTargets", filter, BROWSER).await;
+        let targets: Result<Targets, _> = self
+            .cdp
+            .ask(None, "Target.getTargets", filter, BROWSER)
+            .await;
         let Ok(Targets { mut target_infos }) = targets else {
             return;
         };
@@ -463,14 +467,10 @@ impl Chromium {
     /// The page on the screen.
     fn on_screen(&self) -> Result<Rc<Page>, Failure> {
         let shown = self.shown.borrow().clone();
-        shown.ok_or_else(|| match self.cdp_is_gone() {
+        shown.ok_or_else(|| match self.cdp.is_closed() {
             true => ended(),
             false => Failure::system("the browser does not show a page yet; try again"),
         })
-    }
-
-    fn cdp_is_gone(&self) -> bool {
-        self.cdp.is_closed()
     }
 
     fn page_in(&self, target: &str) -> Option<Rc<Page>> {
@@ -506,7 +506,9 @@ impl Chromium {
     /// What is on the screen.
     async fn look(&self) -> Sight {
         let Some(page) = self.shown.borrow().clone() else {
-            return self.look_for_browser(Sight::Loading { url: String::new() }).await;
+            return self
+                .look_for_browser(Sight::Loading { url: String::new() })
+                .await;
         };
         self.listen_again(&page);
         let heard = page.heard();
@@ -566,7 +568,9 @@ impl Chromium {
         let url = self.name_of(page, found.url);
         let title = cut(found.title);
         match found {
-            Finding { error: Some(error), .. } => Sight::NotLoaded {
+            Finding {
+                error: Some(error), ..
+            } => Sight::NotLoaded {
                 url: cut(page.heard().url),
                 error: match error.as_str() {
                     "" => "net::ERR_FAILED".to_owned(),
@@ -647,7 +651,11 @@ impl Chromium {
         }
         let (was_mute, left_out) = console.turn(Instant::now());
         if was_mute {
-            for method in ["Runtime.discardConsoleEntries", "Runtime.enable", "Log.enable"] {
+            for method in [
+                "Runtime.discardConsoleEntries",
+                "Runtime.enable",
+                "Log.enable",
+            ] {
                 self.tell(page, method, json!({}));
             }
         }
@@ -676,7 +684,9 @@ impl Chromium {
         };
         self.fitted.set(size);
         let which = json!({"targetId": page.target});
-        let window = self.cdp.ask(None, "Browser.getWindowForTarget", which, BROWSER);
+        let window = self
+            .cdp
+            .ask(None, "Browser.getWindowForTarget", which, BROWSER);
         let Ok(Window { window_id, bounds }) = window.await else {
             return;
         };
@@ -696,7 +706,10 @@ impl Chromium {
                 .ask(None, "Browser.setWindowBounds", change, BROWSER)
                 .await;
             if let Err(trouble) = set {
-                return log::debug!("run {}: the window is as it was: {trouble}", self.around.run);
+                return log::debug!(
+                    "run {}: the window is as it was: {trouble}",
+                    self.around.run
+                );
             }
         }
     }
@@ -731,10 +744,13 @@ impl Chromium {
             .map_err(silent)?;
         if data.len() / 4 * 3 > PICTURE_MAX {
             let most = PICTURE_MAX / 1024 / 1024;
-            return Err(Failure::system(format!("the picture is over {most} MiB; ask for a smaller width")));
+            return Err(Failure::system(format!(
+                "the picture is over {most} MiB; ask for a smaller width"
+            )));
         }
-        let png = Base64::decode_vec(&data)
-            .map_err(|error| Failure::system(format!("the browser's picture is broken: {error}")))?;
+        let png = Base64::decode_vec(&data).map_err(|error| {
+            Failure::system(format!("the browser's picture is broken: {error}"))
+        })?;
         Ok(Picture { png: png.into() })
     }
 }

@@ -99,7 +99,6 @@ impl Page {
         });
     }
 
-
     /// Waits until what was heard looks like this.
     pub async fn until(&self, looks_right: impl Fn(&Heard) -> bool) {
         loop {

@@ -230,8 +230,6 @@ impl Chromium {
 
     /// Closes a tab. One that hangs takes a moment; nobody waits for it.
     fn close(&self, page: &Page) {
-        self.pages.borrow_mut().remove(&page.session);
-        page.hear(|heard| heard.gone = true);
         let which = json!({"targetId": page.target});
         self.cdp.tell(None, "Target.closeTarget", &which);
     }
@@ -254,7 +252,10 @@ impl Chromium {
     /// Lays a picture over a page, to fade away from the page's first frame on. Where that fails it is a cut.
     async fn lay_over(&self, page: &Page, picture: &str, until: Instant) {
         let picture = Value::from(picture);
-        let script = format!("{}({picture}).then(() => null)", include_str!("fade.js").trim_end());
+        let script = format!(
+            "{}({picture}).then(() => null)",
+            include_str!("fade.js").trim_end()
+        );
         let laid: Result<Value, _> = self.in_world(page, &script, until).await;
         if let Err(trouble) = laid {
             log::debug!("run {}: no fading: {trouble}", self.around.run);
