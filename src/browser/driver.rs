@@ -14,8 +14,9 @@ use std::future::Future;
 use std::pin::Pin;
 use std::rc::Rc;
 
-/// Orders that may wait on each way. The mind has a few under way, and so has whoever presses a button again and again.
-const WAITING: usize = 16;
+/// Orders that may wait on each way. The mind has one or two under way; the rest are clients, who must not fill the
+/// counter at which all others wait.
+const WAITING: usize = 8;
 
 /// What a driver is told, and whom it tells.
 pub struct Surroundings {
