@@ -82,7 +82,10 @@ pub enum Order {
     /// Have it go on.
     Resume,
     /// Take a picture of this moment.
-    Screenshot,
+    Screenshot {
+        /// Scaled down to this width, in pixels; as large as the page is without.
+        width: Option<u32>,
+    },
 }
 
 /// How one page follows another.
@@ -95,7 +98,8 @@ pub enum Transition {
     Fade,
 }
 
-/// Pages that come from the daemon itself.
+/// Pages that come from the daemon itself. While one is on the screen, its address in a [`Sight`] is
+/// `about:welcome`, `about:offline` or `about:failed`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum BuiltIn {
     /// Nobody has set the kiosk up yet: how to reach it.
@@ -121,6 +125,8 @@ pub enum BuiltIn {
 pub enum Obeyed {
     /// It was done.
     Done,
+    /// Nothing was done: a program that cannot be driven is reloaded by being restarted. Only to a reload.
+    OnlyByRestart,
     /// The picture that was asked for.
     Picture(Picture),
 }
