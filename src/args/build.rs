@@ -155,7 +155,31 @@ pub(super) fn config(given: &mut Given) -> Built {
 }
 
 pub(super) fn reload(given: &mut Given) -> Built {
-    Ok(given.order(Task::Reload))
+    let task = match given.words()?.pop() {
+        None => Task::Reload,
+        Some(id) => Task::ReloadPage(id),
+    };
+    Ok(given.order(task))
+}
+
+pub(super) fn open(given: &mut Given) -> Built {
+    let (id, url) = (given.word()?, given.word()?);
+    let fade = given.has("fade");
+    Ok(given.order(Task::Open { id, url, fade }))
+}
+
+pub(super) fn screenshot(given: &mut Given) -> Built {
+    let width = match given.text("width")? {
+        None => None,
+        Some(text) => match text.parse() {
+            Ok(width @ 1..) => Some(width),
+            _ => return Err(format!("--width {text}: must be a number of pixels")),
+        },
+    };
+    // `-` is standard output, as everywhere.
+    let file = given.path("output").filter(|file| file.as_os_str() != "-");
+    let id = given.word()?;
+    Ok(given.order(Task::Screenshot { id, file, width }))
 }
 
 pub(super) fn upgrade(given: &mut Given) -> Built {

@@ -126,6 +126,26 @@ pub enum Task {
     ConfigGet(Option<PathBuf>),
     /// Replace the whole configuration.
     ConfigPut(Option<PathBuf>),
+    /// Load the page of a display process anew.
+    ReloadPage(String),
+    /// Show another page on a display process.
+    Open {
+        /// Who.
+        id: String,
+        /// The address of the page.
+        url: String,
+        /// Fade into it.
+        fade: bool,
+    },
+    /// Photograph what a display process shows.
+    Screenshot {
+        /// Who.
+        id: String,
+        /// Where the picture goes; standard output without.
+        file: Option<PathBuf>,
+        /// Scaled down to this width, in pixels.
+        width: Option<u32>,
+    },
     /// Read the configuration file again.
     Reload,
     /// Let the installed program take over.

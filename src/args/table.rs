@@ -65,6 +65,12 @@ static LINES: Switch = Switch {
     short: Some('n'),
     ..option("lines", "N", Kind::Text, "The newest N lines [100]")
 };
+static FADE: Switch = switch("fade", "Fade from one page into the other");
+static OUTPUT: Switch = Switch {
+    short: Some('o'),
+    ..option("output", "FILE", Kind::File, "Where the picture goes")
+};
+static WIDTH: Switch = option("width", "PIXELS", Kind::Text, "Scale it down to this width");
 static ID: Switch = option("id", "ID", Kind::Text, "Its id [made from the name]");
 static NAME: Switch = option("name", "NAME", Kind::Text, "What people read");
 static TYPE: Switch = option(
@@ -174,6 +180,25 @@ pub(super) static VERBS: &[Verb] = &[
         build: build::logs,
     },
     Verb {
+        name: "open",
+        group: Group::Processes,
+        arguments: &[PROCESS, argument("URL", Count::One, Kind::Text)],
+        switches: &[&FADE, &RUN_DIR, &SOCKET, &JSON],
+        summary: "Show another page on a display process",
+        about: "The page that is there stays until the other one is, and stays if that cannot be\n\
+                loaded. The configuration is not changed: see `ossuary set ID url=URL`.",
+        build: build::open,
+    },
+    Verb {
+        name: "screenshot",
+        group: Group::Processes,
+        arguments: &[PROCESS],
+        switches: &[&OUTPUT, &WIDTH, &RUN_DIR, &SOCKET],
+        summary: "Photograph what a display process shows",
+        about: "A PNG, into FILE or to standard output.",
+        build: build::screenshot,
+    },
+    Verb {
         name: "add",
         group: Group::Configuration,
         arguments: &[],
@@ -234,14 +259,14 @@ pub(super) static VERBS: &[Verb] = &[
         about: "`get` where neither is given. Without FILE: standard output, or standard input.",
         build: build::config,
     },
-    // A later `reload ID` reloads a page: the argument comes with it, the command stays.
     Verb {
         name: "reload",
         group: Group::Configuration,
-        arguments: &[],
+        arguments: &[argument("ID", Count::Optional, Kind::Process)],
         switches: ASKING,
-        summary: "Read the configuration file again",
-        about: "A process whose run would look the same keeps running.",
+        summary: "Read the configuration file again, or load a page anew",
+        about: "Without ID: the file; a process whose run would look the same keeps running.\n\
+                With ID: the page of that display process, past every cache.",
         build: build::reload,
     },
     Verb {

@@ -11,13 +11,16 @@
 //! the switches in `$OSSUARY_BROWSER_SWITCHES`, to be written without quotes,
 //! and the page in `$OSSUARY_URL`:
 //! `cd /srv && exec chromium $OSSUARY_BROWSER_SWITCHES "$OSSUARY_URL"`.
+//!
+//! What is executed also says how the page is driven ([`Driven`]): a browser that may stand anywhere in a
+//! shell's command is not.
 
 mod needs;
 
 use crate::config::{Command, CommandError, Display, Process};
 use needs::{
-    ALWAYS, AUTOPLAY, BROWSERS, CHOSEN_BY, COG, CURSOR, KIN, KIOSK, LISTS, Meaning, WEBGPU,
-    WEBGPU_ON_WAYLAND, WRAPPERS,
+    ALWAYS, AUTOPLAY, BROWSERS, CHOSEN_BY, COG, CURSOR, DEBUGGING, KIN, KIOSK, LISTS, Meaning,
+    OWN_DEBUGGING, WEBGPU, WEBGPU_ON_WAYLAND, WRAPPERS,
 };
 use std::fmt;
 use std::path::Path;
@@ -30,6 +33,19 @@ pub struct Launch {
     pub env: Vec<(String, String)>,
     /// The program and its arguments; never empty.
     pub argv: Vec<String>,
+    /// How its page is driven.
+    pub driven: Driven,
+}
+
+/// How the page of a program is driven, once it runs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Driven {
+    /// By the DevTools protocol on the descriptors 3 and 4.
+    ByPipe,
+    /// By `cogctl`.
+    ByCogctl,
+    /// Not at all: it is another program, or the operator drives it.
+    Not,
 }
 
 /// Why there is nothing to execute.
@@ -78,15 +94,23 @@ pub fn launch(
         Command::Direct { env, argv } => (env, argv),
         Command::Shell(command) => return Ok(in_shell(process, profile, command)),
     };
+    let mut driven = Driven::Not;
     if let Some(place) = browser_in(&argv) {
         let mut line = Line::read(argv.drain(place + 1..));
         line.complete(process, profile);
+        if !OWN_DEBUGGING.iter().any(|own| line.is_written(own)) {
+            line.write(DEBUGGING.to_owned());
+            driven = Driven::ByPipe;
+        }
         line.show(url);
         argv.extend(line.into_words());
-    } else if name_of(&argv[0]) == COG {
-        argv.extend(url.map(str::to_owned));
+    } else if is_cog(&argv) {
+        driven = Driven::ByCogctl;
+        if name_of(&argv[0]) == COG {
+            argv.extend(url.map(str::to_owned));
+        }
     }
-    Ok(Launch { env, argv })
+    Ok(Launch { env, argv, driven })
 }
 
 fn in_shell(process: &Process, profile: &Path, command: String) -> Launch {
@@ -103,6 +127,18 @@ fn in_shell(process: &Process, profile: &Path, command: String) -> Launch {
     Launch {
         env,
         argv: vec!["/bin/sh".into(), "-c".into(), command],
+        driven: Driven::Not,
+    }
+}
+
+/// Whether this is WPE's launcher, or a wrapper around it.
+fn is_cog(argv: &[String]) -> bool {
+    let is_cog = |word: &String| name_of(word) == COG;
+    match argv.split_first() {
+        Some((first, rest)) => {
+            is_cog(first) || WRAPPERS.contains(&name_of(first)) && rest.iter().any(is_cog)
+        }
+        None => false,
     }
 }
 
@@ -249,6 +285,11 @@ impl Line {
             Some(app) => *app = format!("--app={url}"),
             None => self.pages.push(url.to_owned()),
         }
+    }
+
+    /// Whether the operator wrote a switch of this name.
+    fn is_written(&self, wanted: &str) -> bool {
+        self.switches.iter().any(|switch| name(switch) == wanted)
     }
 
     fn value_of(&self, wanted: &str) -> Option<&str> {

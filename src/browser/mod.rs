@@ -1,3 +1,15 @@
 //! The browser on the screen.
 
+mod cdp;
+mod chromium;
+mod cog;
 pub mod command_line;
+mod driver;
+pub mod pages;
+mod pipe;
+mod undriven;
+
+pub use chromium::Chromium;
+pub use cog::{Cog, RunBeside};
+pub use driver::{Driver, Surroundings, answer, ended};
+pub use undriven::Undriven;

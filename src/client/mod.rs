@@ -10,6 +10,7 @@ mod logs;
 mod machine;
 mod message;
 mod problem;
+mod screen;
 mod status;
 mod terminal;
 mod turn;
@@ -77,6 +78,11 @@ fn carry_out(daemon: &Daemon, order: &Order, terminal: &mut Terminal<'_>) -> Res
         Task::Remove(ids) => changes::remove(daemon, ids, json, terminal),
         Task::ConfigGet(file) => changes::config_get(daemon, file.as_deref(), terminal),
         Task::ConfigPut(file) => changes::config_put(daemon, file.as_deref(), json, terminal),
+        Task::ReloadPage(id) => screen::reload(daemon, id, json, terminal),
+        Task::Open { id, url, fade } => screen::open(daemon, id, url, *fade, json, terminal),
+        Task::Screenshot { id, file, width } => {
+            screen::picture(daemon, id, file.as_deref(), *width, terminal)
+        }
         Task::Reload => changes::reload(daemon, json, terminal),
         Task::Upgrade => upgrade::upgrade(daemon, json, terminal),
         Task::Displays => machine::displays(daemon, json, terminal),

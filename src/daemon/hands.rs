@@ -1,6 +1,7 @@
 //! Does what the mind wants. Whatever can fail comes back as an event.
 
 use super::good_copy::GoodCopy;
+use super::screen::Screen;
 use super::{launch, upgrade};
 use crate::config::{Id, Process};
 use crate::http::Requests;
@@ -37,6 +38,7 @@ pub struct Hands {
     pub executor: Rc<LocalExecutor<'static>>,
     pub reports: Sender<Event>,
     pub children: Children,
+    pub screen: Screen,
     pub store: Store,
     pub logs: Rc<Book>,
     pub files: Files,
@@ -59,6 +61,11 @@ impl Hands {
         self.answers.pop_front()
     }
 
+    /// Takes note of what happens: with a run ends what was to be done with its page.
+    pub fn hear(&mut self, event: &Event) {
+        self.answers.extend(self.screen.hear(event));
+    }
+
     /// Does one thing; breaks when it is to leave.
     pub fn perform(&mut self, action: Action) -> ControlFlow<Leave> {
         log::debug!("{action:?}");
@@ -73,6 +80,12 @@ impl Hands {
             }
             Action::Signal { run, signal } => self.children.signal(run, signal),
             Action::Kill { run } => self.children.kill(run),
+            Action::Steer { run, order, ticket } => {
+                let answer = self.screen.steer(run, order, ticket);
+                self.answers.extend(answer);
+            }
+            // CONTRACT: done by `sys/network`.
+            Action::TryServer { .. } => {}
             Action::Save { document, keep_old } => {
                 let store = self.store.clone();
                 self.report(async move {
@@ -141,14 +154,19 @@ impl Hands {
         writing.or(patience).await;
     }
 
-    fn spawn(&self, run: RunId, process: &Process) -> Event {
+    fn spawn(&mut self, run: RunId, process: &Process) -> Event {
         let log = self
             .logs
             .keep(&process.id, process.log.memory_kib as usize * 1024);
-        let started = launch::launch(process, &self.state_dir)
-            .and_then(|launch| self.children.spawn(run, &process.id, &launch, &log));
+        let started = launch::launch(process, &self.state_dir).and_then(|(launch, driven)| {
+            let pid = self.children.spawn(run, &process.id, &launch, &log)?;
+            Ok((pid, driven))
+        });
         match started {
-            Ok(pid) => Event::Spawned { run, pid },
+            Ok((pid, driven)) => {
+                self.screen.begin(run, process, driven);
+                Event::Spawned { run, pid }
+            }
             Err(failure) => Event::SpawnFailed { run, failure },
         }
     }

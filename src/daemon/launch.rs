@@ -1,6 +1,6 @@
 //! From a configured process to the program to execute.
 
-use crate::browser::command_line;
+use crate::browser::command_line::{self, Driven};
 use crate::config::{Command, Process, ReadySign};
 use crate::supervisor::Failure;
 use crate::sys::launch::Launch;
@@ -8,23 +8,36 @@ use crate::sys::profile;
 use std::path::Path;
 
 /// What to execute for a run of `process`. A display process gets what a kiosk's browser
-/// needs, and a profile of its own below `state_dir`.
+/// needs, and a profile of its own below `state_dir`. Also how its page is driven.
 ///
 /// # Errors
 /// There is nothing to execute, or the profile cannot be made.
-pub fn launch(process: &Process, state_dir: &Path) -> Result<Launch, Failure> {
+pub fn launch(process: &Process, state_dir: &Path) -> Result<(Launch, Driven), Failure> {
     if !process.is_display() {
         let command = parse(process.command.as_deref().unwrap_or_default())?;
-        return Ok(Launch::new(process, command));
+        return Ok((Launch::new(process, command), Driven::Not));
     }
     let profile = profile::of(process, state_dir)?;
+    profile::tidy(&profile);
     let browser = command_line::launch(process, &profile, profile::is_installed)
         .map_err(|error| Failure::system(error.to_string()))?;
     let command = Command::Direct {
         env: browser.env,
         argv: browser.argv,
     };
-    Ok(Launch::new(process, command))
+    let driven = browser.driven;
+    let launch = Launch {
+        driven: driven == Driven::ByPipe,
+        ..Launch::new(process, command)
+    };
+    Ok((launch, driven))
+}
+
+/// How the page of a run is driven that an earlier daemon has started.
+pub fn driven(process: &Process, state_dir: &Path) -> Driven {
+    let profile = profile::place(state_dir, &process.id);
+    let browser = command_line::launch(process, &profile, profile::is_installed);
+    browser.map_or(Driven::Not, |browser| browser.driven)
 }
 
 /// The command that probes whether `process` is ready, where that is its sign.

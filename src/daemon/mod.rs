@@ -8,6 +8,7 @@ mod hands;
 mod herald;
 mod journal;
 mod launch;
+mod screen;
 mod sources;
 mod start;
 mod upgrade;
@@ -85,6 +86,7 @@ impl Kiosk {
             };
             log::debug!("{event:?}");
             let now = clock::now();
+            self.hands.hear(&event);
             self.herald.happens(&event, now);
             self.mind.handle(event, now);
         }

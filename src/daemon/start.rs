@@ -6,6 +6,7 @@ use super::faults;
 use super::good_copy::GoodCopy;
 use super::hands::Hands;
 use super::herald::Herald;
+use super::screen::Screen;
 use super::sources::Sources;
 use super::watchdog::Watchdog;
 use super::{Kiosk, journal, upgrade};
@@ -13,7 +14,7 @@ use crate::args::DaemonOptions;
 use crate::config::{Loaded, Problem};
 use crate::http::{self, About, Api, Feed, Listener, Mailbox, Now};
 use crate::logs::{Book, RECORDER_BYTES, Recorder};
-use crate::supervisor::{Boot, Event, Failure, LastStart, Source, Supervisor};
+use crate::supervisor::{Boot, Event, Failure, LastStart, Memory, Source, Supervisor};
 use crate::sys::cgroup::{Cgroups, Delegation};
 use crate::sys::children::Children;
 use crate::sys::displays::{Displays, Places};
@@ -130,6 +131,10 @@ pub async fn start(
         .map_err(StartError::System)?;
     let logs = Book::recorded(recorder.clone());
     estate.adopt(&children, &logs);
+    let mut screen = Screen::new(&executor, &reporter, &children, &logs, &addresses);
+    for running in estate.memories.iter().filter_map(Memory::running) {
+        screen.resume(running, &options.state_dir);
+    }
     boot.next_run = estate.next_run();
     boot.memories = estate.memories;
     let mind = Supervisor::new(boot, clock::now());
@@ -157,6 +162,7 @@ pub async fn start(
             executor,
             reports: reporter,
             children,
+            screen,
             store,
             logs,
             requests: requests.clone(),

@@ -30,6 +30,12 @@ pub enum Kind {
     Disabled,
     /// A process that runs cannot be deleted.
     StillRuns,
+    /// A process that is no display process shows no page.
+    NoPage,
+    /// A process that does not run shows no page.
+    NotRunning,
+    /// The page did not do what was asked; what was there is still there.
+    PageFailed,
     /// There is a process with this id already.
     IdTaken,
     /// The file was edited by hand and not yet reloaded.
@@ -70,7 +76,7 @@ pub enum Kind {
 
 impl Kind {
     /// Every kind, by status code.
-    pub const ALL: [Kind; 27] = [
+    pub const ALL: [Kind; 30] = [
         Kind::Malformed,
         Kind::NotJson,
         Kind::ForeignOrigin,
@@ -80,6 +86,9 @@ impl Kind {
         Kind::TooSlow,
         Kind::Disabled,
         Kind::StillRuns,
+        Kind::NoPage,
+        Kind::NotRunning,
+        Kind::PageFailed,
         Kind::IdTaken,
         Kind::ChangedOnDisk,
         Kind::NotUpgraded,
@@ -117,6 +126,9 @@ impl Kind {
             Kind::TooSlow => (408, "/problems/too-slow", "Too slow"),
             Kind::Disabled => (409, "/problems/disabled", "Process is disabled"),
             Kind::StillRuns => (409, "/problems/still-runs", "Process still runs"),
+            Kind::NoPage => (409, "/problems/no-page", "No display process"),
+            Kind::NotRunning => (409, "/problems/not-running", "Process does not run"),
+            Kind::PageFailed => (409, "/problems/page-failed", "The page did not do it"),
             Kind::IdTaken => (409, "/problems/id-taken", "Id is taken"),
             Kind::ChangedOnDisk => (409, "/problems/changed-on-disk", "File was edited by hand"),
             Kind::NotUpgraded => (409, "/problems/not-upgraded", "Not upgraded"),
@@ -240,6 +252,9 @@ impl From<Refusal> for Error {
             Refusal::NoSuchProcess(_) => Kind::NoSuchProcess,
             Refusal::Disabled(_) => Kind::Disabled,
             Refusal::StillRuns(_) => Kind::StillRuns,
+            Refusal::NoPage(_) => Kind::NoPage,
+            Refusal::NotRunning(_) => Kind::NotRunning,
+            Refusal::PageFailed(..) => Kind::PageFailed,
             Refusal::Invalid(_) => Kind::Invalid,
             Refusal::IdTaken(_) => Kind::IdTaken,
             Refusal::Outdated => Kind::Outdated,

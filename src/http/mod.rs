@@ -30,6 +30,7 @@ mod page;
 mod processes;
 mod reply;
 mod runtime;
+mod screen;
 mod service;
 mod system;
 mod usage;
@@ -76,6 +77,7 @@ pub struct Api {
     crowd: Rc<crowd::Crowd>,
     wall: when::Wall,
     processes: processes::Rendered,
+    pictures: screen::Pictures,
 }
 
 /// Facts of the daemon that do not change while it runs, and the machine's name.
@@ -118,6 +120,7 @@ impl Api {
             crowd: crowd::Crowd::new(),
             wall: when::Wall::default(),
             processes: processes::Rendered::default(),
+            pictures: screen::Pictures::default(),
         }
     }
 }

@@ -41,7 +41,9 @@ static PARTS: &[(&str, &str, Part)] = &[
     ("style.css",    CSS, part!("style.css")),
     ("favicon.svg",  SVG, part!("favicon.svg")),
     ("app.js",       JS,  part!("app.js")),
+    ("address.js",   JS,  part!("address.js")),
     ("api.js",       JS,  part!("api.js")),
+    ("behaviors.js", JS,  part!("behaviors.js")),
     ("dialog.js",    JS,  part!("dialog.js")),
     ("dom.js",       JS,  part!("dom.js")),
     ("editor.js",    JS,  part!("editor.js")),
@@ -49,6 +51,7 @@ static PARTS: &[(&str, &str, Part)] = &[
     ("form.js",      JS,  part!("form.js")),
     ("logs.js",      JS,  part!("logs.js")),
     ("processes.js", JS,  part!("processes.js")),
+    ("screen.js",    JS,  part!("screen.js")),
     ("system.js",    JS,  part!("system.js")),
     ("words.js",     JS,  part!("words.js")),
 ];

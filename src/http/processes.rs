@@ -125,7 +125,8 @@ pub fn find(api: &Api, id: &Id) -> Result<Rc<ProcessStatus>, Error> {
     found.ok_or_else(|| Refusal::NoSuchProcess(id.clone()).into())
 }
 
-fn reply(api: &Api, status: u16, id: &Id) -> Result<Reply, Error> {
+/// A process as it is now.
+pub(super) fn reply(api: &Api, status: u16, id: &Id) -> Result<Reply, Error> {
     let shown = find(api, id)?;
     Ok(Reply::json(status, &Light::of(api).process(&shown)))
 }
@@ -133,7 +134,7 @@ fn reply(api: &Api, status: u16, id: &Id) -> Result<Reply, Error> {
 fn started(api: &Api, id: &Id, done: Done) -> Result<Reply, Error> {
     let stopped = match done {
         Done::Started { stopped } => stopped,
-        Done::Accepted | Done::Created(_) | Done::Changed => Vec::new(),
+        _ => Vec::new(),
     };
     let shown = find(api, id)?;
     let view = Light::of(api).process(&shown).instead_of(&stopped);

@@ -1,6 +1,7 @@
 //! What a handler is given and what it gives back.
 
 use super::error::{Error, Kind};
+use super::screen::Lent;
 use crate::config::parse_json;
 use picoserve::request::RequestParts;
 use serde::Serialize;
@@ -95,6 +96,8 @@ pub enum Bytes {
     Owned(Vec<u8>),
     /// Many answers.
     Shared(Rc<[u8]>),
+    /// A picture, which is counted as long as it is on its way.
+    Lent(Lent),
     /// The program itself.
     Static(&'static [u8]),
 }
@@ -106,6 +109,7 @@ impl Deref for Bytes {
         match self {
             Bytes::Owned(bytes) => bytes,
             Bytes::Shared(bytes) => bytes,
+            Bytes::Lent(picture) => picture,
             Bytes::Static(bytes) => bytes,
         }
     }
@@ -140,6 +144,14 @@ impl Reply {
     pub fn shared(media_type: &'static str, bytes: Rc<[u8]>) -> Self {
         Self {
             content: Content::Bytes(media_type, Bytes::Shared(bytes)),
+            ..Self::empty(200)
+        }
+    }
+
+    /// An answer that is a picture.
+    pub fn picture(picture: Lent) -> Self {
+        Self {
+            content: Content::Bytes("image/png", Bytes::Lent(picture)),
             ..Self::empty(200)
         }
     }

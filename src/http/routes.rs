@@ -3,7 +3,9 @@
 use super::door::Needs;
 use super::error::Error;
 use super::reply::{Ask, Later, Reply};
-use super::{Api, config, displays, events, logs, metrics, openapi, page, processes, system};
+use super::{
+    Api, config, displays, events, logs, metrics, openapi, page, processes, screen, system,
+};
 use std::rc::Rc;
 
 /// One method of one path.
@@ -46,6 +48,9 @@ pub static ROUTES: &[Route] = routes! {
     POST   "/api/processes/{id}/start"        Operate [202, 404, 409, 503]           processes::start;
     POST   "/api/processes/{id}/stop"         Operate [202, 404, 503]                processes::stop;
     POST   "/api/processes/{id}/restart"      Operate [202, 404, 409, 503]           processes::restart;
+    POST   "/api/processes/{id}/reload"       Operate [202, 404, 409, 503]           screen::reload;
+    POST   "/api/processes/{id}/navigate"     Operate [200, 400, 404, 409, 422, 503] screen::navigate;
+    GET    "/api/processes/{id}/screenshot"   View    [200, 404, 409, 422, 503]      screen::picture;
     GET    "/api/processes/{id}/logs"         View    [200, 404, 422, 503]           logs::show;
     GET    "/api/processes/{id}/logs/stream"  View    [200, 404, 422, 503]           logs::stream;
     GET    "/api/displays"                    View    [200]                          displays::list;

@@ -1,5 +1,6 @@
 //! Everything the mind can want.
 
+use super::page::Order;
 use super::{KeepOld, Memory, Outcome, RunId, Ticket};
 use crate::config::{Document, Id, Log, Process, StopSignal};
 use std::rc::Rc;
@@ -34,6 +35,20 @@ pub enum Action {
     Kill {
         /// The run.
         run: RunId,
+    },
+    /// Have something done with the page of a run; answered by exactly one `Obeyed`.
+    Steer {
+        /// The run.
+        run: RunId,
+        /// What.
+        order: Order,
+        /// The client that waits for it, where one does; it comes back with the answer.
+        ticket: Option<Ticket>,
+    },
+    /// See whether the server of this page accepts connections; answered by `ServerTried`.
+    TryServer {
+        /// The address of the page.
+        url: String,
     },
     /// Make this document durable; answered by `Saved` or `SaveFailed`.
     Save {

@@ -275,6 +275,7 @@ impl Supervisor {
     pub(super) fn leave_if_done(&mut self) {
         if self.shutting_down && !self.left && self.disk.is_idle() && self.runs.is_empty() {
             self.left = true;
+            self.refuse_orders();
             self.actions.push_back(Action::Exit);
         }
     }

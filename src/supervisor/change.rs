@@ -109,6 +109,9 @@ impl Supervisor {
                 let outcome = self.start(&id.clone(), renew, now);
                 self.reply(ticket, outcome);
             }
+            Request::ReloadPage(_) | Request::Navigate { .. } | Request::Screenshot { .. } => {
+                self.ask_of_page(ticket, request);
+            }
             Request::Reload => self.ask_for_reload(Some(ticket)),
             Request::Upgrade => self.ask_for_upgrade(ticket),
             change => self.enqueue(Some(ticket), change, now),
@@ -124,7 +127,7 @@ impl Supervisor {
         })
     }
 
-    fn start(&mut self, id: &Id, renew: bool, now: Moment) -> Outcome {
+    pub(super) fn start(&mut self, id: &Id, renew: bool, now: Moment) -> Outcome {
         let index = self.configured(id)?;
         let machine = &self.machines[index];
         if !machine.process.enabled {
@@ -187,7 +190,7 @@ impl Supervisor {
         found
     }
 
-    fn configured(&self, id: &Id) -> Result<usize, Refusal> {
+    pub(super) fn configured(&self, id: &Id) -> Result<usize, Refusal> {
         self.index_of(id)
             .filter(|index| !self.machines[*index].leaving)
             .ok_or_else(|| Refusal::NoSuchProcess(id.clone()))
@@ -312,7 +315,12 @@ impl Supervisor {
                 (next, Done::Changed, None)
             }
             Request::Stop(id) => return self.stop(&id, now).map(Err),
-            Request::Reload | Request::Upgrade => return Ok(Err(Done::Accepted)),
+            // None of these changes the configuration; none comes this way.
+            Request::ReloadPage(_)
+            | Request::Navigate { .. }
+            | Request::Screenshot { .. }
+            | Request::Reload
+            | Request::Upgrade => return Ok(Err(Done::Accepted)),
         };
         Ok(Ok(Plan { next, done, start }))
     }

@@ -1,5 +1,6 @@
 //! Everything that can happen to the mind.
 
+use super::page::{Obeyed, Sight};
 use super::{Failure, Request, RunId, Ticket};
 use crate::config::Display;
 use serde::{Deserialize, Serialize};
@@ -49,6 +50,35 @@ pub enum Event {
     Ready {
         /// The run.
         run: RunId,
+    },
+    /// Something was seen of the page of this run.
+    Saw {
+        /// The run.
+        run: RunId,
+        /// What.
+        sight: Sight,
+    },
+    /// What came of an [`super::Action::Steer`]; exactly one for each.
+    Obeyed {
+        /// The run.
+        run: RunId,
+        /// As it was given with the order.
+        ticket: Option<Ticket>,
+        /// What came of it.
+        result: Result<Obeyed, Failure>,
+    },
+    /// Whether the server of a page can be reached, as asked by [`super::Action::TryServer`].
+    ServerTried {
+        /// The address of the page.
+        url: String,
+        /// Whether something accepts connections there.
+        reachable: bool,
+    },
+    /// Whether the machine has a network: a link that is up, with an address and a default route. Told once at the
+    /// start and whenever it changes.
+    Network {
+        /// Whether it has.
+        connected: bool,
     },
     /// The configuration is durable.
     Saved,

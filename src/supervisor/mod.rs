@@ -10,6 +10,7 @@
 //! | `admission` | which idle process may begin: dependencies, displays, one browser, shutdown order |
 //! | `change` | what becomes of a request, and of a configuration on its way to the disk |
 //! | `reconcile` | what another configuration means for the processes that run |
+//! | `steering` | what a client may have done with a page |
 //! | `upgrade` | when another program may go on in our place |
 //! | `last_start` | why the daemon was started |
 //! | `picture` | what the operator is shown; `words` says it in a line |
@@ -22,6 +23,7 @@ mod failure;
 mod keep;
 mod last_start;
 mod memory;
+pub mod page;
 mod picture;
 mod process;
 mod reason;
@@ -30,6 +32,7 @@ mod request;
 pub mod restart;
 mod run;
 mod status;
+mod steering;
 mod upgrade;
 mod words;
 
@@ -50,6 +53,7 @@ use change::Disk;
 use process::Machine;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::rc::Rc;
+use steering::Steering;
 use upgrade::Upgrade;
 
 /// What is known when the daemon starts.
@@ -88,6 +92,9 @@ pub struct Supervisor {
     /// What the disk is busy with, and the changes that wait for it.
     disk: Disk,
 
+    /// Clients that wait for a page.
+    steering: Steering,
+
     /// How far the upgrade is, where one is under way.
     upgrade: Upgrade,
 
@@ -124,6 +131,7 @@ impl Supervisor {
             shutting_down: false,
             left: false,
             disk: Disk::default(),
+            steering: Steering::default(),
             upgrade: Upgrade::default(),
             next_run: boot.next_run,
             next_claim: 1,
@@ -172,6 +180,16 @@ impl Supervisor {
                 self.with_run(run, |machine, out| machine.handle_tree_gone(now, out));
             }
             Event::Ready { run } => self.with_run(run, |machine, _| machine.handle_ready()),
+            Event::Obeyed {
+                ticket: Some(ticket),
+                result,
+                ..
+            } => self.handle_obeyed_client(ticket, result, now),
+            // CONTRACT: taken by `supervisor/page` and `supervisor/network`.
+            Event::Saw { .. }
+            | Event::Obeyed { ticket: None, .. }
+            | Event::ServerTried { .. }
+            | Event::Network { .. } => {}
             Event::Saved => self.handle_saved(now),
             Event::SaveFailed { failure } => self.handle_save_failed(failure, now),
             Event::Read { bytes } => self.handle_read(bytes, now),

@@ -1,6 +1,7 @@
 //! What a client may ask of the mind, and the answers.
 
 use super::Failure;
+use super::page::{Picture, Transition};
 use crate::config::{Etag, Id, Problem, Section};
 use serde_json::{Map, Value};
 use std::fmt;
@@ -40,6 +41,24 @@ pub enum Request {
         /// As above.
         if_match: Option<Vec<Etag>>,
     },
+    /// Load the page of a display process anew.
+    ReloadPage(Id),
+    /// Show another page, until something else is shown; the configuration stays as it is.
+    Navigate {
+        /// The display process.
+        id: Id,
+        /// The address of the page.
+        url: String,
+        /// How it takes the place of the one that is there.
+        transition: Transition,
+    },
+    /// Take a picture of what a display process shows at this moment.
+    Screenshot {
+        /// The display process.
+        id: Id,
+        /// Scaled down to this width, in pixels.
+        width: Option<u32>,
+    },
     /// Read the configuration file again.
     Reload,
     /// Go on as the program that is installed now, without the processes noticing.
@@ -61,6 +80,8 @@ pub enum Done {
     Accepted,
     /// A process was added under this id.
     Created(Id),
+    /// The picture that was asked for.
+    Picture(Picture),
     /// The configuration was changed (or was so already) and saved.
     Changed,
 }
@@ -74,6 +95,12 @@ pub enum Refusal {
     Disabled(Id),
     /// A process that runs cannot be deleted.
     StillRuns(Id),
+    /// It shows no page: it is no display process.
+    NoPage(Id),
+    /// It shows no page now, because it does not run.
+    NotRunning(Id),
+    /// Its page, or its browser, did not do what was asked; what was there is still there.
+    PageFailed(Id, Failure),
     /// What was sent is understood and wrong; every problem at once.
     Invalid(Vec<Problem>),
     /// There is a process with this id already.
@@ -100,6 +127,14 @@ impl fmt::Display for Refusal {
                 write!(f, "{id} is disabled; set enabled to true to start it")
             }
             Refusal::StillRuns(id) => write!(f, "{id} is running; stop it first"),
+            Refusal::NoPage(id) => {
+                write!(
+                    f,
+                    "{id} shows no page; only a process of type chromium does"
+                )
+            }
+            Refusal::NotRunning(id) => write!(f, "{id} does not run; start it first"),
+            Refusal::PageFailed(id, failure) => write!(f, "{id}: {failure}"),
             Refusal::Invalid(problems) => match problems.as_slice() {
                 [problem] => problem.fmt(f),
                 problems => write!(f, "{} problems", problems.len()),

@@ -58,6 +58,7 @@ impl Supervisor {
         }
         self.upgrade = Upgrade::None;
         self.left = true;
+        self.refuse_orders();
         self.reply(ticket, Ok(Done::Accepted));
         self.actions.push_back(Action::HandOver);
     }

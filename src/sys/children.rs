@@ -11,11 +11,12 @@ use super::clock;
 use super::errno::failure;
 use super::launch::{Belonging, Launch};
 use super::output::{Buffer, Tap};
+use super::proc;
 use super::readiness::{self, NotifySocket};
 use super::run_dir::RunDir;
 use super::signals::ChildEnds;
 use super::spawn::{Output, Spawned, spawn};
-use super::tree::Family;
+use super::tree::{self, Family};
 use crate::config::{Id, Limits, Ready, ReadySign, StopSignal};
 use crate::logs::{Log, Stream};
 use crate::supervisor::{Ending, Event, Failure, RunId};
@@ -27,6 +28,8 @@ use smol::{LocalExecutor, Task};
 use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::future::Future;
+use std::io;
+use std::os::unix::net::UnixStream;
 use std::os::unix::process::ExitStatusExt;
 use std::rc::Rc;
 use std::task::{Context, Waker};
@@ -62,6 +65,8 @@ struct Run {
     unenforced: Option<String>,
     taps: Vec<Rc<Tap>>,
     notify: Option<Rc<NotifySocket>>,
+    /// Our end of the socket that it is driven over, where it is.
+    control: Option<UnixStream>,
     /// Watches for the sign of readiness; dropped with the run.
     readiness: Option<Task<()>>,
 }
@@ -154,6 +159,7 @@ impl Children {
         let entrance = home.entrance();
         let Spawned {
             mut child,
+            control,
             mut warnings,
         } = match spawn(launch, &account, &belonging, Output::Piped, entrance) {
             Ok(spawned) => spawned,
@@ -198,6 +204,7 @@ impl Children {
             unenforced,
             taps,
             notify,
+            control,
             readiness: None,
         };
         inner.runs.borrow_mut().insert(run, record);
@@ -239,6 +246,24 @@ impl Children {
             }
             let _ = children.0.events.send(Event::Ready { run }).await;
         }));
+    }
+
+    /// The socket over which a run is driven, where it is.
+    ///
+    /// # Errors
+    /// No descriptor left.
+    pub fn control(&self, run: RunId) -> io::Result<Option<UnixStream>> {
+        let runs = self.0.runs.borrow();
+        let control = runs.get(&run).and_then(|record| record.control.as_ref());
+        control.map(UnixStream::try_clone).transpose()
+    }
+
+    /// A variable from the environment of a run: of its main process, or of the first below it that has it.
+    pub fn variable(&self, run: RunId, name: &str) -> Option<String> {
+        let pid = self.0.runs.borrow().get(&run)?.pid as i32;
+        let below = tree::descendants(pid);
+        let mut values = std::iter::once(pid).chain(below);
+        values.find_map(|pid| proc::variable(pid, name))
     }
 
     /// Sends the polite signal to everything in the tree of a run; what is stopped (SIGSTOP) is
@@ -297,7 +322,10 @@ impl Children {
 
     /// Executes a command beside a run, in the same surroundings and as the same user, and waits for its end.
     /// Dropped before that, it kills it. Its output is discarded.
-    pub(super) async fn beside(&self, run: RunId, launch: &Launch) -> Result<ExitStatus, Failure> {
+    ///
+    /// # Errors
+    /// The run is over, or the command cannot be executed.
+    pub async fn beside(&self, run: RunId, launch: &Launch) -> Result<ExitStatus, Failure> {
         let (id, account) = {
             let runs = self.0.runs.borrow();
             let Some(record) = runs.get(&run) else {

@@ -9,6 +9,7 @@
 //! | `<id>.<run>.pid` | the main process of a run, as a pidfd |
 //! | `<id>.<run>.out`, `.err` | what it prints |
 //! | `<id>.<run>.notify` | where it says that it is ready |
+//! | `<id>.<run>.control` | where its browser is driven |
 //! | `log` | the newest lines of all processes |
 //! | `door.<n>` | where clients knock |
 

@@ -60,6 +60,8 @@ pub struct Launch {
     pub notify: bool,
     /// What its whole tree may use.
     pub limits: Limits,
+    /// Whether it is driven over a socket of its own, on its descriptors 3 and 4.
+    pub driven: bool,
 }
 
 impl Launch {
@@ -74,6 +76,7 @@ impl Launch {
             kind: Kind::Custom,
             notify: false,
             limits: Limits::default(),
+            driven: false,
         }
     }
 
@@ -97,6 +100,7 @@ impl Launch {
             kind: process.kind,
             notify: process.ready.sign == crate::config::ReadySign::Notify,
             limits: process.limits.clone(),
+            driven: false,
         }
     }
 }
@@ -185,6 +189,7 @@ mod tests {
             kind: Kind::Custom,
             notify: false,
             limits: Limits::default(),
+            driven: false,
         }
     }
 

@@ -7,6 +7,7 @@ pub mod accounts;
 pub mod cgroup;
 pub mod children;
 pub mod clock;
+mod control;
 pub mod displays;
 mod durable;
 mod errand;

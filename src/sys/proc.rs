@@ -94,6 +94,14 @@ pub(super) fn marker_of(pid: i32) -> Option<Vec<u8>> {
         .map(<[u8]>::to_vec)
 }
 
+/// The value of a variable in the environment of a process, where it has one and we may read it.
+pub(super) fn variable(pid: i32, name: &str) -> Option<String> {
+    environment_of(pid)?
+        .split(|byte| *byte == 0)
+        .find_map(|pair| pair.strip_prefix(name.as_bytes())?.strip_prefix(b"="))
+        .map(|value| String::from_utf8_lossy(value).into_owned())
+}
+
 fn environment_of(pid: i32) -> Option<Vec<u8>> {
     let mut environ = Vec::new();
     let file = fs::File::open(format!("/proc/{pid}/environ")).ok()?;

@@ -7,7 +7,8 @@
 #![allow(unsafe_code)]
 
 use super::accounts::{Account, Switch};
-use super::errno::words;
+use super::control::Control;
+use super::errno::{failure, words};
 use super::launch::{Belonging, Launch, environment};
 use super::limits;
 use crate::supervisor::Failure;
@@ -15,6 +16,7 @@ use async_process::{Child, Command, Stdio};
 use nix::libc;
 use std::fs::File;
 use std::io::{self, Write};
+use std::os::unix::net::UnixStream;
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 
@@ -31,6 +33,8 @@ pub(super) enum Output {
 #[derive(Debug)]
 pub(super) struct Spawned {
     pub(super) child: Child,
+    /// Our end of the socket that it is driven over, where it is.
+    pub(super) control: Option<UnixStream>,
     /// What is odd but did not hinder it.
     pub(super) warnings: Vec<String>,
 }
@@ -64,6 +68,13 @@ pub(super) fn spawn(
     if let Some(entrance) = entrance {
         enter(&mut command, entrance);
     }
+    let control = match launch.driven {
+        true => Some(Control::new().map_err(|error| failure("make a socket", &error))?),
+        false => None,
+    };
+    if let Some(control) = &control {
+        control.give_to(&mut command);
+    }
     if let Some(switch) = &account.switch {
         take_on(&mut command, switch.clone());
     }
@@ -83,7 +94,11 @@ pub(super) fn spawn(
     if account.switch.is_none() {
         limits::give_back(child.id());
     }
-    Ok(Spawned { child, warnings })
+    Ok(Spawned {
+        child,
+        control: control.map(Control::into_ours),
+        warnings,
+    })
 }
 
 /// Makes the child enter a cgroup before anything else, so that all it ever forks is born in there. That it

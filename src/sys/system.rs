@@ -10,6 +10,7 @@ use nix::sys::utsname::uname;
 use serde_json::{Map, Value, json};
 use std::collections::BTreeMap;
 use std::fs;
+use std::net::IpAddr;
 use std::path::Path;
 
 /// Everything an operator wants to know about the machine, as of now. Sizes are in bytes, times in
@@ -128,6 +129,30 @@ fn temperature() -> Option<f64> {
     millidegrees
         .max()
         .map(|warmest| (warmest / 100) as f64 / 10.0)
+}
+
+/// By which others reach this machine: IPv4 first, because it fits into a small QR code and is typed more easily.
+/// Neither the loopback nor link-local addresses, which no browser takes.
+pub fn addresses() -> Vec<IpAddr> {
+    let of_link = |entry: nix::ifaddrs::InterfaceAddress| {
+        let is_up = entry.flags.contains(InterfaceFlags::IFF_UP);
+        let address = entry.address.filter(|_| is_up)?;
+        let v4 = address.as_sockaddr_in().map(|v4| IpAddr::from(v4.ip()));
+        v4.or_else(|| Some(IpAddr::from(address.as_sockaddr_in6()?.ip())))
+    };
+    let is_reached = |address: &IpAddr| match address {
+        IpAddr::V4(v4) => !v4.is_loopback() && !v4.is_link_local(),
+        IpAddr::V6(v6) => !v6.is_loopback() && !v6.is_unicast_link_local(),
+    };
+    let mut addresses: Vec<IpAddr> = getifaddrs()
+        .into_iter()
+        .flatten()
+        .filter_map(of_link)
+        .collect();
+    addresses.retain(is_reached);
+    addresses.sort_by_key(|address| address.is_ipv6());
+    addresses.dedup();
+    addresses
 }
 
 /// Every interface but the loopback, by name. Link-local IPv6 addresses are left out: no browser takes them.

@@ -205,6 +205,8 @@ impl World {
                     self.left = true;
                 }
                 Action::AwaitReady { run, .. } => assert!(self.live.contains_key(&run)),
+                // CONTRACT: `Obeyed` exactly once; only for a run that lives and was executed.
+                Action::Steer { .. } | Action::TryServer { .. } => {}
                 Action::Remember { memory } => {
                     if self.rng.u32(0..16) == 0 {
                         // As it would come back from the run directory.

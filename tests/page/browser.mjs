@@ -66,6 +66,25 @@ export function onThePage(name, options, body) {
   });
 }
 
+/**
+ * A test of a page that needs no kiosk: a browser without a network, whose console stays silent. `view` is for
+ * Playwright's context.
+ */
+export function onTheScreen(name, view, body) {
+  test(name, { timeout: 3 * PATIENCE }, async () => {
+    const context = await (await launch()).newContext({ offline: true, ...view });
+    try {
+      context.setDefaultTimeout(PATIENCE);
+      const page = await context.newPage();
+      const faults = watch(page, "null", []);
+      await body({ page, context });
+      assert.deepEqual(faults, [], "the page did what it should not");
+    } finally {
+      await context.close();
+    }
+  });
+}
+
 /** Opens a display that is there as long as the test: the one named, or one nobody has. */
 export async function pretendDisplay(keep, name) {
   return keep(await PretendDisplay.open(name), (display) => display.close());

@@ -3,11 +3,13 @@
 import assert from "node:assert/strict";
 import { createRequire } from "node:module";
 import { readFileSync } from "node:fs";
-import { button, card, dialog, onThePage, openTab, seen } from "./browser.mjs";
+import { button, card, dialog, onThePage, openTab, pretendDisplay, seen } from "./browser.mjs";
 import { vacantDisplay } from "./kiosk.mjs";
+import { PAGE, pretendPages } from "./pretend.mjs";
 
 const AXE = readFileSync(createRequire(import.meta.url).resolve("axe-core/axe.min.js"), "utf8");
-const TABS = ["Processes", "Logs", "System"];
+const TABS = ["Processes", "Behaviors", "Logs", "System"];
+const SCREEN = vacantDisplay();
 const LONG = "/usr/bin/python3 /home/pi/a-directory-with-quite-a-long-name/and-one-more/sync.py --every=60 --and-a-switch";
 
 /** Something of everything. */
@@ -15,8 +17,8 @@ const PROCESSES = {
   gallery: {
     name: "Gallery Display",
     type: "chromium",
-    command: "chromium --kiosk https://lumencanvas.studio/canvas/abc",
-    display: vacantDisplay(),
+    command: "sh -c 'exec sleep 1000' chromium https://lumencanvas.studio/canvas/abc",
+    display: SCREEN,
     flags: { kiosk: true, webgpu: true, autoplay: true },
   },
   sync: { name: "Data Sync Service", command: "echo synchronised; echo late >&2; exec sleep 1000" },
@@ -26,16 +28,27 @@ const PROCESSES = {
 };
 PROCESSES.long.name = PROCESSES.long.name.slice(0, 80);
 
+/** A test of the page with something of everything on it, a screen with its picture among it. */
+function onTheFullPage(name, view, body) {
+  onThePage(name, { processes: PROCESSES, view }, async (things) => {
+    await pretendDisplay(things.keep, SCREEN);
+    await pretendPages(things.page, { gallery: PAGE });
+    await body(things);
+  });
+}
+
 /** Shows every tab and every dialog in turn, once each has come to rest. */
 async function visitAll(page, look) {
   await seen(card(page, "Data Sync Service"), /^running$/i);
   await seen(card(page, "Broken"), /^failed$/i);
+  await card(page, "Gallery Display").getByRole("img").waitFor();
   for (const tab of TABS) {
     const panel = await openTab(page, tab);
     if (tab === "Logs") {
       await panel.getByLabel("Process").selectOption({ label: "Data Sync Service" });
       await seen(panel, "synchronised");
     }
+    if (tab === "Behaviors") await button(panel, "Save").waitFor();
     if (tab === "System") await seen(panel, /memory/i);
     await look(`the tab ${tab}`);
   }
@@ -45,6 +58,7 @@ async function visitAll(page, look) {
     "adding a background process": button(page, "Add Background Process"),
     "editing a display process": button(card(page, "Gallery Display"), "Edit"),
     "editing a background process": button(card(page, "Data Sync Service"), "Edit"),
+    "opening a URL": button(card(page, "Gallery Display"), "Open URL"),
     "deleting": button(card(page, "Broken"), "Delete"),
   };
   for (const [name, opener] of Object.entries(openers)) {
@@ -57,10 +71,10 @@ async function visitAll(page, look) {
 }
 
 for (const colorScheme of ["light", "dark"]) {
-  onThePage(`axe finds nothing in any tab or dialog, ${colorScheme}`, {
-    processes: PROCESSES,
+  onTheFullPage(`axe finds nothing in any tab or dialog, ${colorScheme}`, {
+    colorScheme,
     // Colours that are on their way are judged where they arrive.
-    view: { colorScheme, reducedMotion: "reduce" },
+    reducedMotion: "reduce",
   }, async ({ page }) => {
     // Through the protocol: the page's policy lets no foreign script in, and should not.
     await page.evaluate(AXE);
@@ -76,9 +90,8 @@ for (const colorScheme of ["light", "dark"]) {
 }
 
 for (const width of [360, 768, 1280]) {
-  onThePage(`nothing scrolls sideways at ${width} pixels`, {
-    processes: PROCESSES,
-    view: { viewport: { width, height: 740 }, hasTouch: width === 360 },
+  onTheFullPage(`nothing scrolls sideways at ${width} pixels`, {
+    viewport: { width, height: 740 }, hasTouch: width === 360,
   }, async ({ page }) => {
     await visitAll(page, async (place) => {
       const wide = await page.evaluate(() => {
@@ -91,10 +104,7 @@ for (const width of [360, 768, 1280]) {
   });
 }
 
-onThePage("a finger hits every button on a phone", {
-  processes: PROCESSES,
-  view: { viewport: { width: 360, height: 740 }, hasTouch: true, isMobile: true },
-}, async ({ page }) => {
+onTheFullPage("a finger hits every button on a phone", { viewport: { width: 360, height: 740 }, hasTouch: true, isMobile: true }, async ({ page }) => {
   await visitAll(page, async (place) => {
     const small = await page.evaluate(() =>
       [...document.querySelectorAll("button, a.button, [role=tab], select, input:not([type=checkbox], [type=radio])")]
@@ -106,10 +116,7 @@ onThePage("a finger hits every button on a phone", {
   });
 });
 
-onThePage("nothing moves for those who asked for that", {
-  processes: PROCESSES,
-  view: { reducedMotion: "reduce" },
-}, async ({ page }) => {
+onTheFullPage("nothing moves for those who asked for that", { reducedMotion: "reduce" }, async ({ page }) => {
   await visitAll(page, async (place) => {
     const moving = await page.evaluate(() =>
       document.getAnimations()
@@ -120,10 +127,9 @@ onThePage("nothing moves for those who asked for that", {
   });
 });
 
-onThePage("the page is under 60 kB on the wire and asks nobody else", {
-  processes: PROCESSES,
-}, async ({ page, kiosk, context }) => {
+onTheFullPage("the page is under 60 kB on the wire and asks nobody else", {}, async ({ kiosk, context }) => {
   const fresh = await context.newPage();
+  await pretendPages(fresh, { gallery: PAGE });
   const wire = await context.newCDPSession(fresh);
   const sizes = new Map();
   const paths = new Map();

@@ -39,6 +39,12 @@ pub(super) const WRAPPERS: [&str; 9] = [
     "taskset",
 ];
 
+/// Has the browser driven on the descriptors 3 and 4, where neither its page nor another program gets at it.
+pub(super) const DEBUGGING: &str = "--remote-debugging-pipe";
+
+/// Switches by which the operator drives the browser: two at a time would pull it to and fro.
+pub(super) const OWN_DEBUGGING: [&str; 2] = ["remote-debugging-pipe", "remote-debugging-port"];
+
 /// Switches whose value is a list: Chromium takes only the last one of a name,
 /// so what stands in several is merged into one.
 pub(super) const LISTS: [&str; 4] = [

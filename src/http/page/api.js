@@ -2,37 +2,82 @@
 
 /** A refusal: what to tell the operator, and which fields are to blame. */
 export class Refusal extends Error {
-  /** `problems` are `{field, detail}`, in the order of the document. */
-  constructor(message, problems = []) {
+  /** `problems` are `{field, detail}`, in the order of the document; `status` is null where nobody answered. */
+  constructor(message, problems = [], status = null) {
     super(message);
     this.problems = problems;
+    this.status = status;
   }
+}
+
+async function send(method, path, body, headers = {}) {
+  try {
+    return await fetch(path, {
+      method,
+      headers: body === undefined ? headers : { "Content-Type": "application/json", ...headers },
+      body: body === undefined ? undefined : JSON.stringify(body),
+    });
+  } catch {
+    throw unreachable();
+  }
+}
+
+const unreachable = () => new Refusal("The kiosk cannot be reached. Nothing was lost: try again when the connection is back.");
+
+async function parsed(answer) {
+  let text;
+  try {
+    text = await answer.text();
+  } catch {
+    throw unreachable();
+  }
+  try {
+    return text === "" ? null : JSON.parse(text);
+  } catch {
+    // Not from the daemon: something between here and there. The status says enough.
+    return null;
+  }
+}
+
+async function refusal(answer) {
+  const document = await parsed(answer);
+  const detail = document?.detail ?? `The kiosk answered ${answer.status} ${answer.statusText}`.trimEnd();
+  const blamed = document?.field ? [{ field: document.field, detail: detail.replace(`${document.field}: `, "") }] : [];
+  return new Refusal(detail, document?.problems ?? blamed, answer.status);
 }
 
 /** One request; what it answers, parsed. Throws a [`Refusal`] and nothing else. */
 export async function ask(method, path, body) {
-  let answer;
-  let text;
-  try {
-    answer = await fetch(path, {
-      method,
-      headers: body === undefined ? {} : { "Content-Type": "application/json" },
-      body: body === undefined ? undefined : JSON.stringify(body),
-    });
-    text = await answer.text();
-  } catch {
-    throw new Refusal("The kiosk cannot be reached. Nothing was lost: try again when the connection is back.");
-  }
-  let document = null;
-  try {
-    document = text === "" ? null : JSON.parse(text);
-  } catch {
-    // Not from the daemon: something between here and there. The status says enough.
-  }
-  if (answer.ok) return document;
-  const detail = document?.detail ?? `The kiosk answered ${answer.status} ${answer.statusText}`.trimEnd();
-  const blamed = document?.field ? [{ field: document.field, detail: detail.replace(`${document.field}: `, "") }] : [];
-  throw new Refusal(detail, document?.problems ?? blamed);
+  const answer = await send(method, path, body);
+  if (!answer.ok) throw await refusal(answer);
+  return parsed(answer);
+}
+
+/** A document of which one version is known, or null: the one there is now, or the same where it has not changed. */
+export async function latest(path, known) {
+  const answer = await send("GET", path, undefined, known ? { "If-None-Match": known.etag } : {});
+  if (answer.status === 304) return known;
+  if (!answer.ok) throw await refusal(answer);
+  return { etag: answer.headers.get("ETag"), content: await parsed(answer) };
+}
+
+/** Puts a document in the place of the version that is known, and of no other: 412 where there is a newer one. */
+export async function replace(path, content, known) {
+  const answer = await send("PUT", path, content, { "If-Match": known.etag });
+  if (!answer.ok) throw await refusal(answer);
+  return { etag: answer.headers.get("ETag"), content: await parsed(answer) };
+}
+
+/** A picture, as an address that an image takes. */
+export async function picture(path) {
+  const answer = await send("GET", path);
+  if (!answer.ok) throw await refusal(answer);
+  return new Promise((found, failed) => {
+    const reader = new FileReader();
+    reader.addEventListener("load", () => found(reader.result));
+    reader.addEventListener("error", () => failed(unreachable()));
+    answer.blob().then((picture) => reader.readAsDataURL(picture), () => failed(unreachable()));
+  });
 }
 
 /** The path of a process, or of something it has. */

@@ -1,5 +1,6 @@
 // The page: its tabs, its notices, and the connection to the kiosk.
 
+import { lookBehaviors, showBehaviors } from "./behaviors.js";
 import { byId, el, say } from "./dom.js";
 import { connect, kiosk, onChange } from "./feed.js";
 import { follow, leave, showLogs } from "./logs.js";
@@ -7,7 +8,7 @@ import { showProcesses } from "./processes.js";
 import { look, problemList, showSystem } from "./system.js";
 import { count } from "./words.js";
 
-const TABS = ["processes", "logs", "system"];
+const TABS = ["processes", "behaviors", "logs", "system"];
 
 /** Where in the page somebody is, by the address: `#logs/data-sync`. */
 function place() {
@@ -26,6 +27,7 @@ function showPlace() {
   document.title = shown === "processes" ? "Ossuary" : `${byId(`tab-${shown}`).textContent} · Ossuary`;
   if (shown === "logs") follow(id);
   else leave();
+  if (shown === "behaviors") lookBehaviors();
   if (shown === "system") look();
 }
 
@@ -99,6 +101,7 @@ addEventListener("hashchange", showPlace);
 showProcesses();
 showLogs((id) => location.replace(`#logs/${id}`));
 showSystem();
+showBehaviors();
 onChange(showNotices);
 connect();
 showPlace();

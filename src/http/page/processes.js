@@ -5,6 +5,7 @@ import { confirm } from "./dialog.js";
 import { announce, button, byId, el, newId, say, whileBusy } from "./dom.js";
 import { edit } from "./editor.js";
 import { inOrder, isAlive, isWanted, kiosk, nameOf, onChange, standingInTheWayOf } from "./feed.js";
+import { Screen } from "./screen.js";
 import { STATES, count, duration, moment, sentence } from "./words.js";
 
 const cards = new Map();
@@ -72,6 +73,7 @@ class Card {
       delete: does("Delete", () => this.#delete(), "danger"),
     };
     this.buttons.delete.setAttribute("aria-describedby", `${heading} ${protection}`);
+    this.page = new Screen(heading, (work) => this.#attempt(work));
     this.article = el(
       "article",
       { className: "card process", "aria-labelledby": heading },
@@ -79,6 +81,7 @@ class Card {
       el("details", { className: "command" }, this.command),
       this.state,
       this.warning,
+      this.page.element,
       this.error,
       el("footer", {}, this.facts, el("div", { className: "actions" }, Object.values(this.buttons)), this.protection),
     );
@@ -105,15 +108,18 @@ class Card {
     this.state.classList.toggle("bad", process.status === "failed");
     this.warning.hidden = process.limits_enforced !== false;
     say(this.warning, this.warning.hidden ? "" : `Limits not enforced: ${process.limits_note}`);
+    this.page.show(process);
     this.buttons.logs.href = `#logs/${process.id}`;
     this.#fitButtons();
     this.tick();
     if (before && before.status !== process.status) this.#tell(state);
   }
 
-  /** Lets the uptime go on. */
+  /** Lets the uptime go on, and the picture. */
   tick() {
-    if (this.#process) say(this.facts, factsOf(this.#process));
+    if (!this.#process) return;
+    say(this.facts, factsOf(this.#process));
+    this.page.tick();
   }
 
   #fitButtons() {

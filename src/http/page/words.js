@@ -11,6 +11,17 @@ export const STATES = {
   failed: { label: "Failed" },
 };
 
+/** What the state of a page is called, whether something is wrong with it, and what stands where no picture can be taken. */
+export const PAGE_STATES = {
+  loading: { label: "Loading", instead: "Loading…" },
+  healthy: { label: "Page is shown" },
+  hung: { label: "Page does not answer", isBad: true, instead: "The page does not answer" },
+  blank: { label: "Page is blank", isBad: true },
+  crashed: { label: "Page has crashed", isBad: true, instead: "The page has crashed" },
+  net_error: { label: "Page cannot be reached", isBad: true },
+  unknown: { label: "Page not known", instead: "Nothing is known of the page" },
+};
+
 /** Seconds as two units at most: `42s`, `5m 12s`, `2h 15m`, `3d 4h`. */
 export function duration(seconds) {
   const [days, hours, minutes] = [Math.floor(seconds / 86400), Math.floor(seconds / 3600) % 24, Math.floor(seconds / 60) % 60];

@@ -14,6 +14,7 @@ use crate::sys::readiness::NotifySocket;
 use crate::sys::reap;
 use std::io;
 use std::os::fd::OwnedFd;
+use std::os::unix::net::UnixStream;
 use std::process::{ChildStderr, ChildStdout};
 use std::rc::Rc;
 
@@ -22,6 +23,7 @@ const PID: &str = "pid";
 const OUT: &str = "out";
 const ERR: &str = "err";
 const NOTIFY: &str = "notify";
+const CONTROL: &str = "control";
 
 /// A run whose processes live on, and by what to follow it.
 pub struct Foundling {
@@ -31,6 +33,7 @@ pub struct Foundling {
     out: OwnedFd,
     err: OwnedFd,
     notify: Option<OwnedFd>,
+    control: Option<OwnedFd>,
 }
 
 impl Foundling {
@@ -44,6 +47,7 @@ impl Foundling {
     ) -> Option<Self> {
         let mut take = |what| from.take(&name(id, running.run, what));
         let (pid, out, err, notify) = (take(PID), take(OUT), take(ERR), take(NOTIFY));
+        let control = take(CONTROL);
         let main = PidFd::from_earlier(pid?);
         let us = std::process::id() as i32;
         let is_child = Stat::of(running.pid as i32).is_some_and(|stat| stat.parent == us);
@@ -55,6 +59,7 @@ impl Foundling {
             out: out?,
             err: err?,
             notify,
+            control,
         })
     }
 }
@@ -116,6 +121,7 @@ impl Children {
             unenforced,
             taps,
             notify,
+            control: found.control.map(UnixStream::from),
             readiness: None,
         };
         inner.runs.borrow_mut().insert(run, record);
@@ -157,14 +163,14 @@ impl Children {
 
 /// A run is over: nobody needs to follow it any more.
 pub(super) fn let_go(id: &Id, run: RunId) {
-    for what in [PID, OUT, ERR, NOTIFY] {
+    for what in [PID, OUT, ERR, NOTIFY, CONTROL] {
         handover::forget(&name(id, run, what));
     }
 }
 
 impl Run {
     fn descriptors(&self, run: RunId) -> Vec<(String, OwnedFd)> {
-        let mut descriptors = Vec::with_capacity(4);
+        let mut descriptors = Vec::with_capacity(5);
         let mut add = |what, fd: io::Result<OwnedFd>| match fd {
             Ok(fd) => descriptors.push((name(&self.id, run, what), fd)),
             Err(error) => log::warn!("{} run {run} cannot be handed over: {error}", self.id),
@@ -175,6 +181,9 @@ impl Run {
         }
         if let Some(socket) = &self.notify {
             add(NOTIFY, socket.descriptor());
+        }
+        if let Some(control) = &self.control {
+            add(CONTROL, control.try_clone().map(OwnedFd::from));
         }
         descriptors
     }

@@ -1,0 +1,46 @@
+(() => {
+  // Runs in a world of its own: what a page has put in the place of prototypes is not seen here.
+  const ENOUGH = 4000;
+  const DRAWN = new Set(["IMG", "CANVAS", "VIDEO", "IFRAME", "FRAME", "EMBED", "OBJECT", "INPUT", "BUTTON", "SELECT",
+    "TEXTAREA", "METER", "PROGRESS", "HR"]);
+  let looked = 0;
+  const inView = (box) =>
+    box.width > 0 && box.height > 0 && box.right > 0 && box.bottom > 0 && box.left < innerWidth && box.top < innerHeight;
+  const paints = (element) => {
+    const style = getComputedStyle(element);
+    const colour = style.backgroundColor;
+    return style.backgroundImage !== "none"
+      || !(colour === "rgba(0, 0, 0, 0)" || colour === "transparent" || colour === "rgb(255, 255, 255)");
+  };
+  const shows = (element) => {
+    if (!element.checkVisibility({ opacityProperty: true, visibilityProperty: true })) return false;
+    // What stands behind the root is drawn over the whole window, however small its box.
+    if ((element === document.documentElement || element === document.body) && paints(element)) return true;
+    if (!inView(element.getBoundingClientRect())) return false;
+    if (DRAWN.has(element.tagName) || element.namespaceURI === "http://www.w3.org/2000/svg") return true;
+    if (element.localName.includes("-") && !element.shadowRoot && !element.childNodes.length) return true;
+    for (const child of element.childNodes) if (child.nodeType === Node.TEXT_NODE && /\S/.test(child.data)) return true;
+    return paints(element);
+  };
+  const anything = (root) => {
+    for (const element of root.querySelectorAll("*")) {
+      // Whoever has so much to look at is not empty.
+      if (++looked > ENOUGH) return true;
+      if (shows(element) || (element.shadowRoot && anything(element.shadowRoot))) return true;
+    }
+    return false;
+  };
+  const entry = performance.getEntriesByType("navigation")[0];
+  const isError = location.protocol === "chrome-error:";
+  return {
+    url: location.href.slice(0, 2048),
+    title: document.title.slice(0, 2048),
+    painted: document.contentType.endsWith("html") ? anything(document) : true,
+    loading: document.readyState === "loading",
+    visible: document.visibilityState === "visible",
+    error: isError ? document.querySelector(".error-code")?.textContent.slice(0, 200) ?? "" : null,
+    status: entry?.responseStatus ?? 0,
+    view: [innerWidth, innerHeight],
+    lacks: screen.width > outerWidth || screen.height > outerHeight ? [screen.width, screen.height] : null,
+  };
+})()

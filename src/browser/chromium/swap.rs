@@ -1,0 +1,268 @@
+//! Puts another page in the place of the one on the screen.
+//!
+//! ```text
+//!   open a tab behind ─▶ load ─▶ is it there? ─▶ show it ─▶ has it painted? ─▶ close the old one
+//!                          │          │                          │
+//!                          └──────────┴── no: close the new one ─┘ (and show the old one again)
+//! ```
+//!
+//! A tab behind another one is loaded, but not drawn. When it is shown, Chromium keeps what was on the screen until
+//! the first frame of the new page is there, so nothing is seen between the two.
+
+use super::{BROWSER, Chromium, LOOK, Page, TargetId, cut};
+use crate::browser::cdp::Trouble;
+use crate::browser::driver::ended;
+use crate::supervisor::Failure;
+use crate::supervisor::page::Transition;
+use serde::Deserialize;
+use serde_json::{Value, json};
+use smol::Timer;
+use smol::future::or;
+use std::rc::Rc;
+use std::time::{Duration, Instant};
+
+/// How long a page may take until it is on the screen.
+const PATIENCE: Duration = Duration::from_secs(15);
+
+/// How long a page that was read is waited for to have all it needs: it may be a film that never ends.
+const THE_REST: Duration = Duration::from_secs(3);
+
+/// How long the page that is left may take to be photographed: one that does not answer is cut from.
+const FAREWELL: Duration = Duration::from_secs(2);
+
+/// No tab that comes or goes is taken for somebody else's while this lives.
+struct Swapping<'c>(&'c Chromium);
+
+impl Drop for Swapping<'_> {
+    fn drop(&mut self) {
+        self.0.swapping.set(false);
+    }
+}
+
+impl Chromium {
+    fn begin_swap(&self) -> Swapping<'_> {
+        self.swapping.set(true);
+        Swapping(self)
+    }
+
+    /// Prepares a page and shows it; the one that is there stays where that fails. `name` is that of a page of our own.
+    ///
+    /// # Errors
+    /// The browser's words.
+    pub(super) async fn swap(
+        &self,
+        url: &str,
+        name: Option<&'static str>,
+        transition: Transition,
+    ) -> Result<(), Failure> {
+        let old = self.on_screen()?;
+        let _swapping = self.begin_swap();
+        let until = Instant::now() + PATIENCE;
+        let picture = match transition {
+            Transition::Cut => None,
+            Transition::Fade => self.farewell(&old).await,
+        };
+        let new = self.open_tab().await?;
+        if let Some(name) = name {
+            // Reloading leads back to where the kiosk belongs.
+            let url = old.heard().url;
+            new.hear(|heard| (heard.built_in, heard.url) = (Some(name), url));
+        }
+        let shown = self.show(&new, url, picture, until).await;
+        if let Err(why) = shown {
+            self.activate(&old).await;
+            self.close(&new);
+            let url = cut(url.to_owned());
+            return Err(Failure::system(match name {
+                Some(name) => format!("{name} cannot be shown: {why}"),
+                None => format!("{url} cannot be shown: {why}; the page that was there stays"),
+            }));
+        }
+        self.put_on_screen(&new);
+        self.close(&old);
+        self.tell_lifecycle(&new, false);
+        self.tell_what_is_there().await;
+        Ok(())
+    }
+
+    /// Gives up the tab on the screen, and whatever draws it, for a new one with this address.
+    ///
+    /// # Errors
+    /// The browser opens none.
+    pub(super) async fn renew(&self, url: &str) -> Result<(), Failure> {
+        let old = self.shown.borrow().clone();
+        let _swapping = self.begin_swap();
+        let new = self.open_tab().await?;
+        let loaded = self.load(&new, url, Instant::now() + PATIENCE).await;
+        self.activate(&new).await;
+        self.put_on_screen(&new);
+        if let Some(old) = old {
+            self.close(&old);
+        }
+        self.tell_lifecycle(&new, false);
+        if let Err(why) = loaded {
+            log::debug!("run {}: {why}", self.around.run);
+        }
+        self.tell_what_is_there().await;
+        Ok(())
+    }
+
+    async fn tell_what_is_there(&self) {
+        let sight = self.look().await;
+        self.around.saw(sight).await;
+    }
+
+    async fn open_tab(&self) -> Result<Rc<Page>, Failure> {
+        let tab = json!({"url": "about:blank", "background": true});
+        let opened = async {
+            let TargetId { target_id } = self
+                .cdp
+                .ask(None, "Target.createTarget", tab, BROWSER)
+                .await?;
+            self.attach(target_id, String::new()).await
+        };
+        let new = opened.await.map_err(|trouble| match trouble {
+            Trouble::Gone => ended(),
+            Trouble::Unanswered => Failure::system("the browser does not answer"),
+            Trouble::Refused(words) => {
+                Failure::system(format!("the browser opens no tab: {words}"))
+            }
+        })?;
+        self.tell_lifecycle(&new, true);
+        Ok(new)
+    }
+
+    fn tell_lifecycle(&self, page: &Page, enabled: bool) {
+        let wish = json!({"enabled": enabled});
+        self.tell(page, "Page.setLifecycleEventsEnabled", wish);
+    }
+
+    /// Loads a page behind the one that is there, and brings it to the front; the sentence says why not.
+    async fn show(
+        &self,
+        new: &Rc<Page>,
+        url: &str,
+        picture: Option<String>,
+        until: Instant,
+    ) -> Result<(), String> {
+        self.load(new, url, until).await?;
+        let found = self.find(new, LOOK).await.map_err(|why| why.to_string())?;
+        if found.status >= 400 {
+            return Err(format!("its server answers {}", found.status));
+        }
+        if let Some(picture) = picture.filter(|_| found.painted) {
+            self.lay_over(new, &picture, until).await;
+        }
+        self.activate(new).await;
+        self.wait(new, until, |heard| heard.painted).await?;
+        Ok(())
+    }
+
+    /// Loads an address in a tab, and waits until its page is there.
+    async fn load(&self, page: &Rc<Page>, url: &str, until: Instant) -> Result<(), String> {
+        #[derive(Deserialize)]
+        #[serde(rename_all = "camelCase")]
+        struct Navigation {
+            #[serde(default)]
+            loader_id: String,
+            error_text: Option<String>,
+            #[serde(default)]
+            is_download: bool,
+        }
+        let navigation: Navigation = self
+            .ask(page, "Page.navigate", json!({"url": url}), until)
+            .await
+            .map_err(|trouble| match trouble {
+                Trouble::Unanswered => late(),
+                other => other.to_string(),
+            })?;
+        if let Some(error) = navigation.error_text {
+            return Err(error);
+        }
+        if navigation.is_download {
+            return Err("it is a file to download".to_owned());
+        }
+        let loader = navigation.loader_id;
+        self.wait(page, until, |heard| heard.loader == loader && heard.parsed)
+            .await?;
+        let the_rest = page.until(|heard| heard.loaded || heard.crashed || heard.gone);
+        let enough = async {
+            Timer::at(until.min(Instant::now() + THE_REST)).await;
+        };
+        or(the_rest, enough).await;
+        Ok(())
+    }
+
+    /// Waits until a page has come as far as this.
+    async fn wait(
+        &self,
+        page: &Page,
+        until: Instant,
+        is_there: impl Fn(&super::page::Heard) -> bool,
+    ) -> Result<(), String> {
+        let come = async {
+            page.until(|heard| is_there(heard) || heard.crashed || heard.gone)
+                .await;
+            let heard = page.heard();
+            match (heard.crashed, heard.gone) {
+                (true, _) => Err("it has crashed".to_owned()),
+                (_, true) => Err("its tab was closed".to_owned()),
+                _ => Ok(()),
+            }
+        };
+        let is_late = async {
+            Timer::at(until).await;
+            Err(late())
+        };
+        or(come, is_late).await
+    }
+
+    async fn activate(&self, page: &Page) {
+        let which = json!({"targetId": page.target});
+        let done: Result<Value, _> = self
+            .cdp
+            .ask(None, "Target.activateTarget", which, BROWSER)
+            .await;
+        if let Err(trouble) = done {
+            log::debug!("run {}: no other tab is shown: {trouble}", self.around.run);
+        }
+    }
+
+    /// Closes a tab. One that hangs takes a moment; nobody waits for it.
+    fn close(&self, page: &Page) {
+        let which = json!({"targetId": page.target});
+        self.cdp.tell(None, "Target.closeTarget", &which);
+    }
+
+    /// What was on the screen, to fade from.
+    async fn farewell(&self, old: &Page) -> Option<String> {
+        #[derive(Deserialize)]
+        struct Shot {
+            data: String,
+        }
+        if old.heard().silent || old.heard().crashed {
+            return None;
+        }
+        let how = json!({"format": "jpeg", "quality": 85});
+        let until = Instant::now() + FAREWELL;
+        let shot = self.ask::<Shot>(old, "Page.captureScreenshot", how, until);
+        shot.await.ok().map(|shot| shot.data)
+    }
+
+    /// Lays a picture over a page, to fade away from the page's first frame on. Where that fails it is a cut.
+    async fn lay_over(&self, page: &Page, picture: &str, until: Instant) {
+        let picture = Value::from(picture);
+        let script = format!(
+            "{}({picture}).then(() => null)",
+            include_str!("fade.js").trim_end()
+        );
+        let laid: Result<Value, _> = self.in_world(page, &script, until).await;
+        if let Err(trouble) = laid {
+            log::debug!("run {}: no fading: {trouble}", self.around.run);
+        }
+    }
+}
+
+fn late() -> String {
+    format!("it is not there within {} s", PATIENCE.as_secs())
+}

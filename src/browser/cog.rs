@@ -1,0 +1,172 @@
+//! Drives WPE's launcher by `cogctl`, which knows two things we need: to open an address and to reload.
+//!
+//! It is executed beside the run, as the same user and on the same session bus. What it cannot do it says.
+
+use super::driver::{Driver, Later, Program, Surroundings};
+use crate::supervisor::Failure;
+use crate::supervisor::page::{Obeyed, Order, Sight};
+use smol::Timer;
+use smol::future::or;
+use std::rc::Rc;
+use std::time::Duration;
+
+/// How long `cogctl` may take: it asks over the bus and leaves.
+const PATIENCE: Duration = Duration::from_secs(5);
+
+/// Executes a command beside the run, and tells whether it left with 0.
+pub type RunBeside = Box<dyn Fn(Vec<String>) -> Later<'static, Result<bool, Failure>>>;
+
+/// One cog.
+pub struct Cog {
+    around: Rc<Surroundings>,
+    run_beside: RunBeside,
+}
+
+impl Cog {
+    /// Drives a cog by the program that `run_beside` executes.
+    pub fn drive(run_beside: RunBeside, around: Rc<Surroundings>) -> Driver {
+        Driver::new(
+            Self {
+                around: around.clone(),
+                run_beside,
+            },
+            around,
+        )
+    }
+
+    async fn control(&self, words: &[&str]) -> Result<Obeyed, Failure> {
+        let command = [&["cogctl"], words].concat();
+        let command = command.into_iter().map(str::to_owned).collect();
+        let done = (self.run_beside)(command);
+        let late = async {
+            Timer::after(PATIENCE).await;
+            Err(Failure::system("cogctl does not come to an end"))
+        };
+        match or(done, late).await {
+            Ok(true) => Ok(Obeyed::Done),
+            Ok(false) => Err(Failure::system(
+                "cogctl does not reach the browser; it needs the browser's session bus",
+            )),
+            Err(failure) => Err(failure),
+        }
+    }
+}
+
+impl Program for Cog {
+    fn obey<'a>(&'a self, order: &'a Order) -> Later<'a, Result<Obeyed, Failure>> {
+        Box::pin(async move {
+            match order {
+                Order::Reload => self.control(&["reload"]).await,
+                Order::Navigate { url, .. } | Order::FreshTarget { url } => {
+                    self.control(&["open", url]).await
+                }
+                _ => Err(Failure::system(
+                    "cog can be told to reload and to open an address, and nothing else",
+                )),
+            }
+        })
+    }
+
+    fn live(&self) -> Later<'_, ()> {
+        Box::pin(self.around.saw(Sight::Unseen))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::browser::pages::Facts;
+    use crate::supervisor::page::Transition;
+    use crate::supervisor::{Event, RunId};
+    use smol::LocalExecutor;
+    use smol::channel::{Receiver, bounded};
+    use smol::future::block_on;
+    use std::cell::RefCell;
+
+    fn cog(
+        reaches: bool,
+    ) -> (
+        Driver,
+        Receiver<Event>,
+        Rc<RefCell<Vec<String>>>,
+        Rc<LocalExecutor<'static>>,
+    ) {
+        let executor = Rc::new(LocalExecutor::new());
+        let (events, told) = bounded(16);
+        let around = Rc::new(Surroundings {
+            run: RunId(1),
+            executor: executor.clone(),
+            events,
+            note: Box::new(|_| ()),
+            facts: Box::new(Facts::default),
+        });
+        let commands = Rc::<RefCell<Vec<String>>>::default();
+        let record = commands.clone();
+        let run_beside: RunBeside = Box::new(move |command| {
+            record.borrow_mut().push(command.join(" "));
+            Box::pin(std::future::ready(Ok(reaches)))
+        });
+        (Cog::drive(run_beside, around), told, commands, executor)
+    }
+
+    #[test]
+    fn it_is_told_by_cogctl_and_says_what_it_cannot_do() {
+        let (driver, told, commands, executor) = cog(true);
+        let url = "http://x/".to_owned();
+        let transition = Transition::Fade;
+        assert!(driver.steer(Order::Reload, None).is_none());
+        assert!(
+            driver
+                .steer(Order::Navigate { url, transition }, None)
+                .is_none()
+        );
+        assert!(driver.steer(Order::Pause, None).is_none());
+        let mut answers = Vec::new();
+        block_on(executor.run(async {
+            while answers.len() < 3 {
+                match told.recv().await.unwrap() {
+                    Event::Obeyed { result, .. } => answers.push(result),
+                    other => assert!(matches!(
+                        other,
+                        Event::Saw {
+                            sight: Sight::Unseen,
+                            ..
+                        }
+                    )),
+                }
+            }
+        }));
+        assert_eq!(
+            *commands.borrow(),
+            ["cogctl reload", "cogctl open http://x/"]
+        );
+        assert_eq!(answers[..2], [Ok(Obeyed::Done), Ok(Obeyed::Done)]);
+        assert!(
+            answers[2]
+                .as_ref()
+                .is_err_and(|why| why.message.contains("nothing else"))
+        );
+    }
+
+    #[test]
+    fn what_was_not_answered_is_owed_when_the_run_ends() {
+        let (driver, _, _, _) = cog(true);
+        driver.steer(Order::Reload, None);
+        driver.steer(Order::Pause, None);
+        assert_eq!(driver.end().count(), 2);
+    }
+
+    #[test]
+    fn a_bus_that_does_not_lead_to_the_browser_is_named() {
+        let (driver, told, _, executor) = cog(false);
+        driver.steer(Order::Reload, None);
+        let answer = block_on(executor.run(async {
+            loop {
+                if let Event::Obeyed { result, .. } = told.recv().await.unwrap() {
+                    break result;
+                }
+            }
+        }));
+        assert!(answer.is_err_and(|why| why.message.contains("session bus")));
+    }
+}

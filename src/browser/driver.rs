@@ -1,0 +1,168 @@
+//! Drives the page of one run: takes orders, and answers each of them exactly once.
+//!
+//! Orders that only look go one way, those that change the page another, so that a picture can be
+//! taken while the next page is being prepared. On each way one is carried out at a time.
+
+use super::pages::Facts;
+use crate::supervisor::page::{Obeyed, Order, Sight};
+use crate::supervisor::{Event, Failure, RunId, Ticket};
+use smol::channel::{Receiver, Sender, bounded};
+use smol::{LocalExecutor, Task};
+use std::cell::RefCell;
+use std::fmt;
+use std::future::Future;
+use std::pin::Pin;
+use std::rc::Rc;
+
+/// Orders that may wait on each way. The mind has one or two under way; the rest are clients, who must not fill the
+/// counter at which all others wait.
+const WAITING: usize = 8;
+
+/// What a driver is told, and whom it tells.
+pub struct Surroundings {
+    /// The run.
+    pub run: RunId,
+    /// Where it does its work.
+    pub executor: Rc<LocalExecutor<'static>>,
+    /// Takes what was seen and what came of orders.
+    pub events: Sender<Event>,
+    /// Writes a line into the log of the process.
+    pub note: Box<dyn Fn(&str)>,
+    /// What the pages of our own tell of the kiosk.
+    pub facts: Box<dyn Fn() -> Facts>,
+}
+
+impl Surroundings {
+    /// Tells what was seen.
+    pub(super) async fn saw(&self, sight: Sight) {
+        let run = self.run;
+        // A loop that takes nothing any more has ended.
+        let _ = self.events.send(Event::Saw { run, sight }).await;
+    }
+}
+
+/// A future of a program that is driven.
+pub(super) type Later<'a, T> = Pin<Box<dyn Future<Output = T> + 'a>>;
+
+/// A program that can be driven, each in its own way.
+pub(super) trait Program {
+    /// Carries out an order. Ends in a bounded time.
+    fn obey<'a>(&'a self, order: &'a Order) -> Later<'a, Result<Obeyed, Failure>>;
+
+    /// What goes on beside the orders, for as long as the run lives.
+    fn live(&self) -> Later<'_, ()>;
+}
+
+/// The driver of one run. Dropped, it lets go of the program, which lives on.
+pub struct Driver {
+    run: RunId,
+    looks: Sender<Job>,
+    changes: Sender<Job>,
+    owed: Rc<RefCell<Owed>>,
+    _tasks: [Task<()>; 3],
+}
+
+struct Job {
+    number: u64,
+    order: Order,
+    ticket: Option<Ticket>,
+}
+
+/// Orders that are not answered yet.
+#[derive(Default)]
+struct Owed {
+    next: u64,
+    open: Vec<(u64, Option<Ticket>)>,
+}
+
+impl Driver {
+    /// Begins to drive a program.
+    pub(super) fn new(program: impl Program + 'static, around: Rc<Surroundings>) -> Self {
+        let program = Rc::new(program);
+        let owed = Rc::<RefCell<Owed>>::default();
+        let way = || {
+            let (sender, jobs) = bounded(WAITING);
+            let work = carry_out(program.clone(), jobs, owed.clone(), around.clone());
+            (sender, around.executor.spawn(work))
+        };
+        let ((looks, looking), (changes, changing)) = (way(), way());
+        let living = {
+            let program = program.clone();
+            around.executor.spawn(async move { program.live().await })
+        };
+        Self {
+            run: around.run,
+            looks,
+            changes,
+            owed,
+            _tasks: [looking, changing, living],
+        }
+    }
+
+    /// Has an order carried out. What comes of it is told to the loop; at once where too many wait already.
+    pub fn steer(&self, order: Order, ticket: Option<Ticket>) -> Option<Event> {
+        let way = match order {
+            Order::Look | Order::Screenshot { .. } => &self.looks,
+            _ => &self.changes,
+        };
+        let mut owed = self.owed.borrow_mut();
+        let number = owed.next;
+        let job = Job {
+            number,
+            order,
+            ticket,
+        };
+        if way.try_send(job).is_err() {
+            let busy = Failure::system("the page is busy with other orders; try again");
+            return Some(answer(self.run, ticket, Err(busy)));
+        }
+        owed.next += 1;
+        owed.open.push((number, ticket));
+        None
+    }
+
+    /// The run is over: the answers that are still owed.
+    pub fn end(self) -> impl Iterator<Item = Event> {
+        let run = self.run;
+        let open = std::mem::take(&mut self.owed.borrow_mut().open);
+        open.into_iter()
+            .map(move |(_, ticket)| answer(run, ticket, Err(ended())))
+    }
+}
+
+impl fmt::Debug for Driver {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Driver({})", self.run)
+    }
+}
+
+/// Nobody is there to obey.
+pub fn ended() -> Failure {
+    Failure::system("the browser has ended")
+}
+
+/// What came of an order, as the loop is told.
+pub fn answer(run: RunId, ticket: Option<Ticket>, result: Result<Obeyed, Failure>) -> Event {
+    Event::Obeyed {
+        run,
+        ticket,
+        result,
+    }
+}
+
+async fn carry_out(
+    program: Rc<impl Program>,
+    jobs: Receiver<Job>,
+    owed: Rc<RefCell<Owed>>,
+    around: Rc<Surroundings>,
+) {
+    while let Ok(job) = jobs.recv().await {
+        let result = program.obey(&job.order).await;
+        let told = around.events.send(answer(around.run, job.ticket, result));
+        // Either it is told or it is owed: nothing happens between the two.
+        if told.await.is_ok() {
+            let mut owed = owed.borrow_mut();
+            owed.open.retain(|(number, _)| *number != job.number);
+        }
+    }
+}

@@ -1,0 +1,117 @@
+use super::*;
+
+const HOSTILE: &str =
+    "</title></style><script>alert(1)</script><img src=x onerror=\"alert('2')\">\u{202e}&amp;";
+
+fn facts() -> Facts {
+    Facts {
+        hostname: "gallery".into(),
+        links: vec![
+            "http://gallery.local:8081/".into(),
+            "http://192.0.2.7:8081/".into(),
+        ],
+        claim_code: None,
+    }
+}
+
+fn pages(text: &str) -> [BuiltIn; 3] {
+    [
+        BuiltIn::Welcome,
+        BuiltIn::Offline {
+            url: format!("https://{text}/{text}"),
+            error: text.into(),
+        },
+        BuiltIn::Failed {
+            name: text.into(),
+            reason: text.into(),
+        },
+    ]
+}
+
+#[test]
+fn nothing_from_outside_becomes_markup_on_any_page() {
+    let hostile = Facts {
+        hostname: HOSTILE.into(),
+        links: vec![HOSTILE.into(); 3],
+        claim_code: Some(HOSTILE.into()),
+    };
+    let harmless = Facts {
+        hostname: "x".into(),
+        links: vec!["x".into(); 3],
+        claim_code: Some("x".into()),
+    };
+    let tags = |page: &str| page.matches('<').count();
+    for (page, plain) in pages(HOSTILE).iter().zip(pages("x")) {
+        let document = render(page, &hostile);
+        assert_eq!(
+            tags(&document),
+            tags(&render(&plain, &harmless)),
+            "{document}"
+        );
+        assert!(!document.contains('\u{202e}') && !document.contains("&amp;amp;amp;"));
+    }
+}
+
+#[test]
+fn a_page_asks_nobody_for_anything() {
+    for page in pages("canvas.example") {
+        let document = render(&page, &facts());
+        for reference in ["src=", "href=", "url(", "@import", "fetch("] {
+            assert!(!document.contains(reference), "{reference} in {document}");
+        }
+    }
+}
+
+#[test]
+fn every_page_names_the_kiosk_and_the_way_to_it() {
+    for page in pages("canvas.example") {
+        let document = render(&page, &facts());
+        assert!(document.starts_with("<!doctype html>"), "{document}");
+        for text in [
+            ">gallery<",
+            ">gallery.local<wbr>:8081<",
+            ">192.0.2.7<wbr>:8081<",
+            "class=\"qr\"",
+        ] {
+            assert!(document.contains(text), "{text} in {document}");
+        }
+    }
+}
+
+#[test]
+fn a_kiosk_without_a_network_says_so_instead_of_an_address() {
+    let alone = Facts {
+        links: Vec::new(),
+        ..facts()
+    };
+    let document = render(&BuiltIn::Welcome, &alone);
+    assert!(document.contains("Not in a network yet"));
+    assert!(!document.contains("class=\"qr\""));
+}
+
+#[test]
+fn the_claim_code_is_on_the_welcome_page_alone() {
+    let unclaimed = Facts {
+        claim_code: Some("7QFM-2KXD".into()),
+        ..facts()
+    };
+    for page in pages("canvas.example") {
+        let document = render(&page, &unclaimed);
+        assert_eq!(document.contains("7QFM-2KXD"), page == BuiltIn::Welcome);
+    }
+    assert!(!render(&BuiltIn::Welcome, &facts()).contains("laim code"));
+}
+
+#[test]
+fn the_notice_is_one_expression_whatever_the_kiosk_is_called() {
+    let hostile = Facts {
+        hostname: HOSTILE.into(),
+        links: vec!["http://\"+alert(1)+\"/".into()],
+        claim_code: None,
+    };
+    let script = overlay(&hostile);
+    let arguments =
+        r#"\u003c/script>\u003cimg src=x onerror=\"alert('2')\">&amp;","\"+alert(1)+\"")"#;
+    assert!(script.ends_with(arguments), "{script}");
+    assert!(!script.contains("<script"), "{script}");
+}

@@ -1,0 +1,40 @@
+//! A display process that shows something we cannot drive: another browser, a video player, a shell script.
+//!
+//! It is supervised like any other. What its page looks like nobody knows, and to reload it is to restart it.
+
+use super::driver::{Driver, Later, Program, Surroundings};
+use crate::supervisor::Failure;
+use crate::supervisor::page::{Obeyed, Order, Sight};
+use std::rc::Rc;
+
+/// One such program.
+pub struct Undriven {
+    around: Rc<Surroundings>,
+}
+
+impl Undriven {
+    /// Says once that nothing can be seen of it, and refuses whatever is asked of it.
+    pub fn drive(around: Rc<Surroundings>) -> Driver {
+        Driver::new(
+            Self {
+                around: around.clone(),
+            },
+            around,
+        )
+    }
+}
+
+impl Program for Undriven {
+    fn obey<'a>(&'a self, order: &'a Order) -> Later<'a, Result<Obeyed, Failure>> {
+        Box::pin(std::future::ready(match order {
+            Order::Reload => Ok(Obeyed::OnlyByRestart),
+            _ => Err(Failure::system(
+                "the program it runs cannot be driven; only a browser of Chromium's kin can, started without a shell",
+            )),
+        }))
+    }
+
+    fn live(&self) -> Later<'_, ()> {
+        Box::pin(self.around.saw(Sight::Unseen))
+    }
+}

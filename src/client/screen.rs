@@ -1,0 +1,101 @@
+//! `ossuary reload ID`, `open` and `screenshot`: the page of a display process.
+
+use super::connection::{Daemon, Patience};
+use super::error::Error;
+use super::message::Request;
+use super::status::target;
+use super::terminal::Terminal;
+use crate::args::Exit;
+use serde_json::{Value, json};
+use std::fs;
+use std::io::{self, IsTerminal, Read};
+use std::path::Path;
+use std::time::Duration;
+
+/// A page has 15 s to be there, after a page that hangs was given its time to answer.
+const PAGE: Duration = Duration::from_secs(60);
+
+/// The largest picture the daemon sends, with room to spare.
+const MAX_PICTURE: u64 = 20 << 20;
+
+fn patient(daemon: &Daemon) -> Daemon {
+    Daemon {
+        patience: Patience {
+            answer: PAGE,
+            ..daemon.patience
+        },
+        ..daemon.clone()
+    }
+}
+
+/// Has the page of a display process loaded anew.
+pub fn reload(
+    daemon: &Daemon,
+    id: &str,
+    json: bool,
+    terminal: &mut Terminal<'_>,
+) -> Result<Exit, Error> {
+    let request = Request::new("POST", target(id, "/reload")).json("{}");
+    let view = patient(daemon).ask_json(&request)?;
+    tell(id, "the page was loaded anew", &view, json, terminal)
+}
+
+/// Shows another page on a display process.
+pub fn open(
+    daemon: &Daemon,
+    id: &str,
+    url: &str,
+    fade: bool,
+    json: bool,
+    terminal: &mut Terminal<'_>,
+) -> Result<Exit, Error> {
+    let transition = if fade { "fade" } else { "cut" };
+    let body = json!({"url": url, "transition": transition}).to_string();
+    let request = Request::new("POST", target(id, "/navigate")).json(body);
+    let view = patient(daemon).ask_json(&request)?;
+    let what = format!("shows {}", url.replace(char::is_control, "\u{fffd}"));
+    tell(id, &what, &view, json, terminal)
+}
+
+fn tell(
+    id: &str,
+    what: &str,
+    view: &Value,
+    json: bool,
+    terminal: &mut Terminal<'_>,
+) -> Result<Exit, Error> {
+    match json {
+        true => terminal.say(view)?,
+        false => terminal.say(format_args!("{id}: {what}"))?,
+    }
+    Ok(Exit::Done)
+}
+
+/// Photographs what a display process shows.
+pub fn picture(
+    daemon: &Daemon,
+    id: &str,
+    file: Option<&Path>,
+    width: Option<u32>,
+    terminal: &mut Terminal<'_>,
+) -> Result<Exit, Error> {
+    if file.is_none() && io::stdout().is_terminal() {
+        terminal.remark("a picture is nothing for a terminal; give it a file with -o FILE");
+        return Ok(Exit::Usage);
+    }
+    let query = width.map_or(String::new(), |width| format!("?width={width}"));
+    let request = Request::get(target(id, &format!("/screenshot{query}")));
+    let mut answer = daemon.ask(&request)?;
+    let mut png = Vec::new();
+    (answer.body.by_ref().take(MAX_PICTURE))
+        .read_to_end(&mut png)
+        .map_err(|error| daemon.silent(&error))?;
+    match file {
+        None => terminal.pass_on(&png)?,
+        Some(path) => fs::write(path, png).map_err(|error| Error::File {
+            path: path.to_owned(),
+            error,
+        })?,
+    }
+    Ok(Exit::Done)
+}

@@ -1,0 +1,145 @@
+//! What can be done with the page of a display process: reload it, show another one, photograph it.
+
+use super::Api;
+use super::error::{Error, Kind};
+use super::processes::{id, reply};
+use super::reply::{Ask, Reply};
+use crate::supervisor::page::Transition;
+use crate::supervisor::{Done, Request};
+use serde_json::{Map, Value};
+use std::cell::Cell;
+use std::ops::Deref;
+use std::rc::Rc;
+
+/// The widest picture that may be asked for, in pixels: it is never made larger than the page.
+const WIDTH_MAX: u32 = 16_384;
+
+/// Pictures that are on their way to clients, in bytes. Another one is not sent while there are more: clients
+/// that read slowly must not hold a picture each. The largest single one is 16 MiB.
+const ON_THEIR_WAY: usize = 8 * 1024 * 1024;
+
+/// How many bytes of pictures are on their way.
+#[derive(Debug, Default)]
+pub struct Pictures(Rc<Cell<usize>>);
+
+/// A picture on its way.
+#[derive(Debug)]
+pub struct Lent {
+    png: Rc<[u8]>,
+    on_their_way: Rc<Cell<usize>>,
+}
+
+impl Pictures {
+    fn lend(&self, png: Rc<[u8]>) -> Result<Lent, Error> {
+        let so_far = self.0.get();
+        if so_far > ON_THEIR_WAY {
+            return Err(Error::new(Kind::Busy, "too many pictures are on their way"));
+        }
+        self.0.set(so_far + png.len());
+        Ok(Lent {
+            png,
+            on_their_way: self.0.clone(),
+        })
+    }
+}
+
+impl Drop for Lent {
+    fn drop(&mut self) {
+        let others = self.on_their_way.get() - self.png.len();
+        self.on_their_way.set(others);
+    }
+}
+
+impl Deref for Lent {
+    type Target = [u8];
+
+    fn deref(&self) -> &[u8] {
+        &self.png
+    }
+}
+
+/// `POST /api/processes/{id}/reload`
+pub async fn reload(api: &Rc<Api>, ask: Ask<'_>) -> Result<Reply, Error> {
+    let id = id(ask.id)?;
+    api.mind.ask(Request::ReloadPage(id.clone())).await?;
+    reply(api, 202, &id)
+}
+
+/// `POST /api/processes/{id}/navigate`
+pub async fn navigate(api: &Rc<Api>, ask: Ask<'_>) -> Result<Reply, Error> {
+    let id = id(ask.id)?;
+    let (url, transition) = target(ask.object()?)?;
+    let request = Request::Navigate {
+        id: id.clone(),
+        url,
+        transition,
+    };
+    api.mind.ask(request).await?;
+    reply(api, 200, &id)
+}
+
+/// `GET /api/processes/{id}/screenshot`
+pub async fn picture(api: &Rc<Api>, ask: Ask<'_>) -> Result<Reply, Error> {
+    let id = id(ask.id)?;
+    let width = match ask.query("width") {
+        None => None,
+        Some(text) => match text.parse() {
+            Ok(width @ 1..=WIDTH_MAX) => Some(width),
+            _ => {
+                let detail = format!("width: must be a number of pixels from 1 to {WIDTH_MAX}");
+                return Err(Error::invalid("width", detail));
+            }
+        },
+    };
+    match api.mind.ask(Request::Screenshot { id, width }).await? {
+        Done::Picture(picture) => Ok(Reply::picture(api.pictures.lend(picture.png)?)),
+        done => {
+            log::error!("the answer to a picture was {done:?}");
+            let detail = "the daemon gave an answer that does not fit";
+            Err(Error::new(Kind::Stuck, detail))
+        }
+    }
+}
+
+/// What a body asks for: `{"url", "transition"?}`.
+fn target(mut body: Map<String, Value>) -> Result<(String, Transition), Error> {
+    let url = match body.remove("url") {
+        Some(Value::String(url)) => url,
+        Some(_) => return Err(Error::invalid("url", "url: must be a string")),
+        None => {
+            let detail = "url: is missing; it is the address of the page to show";
+            return Err(Error::invalid("url", detail));
+        }
+    };
+    let transition = match body.remove("transition") {
+        None => Transition::Cut,
+        Some(Value::String(word)) if word == "cut" => Transition::Cut,
+        Some(Value::String(word)) if word == "fade" => Transition::Fade,
+        Some(_) => {
+            let detail = "transition: must be \"cut\" or \"fade\"";
+            return Err(Error::invalid("transition", detail));
+        }
+    };
+    match body.keys().next() {
+        None => Ok((url, transition)),
+        Some(name) => {
+            let detail = format!("{name}: there is no such field; there are url and transition");
+            Err(Error::invalid(name.clone(), detail))
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn slow_clients_cannot_hold_a_picture_each() {
+        let pictures = Pictures::default();
+        let large: Rc<[u8]> = vec![0; ON_THEIR_WAY + 1].into();
+        let first = pictures.lend(large.clone()).unwrap();
+        assert!(pictures.lend(large.clone()).is_err());
+        drop(first);
+        assert!(pictures.lend(large).is_ok());
+    }
+}

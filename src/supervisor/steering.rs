@@ -1,0 +1,111 @@
+//! What a client wants of a page: refused with a sentence, or an order to the driver of its run.
+//!
+//! Each order carries the client's ticket, and comes back with it once. A run that ends meanwhile, a shutdown and
+//! a hand-over are answers too: nobody waits for a page that is gone.
+
+use super::page::{Obeyed, Order};
+use super::{Action, Done, Failure, Outcome, Refusal, Request, RunId, Supervisor, Ticket};
+use crate::config::{Id, Problem, check_url};
+use crate::time::Moment;
+use std::collections::BTreeMap;
+
+/// Clients that wait for a page, and what for.
+#[derive(Debug, Default)]
+pub(super) struct Steering {
+    open: BTreeMap<Ticket, Wish>,
+}
+
+/// What a client waits for.
+#[derive(Debug)]
+struct Wish {
+    id: Id,
+    run: RunId,
+}
+
+impl Supervisor {
+    /// A client asks for something to be done with a page.
+    pub(super) fn ask_of_page(&mut self, ticket: Ticket, request: Request) {
+        let (id, order) = match request {
+            Request::ReloadPage(id) => (id, Order::Reload),
+            Request::Screenshot { id, width } => (id, Order::Screenshot { width }),
+            Request::Navigate {
+                id,
+                url,
+                transition,
+            } => (id, Order::Navigate { url, transition }),
+            _ => return,
+        };
+        match self.page_run(&id, &order) {
+            Ok(run) => {
+                self.steering.open.insert(ticket, Wish { id, run });
+                self.actions.push_back(Action::Steer {
+                    run,
+                    order,
+                    ticket: Some(ticket),
+                });
+            }
+            Err(refusal) => self.reply(ticket, Err(refusal)),
+        }
+    }
+
+    /// The run whose page is meant, where there is one that can be asked.
+    fn page_run(&self, id: &Id, order: &Order) -> Result<RunId, Refusal> {
+        let index = self.configured(id)?;
+        let machine = &self.machines[index];
+        if !machine.process.is_display() {
+            return Err(Refusal::NoPage(id.clone()));
+        }
+        if let Order::Navigate { url, .. } = order
+            && let Err(message) = check_url(url)
+        {
+            let problem = Problem {
+                path: "url".to_owned(),
+                message: message.to_owned(),
+            };
+            return Err(Refusal::Invalid(vec![problem]));
+        }
+        let asked = machine.run().filter(|_| machine.pid().is_some());
+        match asked {
+            Some(run) if !machine.is_stopping() => Ok(run),
+            _ => Err(Refusal::NotRunning(id.clone())),
+        }
+    }
+
+    /// What came of an order that a client waits for.
+    pub(super) fn handle_obeyed_client(
+        &mut self,
+        ticket: Ticket,
+        result: Result<Obeyed, Failure>,
+        now: Moment,
+    ) {
+        let Some(Wish { id, run }) = self.steering.open.remove(&ticket) else {
+            return;
+        };
+        let outcome = match result {
+            Ok(Obeyed::Done) => Ok(Done::Accepted),
+            Ok(Obeyed::Picture(picture)) => Ok(Done::Picture(picture)),
+            Ok(Obeyed::OnlyByRestart) => self.restart_for_reload(&id, run, now),
+            Err(failure) => Err(Refusal::PageFailed(id, failure)),
+        };
+        self.reply(ticket, outcome);
+    }
+
+    /// A program that cannot be driven is reloaded by being restarted, unless it is another by now.
+    fn restart_for_reload(&mut self, id: &Id, run: RunId, now: Moment) -> Outcome {
+        if self.shutting_down {
+            return Err(Refusal::ShuttingDown);
+        }
+        match self.page_run(id, &Order::Reload) {
+            Ok(current) if current == run => self.start(id, true, now).map(|_| Done::Accepted),
+            Ok(_) => Ok(Done::Accepted),
+            Err(refusal) => Err(refusal),
+        }
+    }
+
+    /// The daemon leaves: whoever still waits for a page is told.
+    pub(super) fn refuse_orders(&mut self) {
+        for ticket in std::mem::take(&mut self.steering.open).into_keys() {
+            self.reply(ticket, Err(Refusal::ShuttingDown));
+        }
+    }
+}

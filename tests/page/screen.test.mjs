@@ -1,0 +1,179 @@
+// What a display shows, as its card tells: the picture, the state of the page, and what can be done with it.
+
+import assert from "node:assert/strict";
+import { button, card, dialog, gone, onThePage, pretendDisplay, seen } from "./browser.mjs";
+import { vacantDisplay } from "./kiosk.mjs";
+import { PAGE, pretendPages, problem } from "./pretend.mjs";
+
+/** A display process that runs, with a page that is well, and its card. `before` is done before the page is loaded. */
+function onTheCard(name, body, { processes = {}, complaints = [], before = () => {}, shown = PAGE } = {}) {
+  const display = vacantDisplay();
+  const gallery = { name: "Gallery Display", type: "chromium", command: "sh -c 'exec sleep 1000'", display };
+  onThePage(name, { processes: { ...processes, gallery }, complaints }, async (things) => {
+    await pretendDisplay(things.keep, display);
+    await things.kiosk.untilStatus("gallery", "running");
+    await before(things);
+    const screen = await pretendPages(things.page, { gallery: shown });
+    await body({ ...things, screen, place: card(things.page, "Gallery Display") });
+  });
+}
+
+const pictures = (screen) => screen.asked.filter(({ what }) => what === "screenshot").length;
+
+onTheCard("a card shows what its screen shows, and how its page fares", async ({ screen, place }) => {
+  await place.getByRole("img", { name: /^The screen of Gallery Display at \d\d:\d\d:\d\d$/ }).waitFor();
+  await seen(place, "Page is shown");
+  await seen(place, /^since /);
+  await seen(place, "Entrance Hall");
+  await seen(place, "https://lumencanvas.studio/canvas/abc");
+  assert.deepEqual(screen.asked[0], { what: "screenshot", width: "480", body: null });
+});
+
+onTheCard("what is wrong with a page is told in words, with its reason", async ({ screen, place }) => {
+  await place.getByRole("img").waitFor();
+  await screen.show("gallery", { state: "net_error", reason: "net::ERR_NAME_NOT_RESOLVED", title: "" });
+  await seen(place, "Page cannot be reached");
+  await seen(place, "net::ERR_NAME_NOT_RESOLVED");
+});
+
+onTheCard("only what runs on a screen has a page", async ({ page, kiosk, place }) => {
+  await button(place, "Reload").waitFor();
+  await button(card(page, "Data Sync Service"), "Stop").waitFor();
+  assert.equal(await button(card(page, "Data Sync Service"), "Reload").count(), 0);
+  await kiosk.halt("gallery");
+  await seen(place, /^stopped$/i);
+  await button(place, "Reload").waitFor({ state: "hidden" });
+}, { processes: { sync: { name: "Data Sync Service", command: "sleep 1000" } } });
+
+onTheCard("a picture is taken every ten seconds and whenever something happens", async ({ page, screen, place }) => {
+  await place.getByRole("img").waitFor();
+  assert.equal(pictures(screen), 1);
+  await page.clock.runFor(9_000);
+  assert.equal(pictures(screen), 1);
+  const second = page.waitForRequest(/screenshot/);
+  await page.clock.runFor(2_000);
+  await second;
+  await page.clock.runFor(1_000);
+  assert.equal(pictures(screen), 2);
+  const third = page.waitForRequest(/screenshot/);
+  await screen.show("gallery", { url: "https://example.org/next", title: "Next" });
+  await third;
+  await page.clock.runFor(5_000);
+  assert.equal(pictures(screen), 3);
+}, { before: ({ page }) => page.clock.install() });
+
+onTheCard("no picture is taken while nobody looks", async ({ page, screen, place }) => {
+  await place.getByRole("img").waitFor();
+  await page.getByRole("tab", { name: "Logs" }).click();
+  await page.clock.runFor(60_000);
+  assert.equal(pictures(screen), 1, "another tab is open");
+  await page.evaluate(() => Object.defineProperty(document, "hidden", { value: true, configurable: true }));
+  await page.getByRole("tab", { name: "Processes" }).click();
+  await page.clock.runFor(60_000);
+  assert.equal(pictures(screen), 1, "the page is in the background");
+  const next = page.waitForRequest(/screenshot/);
+  await page.evaluate(() => delete document.hidden);
+  await page.clock.runFor(1_000);
+  await next;
+  assert.equal(pictures(screen), 2);
+}, { before: ({ page }) => page.clock.install() });
+
+onTheCard("no picture is taken of what is out of sight", async ({ page, screen, place }) => {
+  await place.waitFor({ state: "attached" });
+  await seen(card(page, "Helper 1"), /^running$/i);
+  await page.clock.runFor(30_000);
+  assert.equal(pictures(screen), 0);
+  await place.scrollIntoViewIfNeeded();
+  await page.clock.runFor(1_000);
+  await place.getByRole("img").waitFor();
+}, {
+  processes: Object.fromEntries([1, 2, 3, 4, 5, 6].map((it) => [`helper-${it}`, { name: `Helper ${it}`, command: "sleep 1000" }])),
+  before: ({ page }) => page.clock.install(),
+});
+
+onTheCard("an old picture is never shown as new", async ({ page, screen, place }) => {
+  await place.getByRole("img", { name: /^The screen/ }).waitFor();
+  await screen.show("gallery", { state: "hung", reason: "the page has not answered twice" });
+  await place.getByRole("img", { name: /^Not of now/ }).waitFor();
+  await seen(place, /^Stale: from \d/);
+  await page.clock.runFor(60_000);
+  assert.equal(pictures(screen), 1, "a page that does not answer is not asked");
+  await screen.show("gallery", { state: "healthy", reason: null });
+  await place.getByRole("img", { name: /^The screen/ }).waitFor();
+  await gone(place, /^Stale/);
+
+  screen.answers.screenshot = problem(503, "the page does not answer");
+  const refused = page.waitForResponse(/screenshot/);
+  await page.clock.runFor(11_000);
+  await refused;
+  await seen(place, /^Stale: from \d/);
+}, { complaints: [/status of 503/], before: ({ page }) => page.clock.install() });
+
+onTheCard("where no picture can be taken something else is said", async ({ screen, place }) => {
+  await seen(place, "Page has crashed");
+  await seen(place, "The page has crashed");
+  assert.equal(await place.getByRole("img").count(), 0);
+  assert.equal(pictures(screen), 0);
+}, { shown: { ...PAGE, state: "crashed" } });
+
+onTheCard("a page is reloaded by a button, and a refusal is told on the card", async ({ page, screen, place }) => {
+  const asked = page.waitForRequest(/\/reload$/);
+  await button(place, "Reload").click();
+  assert.equal((await asked).method(), "POST");
+  await seen(page, /Gallery Display reloads its page/);
+  screen.answers.reload = problem(409, "gallery is not running; start it first");
+  await button(place, "Reload").click();
+  await seen(place, "Gallery is not running; start it first");
+}, { complaints: [/status of 409/] });
+
+onTheCard("another page is shown by its address, cut or faded", async ({ page, screen, place }) => {
+  await button(place, "Open URL").click();
+  const field = dialog(page).getByLabel("URL", { exact: true });
+  assert.equal(await field.inputValue(), PAGE.url);
+  await field.fill("https://example.org/next");
+  await dialog(page).getByLabel("Fade").check({ force: true });
+  await button(dialog(page), "Show").click();
+  await dialog(page).waitFor({ state: "hidden" });
+  const { body } = screen.asked.find(({ what }) => what === "navigate");
+  assert.deepEqual(body, { url: "https://example.org/next", transition: "fade" });
+});
+
+onTheCard("an address that cannot be shown stays where it was typed", async ({ page, screen, place }) => {
+  screen.answers.navigate = problem(422, "url: must begin with http:// or https://", "url");
+  await button(place, "Open URL").click();
+  const field = dialog(page).getByLabel("URL", { exact: true });
+  await field.fill("example dot org");
+  await button(dialog(page), "Show").click();
+  await seen(dialog(page), "Must begin with http:// or https://");
+  assert.equal(await field.getAttribute("aria-invalid"), "true");
+  assert.equal(await field.inputValue(), "example dot org");
+
+  screen.answers.navigate = problem(409, "the page could not be loaded: net::ERR_CONNECTION_REFUSED; the old one stays");
+  await field.fill("http://127.0.0.1:9/");
+  await button(dialog(page), "Show").click();
+  await seen(dialog(page), /ERR_CONNECTION_REFUSED; the old one stays/);
+  assert.equal(await field.getAttribute("aria-invalid"), null);
+
+  await page.keyboard.press("Escape");
+  await dialog(page).waitFor({ state: "hidden" });
+  await button(place, "Open URL").click();
+  assert.equal(await field.inputValue(), "http://127.0.0.1:9/", "Escape has lost nothing");
+  await button(dialog(page), "Cancel").click();
+  await dialog(page).waitFor({ state: "hidden" });
+  await button(place, "Open URL").click();
+  assert.equal(await field.inputValue(), PAGE.url, "whoever cancels starts over");
+}, { complaints: [/status of 4\d\d/] });
+
+onTheCard("a screenshot is shown in full, and can be kept", async ({ page, screen, place }) => {
+  await button(place, "Screenshot").click();
+  await dialog(page).getByRole("img", { name: "The screen of Gallery Display" }).waitFor();
+  assert.ok(screen.asked.some(({ what, width }) => what === "screenshot" && width === null));
+  const [download] = await Promise.all([page.waitForEvent("download"), dialog(page).getByRole("link", { name: "Download" }).click()]);
+  assert.match(download.suggestedFilename(), /^gallery[ _].*\.png$/);
+  await button(dialog(page), "Close").click();
+  await dialog(page).waitFor({ state: "hidden" });
+
+  screen.answers.screenshot = problem(503, "the page does not answer");
+  await button(place, "Screenshot").click();
+  await seen(place, "The page does not answer");
+}, { complaints: [/status of 503/] });
