@@ -24,6 +24,8 @@
   };
   const anything = (root) => {
     for (const element of root.querySelectorAll("*")) {
+      // Our own notice.
+      if (element.localName === "ossuary-notice") continue;
       // Whoever has so much to look at is not empty.
       if (++looked > ENOUGH) return true;
       if (shows(element) || (element.shadowRoot && anything(element.shadowRoot))) return true;

@@ -24,6 +24,7 @@ use page::{Finding, Page};
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
+use smol::Timer;
 use smol::channel::{Receiver, Sender, bounded};
 use smol::future::or;
 use std::cell::{Cell, RefCell};
@@ -45,6 +46,9 @@ const START: Duration = Duration::from_secs(90);
 
 /// How long a picture may take.
 const PICTURE: Duration = Duration::from_secs(5);
+
+/// The height that a picture of a given width may have: none that there is.
+const TALLEST: u32 = 1 << 20;
 
 /// The largest picture, in bytes: an 8K screen full of noise is smaller.
 const PICTURE_MAX: usize = 16 * 1024 * 1024;
@@ -199,6 +203,12 @@ struct Frame {
     unreachable_url: Option<String>,
 }
 
+/// A picture, in base64.
+#[derive(Deserialize)]
+struct Shot {
+    data: String,
+}
+
 #[derive(Deserialize)]
 struct Dialog {
     #[serde(rename = "type")]
@@ -276,6 +286,11 @@ impl Chromium {
                     && frame.id == page.target
                 {
                     self.has_navigated(page, frame);
+                }
+            }
+            "Page.screencastFrame" => {
+                if let Some(Shot { data }) = news.read() {
+                    page.put_frame(data);
                 }
             }
             "Page.loadEventFired" if self.is_shown(page) => self.errand(Errand::Look),
@@ -716,10 +731,6 @@ impl Chromium {
 
     /// A picture of this moment: of a page that answers, or none.
     async fn picture(&self, width: Option<u32>) -> Result<Picture, Failure> {
-        #[derive(Deserialize)]
-        struct Shot {
-            data: String,
-        }
         let page = self.on_screen()?;
         let until = Instant::now() + PICTURE;
         let silent = |trouble| no_answer(&page, trouble);
@@ -730,18 +741,16 @@ impl Chromium {
             .in_world(&page, include_str!("look.js"), until)
             .await
             .map_err(silent)?;
-        let mut how = json!({"format": "png"});
-        if let Some(width) = width {
-            let [whole, height] = found.view;
-            how["clip"] = json!({
-                "x": 0, "y": 0, "width": whole, "height": height,
-                "scale": (f64::from(width) / whole.max(1.0)).min(1.0),
-            });
-        }
-        let Shot { data } = self
-            .ask(&page, "Page.captureScreenshot", how, until)
-            .await
-            .map_err(silent)?;
+        let smaller = width.filter(|width| f64::from(*width) < found.view[0]);
+        let data = match smaller {
+            Some(width) => self.frame(&page, width, until).await,
+            None => {
+                let how = json!({"format": "png"});
+                let shot = self.ask::<Shot>(&page, "Page.captureScreenshot", how, until);
+                shot.await.map(|shot| shot.data)
+            }
+        };
+        let data = data.map_err(silent)?;
         if data.len() / 4 * 3 > PICTURE_MAX {
             let most = PICTURE_MAX / 1024 / 1024;
             return Err(Failure::system(format!(
@@ -752,6 +761,29 @@ impl Chromium {
             Failure::system(format!("the browser's picture is broken: {error}"))
         })?;
         Ok(Picture { png: png.into() })
+    }
+}
+
+impl Chromium {
+    /// The next frame of a page, scaled down. To scale a picture with `captureScreenshot` would make the page
+    /// itself smaller for an instant, on the screen.
+    async fn frame(&self, page: &Page, width: u32, until: Instant) -> Result<String, Trouble> {
+        page.take_frame();
+        let how = json!({"format": "png", "maxWidth": width, "maxHeight": TALLEST});
+        let started: Result<Value, _> = self.ask(page, "Page.startScreencast", how, until).await;
+        started?;
+        let come = async {
+            page.until(|heard| heard.has_frame || heard.crashed || heard.gone)
+                .await;
+            page.take_frame().ok_or(Trouble::Unanswered)
+        };
+        let late = async {
+            Timer::at(until).await;
+            Err(Trouble::Unanswered)
+        };
+        let frame = or(come, late).await;
+        self.tell(page, "Page.stopScreencast", json!({}));
+        frame
     }
 }
 

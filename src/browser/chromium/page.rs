@@ -11,6 +11,8 @@ pub struct Page {
     pub target: String,
     pub session: String,
     heard: RefCell<Heard>,
+    /// A picture that was asked for, in base64.
+    frame: RefCell<Option<String>>,
     changed: Event,
 }
 
@@ -37,6 +39,8 @@ pub struct Heard {
     pub loaded: bool,
     /// It was drawn.
     pub painted: bool,
+    /// A picture of it has come.
+    pub has_frame: bool,
 }
 
 /// What a look at a page finds.
@@ -67,6 +71,7 @@ impl Page {
                 url,
                 ..Heard::default()
             }),
+            frame: RefCell::default(),
             changed: Event::new(),
         }
     }
@@ -81,6 +86,18 @@ impl Page {
         let result = change(&mut self.heard.borrow_mut());
         self.changed.notify(usize::MAX);
         result
+    }
+
+    /// A picture has come.
+    pub fn put_frame(&self, picture: String) {
+        *self.frame.borrow_mut() = Some(picture);
+        self.hear(|heard| heard.has_frame = true);
+    }
+
+    /// The picture that has come.
+    pub fn take_frame(&self) -> Option<String> {
+        self.hear(|heard| heard.has_frame = false);
+        self.frame.take()
     }
 
     /// How far a document has come; `init` and `commit` begin another one.

@@ -9,7 +9,7 @@
 //! A tab behind another one is loaded, but not drawn. When it is shown, Chromium keeps what was on the screen until
 //! the first frame of the new page is there, so nothing is seen between the two.
 
-use super::{BROWSER, Chromium, LOOK, Page, TargetId, cut};
+use super::{BROWSER, Chromium, LOOK, Page, Shot, TargetId, cut};
 use crate::browser::cdp::Trouble;
 use crate::browser::driver::ended;
 use crate::supervisor::Failure;
@@ -80,7 +80,7 @@ impl Chromium {
         }
         self.put_on_screen(&new);
         self.close(&old);
-        self.tell_lifecycle(&new, false);
+        self.settle(&new);
         self.tell_what_is_there().await;
         Ok(())
     }
@@ -93,13 +93,20 @@ impl Chromium {
         let old = self.shown.borrow().clone();
         let _swapping = self.begin_swap();
         let new = self.open_tab().await?;
+        // What is broken may be broken in a cache.
+        self.tell(&new, "Network.enable", json!({}));
+        let without = json!({"cacheDisabled": true});
+        let until = Instant::now() + BROWSER;
+        let _: Result<Value, _> =
+            (self.ask(&new, "Network.setCacheDisabled", without, until)).await;
         let loaded = self.load(&new, url, Instant::now() + PATIENCE).await;
+        self.tell(&new, "Network.disable", json!({}));
         self.activate(&new).await;
         self.put_on_screen(&new);
         if let Some(old) = old {
             self.close(&old);
         }
-        self.tell_lifecycle(&new, false);
+        self.settle(&new);
         if let Err(why) = loaded {
             log::debug!("run {}: {why}", self.around.run);
         }
@@ -128,12 +135,27 @@ impl Chromium {
                 Failure::system(format!("the browser opens no tab: {words}"))
             }
         })?;
-        self.tell_lifecycle(&new, true);
-        Ok(new)
+        // Waited for, and with it all that was wished before: with another site comes another process, and a wish
+        // that is still on its way to the first one is heard too late by the second.
+        let wish = json!({"enabled": true});
+        let until = Instant::now() + BROWSER;
+        let heard: Result<Value, _> = self
+            .ask(&new, "Page.setLifecycleEventsEnabled", wish, until)
+            .await;
+        match heard {
+            Ok(_) => Ok(new),
+            Err(trouble) => {
+                self.close(&new);
+                Err(Failure::system(format!(
+                    "the browser opens no tab: {trouble}"
+                )))
+            }
+        }
     }
 
-    fn tell_lifecycle(&self, page: &Page, enabled: bool) {
-        let wish = json!({"enabled": enabled});
+    /// How far a page has come matters until it is on the screen.
+    fn settle(&self, page: &Page) {
+        let wish = json!({"enabled": false});
         self.tell(page, "Page.setLifecycleEventsEnabled", wish);
     }
 
@@ -169,6 +191,11 @@ impl Chromium {
             #[serde(default)]
             is_download: bool,
         }
+        page.hear(|heard| {
+            if heard.built_in.is_none() {
+                url.clone_into(&mut heard.url);
+            }
+        });
         let navigation: Navigation = self
             .ask(page, "Page.navigate", json!({"url": url}), until)
             .await
@@ -236,10 +263,6 @@ impl Chromium {
 
     /// What was on the screen, to fade from.
     async fn farewell(&self, old: &Page) -> Option<String> {
-        #[derive(Deserialize)]
-        struct Shot {
-            data: String,
-        }
         if old.heard().silent || old.heard().crashed {
             return None;
         }

@@ -1,0 +1,449 @@
+//! The driver of the browser alone, with a real Chromium at the other end of its pipe.
+
+use crate::kiosk::{fresh_dir, signal};
+use crate::stage::{NAVY, PURPLE, SWITCHES, Site, TEAL, Xvfb};
+use ossuary::browser::pages::Facts;
+use ossuary::browser::{Chromium, Driver, Surroundings};
+use ossuary::supervisor::page::{BuiltIn, Obeyed, Order, Sight, Transition};
+use ossuary::supervisor::{Event, Failure, RunId};
+use smol::channel::{Receiver, Sender, bounded};
+use smol::future::or;
+use smol::{LocalExecutor, Timer, block_on};
+use std::cell::RefCell;
+use std::fs;
+use std::io::{Read, Write};
+use std::os::fd::OwnedFd;
+use std::os::unix::net::UnixStream;
+use std::os::unix::process::CommandExt;
+use std::path::PathBuf;
+use std::process::{Child, Command, Stdio};
+use std::rc::Rc;
+use std::time::Duration;
+
+/// Longer than anything here takes on a busy machine; only a test that fails waits this long.
+const PATIENCE: Duration = Duration::from_secs(120);
+
+/// A Chromium on a display of its own, and whoever drives it.
+struct Stage {
+    x: Xvfb,
+    site: Site,
+    executor: Rc<LocalExecutor<'static>>,
+    socket: UnixStream,
+    events: (Sender<Event>, Receiver<Event>),
+    notes: Rc<RefCell<Vec<String>>>,
+    /// Everything that was seen.
+    sights: RefCell<Vec<Sight>>,
+    driver: RefCell<Option<Driver>>,
+    browser: Child,
+    dir: PathBuf,
+}
+
+/// Plays a scene with a browser that shows this page of the site.
+fn with_page(page: &str, scene: impl AsyncFnOnce(&Stage)) {
+    let stage = Stage::set(page);
+    let late = async {
+        Timer::after(PATIENCE).await;
+        panic!("it did not happen; seen: {:#?}", stage.sights.borrow());
+    };
+    stage.drive(false, 1);
+    block_on(stage.executor.run(or(scene(&stage), late)));
+}
+
+impl Stage {
+    fn set(page: &str) -> Stage {
+        let (x, site, dir) = (Xvfb::start(), Site::open(), fresh_dir());
+        let (socket, theirs) = UnixStream::pair().unwrap();
+        let command = format!(
+            "exec chromium {SWITCHES} --kiosk --window-position=0,0 --no-first-run --ozone-platform=x11 \
+             --remote-debugging-pipe --user-data-dir={} {} 3<&0 4>&1 </dev/null >/dev/null 2>&1",
+            dir.join("profile").display(),
+            site.page(page)
+        );
+        let again = theirs.try_clone().unwrap();
+        let browser = Command::new("sh")
+            .args(["-c", &command])
+            .env("DISPLAY", &x.name)
+            .stdin(Stdio::from(OwnedFd::from(theirs)))
+            .stdout(Stdio::from(OwnedFd::from(again)))
+            .process_group(0)
+            .spawn()
+            .unwrap();
+        Stage {
+            x,
+            site,
+            executor: Rc::new(LocalExecutor::new()),
+            socket,
+            events: bounded(64),
+            notes: Rc::default(),
+            sights: RefCell::default(),
+            driver: RefCell::default(),
+            browser,
+            dir,
+        }
+    }
+
+    /// Another daemon drives the browser from here on.
+    fn drive(&self, taken_over: bool, first: u32) {
+        let notes = self.notes.clone();
+        let around = Rc::new(Surroundings {
+            run: RunId(1),
+            executor: self.executor.clone(),
+            events: self.events.0.clone(),
+            note: Box::new(move |text| notes.borrow_mut().push(text.to_owned())),
+            facts: Box::new(Facts::default),
+        });
+        let socket = self.socket.try_clone().unwrap();
+        let driver = Chromium::drive(socket, taken_over, first, around).unwrap();
+        *self.driver.borrow_mut() = Some(driver);
+    }
+
+    /// The next thing that the loop would be told.
+    async fn next(&self) -> Event {
+        let event = self.events.1.recv().await.unwrap();
+        if let Event::Saw { sight, .. } = &event {
+            self.sights.borrow_mut().push(sight.clone());
+        }
+        event
+    }
+
+    /// Waits until this is told unasked.
+    async fn until_seen(&self, looks_right: impl Fn(&Sight) -> bool) -> Sight {
+        loop {
+            match self.next().await {
+                Event::Saw { sight, .. } if looks_right(&sight) => return sight,
+                _ => {}
+            }
+        }
+    }
+
+    /// Waits until the page of this name is on the screen.
+    async fn until_painted(&self, name: &str) {
+        let url = self.site.page(name);
+        let is_it =
+            |sight: &Sight| matches!(sight, Sight::Painted { url: there, .. } if *there == url);
+        self.until_seen(is_it).await;
+    }
+
+    async fn order(&self, order: Order) -> Result<Obeyed, Failure> {
+        let at_once = self.driver.borrow().as_ref().unwrap().steer(order, None);
+        assert!(at_once.is_none(), "{at_once:?}");
+        loop {
+            if let Event::Obeyed { result, .. } = self.next().await {
+                return result;
+            }
+        }
+    }
+
+    async fn look(&self) -> Sight {
+        assert_eq!(self.order(Order::Look).await, Ok(Obeyed::Done));
+        self.sights.borrow().last().unwrap().clone()
+    }
+
+    async fn navigate(&self, page: &str, transition: Transition) -> Result<Obeyed, Failure> {
+        let url = self.site.page(page);
+        self.order(Order::Navigate { url, transition }).await
+    }
+
+    /// Waits until this colour is all over the screen, which tells nobody by itself.
+    async fn until_all_is(&self, colour: [u8; 3]) {
+        while !self.x.is_all(colour) {
+            Timer::after(Duration::from_millis(5)).await;
+        }
+    }
+
+    /// What draws the pages of this browser.
+    fn renderers(&self) -> Vec<u32> {
+        let profile = self.dir.display().to_string();
+        let pids = fs::read_dir("/proc").unwrap().flatten();
+        pids.filter_map(|entry| entry.file_name().to_str()?.parse().ok())
+            .filter(|pid| {
+                let line = fs::read(format!("/proc/{pid}/cmdline")).unwrap_or_default();
+                let line = String::from_utf8_lossy(&line).into_owned();
+                line.contains("--type=renderer") && line.contains(&profile)
+            })
+            .collect()
+    }
+}
+
+impl Drop for Stage {
+    fn drop(&mut self) {
+        let group = format!("-{}", self.browser.id());
+        let _ = Command::new("kill").args(["-KILL", "--", &group]).status();
+        let _ = self.browser.wait();
+        let _ = fs::remove_dir_all(&self.dir);
+    }
+}
+
+fn painted(stage: &Stage, page: &str) -> Sight {
+    Sight::Painted {
+        url: stage.site.page(page),
+        title: page.to_owned(),
+    }
+}
+
+#[test]
+fn a_look_tells_what_is_on_the_screen() {
+    with_page("teal", async |stage| {
+        stage.until_painted("teal").await;
+        assert_eq!(stage.look().await, painted(stage, "teal"));
+        // No window manager has made the window as large as the screen.
+        stage.until_all_is(TEAL).await;
+        for (page, is_blank) in [("empty", true), ("liar", true), ("purple", false)] {
+            let url = stage.site.page(page);
+            let fresh = Order::FreshTarget { url };
+            assert_eq!(stage.order(fresh).await, Ok(Obeyed::Done));
+            let sight = stage.look().await;
+            assert_eq!(
+                matches!(sight, Sight::Blank { .. }),
+                is_blank,
+                "{page}: {sight:?}"
+            );
+        }
+        stage.until_all_is(PURPLE).await;
+    });
+}
+
+#[test]
+fn another_page_takes_the_place_of_the_one_that_is_there_or_does_not() {
+    with_page("teal", async |stage| {
+        stage.until_painted("teal").await;
+        stage.until_all_is(TEAL).await;
+        assert_eq!(
+            stage.navigate("purple", Transition::Cut).await,
+            Ok(Obeyed::Done)
+        );
+        stage.until_all_is(PURPLE).await;
+        assert_eq!(
+            stage.navigate("navy", Transition::Fade).await,
+            Ok(Obeyed::Done)
+        );
+        stage.until_all_is(NAVY).await;
+        assert_eq!(stage.look().await, painted(stage, "navy"));
+
+        let nobody = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+        let url = format!("http://{}/", nobody.local_addr().unwrap());
+        drop(nobody);
+        let dead = Order::Navigate {
+            url,
+            transition: Transition::Cut,
+        };
+        let why = stage.order(dead).await.unwrap_err().message;
+        assert!(
+            why.contains("net::ERR_CONNECTION_REFUSED; the page that was there stays"),
+            "{why}"
+        );
+        let why = stage.navigate("missing", Transition::Fade).await;
+        let why = why.unwrap_err().message;
+        assert!(why.contains("its server answers 404"), "{why}");
+        assert_eq!(stage.look().await, painted(stage, "navy"));
+        stage.until_all_is(NAVY).await;
+    });
+}
+
+#[test]
+fn a_page_that_hangs_is_told_apart_from_its_browser_and_reloading_helps_both() {
+    with_page("teal", async |stage| {
+        stage.until_painted("teal").await;
+        assert_eq!(
+            stage.navigate("hang", Transition::Cut).await,
+            Ok(Obeyed::Done)
+        );
+        while stage.look().await != Sight::Unanswered {}
+        let why = stage.order(Order::Screenshot { width: None }).await;
+        assert_eq!(why.unwrap_err().message, "the page does not answer");
+        let asked = stage.site.asked("hang");
+        assert_eq!(stage.order(Order::Reload).await, Ok(Obeyed::Done));
+        assert_eq!(stage.site.asked("hang"), asked + 1);
+
+        signal(stage.browser.id(), "STOP");
+        assert_eq!(stage.look().await, Sight::Silent);
+        signal(stage.browser.id(), "CONT");
+        assert_eq!(
+            stage.navigate("teal", Transition::Cut).await,
+            Ok(Obeyed::Done)
+        );
+        assert_eq!(stage.look().await, painted(stage, "teal"));
+    });
+}
+
+#[test]
+fn a_page_that_dies_is_told_at_once_and_comes_back_when_it_is_reloaded() {
+    with_page("teal", async |stage| {
+        stage.until_painted("teal").await;
+        for pid in stage.renderers() {
+            // One may have ended by itself meanwhile.
+            let _ = Command::new("kill")
+                .args(["-KILL", &pid.to_string()])
+                .status();
+        }
+        stage.until_seen(|sight| *sight == Sight::Crashed).await;
+        assert_eq!(stage.look().await, Sight::Crashed);
+        let why = stage.order(Order::Screenshot { width: Some(100) }).await;
+        assert_eq!(why.unwrap_err().message, "the page has crashed");
+        assert_eq!(stage.order(Order::Reload).await, Ok(Obeyed::Done));
+        stage.until_painted("teal").await;
+        stage.until_all_is(TEAL).await;
+    });
+}
+
+#[test]
+fn a_page_that_cannot_be_loaded_is_told_unasked_and_gives_way_to_one_of_our_own() {
+    with_page("teal", async |stage| {
+        stage.until_painted("teal").await;
+        let url = "http://nobody.invalid/".to_owned();
+        let fresh = Order::FreshTarget { url: url.clone() };
+        assert_eq!(stage.order(fresh).await, Ok(Obeyed::Done));
+        let told = Sight::NotLoaded {
+            url: url.clone(),
+            error: "net::ERR_NAME_NOT_RESOLVED".to_owned(),
+        };
+        assert_eq!(stage.look().await, told);
+        let offline = BuiltIn::Offline {
+            url: url.clone(),
+            error: "net::ERR_NAME_NOT_RESOLVED".to_owned(),
+        };
+        let shown = stage.order(Order::ShowBuiltIn(offline)).await;
+        assert_eq!(shown, Ok(Obeyed::Done));
+        let sight = stage.look().await;
+        assert!(
+            matches!(&sight, Sight::Painted { url, .. } if url == "about:offline"),
+            "{sight:?}"
+        );
+        // The page it stands for cannot be loaded yet, so ours stays.
+        let why = stage.order(Order::Reload).await.unwrap_err().message;
+        assert!(why.starts_with(&url), "{why}");
+        assert_eq!(stage.look().await, sight);
+    });
+}
+
+#[test]
+fn a_picture_is_of_this_moment_and_as_wide_as_it_was_asked_for() {
+    /// Width and height, as the file says (PNG, 11.2.2).
+    fn size(png: &[u8]) -> [u32; 2] {
+        assert_eq!(png[..8], *b"\x89PNG\r\n\x1a\n");
+        [16, 20].map(|at| u32::from_be_bytes(png[at..at + 4].try_into().unwrap()))
+    }
+    with_page("teal", async |stage| {
+        stage.until_painted("teal").await;
+        stage.until_all_is(TEAL).await;
+        let mut pictures = Vec::new();
+        for page in ["purple", "navy"] {
+            assert_eq!(
+                stage.navigate(page, Transition::Cut).await,
+                Ok(Obeyed::Done)
+            );
+            for width in [None, Some(200)] {
+                let picture = stage.order(Order::Screenshot { width }).await;
+                let Ok(Obeyed::Picture(picture)) = picture else {
+                    panic!("{picture:?}");
+                };
+                assert_eq!(size(&picture.png)[0], width.unwrap_or(800));
+                pictures.push(picture);
+            }
+        }
+        assert_ne!(pictures[0], pictures[2]);
+        assert_ne!(pictures[1], pictures[3]);
+        if let Some(dir) = std::env::var_os("OSSUARY_SCREENSHOTS") {
+            for (number, picture) in pictures.iter().enumerate() {
+                fs::write(
+                    PathBuf::from(&dir).join(format!("driver-{number}.png")),
+                    &picture.png,
+                )
+                .unwrap();
+            }
+        }
+    });
+}
+
+#[test]
+fn a_notice_and_a_pause_leave_the_page_as_it_is() {
+    with_page("teal", async |stage| {
+        stage.until_painted("teal").await;
+        stage.until_all_is(TEAL).await;
+        let asked = stage.site.asked("teal");
+        for order in [
+            Order::ShowOverlay,
+            Order::ShowOverlay,
+            Order::Pause,
+            Order::Resume,
+        ] {
+            assert_eq!(stage.order(order).await, Ok(Obeyed::Done));
+            assert_eq!(stage.look().await, painted(stage, "teal"));
+        }
+        assert_eq!(stage.order(Order::HideOverlay).await, Ok(Obeyed::Done));
+        stage.until_all_is(TEAL).await;
+        assert_eq!(stage.site.asked("teal"), asked);
+    });
+}
+
+#[test]
+fn what_a_page_complains_of_stands_in_the_log_and_nothing_else_does() {
+    with_page("complains", async |stage| {
+        stage.until_painted("complains").await;
+        // It was told before: the messages come in their order.
+        stage.look().await;
+        let notes = stage.notes.borrow().join("\n");
+        assert!(notes.contains("page: not well 7"), "{notes}");
+        assert!(notes.contains("page: Uncaught Error: broken"), "{notes}");
+        assert!(!notes.contains("fine"), "{notes}");
+    });
+}
+
+#[test]
+fn a_page_that_waits_for_an_answer_is_no_page_that_hangs() {
+    with_page("teal", async |stage| {
+        stage.until_painted("teal").await;
+        let url = stage.site.page("asks");
+        let fresh = Order::FreshTarget { url: url.clone() };
+        stage.order(fresh).await.unwrap();
+        let is_it =
+            |sight: &Sight| matches!(sight, Sight::Painted { url: there, .. } if *there == url);
+        let sight = stage.look().await;
+        assert!(is_it(&sight), "{sight:?}");
+        let why = stage.order(Order::Screenshot { width: None }).await;
+        let why = why.unwrap_err().message;
+        assert!(why.contains("dialog"), "{why}");
+        assert_eq!(
+            stage.navigate("purple", Transition::Cut).await,
+            Ok(Obeyed::Done)
+        );
+        stage.until_all_is(PURPLE).await;
+    });
+}
+
+#[test]
+fn the_next_daemon_drives_on_from_the_middle_of_a_message() {
+    with_page("teal", async |stage| {
+        stage.until_painted("teal").await;
+        stage.driver.take();
+        // It was killed while it asked, and before it had heard all of an answer.
+        let mut socket = stage.socket.try_clone().unwrap();
+        socket.set_nonblocking(false).unwrap();
+        socket
+            .write_all(b"{\"id\":900,\"method\":\"Browser.getVersion\",\"params\":{}}\0")
+            .unwrap();
+        let mut half = [0; 10];
+        socket.read_exact(&mut half).unwrap();
+        socket.write_all(b"{\"id\":901,\"method\":\"Brow").unwrap();
+        stage.drive(true, 1_000);
+        stage.until_painted("teal").await;
+        assert_eq!(
+            stage.navigate("purple", Transition::Fade).await,
+            Ok(Obeyed::Done)
+        );
+        stage.until_all_is(PURPLE).await;
+    });
+}
+
+#[test]
+fn whoever_waits_is_told_when_the_browser_ends() {
+    with_page("teal", async |stage| {
+        stage.until_painted("teal").await;
+        let group = format!("-{}", stage.browser.id());
+        let killed = Command::new("kill").args(["-KILL", "--", &group]).status();
+        assert!(killed.unwrap().success());
+        while stage.look().await != Sight::Silent {}
+        let why = stage.order(Order::Reload).await.unwrap_err().message;
+        assert_eq!(why, "the browser has ended");
+    });
+}

@@ -1,0 +1,179 @@
+//! What a browser needs to be tested: an X display of its own, and pages to show.
+
+use std::collections::BTreeMap;
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::process::{Child, Command, Stdio};
+use std::sync::{Arc, Mutex};
+use std::thread;
+
+/// What keeps a test's browser from talking to anybody, and lets it run as root in a machine without a GPU.
+pub const SWITCHES: &str = "--no-sandbox --disable-gpu --disable-quic --disable-background-networking --disable-component-update --disable-sync --disable-extensions";
+
+/// An X server without a screen, on a display that nobody else has.
+pub struct Xvfb {
+    pub name: String,
+    server: Child,
+}
+
+impl Xvfb {
+    pub fn start() -> Xvfb {
+        let mut server = Command::new("Xvfb")
+            .args([
+                "-displayfd",
+                "1",
+                "-screen",
+                "0",
+                "800x600x24",
+                "-nolisten",
+                "tcp",
+                "-ac",
+            ])
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::null())
+            .spawn()
+            .expect("Xvfb is installed");
+        let mut number = String::new();
+        let mut said = BufReader::new(server.stdout.take().unwrap());
+        said.read_line(&mut number).unwrap();
+        let name = format!(":{}", number.trim());
+        Xvfb { name, server }
+    }
+
+    /// The colour at a place of the screen.
+    pub fn colour(&self, (x, y): (usize, usize)) -> Option<[u8; 3]> {
+        let shot = Command::new("xwd")
+            .args(["-root", "-silent", "-display", &self.name])
+            .stderr(Stdio::null())
+            .output()
+            .ok()?
+            .stdout;
+        // The header's own words, big-endian (XWDFile.h): its size, the bytes of a line, the number of colours.
+        let word = |index: usize| {
+            let bytes = shot.get(index * 4..index * 4 + 4)?;
+            Some(u32::from_be_bytes(bytes.try_into().ok()?) as usize)
+        };
+        let at = word(0)? + word(19)? * 12 + y * word(12)? + x * 4;
+        let pixel = shot.get(at..at + 3)?;
+        Some([pixel[2], pixel[1], pixel[0]])
+    }
+
+    /// Whether this colour is to be seen everywhere, the corners of the screen included.
+    pub fn is_all(&self, colour: [u8; 3]) -> bool {
+        let places = [(400, 300), (1, 598), (798, 1), (798, 598)];
+        places
+            .iter()
+            .all(|place| self.colour(*place) == Some(colour))
+    }
+}
+
+impl Drop for Xvfb {
+    fn drop(&mut self) {
+        // A server that is asked politely removes its socket.
+        crate::kiosk::signal(self.server.id(), "TERM");
+        let _ = self.server.wait();
+    }
+}
+
+pub const TEAL: [u8; 3] = [0, 128, 128];
+pub const PURPLE: [u8; 3] = [128, 0, 128];
+pub const NAVY: [u8; 3] = [0, 0, 128];
+
+/// A server of pages. `/teal` is a page of that colour, and so on; the others have their names below.
+pub struct Site {
+    address: SocketAddr,
+    asked: Arc<Mutex<BTreeMap<String, usize>>>,
+}
+
+impl Site {
+    pub fn open() -> Site {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let address = listener.local_addr().unwrap();
+        let asked = Arc::<Mutex<BTreeMap<String, usize>>>::default();
+        let record = asked.clone();
+        thread::spawn(move || {
+            for client in listener.incoming().flatten() {
+                let record = record.clone();
+                thread::spawn(move || serve(client, &record));
+            }
+        });
+        Site { address, asked }
+    }
+
+    pub fn page(&self, name: &str) -> String {
+        format!("http://{}/{name}", self.address)
+    }
+
+    /// How often a page was asked for.
+    pub fn asked(&self, name: &str) -> usize {
+        let asked = self.asked.lock().unwrap();
+        asked.get(name).copied().unwrap_or(0)
+    }
+}
+
+fn serve(client: TcpStream, asked: &Mutex<BTreeMap<String, usize>>) -> Option<()> {
+    let mut reader = BufReader::new(client.try_clone().ok()?);
+    let mut line = String::new();
+    reader.read_line(&mut line).ok()?;
+    let name = line.split(' ').nth(1)?.trim_start_matches('/').to_owned();
+    loop {
+        let mut header = String::new();
+        reader.read_line(&mut header).ok()?;
+        if header.trim().is_empty() {
+            break;
+        }
+    }
+    *asked.lock().unwrap().entry(name.clone()).or_default() += 1;
+    let (status, body) = content(&name);
+    let mut client = client;
+    write!(
+        client,
+        "HTTP/1.1 {status}\r\nContent-Type: text/html\r\nCache-Control: max-age=3600\r\nContent-Security-Policy: img-src 'none'\r\nContent-Length: {}\r\nConnection: close\r\n\r\n{body}",
+        body.len()
+    )
+    .ok()?;
+    let _ = client.read(&mut [0]);
+    Some(())
+}
+
+fn content(name: &str) -> (&'static str, String) {
+    let coloured = |colour: &str, more: &str| {
+        format!(
+            "<!doctype html><title>{name}</title><body style='margin:0;background:{colour}'><p>{name}</p>{more}"
+        )
+    };
+    match name {
+        "favicon.ico" | "missing" => ("404 Not Found", coloured("red", "")),
+        "empty" => ("200 OK", String::new()),
+        // What a page does to its own world must not deceive anybody who looks at it.
+        "liar" => (
+            "200 OK",
+            "<!doctype html><title>liar</title><script>
+                Document.prototype.querySelectorAll = () => [document.documentElement];
+                Element.prototype.checkVisibility = () => true;
+                globalThis.getComputedStyle = () => ({ backgroundImage: 'url(x)' });
+            </script>"
+                .to_owned(),
+        ),
+        "hang" => (
+            "200 OK",
+            coloured(
+                "teal",
+                "<script>onload = () => setTimeout(() => { while (true); }, 500)</script>",
+            ),
+        ),
+        "complains" => (
+            "200 OK",
+            coloured(
+                "teal",
+                "<script>console.log('fine'); console.error('not well', 7); throw new Error('broken')</script>",
+            ),
+        ),
+        "asks" => (
+            "200 OK",
+            coloured("teal", "<script>setTimeout(() => alert('well?'))</script>"),
+        ),
+        colour => ("200 OK", coloured(colour, "")),
+    }
+}
