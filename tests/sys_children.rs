@@ -191,6 +191,7 @@ fn launch(command: Command) -> Launch {
         display: None,
         kind: Kind::Custom,
         notify: false,
+        driven: false,
         limits: Limits::default(),
     }
 }

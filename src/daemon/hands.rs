@@ -84,8 +84,6 @@ impl Hands {
                 let answer = self.screen.steer(run, order, ticket);
                 self.answers.extend(answer);
             }
-            // CONTRACT: done by `sys/network`.
-            Action::TryServer { .. } => {}
             Action::Save { document, keep_old } => {
                 let store = self.store.clone();
                 self.report(async move {

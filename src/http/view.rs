@@ -51,6 +51,13 @@ impl<'l> Light<'l> {
             restarts: shown.restarts,
             since: self.boot.at(shown.since),
             reason: shown.reason.as_ref().map(ToString::to_string),
+            page: shown.page.as_deref().map(|page| PageView {
+                state: page.state.as_str(),
+                url: page.url.as_deref(),
+                title: page.title.as_deref(),
+                since: self.boot.at(page.since),
+                reason: page.reason.as_deref(),
+            }),
             unenforced: has_limits.then(|| (self.api.why_unenforced)(&shown.process)),
             usage: Usage::default(),
             stopped: None,
@@ -81,6 +88,7 @@ pub struct ProcessView<'a> {
     restarts: u32,
     since: Wallclock,
     reason: Option<String>,
+    page: Option<PageView<'a>>,
     /// Where it has limits: why they are not enforced, if they are not.
     unenforced: Option<Option<String>>,
     usage: Usage,
@@ -112,6 +120,9 @@ impl Serialize for ProcessView<'_> {
         map.serialize_entry("restarts", &self.restarts)?;
         map.serialize_entry("since", &self.since)?;
         map.serialize_entry("reason", &self.reason)?;
+        if let Some(page) = &self.page {
+            map.serialize_entry("page", page)?;
+        }
         if let Some(why) = &self.unenforced {
             map.serialize_entry("limits_enforced", &why.is_none())?;
             if let Some(note) = why {
@@ -129,6 +140,16 @@ impl Serialize for ProcessView<'_> {
         }
         map.end()
     }
+}
+
+/// How the page of a display process fares.
+#[derive(Debug, Serialize)]
+struct PageView<'a> {
+    state: &'static str,
+    url: Option<&'a str>,
+    title: Option<&'a str>,
+    since: Wallclock,
+    reason: Option<&'a str>,
 }
 
 /// Processes by id, in the order of the file.

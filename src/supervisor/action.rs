@@ -45,11 +45,6 @@ pub enum Action {
         /// The client that waits for it, where one does; it comes back with the answer.
         ticket: Option<Ticket>,
     },
-    /// See whether the server of this page accepts connections; answered by `ServerTried`.
-    TryServer {
-        /// The address of the page.
-        url: String,
-    },
     /// Make this document durable; answered by `Saved` or `SaveFailed`.
     Save {
         /// The document.

@@ -67,19 +67,6 @@ pub enum Event {
         /// What came of it.
         result: Result<Obeyed, Failure>,
     },
-    /// Whether the server of a page can be reached, as asked by [`super::Action::TryServer`].
-    ServerTried {
-        /// The address of the page.
-        url: String,
-        /// Whether something accepts connections there.
-        reachable: bool,
-    },
-    /// Whether the machine has a network: a link that is up, with an address and a default route. Told once at the
-    /// start and whenever it changes.
-    Network {
-        /// Whether it has.
-        connected: bool,
-    },
     /// The configuration is durable.
     Saved,
     /// The configuration could not be saved; the file is what it was.

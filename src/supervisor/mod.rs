@@ -10,6 +10,7 @@
 //! | `admission` | which idle process may begin: dependencies, displays, one browser, shutdown order |
 //! | `change` | what becomes of a request, and of a configuration on its way to the disk |
 //! | `reconcile` | what another configuration means for the processes that run |
+//! | `health` | how the page on the screen fares, and what is done for one that is not well |
 //! | `steering` | what a client may have done with a page |
 //! | `upgrade` | when another program may go on in our place |
 //! | `last_start` | why the daemon was started |
@@ -20,6 +21,7 @@ mod admission;
 mod change;
 mod event;
 mod failure;
+mod health;
 mod keep;
 mod last_start;
 mod memory;
@@ -39,6 +41,7 @@ mod words;
 pub use action::Action;
 pub use event::{Ending, Event};
 pub use failure::{Failure, FailureKind};
+pub use health::PageStatus;
 pub use keep::KeepOld;
 pub use last_start::{LastStart, Mark, StartReason, Traces};
 pub use memory::{Doing, Memory, Running, Stage};
@@ -50,6 +53,7 @@ pub use status::{ConfigurationStatus, DisplayStatus, ProcessStatus, Source, Stat
 use crate::config::{Display, Id, Loaded, Problem};
 use crate::time::Moment;
 use change::Disk;
+use health::Health;
 use process::Machine;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::rc::Rc;
@@ -92,6 +96,9 @@ pub struct Supervisor {
     /// What the disk is busy with, and the changes that wait for it.
     disk: Disk,
 
+    /// How the page on the screen fares, and whose it is.
+    health: Option<(Id, Health)>,
+
     /// Clients that wait for a page.
     steering: Steering,
 
@@ -131,6 +138,7 @@ impl Supervisor {
             shutting_down: false,
             left: false,
             disk: Disk::default(),
+            health: None,
             steering: Steering::default(),
             upgrade: Upgrade::default(),
             next_run: boot.next_run,
@@ -146,6 +154,9 @@ impl Supervisor {
         };
         this.recall(boot.memories, now);
         this.boot(boot.loaded, now);
+        for run in this.runs.keys().copied().collect::<Vec<_>>() {
+            this.watch_page_of(run, now);
+        }
         this.settle(now);
         // What was to happen while no daemon lived.
         this.handle_tick(now);
@@ -163,6 +174,7 @@ impl Supervisor {
             Event::Request { ticket, request } => self.handle_request(ticket, request, now),
             Event::Spawned { run, pid } => {
                 self.with_run(run, |machine, out| machine.handle_spawned(pid, now, out));
+                self.watch_page_of(run, now);
             }
             Event::SpawnFailed { run, failure } => {
                 self.with_run(run, |machine, out| {
@@ -185,11 +197,10 @@ impl Supervisor {
                 result,
                 ..
             } => self.handle_obeyed_client(ticket, result, now),
-            // CONTRACT: taken by `supervisor/page` and `supervisor/network`.
-            Event::Saw { .. }
-            | Event::Obeyed { ticket: None, .. }
-            | Event::ServerTried { .. }
-            | Event::Network { .. } => {}
+            Event::Obeyed {
+                run, ticket: None, ..
+            } => self.handle_obeyed(run),
+            Event::Saw { run, sight } => self.handle_saw(run, sight, now),
             Event::Saved => self.handle_saved(now),
             Event::SaveFailed { failure } => self.handle_save_failed(failure, now),
             Event::Read { bytes } => self.handle_read(bytes, now),
@@ -201,6 +212,7 @@ impl Supervisor {
             Event::Reload => self.ask_for_reload(None),
             Event::Shutdown => self.begin_shutdown(now),
         }
+        self.see_to_the_page(now);
         self.settle(now);
     }
 
@@ -212,10 +224,8 @@ impl Supervisor {
     /// When to say [`Event::Tick`]; `None` where nothing is waited for.
     pub fn poll_timeout(&self) -> Option<Moment> {
         let deadline = self.deadlines.first().map(|(moment, _)| *moment);
-        match self.disk.deadline() {
-            Some(moment) => Some(deadline.map_or(moment, |deadline| deadline.min(moment))),
-            None => deadline,
-        }
+        let deadlines = [deadline, self.disk.deadline(), self.page_deadline()];
+        deadlines.into_iter().flatten().min()
     }
 
     /// Whether the configuration file is being read again, or is to be.

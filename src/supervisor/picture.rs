@@ -182,6 +182,7 @@ fn looks_like(old: &ProcessStatus, new: &ProcessStatus) -> bool {
         && old.pid == new.pid
         && old.started == new.started
         && old.restarts == new.restarts
+        && old.page == new.page
 }
 
 fn draw_process(machine: &mut Machine, now: Moment) -> ProcessStatus {
@@ -195,5 +196,6 @@ fn draw_process(machine: &mut Machine, now: Moment) -> ProcessStatus {
         pid: machine.pid(),
         started: machine.started(),
         restarts: machine.restarts(),
+        page: machine.page.clone(),
     }
 }

@@ -22,7 +22,7 @@
 
 use super::memory::{Doing, Memory, Running, Stage};
 use super::restart::{History, Verdict};
-use super::{Action, Ending, Failure, Reason, RunId, State};
+use super::{Action, Ending, Failure, PageStatus, Reason, RunId, State};
 use crate::config::{Process, ReadySign, Restart, StopSignal};
 use crate::time::Moment;
 use std::collections::VecDeque;
@@ -51,6 +51,8 @@ pub(super) struct Machine {
     /// What was last published, to know when `since` begins anew.
     shown: (State, Option<RunId>),
     since: Moment,
+    /// How its page fares, while it runs and is looked at.
+    pub page: Option<Rc<PageStatus>>,
     /// What the next daemon would be told of it.
     remembered: Option<Memory>,
 }
@@ -132,6 +134,7 @@ impl Machine {
             leaving: false,
             shown: (State::Stopped, None),
             since: now,
+            page: None,
             remembered: None,
         }
     }
@@ -472,6 +475,7 @@ impl Machine {
     /// The run is over: what now?
     fn over(&mut self, end: End, now: Moment, out: &mut Actions) {
         self.phase = Phase::Idle;
+        self.page = None;
         let End::ByItself { reason, uptime } = end else {
             return;
         };

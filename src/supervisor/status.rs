@@ -1,6 +1,6 @@
 //! What the API and the page show: an immutable picture of everything, with a generation number.
 
-use super::{Reason, RunId};
+use super::{PageStatus, Reason, RunId};
 use crate::config::{Display, Document, Id, Problem, Process};
 use crate::time::Moment;
 use std::fmt;
@@ -52,6 +52,8 @@ pub struct ProcessStatus {
     pub started: Option<Moment>,
     /// How often it was restarted by itself since it was last started by hand or by the daemon.
     pub restarts: u32,
+    /// How its page fares: of a display process that runs.
+    pub page: Option<Rc<PageStatus>>,
 }
 
 /// `status` in the API.

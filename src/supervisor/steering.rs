@@ -37,6 +37,9 @@ impl Supervisor {
         };
         match self.page_run(&id, &order) {
             Ok(run) => {
+                if !matches!(order, Order::Screenshot { .. }) {
+                    self.forgive_page(run);
+                }
                 self.steering.open.insert(ticket, Wish { id, run });
                 self.actions.push_back(Action::Steer {
                     run,

@@ -16,6 +16,7 @@
 //! knows only what was to be remembered, while the processes live on.
 
 use ossuary::config::{Document, Id, Loaded, Process, Restart};
+use ossuary::supervisor::page::{Obeyed, Sight};
 use ossuary::supervisor::restart::ORDERLY_RUN;
 use ossuary::supervisor::{
     Action, Boot, Ending, Event, Failure, Memory, Request, RunId, Source, State, Supervisor, Ticket,
@@ -108,6 +109,8 @@ struct World {
     /// When a start was last due to something other than the policy.
     pardons: VecDeque<Moment>,
     only_crashes: bool,
+    /// Orders that are being carried out.
+    steered: Vec<(RunId, Option<Ticket>)>,
     /// The installed program is being tried.
     trying: bool,
     /// Another program goes on.
@@ -164,6 +167,7 @@ impl World {
             starts_in_all: BTreeMap::new(),
             pardons: VecDeque::new(),
             only_crashes: false,
+            steered: Vec::new(),
             trying: false,
             handing_over: false,
             left: false,
@@ -205,8 +209,14 @@ impl World {
                     self.left = true;
                 }
                 Action::AwaitReady { run, .. } => assert!(self.live.contains_key(&run)),
-                // CONTRACT: `Obeyed` exactly once; only for a run that lives and was executed.
-                Action::Steer { .. } | Action::TryServer { .. } => {}
+                Action::Steer { run, ticket, .. } => {
+                    let life = self
+                        .live
+                        .get(&run)
+                        .expect("an order for a run that is over");
+                    assert!(life.executed && life.process.is_display());
+                    self.steered.push((run, ticket));
+                }
                 Action::Remember { memory } => {
                     if self.rng.u32(0..16) == 0 {
                         // As it would come back from the run directory.
@@ -227,6 +237,10 @@ impl World {
                     assert!(self.live.values().all(|life| life.executed));
                     assert!(self.owed.is_empty(), "handed over without an answer");
                     self.handing_over = true;
+                }
+                // The ladder of the page is climbed by a rule of its own.
+                Action::Note { text, .. } if text.ends_with("the browser is restarted") => {
+                    self.pardons.push_back(self.now);
                 }
                 Action::KeepGoodCopy { .. } | Action::Note { .. } | Action::KeepLog { .. } => {}
             }
@@ -329,6 +343,7 @@ impl World {
             85..95 => self.answer_from_disk(),
             95..97 => self.plug_displays(),
             97..98 => self.edit_by_hand(),
+            _ if self.rng.u32(0..4) == 0 => self.look_at_the_page(),
             98 => match self.rng.u32(0..3) {
                 0 => self.die(),
                 _ => {
@@ -357,6 +372,7 @@ impl World {
         }
         self.by_hand = self.durable.to_bytes();
         self.owed.clear();
+        self.steered.clear();
         self.trying = false;
         // Nobody knows of a program that was about to be executed: it is killed.
         self.live.retain(|_, life| life.executed);
@@ -447,6 +463,40 @@ impl World {
             ending,
             tree_left,
         });
+    }
+
+    fn look_at_the_page(&mut self) {
+        if !self.steered.is_empty() {
+            let (run, ticket) = self
+                .steered
+                .swap_remove(self.rng.usize(0..self.steered.len()));
+            let result = match self.rng.bool() {
+                true => Ok(Obeyed::Done),
+                false => Err(Failure::system("the page does not answer")),
+            };
+            self.handle(Event::Obeyed {
+                run,
+                ticket,
+                result,
+            });
+        }
+        let any = |life: &Life| life.executed && life.process.is_display();
+        let Some(run) = self.pick_run(any) else {
+            return;
+        };
+        let (url, title) = ("http://page/".to_owned(), String::new());
+        let error = "net::ERR_FAILED".to_owned();
+        let sight = match self.rng.u32(0..8) {
+            0 => Sight::Loading { url },
+            1 => Sight::Painted { url, title },
+            2 => Sight::Blank { url, title },
+            3 => Sight::Crashed,
+            4 => Sight::NotLoaded { url, error },
+            5 => Sight::Unanswered,
+            6 => Sight::Silent,
+            _ => Sight::Unseen,
+        };
+        self.handle(Event::Saw { run, sight });
     }
 
     fn get_something_ready(&mut self) {

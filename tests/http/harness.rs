@@ -71,6 +71,7 @@ pub fn picture(document: &str) -> Status {
                 pid: runs.then_some(1234),
                 started: runs.then_some(at(40)),
                 restarts: 0,
+                page: None,
             })
         })
         .collect::<Vec<_>>();

@@ -1,0 +1,568 @@
+//! Decides how the page on the screen fares, and what is done for one that is not well.
+//!
+//! | what is seen | state | what follows |
+//! |---|---|---|
+//! | it answers and shows something | healthy | looked at every [`PAUSE`]; after [`FORGIVEN`] its past is forgotten |
+//! | one look unanswered | as before | looked at again at once: a busy page is left alone |
+//! | two looks in a row unanswered | hung | the next rung |
+//! | nothing on it for [`BLANK`] | blank | the next rung |
+//! | what draws it has died | crashed | the next rung |
+//! | the browser itself is silent, twice in a row | hung | restart of the browser |
+//! | it could not be loaded | net_error | our own page says so; its address is tried again until it comes |
+//!
+//! The rungs: load it anew, a fresh tab, restart of the browser; then a page of our own until it has become
+//! quiet. No more than [`STEPS_MAX`] of them an hour, each told in the log with its reason.
+
+use super::page::{BuiltIn, Order, PageState, Sight, Transition};
+use super::{Action, Reason, RunId, Supervisor};
+use crate::config::Process;
+use crate::time::Moment;
+use std::collections::VecDeque;
+use std::rc::Rc;
+use std::time::Duration;
+
+/// Between two looks at a page that is well. With a look's own 5 s, twice, a hang is told within 20 s.
+pub const PAUSE: Duration = Duration::from_secs(6);
+
+/// Until a page that was not well is looked at again.
+const SOON: Duration = Duration::from_secs(2);
+
+/// How long a page may be empty: a slow program on a small board is still drawing nothing.
+pub const BLANK: Duration = Duration::from_secs(15);
+
+/// How long a page has to be well until its past counts no more.
+const FORGIVEN: Duration = Duration::from_secs(60);
+
+/// How long a step may take to show.
+const GRACE: Duration = Duration::from_secs(10);
+
+/// Steps in any hour. A page that is never well does not keep the device busy.
+pub const STEPS_MAX: usize = 12;
+
+/// The span of [`STEPS_MAX`].
+pub const HOUR: Duration = Duration::from_secs(3600);
+
+/// A server that is away is asked often for so long ...
+const IMPATIENT: Duration = Duration::from_secs(300);
+/// ... so often, ...
+const OFTEN: Duration = Duration::from_secs(4);
+/// ... and then so.
+const SELDOM: Duration = Duration::from_secs(30);
+
+/// `page` of a display process in the API.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PageStatus {
+    /// How it fares.
+    pub state: PageState,
+    /// Since when.
+    pub since: Moment,
+    /// Its address, where it is known; of a page that could not be loaded, that one's.
+    pub url: Option<String>,
+    /// Its title.
+    pub title: Option<String>,
+    /// Why it is in its state, and what was done last, where there is something to say.
+    pub reason: Option<String>,
+}
+
+/// What is known of the page of one run.
+#[derive(Debug)]
+pub(super) struct Health {
+    run: RunId,
+    status: PageStatus,
+    /// When to do something next: look, or try the address again.
+    due: Option<Moment>,
+    /// An order of ours is being carried out, this one.
+    under_way: Option<Order>,
+    /// Looks in a row that were not answered.
+    unanswered: u32,
+    /// Looks in a row that the browser itself did not answer.
+    silent: u32,
+    /// Since when it has been empty.
+    blank: Option<Moment>,
+    /// The address that a page of our own stands for, and since when.
+    stands_for: Option<(String, Moment)>,
+    /// What it takes until the next rung is climbed.
+    not_before: Moment,
+    ladder: Ladder,
+}
+
+/// How far the ladder was climbed. Outlives the run: the restart of the browser is one of its rungs.
+#[derive(Clone, Debug, Default)]
+struct Ladder {
+    rung: usize,
+    /// The steps of the last hour.
+    steps: VecDeque<Moment>,
+}
+
+/// What is to be done about a page.
+#[derive(Debug, PartialEq, Eq)]
+enum Remedy {
+    Order(Order),
+    Restart(String),
+}
+
+impl Health {
+    fn new(run: RunId, ladder: Ladder, now: Moment) -> Self {
+        Self {
+            run,
+            status: PageStatus {
+                state: PageState::Loading,
+                since: now,
+                url: None,
+                title: None,
+                reason: None,
+            },
+            due: Some(now + PAUSE),
+            under_way: None,
+            unanswered: 0,
+            silent: 0,
+            blank: None,
+            stands_for: None,
+            not_before: now,
+            ladder,
+        }
+    }
+
+    fn become_(&mut self, state: PageState, reason: Option<String>, now: Moment) {
+        if self.status.state != state {
+            self.status.state = state;
+            self.status.since = now;
+        }
+        self.status.reason = reason;
+    }
+
+    fn show(&mut self, url: String, title: Option<String>) {
+        self.status.url = Some(url);
+        self.status.title = title;
+    }
+
+    /// Something was seen; what is to be done about it.
+    fn handle_sight(&mut self, sight: Sight, now: Moment) -> Option<Remedy> {
+        if !matches!(sight, Sight::Unanswered) {
+            self.unanswered = 0;
+        }
+        if !matches!(sight, Sight::Silent) {
+            self.silent = 0;
+        }
+        if !matches!(sight, Sight::Blank { .. }) {
+            self.blank = None;
+        }
+        match sight {
+            // The page of our own is on its way, or is there.
+            Sight::Loading { url } | Sight::Painted { url, .. } | Sight::Blank { url, .. }
+                if is_ours(&url) =>
+            {
+                None
+            }
+            Sight::Loading { url } => {
+                self.stands_for = None;
+                self.show(url, None);
+                self.become_(PageState::Loading, None, now);
+                self.due = Some(now + PAUSE);
+                None
+            }
+            Sight::Painted { url, title } => {
+                self.stands_for = None;
+                self.show(url, Some(title));
+                self.become_(PageState::Healthy, None, now);
+                if now.since(self.status.since) >= FORGIVEN {
+                    self.ladder.rung = 0;
+                }
+                self.due = Some(now + PAUSE);
+                None
+            }
+            Sight::Blank { url, title } => {
+                self.show(url, Some(title));
+                let since = *self.blank.get_or_insert(now);
+                self.due = Some(now + SOON);
+                if now.since(since) < BLANK {
+                    return None;
+                }
+                self.sick(PageState::Blank, "nothing is on the page", now)
+            }
+            Sight::Unanswered => {
+                self.unanswered += 1;
+                self.due = Some(now);
+                if self.unanswered < 2 {
+                    return None;
+                }
+                self.sick(PageState::Hung, "the page does not answer", now)
+            }
+            Sight::Crashed => self.sick(PageState::Crashed, "what draws the page has died", now),
+            Sight::Silent => {
+                self.silent += 1;
+                self.due = Some(now);
+                if self.silent < 2 {
+                    return None;
+                }
+                self.ladder.rung = RESTART;
+                self.sick(PageState::Hung, "the browser does not answer", now)
+            }
+            Sight::NotLoaded { url, error } => self.not_loaded(url, error, now),
+            Sight::Unseen => {
+                self.become_(PageState::Unknown, None, now);
+                self.due = None;
+                None
+            }
+        }
+    }
+
+    /// The page is not well: the next rung, unless one was climbed just now or too many were this hour.
+    fn sick(&mut self, state: PageState, why: &str, now: Moment) -> Option<Remedy> {
+        self.become_(state, Some(why.to_owned()), now);
+        self.due = Some(now + SOON);
+        if self.stands_for.is_some() || now < self.not_before {
+            return None;
+        }
+        while (self.ladder.steps.front()).is_some_and(|step| now.since(*step) >= HOUR) {
+            self.ladder.steps.pop_front();
+        }
+        if self.ladder.steps.len() >= STEPS_MAX {
+            let next = *self.ladder.steps.front()? + HOUR;
+            self.due = Some(next);
+            self.not_before = next;
+            return None;
+        }
+        self.ladder.steps.push_back(now);
+        self.not_before = now + GRACE;
+        let url = self.status.url.clone().unwrap_or_default();
+        let rung = self.ladder.rung;
+        self.ladder.rung = (rung + 1) % RUNGS;
+        Some(match rung {
+            0 => Remedy::Order(Order::Reload),
+            1 if !url.is_empty() => Remedy::Order(Order::FreshTarget { url }),
+            1 | RESTART => Remedy::Restart(why.to_owned()),
+            _ => {
+                self.stands_for = Some((url, now));
+                self.due = Some(now + IMPATIENT);
+                Remedy::Order(Order::ShowBuiltIn(BuiltIn::Failed {
+                    name: String::new(),
+                    reason: why.to_owned(),
+                }))
+            }
+        })
+    }
+
+    /// The page could not be loaded: ours says so, once, and it is tried again.
+    fn not_loaded(&mut self, url: String, error: String, now: Moment) -> Option<Remedy> {
+        let since = match &self.stands_for {
+            Some((address, since)) if *address == url => *since,
+            _ => now,
+        };
+        let is_said = self.stands_for.is_some();
+        self.show(url.clone(), None);
+        self.become_(PageState::NetError, Some(error.clone()), now);
+        self.stands_for = Some((url.clone(), since));
+        self.due = Some(now + self.patience(now));
+        (!is_said).then_some(Remedy::Order(Order::ShowBuiltIn(BuiltIn::Offline {
+            url,
+            error,
+        })))
+    }
+
+    /// Until the address is tried again.
+    fn patience(&self, now: Moment) -> Duration {
+        match &self.stands_for {
+            Some((_, since)) if now.since(*since) >= IMPATIENT => SELDOM,
+            _ => OFTEN,
+        }
+    }
+
+    /// It is time to look, or to try the address again.
+    fn handle_due(&mut self, now: Moment) -> Order {
+        match &self.stands_for {
+            Some((url, _)) => {
+                self.due = Some(now + self.patience(now));
+                Order::Navigate {
+                    url: url.clone(),
+                    transition: Transition::Cut,
+                }
+            }
+            None => {
+                self.due = Some(now + PAUSE);
+                Order::Look
+            }
+        }
+    }
+
+    /// When to do something, where no order of ours is under way.
+    fn deadline(&self) -> Option<Moment> {
+        self.due.filter(|_| self.under_way.is_none())
+    }
+}
+
+/// The rung that restarts the browser, and how many there are.
+const RESTART: usize = 2;
+const RUNGS: usize = 4;
+
+/// Pages of our own have no address that a server could have.
+fn is_ours(url: &str) -> bool {
+    ["about:welcome", "about:offline", "about:failed"].contains(&url)
+}
+
+impl Supervisor {
+    /// A run can be looked at from now on.
+    pub(super) fn watch_page_of(&mut self, run: RunId, now: Moment) {
+        let Some(index) = self.runs.get(&run).copied() else {
+            return;
+        };
+        // What runs counts: the configuration may have changed since.
+        let running = self.machines[index].running();
+        if !running.is_some_and(Process::is_display) {
+            return;
+        }
+        // What was done for the run before counts on, if it was of this process.
+        let ladder = match self.health.take() {
+            Some((id, health)) if id == self.machines[index].process.id => health.ladder,
+            _ => Ladder::default(),
+        };
+        let health = Health::new(run, ladder, now);
+        self.health = Some((self.machines[index].process.id.clone(), health));
+        self.show_page(index);
+    }
+
+    /// The operator does something about the page: what was, is forgotten.
+    pub(super) fn forgive_page(&mut self, run: RunId) {
+        if let Some((_, health)) = &mut self.health
+            && health.run == run
+        {
+            health.ladder = Ladder::default();
+            health.stands_for = None;
+        }
+    }
+
+    /// Something was seen of a page.
+    pub(super) fn handle_saw(&mut self, run: RunId, sight: Sight, now: Moment) {
+        let Some(index) = self.page_in_sight(run) else {
+            return;
+        };
+        let Some((_, health)) = &mut self.health else {
+            return;
+        };
+        match health.handle_sight(sight, now) {
+            None => {}
+            Some(Remedy::Order(order)) => self.remedy(index, order),
+            Some(Remedy::Restart(why)) => {
+                self.note_of_page(index, &format!("{why}; the browser is restarted"));
+                self.renew(index, Reason::PageNotWell(why), now);
+            }
+        }
+        self.show_page(index);
+    }
+
+    /// An order of the mind was carried out, or could not be: what comes of it will be seen.
+    pub(super) fn handle_obeyed(&mut self, run: RunId) {
+        if let Some((_, health)) = &mut self.health
+            && health.run == run
+        {
+            health.under_way = None;
+        }
+    }
+
+    /// When a page is to be looked at.
+    pub(super) fn page_deadline(&self) -> Option<Moment> {
+        let (_, health) = self.health.as_ref()?;
+        self.page_in_sight(health.run)?;
+        health.deadline()
+    }
+
+    /// Looks at the page, where it is time to.
+    pub(super) fn see_to_the_page(&mut self, now: Moment) {
+        if self.page_deadline().is_none_or(|deadline| deadline > now) {
+            return;
+        }
+        let Some((_, health)) = &mut self.health else {
+            return;
+        };
+        let order = health.handle_due(now);
+        let run = health.run;
+        self.steer_page(run, order);
+    }
+
+    /// The machine of a run whose page can be asked.
+    fn page_in_sight(&self, run: RunId) -> Option<usize> {
+        let (_, health) = self.health.as_ref()?;
+        let index = *self.runs.get(&run)?;
+        let machine = &self.machines[index];
+        let lives = machine.pid().is_some() && !machine.is_stopping();
+        (health.run == run && lives && !self.shutting_down).then_some(index)
+    }
+
+    fn remedy(&mut self, index: usize, mut order: Order) {
+        let Some((_, health)) = &self.health else {
+            return;
+        };
+        let run = health.run;
+        let why = health.status.reason.clone().unwrap_or_default();
+        let what = match &mut order {
+            Order::Reload => "it is loaded anew",
+            Order::FreshTarget { .. } => "it is loaded in a fresh tab",
+            Order::ShowBuiltIn(BuiltIn::Failed { name, .. }) => {
+                name.clone_from(&self.machines[index].process.name);
+                "everything was tried; a page of our own is shown"
+            }
+            _ => "a page of our own says so until it comes",
+        };
+        self.note_of_page(index, &format!("{why}; {what}"));
+        self.steer_page(run, order);
+    }
+
+    fn steer_page(&mut self, run: RunId, order: Order) {
+        if let Some((_, health)) = &mut self.health {
+            health.under_way = Some(order.clone());
+        }
+        self.actions.push_back(Action::Steer {
+            run,
+            order,
+            ticket: None,
+        });
+    }
+
+    fn note_of_page(&mut self, index: usize, text: &str) {
+        self.actions.push_back(Action::Note {
+            process: self.machines[index].process.id.clone(),
+            text: format!("page: {text}"),
+        });
+    }
+
+    /// Has the card show the page as it is now.
+    fn show_page(&mut self, index: usize) {
+        let Some((_, health)) = &self.health else {
+            return;
+        };
+        let machine = &mut self.machines[index];
+        if machine.page.as_deref() != Some(&health.status) {
+            machine.page = Some(Rc::new(health.status.clone()));
+            self.touched.push(index);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn at(seconds: u64) -> Moment {
+        Moment::from_boot(Duration::from_secs(seconds))
+    }
+
+    fn painted() -> Sight {
+        Sight::Painted {
+            url: "http://page/".into(),
+            title: "Page".into(),
+        }
+    }
+
+    fn well(now: Moment) -> Health {
+        let mut health = Health::new(RunId(1), Ladder::default(), now);
+        assert_eq!(health.handle_sight(painted(), now), None);
+        health
+    }
+
+    #[test]
+    fn a_page_that_misses_one_look_is_left_alone_and_one_that_misses_two_is_hung() {
+        let mut health = well(at(0));
+        for round in 1..100 {
+            assert_eq!(health.handle_sight(Sight::Unanswered, at(round * 10)), None);
+            assert_eq!(health.handle_sight(painted(), at(round * 10 + 5)), None);
+            assert_eq!(health.status.state, PageState::Healthy);
+        }
+        health.handle_sight(Sight::Unanswered, at(1001));
+        let remedy = health.handle_sight(Sight::Unanswered, at(1006));
+        assert_eq!(remedy, Some(Remedy::Order(Order::Reload)));
+        assert_eq!(health.status.state, PageState::Hung);
+    }
+
+    #[test]
+    fn the_rungs_are_climbed_one_after_the_other_and_forgiven() {
+        let mut health = well(at(0));
+        let mut remedies = Vec::new();
+        for second in (100..200).step_by(2) {
+            remedies.extend(health.handle_sight(Sight::Crashed, at(second)));
+        }
+        let url = "http://page/".to_owned();
+        assert_eq!(remedies[0], Remedy::Order(Order::Reload));
+        assert_eq!(remedies[1], Remedy::Order(Order::FreshTarget { url }));
+        assert!(matches!(remedies[2], Remedy::Restart(_)));
+        assert!(matches!(
+            remedies[3],
+            Remedy::Order(Order::ShowBuiltIn(BuiltIn::Failed { .. }))
+        ));
+        assert_eq!(remedies.len(), 4, "a page of our own stays");
+
+        let mut health = well(at(0));
+        health.handle_sight(Sight::Crashed, at(100));
+        health.handle_sight(painted(), at(101));
+        health.handle_sight(painted(), at(101 + 60));
+        let again = health.handle_sight(Sight::Crashed, at(400));
+        assert_eq!(again, Some(Remedy::Order(Order::Reload)));
+    }
+
+    #[test]
+    fn a_page_that_is_never_well_costs_a_bounded_number_of_steps_an_hour() {
+        let mut health = well(at(0));
+        let mut steps = VecDeque::new();
+        for second in 0..7 * 24 * 3600 / 2 {
+            let now = at(second * 2);
+            if health.handle_sight(Sight::Crashed, now).is_some() {
+                steps.push_back(now);
+                // As if the operator's page came back for an instant.
+                health.stands_for = None;
+            }
+            while steps.front().is_some_and(|step| now.since(*step) >= HOUR) {
+                steps.pop_front();
+            }
+            assert!(steps.len() <= STEPS_MAX, "{steps:?}");
+        }
+    }
+
+    #[test]
+    fn an_empty_page_is_told_after_a_while() {
+        let mut health = well(at(0));
+        let blank = || Sight::Blank {
+            url: "http://page/".into(),
+            title: String::new(),
+        };
+        for second in 10..25 {
+            assert_eq!(health.handle_sight(blank(), at(second)), None);
+        }
+        assert!(health.handle_sight(blank(), at(25)).is_some());
+        assert_eq!(health.status.state, PageState::Blank);
+    }
+
+    #[test]
+    fn a_silent_browser_is_restarted() {
+        let mut health = well(at(0));
+        assert_eq!(health.handle_sight(Sight::Silent, at(16)), None);
+        let remedy = health.handle_sight(Sight::Silent, at(26));
+        assert!(matches!(remedy, Some(Remedy::Restart(_))));
+    }
+
+    #[test]
+    fn a_page_that_cannot_be_loaded_is_said_once_and_tried_until_it_comes() {
+        let mut health = Health::new(RunId(1), Ladder::default(), at(0));
+        let dead = || Sight::NotLoaded {
+            url: "http://page/".into(),
+            error: "net::ERR_CONNECTION_REFUSED".into(),
+        };
+        let remedy = health.handle_sight(dead(), at(1));
+        assert!(matches!(
+            remedy,
+            Some(Remedy::Order(Order::ShowBuiltIn(BuiltIn::Offline { .. })))
+        ));
+        let ours = Sight::Painted {
+            url: "about:offline".into(),
+            title: String::new(),
+        };
+        assert_eq!(health.handle_sight(ours, at(2)), None);
+        assert_eq!(health.status.state, PageState::NetError);
+        assert_eq!(health.handle_sight(dead(), at(3)), None, "said once");
+        assert!(matches!(health.handle_due(at(5)), Order::Navigate { .. }));
+        assert_eq!(health.deadline(), Some(at(5) + OFTEN));
+        health.handle_due(at(2000));
+        assert_eq!(health.deadline(), Some(at(2000) + SELDOM));
+        health.handle_sight(painted(), at(2001));
+        assert_eq!(health.status.state, PageState::Healthy);
+        assert_eq!(health.handle_due(at(2010)), Order::Look);
+    }
+}
