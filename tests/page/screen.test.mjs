@@ -18,6 +18,13 @@ function onTheCard(name, body, { processes = {}, complaints = [], before = () =>
   });
 }
 
+/** From now on time passes on the page only where the test lets it. */
+async function holdTheClock({ page }) {
+  const now = Date.now();
+  await page.clock.install({ time: now });
+  await page.clock.pauseAt(now + 1000);
+}
+
 const pictures = (screen) => screen.asked.filter(({ what }) => what === "screenshot").length;
 
 onTheCard("a card shows what its screen shows, and how its page fares", async ({ screen, place }) => {
@@ -50,17 +57,17 @@ onTheCard("a picture is taken every ten seconds and whenever something happens",
   assert.equal(pictures(screen), 1);
   await page.clock.runFor(9_000);
   assert.equal(pictures(screen), 1);
-  const second = page.waitForRequest(/screenshot/);
+  const second = page.waitForResponse(/screenshot/);
   await page.clock.runFor(2_000);
   await second;
   await page.clock.runFor(1_000);
   assert.equal(pictures(screen), 2);
-  const third = page.waitForRequest(/screenshot/);
+  const third = page.waitForResponse(/screenshot/);
   await screen.show("gallery", { url: "https://example.org/next", title: "Next" });
   await third;
   await page.clock.runFor(5_000);
   assert.equal(pictures(screen), 3);
-}, { before: ({ page }) => page.clock.install() });
+}, { before: holdTheClock });
 
 onTheCard("no picture is taken while nobody looks", async ({ page, screen, place }) => {
   await place.getByRole("img").waitFor();
@@ -71,12 +78,12 @@ onTheCard("no picture is taken while nobody looks", async ({ page, screen, place
   await page.getByRole("tab", { name: "Processes" }).click();
   await page.clock.runFor(60_000);
   assert.equal(pictures(screen), 1, "the page is in the background");
-  const next = page.waitForRequest(/screenshot/);
+  const next = page.waitForResponse(/screenshot/);
   await page.evaluate(() => delete document.hidden);
   await page.clock.runFor(1_000);
   await next;
   assert.equal(pictures(screen), 2);
-}, { before: ({ page }) => page.clock.install() });
+}, { before: holdTheClock });
 
 onTheCard("no picture is taken of what is out of sight", async ({ page, screen, place }) => {
   await place.waitFor({ state: "attached" });
@@ -88,7 +95,7 @@ onTheCard("no picture is taken of what is out of sight", async ({ page, screen, 
   await place.getByRole("img").waitFor();
 }, {
   processes: Object.fromEntries([1, 2, 3, 4, 5, 6].map((it) => [`helper-${it}`, { name: `Helper ${it}`, command: "sleep 1000" }])),
-  before: ({ page }) => page.clock.install(),
+  before: holdTheClock,
 });
 
 onTheCard("an old picture is never shown as new", async ({ page, screen, place }) => {
@@ -107,7 +114,7 @@ onTheCard("an old picture is never shown as new", async ({ page, screen, place }
   await page.clock.runFor(11_000);
   await refused;
   await seen(place, /^Stale: from \d/);
-}, { complaints: [/status of 503/], before: ({ page }) => page.clock.install() });
+}, { complaints: [/status of 503/], before: holdTheClock });
 
 onTheCard("where no picture can be taken something else is said", async ({ screen, place }) => {
   await seen(place, "Page has crashed");

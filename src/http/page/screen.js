@@ -32,8 +32,9 @@ export class Screen {
       element.setAttribute("aria-describedby", labelId);
       return element;
     };
-    this.image = el("img", { alt: "", hidden: true });
+    this.image = el("img");
     this.note = el("figcaption");
+    this.frame = el("figure", { className: "thumbnail" }, this.note);
     this.state = el("span", { className: "page-state" });
     this.since = el("span");
     this.title = el("p", { className: "page-title" });
@@ -42,7 +43,7 @@ export class Screen {
     this.element = el(
       "div",
       { className: "page", hidden: true },
-      el("figure", { className: "thumbnail" }, this.image, this.note),
+      this.frame,
       el(
         "div",
         {},
@@ -122,7 +123,7 @@ export class Screen {
   #forget() {
     this.#taken = null;
     this.#due = 0;
-    this.image.removeAttribute("src");
+    this.image.remove();
   }
 
   /** A picture that is not of this moment says so, and of which. */
@@ -130,12 +131,12 @@ export class Screen {
     if (this.element.hidden) return;
     const { name, page } = this.#process;
     const isNow = Boolean(this.#taken?.isNow) && this.#canBePhotographed();
-    this.image.hidden = this.#taken === null;
     this.element.classList.toggle("stale", this.#taken !== null && !isNow);
     if (this.#taken === null) {
       say(this.note, PAGE_STATES[page.state]?.instead ?? "No picture yet");
     } else {
       const at = timeOfDay(this.#taken.at);
+      if (!this.image.isConnected) this.frame.prepend(this.image);
       this.image.alt = isNow ? `The screen of ${name} at ${at}` : `Not of now: the screen of ${name} at ${at}`;
       say(this.note, isNow ? at : `Stale: from ${at}`);
     }
