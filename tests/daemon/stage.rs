@@ -170,6 +170,17 @@ fn content(name: &str) -> (&'static str, String) {
                 "<script>console.log('fine'); console.error('not well', 7); throw new Error('broken')</script>",
             ),
         ),
+        // The square moves for an hour, and says in its title how far it is.
+        "moves" => (
+            "200 OK",
+            coloured(
+                "teal",
+                "<i id=i></i><script>
+                    const motion = i.animate([{ opacity: 1 }, { opacity: 0.5 }], 3600000);
+                    setInterval(() => document.title = motion.playState, 5);
+                </script>",
+            ),
+        ),
         "asks" => (
             "200 OK",
             coloured("teal", "<script>setTimeout(() => alert('well?'))</script>"),

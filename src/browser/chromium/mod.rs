@@ -138,8 +138,8 @@ impl Program for Chromium {
                     self.run_on_page(&script).await?;
                 }
                 Order::HideOverlay => self.run_on_page(pages::NO_OVERLAY).await?,
-                Order::Pause => self.set_life("frozen").await?,
-                Order::Resume => self.set_life("active").await?,
+                Order::Pause => self.run_on_page(include_str!("pause.js")).await?,
+                Order::Resume => self.run_on_page(include_str!("resume.js")).await?,
             }
             Ok(Obeyed::Done)
         })
@@ -326,10 +326,13 @@ impl Chromium {
     fn has_navigated(&self, page: &Rc<Page>, frame: Frame) {
         page.hear(|heard| {
             (heard.crashed, heard.silent, heard.dialog) = (false, false, None);
+            // The address of a page of our own is that of the one it stands for.
             if !frame.url.starts_with("data:") {
                 heard.built_in = None;
             }
-            heard.url = frame.unreachable_url.clone().unwrap_or(frame.url);
+            if heard.built_in.is_none() {
+                heard.url = frame.unreachable_url.clone().unwrap_or(frame.url);
+            }
         });
         if frame.unreachable_url.is_some() && self.is_shown(page) {
             self.errand(Errand::Look);
@@ -831,16 +834,6 @@ impl Chromium {
         let script = format!("void ({script})");
         let done: Result<Value, _> = self.in_world(&page, &script, Instant::now() + LOOK).await;
         done.map(drop).map_err(|trouble| no_answer(&page, trouble))
-    }
-
-    async fn set_life(&self, state: &str) -> Result<(), Failure> {
-        let page = self.on_screen()?;
-        let life = json!({"state": state});
-        let until = Instant::now() + LOOK;
-        let set: Result<Value, _> = self
-            .ask(&page, "Page.setWebLifecycleState", life, until)
-            .await;
-        set.map(drop).map_err(|trouble| no_answer(&page, trouble))
     }
 }
 
