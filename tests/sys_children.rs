@@ -192,6 +192,7 @@ fn launch(command: Command) -> Launch {
         kind: Kind::Custom,
         notify: false,
         limits: Limits::default(),
+        driven: false,
     }
 }
 

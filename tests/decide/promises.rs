@@ -16,6 +16,7 @@
 //! knows only what was to be remembered, while the processes live on.
 
 use ossuary::config::{Document, Id, Loaded, Process, Restart};
+use ossuary::supervisor::page::{Obeyed, Transition};
 use ossuary::supervisor::restart::ORDERLY_RUN;
 use ossuary::supervisor::{
     Action, Boot, Ending, Event, Failure, Memory, Request, RunId, Source, State, Supervisor, Ticket,
@@ -100,6 +101,8 @@ struct World {
     by_hand: Vec<u8>,
     displays: Vec<&'static str>,
     owed: BTreeSet<u64>,
+    /// Orders to drivers that are not answered yet.
+    steered: Vec<(RunId, Option<Ticket>)>,
     next_ticket: u64,
     last_run: u64,
     /// The latest starts of each process, to see that they are not too many.
@@ -158,6 +161,7 @@ impl World {
             durable,
             displays: vec![":0", ":1"],
             owed: BTreeSet::new(),
+            steered: Vec::new(),
             next_ticket: 1,
             last_run: 0,
             starts: BTreeMap::new(),
@@ -205,8 +209,12 @@ impl World {
                     self.left = true;
                 }
                 Action::AwaitReady { run, .. } => assert!(self.live.contains_key(&run)),
-                // CONTRACT: `Obeyed` exactly once; only for a run that lives and was executed.
-                Action::Steer { .. } | Action::TryServer { .. } => {}
+                Action::Steer { run, ticket, .. } => {
+                    let life = &self.live[&run];
+                    assert!(life.executed && life.process.is_display(), "{run}");
+                    self.steered.push((run, ticket));
+                }
+                Action::TryServer { .. } => {}
                 Action::Remember { memory } => {
                     if self.rng.u32(0..16) == 0 {
                         // As it would come back from the run directory.
@@ -338,6 +346,9 @@ impl World {
             },
             _ => self.bring_late_news(),
         }
+        if !self.steered.is_empty() && self.rng.bool() {
+            self.obey_something();
+        }
         if self.trying && self.rng.bool() {
             self.trying = false;
             let failed = Failure::system("it does not work");
@@ -357,6 +368,7 @@ impl World {
         }
         self.by_hand = self.durable.to_bytes();
         self.owed.clear();
+        self.steered.clear();
         self.trying = false;
         // Nobody knows of a program that was about to be executed: it is killed.
         self.live.retain(|_, life| life.executed);
@@ -449,6 +461,23 @@ impl World {
         });
     }
 
+    /// A driver answers, perhaps long after its run.
+    fn obey_something(&mut self) {
+        let which = self.rng.usize(..self.steered.len());
+        let (run, ticket) = self.steered.swap_remove(which);
+        let result = match self.rng.u32(0..4) {
+            0 => Err(Failure::system("the page does not answer")),
+            1 => Ok(Obeyed::OnlyByRestart),
+            _ => Ok(Obeyed::Done),
+        };
+        self.pardons.push_back(self.now);
+        self.handle(Event::Obeyed {
+            run,
+            ticket,
+            result,
+        });
+    }
+
     fn get_something_ready(&mut self) {
         if let Some(run) = self.pick_run(|life| life.executed && life.main_alive) {
             self.handle(Event::Ready { run });
@@ -469,7 +498,7 @@ impl World {
 
     fn ask_for_something(&mut self) {
         let id: Id = self.rng.choice(IDS).unwrap().parse().unwrap();
-        let request = match self.rng.u32(0..15) {
+        let request = match self.rng.u32(0..18) {
             0..3 => Request::Start(id),
             3..5 => Request::Stop(id),
             5..7 => Request::Restart(id),
@@ -486,6 +515,17 @@ impl World {
                 if_match: self.rng.bool().then(|| vec![self.durable.etag()]),
             },
             13 => Request::Upgrade,
+            14 => Request::ReloadPage(id),
+            15 => Request::Screenshot { id, width: None },
+            16 => Request::Navigate {
+                id,
+                url: self
+                    .rng
+                    .choice(["https://example.org/3", "no address"])
+                    .unwrap()
+                    .into(),
+                transition: Transition::Cut,
+            },
             _ => Request::Reload,
         };
         self.pardons.push_back(self.now);
