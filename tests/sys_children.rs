@@ -193,6 +193,7 @@ fn launch(command: Command) -> Launch {
         notify: false,
         driven: false,
         limits: Limits::default(),
+        driven: false,
     }
 }
 

@@ -196,8 +196,8 @@ fn a_mistake_is_told_with_the_way_out() {
         ("start", "`start` needs ID; see `ossuary help start`"),
         ("set x", "`set` needs FIELD=VALUE; see `ossuary help set`"),
         (
-            "reload kiosk",
-            "`reload` takes no argument; see `ossuary help reload`",
+            "reload kiosk wall",
+            "`reload` takes one argument; see `ossuary help reload`",
         ),
         (
             "logs a b",

@@ -83,14 +83,15 @@ mod tests {
     use smol::future::block_on;
     use std::cell::RefCell;
 
-    fn cog(
-        reaches: bool,
-    ) -> (
-        Driver,
-        Receiver<Event>,
-        Rc<RefCell<Vec<String>>>,
-        Rc<LocalExecutor<'static>>,
-    ) {
+    /// A cog that is driven, and what becomes of it.
+    struct Stage {
+        driver: Driver,
+        told: Receiver<Event>,
+        commands: Rc<RefCell<Vec<String>>>,
+        executor: Rc<LocalExecutor<'static>>,
+    }
+
+    fn cog(reaches: bool) -> Stage {
         let executor = Rc::new(LocalExecutor::new());
         let (events, told) = bounded(16);
         let around = Rc::new(Surroundings {
@@ -106,12 +107,22 @@ mod tests {
             record.borrow_mut().push(command.join(" "));
             Box::pin(std::future::ready(Ok(reaches)))
         });
-        (Cog::drive(run_beside, around), told, commands, executor)
+        Stage {
+            driver: Cog::drive(run_beside, around),
+            told,
+            commands,
+            executor,
+        }
     }
 
     #[test]
     fn it_is_told_by_cogctl_and_says_what_it_cannot_do() {
-        let (driver, told, commands, executor) = cog(true);
+        let Stage {
+            driver,
+            told,
+            commands,
+            executor,
+        } = cog(true);
         let url = "http://x/".to_owned();
         let transition = Transition::Fade;
         assert!(driver.steer(Order::Reload, None).is_none());
@@ -150,7 +161,7 @@ mod tests {
 
     #[test]
     fn what_was_not_answered_is_owed_when_the_run_ends() {
-        let (driver, _, _, _) = cog(true);
+        let Stage { driver, .. } = cog(true);
         driver.steer(Order::Reload, None);
         driver.steer(Order::Pause, None);
         assert_eq!(driver.end().count(), 2);
@@ -158,7 +169,12 @@ mod tests {
 
     #[test]
     fn a_bus_that_does_not_lead_to_the_browser_is_named() {
-        let (driver, told, _, executor) = cog(false);
+        let Stage {
+            driver,
+            told,
+            executor,
+            ..
+        } = cog(false);
         driver.steer(Order::Reload, None);
         let answer = block_on(executor.run(async {
             loop {

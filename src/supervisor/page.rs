@@ -77,7 +77,8 @@ pub enum Order {
     ShowOverlay,
     /// Take the notice away.
     HideOverlay,
-    /// Have the page stand still: its scripts and videos stop, its picture stays.
+    /// Have the page stand still: its films, sounds and animations stop, its picture stays. Its scripts go on:
+    /// Chromium stops those only together with the picture (a frozen page is a hidden one), or breaks them.
     Pause,
     /// Have it go on.
     Resume,

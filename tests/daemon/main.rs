@@ -15,4 +15,5 @@ mod processes;
 mod screen;
 mod service;
 mod stage;
+mod steer;
 mod upgrade;

@@ -17,28 +17,33 @@ pub struct Xvfb {
 }
 
 impl Xvfb {
+    /// The lowest ones are left to tests that need them by their numbers.
     pub fn start() -> Xvfb {
+        let started = (100..190).find_map(|number| Xvfb::try_start(&format!(":{number}")));
+        started.expect("Xvfb is installed, and there are free displays")
+    }
+
+    fn try_start(name: &str) -> Option<Xvfb> {
         let mut server = Command::new("Xvfb")
-            .args([
-                "-displayfd",
-                "1",
-                "-screen",
-                "0",
-                "800x600x24",
-                "-nolisten",
-                "tcp",
-                "-ac",
-            ])
+            .args([name, "-displayfd", "1", "-screen", "0", "800x600x24"])
+            .args(["-nolisten", "tcp", "-ac"])
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
             .stderr(Stdio::null())
             .spawn()
-            .expect("Xvfb is installed");
+            .ok()?;
+        // It says its number once it is up, and nothing where somebody else has the display.
         let mut number = String::new();
-        let mut said = BufReader::new(server.stdout.take().unwrap());
-        said.read_line(&mut number).unwrap();
-        let name = format!(":{}", number.trim());
-        Xvfb { name, server }
+        let mut said = BufReader::new(server.stdout.take()?);
+        said.read_line(&mut number).ok()?;
+        if number.trim().is_empty() {
+            let _ = server.wait();
+            return None;
+        }
+        Some(Xvfb {
+            name: name.to_owned(),
+            server,
+        })
     }
 
     /// The colour at a place of the screen.
@@ -168,6 +173,17 @@ fn content(name: &str) -> (&'static str, String) {
             coloured(
                 "teal",
                 "<script>console.log('fine'); console.error('not well', 7); throw new Error('broken')</script>",
+            ),
+        ),
+        // The square moves for an hour, and says in its title how far it is.
+        "moves" => (
+            "200 OK",
+            coloured(
+                "teal",
+                "<i id=i></i><script>
+                    const motion = i.animate([{ opacity: 1 }, { opacity: 0.5 }], 3600000);
+                    setInterval(() => document.title = motion.playState, 5);
+                </script>",
             ),
         ),
         "asks" => (

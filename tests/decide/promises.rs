@@ -16,7 +16,7 @@
 //! knows only what was to be remembered, while the processes live on.
 
 use ossuary::config::{Document, Id, Loaded, Process, Restart};
-use ossuary::supervisor::page::{Obeyed, Sight};
+use ossuary::supervisor::page::{Obeyed, Sight, Transition};
 use ossuary::supervisor::restart::ORDERLY_RUN;
 use ossuary::supervisor::{
     Action, Boot, Ending, Event, Failure, Memory, Request, RunId, Source, State, Supervisor, Ticket,
@@ -101,6 +101,8 @@ struct World {
     by_hand: Vec<u8>,
     displays: Vec<&'static str>,
     owed: BTreeSet<u64>,
+    /// Orders to drivers that are not answered yet.
+    steered: Vec<(RunId, Option<Ticket>)>,
     next_ticket: u64,
     last_run: u64,
     /// The latest starts of each process, to see that they are not too many.
@@ -109,8 +111,6 @@ struct World {
     /// When a start was last due to something other than the policy.
     pardons: VecDeque<Moment>,
     only_crashes: bool,
-    /// Orders that are being carried out.
-    steered: Vec<(RunId, Option<Ticket>)>,
     /// The installed program is being tried.
     trying: bool,
     /// Another program goes on.
@@ -161,13 +161,13 @@ impl World {
             durable,
             displays: vec![":0", ":1"],
             owed: BTreeSet::new(),
+            steered: Vec::new(),
             next_ticket: 1,
             last_run: 0,
             starts: BTreeMap::new(),
             starts_in_all: BTreeMap::new(),
             pardons: VecDeque::new(),
             only_crashes: false,
-            steered: Vec::new(),
             trying: false,
             handing_over: false,
             left: false,
@@ -334,7 +334,7 @@ impl World {
     }
 
     fn step(&mut self) {
-        match self.rng.u32(0..100) {
+        match self.rng.u32(0..110) {
             0..15 => self.execute_something(),
             15..35 => self.end_something(),
             35..45 => self.get_something_ready(),
@@ -343,8 +343,8 @@ impl World {
             85..95 => self.answer_from_disk(),
             95..97 => self.plug_displays(),
             97..98 => self.edit_by_hand(),
-            _ if self.rng.u32(0..4) == 0 => self.look_at_the_page(),
-            98 => match self.rng.u32(0..3) {
+            98..108 => self.look_at_the_page(),
+            108 => match self.rng.u32(0..3) {
                 0 => self.die(),
                 _ => {
                     self.pardons.push_back(self.now);
@@ -352,6 +352,9 @@ impl World {
                 }
             },
             _ => self.bring_late_news(),
+        }
+        if !self.steered.is_empty() && self.rng.bool() {
+            self.obey_something();
         }
         if self.trying && self.rng.bool() {
             self.trying = false;
@@ -465,21 +468,8 @@ impl World {
         });
     }
 
+    /// A page shows, or fails to show, whatever it likes.
     fn look_at_the_page(&mut self) {
-        if !self.steered.is_empty() {
-            let (run, ticket) = self
-                .steered
-                .swap_remove(self.rng.usize(0..self.steered.len()));
-            let result = match self.rng.bool() {
-                true => Ok(Obeyed::Done),
-                false => Err(Failure::system("the page does not answer")),
-            };
-            self.handle(Event::Obeyed {
-                run,
-                ticket,
-                result,
-            });
-        }
         let any = |life: &Life| life.executed && life.process.is_display();
         let Some(run) = self.pick_run(any) else {
             return;
@@ -497,6 +487,23 @@ impl World {
             _ => Sight::Unseen,
         };
         self.handle(Event::Saw { run, sight });
+    }
+
+    /// A driver answers, perhaps long after its run.
+    fn obey_something(&mut self) {
+        let which = self.rng.usize(..self.steered.len());
+        let (run, ticket) = self.steered.swap_remove(which);
+        let result = match self.rng.u32(0..4) {
+            0 => Err(Failure::system("the page does not answer")),
+            1 => Ok(Obeyed::OnlyByRestart),
+            _ => Ok(Obeyed::Done),
+        };
+        self.pardons.push_back(self.now);
+        self.handle(Event::Obeyed {
+            run,
+            ticket,
+            result,
+        });
     }
 
     fn get_something_ready(&mut self) {
@@ -519,7 +526,7 @@ impl World {
 
     fn ask_for_something(&mut self) {
         let id: Id = self.rng.choice(IDS).unwrap().parse().unwrap();
-        let request = match self.rng.u32(0..15) {
+        let request = match self.rng.u32(0..18) {
             0..3 => Request::Start(id),
             3..5 => Request::Stop(id),
             5..7 => Request::Restart(id),
@@ -536,6 +543,17 @@ impl World {
                 if_match: self.rng.bool().then(|| vec![self.durable.etag()]),
             },
             13 => Request::Upgrade,
+            14 => Request::ReloadPage(id),
+            15 => Request::Screenshot { id, width: None },
+            16 => Request::Navigate {
+                id,
+                url: self
+                    .rng
+                    .choice(["https://example.org/3", "no address"])
+                    .unwrap()
+                    .into(),
+                transition: Transition::Cut,
+            },
             _ => Request::Reload,
         };
         self.pardons.push_back(self.now);

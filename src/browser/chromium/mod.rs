@@ -20,6 +20,7 @@ use crate::supervisor::Failure;
 use crate::supervisor::page::{BuiltIn, MAX_TEXT, Obeyed, Order, Picture, Sight, Transition};
 use base64ct::{Base64, Encoding};
 use console::{Console, Verdict};
+use event_listener::Event;
 use page::{Finding, Page};
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
@@ -78,6 +79,8 @@ pub struct Chromium {
     pages: RefCell<BTreeMap<String, Rc<Page>>>,
     /// The one on the screen.
     shown: RefCell<Option<Rc<Page>>>,
+    /// A page has come to the screen, or the browser has ended.
+    appeared: Event,
     /// Tabs that come and go meanwhile are our own doing.
     swapping: Cell<bool>,
     /// It has answered once.
@@ -107,6 +110,7 @@ impl Chromium {
             around: around.clone(),
             pages: RefCell::default(),
             shown: RefCell::default(),
+            appeared: Event::new(),
             swapping: Cell::new(false),
             is_up: Cell::new(false),
             fitted: Cell::new(None),
@@ -138,8 +142,8 @@ impl Program for Chromium {
                     self.run_on_page(&script).await?;
                 }
                 Order::HideOverlay => self.run_on_page(pages::NO_OVERLAY).await?,
-                Order::Pause => self.set_life("frozen").await?,
-                Order::Resume => self.set_life("active").await?,
+                Order::Pause => self.run_on_page(include_str!("pause.js")).await?,
+                Order::Resume => self.run_on_page(include_str!("resume.js")).await?,
             }
             Ok(Obeyed::Done)
         })
@@ -149,6 +153,7 @@ impl Program for Chromium {
         Box::pin(async {
             let flow = self.cdp.flow(|news| self.hear(&news));
             or(flow, self.run_errands()).await;
+            self.appeared.notify(usize::MAX);
         })
     }
 }
@@ -326,10 +331,13 @@ impl Chromium {
     fn has_navigated(&self, page: &Rc<Page>, frame: Frame) {
         page.hear(|heard| {
             (heard.crashed, heard.silent, heard.dialog) = (false, false, None);
+            // The address of a page of our own is that of the one it stands for.
             if !frame.url.starts_with("data:") {
                 heard.built_in = None;
             }
-            heard.url = frame.unreachable_url.clone().unwrap_or(frame.url);
+            if heard.built_in.is_none() {
+                heard.url = frame.unreachable_url.clone().unwrap_or(frame.url);
+            }
         });
         if frame.unreachable_url.is_some() && self.is_shown(page) {
             self.errand(Errand::Look);
@@ -472,6 +480,7 @@ impl Chromium {
 
     fn put_on_screen(&self, page: &Rc<Page>) {
         *self.shown.borrow_mut() = Some(page.clone());
+        self.appeared.notify(usize::MAX);
     }
 
     fn is_shown(&self, page: &Rc<Page>) -> bool {
@@ -479,13 +488,27 @@ impl Chromium {
         shown.as_ref().is_some_and(|shown| Rc::ptr_eq(shown, page))
     }
 
-    /// The page on the screen.
-    fn on_screen(&self) -> Result<Rc<Page>, Failure> {
-        let shown = self.shown.borrow().clone();
-        shown.ok_or_else(|| match self.cdp.is_closed() {
-            true => ended(),
-            false => Failure::system("the browser does not show a page yet; try again"),
-        })
+    /// The page on the screen; one that is about to be found is waited for.
+    async fn on_screen(&self) -> Result<Rc<Page>, Failure> {
+        let found = async {
+            loop {
+                let appeared = self.appeared.listen();
+                if let Some(page) = self.shown.borrow().clone() {
+                    return Ok(page);
+                }
+                if self.cdp.is_closed() {
+                    return Err(ended());
+                }
+                appeared.await;
+            }
+        };
+        let late = async {
+            Timer::after(BROWSER).await;
+            Err(Failure::system(
+                "the browser does not show a page yet; try again",
+            ))
+        };
+        or(found, late).await
     }
 
     fn page_in(&self, target: &str) -> Option<Rc<Page>> {
@@ -731,7 +754,7 @@ impl Chromium {
 
     /// A picture of this moment: of a page that answers, or none.
     async fn picture(&self, width: Option<u32>) -> Result<Picture, Failure> {
-        let page = self.on_screen()?;
+        let page = self.on_screen().await?;
         let until = Instant::now() + PICTURE;
         let silent = |trouble| no_answer(&page, trouble);
         if page.heard().crashed {
@@ -792,7 +815,7 @@ impl Chromium {
 impl Chromium {
     /// Loads the page anew. One that does not answer cannot do that, and gives way to a new tab.
     async fn reload(&self) -> Result<(), Failure> {
-        let page = self.on_screen()?;
+        let page = self.on_screen().await?;
         let heard = page.heard();
         if heard.built_in.is_some() {
             return self.swap(&heard.url, None, Transition::Cut).await;
@@ -827,20 +850,10 @@ impl Chromium {
     }
 
     async fn run_on_page(&self, script: &str) -> Result<(), Failure> {
-        let page = self.on_screen()?;
+        let page = self.on_screen().await?;
         let script = format!("void ({script})");
         let done: Result<Value, _> = self.in_world(&page, &script, Instant::now() + LOOK).await;
         done.map(drop).map_err(|trouble| no_answer(&page, trouble))
-    }
-
-    async fn set_life(&self, state: &str) -> Result<(), Failure> {
-        let page = self.on_screen()?;
-        let life = json!({"state": state});
-        let until = Instant::now() + LOOK;
-        let set: Result<Value, _> = self
-            .ask(&page, "Page.setWebLifecycleState", life, until)
-            .await;
-        set.map(drop).map_err(|trouble| no_answer(&page, trouble))
     }
 }
 

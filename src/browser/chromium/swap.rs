@@ -55,7 +55,7 @@ impl Chromium {
         name: Option<&'static str>,
         transition: Transition,
     ) -> Result<(), Failure> {
-        let old = self.on_screen()?;
+        let old = self.on_screen().await?;
         let _swapping = self.begin_swap();
         let until = Instant::now() + PATIENCE;
         let picture = match transition {

@@ -60,6 +60,7 @@ fn essence(process: &Process) -> String {
     let line = line(process);
     assert!(line.contains(NEEDED), "{line}");
     line.replace(&format!(" {NEEDED}"), "")
+        .replace(" --remote-debugging-pipe", "")
         .replace(" --disable-features=Translate", "")
 }
 
@@ -79,6 +80,7 @@ fn the_plans_own_display_process() {
             "chromium --kiosk --ozone-platform=x11 {NEEDED} --window-position=0,0 \
              --overscroll-history-navigation=0 \
              --autoplay-policy=no-user-gesture-required --enable-unsafe-webgpu \
+             --remote-debugging-pipe \
              --enable-features=Vulkan,VulkanFromANGLE,DefaultANGLEVulkan \
              --disable-features=Translate https://lumencanvas.studio/canvas/abc"
         )
@@ -326,6 +328,33 @@ fn chromium_is_known_by_its_name_wherever_it_stands() {
         "env -u LANG chromium",
     ] {
         assert_eq!(essence(&process(command)), command);
+    }
+}
+
+#[test]
+fn what_is_executed_says_how_its_page_is_driven() {
+    for (command, driven) in [
+        ("chromium", Driven::ByPipe),
+        ("nice -n 5 /usr/bin/chromium x", Driven::ByPipe),
+        ("cog", Driven::ByCogctl),
+        ("dbus-run-session cog https://x/", Driven::ByCogctl),
+        ("firefox --kiosk", Driven::Not),
+        // The operator drives it already.
+        ("chromium --remote-debugging-port=9222", Driven::Not),
+        ("chromium --remote-debugging-pipe", Driven::Not),
+        // Nobody knows where in the shell's command it stands.
+        ("sleep 1; chromium", Driven::Not),
+    ] {
+        let launch = run(&process(command));
+        assert_eq!(launch.driven, driven, "{command}");
+        let written = |word: &&String| word.starts_with("--remote-debugging");
+        let count = launch.argv.iter().filter(written).count();
+        let own = command.contains("--remote-debugging");
+        assert_eq!(
+            count,
+            usize::from(own || driven == Driven::ByPipe),
+            "{command}"
+        );
     }
 }
 
