@@ -193,7 +193,6 @@ fn launch(command: Command) -> Launch {
         notify: false,
         driven: false,
         limits: Limits::default(),
-        driven: false,
     }
 }
 
