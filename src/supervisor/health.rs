@@ -344,7 +344,11 @@ impl Supervisor {
             Some(Remedy::Order(order)) => self.remedy(index, order),
             Some(Remedy::Restart(why)) => {
                 self.note_of_page(index, &format!("{why}; the browser is restarted"));
-                self.renew(index, Reason::PageNotWell(why), now);
+                let claim = self.next_claim;
+                self.next_claim += 1;
+                self.with(index, |machine, out| {
+                    machine.restart(Reason::PageNotWell(why), claim, now, out);
+                });
             }
         }
         self.show_page(index);

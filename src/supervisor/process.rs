@@ -282,6 +282,13 @@ impl Machine {
         }
     }
 
+    /// It is started anew for its own good: the daemon's doing, so it counts as a restart.
+    pub fn restart(&mut self, reason: Reason, claim: u64, now: Moment, out: &mut Actions) {
+        let restarts = self.restarts;
+        self.renew(reason, claim, now, out);
+        self.restarts = restarts.saturating_add(1);
+    }
+
     fn ask_to_end(&mut self, now: Moment, out: &mut Actions) {
         let kill_at = now + self.process.stop_timeout;
         match &mut self.phase {

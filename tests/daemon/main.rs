@@ -8,6 +8,7 @@ mod death;
 mod demo;
 mod driver;
 mod flood;
+mod health;
 mod hostile;
 mod kiosk;
 mod manager;

@@ -1,8 +1,12 @@
 //! What a browser needs to be tested: an X display of its own, and pages to show.
 
+use nix::sys::socket::{
+    AddressFamily, Backlog, SockFlag, SockType, SockaddrIn, bind, getsockname, listen, socket,
+};
 use std::collections::BTreeMap;
 use std::io::{BufRead, BufReader, Read, Write};
-use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::net::{SocketAddr, SocketAddrV4, TcpListener, TcpStream};
+use std::os::fd::{AsRawFd, OwnedFd};
 use std::process::{Child, Command, Stdio};
 use std::sync::{Arc, Mutex};
 use std::thread;
@@ -91,9 +95,40 @@ pub struct Site {
     asked: Arc<Mutex<BTreeMap<String, usize>>>,
 }
 
+/// The address of a site that is not there yet: whoever asks is refused.
+pub struct Reserved {
+    socket: OwnedFd,
+    address: SocketAddr,
+}
+
+impl Reserved {
+    pub fn page(&self, name: &str) -> String {
+        format!("http://{}/{name}", self.address)
+    }
+
+    pub fn open(self) -> Site {
+        listen(&self.socket, Backlog::MAXCONN).unwrap();
+        Site::serve(TcpListener::from(self.socket))
+    }
+}
+
 impl Site {
     pub fn open() -> Site {
-        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        Site::serve(TcpListener::bind("127.0.0.1:0").unwrap())
+    }
+
+    pub fn reserve() -> Reserved {
+        let (flags, anywhere) = (SockFlag::SOCK_CLOEXEC, SockaddrIn::new(127, 0, 0, 1, 0));
+        let socket = socket(AddressFamily::Inet, SockType::Stream, flags, None).unwrap();
+        bind(socket.as_raw_fd(), &anywhere).unwrap();
+        let taken: SockaddrIn = getsockname(socket.as_raw_fd()).unwrap();
+        Reserved {
+            socket,
+            address: SocketAddrV4::from(taken).into(),
+        }
+    }
+
+    fn serve(listener: TcpListener) -> Site {
         let address = listener.local_addr().unwrap();
         let asked = Arc::<Mutex<BTreeMap<String, usize>>>::default();
         let record = asked.clone();
@@ -129,8 +164,20 @@ fn serve(client: TcpStream, asked: &Mutex<BTreeMap<String, usize>>) -> Option<()
             break;
         }
     }
-    *asked.lock().unwrap().entry(name.clone()).or_default() += 1;
-    let (status, body) = content(&name);
+    let times = {
+        let mut asked = asked.lock().unwrap();
+        let times = asked.entry(name.clone()).or_default();
+        *times += 1;
+        *times
+    };
+    // What is ill the first time it is asked for, is well from then on.
+    let (status, body) = match (name.as_str(), times) {
+        ("hangs-once", 1) => content("hang"),
+        ("hangs-once", _) => content("teal"),
+        ("empties-once", 1) => content("empties"),
+        ("empties-once", _) => content("navy"),
+        _ => content(&name),
+    };
     let mut client = client;
     write!(
         client,
@@ -166,6 +213,13 @@ fn content(name: &str) -> (&'static str, String) {
             coloured(
                 "teal",
                 "<script>onload = () => setTimeout(() => { while (true); }, 500)</script>",
+            ),
+        ),
+        "empties" => (
+            "200 OK",
+            coloured(
+                "teal",
+                "<script>onload = () => setTimeout(() => document.documentElement.remove(), 500)</script>",
             ),
         ),
         "complains" => (

@@ -182,16 +182,22 @@ export class PretendDisplay {
     display.name = name;
     mkdirSync(SOCKETS, { recursive: true, mode: 0o1777 });
     const socket = join(SOCKETS, `X${display.name.slice(1)}`);
-    display.server = createServer((guest) => guest.on("error", () => {}).resume());
+    display.guests = new Set();
+    display.server = createServer((guest) => {
+      display.guests.add(guest);
+      guest.on("error", () => {}).on("close", () => display.guests.delete(guest)).resume();
+    });
     display.server.listen(socket);
     await once(display.server, "listening");
     chmodSync(socket, 0o777);
     return display;
   }
 
-  /** The screen goes dark. Its socket goes with it. */
+  /** The screen goes dark, for those who draw on it, too. Its socket goes with it. */
   close() {
-    return new Promise((done) => this.server.close(done));
+    const closed = new Promise((done) => this.server.close(done));
+    for (const guest of this.guests) guest.destroy();
+    return closed;
   }
 }
 

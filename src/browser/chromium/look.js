@@ -34,11 +34,13 @@
   };
   const entry = performance.getEntriesByType("navigation")[0];
   const isError = location.protocol === "chrome-error:";
+  // What went wrong is written into it by its own script.
+  const isOnItsWay = isError ? document.readyState !== "complete" : document.readyState === "loading";
   return {
     url: location.href.slice(0, 2048),
     title: document.title.slice(0, 2048),
     painted: document.contentType.endsWith("html") ? anything(document) : true,
-    loading: document.readyState === "loading",
+    loading: isOnItsWay,
     visible: document.visibilityState === "visible",
     error: isError ? document.querySelector(".error-code")?.textContent.slice(0, 200) ?? "" : null,
     status: entry?.responseStatus ?? 0,

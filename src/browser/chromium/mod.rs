@@ -85,6 +85,8 @@ pub struct Chromium {
     swapping: Cell<bool>,
     /// It has answered once.
     is_up: Cell<bool>,
+    /// It did not answer when it was last asked: its page need not be asked.
+    is_silent: Cell<bool>,
     /// The size of the screen that the window was last fitted to.
     fitted: Cell<Option<[u32; 2]>>,
     console: RefCell<Console>,
@@ -113,6 +115,7 @@ impl Chromium {
             appeared: Event::new(),
             swapping: Cell::new(false),
             is_up: Cell::new(false),
+            is_silent: Cell::new(false),
             fitted: Cell::new(None),
             console: RefCell::default(),
             taken_over,
@@ -553,6 +556,9 @@ impl Chromium {
         if heard.crashed {
             return Sight::Crashed;
         }
+        if self.is_silent.get() && self.look_for_browser(Sight::Unanswered).await == Sight::Silent {
+            return Sight::Silent;
+        }
         if let Some(since) = heard.dialog {
             if since.elapsed() >= DIALOG {
                 (self.around.note)("page: nobody has answered its dialog; it is closed");
@@ -595,6 +601,7 @@ impl Chromium {
             .cdp
             .ask(None, "Browser.getVersion", json!({}), BROWSER)
             .await;
+        self.is_silent.set(version.is_err());
         match version {
             Ok(_) => seen,
             Err(_) => Sight::Silent,
@@ -607,7 +614,9 @@ impl Chromium {
         let title = cut(found.title);
         match found {
             Finding {
-                error: Some(error), ..
+                error: Some(error),
+                loading: false,
+                ..
             } => Sight::NotLoaded {
                 url: cut(page.heard().url),
                 error: match error.as_str() {

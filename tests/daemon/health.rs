@@ -1,0 +1,165 @@
+//! Whatever happens to the page on the screen, it comes back: the whole daemon, a real display, a real Chromium.
+
+use crate::kiosk::{Kiosk, fresh_dir, open_to_all, signal, wait_for};
+use crate::screen::display_process;
+use crate::stage::{NAVY, SWITCHES, Site, TEAL, Xvfb};
+use serde_json::{Value, json};
+use std::fs;
+
+/// A kiosk whose browser shows a page of a site.
+struct Scene {
+    x: Xvfb,
+    site: Site,
+    kiosk: Kiosk,
+}
+
+impl Scene {
+    /// Begins with the page of this name.
+    fn with(page: &str) -> Scene {
+        let (x, site) = (Xvfb::start(), Site::open());
+        let dir = fresh_dir();
+        open_to_all(&dir);
+        let screen = display_process(json!({
+            "command": format!("chromium {SWITCHES}"),
+            "url": site.page(page),
+            "display": x.name,
+            "flags": {"kiosk": true},
+        }));
+        let document = json!({"version": 3, "processes": {"screen": screen}});
+        let file = dir.join("config.json");
+        fs::write(file, document.to_string()).unwrap();
+        let kiosk = Kiosk::start_in(dir);
+        Scene { x, site, kiosk }
+    }
+
+    /// Waits until the page is in this state, and gives the whole process.
+    fn until(&self, state: &str) -> Value {
+        self.kiosk
+            .until("screen", |screen| screen["page"]["state"] == state)
+    }
+
+    /// Waits until the page of this name is on the screen and well.
+    fn until_well(&self, page: &str) -> Value {
+        let url = self.site.page(page);
+        self.kiosk.until("screen", |screen| {
+            screen["page"]["state"] == "healthy" && screen["page"]["url"] == url
+        })
+    }
+
+    fn navigate(&self, page: &str) {
+        let url = json!({"url": self.site.page(page)});
+        let answer = self
+            .kiosk
+            .send("POST", "/api/processes/screen/navigate", url);
+        assert_eq!(answer.status, 200, "{}", answer.text());
+    }
+
+    /// What draws the pages, below the browser with this PID.
+    fn renderers(&self, browser: u64) -> Vec<u32> {
+        let of_browser = |pid: &u32| {
+            let stat = fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
+            let group = stat
+                .rsplit(')')
+                .next()
+                .and_then(|rest| rest.split(' ').nth(3));
+            let line = fs::read(format!("/proc/{pid}/cmdline")).unwrap_or_default();
+            group == Some(&browser.to_string())
+                && String::from_utf8_lossy(&line).contains("--type=renderer")
+        };
+        let all = fs::read_dir("/proc").unwrap().flatten();
+        all.filter_map(|entry| entry.file_name().to_str()?.parse().ok())
+            .filter(of_browser)
+            .collect()
+    }
+}
+
+#[test]
+fn a_page_that_dies_hangs_or_shows_nothing_comes_back_and_the_browser_stays() {
+    let scene = Scene::with("teal");
+    let pid = scene.until_well("teal")["pid"].as_u64().unwrap();
+    wait_for("the page", || scene.x.is_all(TEAL));
+
+    for renderer in scene.renderers(pid) {
+        signal(renderer, "KILL");
+    }
+    scene
+        .kiosk
+        .until_noted("what draws the page has died; it is loaded anew");
+    wait_for("the page, drawn again", || scene.site.asked("teal") > 1);
+    scene.until_well("teal");
+    wait_for("the page, painted again", || scene.x.is_all(TEAL));
+
+    // It hangs when it is first loaded, and never again.
+    scene.navigate("hangs-once");
+    scene
+        .kiosk
+        .until_noted("the page does not answer; it is loaded anew");
+    let screen = scene.until_well("hangs-once");
+    assert_eq!(screen["pid"], pid);
+    wait_for("the page that hung", || scene.x.is_all(TEAL));
+
+    scene.navigate("empties-once");
+    scene
+        .kiosk
+        .until_noted("nothing is on the page; it is loaded anew");
+    let screen = scene.until_well("empties-once");
+    assert_eq!(screen["pid"], pid);
+    assert_eq!(screen["restarts"], 0);
+    wait_for("the page that was blank", || scene.x.is_all(NAVY));
+}
+
+#[test]
+fn a_browser_that_does_not_answer_is_restarted_and_says_why() {
+    let scene = Scene::with("teal");
+    let pid = scene.until_well("teal")["pid"].as_u64().unwrap();
+    signal(pid as u32, "STOP");
+    let screen = scene.kiosk.until("screen", |screen| {
+        screen["pid"].as_u64().is_some_and(|new| new != pid)
+    });
+    assert_eq!(screen["restarts"], 1);
+    scene
+        .kiosk
+        .until_noted("the browser does not answer; the browser is restarted");
+    scene.until_well("teal");
+    wait_for("the page", || scene.x.is_all(TEAL));
+}
+
+#[test]
+fn a_page_that_cannot_be_loaded_gives_way_to_ours_until_its_server_is_there() {
+    let later = Site::reserve();
+    let scene = Scene::with("teal");
+    let pid = scene.until_well("teal")["pid"].clone();
+    let url = later.page("navy");
+    // What works stays where what comes instead does not, and whoever asked is told.
+    let answer = scene.kiosk.send(
+        "POST",
+        "/api/processes/screen/navigate",
+        json!({"url": url}),
+    );
+    assert_eq!(answer.status, 409, "{}", answer.text());
+    assert!(scene.x.is_all(TEAL));
+
+    let answer = scene
+        .kiosk
+        .send("PUT", "/api/processes/screen", json!({"url": url}));
+    assert_eq!(answer.status, 200, "{}", answer.text());
+    let screen = scene.until("net_error");
+    assert_eq!(screen["page"]["url"], url);
+    assert_eq!(screen["page"]["reason"], "net::ERR_CONNECTION_REFUSED");
+    assert_ne!(
+        screen["pid"], pid,
+        "another command line is another browser"
+    );
+    let pid = screen["pid"].clone();
+    wait_for("our own page", || {
+        scene.x.colour((1, 1)).is_some_and(|c| c != TEAL)
+    });
+
+    let later = later.open();
+    let screen = scene.kiosk.until("screen", |screen| {
+        screen["page"]["state"] == "healthy" && screen["page"]["url"] == url
+    });
+    assert_eq!(screen["pid"], pid, "no restart");
+    wait_for("the real page", || scene.x.is_all(NAVY));
+    drop(later);
+}
