@@ -1,14 +1,9 @@
-"""A device to test: a whole aarch64 system in QEMU, an agent inside it, and a client of the kiosk's API.
-
-    python3 -m unittest discover tests/image                 # all of this ring
-    python3 -m unittest discover tests/image -k watchdog     # what has this in its name
-"""
+"""A whole aarch64 device in QEMU, and an agent inside it."""
 
 import atexit
 import base64
 import functools
 import http.client
-import json
 import pathlib
 import shutil
 import socket
@@ -16,18 +11,7 @@ import subprocess
 import tempfile
 import time
 
-# Longer than anything here takes on a busy machine; only a test that fails waits this long.
-PATIENCE = 300
-
-REPOSITORY = pathlib.Path(__file__).parents[2]
-
-
-@functools.cache
-def made(what):
-    """What the script of this name makes (`program`, `card`), made on the first call."""
-    script = REPOSITORY / "tests/image" / what
-    done = subprocess.run([script], stdout=subprocess.PIPE, text=True, check=True, cwd=REPOSITORY)
-    return REPOSITORY / done.stdout.splitlines()[-1]
+from device import PATIENCE, Device, made
 
 
 @functools.cache
@@ -39,7 +23,7 @@ def shared():
     return guest
 
 
-class Guest:
+class Guest(Device):
     """A running guest. Ends, and forgets what was written, when left."""
 
     def __init__(self, *, disk=None, append=""):
@@ -116,13 +100,6 @@ class Guest:
         line = f"{self.number} {timeout} {base64.b64encode(command.encode()).decode()}\n"
         self.wire.sendall(line.encode())
 
-    def sh(self, command, timeout=PATIENCE):
-        """The same for a command that has to succeed: what it printed."""
-        code, output = self.run(command, timeout)
-        if code != 0:
-            raise AssertionError(f"`{command}` came to {code}:\n{output}")
-        return output.strip()
-
     def read_line(self, timeout):
         end = time.monotonic() + timeout
         while b"\n" not in self.received:
@@ -141,64 +118,8 @@ class Guest:
     def last_words(self):
         return self.console.read_text(errors="replace")[-4000:]
 
-    # ---- the API ----
-
-    def api(self, method, path, document=None, timeout=PATIENCE):
-        """One request: the status code and the document that came. OSError where nobody answers."""
-        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=timeout)
-        try:
-            body = None if document is None else json.dumps(document)
-            connection.request(method, path, body, {"Content-Type": "application/json"} if body else {})
-            answer = connection.getresponse()
-            text = answer.read()
-        except http.client.HTTPException as error:
-            raise ConnectionError(f"{method} {path}: {error}") from error
-        finally:
-            connection.close()
-        if answer.getheader("Content-Type", "").split(";")[0].endswith("json"):
-            return answer.status, json.loads(text)
-        return answer.status, text.decode()
-
-    def get(self, path):
-        """The document at this path."""
-        status, document = self.api("GET", path)
-        if status != 200:
-            raise AssertionError(f"GET {path} came to {status}: {document}")
-        return document
-
-    def configure(self, **processes):
-        """Makes these processes the whole configuration, and returns when all that start by themselves run."""
-        status, answer = self.api("PUT", "/api/config", {"version": 3, "processes": processes})
-        if status != 200:
-            raise AssertionError(f"the configuration came to {status}: {answer}")
-        self.wait_for_states({id: "running" for id, it in processes.items() if it.get("autostart", True)})
-
-    def processes(self):
-        return self.get("/api/processes")["processes"]
-
-    def wait_for_states(self, states):
-        """Returns when each of these processes has its state."""
-        wait_until(lambda: {id: self.processes()[id]["status"] for id in states} == states)
-
-    def wait_for_api(self):
-        """Returns when the kiosk serves."""
-        wait_until(lambda: self.api("GET", "/healthz")[0] == 200)
-
-
-def wait_until(condition, patience=PATIENCE):
-    """Returns the first true answer. What cannot be asked yet is asked again."""
-    end = time.monotonic() + patience
-    while True:
-        try:
-            answer = condition()
-            if answer:
-                return answer
-            news = f"still {answer!r}"
-        except OSError as error:
-            news = error
-        if time.monotonic() > end:
-            raise AssertionError(f"not within {patience} s: {news}")
-        time.sleep(0.2)
+    def connect(self, timeout):
+        return http.client.HTTPConnection("127.0.0.1", self.port, timeout=timeout)
 
 
 def new_disk(directory):

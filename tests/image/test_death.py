@@ -5,7 +5,8 @@ import re
 import unittest
 from datetime import datetime, timedelta
 
-from guest import shared, wait_until
+from device import wait_until
+from guest import shared
 
 DEATHS = int(os.environ.get("OSSUARY_DEATHS", "3"))
 
@@ -23,8 +24,10 @@ FORKED = "grep --files-with-matches --no-messages 10000[0] /proc/[0-9]*/cmdline"
 
 
 class Death(unittest.TestCase):
+    device = staticmethod(shared)
+
     def setUp(self):
-        self.guest = guest = shared()
+        self.guest = guest = self.device()
         # What an earlier test has stopped or let fail begins anew.
         guest.sh("systemctl restart ossuary")
         guest.wait_for_api()

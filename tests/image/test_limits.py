@@ -2,7 +2,8 @@
 
 import unittest
 
-from guest import Guest, shared, wait_until
+from device import wait_until
+from guest import Guest, shared
 
 MIB = 1 << 20
 

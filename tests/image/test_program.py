@@ -11,7 +11,7 @@ import subprocess
 import tempfile
 import unittest
 
-from guest import REPOSITORY, made, wait_until
+from device import REPOSITORY, made, wait_until
 
 # Longer than anything here takes on a busy machine; an emulated program that hangs, hangs for ever.
 PATIENCE = 60

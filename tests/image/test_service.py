@@ -2,14 +2,19 @@
 
 import unittest
 
-from guest import shared, wait_until
+from device import wait_until
+from guest import shared
 
 GROUP = "/sys/fs/cgroup/system.slice/ossuary.service"
 
 
 class Service(unittest.TestCase):
+    device = staticmethod(shared)
+    # A device's own would take three half minutes to see three hangs.
+    watchdog = "WatchdogSec=20s"
+
     def setUp(self):
-        self.guest = shared()
+        self.guest = self.device()
         self.guest.configure(steady={"command": "sleep infinity"})
 
     def property(self, name):
@@ -70,7 +75,7 @@ class Service(unittest.TestCase):
         self.assertEqual(self.guest.processes()["steady"]["pid"], steady, "a process noticed")
 
     def test_whatever_hangs_in_the_daemon_it_is_killed_and_nobody_notices(self):
-        self.replace_by_one_that_can_hang()
+        self.replace_by_one_that_can_hang(self.watchdog)
         steady = self.guest.processes()["steady"]["pid"]
         for fault in "loop", "http", "store":
             daemon = self.property("MainPID")
@@ -80,7 +85,7 @@ class Service(unittest.TestCase):
             self.assertEqual(self.last_start(), "watchdog", fault)
             self.assertEqual(self.guest.processes()["steady"]["pid"], steady, f"a process noticed: {fault}")
 
-    def replace_by_one_that_can_hang(self, setting=""):
+    def replace_by_one_that_can_hang(self, setting):
         """The daemon is one with faults until the test is over."""
         # Its name is the last of all, so that it wins.
         unit = "/run/systemd/system/ossuary.service.d/zz-hanging.conf"
