@@ -4,7 +4,9 @@ use crate::kiosk::{Kiosk, fresh_dir, open_to_all, signal, wait_for};
 use crate::screen::display_process;
 use crate::stage::{NAVY, SWITCHES, Site, TEAL, Xvfb};
 use serde_json::{Value, json};
+use std::collections::BTreeSet;
 use std::fs;
+use std::time::Instant;
 
 /// A kiosk whose browser shows a page of a site.
 struct Scene {
@@ -73,55 +75,120 @@ impl Scene {
     }
 }
 
+/// How often what can be repeated is: `OSSUARY_RUNS=50` says more than once does.
+fn runs() -> usize {
+    let runs = std::env::var("OSSUARY_RUNS");
+    runs.ok().and_then(|runs| runs.parse().ok()).unwrap_or(1)
+}
+
+/// Tells how long something took that began then, for whoever reads it (`--nocapture`).
+fn tell(what: &str, begun: Instant) {
+    println!("{what}: {:.1} s", begun.elapsed().as_secs_f32());
+}
+
 #[test]
-fn a_page_that_dies_hangs_or_shows_nothing_comes_back_and_the_browser_stays() {
+fn a_page_that_has_died_is_drawn_again_and_the_browser_stays() {
     let scene = Scene::with("teal");
     let pid = scene.until_well("teal")["pid"].as_u64().unwrap();
     wait_for("the page", || scene.x.is_all(TEAL));
-
-    for renderer in scene.renderers(pid) {
-        signal(renderer, "KILL");
+    for run in 1..=runs() {
+        // It dies once it is well again for good: twice in a minute would be another rung of the ladder.
+        scene.navigate(&format!("teal?{run}"));
+        let begun = Instant::now();
+        let asked = scene.site.asked(&format!("teal?{run}"));
+        for renderer in scene.renderers(pid) {
+            signal(renderer, "KILL");
+        }
+        wait_for("the page, loaded again", || {
+            scene.site.asked(&format!("teal?{run}")) > asked
+        });
+        wait_for("the page, painted again", || scene.x.is_all(TEAL));
+        tell("painted again after", begun);
+        let screen = scene.until_well(&format!("teal?{run}"));
+        assert_eq!(screen["pid"], pid);
+        assert_eq!(screen["restarts"], 0);
     }
-    scene
-        .kiosk
-        .until_noted("what draws the page has died; it is loaded anew");
-    wait_for("the page, drawn again", || scene.site.asked("teal") > 1);
-    scene.until_well("teal");
-    wait_for("the page, painted again", || scene.x.is_all(TEAL));
+}
 
-    // It hangs when it is first loaded, and never again.
-    scene.navigate("hangs-once");
-    scene
-        .kiosk
-        .until_noted("the page does not answer; it is loaded anew");
-    let screen = scene.until_well("hangs-once");
-    assert_eq!(screen["pid"], pid);
-    wait_for("the page that hung", || scene.x.is_all(TEAL));
+#[test]
+fn a_page_that_hangs_is_loaded_anew_and_the_browser_stays() {
+    let scene = Scene::with("teal");
+    let pid = scene.until_well("teal")["pid"].clone();
+    for run in 1..=runs() {
+        let page = format!("hangs-once?{run}");
+        scene.navigate(&page);
+        let begun = Instant::now();
+        scene
+            .kiosk
+            .until_noted_times("the page does not answer; it is loaded anew", run);
+        tell("told to hang after", begun);
+        let screen = scene.until_well(&page);
+        tell("well again after", begun);
+        assert_eq!(screen["pid"], pid);
+        wait_for("the page that hung", || scene.x.is_all(TEAL));
+    }
+}
 
-    scene.navigate("empties-once");
-    scene
-        .kiosk
-        .until_noted("nothing is on the page; it is loaded anew");
-    let screen = scene.until_well("empties-once");
-    assert_eq!(screen["pid"], pid);
-    assert_eq!(screen["restarts"], 0);
-    wait_for("the page that was blank", || scene.x.is_all(NAVY));
+#[test]
+fn a_page_that_is_empty_is_loaded_anew_and_the_browser_stays() {
+    let scene = Scene::with("teal");
+    let pid = scene.until_well("teal")["pid"].clone();
+    for run in 1..=runs() {
+        let page = format!("empties-once?{run}");
+        scene.navigate(&page);
+        let begun = Instant::now();
+        scene
+            .kiosk
+            .until_noted_times("nothing is on the page; it is loaded anew", run);
+        tell("told to be blank after", begun);
+        let screen = scene.until_well(&page);
+        assert_eq!(screen["pid"], pid);
+        wait_for("the page that was blank", || scene.x.is_all(NAVY));
+    }
+}
+
+#[test]
+fn a_page_that_is_busy_is_left_alone() {
+    let rounds = runs() * 4;
+    let scene = Scene::with("busy");
+    let before = scene.until_well("busy");
+    let mut states = BTreeSet::new();
+    for round in 1..=rounds {
+        scene.kiosk.until("screen", |screen| {
+            states.insert(screen["page"]["state"].to_string());
+            // It counts in its title how often it did not answer for three seconds.
+            let title = screen["page"]["title"].as_str();
+            title.and_then(|title| title.parse().ok()) >= Some(round)
+        });
+    }
+    assert_eq!(states, BTreeSet::from(["\"healthy\"".to_owned()]));
+    assert_eq!(scene.site.asked("busy"), 1);
+    assert_eq!(scene.kiosk.process("screen")["pid"], before["pid"]);
 }
 
 #[test]
 fn a_browser_that_does_not_answer_is_restarted_and_says_why() {
     let scene = Scene::with("teal");
-    let pid = scene.until_well("teal")["pid"].as_u64().unwrap();
-    signal(pid as u32, "STOP");
-    let screen = scene.kiosk.until("screen", |screen| {
-        screen["pid"].as_u64().is_some_and(|new| new != pid)
-    });
-    assert_eq!(screen["restarts"], 1);
-    scene
-        .kiosk
-        .until_noted("the browser does not answer; the browser is restarted");
-    scene.until_well("teal");
-    wait_for("the page", || scene.x.is_all(TEAL));
+    for run in 1..=runs() {
+        let pid = scene.until_well("teal")["pid"].as_u64().unwrap();
+        let begun = Instant::now();
+        signal(pid as u32, "STOP");
+        let screen = scene.kiosk.until("screen", |screen| {
+            screen["pid"].as_u64().is_some_and(|new| new != pid)
+        });
+        tell("restarted after", begun);
+        assert_eq!(screen["restarts"], run);
+        scene
+            .kiosk
+            .until_noted_times("the browser does not answer; the browser is restarted", run);
+        scene.until_well("teal");
+        wait_for("the page", || scene.x.is_all(TEAL));
+        // An hour has so many of them.
+        if run % 10 == 0 {
+            let answer = scene.kiosk.post("/api/processes/screen/reload");
+            assert_eq!(answer.status, 202, "{}", answer.text());
+        }
+    }
 }
 
 #[test]

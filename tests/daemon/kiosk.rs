@@ -167,7 +167,7 @@ impl Kiosk {
     }
 
     /// Waits on the event stream until a process looks like this, and shows it.
-    pub fn until(&self, id: &str, looks_right: impl Fn(&Value) -> bool) -> Value {
+    pub fn until(&self, id: &str, mut looks_right: impl FnMut(&Value) -> bool) -> Value {
         self.until_all(|processes| looks_right(&processes[id]))[id].clone()
     }
 
@@ -177,7 +177,7 @@ impl Kiosk {
     }
 
     /// Waits on the event stream until the processes look like this.
-    pub fn until_all(&self, looks_right: impl Fn(&Value) -> bool) -> Value {
+    pub fn until_all(&self, mut looks_right: impl FnMut(&Value) -> bool) -> Value {
         let mut processes = json!({});
         self.follow("/api/events", |event, data| {
             let data: Value = serde_json::from_str(data).unwrap();
@@ -251,9 +251,14 @@ impl Kiosk {
 
     /// Waits until the daemon's own log holds this text.
     pub fn until_noted(&self, text: &str) {
+        self.until_noted_times(text, 1);
+    }
+
+    /// Waits until the daemon's own log holds this text so often.
+    pub fn until_noted_times(&self, text: &str, times: usize) {
         let log = self.dir.join("daemon.log");
         wait_for(text, || {
-            fs::read_to_string(&log).is_ok_and(|log| log.contains(text))
+            fs::read_to_string(&log).is_ok_and(|log| log.matches(text).count() >= times)
         });
     }
 

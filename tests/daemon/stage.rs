@@ -171,12 +171,12 @@ fn serve(client: TcpStream, asked: &Mutex<BTreeMap<String, usize>>) -> Option<()
         *times
     };
     // What is ill the first time it is asked for, is well from then on.
-    let (status, body) = match (name.as_str(), times) {
+    let (status, body) = match (name.split('?').next().unwrap_or_default(), times) {
         ("hangs-once", 1) => content("hang"),
         ("hangs-once", _) => content("teal"),
         ("empties-once", 1) => content("empties"),
         ("empties-once", _) => content("navy"),
-        _ => content(&name),
+        (name, _) => content(name),
     };
     let mut client = client;
     write!(
@@ -220,6 +220,20 @@ fn content(name: &str) -> (&'static str, String) {
             coloured(
                 "teal",
                 "<script>onload = () => setTimeout(() => document.documentElement.remove(), 500)</script>",
+            ),
+        ),
+        // Three seconds of every five it answers nobody.
+        "busy" => (
+            "200 OK",
+            coloured(
+                "teal",
+                "<script>
+                    document.title = 0;
+                    setInterval(() => {
+                        for (const begun = Date.now(); Date.now() - begun < 3000;);
+                        document.title = Number(document.title) + 1;
+                    }, 5000);
+                </script>",
             ),
         ),
         "complains" => (
