@@ -1,79 +1,11 @@
 //! Whatever happens to the page on the screen, it comes back: the whole daemon, a real display, a real Chromium.
 
-use crate::kiosk::{Kiosk, fresh_dir, open_to_all, signal, wait_for};
-use crate::screen::display_process;
-use crate::stage::{NAVY, SWITCHES, Site, TEAL, Xvfb};
-use serde_json::{Value, json};
+use crate::kiosk::{signal, wait_for};
+use crate::scene::Scene;
+use crate::stage::{NAVY, Site, TEAL};
+use serde_json::json;
 use std::collections::BTreeSet;
-use std::fs;
 use std::time::Instant;
-
-/// A kiosk whose browser shows a page of a site.
-struct Scene {
-    x: Xvfb,
-    site: Site,
-    kiosk: Kiosk,
-}
-
-impl Scene {
-    /// Begins with the page of this name.
-    fn with(page: &str) -> Scene {
-        let (x, site) = (Xvfb::start(), Site::open());
-        let dir = fresh_dir();
-        open_to_all(&dir);
-        let screen = display_process(json!({
-            "command": format!("chromium {SWITCHES}"),
-            "url": site.page(page),
-            "display": x.name,
-            "flags": {"kiosk": true},
-        }));
-        let document = json!({"version": 3, "processes": {"screen": screen}});
-        let file = dir.join("config.json");
-        fs::write(file, document.to_string()).unwrap();
-        let kiosk = Kiosk::start_in(dir);
-        Scene { x, site, kiosk }
-    }
-
-    /// Waits until the page is in this state, and gives the whole process.
-    fn until(&self, state: &str) -> Value {
-        self.kiosk
-            .until("screen", |screen| screen["page"]["state"] == state)
-    }
-
-    /// Waits until the page of this name is on the screen and well.
-    fn until_well(&self, page: &str) -> Value {
-        let url = self.site.page(page);
-        self.kiosk.until("screen", |screen| {
-            screen["page"]["state"] == "healthy" && screen["page"]["url"] == url
-        })
-    }
-
-    fn navigate(&self, page: &str) {
-        let url = json!({"url": self.site.page(page)});
-        let answer = self
-            .kiosk
-            .send("POST", "/api/processes/screen/navigate", url);
-        assert_eq!(answer.status, 200, "{}", answer.text());
-    }
-
-    /// What draws the pages, below the browser with this PID.
-    fn renderers(&self, browser: u64) -> Vec<u32> {
-        let of_browser = |pid: &u32| {
-            let stat = fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
-            let group = stat
-                .rsplit(')')
-                .next()
-                .and_then(|rest| rest.split(' ').nth(3));
-            let line = fs::read(format!("/proc/{pid}/cmdline")).unwrap_or_default();
-            group == Some(&browser.to_string())
-                && String::from_utf8_lossy(&line).contains("--type=renderer")
-        };
-        let all = fs::read_dir("/proc").unwrap().flatten();
-        all.filter_map(|entry| entry.file_name().to_str()?.parse().ok())
-            .filter(of_browser)
-            .collect()
-    }
-}
 
 /// How often what can be repeated is: `OSSUARY_RUNS=50` says more than once does.
 fn runs() -> usize {

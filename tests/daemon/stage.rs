@@ -236,6 +236,7 @@ fn content(name: &str) -> (&'static str, String) {
                 </script>",
             ),
         ),
+        "prisoner" => ("200 OK", include_str!("prisoner.html").to_owned()),
         "complains" => (
             "200 OK",
             coloured(
