@@ -104,6 +104,7 @@ impl<'a> Fields<'a> {
         }
         let choices: Vec<_> = choices
             .iter()
+            .filter(|(choice, _)| !choice.is_empty())
             .map(|(choice, _)| format!("\"{choice}\""))
             .collect();
         let choices = choices.join(" or ");

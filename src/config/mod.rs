@@ -6,6 +6,7 @@
 //! is ever half applied.
 
 mod adopt;
+mod behaviors;
 mod checks;
 mod command;
 mod dependencies;
@@ -29,6 +30,7 @@ mod show;
 mod url;
 mod words;
 
+pub use behaviors::{Behaviors, WhenLost, WhenRegained};
 pub use command::{Command, CommandError};
 pub use display::{Display, DisplayError};
 pub use document::{Document, Etag, EtagError, Section};
@@ -54,6 +56,8 @@ pub struct Config {
     pub processes: Vec<Rc<Process>>,
     /// The display process that starts at boot.
     pub active_display: Option<Id>,
+    /// What is done when the network goes and comes back.
+    pub behaviors: Behaviors,
 }
 
 impl Config {

@@ -1,5 +1,6 @@
 //! Reads a document of version 3: every problem at once, each with its path.
 
+use super::behaviors::Behaviors;
 use super::dependencies::check_dependencies;
 use super::fields::{Fields, no_such_process, wrong_type};
 use super::path::Path;
@@ -44,9 +45,11 @@ pub(super) fn read(document: &Map<String, Value>) -> (Config, Found) {
         .map(|map| read_processes(map, &findings));
     let processes = processes.unwrap_or_default();
     let active_display = active_display(&fields, &processes);
-    for name in ["behaviors", "schedule"] {
-        fields.object(name);
-    }
+    let behaviors = fields.object("behaviors").map(|map| {
+        let path = Path::Root.field("behaviors");
+        Behaviors::read(map, path, &findings)
+    });
+    fields.object("schedule");
     for name in LEFTOVERS {
         fields.has(name);
     }
@@ -55,6 +58,7 @@ pub(super) fn read(document: &Map<String, Value>) -> (Config, Found) {
         Config {
             processes,
             active_display,
+            behaviors: behaviors.unwrap_or_default(),
         },
         findings.finish(),
     )

@@ -10,6 +10,7 @@ use crate::supervisor::{Action, Event, Failure, RunId};
 use crate::sys::children::Children;
 use crate::sys::clock;
 use crate::sys::persist::Files;
+use crate::sys::reach;
 use crate::sys::run_dir::RunDir;
 use crate::sys::store::Store;
 use smol::channel::Sender;
@@ -83,6 +84,12 @@ impl Hands {
             Action::Steer { run, order, ticket } => {
                 let answer = self.screen.steer(run, order, ticket);
                 self.answers.extend(answer);
+            }
+            Action::TryServer { run, url } => {
+                self.report(async move {
+                    let reachable = reach::server(&url).await;
+                    Event::ServerTried { run, reachable }
+                });
             }
             Action::Save { document, keep_old } => {
                 let store = self.store.clone();

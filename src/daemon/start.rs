@@ -21,6 +21,7 @@ use crate::sys::displays::{Displays, Places};
 use crate::sys::errno::words;
 use crate::sys::handover::{self, Handover};
 use crate::sys::mark::Marker;
+use crate::sys::network::Network;
 use crate::sys::persist::Files;
 use crate::sys::run_dir::{RunDir, SOCKET};
 use crate::sys::shared::Shared;
@@ -127,6 +128,7 @@ pub async fn start(
 
     let (reporter, reports) = channel::bounded(REPORTS);
     watch_displays(&executor, &reporter)?;
+    watch_network(&executor, &reporter);
     let children = Children::new(&executor, reporter.clone(), &run_dir, cgroups)
         .map_err(StartError::System)?;
     let logs = Book::recorded(recorder.clone());
@@ -273,6 +275,14 @@ fn boot(loaded: Loaded, source: Source, problems: Vec<Problem>) -> Boot {
         displays: Vec::new(),
         memories: Vec::new(),
         next_run: 1,
+    }
+}
+
+/// Where the kernel does not tell, the kiosk goes by its page's server alone.
+fn watch_network(executor: &LocalExecutor<'static>, reporter: &Sender<Event>) {
+    match Network::new() {
+        Ok(network) => executor.spawn(network.watch(reporter.clone())).detach(),
+        Err(error) => log::warn!("cannot watch the network: {}", words(&error)),
     }
 }
 

@@ -45,6 +45,13 @@ pub enum Action {
         /// The client that waits for it, where one does; it comes back with the answer.
         ticket: Option<Ticket>,
     },
+    /// Try whether the server of this address takes connections; answered by `ServerTried`.
+    TryServer {
+        /// The run that shows it.
+        run: RunId,
+        /// The address, of scheme `http` or `https`.
+        url: String,
+    },
     /// Make this document durable; answered by `Saved` or `SaveFailed`.
     Save {
         /// The document.

@@ -58,6 +58,18 @@ pub enum Event {
         /// What.
         sight: Sight,
     },
+    /// This machine has a network, or has none any more. It is taken to have one until this is said.
+    Network {
+        /// Whether it has an address that others could reach.
+        connected: bool,
+    },
+    /// What came of an [`super::Action::TryServer`].
+    ServerTried {
+        /// The run.
+        run: RunId,
+        /// Whether the server of its page took a connection.
+        reachable: bool,
+    },
     /// What came of an [`super::Action::Steer`]; exactly one for each.
     Obeyed {
         /// The run.

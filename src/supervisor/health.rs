@@ -285,6 +285,18 @@ impl Health {
         }
     }
 
+    /// How the page fares.
+    pub(super) fn status(&self) -> &PageStatus {
+        &self.status
+    }
+
+    /// The network is back: a page that could not be loaded is tried now.
+    pub(super) fn hurry(&mut self, now: Moment) {
+        if self.stands_for.is_some() {
+            self.due = Some(now);
+        }
+    }
+
     /// When to do something, where no order of ours is under way.
     fn deadline(&self) -> Option<Moment> {
         self.due.filter(|_| self.under_way.is_none())
@@ -344,11 +356,7 @@ impl Supervisor {
             Some(Remedy::Order(order)) => self.remedy(index, order),
             Some(Remedy::Restart(why)) => {
                 self.note_of_page(index, &format!("{why}; the browser is restarted"));
-                let claim = self.next_claim;
-                self.next_claim += 1;
-                self.with(index, |machine, out| {
-                    machine.restart(Reason::PageNotWell(why), claim, now, out);
-                });
+                self.restart_browser(index, Reason::ForThePage(why), now);
             }
         }
         self.show_page(index);
@@ -383,8 +391,17 @@ impl Supervisor {
         self.steer_page(run, order);
     }
 
+    /// Starts the browser anew, for the sake of its page.
+    pub(super) fn restart_browser(&mut self, index: usize, reason: Reason, now: Moment) {
+        let claim = self.next_claim;
+        self.next_claim += 1;
+        self.with(index, |machine, out| {
+            machine.restart(reason, claim, now, out);
+        });
+    }
+
     /// The machine of a run whose page can be asked.
-    fn page_in_sight(&self, run: RunId) -> Option<usize> {
+    pub(super) fn page_in_sight(&self, run: RunId) -> Option<usize> {
         let (_, health) = self.health.as_ref()?;
         let index = *self.runs.get(&run)?;
         let machine = &self.machines[index];
@@ -411,7 +428,7 @@ impl Supervisor {
         self.steer_page(run, order);
     }
 
-    fn steer_page(&mut self, run: RunId, order: Order) {
+    pub(super) fn steer_page(&mut self, run: RunId, order: Order) {
         if let Some((_, health)) = &mut self.health {
             health.under_way = Some(order.clone());
         }
@@ -422,7 +439,7 @@ impl Supervisor {
         });
     }
 
-    fn note_of_page(&mut self, index: usize, text: &str) {
+    pub(super) fn note_of_page(&mut self, index: usize, text: &str) {
         self.actions.push_back(Action::Note {
             process: self.machines[index].process.id.clone(),
             text: format!("page: {text}"),

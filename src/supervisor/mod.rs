@@ -11,6 +11,7 @@
 //! | `change` | what becomes of a request, and of a configuration on its way to the disk |
 //! | `reconcile` | what another configuration means for the processes that run |
 //! | `health` | how the page on the screen fares, and what is done for one that is not well |
+//! | `connection` | what is done when the page's server goes and comes back |
 //! | `steering` | what a client may have done with a page |
 //! | `upgrade` | when another program may go on in our place |
 //! | `last_start` | why the daemon was started |
@@ -19,6 +20,7 @@
 mod action;
 mod admission;
 mod change;
+mod connection;
 mod event;
 mod failure;
 mod health;
@@ -53,6 +55,7 @@ pub use status::{ConfigurationStatus, DisplayStatus, ProcessStatus, Source, Stat
 use crate::config::{Display, Id, Loaded, Problem};
 use crate::time::Moment;
 use change::Disk;
+use connection::Connection;
 use health::Health;
 use process::Machine;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
@@ -99,6 +102,9 @@ pub struct Supervisor {
     /// How the page on the screen fares, and whose it is.
     health: Option<(Id, Health)>,
 
+    /// Whether its server can be reached.
+    connection: Connection,
+
     /// Clients that wait for a page.
     steering: Steering,
 
@@ -139,6 +145,7 @@ impl Supervisor {
             left: false,
             disk: Disk::default(),
             health: None,
+            connection: Connection::default(),
             steering: Steering::default(),
             upgrade: Upgrade::default(),
             next_run: boot.next_run,
@@ -200,7 +207,15 @@ impl Supervisor {
             Event::Obeyed {
                 run, ticket: None, ..
             } => self.handle_obeyed(run),
-            Event::Saw { run, sight } => self.handle_saw(run, sight, now),
+            Event::Saw { run, sight } => {
+                let is_loading = matches!(sight, page::Sight::Loading { .. });
+                self.handle_saw(run, sight, now);
+                self.watch_connection(run, is_loading, now);
+            }
+            Event::Network { connected } => self.handle_network(connected, now),
+            Event::ServerTried { run, reachable } => {
+                self.handle_server_tried(run, reachable, now);
+            }
             Event::Saved => self.handle_saved(now),
             Event::SaveFailed { failure } => self.handle_save_failed(failure, now),
             Event::Read { bytes } => self.handle_read(bytes, now),
@@ -212,6 +227,7 @@ impl Supervisor {
             Event::Reload => self.ask_for_reload(None),
             Event::Shutdown => self.begin_shutdown(now),
         }
+        self.see_to_the_connection(now);
         self.see_to_the_page(now);
         self.settle(now);
     }
@@ -224,7 +240,12 @@ impl Supervisor {
     /// When to say [`Event::Tick`]; `None` where nothing is waited for.
     pub fn poll_timeout(&self) -> Option<Moment> {
         let deadline = self.deadlines.first().map(|(moment, _)| *moment);
-        let deadlines = [deadline, self.disk.deadline(), self.page_deadline()];
+        let deadlines = [
+            deadline,
+            self.disk.deadline(),
+            self.page_deadline(),
+            self.connection_deadline(),
+        ];
         deadlines.into_iter().flatten().min()
     }
 

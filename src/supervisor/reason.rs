@@ -37,8 +37,8 @@ pub enum Reason {
     Disabled,
     /// Another process runs, or waits to, where this one would.
     DisplayTaken(Id),
-    /// Its page was not well, and nothing else has helped; why.
-    PageNotWell(String),
+    /// Its page was not well and nothing else has helped, or a behaviour says so; why.
+    ForThePage(String),
     /// The daemon is shutting down.
     ShuttingDown,
 }
@@ -60,7 +60,7 @@ impl fmt::Display for Reason {
             Reason::NotStartedYet => f.write_str("not started yet"),
             Reason::Disabled => f.write_str("disabled"),
             Reason::DisplayTaken(id) => write!(f, "the display is taken by {id}"),
-            Reason::PageNotWell(why) => write!(f, "restarted: {why}"),
+            Reason::ForThePage(why) => write!(f, "restarted: {why}"),
             Reason::ShuttingDown => f.write_str("shutting down"),
         }
     }

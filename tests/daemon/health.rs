@@ -162,3 +162,29 @@ fn a_page_that_cannot_be_loaded_gives_way_to_ours_until_its_server_is_there() {
     wait_for("the real page", || scene.x.is_all(NAVY));
     drop(later);
 }
+
+#[test]
+fn a_page_whose_server_dies_is_covered_and_keeps_what_was_typed_into_it() {
+    let scene = Scene::with("form");
+    let before = scene.until_well("form");
+    let corner = || scene.x.colour((60, 560));
+    wait_for("the page", || {
+        scene.x.is_all(TEAL) && corner() == Some(TEAL)
+    });
+    for run in 1..=runs() {
+        let begun = Instant::now();
+        scene.site.close();
+        let note = "its server cannot be reached; a notice is laid over it";
+        scene.kiosk.until_noted_times(note, run);
+        wait_for("the notice", || corner() != Some(TEAL));
+        tell("covered after", begun);
+        let begun = Instant::now();
+        scene.site.reopen();
+        wait_for("the page as it was", || corner() == Some(TEAL));
+        tell("uncovered after", begun);
+        let after = scene.until_well("form");
+        assert_eq!(after["page"]["title"], "hello0");
+        assert_eq!(after["pid"], before["pid"]);
+        assert_eq!(scene.site.asked("form"), 1, "it was never loaded anew");
+    }
+}

@@ -1,7 +1,8 @@
 //! What a browser needs to be tested: an X display of its own, and pages to show.
 
 use nix::sys::socket::{
-    AddressFamily, Backlog, SockFlag, SockType, SockaddrIn, bind, getsockname, listen, socket,
+    AddressFamily, Backlog, Shutdown, SockFlag, SockType, SockaddrIn, bind, getsockname, listen,
+    shutdown, socket,
 };
 use std::collections::BTreeMap;
 use std::io::{BufRead, BufReader, Read, Write};
@@ -10,6 +11,7 @@ use std::os::fd::{AsRawFd, OwnedFd};
 use std::process::{Child, Command, Stdio};
 use std::sync::{Arc, Mutex};
 use std::thread;
+use std::time::Duration;
 
 /// What keeps a test's browser from talking to anybody, and lets it run as root in a machine without a GPU.
 pub const SWITCHES: &str = "--no-sandbox --disable-gpu --disable-quic --disable-background-networking --disable-component-update --disable-sync --disable-extensions";
@@ -92,6 +94,7 @@ pub const NAVY: [u8; 3] = [0, 0, 128];
 /// A server of pages. `/teal` is a page of that colour, and so on; the others have their names below.
 pub struct Site {
     address: SocketAddr,
+    listener: Arc<TcpListener>,
     asked: Arc<Mutex<BTreeMap<String, usize>>>,
 }
 
@@ -114,7 +117,11 @@ impl Reserved {
 
 impl Site {
     pub fn open() -> Site {
-        Site::serve(TcpListener::bind("127.0.0.1:0").unwrap())
+        let any = TcpListener::bind("127.0.0.1:0").unwrap();
+        let address = any.local_addr().unwrap();
+        drop(any);
+        // A port that was asked for by its number stays the socket's while the site is closed.
+        Site::serve(TcpListener::bind(address).unwrap())
     }
 
     pub fn reserve() -> Reserved {
@@ -132,13 +139,35 @@ impl Site {
         let address = listener.local_addr().unwrap();
         let asked = Arc::<Mutex<BTreeMap<String, usize>>>::default();
         let record = asked.clone();
+        let listener = Arc::new(listener);
+        let door = listener.clone();
         thread::spawn(move || {
-            for client in listener.incoming().flatten() {
-                let record = record.clone();
-                thread::spawn(move || serve(client, &record));
+            loop {
+                match door.accept() {
+                    Ok((client, _)) => {
+                        let record = record.clone();
+                        thread::spawn(move || serve(client, &record));
+                    }
+                    // Nobody may come in for a while.
+                    Err(_) => thread::sleep(Duration::from_millis(5)),
+                }
             }
         });
-        Site { address, asked }
+        Site {
+            address,
+            listener,
+            asked,
+        }
+    }
+
+    /// The server dies: whoever comes is refused.
+    pub fn close(&self) {
+        shutdown(self.listener.as_raw_fd(), Shutdown::Both).unwrap();
+    }
+
+    /// It is back, where it was.
+    pub fn reopen(&self) {
+        listen(&self.listener, Backlog::MAXCONN).unwrap();
     }
 
     pub fn page(&self, name: &str) -> String {
@@ -233,6 +262,19 @@ fn content(name: &str) -> (&'static str, String) {
                         for (const begun = Date.now(); Date.now() - begun < 3000;);
                         document.title = Number(document.title) + 1;
                     }, 5000);
+                </script>",
+            ),
+        ),
+        // Somebody has typed something, and it tells what is there now.
+        "form" => (
+            "200 OK",
+            coloured(
+                "teal",
+                "<input id=i><script>
+                    onload = () => {
+                        i.value = 'hello';
+                        setInterval(() => document.title = i.value + scrollY, 20);
+                    };
                 </script>",
             ),
         ),

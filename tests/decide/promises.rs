@@ -103,6 +103,8 @@ struct World {
     owed: BTreeSet<u64>,
     /// Orders to drivers that are not answered yet.
     steered: Vec<(RunId, Option<Ticket>)>,
+    /// Servers that are being tried, by the run that shows their page.
+    tried: Vec<RunId>,
     next_ticket: u64,
     last_run: u64,
     /// The latest starts of each process, to see that they are not too many.
@@ -132,7 +134,11 @@ fn first_document() -> Value {
             "server": {"command": "server", "restart": "always"},
             "extra": {"command": "extra", "restart": "always"}
         },
-        "active_display_process": "screen"
+        "active_display_process": "screen",
+        "behaviors": {
+            "on_connection_regained": {"action": "restart"},
+            "scheduled_refresh": {"enabled": true, "interval_minutes": 5}
+        }
     })
 }
 
@@ -162,6 +168,7 @@ impl World {
             displays: vec![":0", ":1"],
             owed: BTreeSet::new(),
             steered: Vec::new(),
+            tried: Vec::new(),
             next_ticket: 1,
             last_run: 0,
             starts: BTreeMap::new(),
@@ -209,6 +216,10 @@ impl World {
                     self.left = true;
                 }
                 Action::AwaitReady { run, .. } => assert!(self.live.contains_key(&run)),
+                Action::TryServer { run, url } => {
+                    assert!(self.live[&run].executed && url.starts_with("http"), "{url}");
+                    self.tried.push(run);
+                }
                 Action::Steer { run, ticket, .. } => {
                     let life = self
                         .live
@@ -356,6 +367,15 @@ impl World {
         if !self.steered.is_empty() && self.rng.bool() {
             self.obey_something();
         }
+        if let Some(run) = self.tried.pop() {
+            let reachable = self.rng.u32(0..4) != 0;
+            self.pardons.push_back(self.now);
+            self.handle(Event::ServerTried { run, reachable });
+        }
+        if self.rng.u32(0..200) == 0 {
+            let connected = self.rng.bool();
+            self.handle(Event::Network { connected });
+        }
         if self.trying && self.rng.bool() {
             self.trying = false;
             let failed = Failure::system("it does not work");
@@ -376,6 +396,7 @@ impl World {
         self.by_hand = self.durable.to_bytes();
         self.owed.clear();
         self.steered.clear();
+        self.tried.clear();
         self.trying = false;
         // Nobody knows of a program that was about to be executed: it is killed.
         self.live.retain(|_, life| life.executed);

@@ -46,9 +46,9 @@ function toggle(label, hint) {
 /** Every field by its place in the document, with what stands for one that is not there. */
 const FIELDS = {
   "on_connection_lost.action": { field: choice("Action", "", LOST, "Under a notice the page keeps its state. Paused, its picture stays and nothing moves."), usual: "show_overlay" },
-  "on_connection_lost.timeout_seconds": { field: number("After seconds", "How long the connection has to be away. 0 is at once."), usual: 60 },
-  "on_connection_regained.action": { field: choice("Action", "", REGAINED), usual: "refresh_page" },
-  "on_connection_regained.delay_seconds": { field: number("After seconds", "How long the connection has to be back. 0 is at once."), usual: 5 },
+  "on_connection_lost.timeout_seconds": { field: number("After seconds", "How long the connection has to be away. 0 is at once."), usual: 0 },
+  "on_connection_regained.action": { field: choice("Action", "", REGAINED), usual: "continue" },
+  "on_connection_regained.delay_seconds": { field: number("After seconds", "How long the connection has to be back. 0 is at once."), usual: 3 },
   "scheduled_refresh.enabled": { field: toggle("Refresh the page regularly", "For pages that grow stale or heavy."), usual: false },
   "scheduled_refresh.interval_minutes": { field: number("Every minutes", "Left out while the connection is away."), usual: 60 },
 };

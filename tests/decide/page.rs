@@ -1,0 +1,279 @@
+//! A week of the page on the screen, with all that can happen to it: no storm of reloads, every step explained.
+
+use ossuary::config::{Loaded, StopSignal};
+use ossuary::supervisor::page::{Obeyed, Order, PageState, Sight};
+use ossuary::supervisor::{Action, Boot, Ending, Event, RunId, Source, Supervisor, Ticket};
+use ossuary::time::Moment;
+use serde_json::json;
+use std::collections::VecDeque;
+use std::time::Duration;
+
+const URL: &str = "https://example.org/shop";
+
+/// How the page really is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Truth {
+    Well,
+    Hung,
+    Empty,
+    Dead,
+    /// The whole browser is.
+    Frozen,
+}
+
+/// A kiosk, its browser, and the server of its page.
+struct World {
+    rng: fastrand::Rng,
+    now: Moment,
+    mind: Supervisor,
+    run: Option<RunId>,
+    truth: Truth,
+    /// Nothing helps, whatever is done.
+    incurable: bool,
+    server: bool,
+    /// A page of our own is on the screen.
+    ours: Option<&'static str>,
+    /// What the page's driver has to say.
+    news: VecDeque<Event>,
+    /// When something was done about the page, other than to look at it or to see whether its server is back.
+    steps: VecDeque<Moment>,
+    looks: usize,
+    notes: usize,
+}
+
+impl World {
+    fn new(seed: u64) -> World {
+        let document = json!({
+            "version": 3,
+            "processes": {"screen": {"type": "chromium", "url": URL}},
+            "behaviors": {"on_connection_regained": {"action": "refresh_page"}}
+        });
+        let boot = Boot {
+            loaded: Loaded::from_bytes(document.to_string().as_bytes()).unwrap(),
+            source: Source::File,
+            problems: Vec::new(),
+            displays: vec![":0".parse().unwrap()],
+            memories: Vec::new(),
+            next_run: 1,
+        };
+        let now = Moment::from_boot(Duration::from_secs(5));
+        let mut world = World {
+            rng: fastrand::Rng::with_seed(seed),
+            now,
+            mind: Supervisor::new(boot, now),
+            run: None,
+            truth: Truth::Well,
+            incurable: false,
+            server: true,
+            ours: None,
+            news: VecDeque::new(),
+            steps: VecDeque::new(),
+            looks: 0,
+            notes: 0,
+        };
+        world.act();
+        world
+    }
+
+    fn handle(&mut self, event: Event) {
+        self.mind.handle(event, self.now);
+        self.act();
+    }
+
+    /// Does what the mind wants, and lets it hear what comes of it.
+    fn act(&mut self) {
+        while let Some(action) = self.mind.poll_action() {
+            match action {
+                Action::Spawn { run, .. } => {
+                    assert_eq!(self.run, None, "one browser at a time");
+                    self.run = Some(run);
+                    self.news.push_back(Event::Spawned { run, pid: 77 });
+                    self.load();
+                }
+                Action::Signal { run, signal } => {
+                    assert_eq!((self.run, signal), (Some(run), StopSignal::Term));
+                    self.run = None;
+                    self.news.push_back(Event::Exited {
+                        run,
+                        ending: Ending::Code(0),
+                        tree_left: false,
+                    });
+                    // It was asked to end for a reason.
+                    self.step();
+                }
+                Action::Steer { run, order, ticket } => self.obey(run, order, ticket),
+                Action::TryServer { run, url } => {
+                    assert_eq!((self.run, url.as_str()), (Some(run), URL));
+                    let reachable = self.server;
+                    self.news.push_back(Event::ServerTried { run, reachable });
+                }
+                Action::Note { text, .. } if text.starts_with("page: ") => self.notes += 1,
+                _ => {}
+            }
+            while let Some(event) = self.news.pop_front() {
+                self.mind.handle(event, self.now);
+            }
+        }
+    }
+
+    /// Something is done about the page, and a sentence says why.
+    fn step(&mut self) {
+        assert!(self.notes > 0, "a step that nobody explains");
+        self.notes -= 1;
+        self.steps.push_back(self.now);
+    }
+
+    fn obey(&mut self, run: RunId, order: Order, ticket: Option<Ticket>) {
+        assert_eq!(self.run, Some(run), "an order for a run that is over");
+        match order {
+            Order::Look => {
+                self.looks += 1;
+                let sight = self.sight();
+                self.news.push_back(Event::Saw { run, sight });
+            }
+            Order::Reload | Order::FreshTarget { .. } => {
+                self.step();
+                self.load();
+            }
+            Order::Navigate { .. } if self.server => self.load(),
+            Order::Navigate { .. } => {}
+            Order::ShowBuiltIn(_) => {
+                self.step();
+                self.ours = Some("about:offline");
+            }
+            Order::ShowOverlay | Order::HideOverlay => self.step(),
+            other => panic!("nobody asked for {other:?}"),
+        }
+        let result = Ok(Obeyed::Done);
+        self.news.push_back(Event::Obeyed {
+            run,
+            ticket,
+            result,
+        });
+    }
+
+    /// The page is loaded from its server, if that is there, and is well afterwards, if that helps.
+    fn load(&mut self) {
+        let Some(run) = self.run else { return };
+        self.ours = None;
+        if !self.incurable {
+            self.truth = Truth::Well;
+        }
+        let url = URL.to_owned();
+        let sight = match self.server {
+            true => Sight::Loading { url },
+            false => Sight::NotLoaded {
+                url,
+                error: "net::ERR_CONNECTION_REFUSED".to_owned(),
+            },
+        };
+        self.news.push_back(Event::Saw { run, sight });
+    }
+
+    fn sight(&self) -> Sight {
+        let (url, title) = (URL.to_owned(), "Shop".to_owned());
+        match (self.ours, self.truth) {
+            (Some(name), _) => Sight::Painted {
+                url: name.to_owned(),
+                title,
+            },
+            (None, Truth::Well) => Sight::Painted { url, title },
+            (None, Truth::Hung) => Sight::Unanswered,
+            (None, Truth::Empty) => Sight::Blank { url, title },
+            (None, Truth::Dead) => Sight::Crashed,
+            (None, Truth::Frozen) => Sight::Silent,
+        }
+    }
+
+    fn live(&mut self, span: Duration) {
+        let end = self.now + span;
+        while let Some(next) = self.mind.poll_timeout().filter(|next| *next <= end) {
+            assert!(next >= self.now, "the loop would spin");
+            // A look that is not answered takes its time.
+            let slow = matches!(self.truth, Truth::Hung | Truth::Frozen) && self.ours.is_none();
+            self.now = next.max(self.now) + Duration::from_secs(if slow { 5 } else { 0 });
+            self.handle(Event::Tick);
+        }
+        self.now = self.now.max(end);
+    }
+
+    fn state(&self) -> Option<PageState> {
+        let status = self.mind.status();
+        let screen = status.processes.first()?;
+        Some(screen.page.as_ref()?.state)
+    }
+
+    /// Something happens.
+    fn happen(&mut self) {
+        match self.rng.u32(0..8) {
+            0 => self.truth = Truth::Hung,
+            1 => self.truth = Truth::Empty,
+            2 | 3 => {
+                self.truth = Truth::Dead;
+                if let Some(run) = self.run {
+                    self.handle(Event::Saw {
+                        run,
+                        sight: Sight::Crashed,
+                    });
+                }
+            }
+            4 => self.truth = Truth::Frozen,
+            5 => self.server = false,
+            6 => self.handle(Event::Network { connected: false }),
+            _ => self.incurable = true,
+        }
+    }
+
+    fn mend(&mut self) {
+        (self.incurable, self.server) = (false, true);
+        self.handle(Event::Network { connected: true });
+    }
+}
+
+#[test]
+fn a_week_of_the_page_has_no_storm_and_no_step_without_a_reason() {
+    for seed in 0..12 {
+        let mut world = World::new(seed);
+        let mut hours = 0;
+        while hours < 7 * 24 {
+            let trouble = world.rng.u32(0..3) == 0;
+            if trouble {
+                world.happen();
+            }
+            world.live(Duration::from_secs(3600));
+            hours += 1;
+            while (world.steps.front())
+                .is_some_and(|at| world.now.since(*at) > Duration::from_secs(3600))
+            {
+                world.steps.pop_front();
+            }
+            // Twelve of the ladder, and a notice for each thing that has happened and its end.
+            assert!(
+                world.steps.len() <= 12 + 6,
+                "seed {seed}: {:?}",
+                world.steps
+            );
+            if trouble {
+                world.mend();
+                world.live(Duration::from_secs(1800));
+                assert_eq!(
+                    world.state(),
+                    Some(PageState::Healthy),
+                    "seed {seed}, hour {hours}"
+                );
+            }
+        }
+    }
+}
+
+#[test]
+fn a_page_that_is_well_is_looked_at_now_and_then_and_left_alone() {
+    let mut world = World::new(1);
+    world.live(Duration::from_secs(60));
+    (world.looks, world.notes) = (0, 0);
+    world.steps.clear();
+    world.live(Duration::from_secs(24 * 3600));
+    assert!(world.steps.is_empty(), "{:?}", world.steps);
+    assert!(world.looks <= 24 * 3600 / 6 + 1, "{}", world.looks);
+    assert_eq!(world.notes, 0);
+}
