@@ -9,7 +9,9 @@
 //! A tab behind another one is loaded, but not drawn. When it is shown, Chromium keeps what was on the screen until
 //! the first frame of the new page is there, so nothing is seen between the two.
 
-use super::{BROWSER, Chromium, LOOK, Page, Shot, TargetId, cut};
+use super::news::TargetId;
+use super::picture::Shot;
+use super::{BROWSER, Chromium, LOOK, Page, cut};
 use crate::browser::cdp::Trouble;
 use crate::browser::driver::ended;
 use crate::supervisor::Failure;

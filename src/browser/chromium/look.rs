@@ -1,0 +1,232 @@
+//! Looks at the page on the screen, in a world of our own in it.
+
+use super::page::Finding;
+use super::{BROWSER, Chromium, LOOK, Page, cut};
+use crate::browser::cdp::Trouble;
+use crate::supervisor::page::Sight;
+use serde::Deserialize;
+use serde::de::DeserializeOwned;
+use serde_json::{Value, json};
+use std::time::{Duration, Instant};
+
+/// After this time nobody comes to answer a dialog, and the page behind it goes on.
+const DIALOG: Duration = Duration::from_secs(30);
+
+impl Chromium {
+    /// What is on the screen.
+    pub(super) async fn look(&self) -> Sight {
+        let Some(page) = self.shown.borrow().clone() else {
+            return self
+                .look_for_browser(Sight::Loading { url: String::new() })
+                .await;
+        };
+        self.listen_again(&page);
+        let heard = page.heard();
+        if heard.crashed {
+            return Sight::Crashed;
+        }
+        if self.is_silent.get() && self.look_for_browser(Sight::Unanswered).await == Sight::Silent {
+            return Sight::Silent;
+        }
+        if let Some(since) = heard.dialog {
+            if since.elapsed() >= DIALOG {
+                (self.around.note)("page: nobody has answered its dialog; it is closed");
+                self.close_dialog(&page, false);
+            }
+            let title = String::new();
+            return Sight::Painted {
+                url: self.name_of(&page, heard.url),
+                title,
+            };
+        }
+        match self.find(&page, LOOK).await {
+            Ok(found) => {
+                page.hear(|heard| heard.silent = false);
+                self.fit(&page, &found).await;
+                self.sight(&page, found)
+            }
+            Err(_) if page.heard().crashed => Sight::Crashed,
+            Err(Trouble::Refused(words)) => {
+                // It was left while it was looked at; where it goes is told by itself.
+                log::debug!("run {}: {words}", self.around.run);
+                let url = page.heard().url;
+                Sight::Loading {
+                    url: self.name_of(&page, url),
+                }
+            }
+            Err(Trouble::Unanswered | Trouble::Gone) => {
+                page.hear(|heard| heard.silent = true);
+                self.look_for_browser(Sight::Unanswered).await
+            }
+        }
+    }
+
+    /// Whether the browser answers: then what was seen is this.
+    async fn look_for_browser(&self, seen: Sight) -> Sight {
+        if !self.is_up.get() && !self.cdp.is_closed() {
+            return seen;
+        }
+        let version: Result<Value, _> = self
+            .cdp
+            .ask(None, "Browser.getVersion", json!({}), BROWSER)
+            .await;
+        self.is_silent.set(version.is_err());
+        match version {
+            Ok(_) => seen,
+            Err(_) => Sight::Silent,
+        }
+    }
+
+    /// What a finding comes to.
+    fn sight(&self, page: &Page, found: Finding) -> Sight {
+        let url = self.name_of(page, found.url);
+        let title = cut(found.title);
+        match found {
+            Finding {
+                error: Some(error),
+                loading: false,
+                ..
+            } => Sight::NotLoaded {
+                url: cut(page.heard().url),
+                error: match error.as_str() {
+                    "" => "net::ERR_FAILED".to_owned(),
+                    code => format!("net::{code}"),
+                },
+            },
+            Finding { painted: true, .. } => Sight::Painted { url, title },
+            Finding { loading: true, .. } => Sight::Loading { url },
+            _ => Sight::Blank { url, title },
+        }
+    }
+
+    /// How a page is called: by its address, unless that is its content.
+    pub(super) fn name_of(&self, page: &Page, url: String) -> String {
+        match page.heard().built_in {
+            Some(name) => name.to_owned(),
+            None => cut(url),
+        }
+    }
+
+    /// Looks at a page.
+    pub(super) async fn find(&self, page: &Page, within: Duration) -> Result<Finding, Trouble> {
+        self.in_world(page, include_str!("look.js"), Instant::now() + within)
+            .await
+    }
+
+    /// Evaluates an expression in a world of our own in a page.
+    pub(super) async fn in_world<T: DeserializeOwned>(
+        &self,
+        page: &Page,
+        expression: &str,
+        until: Instant,
+    ) -> Result<T, Trouble> {
+        #[derive(Deserialize)]
+        #[serde(rename_all = "camelCase")]
+        struct World {
+            execution_context_id: i64,
+        }
+        #[derive(Deserialize)]
+        #[serde(rename_all = "camelCase")]
+        struct Evaluated {
+            result: Remote,
+            exception_details: Option<Value>,
+        }
+        #[derive(Deserialize)]
+        struct Remote {
+            #[serde(default)]
+            value: Value,
+        }
+        let world = json!({"frameId": page.target, "worldName": "ossuary"});
+        let World {
+            execution_context_id,
+        } = self
+            .ask(page, "Page.createIsolatedWorld", world, until)
+            .await?;
+        let question = json!({
+            "expression": expression,
+            "contextId": execution_context_id,
+            "returnByValue": true,
+            "awaitPromise": true,
+        });
+        let evaluated: Evaluated = self.ask(page, "Runtime.evaluate", question, until).await?;
+        if let Some(details) = evaluated.exception_details {
+            let why = &details["exception"]["description"];
+            let why = why.as_str().unwrap_or("an exception");
+            return Err(Trouble::Refused(why.to_owned()));
+        }
+        serde_json::from_value(evaluated.result.value)
+            .map_err(|error| Trouble::Refused(error.to_string()))
+    }
+
+    /// A page that was not listened to for a while is heard again, and what it printed is not kept for us.
+    fn listen_again(&self, page: &Page) {
+        let mut console = self.console.borrow_mut();
+        if console.has_heard() {
+            let group = json!({"objectGroup": "console"});
+            self.tell(page, "Runtime.releaseObjectGroup", group);
+        }
+        let (was_mute, left_out) = console.turn(Instant::now());
+        if was_mute {
+            for method in [
+                "Runtime.discardConsoleEntries",
+                "Runtime.enable",
+                "Log.enable",
+            ] {
+                self.tell(page, method, json!({}));
+            }
+        }
+        if left_out > 0 {
+            (self.around.note)(&format!("page: {left_out} more errors were left out"));
+        }
+    }
+
+    /// Makes the window as large as the screen. Where no window manager does it, nobody else does: neither at
+    /// the start nor after the screen has become another one. Once for each size, for it blinks.
+    async fn fit(&self, page: &Page, found: &Finding) {
+        #[derive(Deserialize)]
+        #[serde(rename_all = "camelCase")]
+        struct Window {
+            window_id: i64,
+            bounds: Bounds,
+        }
+        #[derive(Deserialize)]
+        #[serde(rename_all = "camelCase")]
+        struct Bounds {
+            window_state: String,
+        }
+        let size = found.lacks.map(|size| size.map(|side| side as u32));
+        let Some([width, height]) = size.filter(|_| self.fitted.get() != size) else {
+            return;
+        };
+        self.fitted.set(size);
+        let which = json!({"targetId": page.target});
+        let window = self
+            .cdp
+            .ask(None, "Browser.getWindowForTarget", which, BROWSER);
+        let Ok(Window { window_id, bounds }) = window.await else {
+            return;
+        };
+        if bounds.window_state != "fullscreen" {
+            return;
+        }
+        // A window exactly as large as the screen is made a pixel smaller, lest a window manager takes it for one
+        // that wants to be full screen (Chromium's `X11Window::AdjustSizeForDisplay`).
+        for bounds in [
+            json!({"windowState": "normal"}),
+            json!({"left": 0, "top": 0, "width": width, "height": height + 1}),
+            json!({"windowState": "fullscreen"}),
+        ] {
+            let change = json!({"windowId": window_id, "bounds": bounds});
+            let set: Result<Value, _> = self
+                .cdp
+                .ask(None, "Browser.setWindowBounds", change, BROWSER)
+                .await;
+            if let Err(trouble) = set {
+                return log::debug!(
+                    "run {}: the window is as it was: {trouble}",
+                    self.around.run
+                );
+            }
+        }
+    }
+}

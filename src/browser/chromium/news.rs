@@ -1,0 +1,299 @@
+//! Takes in what Chromium tells unasked: tabs that come and go, pages that die, navigate, complain.
+//!
+//! To hear asks nothing; what is to be asked because of it waits in a short queue of errands.
+
+use super::console::{self, Verdict};
+use super::picture::Shot;
+use super::{BROWSER, Chromium, Errand, LOOK, Page};
+use crate::browser::cdp::{News, Trouble};
+use crate::supervisor::page::Sight;
+use serde::Deserialize;
+use serde_json::{Value, json};
+use std::rc::Rc;
+use std::time::{Duration, Instant};
+
+/// How long a browser may take from its start to its first answer: cold, from a slow card, on the smallest board.
+const START: Duration = Duration::from_secs(90);
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Target {
+    target_id: String,
+    #[serde(rename = "type")]
+    kind: String,
+    url: String,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct TargetId {
+    pub(super) target_id: String,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct SessionId {
+    pub(super) session_id: String,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct FrameNews {
+    frame_id: String,
+    #[serde(default)]
+    loader_id: String,
+    #[serde(default)]
+    name: String,
+    #[serde(default)]
+    url: String,
+    #[serde(default)]
+    navigation_type: String,
+}
+
+#[derive(Deserialize)]
+struct Navigated {
+    frame: Frame,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Frame {
+    id: String,
+    url: String,
+    unreachable_url: Option<String>,
+}
+
+#[derive(Deserialize)]
+struct Dialog {
+    #[serde(rename = "type")]
+    kind: String,
+}
+
+impl Chromium {
+    /// Takes in what the browser tells, without asking anything.
+    pub(super) fn hear(&self, news: &News<'_>) {
+        match news.session {
+            None => self.hear_of_browser(news),
+            Some(session) => {
+                let page = self.pages.borrow().get(session).cloned();
+                match page {
+                    Some(page) => self.hear_of_page(&page, news),
+                    // Held by a daemon before this one, which is gone.
+                    None => self.let_go(session),
+                }
+            }
+        }
+    }
+
+    fn hear_of_browser(&self, news: &News<'_>) {
+        match news.method {
+            "Target.targetCreated" => self.errand(Errand::FindPage),
+            "Target.targetCrashed" => {
+                if let Some(TargetId { target_id }) = news.read()
+                    && let Some(page) = self.page_in(&target_id)
+                {
+                    self.has_crashed(&page);
+                }
+            }
+            "Target.targetDestroyed" => {
+                if let Some(TargetId { target_id }) = news.read()
+                    && let Some(page) = self.page_in(&target_id)
+                {
+                    self.is_gone(&page);
+                }
+            }
+            "Target.detachedFromTarget" => {
+                let page = news.read().and_then(|SessionId { session_id }| {
+                    self.pages.borrow().get(&session_id).cloned()
+                });
+                if let Some(page) = page {
+                    self.is_gone(&page);
+                }
+            }
+            _ => {}
+        }
+    }
+
+    fn hear_of_page(&self, page: &Rc<Page>, news: &News<'_>) {
+        match news.method {
+            "Inspector.targetCrashed" => self.has_crashed(page),
+            "Inspector.targetReloadedAfterCrash" => page.hear(|heard| heard.crashed = false),
+            "Page.lifecycleEvent" => {
+                if let Some(stage) = news.read::<FrameNews>()
+                    && stage.frame_id == page.target
+                {
+                    page.come_to(&stage.loader_id, &stage.name);
+                }
+            }
+            "Page.frameStartedNavigating" => {
+                if let Some(start) = news.read::<FrameNews>()
+                    && start.frame_id == page.target
+                    && start.navigation_type != "sameDocument"
+                    && self.is_shown(page)
+                {
+                    let url = self.name_of(page, start.url);
+                    self.errand(Errand::Tell(Sight::Loading { url }));
+                }
+            }
+            "Page.frameNavigated" => {
+                if let Some(Navigated { frame }) = news.read()
+                    && frame.id == page.target
+                {
+                    self.has_navigated(page, frame);
+                }
+            }
+            "Page.screencastFrame" => {
+                if let Some(Shot { data }) = news.read() {
+                    page.put_frame(data);
+                }
+            }
+            "Page.loadEventFired" if self.is_shown(page) => self.errand(Errand::Look),
+            "Page.javascriptDialogOpening" => match news.read() {
+                // A page that is left asks whether it may be: nobody is there to say so.
+                Some(Dialog { kind }) if kind == "beforeunload" => self.close_dialog(page, true),
+                _ => page.hear(|heard| heard.dialog = Some(Instant::now())),
+            },
+            "Page.javascriptDialogClosed" => page.hear(|heard| heard.dialog = None),
+            "Runtime.exceptionThrown" | "Runtime.consoleAPICalled" | "Log.entryAdded" => {
+                self.hear_console(page, news);
+            }
+            _ => {}
+        }
+    }
+
+    fn has_crashed(&self, page: &Rc<Page>) {
+        let before = page.hear(|heard| std::mem::replace(&mut heard.crashed, true));
+        if !before && self.is_shown(page) {
+            self.errand(Errand::Tell(Sight::Crashed));
+        }
+    }
+
+    fn is_gone(&self, page: &Rc<Page>) {
+        page.hear(|heard| heard.gone = true);
+        self.pages.borrow_mut().remove(&page.session);
+        if self.is_shown(page) {
+            self.shown.take();
+            self.errand(Errand::FindPage);
+        }
+    }
+
+    fn has_navigated(&self, page: &Rc<Page>, frame: Frame) {
+        page.hear(|heard| {
+            (heard.crashed, heard.silent, heard.dialog) = (false, false, None);
+            // The address of a page of our own is that of the one it stands for.
+            if !frame.url.starts_with("data:") {
+                heard.built_in = None;
+            }
+            if heard.built_in.is_none() {
+                heard.url = frame.unreachable_url.clone().unwrap_or(frame.url);
+            }
+        });
+        if frame.unreachable_url.is_some() && self.is_shown(page) {
+            self.errand(Errand::Look);
+        }
+    }
+
+    fn hear_console(&self, page: &Page, news: &News<'_>) {
+        let mut console = self.console.borrow_mut();
+        let complaint = console::complaint(news);
+        match console.hear(complaint.is_some(), Instant::now()) {
+            Verdict::Drop => {}
+            Verdict::Write => (self.around.note)(&complaint.unwrap_or_default()),
+            Verdict::Mute => {
+                for domain in ["Runtime.disable", "Log.disable"] {
+                    self.cdp.tell(Some(&page.session), domain, &json!({}));
+                }
+                (self.around.note)("page: floods its console; not listened to for a minute");
+            }
+        }
+    }
+
+    fn errand(&self, errand: Errand) {
+        if let Err(full) = self.errands.0.try_send(errand) {
+            log::debug!("{full}");
+        }
+    }
+
+    pub(super) async fn run_errands(&self) {
+        self.come_up().await;
+        while let Ok(errand) = self.errands.1.recv().await {
+            match errand {
+                Errand::FindPage if self.swapping.get() => {}
+                Errand::FindPage => self.find_page().await,
+                Errand::Tell(sight) => self.around.saw(sight).await,
+                Errand::Look => {
+                    // What is not right may be so in a moment; that is for a look that was asked for.
+                    let sight = self.look().await;
+                    if matches!(sight, Sight::Painted { .. } | Sight::NotLoaded { .. }) {
+                        self.around.saw(sight).await;
+                    }
+                }
+            }
+        }
+    }
+
+    /// Waits for the browser's first answer; from then on it tells of its tabs.
+    async fn come_up(&self) {
+        let tabs = json!({"discover": true, "filter": [{"type": "page"}]});
+        loop {
+            let answer: Result<Value, Trouble> = self
+                .cdp
+                .ask(None, "Target.setDiscoverTargets", tabs.clone(), START)
+                .await;
+            match answer {
+                Ok(_) => break,
+                Err(Trouble::Gone) => return std::future::pending().await,
+                Err(trouble) => {
+                    (self.around.note)(&format!("the browser cannot be driven: {trouble}"))
+                }
+            }
+            // From here on it counts as silent.
+            self.is_up.set(true);
+        }
+        self.is_up.set(true);
+        self.find_page().await;
+    }
+
+    /// Finds out which tab is on the screen, where there are several.
+    async fn find_page(&self) {
+        #[derive(Deserialize)]
+        #[serde(rename_all = "camelCase")]
+        struct Targets {
+            target_infos: Vec<Target>,
+        }
+        let filter = json!({"filter": [{"type": "page"}]});
+        let targets: Result<Targets, _> = self
+            .cdp
+            .ask(None, "Target.getTargets", filter, BROWSER)
+            .await;
+        let Ok(Targets { mut target_infos }) = targets else {
+            return;
+        };
+        target_infos.retain(|target| target.kind == "page");
+        let several = target_infos.len() > 1;
+        for target in target_infos {
+            let known = self.page_in(&target.target_id);
+            let page = match known {
+                Some(page) => page,
+                None => match self.attach(target.target_id, target.url).await {
+                    Ok(page) => page,
+                    Err(_) => continue,
+                },
+            };
+            let is_visible = match several {
+                true => matches!(self.find(&page, LOOK).await, Ok(found) if found.visible),
+                false => true,
+            };
+            if self.swapping.get() {
+                return;
+            }
+            if is_visible {
+                if !self.is_shown(&page) {
+                    self.put_on_screen(&page);
+                    self.errand(Errand::Look);
+                }
+                return;
+            }
+        }
+    }
+}

@@ -1,0 +1,85 @@
+//! Photographs the page on the screen.
+
+use super::page::Finding;
+use super::{Chromium, Page, no_answer};
+use crate::browser::cdp::Trouble;
+use crate::supervisor::Failure;
+use crate::supervisor::page::Picture;
+use base64ct::{Base64, Encoding};
+use serde::Deserialize;
+use serde_json::{Value, json};
+use smol::Timer;
+use smol::future::or;
+use std::time::{Duration, Instant};
+
+/// How long a picture may take.
+const PICTURE: Duration = Duration::from_secs(5);
+
+/// The height that a picture of a given width may have: none that there is.
+const TALLEST: u32 = 1 << 20;
+
+/// The largest picture, in bytes: an 8K screen full of noise is smaller.
+const PICTURE_MAX: usize = 16 * 1024 * 1024;
+
+/// A picture, in base64.
+#[derive(Deserialize)]
+pub(super) struct Shot {
+    pub(super) data: String,
+}
+
+impl Chromium {
+    /// A picture of this moment: of a page that answers, or none.
+    pub(super) async fn picture(&self, width: Option<u32>) -> Result<Picture, Failure> {
+        let page = self.on_screen().await?;
+        let until = Instant::now() + PICTURE;
+        let silent = |trouble| no_answer(&page, trouble);
+        if page.heard().crashed {
+            return Err(silent(Trouble::Unanswered));
+        }
+        let found: Finding = self
+            .in_world(&page, include_str!("look.js"), until)
+            .await
+            .map_err(silent)?;
+        let smaller = width.filter(|width| f64::from(*width) < found.view[0]);
+        let data = match smaller {
+            Some(width) => self.frame(&page, width, until).await,
+            None => {
+                let how = json!({"format": "png"});
+                let shot = self.ask::<Shot>(&page, "Page.captureScreenshot", how, until);
+                shot.await.map(|shot| shot.data)
+            }
+        };
+        let data = data.map_err(silent)?;
+        if data.len() / 4 * 3 > PICTURE_MAX {
+            let most = PICTURE_MAX / 1024 / 1024;
+            return Err(Failure::system(format!(
+                "the picture is over {most} MiB; ask for a smaller width"
+            )));
+        }
+        let png = Base64::decode_vec(&data).map_err(|error| {
+            Failure::system(format!("the browser's picture is broken: {error}"))
+        })?;
+        Ok(Picture { png: png.into() })
+    }
+
+    /// The next frame of a page, scaled down. To scale a picture with `captureScreenshot` would make the page
+    /// itself smaller for an instant, on the screen.
+    async fn frame(&self, page: &Page, width: u32, until: Instant) -> Result<String, Trouble> {
+        page.take_frame();
+        let how = json!({"format": "png", "maxWidth": width, "maxHeight": TALLEST});
+        let started: Result<Value, _> = self.ask(page, "Page.startScreencast", how, until).await;
+        started?;
+        let come = async {
+            page.until(|heard| heard.has_frame || heard.crashed || heard.gone)
+                .await;
+            page.take_frame().ok_or(Trouble::Unanswered)
+        };
+        let late = async {
+            Timer::at(until).await;
+            Err(Trouble::Unanswered)
+        };
+        let frame = or(come, late).await;
+        self.tell(page, "Page.stopScreencast", json!({}));
+        frame
+    }
+}
