@@ -2,7 +2,7 @@
 
 #![allow(clippy::unwrap_used, reason = "a test ends at the first surprise")]
 
-use ossuary::config::{Id, Loaded, Problem, Section};
+use ossuary::config::{Id, Loaded, Problem, Section, WhenLost};
 use serde_json::{Map, Value, json};
 use std::rc::Rc;
 
@@ -283,14 +283,17 @@ fn the_active_display_follows_a_switch() {
 
 #[test]
 fn a_section_is_replaced_as_a_whole() {
+    let pause = json!({"on_connection_lost": {"action": "pause"}});
     let changed = gallery()
-        .with_section(Section::Behaviors, json!({"x": 1}))
+        .with_section(Section::Behaviors, pause.clone())
         .unwrap();
-    assert_eq!(
-        changed.document.section(Section::Behaviors),
-        json!({"x": 1})
-    );
+    assert_eq!(changed.document.section(Section::Behaviors), pause);
+    assert_eq!(changed.config.behaviors.when_lost, WhenLost::Pause);
     assert_eq!(changed.document.section(Section::Schedule), json!({}));
+    let unknown = gallery()
+        .with_section(Section::Behaviors, json!({"x": 1}))
+        .unwrap_err();
+    assert_eq!(lines(&unknown), ["behaviors.x: unknown field"]);
     let problems = gallery()
         .with_section(Section::Schedule, json!([]))
         .unwrap_err();
