@@ -190,6 +190,12 @@ pub(super) fn displays(given: &mut Given) -> Built {
     Ok(given.order(Task::Displays))
 }
 
+pub(super) fn power(given: &mut Given) -> Result<Invocation, String> {
+    let on = given.word()? == "on";
+    let display = given.words()?.pop();
+    Ok(given.order(Task::Power { on, display }))
+}
+
 pub(super) fn system(given: &mut Given) -> Built {
     Ok(given.order(Task::System))
 }

@@ -152,6 +152,13 @@ pub enum Task {
     Upgrade,
     /// Every display.
     Displays,
+    /// Switch the screen of a display, or of all that are there.
+    Power {
+        /// Or off.
+        on: bool,
+        /// Which, as it was written.
+        display: Option<String>,
+    },
     /// The machine.
     System,
     /// Every change as it happens.

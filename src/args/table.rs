@@ -279,6 +279,20 @@ pub(super) static VERBS: &[Verb] = &[
         build: build::displays,
     },
     Verb {
+        name: "power",
+        group: Group::Machine,
+        arguments: &[
+            argument("on|off", Count::One, Kind::OneOf(&["on", "off"])),
+            argument("DISPLAY", Count::Optional, Kind::Text),
+        ],
+        switches: ASKING,
+        summary: "Switch the screen of a display on or off",
+        about: "Without DISPLAY: of every display that is there. `ossuary displays` tells what\n\
+                is true afterwards: screens take some seconds, and some come back by\n\
+                themselves.",
+        build: build::power,
+    },
+    Verb {
         name: "system",
         group: Group::Machine,
         arguments: &[],

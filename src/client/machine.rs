@@ -1,57 +1,12 @@
-//! What is around the processes: `displays`, `system`, `events`.
+//! What is around the processes: `system`, `events`.
 
 use super::connection::Daemon;
 use super::error::Error;
 use super::feed::{Feed, Next};
 use super::message::Request;
-use super::terminal::{Cell, Terminal, Tint, size, span, words};
+use super::terminal::{Terminal, Tint, size, span, words};
 use crate::args::Exit;
 use serde_json::Value;
-
-/// Every display, a line each.
-pub fn displays(daemon: &Daemon, json: bool, terminal: &mut Terminal<'_>) -> Result<Exit, Error> {
-    let request = Request::get("/api/displays");
-    if json {
-        terminal.say(daemon.ask_text(&request)?.trim_end())?;
-        return Ok(Exit::Done);
-    }
-    let answer = daemon.ask_json(&request)?;
-    let Some(displays) = answer["displays"].as_array() else {
-        return Err(Error::Confused("its answer has no `displays`".into()));
-    };
-    if displays.is_empty() {
-        terminal.say("there is no display, and none is configured")?;
-        return Ok(Exit::Done);
-    }
-    let cell = |value: &Value| (words(value), Tint::Plain);
-    let rows: Vec<Vec<Cell>> = displays
-        .iter()
-        .map(|display| {
-            let tint = match display["connected"] {
-                Value::Bool(true) => Tint::Good,
-                _ => Tint::Quiet,
-            };
-            vec![
-                cell(&display["name"]),
-                cell(&display["kind"]),
-                (words(&display["connected"]), tint),
-                cell(&display["resolution"]),
-                cell(&display["output"]),
-                cell(&display["process"]),
-            ]
-        })
-        .collect();
-    let heading = [
-        "NAME",
-        "KIND",
-        "CONNECTED",
-        "RESOLUTION",
-        "OUTPUT",
-        "PROCESS",
-    ];
-    terminal.table(&heading, &rows)?;
-    Ok(Exit::Done)
-}
 
 /// The machine, a fact a line.
 pub fn system(daemon: &Daemon, json: bool, terminal: &mut Terminal<'_>) -> Result<Exit, Error> {

@@ -4,6 +4,7 @@
 
 mod changes;
 mod connection;
+mod displays;
 mod error;
 mod feed;
 mod logs;
@@ -85,7 +86,10 @@ fn carry_out(daemon: &Daemon, order: &Order, terminal: &mut Terminal<'_>) -> Res
         }
         Task::Reload => changes::reload(daemon, json, terminal),
         Task::Upgrade => upgrade::upgrade(daemon, json, terminal),
-        Task::Displays => machine::displays(daemon, json, terminal),
+        Task::Displays => displays::displays(daemon, json, terminal),
+        Task::Power { on, display } => {
+            displays::power(daemon, *on, display.as_deref(), json, terminal)
+        }
         Task::System => machine::system(daemon, json, terminal),
         Task::Events => machine::events(daemon, json, terminal),
     }

@@ -480,14 +480,16 @@ fn the_configuration_goes_out_and_in() {
 #[test]
 fn the_machine_is_told_in_lines() {
     let displays = r#"{"displays":[{"name":":0","kind":"x11","connected":true,
-        "resolution":"1920x1080","output":"HDMI-1","process":"gallery"},
+        "resolution":"1920x1080","output":"HDMI-1","process":"gallery","rotation":{"actual":90},
+        "power":{"requested":"off","actual":"on","problem":"the screen is on"}},
         {"name":"wayland-0","kind":"wayland","connected":false}]}"#;
-    let (_, out, ..) = Script::new([ok(displays)]).run("displays");
+    let (_, out, err, _) = Script::new([ok(displays)]).run("displays");
+    assert_eq!(err, "ossuary: :0: the screen is on\n");
     assert_eq!(
         out,
         "\
-NAME       KIND     CONNECTED  RESOLUTION  OUTPUT  PROCESS
-:0         x11      yes        1920x1080   HDMI-1  gallery
+NAME       KIND     CONNECTED  RESOLUTION  OUTPUT  TURNED  POWER           PROCESS
+:0         x11      yes        1920x1080   HDMI-1  90      on, asked: off  gallery
 wayland-0  wayland  no
 "
     );

@@ -11,6 +11,7 @@ mod checks;
 mod command;
 mod dependencies;
 mod display;
+mod displays;
 mod document;
 mod edit;
 mod fields;
@@ -33,6 +34,7 @@ mod words;
 pub use behaviors::{Behaviors, WhenLost, WhenRegained};
 pub use command::{Command, CommandError};
 pub use display::{Display, DisplayError};
+pub use displays::Rotation;
 pub use document::{Document, Etag, EtagError, Section};
 pub use id::{Id, IdError};
 pub use json::parse_json;
@@ -47,6 +49,7 @@ pub use quote::quote;
 pub use report::{report, report_as_json};
 pub use url::check_url;
 
+use std::collections::BTreeMap;
 use std::rc::Rc;
 
 /// What a document means.
@@ -56,6 +59,8 @@ pub struct Config {
     pub processes: Vec<Rc<Process>>,
     /// The display process that starts at boot.
     pub active_display: Option<Id>,
+    /// How the displays are turned that have it configured.
+    pub rotations: BTreeMap<Display, Rotation>,
     /// What is done when the network goes and comes back.
     pub behaviors: Behaviors,
 }

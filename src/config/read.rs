@@ -2,6 +2,7 @@
 
 use super::behaviors::Behaviors;
 use super::dependencies::check_dependencies;
+use super::displays::read_displays;
 use super::fields::{Fields, no_such_process, wrong_type};
 use super::path::Path;
 use super::problem::{Findings, Found};
@@ -45,6 +46,8 @@ pub(super) fn read(document: &Map<String, Value>) -> (Config, Found) {
         .map(|map| read_processes(map, &findings));
     let processes = processes.unwrap_or_default();
     let active_display = active_display(&fields, &processes);
+    let rotations = fields.object("displays");
+    let rotations = rotations.map(|map| read_displays(map, &findings));
     let behaviors = fields.object("behaviors").map(|map| {
         let path = Path::Root.field("behaviors");
         Behaviors::read(map, path, &findings)
@@ -58,6 +61,7 @@ pub(super) fn read(document: &Map<String, Value>) -> (Config, Found) {
         Config {
             processes,
             active_display,
+            rotations: rotations.unwrap_or_default(),
             behaviors: behaviors.unwrap_or_default(),
         },
         findings.finish(),

@@ -1,9 +1,9 @@
 //! Does what the mind wants. Whatever can fail comes back as an event.
 
+use super::drivers::Drivers;
 use super::good_copy::GoodCopy;
-use super::screen::Screen;
 use super::{launch, upgrade};
-use crate::config::{Id, Process};
+use crate::config::{Display, Id, Process};
 use crate::http::Requests;
 use crate::logs::Book;
 use crate::supervisor::{Action, Event, Failure, RunId};
@@ -12,6 +12,7 @@ use crate::sys::clock;
 use crate::sys::persist::Files;
 use crate::sys::reach;
 use crate::sys::run_dir::RunDir;
+use crate::sys::screens::Screens;
 use crate::sys::store::Store;
 use smol::channel::Sender;
 use smol::future::FutureExt;
@@ -39,7 +40,8 @@ pub struct Hands {
     pub executor: Rc<LocalExecutor<'static>>,
     pub reports: Sender<Event>,
     pub children: Children,
-    pub screen: Screen,
+    pub screens: Screens,
+    pub drivers: Drivers,
     pub store: Store,
     pub logs: Rc<Book>,
     pub files: Files,
@@ -64,7 +66,7 @@ impl Hands {
 
     /// Takes note of what happens: with a run ends what was to be done with its page.
     pub fn hear(&mut self, event: &Event) {
-        self.answers.extend(self.screen.hear(event));
+        self.answers.extend(self.drivers.hear(event));
     }
 
     /// Does one thing; breaks when it is to leave.
@@ -82,7 +84,7 @@ impl Hands {
             Action::Signal { run, signal } => self.children.signal(run, signal),
             Action::Kill { run } => self.children.kill(run),
             Action::Steer { run, order, ticket } => {
-                let answer = self.screen.steer(run, order, ticket);
+                let answer = self.drivers.steer(run, order, ticket);
                 self.answers.extend(answer);
             }
             Action::TryServer { run, url } => {
@@ -129,6 +131,21 @@ impl Hands {
                 }
                 self.logs.drop_log(&process);
             }
+            Action::SwitchPower {
+                display,
+                connector,
+                on,
+            } => self.switch(display, connector, Some(on)),
+            Action::ReadPower { display, connector } => self.switch(display, connector, None),
+            Action::Turn { display, rotation } => {
+                let turning = self.screens.clone().turn(display.clone(), rotation);
+                self.report(async move {
+                    Event::Turned {
+                        display,
+                        result: turning.await,
+                    }
+                });
+            }
             Action::TryProgram => {
                 let children = self.children.clone();
                 let program = self.program.clone();
@@ -169,11 +186,21 @@ impl Hands {
         });
         match started {
             Ok((pid, driven)) => {
-                self.screen.begin(run, process, driven);
+                self.drivers.begin(run, process, driven);
                 Event::Spawned { run, pid }
             }
             Err(failure) => Event::SpawnFailed { run, failure },
         }
+    }
+
+    fn switch(&self, display: Display, connector: Option<String>, on: Option<bool>) {
+        let switching = self.screens.clone().switch(display.clone(), connector, on);
+        self.report(async move {
+            Event::Power {
+                display,
+                report: switching.await,
+            }
+        });
     }
 
     fn note(&self, process: &Id, text: &str) {

@@ -1,5 +1,6 @@
 //! The loop: what happens is told to the mind, and what the mind wants is done.
 
+mod drivers;
 mod estate;
 #[cfg(feature = "faults")]
 mod faults;
@@ -8,7 +9,7 @@ mod hands;
 mod herald;
 mod journal;
 mod launch;
-mod screen;
+
 mod sources;
 mod start;
 mod upgrade;

@@ -1,12 +1,12 @@
 //! Everything that has to succeed before the loop runs.
 
+use super::drivers::Drivers;
 use super::estate::Estate;
 #[cfg(feature = "faults")]
 use super::faults;
 use super::good_copy::GoodCopy;
 use super::hands::Hands;
 use super::herald::Herald;
-use super::screen::Screen;
 use super::sources::Sources;
 use super::watchdog::Watchdog;
 use super::{Kiosk, journal, upgrade};
@@ -24,6 +24,7 @@ use crate::sys::mark::Marker;
 use crate::sys::network::Network;
 use crate::sys::persist::Files;
 use crate::sys::run_dir::{RunDir, SOCKET};
+use crate::sys::screens::Screens;
 use crate::sys::shared::Shared;
 use crate::sys::signals::Signals;
 use crate::sys::store::Store;
@@ -127,15 +128,15 @@ pub async fn start(
     let mut boot = read_configuration(&store).await;
 
     let (reporter, reports) = channel::bounded(REPORTS);
-    watch_displays(&executor, &reporter)?;
     watch_network(&executor, &reporter);
     let children = Children::new(&executor, reporter.clone(), &run_dir, cgroups)
         .map_err(StartError::System)?;
+    let screens = watch_displays(&executor, &reporter, &children)?;
     let logs = Book::recorded(recorder.clone());
     estate.adopt(&children, &logs);
-    let mut screen = Screen::new(&executor, &reporter, &children, &logs, &addresses);
+    let mut drivers = Drivers::new(&executor, &reporter, &children, &logs, &addresses);
     for running in estate.memories.iter().filter_map(Memory::running) {
-        screen.resume(running, &options.state_dir);
+        drivers.resume(running, &options.state_dir);
     }
     boot.next_run = estate.next_run();
     boot.memories = estate.memories;
@@ -164,7 +165,8 @@ pub async fn start(
             executor,
             reports: reporter,
             children,
-            screen,
+            screens,
+            drivers,
             store,
             logs,
             requests: requests.clone(),
@@ -287,12 +289,17 @@ fn watch_network(executor: &LocalExecutor<'static>, reporter: &Sender<Event>) {
 }
 
 fn watch_displays(
-    executor: &LocalExecutor<'static>,
+    executor: &Rc<LocalExecutor<'static>>,
     reporter: &Sender<Event>,
-) -> Result<(), StartError> {
-    let displays = Displays::new(Places::of_system()).map_err(StartError::System)?;
-    executor.spawn(displays.watch(reporter.clone())).detach();
-    Ok(())
+    children: &Children,
+) -> Result<Screens, StartError> {
+    let places = Places::of_system();
+    let (connectors, devices) = (places.connectors.clone(), places.devices.clone());
+    let screens = Screens::new(executor, reporter.clone(), children, connectors, devices);
+    let displays = Displays::new(places).map_err(StartError::System)?;
+    let watch = displays.watch(reporter.clone(), Some(screens.clone()));
+    executor.spawn(watch).detach();
+    Ok(screens)
 }
 
 // ---- the doors ----

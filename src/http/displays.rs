@@ -1,22 +1,220 @@
-//! `/api/displays`: every display that exists or is configured, and who holds it.
+//! `/api/displays`: every display that exists or is configured, its screen, who holds it; and the switch.
 
 use super::Api;
-use super::error::Error;
+use super::error::{Error, Kind};
 use super::reply::{Ask, Reply};
-use super::view::Displays;
-use serde::Serialize;
+use super::view::Light;
+use super::when::Wallclock;
+use crate::config::{Display, Id, Rotation};
+use crate::supervisor::{
+    DisplayStatus, Monitor, Output, PowerStatus, Request, RotationStatus, Size, Status,
+};
+use serde::ser::SerializeSeq;
+use serde::{Serialize, Serializer};
+use serde_json::Value;
 use std::rc::Rc;
 
 #[derive(Serialize)]
 struct List<'a> {
     displays: Displays<'a>,
+    connectors: Connectors<'a>,
 }
 
 /// `GET /api/displays`
 pub async fn list(api: &Rc<Api>, _ask: Ask<'_>) -> Result<Reply, Error> {
     let status = api.feed.current();
     let list = List {
-        displays: Displays(&status.displays),
+        displays: Displays {
+            shown: &status.displays,
+            light: Light::of(api),
+        },
+        connectors: Connectors(&status),
     };
     Ok(Reply::json(200, &list))
+}
+
+/// `POST /api/displays/{id}/power`, `{"on": true}`
+pub async fn switch_power(api: &Rc<Api>, ask: Ask<'_>) -> Result<Reply, Error> {
+    let display = name(ask.id)?;
+    let body = ask.object()?;
+    if let Some(unknown) = body.keys().find(|name| *name != "on") {
+        return Err(Error::invalid(unknown, "unknown field"));
+    }
+    let Some(on) = body.get("on").and_then(Value::as_bool) else {
+        return Err(Error::invalid("on", "on: must be true or false"));
+    };
+    let request = Request::SwitchPower {
+        display: display.clone(),
+        on,
+    };
+    api.mind.ask(request).await?;
+    let status = api.feed.current();
+    let shown = status
+        .displays
+        .iter()
+        .find(|shown| shown.display == display);
+    match shown {
+        Some(shown) => Ok(Reply::json(202, &view(shown, Light::of(api)))),
+        // It went away within the instant.
+        None => Err(no_such(ask.id)),
+    }
+}
+
+/// The display in a path; its colon may be escaped.
+fn name(text: &str) -> Result<Display, Error> {
+    let bare = text.strip_prefix("%3A").or(text.strip_prefix("%3a"));
+    let plain = bare.map_or(text.to_owned(), |number| format!(":{number}"));
+    plain.parse().map_err(|_| no_such(text))
+}
+
+fn no_such(text: &str) -> Error {
+    Error::new(Kind::NoSuchDisplay, format!("there is no display {text}"))
+}
+
+/// All displays.
+#[derive(Debug)]
+pub struct Displays<'a> {
+    /// Which.
+    pub shown: &'a [DisplayStatus],
+    /// By which light.
+    pub light: Light<'a>,
+}
+
+impl Serialize for Displays<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let views = self.shown.iter().map(|shown| view(shown, self.light));
+        serializer.collect_seq(views)
+    }
+}
+
+#[derive(Serialize)]
+struct DisplayView<'a> {
+    name: &'a Display,
+    kind: &'static str,
+    connected: bool,
+    /// All of it, turned as it is.
+    resolution: Option<Size>,
+    /// What shows it, where that is one output.
+    output: Option<&'a str>,
+    outputs: Vec<OutputView<'a>>,
+    /// Where it is plugged in, where that can be told.
+    connector: Option<&'a str>,
+    monitor: Option<&'a Monitor>,
+    rotation: RotationView<'a>,
+    power: PowerView<'a>,
+    process: Option<&'a Id>,
+    wanted_by: &'a [Id],
+}
+
+#[derive(Serialize)]
+struct OutputView<'a> {
+    name: &'a str,
+    rotation: Option<Rotation>,
+    monitor: Option<&'a Monitor>,
+}
+
+#[derive(Serialize)]
+struct RotationView<'a> {
+    requested: Option<Rotation>,
+    actual: Option<Rotation>,
+    problem: Option<&'a str>,
+}
+
+#[derive(Serialize)]
+struct PowerView<'a> {
+    requested: Option<&'static str>,
+    actual: Option<&'static str>,
+    backend: Option<&'static str>,
+    since: Option<Wallclock>,
+    problem: Option<&'a str>,
+}
+
+fn view<'a>(shown: &'a DisplayStatus, light: Light<'_>) -> DisplayView<'a> {
+    let screen = shown.screen.screen.as_deref();
+    let outputs = screen.map_or(&[][..], |screen| &screen.outputs);
+    let output = screen.and_then(|screen| screen.output());
+    DisplayView {
+        name: &shown.display,
+        kind: match shown.display {
+            Display::X(_) => "x",
+            Display::Wayland(_) => "wayland",
+        },
+        connected: shown.connected,
+        resolution: screen.map(|screen| screen.size),
+        output: output.map(|output| output.name.as_str()),
+        outputs: outputs.iter().map(OutputView::of).collect(),
+        connector: shown.screen.connector.as_deref(),
+        monitor: output.and_then(|output| output.monitor.as_ref()),
+        rotation: RotationView::of(&shown.screen.rotation),
+        power: PowerView::of(&shown.screen.power, light),
+        process: shown.holder.as_ref(),
+        wanted_by: &shown.wanted_by,
+    }
+}
+
+impl<'a> OutputView<'a> {
+    fn of(output: &'a Output) -> Self {
+        Self {
+            name: &output.name,
+            rotation: output.rotation,
+            monitor: output.monitor.as_ref(),
+        }
+    }
+}
+
+impl<'a> RotationView<'a> {
+    fn of(status: &'a RotationStatus) -> Self {
+        Self {
+            requested: status.requested,
+            actual: status.actual,
+            problem: status.problem.as_deref(),
+        }
+    }
+}
+
+impl<'a> PowerView<'a> {
+    fn of(status: &'a PowerStatus, light: Light<'_>) -> Self {
+        let word = |on| if on { "on" } else { "off" };
+        Self {
+            requested: status.requested.map(word),
+            actual: status.actual.map(word),
+            backend: status.backend.map(|backend| backend.as_str()),
+            since: status.since.map(|since| light.boot().at(since)),
+            problem: status.problem.as_deref(),
+        }
+    }
+}
+
+/// The sockets of the machine, each with the display that uses it.
+struct Connectors<'a>(&'a Status);
+
+#[derive(Serialize)]
+struct ConnectorView<'a> {
+    name: &'a str,
+    connected: bool,
+    lit: Option<bool>,
+    preferred: Option<Size>,
+    monitor: Option<&'a Monitor>,
+    display: Option<&'a Display>,
+}
+
+impl Serialize for Connectors<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let connectors = &self.0.connectors;
+        let mut seq = serializer.serialize_seq(Some(connectors.len()))?;
+        for connector in connectors.iter() {
+            let uses =
+                |shown: &&DisplayStatus| shown.screen.connector.as_ref() == Some(&connector.name);
+            let display = self.0.displays.iter().find(uses);
+            seq.serialize_element(&ConnectorView {
+                name: &connector.name,
+                connected: connector.connected,
+                lit: connector.lit,
+                preferred: connector.preferred,
+                monitor: connector.monitor.as_ref(),
+                display: display.map(|shown| &shown.display),
+            })?;
+        }
+        seq.end()
+    }
 }

@@ -26,6 +26,12 @@ pub enum Kind {
     MethodNotAllowed,
     /// The request did not arrive in time.
     TooSlow,
+    /// There is no such display.
+    NoSuchDisplay,
+    /// The display is configured, and not there now.
+    DisplayIsAway,
+    /// Nothing on this system can switch the screen.
+    NoPowerSwitch,
     /// A disabled process cannot be started.
     Disabled,
     /// A process that runs cannot be deleted.
@@ -76,14 +82,17 @@ pub enum Kind {
 
 impl Kind {
     /// Every kind, by status code.
-    pub const ALL: [Kind; 30] = [
+    pub const ALL: [Kind; 33] = [
         Kind::Malformed,
         Kind::NotJson,
         Kind::ForeignOrigin,
         Kind::NotFound,
         Kind::NoSuchProcess,
+        Kind::NoSuchDisplay,
         Kind::MethodNotAllowed,
         Kind::TooSlow,
+        Kind::DisplayIsAway,
+        Kind::NoPowerSwitch,
         Kind::Disabled,
         Kind::StillRuns,
         Kind::NoPage,
@@ -124,6 +133,9 @@ impl Kind {
             Kind::NoSuchProcess => (404, "/problems/no-such-process", "No such process"),
             Kind::MethodNotAllowed => (405, "/problems/method-not-allowed", "Method not allowed"),
             Kind::TooSlow => (408, "/problems/too-slow", "Too slow"),
+            Kind::NoSuchDisplay => (404, "/problems/no-such-display", "No such display"),
+            Kind::DisplayIsAway => (409, "/problems/display-away", "Display is away"),
+            Kind::NoPowerSwitch => (409, "/problems/no-power-switch", "No way to switch"),
             Kind::Disabled => (409, "/problems/disabled", "Process is disabled"),
             Kind::StillRuns => (409, "/problems/still-runs", "Process still runs"),
             Kind::NoPage => (409, "/problems/no-page", "No display process"),
@@ -250,6 +262,9 @@ impl From<Refusal> for Error {
     fn from(refusal: Refusal) -> Self {
         let kind = match &refusal {
             Refusal::NoSuchProcess(_) => Kind::NoSuchProcess,
+            Refusal::NoSuchDisplay(_) => Kind::NoSuchDisplay,
+            Refusal::DisplayIsAway(_) => Kind::DisplayIsAway,
+            Refusal::NoPowerSwitch(_) => Kind::NoPowerSwitch,
             Refusal::Disabled(_) => Kind::Disabled,
             Refusal::StillRuns(_) => Kind::StillRuns,
             Refusal::NoPage(_) => Kind::NoPage,

@@ -1,9 +1,10 @@
 //! `/api/events`: a picture of everything, then whatever changes, for as long as somebody looks.
 
 use super::Api;
+use super::displays::Displays;
 use super::error::Error;
 use super::reply::{Ask, Later, Reply, Source, write_event};
-use super::view::{Configuration, Displays, Light, Order, Processes};
+use super::view::{Configuration, Light, Order, Processes};
 use crate::config::Id;
 use crate::supervisor::{ProcessStatus, Status};
 use serde::Serialize;
@@ -69,6 +70,13 @@ struct Event<'a> {
     shutting_down: bool,
 }
 
+fn displays_of<'a>(api: &'a Api, status: &'a Status) -> Displays<'a> {
+    Displays {
+        shown: &status.displays,
+        light: Light::of(api),
+    }
+}
+
 fn write_snapshot(out: &mut Vec<u8>, api: &Api, status: &Status) {
     let event = Event {
         generation: status.generation,
@@ -79,7 +87,7 @@ fn write_snapshot(out: &mut Vec<u8>, api: &Api, status: &Status) {
         removed: None,
         order: Some(Order(&status.processes)),
         active_display: status.active_display.as_ref(),
-        displays: Some(Displays(&status.displays)),
+        displays: Some(displays_of(api, status)),
         configuration: Some(Configuration::of(api, &status.configuration)),
         shutting_down: status.shutting_down,
     };
@@ -113,7 +121,7 @@ fn write_change(out: &mut Vec<u8>, api: &Api, before: &Status, status: &Status) 
         order: (ids(before) != ids(status)).then_some(Order(&status.processes)),
         active_display: status.active_display.as_ref(),
         displays: (!Rc::ptr_eq(&before.displays, &status.displays))
-            .then_some(Displays(&status.displays)),
+            .then(|| displays_of(api, status)),
         configuration: (!Rc::ptr_eq(&before.configuration, &status.configuration))
             .then(|| Configuration::of(api, &status.configuration)),
         shutting_down: status.shutting_down,

@@ -54,6 +54,7 @@ pub static ROUTES: &[Route] = routes! {
     GET    "/api/processes/{id}/logs"         View    [200, 404, 422, 503]           logs::show;
     GET    "/api/processes/{id}/logs/stream"  View    [200, 404, 422, 503]           logs::stream;
     GET    "/api/displays"                    View    [200]                          displays::list;
+    POST   "/api/displays/{id}/power"         Operate [202, 400, 404, 409, 422, 503] displays::switch_power;
     GET    "/api/behaviors"                   View    [200, 304]                     config::show_behaviors;
     PUT    "/api/behaviors"                   Admin   [200, 400, 409, 412, 422, 503] config::replace_behaviors;
     GET    "/api/schedule"                    View    [200, 304]                     config::show_schedule;

@@ -208,6 +208,7 @@ mod tests {
             processes: Vec::new(),
             active_display: None,
             displays: Rc::new([]),
+            connectors: Rc::new([]),
             configuration: Rc::new(ConfigurationStatus {
                 document: loaded.document,
                 source: Source::File,

@@ -3,9 +3,9 @@
 use super::Api;
 use super::usage::Usage;
 use super::when::{Boot, Now, Wallclock};
-use crate::config::{Display, Id, Limits, Problem, Process};
-use crate::supervisor::{ConfigurationStatus, DisplayStatus, ProcessStatus, Source, State, Status};
-use serde::ser::{SerializeMap, SerializeSeq};
+use crate::config::{Id, Limits, Problem, Process};
+use crate::supervisor::{ConfigurationStatus, ProcessStatus, Source, State, Status};
+use serde::ser::SerializeMap;
 use serde::{Serialize, Serializer};
 use std::rc::Rc;
 
@@ -179,44 +179,6 @@ impl Serialize for Order<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         serializer.collect_seq(self.0.iter().map(|shown| &shown.process.id))
     }
-}
-
-/// All displays.
-#[derive(Debug)]
-pub struct Displays<'a>(pub &'a [DisplayStatus]);
-
-impl Serialize for Displays<'_> {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let mut seq = serializer.serialize_seq(Some(self.0.len()))?;
-        for shown in self.0 {
-            seq.serialize_element(&DisplayView {
-                name: &shown.display,
-                kind: match shown.display {
-                    Display::X(_) => "x",
-                    Display::Wayland(_) => "wayland",
-                },
-                connected: shown.connected,
-                resolution: None,
-                output: None,
-                process: shown.holder.as_ref(),
-                wanted_by: &shown.wanted_by,
-            })?;
-        }
-        seq.end()
-    }
-}
-
-#[derive(Serialize)]
-struct DisplayView<'a> {
-    name: &'a Display,
-    kind: &'static str,
-    connected: bool,
-    /// Known once the screen is asked, by what drives it.
-    resolution: Option<()>,
-    /// Likewise.
-    output: Option<()>,
-    process: Option<&'a Id>,
-    wanted_by: &'a [Id],
 }
 
 /// Where the configuration in force comes from, and what is wrong with it.

@@ -2,7 +2,7 @@
 
 use super::page::Order;
 use super::{KeepOld, Memory, Outcome, RunId, Ticket};
-use crate::config::{Document, Id, Log, Process, StopSignal};
+use crate::config::{Display, Document, Id, Log, Process, Rotation, StopSignal};
 use std::rc::Rc;
 
 /// Something is to be done. The only way out of [`super::Supervisor`].
@@ -97,6 +97,29 @@ pub enum Action {
     Forget {
         /// Whom.
         process: Id,
+    },
+    /// Switch a screen on or off; answered by `Power`, read back.
+    SwitchPower {
+        /// Whose.
+        display: Display,
+        /// The kernel's name for where it is plugged in, where that is known.
+        connector: Option<String>,
+        /// Or off.
+        on: bool,
+    },
+    /// See whether a screen is on; answered by `Power`.
+    ReadPower {
+        /// Whose.
+        display: Display,
+        /// As above.
+        connector: Option<String>,
+    },
+    /// Turn a display; answered by `Turned`.
+    Turn {
+        /// Which.
+        display: Display,
+        /// How it is to be turned.
+        rotation: Rotation,
     },
     /// See whether the installed program works; answered by `Tried`.
     TryProgram,

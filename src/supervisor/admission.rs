@@ -4,7 +4,7 @@
 //!
 //! 1. the kiosk is not shutting down,
 //! 2. what it depends on is ready,
-//! 3. its display exists,
+//! 3. its display exists, turned as it is to be,
 //! 4. nobody holds its display and, for a display process, no other display process lives.
 //!
 //! Of two that want the same place the one with the later claim (the operator's latest
@@ -188,7 +188,7 @@ impl Supervisor {
             }
         }
         if let Some(display) = &process.display
-            && self.present.binary_search(display).is_err()
+            && (self.present.binary_search(display).is_err() || !self.screens.is_settled(display))
         {
             return Admission::Waits(Reason::WaitsForDisplay(display.clone()));
         }
@@ -235,6 +235,7 @@ impl Supervisor {
         self.shutting_down = true;
         self.refuse_waiting_changes();
         self.refuse_upgrade();
+        self.let_screens_rest();
         self.expect_the_disk_by(now);
         for index in 0..self.machines.len() {
             if !self.machines[index].is_alive() {

@@ -109,6 +109,10 @@ impl Supervisor {
                 let outcome = self.start(&id.clone(), renew, now);
                 self.reply(ticket, outcome);
             }
+            Request::SwitchPower { display, on } => {
+                let outcome = self.ask_for_power(&display, on, now);
+                self.reply(ticket, outcome.map(|()| Done::Accepted));
+            }
             Request::ReloadPage(_) | Request::Navigate { .. } | Request::Screenshot { .. } => {
                 self.ask_of_page(ticket, request);
             }
@@ -319,6 +323,7 @@ impl Supervisor {
             Request::ReloadPage(_)
             | Request::Navigate { .. }
             | Request::Screenshot { .. }
+            | Request::SwitchPower { .. }
             | Request::Reload
             | Request::Upgrade => return Ok(Err(Done::Accepted)),
         };

@@ -1,7 +1,7 @@
 //! Everything that can happen to the mind.
 
 use super::page::{Obeyed, Sight};
-use super::{Failure, Request, RunId, Ticket};
+use super::{Connector, Failure, PowerReport, Request, RunId, Screen, Ticket};
 use crate::config::Display;
 use serde::{Deserialize, Serialize};
 use std::fmt;
@@ -100,6 +100,34 @@ pub enum Event {
     Displays {
         /// Their names.
         present: Vec<Display>,
+    },
+    /// The server of a display has told of its screen: told before the display counts as there, and whenever
+    /// it looks different.
+    Screen {
+        /// Which.
+        display: Display,
+        /// What is known of it; nothing once nobody tells any more.
+        screen: Option<Screen>,
+    },
+    /// These are the sockets for screens now, all of them, sorted, and what is plugged in.
+    Connectors {
+        /// Each of them.
+        connectors: Vec<Connector>,
+    },
+    /// A screen was switched or looked at, as asked by [`super::Action::SwitchPower`] or
+    /// [`super::Action::ReadPower`]; or it has told by itself.
+    Power {
+        /// Whose.
+        display: Display,
+        /// What came of it.
+        report: PowerReport,
+    },
+    /// A display was turned, as asked by [`super::Action::Turn`].
+    Turned {
+        /// Which.
+        display: Display,
+        /// Whether its server agreed.
+        result: Result<(), Failure>,
     },
     /// SIGHUP: read the configuration again.
     Reload,

@@ -165,6 +165,8 @@ impl Health {
                 self.stands_for = None;
                 self.show(url, Some(title));
                 self.become_(PageState::Healthy, None, now);
+                // What was done has helped: whatever comes next is another matter.
+                self.not_before = now;
                 if now.since(self.status.since) >= FORGIVEN {
                     self.ladder.rung = 0;
                 }

@@ -10,6 +10,7 @@
 //! | `admission` | which idle process may begin: dependencies, displays, one browser, shutdown order |
 //! | `change` | what becomes of a request, and of a configuration on its way to the disk |
 //! | `reconcile` | what another configuration means for the processes that run |
+//! | `screens`, `power` | how a display is turned, and when its screen is switched again |
 //! | `health` | how the page on the screen fares, and what is done for one that is not well |
 //! | `connection` | what is done when the page's server goes and comes back |
 //! | `steering` | what a client may have done with a page |
@@ -19,6 +20,7 @@
 
 mod action;
 mod admission;
+mod attempts;
 mod change;
 mod connection;
 mod event;
@@ -29,12 +31,15 @@ mod last_start;
 mod memory;
 pub mod page;
 mod picture;
+mod power;
 mod process;
 mod reason;
 mod reconcile;
 mod request;
 pub mod restart;
 mod run;
+mod screen;
+mod screens;
 mod status;
 mod steering;
 mod upgrade;
@@ -47,9 +52,12 @@ pub use health::PageStatus;
 pub use keep::KeepOld;
 pub use last_start::{LastStart, Mark, StartReason, Traces};
 pub use memory::{Doing, Memory, Running, Stage};
+pub use power::{Backend, PowerReport, PowerStatus};
 pub use reason::Reason;
 pub use request::{Done, Outcome, Refusal, Request, Ticket};
 pub use run::RunId;
+pub use screen::{Connector, Monitor, Output, Screen, Size};
+pub use screens::{RotationStatus, ScreenStatus};
 pub use status::{ConfigurationStatus, DisplayStatus, ProcessStatus, Source, State, Status};
 
 use crate::config::{Display, Id, Loaded, Problem};
@@ -91,6 +99,8 @@ pub struct Supervisor {
     problems: Vec<Problem>,
     /// The displays that exist.
     present: Vec<Display>,
+    /// What is known of their screens.
+    screens: screens::Screens,
     /// Everything is being ended.
     shutting_down: bool,
     /// `Exit` was decided; nothing happens any more.
@@ -141,6 +151,7 @@ impl Supervisor {
             source: boot.source,
             problems: boot.problems,
             present: boot.displays,
+            screens: Default::default(),
             shutting_down: false,
             left: false,
             disk: Disk::default(),
@@ -220,10 +231,11 @@ impl Supervisor {
             Event::SaveFailed { failure } => self.handle_save_failed(failure, now),
             Event::Read { bytes } => self.handle_read(bytes, now),
             Event::Tried { result } => self.handle_tried(result),
-            Event::Displays { present } => {
-                self.present = present;
-                self.rearranged = true;
-            }
+            Event::Displays { present } => self.handle_displays(present, now),
+            Event::Screen { .. }
+            | Event::Connectors { .. }
+            | Event::Power { .. }
+            | Event::Turned { .. } => self.handle_screen_event(event, now),
             Event::Reload => self.ask_for_reload(None),
             Event::Shutdown => self.begin_shutdown(now),
         }
@@ -245,6 +257,7 @@ impl Supervisor {
             self.disk.deadline(),
             self.page_deadline(),
             self.connection_deadline(),
+            self.screens.deadline(),
         ];
         deadlines.into_iter().flatten().min()
     }
@@ -268,6 +281,7 @@ impl Supervisor {
             self.file(index);
         }
         self.handle_disk_deadline(now);
+        self.handle_screen_deadline(now);
     }
 
     /// Lets something happen to the machine of a run; late news of a run that is over falls away.

@@ -17,6 +17,7 @@ pub(super) fn blank(boot: &Boot) -> Status {
         processes: Vec::new(),
         active_display: None,
         displays: Rc::new([]),
+        connectors: Rc::new([]),
         configuration: Rc::new(ConfigurationStatus {
             document: boot.loaded.document.clone(),
             source: boot.source,
@@ -48,6 +49,7 @@ impl Supervisor {
         let old = &self.status;
         let same = cards.is_empty()
             && displays.is_none()
+            && Rc::ptr_eq(&old.connectors, self.screens.connectors())
             && configuration.is_none()
             && old.processes.len() == self.machines.len()
             && old.active_display == self.loaded.config.active_display
@@ -64,6 +66,7 @@ impl Supervisor {
         if let Some(displays) = displays {
             status.displays = displays;
         }
+        status.connectors = self.screens.connectors().clone();
         if let Some(configuration) = configuration {
             status.configuration = Rc::new(configuration);
         }
@@ -151,6 +154,8 @@ impl Supervisor {
         }
         for entry in &mut displays {
             entry.connected = self.present.binary_search(&entry.display).is_ok();
+            let rotation = self.loaded.config.rotations.get(&entry.display).copied();
+            entry.screen = self.screens.status(&entry.display, rotation);
         }
         (displays[..] != self.status.displays[..]).then(|| displays.into())
     }
@@ -163,6 +168,7 @@ fn entry<'a>(displays: &'a mut Vec<DisplayStatus>, display: &Display) -> &'a mut
         let new = DisplayStatus {
             display: display.clone(),
             connected: false,
+            screen: Default::default(),
             holder: None,
             wanted_by: Vec::new(),
         };

@@ -97,6 +97,7 @@ impl Supervisor {
     pub(super) fn take_up(&mut self, next: Loaded, now: Moment) {
         let previous = self.loaded.config.active_display.clone();
         self.adopt(next, now);
+        self.turn_displays(now);
         if !self.shutting_down && previous != self.loaded.config.active_display {
             self.follow_active_display(previous);
         }

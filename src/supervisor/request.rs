@@ -2,7 +2,7 @@
 
 use super::Failure;
 use super::page::{Picture, Transition};
-use crate::config::{Etag, Id, Problem, Section};
+use crate::config::{Display, Etag, Id, Problem, Section};
 use serde_json::{Map, Value};
 use std::fmt;
 
@@ -40,6 +40,13 @@ pub enum Request {
         value: Value,
         /// As above.
         if_match: Option<Vec<Etag>>,
+    },
+    /// Switch the screen of a display on or off.
+    SwitchPower {
+        /// Whose.
+        display: Display,
+        /// Or off.
+        on: bool,
     },
     /// Load the page of a display process anew.
     ReloadPage(Id),
@@ -91,6 +98,12 @@ pub enum Done {
 pub enum Refusal {
     /// There is no such process.
     NoSuchProcess(Id),
+    /// There is no such display, and none is configured.
+    NoSuchDisplay(Display),
+    /// A display is configured, and not there now.
+    DisplayIsAway(Display),
+    /// Nothing on this system can switch the screen of this display.
+    NoPowerSwitch(Display),
     /// A disabled process cannot be started.
     Disabled(Id),
     /// A process that runs cannot be deleted.
@@ -123,6 +136,18 @@ impl fmt::Display for Refusal {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Refusal::NoSuchProcess(id) => write!(f, "there is no process {id}"),
+            Refusal::NoSuchDisplay(display) => write!(f, "there is no display {display}"),
+            Refusal::DisplayIsAway(display) => {
+                write!(
+                    f,
+                    "display {display} is not there now; plug it in, or start its server"
+                )
+            }
+            Refusal::NoPowerSwitch(display) => write!(
+                f,
+                "nothing on this system can switch the screen of {display}: neither its server (wlr-output-power, \
+                 DPMS), nor HDMI-CEC (cec-ctl), nor vcgencmd"
+            ),
             Refusal::Disabled(id) => {
                 write!(f, "{id} is disabled; set enabled to true to start it")
             }

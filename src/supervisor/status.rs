@@ -1,6 +1,6 @@
 //! What the API and the page show: an immutable picture of everything, with a generation number.
 
-use super::{PageStatus, Reason, RunId};
+use super::{Connector, PageStatus, Reason, RunId, ScreenStatus};
 use crate::config::{Display, Document, Id, Problem, Process};
 use crate::time::Moment;
 use std::fmt;
@@ -18,6 +18,8 @@ pub struct Status {
     pub active_display: Option<Id>,
     /// Every display that exists or is configured, sorted.
     pub displays: Rc<[DisplayStatus]>,
+    /// The sockets of the machine for screens, sorted.
+    pub connectors: Rc<[Connector]>,
     /// The configuration in force and what is wrong with the file.
     pub configuration: Rc<ConfigurationStatus>,
     /// Everything is being ended.
@@ -103,6 +105,8 @@ pub struct DisplayStatus {
     pub display: Display,
     /// Whether it exists now.
     pub connected: bool,
+    /// What is known of its screen.
+    pub screen: ScreenStatus,
     /// The process that holds it.
     pub holder: Option<Id>,
     /// The processes that are configured for it.

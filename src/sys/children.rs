@@ -35,6 +35,7 @@ use std::rc::Rc;
 use std::task::{Context, Waker};
 
 mod adopt;
+mod ask;
 
 pub use adopt::Foundling;
 

@@ -8,6 +8,7 @@
 
 use super::errno::failure;
 use super::pidfd::PidFd;
+use super::screens::Screens;
 use crate::config::Display;
 use crate::supervisor::{Event, Failure};
 use nix::errno::Errno;
@@ -49,6 +50,10 @@ pub struct Places {
     pub runtime: Option<PathBuf>,
     /// Holds a runtime directory for each user who is logged in.
     pub users: PathBuf,
+    /// Holds a directory for each connector of the kernel's graphics.
+    pub connectors: PathBuf,
+    /// Holds the devices by which televisions are spoken to (`cec0`).
+    pub devices: PathBuf,
 }
 
 impl Places {
@@ -58,6 +63,8 @@ impl Places {
             x: "/tmp/.X11-unix".into(),
             runtime: std::env::var_os("XDG_RUNTIME_DIR").map(PathBuf::from),
             users: "/run/user".into(),
+            connectors: "/sys/class/drm".into(),
+            devices: "/dev".into(),
         }
     }
 }
@@ -92,8 +99,9 @@ impl Displays {
         self.asked.notify(usize::MAX);
     }
 
-    /// Tells `events` which displays exist: first of all, and after each change. Never resolves.
-    pub async fn watch(self: Rc<Self>, events: Sender<Event>) {
+    /// Tells `events` which displays exist: first of all, and after each change. Never resolves. Where there are
+    /// `screens`, each display is attended, and has been asked for its screen before it is told of.
+    pub async fn watch(self: Rc<Self>, events: Sender<Event>, screens: Option<Screens>) {
         let mut watches = BTreeMap::new();
         let mut told = None;
         let mut retry = 0;
@@ -101,6 +109,9 @@ impl Displays {
             let asked = self.asked.listen();
             self.arm(&mut watches);
             let seen = self.look();
+            if let Some(screens) = &screens {
+                screens.attend(&seen.sockets).await;
+            }
             let present: Vec<Display> = seen.servers.keys().cloned().collect();
             if told.as_ref() != Some(&present) {
                 told = Some(present.clone());
@@ -201,7 +212,10 @@ impl Displays {
             });
             for (display, path) in sockets.take(SOCKETS_MAX) {
                 match probe(&path) {
-                    Ok(server) => drop(seen.servers.insert(display, server)),
+                    Ok(server) => {
+                        seen.sockets.insert(display.clone(), path);
+                        seen.servers.insert(display, server);
+                    }
                     Err(Errno::ECONNREFUSED) => seen.refusing = true,
                     Err(error) => log::debug!("{} is no display: {error}", path.display()),
                 }
@@ -215,6 +229,8 @@ impl Displays {
 struct Seen {
     /// The displays that exist, and the processes that serve them.
     servers: BTreeMap<Display, Option<PidFd>>,
+    /// Where they are.
+    sockets: BTreeMap<Display, PathBuf>,
     /// There is a socket that nobody listens on, or not yet.
     refusing: bool,
 }
@@ -285,6 +301,8 @@ mod tests {
             x: dir.path().join("tmp/.X11-unix"),
             runtime: None,
             users: dir.path().join("run/user"),
+            connectors: dir.path().join("drm"),
+            devices: dir.path().join("dev"),
         }
     }
 
@@ -302,7 +320,9 @@ mod tests {
         let executor = LocalExecutor::new();
         let (sender, receiver) = smol::channel::unbounded();
         let displays = Displays::new(places(dir)).unwrap();
-        executor.spawn(displays.clone().watch(sender)).detach();
+        executor
+            .spawn(displays.clone().watch(sender, None))
+            .detach();
         smol::block_on(executor.run(test(displays, receiver)));
     }
 

@@ -6,6 +6,7 @@ mod command_line;
 mod configuration;
 mod death;
 mod demo;
+mod displays;
 mod driver;
 mod flood;
 mod health;

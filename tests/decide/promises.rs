@@ -15,11 +15,12 @@
 //! They hold through the death of the daemon, too: now and then the mind is replaced by another that
 //! knows only what was to be remembered, while the processes live on.
 
-use ossuary::config::{Document, Id, Loaded, Process, Restart};
+use ossuary::config::{Display, Document, Id, Loaded, Process, Restart, Rotation};
 use ossuary::supervisor::page::{Obeyed, Sight, Transition};
 use ossuary::supervisor::restart::ORDERLY_RUN;
 use ossuary::supervisor::{
-    Action, Boot, Ending, Event, Failure, Memory, Request, RunId, Source, State, Supervisor, Ticket,
+    Action, Backend, Boot, Ending, Event, Failure, Memory, Output, PowerReport, Request, RunId,
+    Screen, Size, Source, State, Supervisor, Ticket,
 };
 use ossuary::time::Moment;
 use serde_json::{Map, Value, json};
@@ -100,6 +101,9 @@ struct World {
     /// What somebody may have written there by hand.
     by_hand: Vec<u8>,
     displays: Vec<&'static str>,
+    /// Screens that somebody is to switch or to look at, and those that are to be turned.
+    powers: VecDeque<Display>,
+    turns: VecDeque<Display>,
     owed: BTreeSet<u64>,
     /// Orders to drivers that are not answered yet.
     steered: Vec<(RunId, Option<Ticket>)>,
@@ -135,6 +139,7 @@ fn first_document() -> Value {
             "extra": {"command": "extra", "restart": "always"}
         },
         "active_display_process": "screen",
+        "displays": {":1": {"rotation": 90}},
         "behaviors": {
             "on_connection_regained": {"action": "restart"},
             "scheduled_refresh": {"enabled": true, "interval_minutes": 5}
@@ -166,6 +171,8 @@ impl World {
             by_hand: durable.to_bytes(),
             durable,
             displays: vec![":0", ":1"],
+            powers: VecDeque::new(),
+            turns: VecDeque::new(),
             owed: BTreeSet::new(),
             steered: Vec::new(),
             tried: Vec::new(),
@@ -254,6 +261,10 @@ impl World {
                     self.pardons.push_back(self.now);
                 }
                 Action::KeepGoodCopy { .. } | Action::Note { .. } | Action::KeepLog { .. } => {}
+                Action::SwitchPower { display, .. } | Action::ReadPower { display, .. } => {
+                    self.powers.push_back(display);
+                }
+                Action::Turn { display, .. } => self.turns.push_back(display),
             }
         }
         let timeout = self.mind.poll_timeout();
@@ -351,7 +362,8 @@ impl World {
             35..45 => self.get_something_ready(),
             45..70 => self.let_time_pass(),
             70..85 => self.ask_for_something(),
-            85..95 => self.answer_from_disk(),
+            85..92 => self.answer_from_disk(),
+            92..95 => self.answer_from_screens(),
             95..97 => self.plug_displays(),
             97..98 => self.edit_by_hand(),
             98..108 => self.look_at_the_page(),
@@ -547,7 +559,7 @@ impl World {
 
     fn ask_for_something(&mut self) {
         let id: Id = self.rng.choice(IDS).unwrap().parse().unwrap();
-        let request = match self.rng.u32(0..18) {
+        let request = match self.rng.u32(0..19) {
             0..3 => Request::Start(id),
             3..5 => Request::Stop(id),
             5..7 => Request::Restart(id),
@@ -564,6 +576,10 @@ impl World {
                 if_match: self.rng.bool().then(|| vec![self.durable.etag()]),
             },
             13 => Request::Upgrade,
+            17 => Request::SwitchPower {
+                display: self.some_display(),
+                on: self.rng.bool(),
+            },
             14 => Request::ReloadPage(id),
             15 => Request::Screenshot { id, width: None },
             16 => Request::Navigate {
@@ -640,6 +656,57 @@ impl World {
         }
     }
 
+    fn some_display(&mut self) -> Display {
+        self.rng
+            .choice([":0", ":1", ":2"])
+            .unwrap()
+            .parse()
+            .unwrap()
+    }
+
+    /// Screens that do as they are told, those that do not, and news that nobody asked for.
+    fn answer_from_screens(&mut self) {
+        let asked = match self.rng.u32(0..6) {
+            0 => Some(self.some_display()),
+            _ => self.powers.pop_front(),
+        };
+        if let Some(display) = asked {
+            let report = PowerReport {
+                backend: (self.rng.u32(0..4) > 0).then_some(Backend::Dpms),
+                actual: self.rng.choice([None, Some(true), Some(false)]).unwrap(),
+                failure: (self.rng.u32(0..4) == 0).then(|| Failure::system("no cable")),
+            };
+            self.handle(Event::Power { display, report });
+        }
+        if let Some(display) = self.turns.pop_front() {
+            if self.rng.bool() {
+                self.show_screen(display.clone());
+            }
+            let result = match self.rng.bool() {
+                true => Ok(()),
+                false => Err(Failure::system("it is screwed to the wall")),
+            };
+            self.handle(Event::Turned { display, result });
+        }
+    }
+
+    fn show_screen(&mut self, display: Display) {
+        let output = Output {
+            name: "HDMI-A-1".into(),
+            rotation: self.rng.choice(Rotation::ALL),
+            monitor: None,
+        };
+        let screen = Screen {
+            size: Size {
+                width: 1920,
+                height: 1080,
+            },
+            outputs: vec![output],
+        };
+        let screen = (self.rng.u32(0..4) > 0).then_some(screen);
+        self.handle(Event::Screen { display, screen });
+    }
+
     fn edit_by_hand(&mut self) {
         self.by_hand = match self.rng.u32(0..4) {
             0 => b"{ not json".to_vec(),
@@ -670,6 +737,10 @@ impl World {
             .iter()
             .map(|name| name.parse().unwrap())
             .collect();
+        if self.rng.bool() {
+            let display = self.some_display();
+            self.show_screen(display);
+        }
         self.handle(Event::Displays { present });
     }
 

@@ -80,6 +80,7 @@ pub fn picture(document: &str) -> Status {
         .map(|display| DisplayStatus {
             display,
             connected: true,
+            screen: Default::default(),
             holder: Some(id("main-display")),
             wanted_by: vec![id("main-display")],
         })
@@ -89,6 +90,7 @@ pub fn picture(document: &str) -> Status {
         processes,
         active_display: loaded.config.active_display.clone(),
         displays,
+        connectors: Rc::new([]),
         configuration: Rc::new(ConfigurationStatus {
             document: loaded.document.clone(),
             source: Source::File,

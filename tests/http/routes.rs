@@ -168,9 +168,52 @@ fn displays_are_shown_with_their_holders() {
     kiosk(async |kiosk| {
         let expected = serde_json::json!({"displays": [{
             "name": ":0", "kind": "x", "connected": true, "resolution": null, "output": null,
+            "outputs": [], "connector": null, "monitor": null,
+            "rotation": {"requested": null, "actual": null, "problem": null},
+            "power": {
+                "requested": null, "actual": null, "backend": null, "since": null, "problem": null,
+            },
             "process": "main-display", "wanted_by": ["main-display"],
-        }]});
+        }], "connectors": []});
         assert_eq!(kiosk.get("/api/displays").await.json(), expected);
+    });
+}
+
+#[test]
+fn a_screen_is_switched_by_the_name_of_its_display_however_its_colon_is_written() {
+    for path in ["/api/displays/:0/power", "/api/displays/%3A0/power"] {
+        kiosk(async |kiosk| {
+            let answer = kiosk.post(path, r#"{"on": false}"#).await;
+            assert_eq!(answer.status, 202);
+            assert_eq!(answer.json()["name"], ":0");
+            let asked = kiosk.was_asked();
+            assert!(
+                matches!(&asked, Some(Request::SwitchPower { display, on: false }) if display.to_string() == ":0"),
+                "{asked:?}"
+            );
+        });
+    }
+}
+
+#[test]
+fn a_switch_that_is_neither_on_nor_off_is_named() {
+    kiosk(async |kiosk| {
+        for (body, field) in [
+            (r#"{"on": 1}"#, "on"),
+            ("{}", "on"),
+            (r#"{"on": true, "x": 1}"#, "x"),
+        ] {
+            let answer = kiosk.post("/api/displays/:0/power", body).await;
+            assert_eq!(
+                (answer.status, &answer.json()["field"]),
+                (422, &field.into())
+            );
+        }
+        let answer = kiosk
+            .post("/api/displays/HDMI-1/power", r#"{"on": true}"#)
+            .await;
+        assert_eq!(answer.status, 404);
+        assert!(kiosk.was_asked().is_none());
     });
 }
 

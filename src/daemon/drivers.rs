@@ -19,7 +19,7 @@ use std::path::Path;
 use std::rc::Rc;
 
 /// All drivers, and what they need.
-pub struct Screen {
+pub struct Drivers {
     executor: Rc<LocalExecutor<'static>>,
     reports: Sender<Event>,
     children: Children,
@@ -29,7 +29,7 @@ pub struct Screen {
     drivers: BTreeMap<RunId, Driver>,
 }
 
-impl Screen {
+impl Drivers {
     /// No drivers yet. `doors` are the addresses where the kiosk can be reached.
     pub fn new(
         executor: &Rc<LocalExecutor<'static>>,

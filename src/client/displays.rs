@@ -1,0 +1,117 @@
+//! `displays` and `power`: what there is to show something on, and its switch.
+
+use super::connection::Daemon;
+use super::error::Error;
+use super::message::{Request, segment};
+use super::terminal::{Cell, Terminal, Tint, words};
+use crate::args::Exit;
+use serde_json::{Value, json};
+
+/// Every display, a line each, and below them what is wrong with any.
+pub fn displays(daemon: &Daemon, json: bool, terminal: &mut Terminal<'_>) -> Result<Exit, Error> {
+    let request = Request::get("/api/displays");
+    if json {
+        terminal.say(daemon.ask_text(&request)?.trim_end())?;
+        return Ok(Exit::Done);
+    }
+    let answer = daemon.ask_json(&request)?;
+    let displays = list(&answer)?;
+    if displays.is_empty() {
+        terminal.say("there is no display, and none is configured")?;
+        return Ok(Exit::Done);
+    }
+    let rows: Vec<Vec<Cell>> = displays.iter().map(row).collect();
+    let heading = [
+        "NAME",
+        "KIND",
+        "CONNECTED",
+        "RESOLUTION",
+        "OUTPUT",
+        "TURNED",
+        "POWER",
+        "PROCESS",
+    ];
+    terminal.table(&heading, &rows)?;
+    for display in displays {
+        for what in ["power", "rotation"] {
+            if let Some(problem) = display[what]["problem"].as_str() {
+                terminal.remark(format_args!("{}: {problem}", words(&display["name"])));
+            }
+        }
+    }
+    Ok(Exit::Done)
+}
+
+fn row(display: &Value) -> Vec<Cell> {
+    let cell = |value: &Value| (words(value), Tint::Plain);
+    let tint = match display["connected"] {
+        Value::Bool(true) => Tint::Good,
+        _ => Tint::Quiet,
+    };
+    vec![
+        cell(&display["name"]),
+        cell(&display["kind"]),
+        (words(&display["connected"]), tint),
+        cell(&display["resolution"]),
+        cell(&display["output"]),
+        cell(&display["rotation"]["actual"]),
+        power_of(display),
+        cell(&display["process"]),
+    ]
+}
+
+/// `on`, or `on, asked: off` where that is not what was asked for.
+fn power_of(display: &Value) -> Cell {
+    let power = &display["power"];
+    let actual = words(&power["actual"]);
+    match power["requested"].as_str() {
+        Some(requested) if power["actual"] != requested => {
+            let actual = if actual.is_empty() {
+                "unknown"
+            } else {
+                &actual
+            };
+            (format!("{actual}, asked: {requested}"), Tint::Bad)
+        }
+        _ => (actual, Tint::Plain),
+    }
+}
+
+/// Switches one display, or all that are there.
+pub fn power(
+    daemon: &Daemon,
+    on: bool,
+    display: Option<&str>,
+    json: bool,
+    terminal: &mut Terminal<'_>,
+) -> Result<Exit, Error> {
+    let names: Vec<String> = match display {
+        Some(name) => vec![name.to_owned()],
+        None => {
+            let answer = daemon.ask_json(&Request::get("/api/displays"))?;
+            let present = list(&answer)?.iter();
+            let present = present.filter(|display| display["connected"] == true);
+            present.map(|display| words(&display["name"])).collect()
+        }
+    };
+    if names.is_empty() {
+        terminal.remark("there is no display to switch");
+        return Ok(Exit::Refused);
+    }
+    let word = if on { "on" } else { "off" };
+    for name in names {
+        let path = format!("/api/displays/{}/power", segment(&name));
+        let body = json!({ "on": on }).to_string();
+        let answer = daemon.ask_text(&Request::new("POST", path).json(body))?;
+        match json {
+            true => terminal.say(answer.trim_end())?,
+            false => terminal.say(format_args!("{name} was asked to be {word}"))?,
+        }
+    }
+    Ok(Exit::Done)
+}
+
+fn list(answer: &Value) -> Result<&Vec<Value>, Error> {
+    let displays = answer["displays"].as_array();
+    displays.ok_or_else(|| Error::Confused("its answer has no `displays`".into()))
+}

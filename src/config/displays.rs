@@ -1,0 +1,138 @@
+//! Reads `displays`: what is configured for a display itself, whatever runs on it.
+
+use super::fields::{Fields, wrong_type};
+use super::path::Path;
+use super::problem::Findings;
+use super::{Display, DisplayError};
+use serde::{Serialize, Serializer};
+use serde_json::{Map, Value};
+use std::collections::BTreeMap;
+use std::fmt;
+
+/// How far the picture is turned on the panel, clockwise: for a screen that hangs upright.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Rotation {
+    /// As the panel was made.
+    #[default]
+    None,
+    /// A quarter to the right.
+    Quarter,
+    /// Upside down.
+    Half,
+    /// A quarter to the left.
+    ThreeQuarters,
+}
+
+impl Rotation {
+    /// All four, in the order of their degrees.
+    pub const ALL: [Rotation; 4] = [
+        Rotation::None,
+        Rotation::Quarter,
+        Rotation::Half,
+        Rotation::ThreeQuarters,
+    ];
+
+    /// 0, 90, 180 or 270.
+    pub const fn degrees(self) -> u16 {
+        match self {
+            Rotation::None => 0,
+            Rotation::Quarter => 90,
+            Rotation::Half => 180,
+            Rotation::ThreeQuarters => 270,
+        }
+    }
+
+    /// The rotation by so many degrees, where it is one of the four.
+    pub fn from_degrees(degrees: u64) -> Option<Rotation> {
+        let same = |rotation: &Rotation| u64::from(rotation.degrees()) == degrees;
+        Rotation::ALL.into_iter().find(same)
+    }
+
+    /// Whether width and height change places.
+    pub const fn is_sideways(self) -> bool {
+        matches!(self, Rotation::Quarter | Rotation::ThreeQuarters)
+    }
+}
+
+impl fmt::Display for Rotation {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.degrees().fmt(f)
+    }
+}
+
+impl Serialize for Rotation {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_u16(self.degrees())
+    }
+}
+
+/// Reads `displays`, an object keyed by the name of a display. What comes is the rotation of each that
+/// has one configured; a display without is left as it is.
+pub(super) fn read_displays(
+    map: &Map<String, Value>,
+    findings: &Findings,
+) -> BTreeMap<Display, Rotation> {
+    let path = Path::Root.field("displays");
+    let mut rotations = BTreeMap::new();
+    for (key, value) in map {
+        let path = path.field(key);
+        let display = key.parse::<Display>();
+        if let Err(error @ DisplayError) = display {
+            findings.problem(path, format!("its name {error}"));
+        }
+        let Value::Object(map) = value else {
+            findings.problem(path, wrong_type("an object", value));
+            continue;
+        };
+        let fields = Fields::new(map, path, findings);
+        let rotation = rotation(&fields);
+        fields.finish();
+        if let (Ok(display), Some(rotation)) = (display, rotation) {
+            rotations.insert(display, rotation);
+        }
+    }
+    rotations
+}
+
+fn rotation(fields: &Fields<'_>) -> Option<Rotation> {
+    let value = fields.value("rotation")?;
+    let rotation = value.as_u64().and_then(Rotation::from_degrees);
+    if rotation.is_none() {
+        fields.wrong(
+            "rotation",
+            format!("must be 0, 90, 180 or 270, not {value}"),
+        );
+    }
+    rotation
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::Loaded;
+
+    #[test]
+    fn a_display_is_turned_as_the_document_says() {
+        let document = br#"{"version": 3, "displays": {":0": {"rotation": 90}, "wayland-1": {}}}"#;
+        let loaded = Loaded::from_bytes(document).unwrap();
+        let rotations = &loaded.config.rotations;
+        assert_eq!(rotations.get(&Display::X(0)), Some(&Rotation::Quarter));
+        assert_eq!(rotations.get(&Display::Wayland(1)), None);
+        assert!(loaded.warnings.is_empty());
+    }
+
+    #[test]
+    fn every_mistake_is_named_where_it_stands() {
+        let document = br#"{"version": 3, "displays":
+            {"HDMI-1": {}, ":0": {"rotation": 45}, ":1": 90, ":2": {"rotate": 90}}}"#;
+        let problems = Loaded::from_bytes(document).unwrap_err();
+        let told: Vec<String> = problems.iter().map(ToString::to_string).collect();
+        assert_eq!(told.len(), 3, "{told:?}");
+        assert!(told[0].starts_with("displays.HDMI-1: its name must be an X display"));
+        assert_eq!(
+            told[1],
+            "displays[\":0\"].rotation: must be 0, 90, 180 or 270, not 45"
+        );
+        assert_eq!(told[2], "displays[\":1\"]: must be an object, not a number");
+    }
+}

@@ -1,0 +1,95 @@
+//! Decides when something that did not last is done once more: ever later, and a number of times an hour at most.
+
+use crate::time::Moment;
+use heapless::Deque;
+use std::time::Duration;
+
+/// Attempts an hour. A screen that comes back more often than that is being fought over, and whoever
+/// fights it had better win: every attempt makes it blink.
+pub(super) const HOURLY: usize = 12;
+
+const HOUR: Duration = Duration::from_secs(3600);
+
+/// How long after the first attempt the second one is made; each further pause is twice as long.
+const FIRST_PAUSE: Duration = Duration::from_secs(5);
+
+/// The longest pause: twelve attempts spread over an hour.
+const LONGEST_PAUSE: Duration = Duration::from_secs(300);
+
+/// The attempts of the last hour.
+#[derive(Debug, Default)]
+pub(super) struct Attempts(Deque<Moment, HOURLY>);
+
+impl Attempts {
+    /// Somebody has asked anew: what was before does not count.
+    pub fn forget(&mut self) {
+        self.0.clear();
+    }
+
+    /// One is made now.
+    pub fn count(&mut self, now: Moment) {
+        if self.0.is_full() {
+            self.0.pop_front();
+        }
+        // There is room: one has just left where there was none.
+        let _ = self.0.push_back(now);
+    }
+
+    /// How many there were within the last hour.
+    pub fn number(&self, now: Moment) -> usize {
+        self.0.iter().filter(|at| now.since(**at) < HOUR).count()
+    }
+
+    /// Whether there were as many as an hour may have.
+    pub fn is_exhausted(&self, now: Moment) -> bool {
+        self.number(now) >= HOURLY
+    }
+
+    /// When the next one may be made.
+    pub fn next(&self, now: Moment) -> Moment {
+        let Some(last) = self.0.back() else {
+            return now;
+        };
+        let number = self.number(now);
+        if number == 0 {
+            return now;
+        }
+        let after_the_last = if number >= HOURLY {
+            self.0.front().map_or(now, |first| *first + HOUR)
+        } else {
+            let doubled = FIRST_PAUSE * (1 << (number - 1).min(16));
+            *last + doubled.min(LONGEST_PAUSE)
+        };
+        after_the_last.max(now)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn attempts_are_made_ever_later_and_twelve_an_hour_at_most() {
+        let begin = Moment::from_boot(Duration::from_secs(100));
+        let mut now = begin;
+        let mut attempts = Attempts::default();
+        let mut made = Vec::new();
+        while now.since(begin) < HOUR * 24 {
+            now = attempts.next(now);
+            attempts.count(now);
+            made.push(now);
+        }
+        let pauses: Vec<u64> = made
+            .windows(2)
+            .map(|pair| pair[1].since(pair[0]).as_secs())
+            .take(7)
+            .collect();
+        assert_eq!(pauses, [5, 10, 20, 40, 80, 160, 300]);
+        for at in &made {
+            let within = made
+                .iter()
+                .filter(|other| **other >= *at && other.since(*at) < HOUR);
+            assert!(within.count() <= HOURLY);
+        }
+    }
+}

@@ -1,0 +1,361 @@
+//! Keeps what is known of each display's screen: whether it is on ([`super::power`]), how it is turned, and where it is plugged in.
+//!
+//! A display whose document says how it is turned is turned before a process starts on it, and
+//! again when it comes back otherwise.
+
+use super::attempts::Attempts;
+use super::power::Power;
+use super::{Action, Connector, Event, Failure, PowerStatus, Refusal, Screen, Supervisor};
+use crate::config::{Display, Rotation};
+use crate::time::Moment;
+use std::collections::{BTreeMap, VecDeque};
+use std::rc::Rc;
+use std::time::Duration;
+
+/// How long a process waits for its display to be turned. After that a page that lies on its side is
+/// better than none.
+const TURNING: Duration = Duration::from_secs(10);
+
+/// The screens of all displays that exist, and of those that somebody has asked about.
+#[derive(Debug, Default)]
+pub(super) struct Screens {
+    entries: BTreeMap<Display, Entry>,
+    connectors: Rc<[Connector]>,
+}
+
+/// One display.
+#[derive(Debug, Default)]
+struct Entry {
+    /// It exists.
+    is_present: bool,
+    screen: Option<Rc<Screen>>,
+    power: Power,
+    turn: Turn,
+}
+
+/// How far the turning of a display is.
+#[derive(Debug, Default)]
+struct Turn {
+    /// How it is to be, as the document said when it was last asked.
+    wanted: Option<Rotation>,
+    /// The hands are at it; until when they are waited for.
+    busy: Option<Moment>,
+    /// When it is tried again.
+    retry: Option<Moment>,
+    attempts: Attempts,
+    /// Why it could not be turned. It is not tried again until the display, or what is asked of it, is another.
+    problem: Option<String>,
+}
+
+/// What the operator is shown of a screen.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct ScreenStatus {
+    /// What its server tells.
+    pub screen: Option<Rc<Screen>>,
+    /// How its picture is turned.
+    pub rotation: RotationStatus,
+    /// Whether it is on.
+    pub power: PowerStatus,
+    /// The kernel's name for where it is plugged in, where that can be told.
+    pub connector: Option<String>,
+}
+
+/// How a display is turned.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct RotationStatus {
+    /// As the document says, where it says so.
+    pub requested: Option<Rotation>,
+    /// As it is, where that can be told.
+    pub actual: Option<Rotation>,
+    /// Why it could not be turned.
+    pub problem: Option<String>,
+}
+
+impl Screens {
+    /// What is plugged in where.
+    pub fn connectors(&self) -> &Rc<[Connector]> {
+        &self.connectors
+    }
+
+    /// What the operator is shown of a display's screen.
+    pub fn status(&self, display: &Display, wanted: Option<Rotation>) -> ScreenStatus {
+        let Some(entry) = self.entries.get(display) else {
+            return ScreenStatus {
+                rotation: RotationStatus {
+                    requested: wanted,
+                    ..RotationStatus::default()
+                },
+                ..ScreenStatus::default()
+            };
+        };
+        ScreenStatus {
+            screen: entry.screen.clone(),
+            rotation: RotationStatus {
+                requested: wanted,
+                actual: entry.screen.as_ref().and_then(|screen| screen.rotation()),
+                problem: entry.turn.problem.clone(),
+            },
+            power: entry.power.status().clone(),
+            connector: self.connector_of(entry).map(str::to_owned),
+        }
+    }
+
+    /// When time has passed for one of them.
+    pub fn deadline(&self) -> Option<Moment> {
+        let of_entry = |entry: &Entry| {
+            let turn = entry.turn.busy.or(entry.turn.retry);
+            [entry.power.deadline(), turn].into_iter().flatten().min()
+        };
+        self.entries.values().filter_map(of_entry).min()
+    }
+
+    /// Whether a process may start on a display that exists.
+    pub fn is_settled(&self, display: &Display) -> bool {
+        let entry = self.entries.get(display);
+        entry.is_none_or(|entry| entry.turn.busy.is_none())
+    }
+
+    /// Where a display is plugged in. With one screen plugged in and one display it is that; otherwise only what the
+    /// display's server says counts.
+    fn connector_of(&self, entry: &Entry) -> Option<&str> {
+        let output = entry.screen.as_ref()?.output()?;
+        if let Some(connector) = output.connector(&self.connectors) {
+            return Some(&connector.name);
+        }
+        let mut connected = self.connectors.iter().filter(|other| other.connected);
+        let only = connected.next().filter(|_| connected.next().is_none())?;
+        let displays = self.entries.values().filter(|entry| entry.is_present);
+        let contradicts = output.monitor.is_some() && only.monitor.is_some();
+        (displays.count() == 1 && !contradicts).then_some(&only.name)
+    }
+
+    /// Something was plugged, or a screen has told of itself: each is looked at before long.
+    fn stir(&mut self, now: Moment, out: &mut VecDeque<Action>) {
+        let names: Vec<Option<String>> = (self.entries.values())
+            .map(|entry| self.connector_of(entry).map(str::to_owned))
+            .collect();
+        for ((display, entry), connector) in self.entries.iter_mut().zip(names) {
+            if entry.is_present {
+                entry.power.stir(display, connector.as_deref(), now, out);
+            }
+        }
+    }
+
+    fn keep(&mut self, present: &[Display], now: Moment) {
+        for display in present {
+            self.entries.entry(display.clone()).or_default().is_present = true;
+        }
+        for (display, entry) in &mut self.entries {
+            if entry.is_present && present.binary_search(display).is_err() {
+                entry.is_present = false;
+                entry.screen = None;
+                entry.turn = Turn::default();
+                entry.power.leave(now);
+            }
+        }
+        // What somebody has asked for is kept until the display comes back.
+        self.entries
+            .retain(|_, entry| entry.is_present || entry.power.status().requested.is_some());
+    }
+}
+
+impl Turn {
+    /// Has the display turned, unless it is as it is to be.
+    fn see_to_it(
+        &mut self,
+        display: &Display,
+        screen: Option<&Screen>,
+        wanted: Option<Rotation>,
+        now: Moment,
+        out: &mut VecDeque<Action>,
+    ) {
+        if self.wanted != wanted {
+            self.wanted = wanted;
+            self.attempts.forget();
+            self.problem = None;
+        }
+        self.retry = None;
+        let (Some(wanted), Some(screen)) = (wanted, screen) else {
+            return;
+        };
+        if screen.outputs.is_empty() || screen.rotation() == Some(wanted) {
+            return;
+        }
+        if self.busy.is_some() || self.problem.is_some() {
+            return;
+        }
+        let next = self.attempts.next(now);
+        if next > now {
+            self.retry = Some(next);
+            return;
+        }
+        self.attempts.count(now);
+        self.busy = Some(now + TURNING);
+        out.push_back(Action::Turn {
+            display: display.clone(),
+            rotation: wanted,
+        });
+    }
+
+    /// The hands have done it, or could not.
+    fn handle_turned(&mut self, result: Result<(), Failure>) {
+        self.busy = None;
+        self.problem = result.err().map(|failure| failure.message);
+    }
+}
+
+impl Supervisor {
+    /// Displays have come or gone.
+    pub(super) fn handle_displays(&mut self, present: Vec<Display>, now: Moment) {
+        self.present = present;
+        self.rearranged = true;
+        self.screens.keep(&self.present, now);
+        self.look_at_screens(now);
+    }
+
+    /// News of screens.
+    pub(super) fn handle_screen_event(&mut self, event: Event, now: Moment) {
+        self.rearranged = true;
+        match event {
+            Event::Screen { display, screen } => {
+                let entries = &mut self.screens.entries;
+                match screen {
+                    Some(screen) => {
+                        entries.entry(display).or_default().screen = Some(Rc::new(screen));
+                    }
+                    None => {
+                        if let Some(entry) = entries.get_mut(&display) {
+                            entry.screen = None;
+                        }
+                    }
+                }
+                self.look_at_screens(now);
+            }
+            Event::Connectors { connectors } => {
+                self.screens.connectors = connectors.into();
+                self.look_at_screens(now);
+            }
+            Event::Power { display, report } => {
+                if let Some(entry) = self.screens.entries.get_mut(&display)
+                    && entry.is_present
+                    && !self.shutting_down
+                {
+                    let out = &mut self.actions;
+                    entry.power.handle_report(&display, report, now, out);
+                }
+            }
+            Event::Turned { display, result } => {
+                if let Some(entry) = self.screens.entries.get_mut(&display) {
+                    entry.turn.handle_turned(result);
+                }
+                self.turn_displays(now);
+            }
+            _ => {}
+        }
+    }
+
+    /// Something about the screens is different: each is looked at, and turned where it has to be.
+    fn look_at_screens(&mut self, now: Moment) {
+        if !self.shutting_down {
+            self.screens.stir(now, &mut self.actions);
+            self.turn_displays(now);
+        }
+    }
+
+    /// Has every display turned that is not as the document says.
+    pub(super) fn turn_displays(&mut self, now: Moment) {
+        if self.shutting_down {
+            return;
+        }
+        let rotations = &self.loaded.config.rotations;
+        for (display, entry) in &mut self.screens.entries {
+            if entry.is_present {
+                let wanted = rotations.get(display).copied();
+                let screen = entry.screen.as_deref();
+                entry
+                    .turn
+                    .see_to_it(display, screen, wanted, now, &mut self.actions);
+            }
+        }
+    }
+
+    /// Switches a screen on or off: what was asked for is noted, and seen to from now on.
+    ///
+    /// # Errors
+    /// There is no such display, it is not there, or nothing on this system can switch it.
+    pub(super) fn ask_for_power(
+        &mut self,
+        display: &Display,
+        on: bool,
+        now: Moment,
+    ) -> Result<(), Refusal> {
+        let is_configured = || {
+            let mut machines = self.machines.iter();
+            machines.any(|machine| machine.process.display.as_ref() == Some(display))
+        };
+        if self.present.binary_search(display).is_err() {
+            return Err(match is_configured() {
+                true => Refusal::DisplayIsAway(display.clone()),
+                false => Refusal::NoSuchDisplay(display.clone()),
+            });
+        }
+        let entry = self.screens.entries.entry(display.clone()).or_default();
+        entry.is_present = true;
+        if entry.power.is_unswitchable() {
+            return Err(Refusal::NoPowerSwitch(display.clone()));
+        }
+        entry.power.ask(display, on, now, &mut self.actions);
+        self.rearranged = true;
+        Ok(())
+    }
+
+    /// Switches every screen that can be switched, as a rule of the schedule asks.
+    ///
+    /// # Errors
+    /// There is none; in words that name the way out.
+    pub fn ask_for_power_everywhere(&mut self, on: bool, now: Moment) -> Result<(), Failure> {
+        let mut done = false;
+        let mut refused = None;
+        for display in self.present.clone() {
+            match self.ask_for_power(&display, on, now) {
+                Ok(()) => done = true,
+                Err(refusal) => refused = Some(refusal),
+            }
+        }
+        match (done, refused) {
+            (true, _) => Ok(()),
+            (false, Some(refusal)) => Err(Failure::system(refusal.to_string())),
+            (false, None) => Err(Failure::system("there is no display to switch")),
+        }
+    }
+
+    /// Time has passed.
+    pub(super) fn handle_screen_deadline(&mut self, now: Moment) {
+        if self
+            .screens
+            .deadline()
+            .is_none_or(|deadline| deadline > now)
+        {
+            return;
+        }
+        self.rearranged = true;
+        for (display, entry) in &mut self.screens.entries {
+            entry.power.handle_deadline(display, now, &mut self.actions);
+            if entry.turn.busy.is_some_and(|until| until <= now) {
+                let seconds = TURNING.as_secs();
+                let late = Failure::system(format!("nothing was turned within {seconds} s"));
+                entry.turn.handle_turned(Err(late));
+            }
+        }
+        self.turn_displays(now);
+    }
+
+    /// Everything ends: screens stay as they are.
+    pub(super) fn let_screens_rest(&mut self) {
+        for entry in self.screens.entries.values_mut() {
+            entry.power.rest();
+            entry.turn.busy = None;
+            entry.turn.retry = None;
+        }
+    }
+}
