@@ -1,7 +1,7 @@
 //! The screens of real displays: what is on them, how they are switched, and what is told of a switch that lies.
 
 use crate::kiosk::{Kiosk, fresh_dir, open_to_all};
-use crate::stage::Xvfb;
+use crate::xvfb::Xvfb;
 use serde_json::{Value, json};
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
@@ -49,7 +49,7 @@ fn with_firmware(program: &str) -> Option<(Kiosk, Xvfb)> {
 }
 
 /// What is told of a display, once it looks like this.
-fn until(kiosk: &Kiosk, name: &str, looks_right: impl Fn(&Value) -> bool) -> Value {
+pub fn until(kiosk: &Kiosk, name: &str, looks_right: impl Fn(&Value) -> bool) -> Value {
     let mut found = Value::Null;
     crate::kiosk::wait_for("the display", || {
         let all = kiosk.get("/api/displays").json();

@@ -1,7 +1,8 @@
 //! The driver of the browser alone, with a real Chromium at the other end of its pipe.
 
 use crate::kiosk::{fresh_dir, signal};
-use crate::stage::{NAVY, PURPLE, SWITCHES, Site, TEAL, Xvfb};
+use crate::stage::{NAVY, PURPLE, SWITCHES, Site, TEAL};
+use crate::xvfb::Xvfb;
 use ossuary::browser::pages::Facts;
 use ossuary::browser::{Chromium, Driver, Surroundings};
 use ossuary::supervisor::page::{BuiltIn, Obeyed, Order, Sight, Transition};

@@ -8,13 +8,13 @@ use std::collections::BTreeSet;
 use std::time::Instant;
 
 /// How often what can be repeated is: `OSSUARY_RUNS=50` says more than once does.
-fn runs() -> usize {
+pub fn runs() -> usize {
     let runs = std::env::var("OSSUARY_RUNS");
     runs.ok().and_then(|runs| runs.parse().ok()).unwrap_or(1)
 }
 
 /// Tells how long something took that began then, for whoever reads it (`--nocapture`).
-fn tell(what: &str, begun: Instant) {
+pub fn tell(what: &str, begun: Instant) {
     println!("{what}: {:.1} s", begun.elapsed().as_secs_f32());
 }
 
@@ -150,9 +150,7 @@ fn a_page_that_cannot_be_loaded_gives_way_to_ours_until_its_server_is_there() {
         "another command line is another browser"
     );
     let pid = screen["pid"].clone();
-    wait_for("our own page", || {
-        scene.x.colour((1, 1)).is_some_and(|c| c != TEAL)
-    });
+    wait_for("our own page", || scene.x.colour((1, 1)) != TEAL);
 
     let later = later.open();
     let screen = scene.kiosk.until("screen", |screen| {
@@ -168,19 +166,17 @@ fn a_page_whose_server_dies_is_covered_and_keeps_what_was_typed_into_it() {
     let scene = Scene::with("form");
     let before = scene.until_well("form");
     let corner = || scene.x.colour((60, 560));
-    wait_for("the page", || {
-        scene.x.is_all(TEAL) && corner() == Some(TEAL)
-    });
+    wait_for("the page", || scene.x.is_all(TEAL) && corner() == TEAL);
     for run in 1..=runs() {
         let begun = Instant::now();
         scene.site.close();
         let note = "its server cannot be reached; a notice is laid over it";
         scene.kiosk.until_noted_times(note, run);
-        wait_for("the notice", || corner() != Some(TEAL));
+        wait_for("the notice", || corner() != TEAL);
         tell("covered after", begun);
         let begun = Instant::now();
         scene.site.reopen();
-        wait_for("the page as it was", || corner() == Some(TEAL));
+        wait_for("the page as it was", || corner() == TEAL);
         tell("uncovered after", begun);
         let after = scene.until_well("form");
         assert_eq!(after["page"]["title"], "hello0");

@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, reason = "a test ends at the first surprise")]
 
 mod command_line;
+mod compositor;
 mod configuration;
 mod death;
 mod demo;
@@ -20,4 +21,6 @@ mod screen;
 mod service;
 mod stage;
 mod steer;
+mod swap;
 mod upgrade;
+mod xvfb;

@@ -2,7 +2,8 @@
 
 use crate::kiosk::{Kiosk, fresh_dir, open_to_all};
 use crate::screen::display_process;
-use crate::stage::{SWITCHES, Site, Xvfb};
+use crate::stage::{SWITCHES, Site};
+use crate::xvfb::Xvfb;
 use serde_json::{Value, json};
 use std::fs;
 

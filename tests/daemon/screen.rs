@@ -1,11 +1,11 @@
 //! The main job: the plan's own document on a real X display, with a real Chromium.
 
 use crate::kiosk::{Kiosk, fresh_dir, wait_for};
+use crate::xvfb::{Colour, Xvfb};
 use serde_json::{Value, json};
 use std::fs;
 use std::os::unix::net::UnixListener;
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
 use std::sync::atomic::{AtomicU8, Ordering};
 
 /// A display that nobody draws on: a socket that accepts, which is what makes a display exist.
@@ -57,83 +57,7 @@ pub fn display_process(mut process: Value) -> Value {
     process
 }
 
-/// An X server without a screen.
-struct X {
-    name: String,
-    server: Child,
-}
-
-impl X {
-    fn start(number: u8) -> X {
-        let name = format!(":{number}");
-        let server = Command::new("Xvfb")
-            .args([
-                &name,
-                "-screen",
-                "0",
-                "640x480x24",
-                "-nolisten",
-                "tcp",
-                "-ac",
-            ])
-            .stdin(Stdio::null())
-            .stdout(Stdio::null())
-            .stderr(Stdio::null())
-            .spawn()
-            .expect("Xvfb is installed");
-        X { name, server }
-    }
-
-    /// The colour in the middle of the screen, or nothing while the server is not up.
-    fn colour(&self) -> Option<[u8; 3]> {
-        let shot = Command::new("xwd")
-            .args(["-root", "-silent", "-display", &self.name])
-            .stderr(Stdio::null())
-            .output()
-            .ok()?
-            .stdout;
-        // The header's own words, big-endian (XWDFile.h): its size, the image's size, the bytes
-        // of a line, and the number of colours between header and image.
-        let word = |index: usize| {
-            let bytes = shot.get(index * 4..index * 4 + 4)?;
-            Some(u32::from_be_bytes(bytes.try_into().ok()?) as usize)
-        };
-        let (header, width, height) = (word(0)?, word(4)?, word(5)?);
-        let (line, colours) = (word(12)?, word(19)?);
-        let at = header + colours * 12 + height / 2 * line + width / 2 * 4;
-        let pixel = shot.get(at..at + 3)?;
-        Some([pixel[2], pixel[1], pixel[0]])
-    }
-
-    fn shows(&self, colour: [u8; 3]) -> bool {
-        self.colour().is_some_and(|seen| {
-            seen.iter()
-                .zip(colour)
-                .all(|(seen, wanted)| seen.abs_diff(wanted) < 8)
-        })
-    }
-
-    /// A picture for people, where the test was asked for one.
-    fn photograph(&self, name: &str) {
-        if let Some(directory) = std::env::var_os("OSSUARY_SCREENSHOTS") {
-            let file = PathBuf::from(directory).join(name);
-            let _ = Command::new("import")
-                .args(["-window", "root", "-display", &self.name])
-                .arg(file)
-                .status();
-        }
-    }
-}
-
-impl Drop for X {
-    fn drop(&mut self) {
-        // A server that is asked politely removes its socket.
-        crate::kiosk::signal(self.server.id(), "TERM");
-        let _ = self.server.wait();
-    }
-}
-
-const TEAL: [u8; 3] = [15, 118, 110];
+const TEAL: Colour = [15, 118, 110];
 const SWITCHES: &str = "--no-sandbox --disable-gpu --disable-quic --disable-background-networking --disable-component-update --disable-sync";
 
 fn page(dir: &Path) -> String {
@@ -175,8 +99,8 @@ fn the_plans_document(dir: &Path, display: &str) -> Value {
 
 #[test]
 fn the_plans_kiosk_shows_its_page_and_keeps_its_programs() {
-    let x0 = X::start(0);
-    let x1 = X::start(1);
+    let x0 = Xvfb::at(0);
+    let x1 = Xvfb::at(1);
     let dir = fresh_dir();
     crate::kiosk::open_to_all(&dir);
     let kiosk = Kiosk::start(the_plans_document(&dir, ":0"));
@@ -187,7 +111,7 @@ fn the_plans_kiosk_shows_its_page_and_keeps_its_programs() {
             .iter()
             .all(|id| all[*id]["status"] == "running")
     });
-    wait_for("the page on :0", || x0.shows(TEAL));
+    wait_for("the page on :0", || x0.is_all(TEAL));
     x0.photograph("kiosk-on-0.png");
     kiosk.until_logged("data-sync", "syncing");
     kiosk.until_logged("api-server", "serving");
@@ -212,8 +136,8 @@ fn the_plans_kiosk_shows_its_page_and_keeps_its_programs() {
         json!({"display": ":1"}),
     );
     assert_eq!(answer.status, 200, "{}", answer.text());
-    wait_for("the page on :1", || x1.shows(TEAL));
-    wait_for("nothing more on :0", || !x0.shows(TEAL));
+    wait_for("the page on :1", || x1.is_all(TEAL));
+    wait_for("nothing more on :0", || !x0.is_all(TEAL));
     x1.photograph("kiosk-on-1.png");
     let displays = kiosk.get("/api/displays").json();
     let holder = |name: &str| {
@@ -239,7 +163,7 @@ fn a_browser_waits_for_its_display_and_starts_when_it_appears() {
     }))}));
     let waiting = kiosk.until_status("screen", "waiting");
     assert_eq!(waiting["reason"], "waits for display :198");
-    let x = X::start(number);
+    let x = Xvfb::at(number);
     kiosk.until_status("screen", "running");
     drop(x);
 }

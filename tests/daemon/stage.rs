@@ -1,5 +1,6 @@
-//! What a browser needs to be tested: an X display of its own, and pages to show.
+//! What a browser needs to be tested: pages to show, and switches that keep it from talking to anybody.
 
+use crate::xvfb::Colour;
 use nix::sys::socket::{
     AddressFamily, Backlog, Shutdown, SockFlag, SockType, SockaddrIn, bind, getsockname, listen,
     shutdown, socket,
@@ -8,7 +9,6 @@ use std::collections::BTreeMap;
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{SocketAddr, SocketAddrV4, TcpListener, TcpStream};
 use std::os::fd::{AsRawFd, OwnedFd};
-use std::process::{Child, Command, Stdio};
 use std::sync::{Arc, Mutex};
 use std::thread;
 use std::time::Duration;
@@ -16,80 +16,9 @@ use std::time::Duration;
 /// What keeps a test's browser from talking to anybody, and lets it run as root in a machine without a GPU.
 pub const SWITCHES: &str = "--no-sandbox --disable-gpu --disable-quic --disable-background-networking --disable-component-update --disable-sync --disable-extensions";
 
-/// An X server without a screen, on a display that nobody else has.
-pub struct Xvfb {
-    pub name: String,
-    server: Child,
-}
-
-impl Xvfb {
-    /// The lowest ones are left to tests that need them by their numbers.
-    pub fn start() -> Xvfb {
-        let started = (100..190).find_map(|number| Xvfb::try_start(&format!(":{number}")));
-        started.expect("Xvfb is installed, and there are free displays")
-    }
-
-    fn try_start(name: &str) -> Option<Xvfb> {
-        let mut server = Command::new("Xvfb")
-            .args([name, "-displayfd", "1", "-screen", "0", "800x600x24"])
-            .args(["-nolisten", "tcp", "-ac"])
-            .stdin(Stdio::null())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::null())
-            .spawn()
-            .ok()?;
-        // It says its number once it is up, and nothing where somebody else has the display.
-        let mut number = String::new();
-        let mut said = BufReader::new(server.stdout.take()?);
-        said.read_line(&mut number).ok()?;
-        if number.trim().is_empty() {
-            let _ = server.wait();
-            return None;
-        }
-        Some(Xvfb {
-            name: name.to_owned(),
-            server,
-        })
-    }
-
-    /// The colour at a place of the screen.
-    pub fn colour(&self, (x, y): (usize, usize)) -> Option<[u8; 3]> {
-        let shot = Command::new("xwd")
-            .args(["-root", "-silent", "-display", &self.name])
-            .stderr(Stdio::null())
-            .output()
-            .ok()?
-            .stdout;
-        // The header's own words, big-endian (XWDFile.h): its size, the bytes of a line, the number of colours.
-        let word = |index: usize| {
-            let bytes = shot.get(index * 4..index * 4 + 4)?;
-            Some(u32::from_be_bytes(bytes.try_into().ok()?) as usize)
-        };
-        let at = word(0)? + word(19)? * 12 + y * word(12)? + x * 4;
-        let pixel = shot.get(at..at + 3)?;
-        Some([pixel[2], pixel[1], pixel[0]])
-    }
-
-    /// Whether this colour is to be seen everywhere, the corners of the screen included.
-    pub fn is_all(&self, colour: [u8; 3]) -> bool {
-        let places = [(400, 300), (1, 598), (798, 1), (798, 598)];
-        places
-            .iter()
-            .all(|place| self.colour(*place) == Some(colour))
-    }
-}
-
-impl Drop for Xvfb {
-    fn drop(&mut self) {
-        // A server that is asked politely removes its socket.
-        crate::kiosk::signal(self.server.id(), "TERM");
-        let _ = self.server.wait();
-    }
-}
-
-pub const TEAL: [u8; 3] = [0, 128, 128];
-pub const PURPLE: [u8; 3] = [128, 0, 128];
-pub const NAVY: [u8; 3] = [0, 0, 128];
+pub const TEAL: Colour = [0, 128, 128];
+pub const PURPLE: Colour = [128, 0, 128];
+pub const NAVY: Colour = [0, 0, 128];
 
 /// A server of pages. `/teal` is a page of that colour, and so on; the others have their names below.
 pub struct Site {

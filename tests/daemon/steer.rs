@@ -3,7 +3,8 @@
 use crate::kiosk::Kiosk;
 use crate::kiosk::wait_for;
 use crate::screen::{display_process, pretend_display};
-use crate::stage::{NAVY, PURPLE, SWITCHES, Site, TEAL, Xvfb};
+use crate::stage::{NAVY, PURPLE, SWITCHES, Site, TEAL};
+use crate::xvfb::Xvfb;
 use serde_json::{Value, json};
 
 fn kiosk(x: &Xvfb, page: &str) -> Kiosk {

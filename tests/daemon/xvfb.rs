@@ -1,0 +1,146 @@
+//! An X server without a screen, whose picture can be read as it is.
+
+use crate::kiosk::fresh_dir;
+use std::fs::{self, File};
+use std::io::{BufRead, BufReader};
+use std::os::unix::fs::FileExt;
+use std::path::PathBuf;
+use std::process::{Child, Command, Stdio};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread;
+use std::time::Duration;
+
+/// Its size: the places below lie in it.
+const SIZE: (usize, usize) = (800, 600);
+
+/// The corners, and a place in between that is not the middle, where an X server puts its pointer.
+const PLACES: [(usize, usize); 5] = [(200, 150), (1, 1), (1, 598), (798, 1), (798, 598)];
+
+/// A colour: red, green, blue.
+pub type Colour = [u8; 3];
+
+/// An X server without a screen.
+pub struct Xvfb {
+    pub name: String,
+    server: Child,
+    /// The server draws into a file in here.
+    dir: PathBuf,
+    picture: File,
+    /// Where its pixels begin, and how many bytes a line has.
+    layout: (usize, usize),
+}
+
+impl Xvfb {
+    /// On a display that nobody else has. The lowest ones are left to tests that need them by their numbers.
+    pub fn start() -> Xvfb {
+        let started = (100..190).find_map(Xvfb::try_start);
+        started.expect("Xvfb is installed, and there are free displays")
+    }
+
+    /// On this display.
+    pub fn at(number: u8) -> Xvfb {
+        Xvfb::try_start(number).unwrap_or_else(|| panic!("display :{number} is free"))
+    }
+
+    fn try_start(number: u8) -> Option<Xvfb> {
+        let name = format!(":{number}");
+        let screen = format!("{}x{}x24", SIZE.0, SIZE.1);
+        let dir = fresh_dir();
+        let mut server = Command::new("Xvfb")
+            .args([&name, "-displayfd", "1", "-screen", "0", &screen])
+            .args(["-nolisten", "tcp", "-ac", "-fbdir"])
+            .arg(&dir)
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::null())
+            .spawn()
+            .expect("Xvfb is installed");
+        // It says its number once it is up, and nothing where somebody else has the display.
+        let mut number = String::new();
+        let mut said = BufReader::new(server.stdout.take()?);
+        said.read_line(&mut number).ok()?;
+        if number.trim().is_empty() {
+            let _ = server.wait();
+            let _ = fs::remove_dir_all(&dir);
+            return None;
+        }
+        let picture = File::open(dir.join("Xvfb_screen0")).unwrap();
+        // The header's own words, big-endian (XWDFile.h): its size, the bytes of a line, the number of colours.
+        let word = |index: u64| {
+            let mut bytes = [0; 4];
+            picture.read_exact_at(&mut bytes, index * 4).unwrap();
+            u32::from_be_bytes(bytes) as usize
+        };
+        let layout = (word(0) + word(19) * 12, word(12));
+        Some(Xvfb {
+            name,
+            server,
+            dir,
+            picture,
+            layout,
+        })
+    }
+
+    /// The colour at a place of the screen.
+    pub fn colour(&self, (x, y): (usize, usize)) -> Colour {
+        let (begin, line) = self.layout;
+        let mut pixel = [0; 4];
+        let at = begin + y * line + x * 4;
+        self.picture.read_exact_at(&mut pixel, at as u64).unwrap();
+        [pixel[2], pixel[1], pixel[0]]
+    }
+
+    /// Whether this colour is to be seen everywhere, the corners of the screen included.
+    pub fn is_all(&self, colour: Colour) -> bool {
+        PLACES.iter().all(|place| self.colour(*place) == colour)
+    }
+
+    /// Does something, and tells every colour that was on the screen meanwhile, wherever it was, in the
+    /// order in which they came. The picture is looked at thousands of times a second: a frame that any
+    /// screen could show is seen.
+    pub fn watch<T>(&self, something: impl FnOnce() -> T) -> (T, Vec<Colour>) {
+        let is_over = AtomicBool::new(false);
+        thread::scope(|scope| {
+            let watcher = scope.spawn(|| {
+                let mut seen = Vec::new();
+                let mut last = PLACES.map(|place| self.colour(place));
+                seen.extend(last);
+                while !is_over.load(Ordering::Relaxed) {
+                    for (last, place) in last.iter_mut().zip(PLACES) {
+                        let colour = self.colour(place);
+                        if *last != colour {
+                            *last = colour;
+                            seen.push(colour);
+                        }
+                    }
+                    thread::sleep(Duration::from_micros(200));
+                }
+                seen.dedup();
+                seen
+            });
+            let result = something();
+            is_over.store(true, Ordering::Relaxed);
+            (result, watcher.join().unwrap())
+        })
+    }
+
+    /// A picture for people, where the test was asked for one.
+    pub fn photograph(&self, name: &str) {
+        if let Some(directory) = std::env::var_os("OSSUARY_SCREENSHOTS") {
+            let file = PathBuf::from(directory).join(name);
+            let _ = Command::new("import")
+                .args(["-window", "root", "-display", &self.name])
+                .arg(file)
+                .status();
+        }
+    }
+}
+
+impl Drop for Xvfb {
+    fn drop(&mut self) {
+        // A server that is asked politely removes its socket.
+        crate::kiosk::signal(self.server.id(), "TERM");
+        let _ = self.server.wait();
+        let _ = fs::remove_dir_all(&self.dir);
+    }
+}
