@@ -249,6 +249,7 @@ fn a_page_that_hangs_is_told_apart_from_its_browser_and_reloading_helps_both() {
             stage.navigate("hang", Transition::Cut).await,
             Ok(Obeyed::Done)
         );
+        stage.site.fall_ill("hang");
         while stage.look().await != Sight::Unanswered {}
         let why = stage.order(Order::Screenshot { width: None }).await;
         assert_eq!(why.unwrap_err().message, "the page does not answer");

@@ -15,7 +15,7 @@ pub fn runs() -> usize {
 
 /// Tells how long something took that began then, for whoever reads it (`--nocapture`).
 pub fn tell(what: &str, begun: Instant) {
-    println!("{what}: {:.1} s", begun.elapsed().as_secs_f32());
+    println!("{what}: {:.2} s", begun.elapsed().as_secs_f32());
 }
 
 #[test]
@@ -49,6 +49,7 @@ fn a_page_that_hangs_is_loaded_anew_and_the_browser_stays() {
     for run in 1..=runs() {
         let page = format!("hangs-once?{run}");
         scene.navigate(&page);
+        scene.site.fall_ill(&page);
         let begun = Instant::now();
         scene
             .kiosk
@@ -68,6 +69,7 @@ fn a_page_that_is_empty_is_loaded_anew_and_the_browser_stays() {
     for run in 1..=runs() {
         let page = format!("empties-once?{run}");
         scene.navigate(&page);
+        scene.site.fall_ill(&page);
         let begun = Instant::now();
         scene
             .kiosk

@@ -5,13 +5,13 @@ use nix::sys::socket::{
     AddressFamily, Backlog, Shutdown, SockFlag, SockType, SockaddrIn, bind, getsockname, listen,
     shutdown, socket,
 };
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{SocketAddr, SocketAddrV4, TcpListener, TcpStream};
 use std::os::fd::{AsRawFd, OwnedFd};
 use std::sync::{Arc, Mutex};
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 /// What keeps a test's browser from talking to anybody, and lets it run as root in a machine without a GPU.
 pub const SWITCHES: &str = "--no-sandbox --disable-gpu --disable-quic --disable-background-networking --disable-component-update --disable-sync --disable-extensions";
@@ -24,7 +24,15 @@ pub const NAVY: Colour = [0, 0, 128];
 pub struct Site {
     address: SocketAddr,
     listener: Arc<TcpListener>,
-    asked: Arc<Mutex<BTreeMap<String, usize>>>,
+    record: Arc<Mutex<Record>>,
+}
+
+#[derive(Default)]
+struct Record {
+    /// When each page was asked for.
+    asked: BTreeMap<String, Vec<Instant>>,
+    /// The pages that are to become ill now.
+    ill: BTreeSet<String>,
 }
 
 /// The address of a site that is not there yet: whoever asks is refused.
@@ -66,16 +74,16 @@ impl Site {
 
     fn serve(listener: TcpListener) -> Site {
         let address = listener.local_addr().unwrap();
-        let asked = Arc::<Mutex<BTreeMap<String, usize>>>::default();
-        let record = asked.clone();
+        let record = Arc::<Mutex<Record>>::default();
+        let book = record.clone();
         let listener = Arc::new(listener);
         let door = listener.clone();
         thread::spawn(move || {
             loop {
                 match door.accept() {
                     Ok((client, _)) => {
-                        let record = record.clone();
-                        thread::spawn(move || serve(client, &record));
+                        let book = book.clone();
+                        thread::spawn(move || serve(client, &book));
                     }
                     // Nobody may come in for a while.
                     Err(_) => thread::sleep(Duration::from_millis(5)),
@@ -85,7 +93,7 @@ impl Site {
         Site {
             address,
             listener,
-            asked,
+            record,
         }
     }
 
@@ -105,12 +113,23 @@ impl Site {
 
     /// How often a page was asked for.
     pub fn asked(&self, name: &str) -> usize {
-        let asked = self.asked.lock().unwrap();
-        asked.get(name).copied().unwrap_or(0)
+        let record = self.record.lock().unwrap();
+        record.asked.get(name).map_or(0, Vec::len)
+    }
+
+    /// When a page was last asked for.
+    pub fn asked_at(&self, name: &str) -> Instant {
+        let record = self.record.lock().unwrap();
+        *record.asked[name].last().unwrap()
+    }
+
+    /// A page that was well until now hangs from now on, or empties itself.
+    pub fn fall_ill(&self, name: &str) {
+        self.record.lock().unwrap().ill.insert(name.to_owned());
     }
 }
 
-fn serve(client: TcpStream, asked: &Mutex<BTreeMap<String, usize>>) -> Option<()> {
+fn serve(client: TcpStream, record: &Mutex<Record>) -> Option<()> {
     let mut reader = BufReader::new(client.try_clone().ok()?);
     let mut line = String::new();
     reader.read_line(&mut line).ok()?;
@@ -122,11 +141,13 @@ fn serve(client: TcpStream, asked: &Mutex<BTreeMap<String, usize>>) -> Option<()
             break;
         }
     }
-    let times = {
-        let mut asked = asked.lock().unwrap();
-        let times = asked.entry(name.clone()).or_default();
-        *times += 1;
-        *times
+    let (times, is_ill) = {
+        let mut record = record.lock().unwrap();
+        let times = record.asked.entry(name.clone()).or_default();
+        times.push(Instant::now());
+        let times = times.len();
+        let about = name.strip_prefix("ill/");
+        (times, about.is_some_and(|about| record.ill.contains(about)))
     };
     // What is ill the first time it is asked for, is well from then on.
     let (status, body) = match (name.split('?').next().unwrap_or_default(), times) {
@@ -134,6 +155,9 @@ fn serve(client: TcpStream, asked: &Mutex<BTreeMap<String, usize>>) -> Option<()
         ("hangs-once", _) => content("teal"),
         ("empties-once", 1) => content("empties"),
         ("empties-once", _) => content("navy"),
+        (name, _) if name.starts_with("ill/") => {
+            ("200 OK", if is_ill { "yes" } else { "no" }.to_owned())
+        }
         (name, _) => content(name),
     };
     let mut client = client;
@@ -145,6 +169,18 @@ fn serve(client: TcpStream, asked: &Mutex<BTreeMap<String, usize>>) -> Option<()
     .ok()?;
     let _ = client.read(&mut [0]);
     Some(())
+}
+
+/// A script that does this once the site says so: a page that was ill by itself might be so before it is seen.
+fn when_ill(what: &str) -> String {
+    format!(
+        "<script>
+            setInterval(async () => {{
+                const said = await fetch('/ill' + location.pathname + location.search, {{ cache: 'no-store' }});
+                if (await said.text() === 'yes') {{ {what} }}
+            }}, 50);
+        </script>"
+    )
 }
 
 fn content(name: &str) -> (&'static str, String) {
@@ -166,19 +202,10 @@ fn content(name: &str) -> (&'static str, String) {
             </script>"
                 .to_owned(),
         ),
-        "hang" => (
-            "200 OK",
-            coloured(
-                "teal",
-                "<script>onload = () => setTimeout(() => { while (true); }, 500)</script>",
-            ),
-        ),
+        "hang" => ("200 OK", coloured("teal", &when_ill("while (true);"))),
         "empties" => (
             "200 OK",
-            coloured(
-                "teal",
-                "<script>onload = () => setTimeout(() => document.documentElement.remove(), 500)</script>",
-            ),
+            coloured("teal", &when_ill("document.documentElement.remove();")),
         ),
         // Three seconds of every five it answers nobody.
         "busy" => (

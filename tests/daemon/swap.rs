@@ -9,15 +9,17 @@ use serde_json::json;
 use std::time::Instant;
 
 /// Shows a page, and tells every colour that was on the screen until it had its own.
-fn show(scene: &Scene, url: &str, transition: &str, colour: Colour) -> Vec<Colour> {
+fn show(scene: &Scene, page: &str, transition: &str, colour: Colour) -> Vec<Colour> {
     let ((), seen) = scene.x.watch(|| {
         let begun = Instant::now();
-        let body = json!({"url": url, "transition": transition});
+        let body = json!({"url": scene.site.page(page), "transition": transition});
         let answer = scene
             .kiosk
             .send("POST", "/api/processes/screen/navigate", body);
         assert_eq!(answer.status, 200, "{}", answer.text());
         tell(&format!("shown by a {transition} after"), begun);
+        let asked = scene.site.asked_at(page) - begun;
+        println!("asked for after: {:.2} s", asked.as_secs_f32());
         wait_for("the page", || scene.x.is_all(colour));
     });
     seen
@@ -44,7 +46,7 @@ fn between_two_pages_there_is_nothing_but_the_two() {
     for run in 0..runs() {
         let (there, back) = (format!("purple?{run}"), format!("teal?{run}"));
         for (page, old, new) in [(there, TEAL, PURPLE), (back, PURPLE, TEAL)] {
-            let seen = show(&scene, &scene.site.page(&page), "cut", new);
+            let seen = show(&scene, &page, "cut", new);
             let stray = seen.iter().find(|colour| ![old, new].contains(colour));
             assert_eq!(stray, None, "{page}: {seen:?}");
         }
@@ -60,7 +62,7 @@ fn a_page_fades_into_the_next_without_a_flash() {
     for run in 0..runs() {
         let (there, back) = (format!("purple?{run}"), format!("teal?{run}"));
         for (page, new) in [(there, PURPLE), (back, TEAL)] {
-            let seen = show(&scene, &scene.site.page(&page), "fade", new);
+            let seen = show(&scene, &page, "fade", new);
             let stray = seen.iter().find(|colour| !is_blend(**colour, TEAL, PURPLE));
             assert_eq!(stray, None, "{page}: {seen:?}");
             assert!(seen.len() > 2, "{page}: that was a cut: {seen:?}");
