@@ -24,6 +24,9 @@ use std::time::Duration;
 /// Between two looks at a page that is well. With a look's own 5 s, twice, a hang is told within 20 s.
 pub const PAUSE: Duration = Duration::from_secs(6);
 
+/// Until a page is looked at whose screen has become another one: a window manager needs as long, where there is one.
+const RESIZED: Duration = Duration::from_secs(1);
+
 /// Until a page that was not well is looked at again.
 const SOON: Duration = Duration::from_secs(2);
 
@@ -299,6 +302,15 @@ impl Health {
         }
     }
 
+    /// The screen is another one: the page is looked at before long, which makes it as large as the screen. A page
+    /// that is tried again at its time is not tried earlier for a loose plug.
+    fn look_soon(&mut self, now: Moment) {
+        if self.stands_for.is_none() {
+            let soon = now + RESIZED;
+            self.due = Some(self.due.map_or(soon, |due| due.min(soon)));
+        }
+    }
+
     /// When to do something, where no order of ours is under way.
     fn deadline(&self) -> Option<Moment> {
         self.due.filter(|_| self.under_way.is_none())
@@ -370,6 +382,13 @@ impl Supervisor {
             && health.run == run
         {
             health.under_way = None;
+        }
+    }
+
+    /// A screen has become another one, perhaps that of the page.
+    pub(super) fn look_at_the_page_soon(&mut self, now: Moment) {
+        if let Some((_, health)) = &mut self.health {
+            health.look_soon(now);
         }
     }
 

@@ -221,7 +221,12 @@ impl Supervisor {
                 let entries = &mut self.screens.entries;
                 match screen {
                     Some(screen) => {
-                        entries.entry(display).or_default().screen = Some(Rc::new(screen));
+                        let size = screen.size;
+                        let entry = entries.entry(display).or_default();
+                        let before = entry.screen.replace(Rc::new(screen));
+                        if before.is_some_and(|before| before.size != size) {
+                            self.look_at_the_page_soon(now);
+                        }
                     }
                     None => {
                         if let Some(entry) = entries.get_mut(&display) {

@@ -1,5 +1,6 @@
 //! The screens of a Wayland compositor: switched, turned, and plugged in and out under a page.
 
+use crate::health::tell;
 use crate::kiosk::{Kiosk, fresh_dir, wait_for};
 use crate::screen::display_process;
 use crate::stage::{SWITCHES, Site, TEAL};
@@ -7,6 +8,7 @@ use serde_json::{Value, json};
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
+use std::time::Instant;
 
 /// A compositor without a screen. It refuses to be root, so it is nobody where the tests are.
 struct Sway {
@@ -17,7 +19,8 @@ struct Sway {
 }
 
 impl Sway {
-    fn start() -> Sway {
+    /// Nothing where this machine has none, or one that cannot switch an output without a screen.
+    fn start() -> Option<Sway> {
         let runtime = fresh_dir();
         let config = runtime.join("config");
         fs::write(
@@ -50,38 +53,42 @@ impl Sway {
             .stderr(Stdio::null())
             .spawn()
             .unwrap();
-        let mut name = None;
-        wait_for("the compositor's socket", || {
-            name = entry(&runtime, |name| {
-                name.starts_with("wayland-") && !name.ends_with(".lock")
-            });
-            name.is_some()
-        });
-        let name = name
-            .unwrap()
-            .file_name()
-            .unwrap()
-            .to_str()
-            .unwrap()
-            .to_owned();
-        Sway {
+        let mut sway = Sway {
             runtime,
-            name,
+            name: String::new(),
             server,
-        }
+        };
+        wait_for("the compositor", || sway.tell(&["nop"]));
+        let sockets = entry(&sway.runtime, |name| {
+            name.starts_with("wayland-") && !name.ends_with(".lock")
+        });
+        sway.name = sockets?.file_name()?.to_str()?.to_owned();
+        let can_switch = sway.tell(&["output", "*", "dpms", "off"]) && !sway.is_lit();
+        sway.tell(&["output", "*", "dpms", "on"]);
+        can_switch.then_some(sway)
     }
 
-    /// Has the compositor do something.
-    fn tell(&self, words: &[&str]) {
-        let socket = entry(&self.runtime, |name| name.starts_with("sway-ipc"));
-        let status = Command::new("swaymsg")
+    /// Has the compositor do something, and tells whether it has.
+    fn tell(&self, words: &[&str]) -> bool {
+        self.message(words).is_some()
+    }
+
+    /// Whether an output is on.
+    fn is_lit(&self) -> bool {
+        let outputs = self.message(&["-t", "get_outputs"]).unwrap_or_default();
+        let outputs: Value = serde_json::from_slice(&outputs).unwrap_or_default();
+        outputs[0]["dpms"] == true
+    }
+
+    fn message(&self, words: &[&str]) -> Option<Vec<u8>> {
+        let socket = entry(&self.runtime, |name| name.starts_with("sway-ipc"))?;
+        let told = Command::new("swaymsg")
             .arg("--socket")
-            .arg(socket.unwrap())
+            .arg(socket)
             .args(words)
-            .stdout(Stdio::null())
-            .status()
+            .output()
             .unwrap();
-        assert!(status.success(), "swaymsg {words:?}");
+        told.status.success().then_some(told.stdout)
     }
 
     /// Whether this colour is all over an output, which is of this size.
@@ -138,7 +145,7 @@ impl Sway {
 
 impl Drop for Sway {
     fn drop(&mut self) {
-        crate::kiosk::signal(self.server.id(), "TERM");
+        let _ = self.server.kill();
         let _ = self.server.wait();
         let _ = fs::remove_dir_all(&self.runtime);
     }
@@ -154,26 +161,40 @@ fn entry(directory: &Path, is_it: impl Fn(&str) -> bool) -> Option<PathBuf> {
     })
 }
 
+/// Each test needs a compositor whose outputs can be switched, which sway's are without a screen from 1.8 on.
+macro_rules! sway {
+    () => {
+        match Sway::start() {
+            Some(sway) => sway,
+            None => {
+                eprintln!("skipped: this sway cannot switch an output that is not there; 1.8 can");
+                return;
+            }
+        }
+    };
+}
+
 #[test]
 fn a_page_fills_whatever_screen_is_plugged_in() {
-    let (sway, site) = (Sway::start(), Site::open());
-    sway.tell(&["create_output"]);
-    sway.tell(&["output", "HEADLESS-2", "disable"]);
+    let (sway, site) = (sway!(), Site::open());
+    assert!(sway.tell(&["create_output"]));
+    assert!(sway.tell(&["output", "HEADLESS-2", "disable"]));
     let kiosk = sway.kiosk(&site.page("teal"));
     wait_for("the page", || sway.is_all("HEADLESS-1", (800, 600), TEAL));
     let before = kiosk.process("screen");
-    let rounds = 2 * crate::health::runs();
-    for round in 0..rounds {
+    for round in 0..2 * crate::health::runs() {
         let (old, new, size) = match round % 2 {
             0 => ("HEADLESS-1", "HEADLESS-2", (1024, 768)),
             _ => ("HEADLESS-2", "HEADLESS-1", (800, 600)),
         };
-        sway.tell(&["output", old, "disable"]);
+        assert!(sway.tell(&["output", old, "disable"]));
         let resolution = format!("{}x{}", size.0, size.1);
-        sway.tell(&["output", new, "enable", "resolution", &resolution]);
+        assert!(sway.tell(&["output", new, "enable", "resolution", &resolution]));
+        let begun = Instant::now();
         wait_for("the page on the other screen", || {
             sway.is_all(new, size, TEAL)
         });
+        tell("full screen again after", begun);
         sway.until(&kiosk, |display| {
             display["output"] == new && display["resolution"] == resolution
         });
@@ -185,7 +206,7 @@ fn a_page_fills_whatever_screen_is_plugged_in() {
 
 #[test]
 fn a_screen_is_switched_by_its_compositor_and_stays_as_it_was_asked_for() {
-    let (sway, site) = (Sway::start(), Site::open());
+    let (sway, site) = (sway!(), Site::open());
     let kiosk = sway.kiosk(&site.page("teal"));
     sway.until(&kiosk, |display| display["power"]["actual"] == "on");
     let switch = |on: bool| {
@@ -198,7 +219,7 @@ fn a_screen_is_switched_by_its_compositor_and_stays_as_it_was_asked_for() {
     assert_eq!(off["power"]["requested"], "off");
     assert_eq!(off["power"]["backend"], "wlr-output-power");
     // Somebody else switches it on: that is seen at once, and undone.
-    sway.tell(&["output", "*", "dpms", "on"]);
+    assert!(sway.tell(&["output", "*", "dpms", "on"]));
     sway.until(&kiosk, |display| display["power"]["actual"] == "on");
     let off = sway.until(&kiosk, |display| display["power"]["actual"] == "off");
     assert_eq!(off["power"]["requested"], "off");
@@ -211,7 +232,7 @@ fn a_screen_is_switched_by_its_compositor_and_stays_as_it_was_asked_for() {
 
 #[test]
 fn a_picture_is_turned_as_the_document_says_and_fills_the_screen() {
-    let (sway, site) = (Sway::start(), Site::open());
+    let (sway, site) = (sway!(), Site::open());
     let kiosk = sway.kiosk(&site.page("teal"));
     wait_for("the page", || sway.is_all("HEADLESS-1", (800, 600), TEAL));
     let mut document = kiosk.file();

@@ -14,6 +14,7 @@ mod health;
 mod hostile;
 mod kiosk;
 mod manager;
+mod plugs;
 mod prisoner;
 mod processes;
 mod scene;

@@ -25,9 +25,38 @@ pub struct Xvfb {
     server: Child,
     /// The server draws into a file in here.
     dir: PathBuf,
-    picture: File,
+    file: File,
+    picture: Picture,
+}
+
+/// How a picture in the format of the X window dump is laid out.
+pub struct Picture {
+    /// Width and height.
+    pub size: (usize, usize),
     /// Where its pixels begin, and how many bytes a line has.
-    layout: (usize, usize),
+    begin: usize,
+    line: usize,
+}
+
+impl Picture {
+    /// By its header's own words, big-endian (XWDFile.h): how large it is itself, width, height, the bytes of a
+    /// line, and the number of colours between it and the pixels.
+    pub fn of(dump: &[u8]) -> Option<Picture> {
+        let word = |index: usize| {
+            let bytes = dump.get(index * 4..index * 4 + 4)?;
+            Some(u32::from_be_bytes(bytes.try_into().ok()?) as usize)
+        };
+        Some(Picture {
+            size: (word(4)?, word(5)?),
+            begin: word(0)? + word(19)? * 12,
+            line: word(12)?,
+        })
+    }
+
+    /// Where a pixel stands: blue, green, red, nothing.
+    pub fn at(&self, (x, y): (usize, usize)) -> usize {
+        self.begin + y * self.line + x * 4
+    }
 }
 
 impl Xvfb {
@@ -64,29 +93,23 @@ impl Xvfb {
             let _ = fs::remove_dir_all(&dir);
             return None;
         }
-        let picture = File::open(dir.join("Xvfb_screen0")).unwrap();
-        // The header's own words, big-endian (XWDFile.h): its size, the bytes of a line, the number of colours.
-        let word = |index: u64| {
-            let mut bytes = [0; 4];
-            picture.read_exact_at(&mut bytes, index * 4).unwrap();
-            u32::from_be_bytes(bytes) as usize
-        };
-        let layout = (word(0) + word(19) * 12, word(12));
+        let file = File::open(dir.join("Xvfb_screen0")).unwrap();
+        let mut header = [0; 100];
+        file.read_exact_at(&mut header, 0).unwrap();
         Some(Xvfb {
             name,
             server,
             dir,
-            picture,
-            layout,
+            file,
+            picture: Picture::of(&header)?,
         })
     }
 
     /// The colour at a place of the screen.
-    pub fn colour(&self, (x, y): (usize, usize)) -> Colour {
-        let (begin, line) = self.layout;
+    pub fn colour(&self, place: (usize, usize)) -> Colour {
         let mut pixel = [0; 4];
-        let at = begin + y * line + x * 4;
-        self.picture.read_exact_at(&mut pixel, at as u64).unwrap();
+        let at = self.picture.at(place) as u64;
+        self.file.read_exact_at(&mut pixel, at).unwrap();
         [pixel[2], pixel[1], pixel[0]]
     }
 
