@@ -96,6 +96,7 @@ mod tests {
         let (events, told) = bounded(16);
         let around = Rc::new(Surroundings {
             run: RunId(1),
+            pointer: crate::browser::Pointer::Shown,
             executor: executor.clone(),
             events,
             note: Box::new(|_| ()),

@@ -22,6 +22,8 @@ const WAITING: usize = 8;
 pub struct Surroundings {
     /// The run.
     pub run: RunId,
+    /// Whether the pointer is to be seen on its pages (`flags.cursor`).
+    pub pointer: Pointer,
     /// Where it does its work.
     pub executor: Rc<LocalExecutor<'static>>,
     /// Takes what was seen and what came of orders.
@@ -30,6 +32,15 @@ pub struct Surroundings {
     pub note: Box<dyn Fn(&str)>,
     /// What the pages of our own tell of the kiosk.
     pub facts: Box<dyn Fn() -> Facts>,
+}
+
+/// What becomes of the pointer over a page.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Pointer {
+    /// As the page says.
+    Shown,
+    /// It is nowhere to be seen, whatever the page says.
+    Hidden,
 }
 
 impl Surroundings {

@@ -3,7 +3,7 @@
 use super::launch;
 use crate::browser::command_line::Driven;
 use crate::browser::pages::Facts;
-use crate::browser::{Chromium, Cog, Driver, Surroundings, Undriven, answer, ended};
+use crate::browser::{Chromium, Cog, Driver, Pointer, Surroundings, Undriven, answer, ended};
 use crate::config::{Command, Process};
 use crate::logs::Book;
 use crate::supervisor::page::Order;
@@ -108,6 +108,10 @@ impl Drivers {
         let doors = self.doors.clone();
         Surroundings {
             run,
+            pointer: match process.flags.cursor {
+                true => Pointer::Shown,
+                false => Pointer::Hidden,
+            },
             executor: self.executor.clone(),
             events: self.reports.clone(),
             note: Box::new(move |text| {

@@ -2,9 +2,9 @@
 
 use crate::kiosk::{fresh_dir, signal};
 use crate::stage::{NAVY, PURPLE, SWITCHES, Site, TEAL};
-use crate::xvfb::Xvfb;
+use crate::xvfb::{self, Xvfb};
 use ossuary::browser::pages::Facts;
-use ossuary::browser::{Chromium, Driver, Surroundings};
+use ossuary::browser::{Chromium, Driver, Pointer, Surroundings};
 use ossuary::supervisor::page::{BuiltIn, Obeyed, Order, Sight, Transition};
 use ossuary::supervisor::{Event, Failure, RunId};
 use smol::channel::{Receiver, Sender, bounded};
@@ -88,6 +88,7 @@ impl Stage {
         let notes = self.notes.clone();
         let around = Rc::new(Surroundings {
             run: RunId(1),
+            pointer: Pointer::Hidden,
             executor: self.executor.clone(),
             events: self.events.0.clone(),
             note: Box::new(move |text| notes.borrow_mut().push(text.to_owned())),
@@ -201,6 +202,20 @@ fn a_look_tells_what_is_on_the_screen() {
             );
         }
         stage.until_all_is(PURPLE).await;
+    });
+}
+
+#[test]
+fn nobody_points_at_a_page() {
+    with_page("teal", async |stage| {
+        stage.until_painted("teal").await;
+        for (page, colour) in [("purple", PURPLE), ("teal", TEAL)] {
+            let shown = stage.navigate(page, Transition::Cut).await;
+            assert_eq!(shown, Ok(Obeyed::Done));
+            while stage.x.colour(xvfb::POINTER) != colour {
+                Timer::after(Duration::from_millis(5)).await;
+            }
+        }
     });
 }
 

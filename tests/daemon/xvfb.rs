@@ -16,6 +16,9 @@ const SIZE: (usize, usize) = (800, 600);
 /// The corners, and a place in between that is not the middle, where an X server puts its pointer.
 const PLACES: [(usize, usize); 5] = [(200, 150), (1, 1), (1, 598), (798, 1), (798, 598)];
 
+/// Where the server puts its pointer, as long as nobody moves it.
+pub const POINTER: (usize, usize) = (400, 300);
+
 /// A colour: red, green, blue.
 pub type Colour = [u8; 3];
 

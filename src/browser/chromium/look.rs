@@ -1,7 +1,7 @@
 //! Looks at the page on the screen, in a world of our own in it.
 
 use super::page::Finding;
-use super::{BROWSER, Chromium, LOOK, Page, cut};
+use super::{BROWSER, Chromium, LOOK, Page, WORLD, cut};
 use crate::browser::cdp::Trouble;
 use crate::supervisor::page::Sight;
 use serde::Deserialize;
@@ -136,7 +136,7 @@ impl Chromium {
             #[serde(default)]
             value: Value,
         }
-        let world = json!({"frameId": page.target, "worldName": "ossuary"});
+        let world = json!({"frameId": page.target, "worldName": WORLD});
         let World {
             execution_context_id,
         } = self

@@ -17,7 +17,7 @@ mod picture;
 mod swap;
 
 use super::cdp::{Cdp, Trouble};
-use super::driver::{Driver, Later, Program, Surroundings, ended};
+use super::driver::{Driver, Later, Pointer, Program, Surroundings, ended};
 use super::pages;
 use crate::supervisor::Failure;
 use crate::supervisor::page::{BuiltIn, MAX_TEXT, Obeyed, Order, Sight, Transition};
@@ -44,6 +44,9 @@ const LOOK: Duration = Duration::from_secs(5);
 
 /// How long the browser itself may take: it does nothing else than to answer.
 const BROWSER: Duration = Duration::from_secs(5);
+
+/// What our own world in a page is called.
+const WORLD: &str = "ossuary";
 
 /// Errands that may wait. What does not fit is seen with the next look.
 const ERRANDS: usize = 32;
@@ -169,6 +172,14 @@ impl Chromium {
         // Not waited for: a page that hangs is to be held as well.
         for domain in ["Page", "Inspector", "Runtime", "Log"] {
             self.tell(&page, &format!("{domain}.enable"), json!({}));
+        }
+        if self.around.pointer == Pointer::Hidden {
+            let script = json!({
+                "source": include_str!("pointer.js"),
+                "worldName": WORLD,
+                "runImmediately": true,
+            });
+            self.tell(&page, "Page.addScriptToEvaluateOnNewDocument", script);
         }
         Ok(page)
     }

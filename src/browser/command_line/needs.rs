@@ -128,8 +128,8 @@ pub(super) const WEBGPU_ON_WAYLAND: Meaning = Meaning {
     ..NOTHING
 };
 
-/// `cursor`, either way: Chromium has no switch for the pointer. It is the
-/// page's (`cursor: none`) or the display server's (`-nocursor`).
+/// `cursor`, either way: Chromium has no switch for the pointer. Where it is not wanted, the driver
+/// hides it on each page; over everything else it is the display server's (`-nocursor`).
 pub(super) const CURSOR: Meaning = NOTHING;
 
 /// Switches with which an operator has chosen what another one would choose:
