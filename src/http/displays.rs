@@ -140,7 +140,10 @@ fn view<'a>(shown: &'a DisplayStatus, light: Light<'_>) -> DisplayView<'a> {
             Display::Wayland(_) => "wayland",
         },
         connected: shown.connected,
-        resolution: screen.map(|screen| screen.size),
+        // What nothing shows has no size that means anything.
+        resolution: screen
+            .filter(|_| !outputs.is_empty())
+            .map(|screen| screen.size),
         output: output.map(|output| output.name.as_str()),
         outputs: outputs.iter().map(OutputView::of).collect(),
         connector: shown.screen.connector.as_deref(),
