@@ -29,3 +29,12 @@ class Boot(unittest.TestCase):
         steady = self.container.get("/api/processes/steady")
         self.assertEqual((steady["status"], steady["limits_enforced"]), ("running", False))
         self.assertTrue(steady["limits_note"])
+
+    def test_what_is_written_goes_to_the_data_partition_where_there_is_one(self):
+        unit, place = "var-lib-iwd.mount", "/var/lib/iwd"
+        self.container.sh(f"systemctl start {unit}")
+        self.assertNotEqual(self.container.run(f"mountpoint {place}")[0], 0, "there is none")
+        self.addCleanup(self.container.run, f"systemctl stop {unit}; umount /data; rmdir /data")
+        self.container.sh(f"mkdir -p /data && mount -t tmpfs none /data && systemctl start {unit}")
+        self.container.sh(f"touch {place}/kept")
+        self.assertEqual(self.container.sh(f"ls /data{place} && stat --format=%a {place}").split(), ["kept", "700"])
