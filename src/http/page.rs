@@ -45,6 +45,7 @@ static PARTS: &[(&str, &str, Part)] = &[
     ("api.js",       JS,  part!("api.js")),
     ("behaviors.js", JS,  part!("behaviors.js")),
     ("dialog.js",    JS,  part!("dialog.js")),
+    ("displays.js",  JS,  part!("displays.js")),
     ("dom.js",       JS,  part!("dom.js")),
     ("editor.js",    JS,  part!("editor.js")),
     ("feed.js",      JS,  part!("feed.js")),

@@ -5,6 +5,7 @@ export const kiosk = {
   processes: new Map(),
   order: [],
   displays: [],
+  connectors: [],
   configuration: null,
   isShuttingDown: false,
   /** connecting, connected, or lost. */
@@ -56,6 +57,7 @@ function take(event) {
   for (const id of event.removed ?? []) kiosk.processes.delete(id);
   kiosk.order = event.order ?? kiosk.order;
   kiosk.displays = event.displays ?? kiosk.displays;
+  kiosk.connectors = event.connectors ?? kiosk.connectors;
   kiosk.configuration = event.configuration ?? kiosk.configuration;
   kiosk.isShuttingDown = event.shutting_down;
   kiosk.connection = "connected";
