@@ -4,6 +4,7 @@ use super::Api;
 use super::displays::{Connectors, Displays};
 use super::error::Error;
 use super::reply::{Ask, Later, Reply, Source, write_event};
+use super::schedule::ScheduleView;
 use super::view::{Configuration, Light, Order, Processes};
 use crate::config::Id;
 use crate::supervisor::{ProcessStatus, Status};
@@ -69,6 +70,8 @@ struct Event<'a> {
     connectors: Option<Connectors<'a>>,
     #[serde(skip_serializing_if = "Option::is_none")]
     configuration: Option<Configuration<'a>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    schedule: Option<ScheduleView<'a>>,
     shutting_down: bool,
 }
 
@@ -92,6 +95,7 @@ fn write_snapshot(out: &mut Vec<u8>, api: &Api, status: &Status) {
         displays: Some(displays_of(api, status)),
         connectors: Some(Connectors(status)),
         configuration: Some(Configuration::of(api, &status.configuration)),
+        schedule: Some(ScheduleView(&status.schedule)),
         shutting_down: status.shutting_down,
     };
     write_event(out, "snapshot", Some(status.generation), &event);
@@ -130,6 +134,8 @@ fn write_change(out: &mut Vec<u8>, api: &Api, before: &Status, status: &Status) 
         connectors: is_rearranged.then_some(Connectors(status)),
         configuration: (!Rc::ptr_eq(&before.configuration, &status.configuration))
             .then(|| Configuration::of(api, &status.configuration)),
+        schedule: (!Rc::ptr_eq(&before.schedule, &status.schedule))
+            .then_some(ScheduleView(&status.schedule)),
         shutting_down: status.shutting_down,
     };
     write_event(out, "change", Some(status.generation), &event);

@@ -16,6 +16,7 @@ mod manager;
 mod prisoner;
 mod processes;
 mod scene;
+mod schedule;
 mod screen;
 mod service;
 mod stage;
