@@ -1,7 +1,7 @@
 // The displays: what is on each, who holds it, how it is turned, and whether its screen is on.
 
 import { ask, latest, replace } from "./api.js";
-import { announce, button, byId, el, newId, say, whileBusy } from "./dom.js";
+import { announce, byId, deed, el, newId, say, whileBusy } from "./dom.js";
 import { kiosk, nameOf, onChange } from "./feed.js";
 import { choice } from "./form.js";
 import { sentence } from "./words.js";
@@ -63,11 +63,8 @@ class Row {
 
   constructor() {
     const heading = newId("display");
-    const does = (label, work) => {
-      const element = button(label, () => whileBusy(element, () => this.#attempt(work)));
-      element.setAttribute("aria-describedby", heading);
-      return element;
-    };
+    this.error = el("p", { className: "error", role: "alert" });
+    const does = (label, work) => deed(label, work, { problem: this.error, describedBy: heading });
     this.name = el("h4", { id: heading });
     this.badge = el("span", { className: "badge" });
     this.away = el("p", { className: "hint" });
@@ -79,8 +76,7 @@ class Row {
     this.on = does("Switch on", () => this.#switch(true));
     this.off = does("Switch off", () => this.#switch(false));
     this.dark = el("p", { className: "error" });
-    this.error = el("p", { className: "error", role: "alert" });
-    const turning = el("form", { className: "turning", noValidate: true }, this.rotation.element, this.turn);
+    const turning = el("form", { className: "with-button", noValidate: true }, this.rotation.element, this.turn);
     turning.addEventListener("input", () => this.#describe());
     turning.addEventListener("submit", (event) => {
       event.preventDefault();
@@ -142,15 +138,6 @@ class Row {
     this.rotation.blame(sentence(rotation.problem ?? ""));
     say(this.turned, turnedInWords(rotation));
     this.turned.hidden = this.turned.textContent === "";
-  }
-
-  async #attempt(work) {
-    say(this.error, "");
-    try {
-      await work();
-    } catch (error) {
-      say(this.error, sentence(error.message));
-    }
   }
 
   async #switch(on) {

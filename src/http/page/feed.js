@@ -7,6 +7,7 @@ export const kiosk = {
   displays: [],
   connectors: [],
   configuration: null,
+  schedule: null,
   isShuttingDown: false,
   /** connecting, connected, or lost. */
   connection: "connecting",
@@ -59,6 +60,7 @@ function take(event) {
   kiosk.displays = event.displays ?? kiosk.displays;
   kiosk.connectors = event.connectors ?? kiosk.connectors;
   kiosk.configuration = event.configuration ?? kiosk.configuration;
+  kiosk.schedule = event.schedule ?? kiosk.schedule;
   kiosk.isShuttingDown = event.shutting_down;
   kiosk.connection = "connected";
   tell();
