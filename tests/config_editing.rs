@@ -305,7 +305,9 @@ fn a_section_is_replaced_as_a_whole() {
     assert_eq!(
         gallery()
             .with_section(Section::Schedule, large)
-            .unwrap_err()[0]
+            .unwrap_err()
+            .last()
+            .unwrap()
             .path,
         ""
     );

@@ -260,7 +260,7 @@ fn behaviors_schedule_networks_and_unknown_fields_stay() {
     let loaded = load(V2);
     let old: Value = serde_json::from_str(V2).unwrap();
     for (name, value) in old.as_object().unwrap() {
-        if !["version", "startup_command"].contains(&name.as_str()) {
+        if !["version", "startup_command", "schedule"].contains(&name.as_str()) {
             assert_eq!(&loaded.document.as_map()[name], value, "{name}");
         }
     }
@@ -274,6 +274,89 @@ fn behaviors_schedule_networks_and_unknown_fields_stay() {
         warnings,
         ["hostname"],
         "what the older program wrote is no news"
+    );
+}
+
+#[test]
+fn the_rules_of_the_older_program_are_put_into_the_words_of_this_one() {
+    let loaded = load(V2);
+    let schedule = &loaded.document.as_map()["schedule"];
+    assert_eq!(
+        schedule["rules"],
+        json!([{
+            "id": "rule-1",
+            "name": "Morning Display",
+            "enabled": true,
+            "trigger": {"type": "time", "time": "08:00", "days": ["mon", "tue"]},
+            "action": {
+                "type": "switch_canvas",
+                "process_id": "main-display",
+                "url": "https://lumencanvas.studio/canvas/abc123",
+            },
+            "until": "18:00",
+        }])
+    );
+    assert_eq!(schedule["timezone"], "Europe/Berlin");
+    let rule = &loaded.config.schedule.rules[0];
+    assert!(loaded.config.schedule.enabled && rule.enabled);
+
+    let rule = |action: Value| json!({"id": "r", "trigger": {"type": "time", "time": "08:00", "days": ["*"]}, "action": action});
+    for (action, modern) in [
+        (
+            json!({"type": "refresh", "profile": "refresh"}),
+            json!({"type": "refresh_page"}),
+        ),
+        (
+            json!({"type": "restart", "profile": "restart"}),
+            json!({"type": "restart_process", "process_id": "main-display"}),
+        ),
+        (
+            json!({"type": "switch_profile", "profile": "webgpu"}),
+            json!({"type": "switch_canvas", "process_id": "main-display", "url": "https://example.com/board"}),
+        ),
+        (
+            json!({"type": "switch_profile", "profile": "custom"}),
+            json!({"type": "update_process", "process_id": "main-display", "updates": {
+                "type": "custom", "command": "python3 /home/pi/show.py", "url": null, "flags": null,
+            }}),
+        ),
+    ] {
+        let loaded = v2(json!({"schedule": {"rules": [rule(action.clone())]}}));
+        let schedule = &loaded.document.as_map()["schedule"];
+        assert_eq!(schedule["rules"][0]["action"], modern, "{action}");
+        assert_eq!(
+            schedule["enabled"], false,
+            "it did nothing unless it was told to"
+        );
+        assert!(
+            loaded.config.schedule.unfit.is_empty(),
+            "{:?}",
+            loaded.warnings
+        );
+    }
+}
+
+#[test]
+fn a_rule_that_never_worked_is_switched_off_and_keeps_nothing_dark() {
+    let rules = json!([
+        {"id": "a", "name": "Nothing", "trigger": {"type": "time", "time": "8", "days": []}, "action": {"type": "refresh"}},
+        {"id": "b", "trigger": {"type": "time", "time": "08:00"}, "action": {"type": "switch_profile", "profile": "gone"}},
+        {"id": "c", "trigger": {"type": "time", "time": "08:00"}, "action": {"type": "refresh"}},
+    ]);
+    let loaded = v2(json!({"schedule": {"enabled": true, "rules": rules}}));
+    let schedule = &loaded.config.schedule;
+    assert_eq!(schedule.rules.len(), 1);
+    assert_eq!(schedule.unfit.len(), 2);
+    let notes = loaded.migration.as_ref().unwrap().notes.join("\n");
+    assert!(
+        notes.contains("the rule Nothing is switched off: schedule.rules[0].trigger.time: must be a time of day"),
+        "{notes}"
+    );
+    let warned = loaded.warnings.iter().map(ToString::to_string);
+    assert!(
+        warned
+            .into_iter()
+            .any(|it| it.starts_with("schedule.rules[1].action"))
     );
 }
 

@@ -186,6 +186,16 @@ pub(super) fn upgrade(given: &mut Given) -> Built {
     Ok(given.order(Task::Upgrade))
 }
 
+pub(super) fn schedule(given: &mut Given) -> Built {
+    let mut words = given.words()?.into_iter();
+    match (words.next().as_deref(), words.next()) {
+        (None, _) => Ok(given.order(Task::Schedule)),
+        (Some("run"), Some(rule)) => Ok(given.order(Task::RunRule(rule))),
+        (Some("run"), None) => Err("`schedule run` needs RULE".to_owned()),
+        (Some(word), _) => Err(format!("`schedule {word}`: must be run")),
+    }
+}
+
 pub(super) fn displays(given: &mut Given) -> Built {
     Ok(given.order(Task::Displays))
 }

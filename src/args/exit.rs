@@ -14,7 +14,7 @@ pub enum Exit {
     Usage = 2,
     /// No daemon answers on the socket.
     NoDaemon = 3,
-    /// There is no process with this id.
+    /// There is no process, or no rule, with this id.
     NoSuchProcess = 4,
     /// The process does not run.
     NotRunning = 5,
@@ -41,7 +41,7 @@ impl Exit {
             Exit::Refused => "refused, failed, or the configuration has problems",
             Exit::Usage => "the command line was not understood",
             Exit::NoDaemon => "no daemon answers",
-            Exit::NoSuchProcess => "there is no such process",
+            Exit::NoSuchProcess => "there is no such process, or no such rule",
             Exit::NotRunning => "the process does not run",
             Exit::TimedOut => "it took longer than --timeout allows",
         }

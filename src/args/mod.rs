@@ -150,6 +150,10 @@ pub enum Task {
     Reload,
     /// Let the installed program take over.
     Upgrade,
+    /// Every rule of the schedule.
+    Schedule,
+    /// Do now what a rule says.
+    RunRule(String),
     /// Every display.
     Displays,
     /// Switch the screen of a display, or of all that are there.

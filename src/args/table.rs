@@ -270,6 +270,18 @@ pub(super) static VERBS: &[Verb] = &[
         build: build::reload,
     },
     Verb {
+        name: "schedule",
+        group: Group::Configuration,
+        arguments: &[
+            argument("run", Count::Optional, Kind::OneOf(&["run"])),
+            argument("RULE", Count::Optional, Kind::Text),
+        ],
+        switches: ASKING,
+        summary: "Every rule, when it is done next, and what came of it last",
+        about: "`run RULE` does now what a rule says, and leaves with 1 where it failed.",
+        build: build::schedule,
+    },
+    Verb {
         name: "displays",
         group: Group::Machine,
         arguments: &[],

@@ -11,6 +11,7 @@ mod logs;
 mod machine;
 mod message;
 mod problem;
+mod schedule;
 mod screen;
 mod status;
 mod terminal;
@@ -86,6 +87,8 @@ fn carry_out(daemon: &Daemon, order: &Order, terminal: &mut Terminal<'_>) -> Res
         }
         Task::Reload => changes::reload(daemon, json, terminal),
         Task::Upgrade => upgrade::upgrade(daemon, json, terminal),
+        Task::Schedule => schedule::all(daemon, json, terminal),
+        Task::RunRule(rule) => schedule::run(daemon, rule, json, terminal),
         Task::Displays => displays::displays(daemon, json, terminal),
         Task::Power { on, display } => {
             displays::power(daemon, *on, display.as_deref(), json, terminal)

@@ -56,7 +56,7 @@ impl Loaded {
         }
     }
 
-    /// `config` with every process that has not changed being the very one of this configuration.
+    /// `config` with every process (and the schedule) that has not changed being the very one of this configuration.
     fn sharing_with(&self, mut config: Config) -> Config {
         let old: BTreeMap<&Id, &Rc<Process>> = self
             .config
@@ -68,6 +68,9 @@ impl Loaded {
             if let Some(same) = old.get(&process.id).filter(|old| **old == process) {
                 *process = Rc::clone(same);
             }
+        }
+        if config.schedule == self.config.schedule {
+            config.schedule = Rc::clone(&self.config.schedule);
         }
         config
     }

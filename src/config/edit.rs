@@ -10,6 +10,7 @@ use super::path::Path;
 use super::problem::{Findings, Problem};
 use super::process::Process;
 use super::read_process::read_process;
+use super::read_schedule::{switch_off_rules_of, write_ids};
 use serde_json::{Map, Value};
 use std::collections::BTreeSet;
 
@@ -127,7 +128,8 @@ impl Loaded {
         }
     }
 
-    /// This configuration without one process, nor what named it (`depends_on`, `active_display_process`).
+    /// This configuration without one process, nor what named it (`depends_on`, `active_display_process`). Rules
+    /// that name it are switched off: somebody wrote them, and may want to name another.
     pub fn without_process(&self, id: &Id) -> Loaded {
         let mut map = self.document.as_map().clone();
         let processes = processes_of(&mut map);
@@ -148,6 +150,7 @@ impl Loaded {
         {
             map.insert(ACTIVE_DISPLAY.to_owned(), Value::Null);
         }
+        switch_off_rules_of(id, &mut map);
         self.adopt(map, |_| true)
             .expect("what named the process went with it")
     }
@@ -172,11 +175,14 @@ impl Loaded {
         self.adopt(map, |_| true).unwrap_or_else(|_| self.settled())
     }
 
-    /// This configuration with `behaviors` or `schedule` replaced.
+    /// This configuration with `behaviors` or `schedule` replaced. Rules without an id get one.
     ///
     /// # Errors
     /// Every problem at once, with its path from the top of the document.
-    pub fn with_section(&self, section: Section, value: Value) -> Result<Loaded, Vec<Problem>> {
+    pub fn with_section(&self, section: Section, mut value: Value) -> Result<Loaded, Vec<Problem>> {
+        if section == Section::Schedule {
+            write_ids(&mut value);
+        }
         let mut map = self.document.as_map().clone();
         map.insert(section.name().to_owned(), value);
         self.adopt(map, |_| true)
@@ -184,13 +190,19 @@ impl Loaded {
 
     /// The whole document as a client sent it in place of this one. Unknown fields that
     /// stand in this one already are kept; new ones are an error that names them. A document
-    /// of an older version is migrated.
+    /// of an older version is migrated. Rules without an id get one.
     ///
     /// # Errors
     /// Every problem at once, with its path from the top of the document.
     pub fn replaced_by(&self, document: Value) -> Result<Loaded, Vec<Problem>> {
         match document {
-            Value::Object(map) => self.adopt(migrate(map)?.0, |_| true),
+            Value::Object(map) => {
+                let (mut map, _) = migrate(map)?;
+                if let Some(schedule) = map.get_mut(Section::Schedule.name()) {
+                    write_ids(schedule);
+                }
+                self.adopt(map, |_| true)
+            }
             other => Err(vec![Problem::whole(wrong_type("a JSON object", &other))]),
         }
     }

@@ -138,6 +138,14 @@ fn from_profile(
     Some(process)
 }
 
+/// The fields of the process for one profile of the older program, where it says what to show or run.
+pub(super) fn profile_fields(id: &Id, profile: &Value) -> Option<Map<String, Value>> {
+    let Value::Object(old) = json!({"active_profile": "it", "profiles": {"it": profile}}) else {
+        return None;
+    };
+    from_profile(id, &old, &mut Vec::new())
+}
+
 /// The address behind what an operator typed: the older page also took the bare id
 /// of a canvas or a projector, and a host without a scheme.
 fn address(field: &str, text: &str) -> String {

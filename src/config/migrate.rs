@@ -4,8 +4,10 @@ use super::Id;
 use super::checks::check_value;
 use super::fields::wrong_type;
 use super::main_display::main_display;
+use super::older_rules::modern;
+use super::path::shown;
 use super::problem::Problem;
-use super::read::VERSION;
+use super::read::{VERSION, read};
 use super::words::is_name;
 use serde_json::{Map, Value, json};
 
@@ -73,7 +75,53 @@ pub(super) fn migrate(mut old: Map<String, Value>) -> Result<Migrated, Vec<Probl
     new.extend(active.map(|active| ("active_display_process".to_owned(), active)));
     old.shift_remove("version");
     new.append(&mut old);
+    migrate_rules(&mut new, &mut notes);
     Ok((new, Some(Migration { from, notes })))
+}
+
+/// Puts the rules into the words of this version. One that cannot be done (the older program let everything
+/// pass) is switched off: it never did anything, and must not keep the kiosk dark now.
+fn migrate_rules(new: &mut Map<String, Value>, notes: &mut Vec<String>) {
+    let Some(Value::Object(mut schedule)) = new.get("schedule").cloned() else {
+        return;
+    };
+    // The older program did nothing unless it was told to.
+    schedule.entry("enabled").or_insert(json!(false));
+    let rules = schedule.get_mut("rules").and_then(Value::as_array_mut);
+    for rule in rules.into_iter().flatten() {
+        let modern = rule.as_object().map(|rule| modern(rule, new).into_owned());
+        if let Some(modern) = modern
+            && rule.as_object() != Some(&modern)
+        {
+            notes.push(format!(
+                "the rule {} is put into new words",
+                called(&modern)
+            ));
+            *rule = Value::Object(modern);
+        }
+    }
+    new.insert("schedule".to_owned(), Value::Object(schedule));
+    let problems = read(new).1.problems;
+    let Some(Value::Array(rules)) = new.get_mut("schedule").and_then(|it| it.get_mut("rules"))
+    else {
+        return;
+    };
+    for (index, rule) in rules.iter_mut().enumerate() {
+        let here = format!("schedule.rules[{index}].");
+        let problem = problems.iter().find(|it| it.path.starts_with(&here));
+        if let (Some(problem), Value::Object(rule)) = (problem, rule) {
+            rule.insert("enabled".to_owned(), json!(false));
+            let called = called(rule);
+            notes.push(format!("the rule {called} is switched off: {problem}"));
+        }
+    }
+}
+
+/// What people call a rule.
+fn called(rule: &Map<String, Value>) -> String {
+    let names = ["name", "id"].into_iter();
+    let name = names.filter_map(|name| rule.get(name)?.as_str()).next();
+    shown(name.unwrap_or("without a name"))
 }
 
 /// `environment` of version 1 becomes `env`, where it can be one as a whole.

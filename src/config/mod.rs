@@ -19,6 +19,8 @@ mod id;
 mod json;
 mod main_display;
 mod migrate;
+mod older_rules;
+mod page;
 mod path;
 mod problem;
 mod process;
@@ -26,7 +28,9 @@ mod program;
 mod quote;
 mod read;
 mod read_process;
+mod read_schedule;
 mod report;
+mod schedule;
 mod show;
 mod url;
 mod words;
@@ -39,6 +43,7 @@ pub use document::{Document, Etag, EtagError, Section};
 pub use id::{Id, IdError};
 pub use json::parse_json;
 pub use migrate::Migration;
+pub use page::page_of;
 pub use problem::Problem;
 pub use process::{
     Flags, Kind, Limits, Log, Persist, Process, Ready, ReadySign, Restart, StopSignal,
@@ -47,6 +52,7 @@ pub use process::{
 pub use program::starts_chromium;
 pub use quote::quote;
 pub use report::{report, report_as_json};
+pub use schedule::{Days, Deed, Rule, Schedule, TimeOfDay, TimeOfDayError, Trigger, Zone};
 pub use url::check_url;
 
 use std::collections::BTreeMap;
@@ -63,6 +69,8 @@ pub struct Config {
     pub rotations: BTreeMap<Display, Rotation>,
     /// What is done when the network goes and comes back.
     pub behaviors: Behaviors,
+    /// What is done at which times.
+    pub schedule: Rc<Schedule>,
 }
 
 impl Config {

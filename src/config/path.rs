@@ -29,8 +29,8 @@ impl<'a> Path<'a> {
         Path::Item(self, index)
     }
 
-    /// The names of the fields from the top to here. Items of lists do not count:
-    /// nothing unknown can stand below one.
+    /// The names of the fields from the top to here. Items of lists do not count: what is unknown in one
+    /// rule is known by its name in every other.
     pub(super) fn names(&self) -> Vec<String> {
         match self {
             Path::Root => Vec::new(),

@@ -54,6 +54,15 @@ pub(super) struct Findings {
     unknown: RefCell<Vec<Unknown>>,
 }
 
+/// How much something that was found weighs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Severity {
+    /// It is wrong.
+    Problem,
+    /// It is odd but harms nothing.
+    Warning,
+}
+
 /// A field that the program does not know.
 #[derive(Debug)]
 pub(super) struct Unknown {
@@ -87,6 +96,26 @@ impl Findings {
         self.problems.borrow_mut().add(path, message);
     }
 
+    /// Something is wrong with what stands at a path that was written out already.
+    pub(super) fn problem_at(&self, path: &str, message: impl Into<String>) {
+        self.problems.borrow_mut().add_at(path, message);
+    }
+
+    /// Takes over what was found apart; problems weigh as much as is said.
+    pub(super) fn take_over(&self, found: Found, severity: Severity) {
+        let heavy = match severity {
+            Severity::Problem => &self.problems,
+            Severity::Warning => &self.warnings,
+        };
+        for Problem { path, message } in found.problems {
+            heavy.borrow_mut().add_at(&path, message);
+        }
+        for Problem { path, message } in found.warnings {
+            self.warnings.borrow_mut().add_at(&path, message);
+        }
+        self.unknown.borrow_mut().extend(found.unknown);
+    }
+
     /// Something is odd but harms nothing.
     pub(super) fn warning(&self, path: Path<'_>, message: impl Into<String>) {
         self.warnings.borrow_mut().add(path, message);
@@ -114,7 +143,15 @@ impl Findings {
 impl Told {
     fn add(&mut self, path: Path<'_>, message: impl Into<String>) {
         if self.list.len() < MAX_TOLD {
-            self.list.push(Problem::at(&path.to_string(), message));
+            self.add_at(&path.to_string(), message);
+        } else {
+            self.more += 1;
+        }
+    }
+
+    fn add_at(&mut self, path: &str, message: impl Into<String>) {
+        if self.list.len() < MAX_TOLD {
+            self.list.push(Problem::at(path, message));
         } else {
             self.more += 1;
         }

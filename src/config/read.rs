@@ -8,6 +8,7 @@ use super::path::Path;
 use super::problem::{Findings, Found};
 use super::process::Process;
 use super::read_process::read_process;
+use super::read_schedule::read_schedule;
 use super::{Config, Display, Id};
 use serde_json::{Map, Value};
 use std::collections::BTreeMap;
@@ -52,7 +53,8 @@ pub(super) fn read(document: &Map<String, Value>) -> (Config, Found) {
         let path = Path::Root.field("behaviors");
         Behaviors::read(map, path, &findings)
     });
-    fields.object("schedule");
+    let schedule = fields.object("schedule");
+    let schedule = schedule.map(|map| read_schedule(map, document, &processes, &findings));
     for name in LEFTOVERS {
         fields.has(name);
     }
@@ -63,6 +65,7 @@ pub(super) fn read(document: &Map<String, Value>) -> (Config, Found) {
             active_display,
             rotations: rotations.unwrap_or_default(),
             behaviors: behaviors.unwrap_or_default(),
+            schedule: Rc::new(schedule.unwrap_or_default()),
         },
         findings.finish(),
     )

@@ -2,7 +2,7 @@
 
 use super::drivers::Drivers;
 use super::good_copy::GoodCopy;
-use super::{launch, upgrade};
+use super::{launch, rules, upgrade};
 use crate::config::{Display, Id, Process};
 use crate::http::Requests;
 use crate::logs::Book;
@@ -14,6 +14,7 @@ use crate::sys::reach;
 use crate::sys::run_dir::RunDir;
 use crate::sys::screens::Screens;
 use crate::sys::store::Store;
+use crate::sys::zones;
 use smol::channel::Sender;
 use smol::future::FutureExt;
 use smol::{LocalExecutor, Task, Timer};
@@ -144,6 +145,34 @@ impl Hands {
                         display,
                         result: turning.await,
                     }
+                });
+            }
+            Action::FindZone { zone } => self.report(async move {
+                let found = zones::find(zone.clone()).await;
+                if let Err(failure) = &found {
+                    log::warn!("schedule: {failure}");
+                }
+                Event::Zone { zone, found }
+            }),
+            Action::KeepSchedule { kept } => {
+                let store = self.store.clone();
+                self.report(async move {
+                    let result = store.keep_schedule(kept.to_bytes()).await;
+                    Event::ScheduleKept { result }
+                });
+            }
+            Action::RunCommand { number, command } => {
+                let children = self.children.clone();
+                self.report(async move {
+                    let result = rules::run(&children, &command).await;
+                    Event::RuleDone { number, result }
+                });
+            }
+            Action::Reboot { number } => {
+                let children = self.children.clone();
+                self.report(async move {
+                    let result = rules::reboot(&children).await;
+                    Event::RuleDone { number, result }
                 });
             }
             Action::TryProgram => {

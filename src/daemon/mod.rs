@@ -9,7 +9,7 @@ mod hands;
 mod herald;
 mod journal;
 mod launch;
-
+mod rules;
 mod sources;
 mod start;
 mod upgrade;

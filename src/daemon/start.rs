@@ -14,7 +14,9 @@ use crate::args::DaemonOptions;
 use crate::config::{Loaded, Problem};
 use crate::http::{self, About, Api, Feed, Listener, Mailbox, Now};
 use crate::logs::{Book, RECORDER_BYTES, Recorder};
-use crate::supervisor::{Boot, Event, Failure, LastStart, Memory, Source, Supervisor};
+use crate::supervisor::{
+    Boot, Event, Failure, Kept, LastStart, Memory, ScheduleBoot, Source, Supervisor,
+};
 use crate::sys::cgroup::{Cgroups, Delegation};
 use crate::sys::children::Children;
 use crate::sys::displays::{Displays, Places};
@@ -28,7 +30,8 @@ use crate::sys::screens::Screens;
 use crate::sys::shared::Shared;
 use crate::sys::signals::Signals;
 use crate::sys::store::Store;
-use crate::sys::{clock, limits, notify, system};
+use crate::sys::wall::WallClock;
+use crate::sys::{clock, limits, notify, system, zones};
 use smol::LocalExecutor;
 use smol::channel::{self, Sender};
 use std::fmt;
@@ -139,6 +142,7 @@ pub async fn start(
         drivers.resume(running, &options.state_dir);
     }
     boot.next_run = estate.next_run();
+    boot.schedule = schedule(&store, &run_dir, &executor, &reporter, &boot.loaded).await;
     boot.memories = estate.memories;
     let mind = Supervisor::new(boot, clock::now());
     let (mailbox, requests) = Mailbox::new();
@@ -277,6 +281,56 @@ fn boot(loaded: Loaded, source: Source, problems: Vec<Problem>) -> Boot {
         displays: Vec::new(),
         memories: Vec::new(),
         next_run: 1,
+        schedule: ScheduleBoot::default(),
+    }
+}
+
+/// What there is to know of the schedule before anything starts: a kiosk that is switched on in the middle of the day
+/// shows the page of that hour and no other first.
+async fn schedule(
+    store: &Store,
+    run_dir: &RunDir,
+    executor: &LocalExecutor<'static>,
+    reporter: &Sender<Event>,
+    loaded: &Loaded,
+) -> ScheduleBoot {
+    let kept = match store.load_schedule().await {
+        Ok(Some(bytes)) => Kept::from_bytes(&bytes).unwrap_or_else(|why| {
+            log::warn!("what was kept of the schedule is broken, and it begins anew: {why}");
+            Kept::default()
+        }),
+        Ok(None) => Kept::default(),
+        Err(failure) => {
+            log::warn!("{failure}");
+            Kept::default()
+        }
+    };
+    let clock = match WallClock::new(run_dir.path()) {
+        Ok(wall) => {
+            let trusted = wall.trusted();
+            executor
+                .spawn(wall.watch(trusted, reporter.clone()))
+                .detach();
+            trusted
+        }
+        Err(error) => {
+            log::warn!(
+                "no rule with a time is done: cannot watch the clock: {}",
+                words(&error)
+            );
+            None
+        }
+    };
+    let zone = loaded.config.schedule.zone.clone();
+    let found = zones::find(zone.clone()).await;
+    if let Err(failure) = &found {
+        log::warn!("schedule: {failure}");
+    }
+    ScheduleBoot {
+        kept,
+        boot: clock::boot_id(),
+        clock,
+        zone: Some((zone, found)),
     }
 }
 

@@ -189,7 +189,8 @@ impl<'a> PowerView<'a> {
 }
 
 /// The sockets of the machine, each with the display that uses it.
-struct Connectors<'a>(&'a Status);
+#[derive(Debug)]
+pub struct Connectors<'a>(pub &'a Status);
 
 #[derive(Serialize)]
 struct ConnectorView<'a> {

@@ -32,6 +32,10 @@ pub enum Kind {
     DisplayIsAway,
     /// Nothing on this system can switch the screen.
     NoPowerSwitch,
+    /// There is no such rule.
+    NoSuchRule,
+    /// Rules name the process that was to be deleted.
+    NamedByRules,
     /// A disabled process cannot be started.
     Disabled,
     /// A process that runs cannot be deleted.
@@ -82,19 +86,21 @@ pub enum Kind {
 
 impl Kind {
     /// Every kind, by status code.
-    pub const ALL: [Kind; 33] = [
+    pub const ALL: [Kind; 35] = [
         Kind::Malformed,
         Kind::NotJson,
         Kind::ForeignOrigin,
         Kind::NotFound,
         Kind::NoSuchProcess,
         Kind::NoSuchDisplay,
+        Kind::NoSuchRule,
         Kind::MethodNotAllowed,
         Kind::TooSlow,
         Kind::DisplayIsAway,
         Kind::NoPowerSwitch,
         Kind::Disabled,
         Kind::StillRuns,
+        Kind::NamedByRules,
         Kind::NoPage,
         Kind::NotRunning,
         Kind::PageFailed,
@@ -136,6 +142,8 @@ impl Kind {
             Kind::NoSuchDisplay => (404, "/problems/no-such-display", "No such display"),
             Kind::DisplayIsAway => (409, "/problems/display-away", "Display is away"),
             Kind::NoPowerSwitch => (409, "/problems/no-power-switch", "No way to switch"),
+            Kind::NoSuchRule => (404, "/problems/no-such-rule", "No such rule"),
+            Kind::NamedByRules => (409, "/problems/named-by-rules", "Named by rules"),
             Kind::Disabled => (409, "/problems/disabled", "Process is disabled"),
             Kind::StillRuns => (409, "/problems/still-runs", "Process still runs"),
             Kind::NoPage => (409, "/problems/no-page", "No display process"),
@@ -267,6 +275,8 @@ impl From<Refusal> for Error {
             Refusal::NoPowerSwitch(_) => Kind::NoPowerSwitch,
             Refusal::Disabled(_) => Kind::Disabled,
             Refusal::StillRuns(_) => Kind::StillRuns,
+            Refusal::NamedByRules(..) => Kind::NamedByRules,
+            Refusal::NoSuchRule(_) => Kind::NoSuchRule,
             Refusal::NoPage(_) => Kind::NoPage,
             Refusal::NotRunning(_) => Kind::NotRunning,
             Refusal::PageFailed(..) => Kind::PageFailed,

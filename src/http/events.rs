@@ -1,9 +1,10 @@
 //! `/api/events`: a picture of everything, then whatever changes, for as long as somebody looks.
 
 use super::Api;
-use super::displays::Displays;
+use super::displays::{Connectors, Displays};
 use super::error::Error;
 use super::reply::{Ask, Later, Reply, Source, write_event};
+use super::schedule::ScheduleView;
 use super::view::{Configuration, Light, Order, Processes};
 use crate::config::Id;
 use crate::supervisor::{ProcessStatus, Status};
@@ -66,7 +67,11 @@ struct Event<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     displays: Option<Displays<'a>>,
     #[serde(skip_serializing_if = "Option::is_none")]
+    connectors: Option<Connectors<'a>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     configuration: Option<Configuration<'a>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    schedule: Option<ScheduleView<'a>>,
     shutting_down: bool,
 }
 
@@ -88,7 +93,9 @@ fn write_snapshot(out: &mut Vec<u8>, api: &Api, status: &Status) {
         order: Some(Order(&status.processes)),
         active_display: status.active_display.as_ref(),
         displays: Some(displays_of(api, status)),
+        connectors: Some(Connectors(status)),
         configuration: Some(Configuration::of(api, &status.configuration)),
+        schedule: Some(ScheduleView(&status.schedule)),
         shutting_down: status.shutting_down,
     };
     write_event(out, "snapshot", Some(status.generation), &event);
@@ -111,6 +118,9 @@ fn write_change(out: &mut Vec<u8>, api: &Api, before: &Status, status: &Status) 
     let removed = (before.processes.iter())
         .map(|shown| &shown.process.id)
         .filter(|id| status.process(id).is_none());
+    // A connector names the display that uses it, so one does not change without the other.
+    let is_rearranged = !Rc::ptr_eq(&before.displays, &status.displays)
+        || !Rc::ptr_eq(&before.connectors, &status.connectors);
     let event = Event {
         generation: status.generation,
         processes: Processes {
@@ -120,10 +130,12 @@ fn write_change(out: &mut Vec<u8>, api: &Api, before: &Status, status: &Status) 
         removed: Some(removed.collect()),
         order: (ids(before) != ids(status)).then_some(Order(&status.processes)),
         active_display: status.active_display.as_ref(),
-        displays: (!Rc::ptr_eq(&before.displays, &status.displays))
-            .then(|| displays_of(api, status)),
+        displays: is_rearranged.then(|| displays_of(api, status)),
+        connectors: is_rearranged.then_some(Connectors(status)),
         configuration: (!Rc::ptr_eq(&before.configuration, &status.configuration))
             .then(|| Configuration::of(api, &status.configuration)),
+        schedule: (!Rc::ptr_eq(&before.schedule, &status.schedule))
+            .then_some(ScheduleView(&status.schedule)),
         shutting_down: status.shutting_down,
     };
     write_event(out, "change", Some(status.generation), &event);

@@ -30,6 +30,7 @@ mod page;
 mod processes;
 mod reply;
 mod runtime;
+mod schedule;
 mod screen;
 mod service;
 mod system;

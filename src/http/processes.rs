@@ -85,9 +85,15 @@ pub async fn change(api: &Rc<Api>, ask: Ask<'_>) -> Result<Reply, Error> {
     reply(api, 200, &id)
 }
 
-/// `DELETE /api/processes/{id}`
+/// `DELETE /api/processes/{id}`. One that rules name is deleted only with `?force=true`, which switches these rules off.
 pub async fn delete(api: &Rc<Api>, ask: Ask<'_>) -> Result<Reply, Error> {
-    api.mind.ask(Request::Delete(id(ask.id)?)).await?;
+    let id = id(ask.id)?;
+    let request = match ask.query("force") {
+        None | Some("false") => Request::Delete(id),
+        Some("true") => Request::ForceDelete(id),
+        Some(_) => return Err(Error::invalid("force", "force: must be true or false")),
+    };
+    api.mind.ask(request).await?;
     Ok(Reply::empty(204))
 }
 

@@ -4,7 +4,8 @@ use super::door::Needs;
 use super::error::Error;
 use super::reply::{Ask, Later, Reply};
 use super::{
-    Api, config, displays, events, logs, metrics, openapi, page, processes, screen, system,
+    Api, config, displays, events, logs, metrics, openapi, page, processes, schedule, screen,
+    system,
 };
 use std::rc::Rc;
 
@@ -44,7 +45,7 @@ pub static ROUTES: &[Route] = routes! {
     POST   "/api/processes"                   Admin   [201, 400, 409, 422, 503]      processes::create;
     GET    "/api/processes/{id}"              View    [200, 404]                     processes::show;
     PUT    "/api/processes/{id}"              Admin   [200, 400, 404, 409, 422, 503] processes::change;
-    DELETE "/api/processes/{id}"              Admin   [204, 404, 409, 503]           processes::delete;
+    DELETE "/api/processes/{id}"              Admin   [204, 404, 409, 422, 503]      processes::delete;
     POST   "/api/processes/{id}/start"        Operate [202, 404, 409, 503]           processes::start;
     POST   "/api/processes/{id}/stop"         Operate [202, 404, 503]                processes::stop;
     POST   "/api/processes/{id}/restart"      Operate [202, 404, 409, 503]           processes::restart;
@@ -59,6 +60,9 @@ pub static ROUTES: &[Route] = routes! {
     PUT    "/api/behaviors"                   Admin   [200, 400, 409, 412, 422, 503] config::replace_behaviors;
     GET    "/api/schedule"                    View    [200, 304]                     config::show_schedule;
     PUT    "/api/schedule"                    Admin   [200, 400, 409, 412, 422, 503] config::replace_schedule;
+    GET    "/api/schedule/next"               View    [200, 422, 503]                schedule::next;
+    GET    "/api/schedule/record"             View    [200]                          schedule::record;
+    POST   "/api/schedule/rules/{id}/run"     Operate [202, 404, 503]                schedule::run;
     GET    "/api/config"                      View    [200, 304]                     config::show;
     PUT    "/api/config"                      Admin   [200, 400, 409, 412, 422, 503] config::replace;
     POST   "/api/reload"                      Admin   [202, 409, 422, 503]           config::reload;

@@ -209,6 +209,7 @@ mod tests {
             active_display: None,
             displays: Rc::new([]),
             connectors: Rc::new([]),
+            schedule: Rc::default(),
             configuration: Rc::new(ConfigurationStatus {
                 document: loaded.document,
                 source: Source::File,

@@ -3,6 +3,7 @@
 use super::Api;
 use super::error::{Error, Kind};
 use super::reply::{Ask, Reply};
+use super::schedule::ScheduleView;
 use super::view::{Configuration, Count, Light};
 use super::when::Wallclock;
 use crate::config::Id;
@@ -29,6 +30,7 @@ struct Shown<'a> {
     active_display: Option<&'a Id>,
     configuration: Configuration<'a>,
     processes: Count,
+    schedule: ScheduleView<'a>,
     shutting_down: bool,
 }
 
@@ -59,6 +61,7 @@ pub async fn status(api: &Rc<Api>, _ask: Ask<'_>) -> Result<Reply, Error> {
         active_display: status.active_display.as_ref(),
         configuration: Configuration::of(api, &status.configuration),
         processes: Count::of(&status),
+        schedule: ScheduleView(&status.schedule),
         shutting_down: status.shutting_down,
     };
     Ok(Reply::json(200, &shown))

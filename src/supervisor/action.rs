@@ -1,8 +1,8 @@
 //! Everything the mind can want.
 
 use super::page::Order;
-use super::{KeepOld, Memory, Outcome, RunId, Ticket};
-use crate::config::{Display, Document, Id, Log, Process, Rotation, StopSignal};
+use super::{KeepOld, Kept, Memory, Outcome, RunId, Ticket};
+use crate::config::{Display, Document, Id, Log, Process, Rotation, StopSignal, Zone};
 use std::rc::Rc;
 
 /// Something is to be done. The only way out of [`super::Supervisor`].
@@ -120,6 +120,28 @@ pub enum Action {
         display: Display,
         /// How it is to be turned.
         rotation: Rotation,
+    },
+    /// Find out what a time zone is; answered by `Zone`.
+    FindZone {
+        /// As it is configured.
+        zone: Zone,
+    },
+    /// Make this durable in place of what was kept of the schedule before; answered by `ScheduleKept`.
+    KeepSchedule {
+        /// What.
+        kept: Box<Kept>,
+    },
+    /// Execute a command that a rule names, within a bounded time; answered by `RuleDone`.
+    RunCommand {
+        /// Comes back with the answer.
+        number: u64,
+        /// As the operator would type it.
+        command: String,
+    },
+    /// Restart the device; answered by `RuleDone`, as long as somebody is there to hear it.
+    Reboot {
+        /// Comes back with the answer.
+        number: u64,
     },
     /// See whether the installed program works; answered by `Tried`.
     TryProgram,

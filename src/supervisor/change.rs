@@ -9,6 +9,7 @@ use super::{Event, KeepOld, Supervisor, Ticket};
 use crate::config::{Etag, Id, Loaded, Problem};
 use crate::time::Moment;
 use heapless::Deque;
+use std::rc::Rc;
 use std::time::Duration;
 
 /// How many changes may wait for the disk. Each holds a document of up to 256 KiB,
@@ -99,6 +100,9 @@ impl Supervisor {
         if self.shutting_down {
             return self.reply(ticket, Err(Refusal::ShuttingDown));
         }
+        if !ticket.is_ours() {
+            self.heed_client(&request);
+        }
         match request {
             Request::Stop(id) => {
                 let outcome = self.stop(&id, now);
@@ -115,6 +119,11 @@ impl Supervisor {
             }
             Request::ReloadPage(_) | Request::Navigate { .. } | Request::Screenshot { .. } => {
                 self.ask_of_page(ticket, request);
+            }
+            Request::RunRule(id) => self.ask_for_rule(ticket, &id, now),
+            Request::Foresee { from, to } => {
+                let foresight = Rc::new(self.foresee(from, to));
+                self.reply(ticket, Ok(Done::Foreseen(foresight)));
             }
             Request::Reload => self.ask_for_reload(Some(ticket)),
             Request::Upgrade => self.ask_for_upgrade(ticket),
@@ -297,10 +306,16 @@ impl Supervisor {
                 let next = self.loaded.with_changes(&id, fields).map_err(invalid)?;
                 (next, Done::Changed, None)
             }
-            Request::Delete(id) => {
+            Request::Delete(ref id) | Request::ForceDelete(ref id) => {
+                let is_forced = matches!(request, Request::ForceDelete(_));
+                let id = id.clone();
                 let index = self.configured(&id)?;
                 if self.machines[index].is_alive() {
                     return Err(Refusal::StillRuns(id));
+                }
+                let rules = self.rules_that_name(&id);
+                if !is_forced && !rules.is_empty() {
+                    return Err(Refusal::NamedByRules(id, rules));
                 }
                 (self.loaded.without_process(&id), Done::Changed, None)
             }
@@ -324,10 +339,19 @@ impl Supervisor {
             | Request::Navigate { .. }
             | Request::Screenshot { .. }
             | Request::SwitchPower { .. }
+            | Request::RunRule(_)
+            | Request::Foresee { .. }
             | Request::Reload
             | Request::Upgrade => return Ok(Err(Done::Accepted)),
         };
         Ok(Ok(Plan { next, done, start }))
+    }
+
+    /// The names of the rules that name a process, those that are switched off aside.
+    fn rules_that_name(&self, id: &Id) -> Vec<String> {
+        let rules = self.loaded.config.schedule.rules.iter();
+        let naming = rules.filter(|rule| rule.enabled && rule.deed.process() == Some(id));
+        naming.map(|rule| rule.name.clone()).collect()
     }
 
     /// Whether the client has seen the document it wants to change.
@@ -497,7 +521,11 @@ impl Supervisor {
         }
     }
 
+    /// Answers a client, or the schedule, which asks as one.
     pub(super) fn reply(&mut self, ticket: Ticket, outcome: Outcome) {
+        if ticket.is_ours() {
+            return self.agenda.hear(ticket, outcome);
+        }
         self.actions.push_back(Action::Reply { ticket, outcome });
     }
 }

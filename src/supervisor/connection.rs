@@ -145,6 +145,12 @@ impl Connection {
         }
     }
 
+    /// Whether there is a network, and the page's server can be reached as far as is known.
+    pub(super) fn is_there(&self) -> bool {
+        let is_lost = |page: &Watched| matches!(page.phase, Phase::Lost(_));
+        self.network && !self.page.as_ref().is_some_and(is_lost)
+    }
+
     /// The server of a page was tried.
     fn handle_tried(&mut self, run: RunId, reachable: bool, now: Moment) {
         let network = self.network;

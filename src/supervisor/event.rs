@@ -1,8 +1,9 @@
 //! Everything that can happen to the mind.
 
 use super::page::{Obeyed, Sight};
-use super::{Connector, Failure, PowerReport, Request, RunId, Screen, Ticket};
-use crate::config::Display;
+use super::{Connector, Failure, PowerReport, Reading, Request, RunId, Screen, Ticket};
+use crate::config::{Display, Zone};
+use jiff::tz::TimeZone;
 use serde::{Deserialize, Serialize};
 use std::fmt;
 
@@ -128,6 +129,32 @@ pub enum Event {
         display: Display,
         /// Whether its server agreed.
         result: Result<(), Failure>,
+    },
+    /// The clocks, at first and whenever the one on the wall was set or is trusted more or less than before.
+    Clock {
+        /// What they show.
+        reading: Reading,
+        /// Whether the one on the wall is to be trusted.
+        trusted: bool,
+    },
+    /// A time zone, as asked by [`super::Action::FindZone`], or because the system has another now.
+    Zone {
+        /// As it is configured.
+        zone: Zone,
+        /// What it is, or why nobody knows it.
+        found: Result<TimeZone, Failure>,
+    },
+    /// What outlives the daemon of the schedule is written down, as asked by [`super::Action::KeepSchedule`].
+    ScheduleKept {
+        /// Whether it could be.
+        result: Result<(), Failure>,
+    },
+    /// What came of an [`super::Action::RunCommand`] or [`super::Action::Reboot`].
+    RuleDone {
+        /// As it was given with it.
+        number: u64,
+        /// What there is to say, or why it failed.
+        result: Result<Option<String>, Failure>,
     },
     /// SIGHUP: read the configuration again.
     Reload,

@@ -10,6 +10,7 @@
 //! | `admission` | which idle process may begin: dependencies, displays, one browser, shutdown order |
 //! | `change` | what becomes of a request, and of a configuration on its way to the disk |
 //! | `reconcile` | what another configuration means for the processes that run |
+//! | `schedule` | which rule is due, in which order they are carried out, what comes back at their end |
 //! | `screens`, `power` | how a display is turned, and when its screen is switched again |
 //! | `health` | how the page on the screen fares, and what is done for one that is not well |
 //! | `connection` | what is done when the page's server goes and comes back |
@@ -38,6 +39,7 @@ mod reconcile;
 mod request;
 pub mod restart;
 mod run;
+mod schedule;
 mod screen;
 mod screens;
 mod status;
@@ -56,6 +58,10 @@ pub use power::{Backend, PowerReport, PowerStatus};
 pub use reason::Reason;
 pub use request::{Done, Outcome, Refusal, Request, Ticket};
 pub use run::RunId;
+pub use schedule::{
+    Conflict, Entry, Foresight, Kept, Kind, Last, LocalTime, Occurrence, Outcome as RuleOutcome,
+    Reading, RuleStatus, ScheduleBoot, ScheduleStatus, Turn,
+};
 pub use screen::{Connector, Monitor, Output, Screen, Size};
 pub use screens::{RotationStatus, ScreenStatus};
 pub use status::{ConfigurationStatus, DisplayStatus, ProcessStatus, Source, State, Status};
@@ -66,6 +72,7 @@ use change::Disk;
 use connection::Connection;
 use health::Health;
 use process::Machine;
+use schedule::Agenda;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::rc::Rc;
 use steering::Steering;
@@ -86,6 +93,8 @@ pub struct Boot {
     pub memories: Vec<Memory>,
     /// Above every run that there ever was since the machine was booted.
     pub next_run: u64,
+    /// What is known of the schedule.
+    pub schedule: ScheduleBoot,
 }
 
 /// The mind of the daemon. It owns the state and is the only one to change it.
@@ -117,6 +126,9 @@ pub struct Supervisor {
 
     /// Clients that wait for a page.
     steering: Steering,
+
+    /// The schedule at work.
+    agenda: Agenda,
 
     /// How far the upgrade is, where one is under way.
     upgrade: Upgrade,
@@ -158,6 +170,7 @@ impl Supervisor {
             health: None,
             connection: Connection::default(),
             steering: Steering::default(),
+            agenda: Agenda::default(),
             upgrade: Upgrade::default(),
             next_run: boot.next_run,
             next_claim: 1,
@@ -172,6 +185,8 @@ impl Supervisor {
         };
         this.recall(boot.memories, now);
         this.boot(boot.loaded, now);
+        this.recall_schedule(boot.schedule, now);
+        this.see_to_the_schedule(now);
         for run in this.runs.keys().copied().collect::<Vec<_>>() {
             this.watch_page_of(run, now);
         }
@@ -193,6 +208,7 @@ impl Supervisor {
             Event::Spawned { run, pid } => {
                 self.with_run(run, |machine, out| machine.handle_spawned(pid, now, out));
                 self.watch_page_of(run, now);
+                self.begin_canvas_of(run);
             }
             Event::SpawnFailed { run, failure } => {
                 self.with_run(run, |machine, out| {
@@ -223,7 +239,13 @@ impl Supervisor {
                 self.handle_saw(run, sight, now);
                 self.watch_connection(run, is_loading, now);
             }
-            Event::Network { connected } => self.handle_network(connected, now),
+            Event::Network { connected } => {
+                self.handle_network(connected, now);
+                self.hear_of_network(connected);
+                if connected {
+                    self.hurry_canvases(now);
+                }
+            }
             Event::ServerTried { run, reachable } => {
                 self.handle_server_tried(run, reachable, now);
             }
@@ -236,11 +258,16 @@ impl Supervisor {
             | Event::Connectors { .. }
             | Event::Power { .. }
             | Event::Turned { .. } => self.handle_screen_event(event, now),
+            Event::Clock { .. }
+            | Event::Zone { .. }
+            | Event::ScheduleKept { .. }
+            | Event::RuleDone { .. } => self.handle_schedule_event(event, now),
             Event::Reload => self.ask_for_reload(None),
             Event::Shutdown => self.begin_shutdown(now),
         }
         self.see_to_the_connection(now);
         self.see_to_the_page(now);
+        self.see_to_the_schedule(now);
         self.settle(now);
     }
 
@@ -258,6 +285,7 @@ impl Supervisor {
             self.page_deadline(),
             self.connection_deadline(),
             self.screens.deadline(),
+            self.schedule_deadline(),
         ];
         deadlines.into_iter().flatten().min()
     }
@@ -377,6 +405,14 @@ impl Supervisor {
             .filter_map(|(index, machine)| Some((machine.run()?, index)))
             .collect();
         self.touched = (0..self.machines.len()).collect();
+    }
+
+    /// The browser of this run was executed.
+    fn begin_canvas_of(&mut self, run: RunId) {
+        if let Some(index) = self.runs.get(&run) {
+            let id = self.machines[*index].process.id.clone();
+            self.canvas_begins(&id);
+        }
     }
 
     fn index_of(&self, id: &Id) -> Option<usize> {

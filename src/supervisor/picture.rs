@@ -18,6 +18,7 @@ pub(super) fn blank(boot: &Boot) -> Status {
         active_display: None,
         displays: Rc::new([]),
         connectors: Rc::new([]),
+        schedule: Rc::default(),
         configuration: Rc::new(ConfigurationStatus {
             document: boot.loaded.document.clone(),
             source: boot.source,
@@ -45,12 +46,15 @@ impl Supervisor {
             None
         };
         let configuration = self.draw_configuration();
+        let schedule = self.draw_schedule();
+        let schedule = schedule.filter(|schedule| *schedule != *self.status.schedule);
 
         let old = &self.status;
         let same = cards.is_empty()
             && displays.is_none()
             && Rc::ptr_eq(&old.connectors, self.screens.connectors())
             && configuration.is_none()
+            && schedule.is_none()
             && old.processes.len() == self.machines.len()
             && old.active_display == self.loaded.config.active_display
             && old.shutting_down == self.shutting_down;
@@ -67,6 +71,9 @@ impl Supervisor {
             status.displays = displays;
         }
         status.connectors = self.screens.connectors().clone();
+        if let Some(schedule) = schedule {
+            status.schedule = Rc::new(schedule);
+        }
         if let Some(configuration) = configuration {
             status.configuration = Rc::new(configuration);
         }

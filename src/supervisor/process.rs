@@ -51,6 +51,8 @@ pub(super) struct Machine {
     /// What was last published, to know when `since` begins anew.
     shown: (State, Option<RunId>),
     since: Moment,
+    /// The page that it shows in place of its own.
+    pub shows: Option<String>,
     /// How its page fares, while it runs and is looked at.
     pub page: Option<Rc<PageStatus>>,
     /// What the next daemon would be told of it.
@@ -134,6 +136,7 @@ impl Machine {
             leaving: false,
             shown: (State::Stopped, None),
             since: now,
+            shows: None,
             page: None,
             remembered: None,
         }
@@ -282,6 +285,15 @@ impl Machine {
         }
     }
 
+    /// What was asked for just now was asked for by a rule.
+    pub fn blame_the_schedule(&mut self) {
+        self.reason = match self.reason.take() {
+            Some(Reason::StoppedByOperator) => Some(Reason::StoppedBySchedule),
+            Some(Reason::RestartedByOperator) => Some(Reason::RestartedBySchedule),
+            other => other,
+        };
+    }
+
     /// It is started anew for its own good: the daemon's doing, so it counts as a restart.
     pub fn restart(&mut self, reason: Reason, claim: u64, now: Moment, out: &mut Actions) {
         let restarts = self.restarts;
@@ -327,19 +339,28 @@ impl Machine {
     pub fn begin(&mut self, run: RunId, now: Moment, out: &mut Actions) {
         debug_assert!(self.is_due());
         self.waits_for = None;
+        let process = self.to_execute();
         self.phase = Phase::Starting {
             life: Life {
                 run,
-                process: self.process.clone(),
+                process: process.clone(),
                 pid: None,
                 began: now,
             },
             ready_by: None,
         };
-        out.push_back(Action::Spawn {
-            run,
-            process: self.process.clone(),
-        });
+        out.push_back(Action::Spawn { run, process });
+    }
+
+    /// The process with the page it is to show.
+    fn to_execute(&self) -> Rc<Process> {
+        match &self.shows {
+            Some(url) => Rc::new(Process {
+                url: Some(url.clone()),
+                ..(*self.process).clone()
+            }),
+            None => self.process.clone(),
+        }
     }
 
     /// It is not admitted yet.

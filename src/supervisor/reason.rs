@@ -19,6 +19,10 @@ pub enum Reason {
     StoppedByOperator,
     /// The operator restarted it.
     RestartedByOperator,
+    /// A rule of the schedule stopped it.
+    StoppedBySchedule,
+    /// A rule of the schedule restarted it.
+    RestartedBySchedule,
     /// It is no longer configured.
     Removed,
     /// Its configuration was changed.
@@ -51,6 +55,8 @@ impl fmt::Display for Reason {
             Reason::NotReady(after) => write!(f, "not ready after {} s", after.as_secs()),
             Reason::StoppedByOperator => f.write_str("stopped by the operator"),
             Reason::RestartedByOperator => f.write_str("restarted by the operator"),
+            Reason::StoppedBySchedule => f.write_str("stopped by the schedule"),
+            Reason::RestartedBySchedule => f.write_str("restarted by the schedule"),
             Reason::Removed => f.write_str("no longer configured"),
             Reason::ConfigurationChanged => f.write_str("configuration changed"),
             Reason::MadeWayFor(id) => write!(f, "made way for {id}"),

@@ -1,10 +1,12 @@
 //! What a client may ask of the mind, and the answers.
 
-use super::Failure;
 use super::page::{Picture, Transition};
+use super::{Failure, Foresight, RuleOutcome};
 use crate::config::{Display, Etag, Id, Problem, Section};
+use jiff::Timestamp;
 use serde_json::{Map, Value};
 use std::fmt;
+use std::rc::Rc;
 
 /// Names a client that waits for an answer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -23,8 +25,10 @@ pub enum Request {
     Create(Map<String, Value>),
     /// Replace the named fields of a process.
     Change(Id, Map<String, Value>),
-    /// Remove a process that does not run.
+    /// Remove a process that does not run, and that no rule names.
     Delete(Id),
+    /// Remove a process that does not run; rules that name it are switched off.
+    ForceDelete(Id),
     /// Replace the whole document, provided it is still the one the client has seen.
     ReplaceConfig {
         /// The new document.
@@ -40,6 +44,15 @@ pub enum Request {
         value: Value,
         /// As above.
         if_match: Option<Vec<Etag>>,
+    },
+    /// Do now what a rule says.
+    RunRule(Id),
+    /// Tell what the schedule is going to do.
+    Foresee {
+        /// After this instant.
+        from: Timestamp,
+        /// Up to this one.
+        to: Timestamp,
     },
     /// Switch the screen of a display on or off.
     SwitchPower {
@@ -91,6 +104,17 @@ pub enum Done {
     Picture(Picture),
     /// The configuration was changed (or was so already) and saved.
     Changed,
+    /// A rule was done.
+    Ran {
+        /// Which.
+        rule: Id,
+        /// What came of it; nothing while it is under way.
+        outcome: Option<RuleOutcome>,
+        /// Why, where there is something to say.
+        detail: Option<String>,
+    },
+    /// What the schedule is going to do.
+    Foreseen(Rc<Foresight>),
 }
 
 /// A request that was understood and declined: a value with one sentence.
@@ -108,6 +132,10 @@ pub enum Refusal {
     Disabled(Id),
     /// A process that runs cannot be deleted.
     StillRuns(Id),
+    /// These rules name the process that was to be deleted.
+    NamedByRules(Id, Vec<String>),
+    /// There is no such rule, or none that could be done.
+    NoSuchRule(Id),
     /// It shows no page: it is no display process.
     NoPage(Id),
     /// It shows no page now, because it does not run.
@@ -152,6 +180,12 @@ impl fmt::Display for Refusal {
                 write!(f, "{id} is disabled; set enabled to true to start it")
             }
             Refusal::StillRuns(id) => write!(f, "{id} is running; stop it first"),
+            Refusal::NamedByRules(id, rules) => write!(
+                f,
+                "{id} is named by rules of the schedule ({}); they would be switched off: force it, or change them first",
+                rules.join(", ")
+            ),
+            Refusal::NoSuchRule(id) => write!(f, "there is no rule {id} that can be done"),
             Refusal::NoPage(id) => {
                 write!(
                     f,

@@ -1,6 +1,6 @@
 //! What the API and the page show: an immutable picture of everything, with a generation number.
 
-use super::{Connector, PageStatus, Reason, RunId, ScreenStatus};
+use super::{Connector, PageStatus, Reason, RunId, ScheduleStatus, ScreenStatus};
 use crate::config::{Display, Document, Id, Problem, Process};
 use crate::time::Moment;
 use std::fmt;
@@ -20,6 +20,8 @@ pub struct Status {
     pub displays: Rc<[DisplayStatus]>,
     /// The sockets of the machine for screens, sorted.
     pub connectors: Rc<[Connector]>,
+    /// What is done at which times.
+    pub schedule: Rc<ScheduleStatus>,
     /// The configuration in force and what is wrong with the file.
     pub configuration: Rc<ConfigurationStatus>,
     /// Everything is being ended.

@@ -40,6 +40,9 @@ impl Supervisor {
                 if !matches!(order, Order::Screenshot { .. }) {
                     self.forgive_page(run);
                 }
+                if let (Order::Navigate { url, .. }, false) = (&order, ticket.is_ours()) {
+                    self.heed_navigation(&id, url);
+                }
                 self.steering.open.insert(ticket, Wish { id, run });
                 self.actions.push_back(Action::Steer {
                     run,
@@ -110,5 +113,6 @@ impl Supervisor {
         for ticket in std::mem::take(&mut self.steering.open).into_keys() {
             self.reply(ticket, Err(Refusal::ShuttingDown));
         }
+        self.refuse_rules();
     }
 }

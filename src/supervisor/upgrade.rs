@@ -52,7 +52,9 @@ impl Supervisor {
         let Upgrade::Due(ticket) = self.upgrade else {
             return;
         };
-        let half_done = !self.disk.is_idle() || self.machines.iter().any(|m| m.is_about_to_run());
+        let half_done = !self.disk.is_idle()
+            || self.is_schedule_busy()
+            || self.machines.iter().any(|m| m.is_about_to_run());
         if half_done {
             return;
         }

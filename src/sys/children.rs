@@ -36,6 +36,7 @@ use std::task::{Context, Waker};
 
 mod adopt;
 mod ask;
+mod command;
 
 pub use adopt::Foundling;
 

@@ -12,6 +12,9 @@ use std::time::Duration;
 /// systemd-timesyncd and chrony's wait service leave this file once the clock was set.
 const SYNCHRONIZED: &str = "/run/systemd/timesync/synchronized";
 
+/// 2026-01-01: no clock that keeps time can show less.
+const MADE: i64 = 1_767_225_600;
+
 /// Now on the clock that neither jumps nor stops (`CLOCK_BOOTTIME`).
 pub fn now() -> Moment {
     let time = clock_gettime(ClockId::CLOCK_BOOTTIME)
@@ -42,9 +45,14 @@ pub fn wall_at(moment: Moment) -> Timestamp {
 
 /// Whether the wall clock can be relied upon: something disciplines it (the kernel's
 /// `STA_UNSYNC` is cleared, as NTP daemons do), or the time service says that it was set,
-/// or a hardware clock that keeps time without power set it at boot.
+/// or a hardware clock that keeps time without power set it at boot; and whether it can be right at all.
 pub fn trusted() -> bool {
-    disciplined() || Path::new(SYNCHRONIZED).exists() || set_by_hardware()
+    is_plausible(wall()) && (disciplined() || Path::new(SYNCHRONIZED).exists() || set_by_hardware())
+}
+
+/// Whether the clock can be right at all: whatever says that it is set, it is not before this program was made.
+pub fn is_plausible(wall: Timestamp) -> bool {
+    wall.as_second() >= MADE
 }
 
 fn disciplined() -> bool {
@@ -59,15 +67,12 @@ fn disciplined() -> bool {
 /// clock there is; one that lost its power yields a time before this program was made, and a Pi
 /// without a battery has no such clock at all.
 fn set_by_hardware() -> bool {
-    /// 2026-01-01: no clock that keeps time can show less.
-    const MADE: i64 = 1_767_225_600;
     let Ok(clocks) = std::fs::read_dir("/sys/class/rtc") else {
         return false;
     };
-    let set = clocks.flatten().any(|clock| {
+    clocks.flatten().any(|clock| {
         std::fs::read_to_string(clock.path().join("hctosys")).is_ok_and(|text| text.trim() == "1")
-    });
-    set && wall().as_second() >= MADE
+    })
 }
 
 #[cfg(test)]

@@ -41,5 +41,7 @@ pub mod system;
 mod test;
 mod tree;
 mod uevent;
+pub mod wall;
 mod wayland;
 mod x11;
+pub mod zones;

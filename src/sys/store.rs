@@ -31,6 +31,7 @@ pub struct Store {
 struct Shared {
     file: PathBuf,
     last_good: PathBuf,
+    schedule: PathBuf,
     /// The content of the file when it was last read or written here. Held over a whole
     /// load or save, so that these never overlap.
     seen: Mutex<Option<u64>>,
@@ -44,11 +45,14 @@ impl Store {
     pub fn new(file: &Path, state_dir: &Path) -> Self {
         let last_good = state_dir.join("config.last-good.json");
         durable::clean(file);
+        let schedule = state_dir.join("schedule.json");
         durable::clean(&last_good);
+        durable::clean(&schedule);
         Self {
             shared: Arc::new(Shared {
                 file: file.to_owned(),
                 last_good,
+                schedule,
                 seen: Mutex::new(None),
                 under_way: Arc::default(),
             }),
@@ -105,6 +109,23 @@ impl Store {
             write_unless_same(&path, &bad).map(|()| path)
         })
         .await
+    }
+
+    /// Keeps what outlives the daemon of the schedule, durably.
+    ///
+    /// # Errors
+    /// It could not be written; what was kept before is.
+    pub async fn keep_schedule(&self, bytes: Vec<u8>) -> Result<(), Failure> {
+        self.off_loop(move |shared| durable::write(&shared.schedule, &bytes))
+            .await
+    }
+
+    /// Reads what was kept of the schedule, where anything was.
+    ///
+    /// # Errors
+    /// It cannot be read.
+    pub async fn load_schedule(&self) -> Result<Option<Vec<u8>>, Failure> {
+        self.off_loop(|shared| read(&shared.schedule)).await
     }
 
     /// Since when the disk has been busy with the oldest thing that was asked of it here.

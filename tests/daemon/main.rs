@@ -18,6 +18,7 @@ mod plugs;
 mod prisoner;
 mod processes;
 mod scene;
+mod schedule;
 mod screen;
 mod service;
 mod stage;

@@ -2,8 +2,11 @@
 
 #![allow(clippy::unwrap_used, reason = "a test ends at the first surprise")]
 
+mod calendar;
+mod clockwork;
 mod page;
 mod promises;
+mod rules;
 mod scenarios;
 mod stage;
 mod words;

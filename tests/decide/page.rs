@@ -55,6 +55,7 @@ impl World {
             displays: vec![":0".parse().unwrap()],
             memories: Vec::new(),
             next_run: 1,
+            schedule: Default::default(),
         };
         let now = Moment::from_boot(Duration::from_secs(5));
         let mut world = World {

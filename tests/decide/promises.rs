@@ -159,6 +159,7 @@ impl World {
             displays: vec![":0".parse().unwrap(), ":1".parse().unwrap()],
             memories: Vec::new(),
             next_run: 1,
+            schedule: Default::default(),
         };
         let mut world = World {
             rng: fastrand::Rng::with_seed(seed),
@@ -259,6 +260,10 @@ impl World {
                 // The ladder of the page is climbed by a rule of its own.
                 Action::Note { text, .. } if text.ends_with("the browser is restarted") => {
                     self.pardons.push_back(self.now);
+                }
+                Action::FindZone { .. } => {}
+                Action::KeepSchedule { .. } | Action::RunCommand { .. } | Action::Reboot { .. } => {
+                    panic!("there is no rule: {action:?}")
                 }
                 Action::KeepGoodCopy { .. } | Action::Note { .. } | Action::KeepLog { .. } => {}
                 Action::SwitchPower { display, .. } | Action::ReadPower { display, .. } => {
@@ -439,6 +444,7 @@ impl World {
             displays: present.collect(),
             memories: self.memories.values().cloned().collect(),
             next_run: self.last_run + 1,
+            schedule: Default::default(),
         };
         self.mind = Supervisor::new(boot, self.now);
         self.watch();

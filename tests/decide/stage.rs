@@ -1,9 +1,11 @@
 //! A stage for scenarios: the mind, a clock in the hand, and hands that do what they are told at once.
 
+use jiff::tz::TimeZone;
 use ossuary::config::{Id, Loaded, Process};
+use ossuary::supervisor::page::Obeyed;
 use ossuary::supervisor::{
-    Action, Boot, Ending, Event, Failure, KeepOld, Outcome, ProcessStatus, Request, RunId, Source,
-    State, Supervisor, Ticket,
+    Action, Boot, Ending, Event, Failure, KeepOld, Kept, Outcome, ProcessStatus, Request, RunId,
+    ScheduleBoot, Source, State, Supervisor, Ticket,
 };
 use ossuary::time::Moment;
 use serde_json::Value;
@@ -26,6 +28,10 @@ pub struct Stage {
     pub exec_works: bool,
     /// Whether saves are answered at once, and how.
     pub disk: DiskMood,
+    /// What was written down of the schedule last.
+    pub kept: Option<Kept>,
+    /// Whether pages that rules ask for can be shown.
+    pub pages_load: bool,
 }
 
 #[derive(Clone, Copy, PartialEq)]
@@ -41,6 +47,14 @@ pub fn id(text: &str) -> Id {
 
 pub fn load(document: Value) -> Loaded {
     Loaded::from_bytes(document.to_string().as_bytes()).unwrap()
+}
+
+/// A zone of this machine.
+pub fn find_zone(name: &str) -> Result<TimeZone, Failure> {
+    let name = if name == "auto" { "UTC" } else { name };
+    let read = std::fs::read(format!("/usr/share/zoneinfo/{name}"));
+    let read = read.map_err(|error| Failure::system(error.to_string()));
+    read.map(|bytes| TimeZone::tzif(name, &bytes).unwrap())
 }
 
 impl Stage {
@@ -64,6 +78,11 @@ impl Stage {
 
     fn begin(document: Value, displays: &[&str]) -> Stage {
         let now = Moment::from_boot(Duration::from_secs(10));
+        Stage::boot(document, displays, ScheduleBoot::default(), now)
+    }
+
+    /// A mind that begins with what is known of the clock and the schedule. Its actions are to be performed.
+    pub fn boot(document: Value, displays: &[&str], schedule: ScheduleBoot, now: Moment) -> Stage {
         let boot = Boot {
             loaded: load(document),
             source: Source::File,
@@ -71,6 +90,7 @@ impl Stage {
             displays: displays.iter().map(|name| name.parse().unwrap()).collect(),
             memories: Vec::new(),
             next_run: 1,
+            schedule,
         };
         Stage {
             mind: Supervisor::new(boot, now),
@@ -82,6 +102,8 @@ impl Stage {
             next_pid: 1000,
             exec_works: true,
             disk: DiskMood::Works,
+            kept: None,
+            pages_load: true,
         }
     }
 
@@ -91,7 +113,7 @@ impl Stage {
         self.perform();
     }
 
-    fn perform(&mut self) {
+    pub fn perform(&mut self) {
         while let Some(action) = self.mind.poll_action() {
             let answer = match &action {
                 Action::Spawn { run, process } if self.exec_works => {
@@ -113,6 +135,40 @@ impl Stage {
                     }),
                     DiskMood::Silent => None,
                 },
+                Action::FindZone { zone } => Some(Event::Zone {
+                    zone: zone.clone(),
+                    found: find_zone(zone.as_str()),
+                }),
+                Action::KeepSchedule { kept } => match self.disk {
+                    DiskMood::Works => {
+                        self.kept = Some((**kept).clone());
+                        Some(Event::ScheduleKept { result: Ok(()) })
+                    }
+                    DiskMood::Full => Some(Event::ScheduleKept {
+                        result: Err(Failure::system("cannot write schedule.json: no space left")),
+                    }),
+                    DiskMood::Silent => None,
+                },
+                Action::RunCommand { number, command } => Some(Event::RuleDone {
+                    number: *number,
+                    result: match command.as_str() {
+                        "false" => Err(Failure::system("the command failed: exit status: 1")),
+                        _ => Ok(None),
+                    },
+                }),
+                // What rules ask of pages; clients are answered by their tests.
+                Action::Steer {
+                    run,
+                    ticket: Some(ticket),
+                    ..
+                } if ticket.0 >= 1 << 63 => Some(Event::Obeyed {
+                    run: *run,
+                    ticket: Some(*ticket),
+                    result: match self.pages_load {
+                        true => Ok(Obeyed::Done),
+                        false => Err(Failure::system("it cannot be loaded")),
+                    },
+                }),
                 Action::Reply { ticket, outcome } => {
                     let twice = self.replies.insert(ticket.0, outcome.clone());
                     assert!(twice.is_none(), "{ticket:?} was answered twice");

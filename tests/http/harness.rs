@@ -91,6 +91,7 @@ pub fn picture(document: &str) -> Status {
         active_display: loaded.config.active_display.clone(),
         displays,
         connectors: Rc::new([]),
+        schedule: Default::default(),
         configuration: Rc::new(ConfigurationStatus {
             document: loaded.document.clone(),
             source: Source::File,

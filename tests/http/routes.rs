@@ -315,6 +315,9 @@ fn the_status_is_one_page_of_truth() {
                 "problems": [], "warnings": [],
             },
             "processes": {"total": 2, "running": 1, "waiting": 0, "failed": 0},
+            "schedule": {
+                "enabled": false, "timezone": "", "clock_trusted": false, "problem": null, "rules": {},
+            },
             "shutting_down": false,
         });
         assert_eq!(kiosk.get("/api/status").await.json(), expected);

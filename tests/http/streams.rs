@@ -39,6 +39,7 @@ fn a_snapshot_comes_first_and_then_only_what_differs() {
         assert_eq!(snapshot.data["order"], json!(["main-display", "data-sync"]));
         assert_eq!(snapshot.data["processes"]["main-display"]["pid"], 1234);
         assert_eq!(snapshot.data["displays"][0]["name"], ":0");
+        assert_eq!(snapshot.data["connectors"], json!([]));
         assert_eq!(snapshot.data["configuration"]["source"], "file");
         assert_eq!(snapshot.data["active_display"], "main-display");
         kiosk.publish(|status| {

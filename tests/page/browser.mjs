@@ -35,7 +35,7 @@ after(async () => (await launched)?.close());
  * A test with a kiosk and a page of its own. Whatever goes wrong in the page fails it, too: an error in the console,
  * something the content security policy stopped, a request that leaves the origin.
  *
- * `options.processes` and `options.rest` are the kiosk's document; `options.view` is for Playwright's context
+ * `options.processes` and `options.rest` are the kiosk's document, `options.tools` its programs; `options.view` is for Playwright's context
  * (viewport, colour scheme); `options.complaints` are errors of the console that belong to the test, as a request
  * that is to be refused.
  */
@@ -44,7 +44,7 @@ export function onThePage(name, options, body) {
     const things = [];
     const keep = (thing, end) => things.push(() => end(thing)) && thing;
     try {
-      const kiosk = keep(await Kiosk.start(options.processes, options.rest), (kiosk) => kiosk.stop());
+      const kiosk = keep(await Kiosk.start(options.processes, options.rest, options.tools), (kiosk) => kiosk.stop());
       const context = keep(await (await launch()).newContext(options.view), (context) => context.close());
       context.setDefaultTimeout(PATIENCE);
       const page = await context.newPage();

@@ -101,3 +101,39 @@ onThePage("a process is deleted by keyboard, and the focus is somewhere", {
   await place.waitFor({ state: "hidden" });
   assert.notEqual(await page.evaluate(() => document.activeElement.tagName), "BODY");
 });
+
+onThePage("a rule is added by keyboard alone, and switched off", {
+  processes: { sync: SYNC },
+}, async ({ page, kiosk }) => {
+  await card(page, "Data Sync Service").waitFor();
+  await tabTo(page, page.getByRole("tab", { name: "Processes" }));
+  await page.keyboard.press("ArrowRight");
+  const add = button(page, "Add Rule");
+  await add.waitFor();
+  await tabTo(page, add);
+  await page.keyboard.press("Enter");
+  const field = (label) => dialog(page).getByLabel(label, { exact: true });
+  await field("Name").waitFor();
+  assert.equal(await hasFocus(field("Name")), true, "the first field has the focus");
+  await page.keyboard.type("Weekend pause");
+  await tabTo(page, field("At"));
+  await page.keyboard.type("20:00");
+  for (const day of ["Mon", "Tue", "Wed", "Thu", "Fri"]) {
+    await tabTo(page, field(day));
+    await page.keyboard.press("Space");
+  }
+  await tabTo(page, field("Action"));
+  await page.keyboard.type("Stop");
+  await tabTo(page, button(dialog(page), "Add"));
+  await page.keyboard.press("Enter");
+  await dialog(page).waitFor({ state: "hidden" });
+  assert.equal(await hasFocus(add), true, "back at the button");
+  await seen(card(page, "Weekend pause"), "Sat and Sun at 20:00");
+  await seen(card(page, "Weekend pause"), "Stop Data Sync Service");
+  const enabled = card(page, "Weekend pause").getByRole("switch");
+  await enabled.focus();
+  await page.keyboard.press("Space");
+  await seen(card(page, "Weekend pause"), "Not while it is off");
+  assert.equal(await hasFocus(enabled), true);
+  assert.equal(kiosk.file.schedule.rules[0].enabled, false);
+});

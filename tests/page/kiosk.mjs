@@ -24,14 +24,18 @@ const STOOD_IN_FOR = ["chromium", "node", "python3"];
 
 /** A daemon, what it keeps alive, and a client of its API. */
 export class Kiosk {
-  /** Starts a daemon whose configuration has these processes. `rest` stands beside them in the file. */
-  static async start(processes = {}, rest = {}) {
+  /**
+   * Starts a daemon whose configuration has these processes. `rest` stands beside them in the file; `tools` are
+   * further programs it finds, by name.
+   */
+  static async start(processes = {}, rest = {}, tools = {}) {
     const kiosk = new Kiosk();
     kiosk.directory = mkdtempSync(join(tmpdir(), "ossuary-page-"));
     chmodSync(kiosk.directory, 0o777);
     const programs = join(kiosk.directory, "programs");
     mkdirSync(programs);
     for (const name of STOOD_IN_FOR) writeFileSync(join(programs, name), STAND_IN, { mode: 0o755 });
+    for (const [name, program] of Object.entries(tools)) writeFileSync(join(programs, name), program, { mode: 0o755 });
     kiosk.configure({ version: 3, processes, ...rest });
     await kiosk.#launch(0);
     return kiosk;
@@ -198,6 +202,27 @@ export class PretendDisplay {
     const closed = new Promise((done) => this.server.close(done));
     for (const guest of this.guests) guest.destroy();
     return closed;
+  }
+}
+
+/** An X display with a screen on it that can be asked. */
+export class RealDisplay {
+  static async open(size = "800x600") {
+    const display = new RealDisplay();
+    // It takes a number that is free, and says which once it is up.
+    const args = ["-displayfd", "1", "-screen", "0", `${size}x24`, "-nolisten", "tcp", "-ac"];
+    display.server = spawn("Xvfb", args, { stdio: ["ignore", "pipe", "ignore"] });
+    display.ended = once(display.server, "close");
+    for await (const number of createInterface(display.server.stdout)) {
+      display.name = `:${number}`;
+      return display;
+    }
+    throw new Error("Xvfb did not come up");
+  }
+
+  async close() {
+    this.server.kill();
+    await this.ended;
   }
 }
 

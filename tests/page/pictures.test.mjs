@@ -28,6 +28,23 @@ const PROCESSES = {
   },
 };
 
+/** The plan's two rules. */
+const RULES = [
+  {
+    id: "morning-switch",
+    name: "Switch to Morning Canvas",
+    trigger: { type: "time", time: "08:00", days: ["mon", "tue", "wed", "thu", "fri"] },
+    action: { type: "switch_canvas", process_id: "main-display", url: "https://lumencanvas.studio/canvas/morning" },
+    until: "18:00",
+  },
+  {
+    id: "restart-sync",
+    name: "Restart sync daily",
+    trigger: { type: "time", time: "03:00", days: ["*"] },
+    action: { type: "restart_process", process_id: "data-sync" },
+  },
+];
+
 const DESK = { viewport: { width: 1280, height: 800 }, colorScheme: "light" };
 const PHONE = { viewport: { width: 360, height: 740 }, isMobile: true, hasTouch: true, deviceScaleFactor: 2 };
 
@@ -40,7 +57,7 @@ const VIEWS = {
 
 for (const [name, view] of DIRECTORY ? Object.entries(VIEWS) : []) {
   const complaints = [/status of 422/, /ERR_/];
-  onThePage(`pictures: ${name}`, { processes: PROCESSES, complaints, view }, async ({ page, kiosk, keep }) => {
+  onThePage(`pictures: ${name}`, { processes: PROCESSES, rest: { schedule: { rules: RULES } }, complaints, view }, async ({ page, kiosk, keep }) => {
     await pretendDisplay(keep, ":0");
     mkdirSync(DIRECTORY, { recursive: true });
     const shoot = (what) =>
@@ -70,6 +87,11 @@ for (const [name, view] of DIRECTORY ? Object.entries(VIEWS) : []) {
     await button(dialog(page), "Cancel").click();
     await button(card(page, "Local API Server"), "Delete").click();
     await shoot("delete");
+    await button(dialog(page), "Cancel").click();
+    await seen(await openTab(page, "Schedule"), "Switch to Morning Canvas");
+    await shoot("schedule");
+    await button(card(page, "Switch to Morning Canvas"), "Edit").click();
+    await shoot("edit-rule");
     await button(dialog(page), "Cancel").click();
     await openTab(page, "Logs");
     await seen(page.getByRole("tabpanel", { name: "Logs" }), /pid \d+/);

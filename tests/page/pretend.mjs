@@ -35,6 +35,16 @@ export async function pretendPages(page, pages) {
   return screen;
 }
 
+/**
+ * From now on, and after the page was loaded anew, what the daemon tells of the kiosk has these parts instead of its
+ * own; `show` changes some of them.
+ */
+export async function pretendParts(page, parts) {
+  await page.addInitScript(replaceParts, parts);
+  if (page.url() !== "about:blank") await page.reload();
+  return { show: (changes) => page.evaluate((changes) => window.pretendParts(changes), changes) };
+}
+
 /** A problem as the daemon tells it. */
 export const problem = (status, detail, field) => ({
   status,
@@ -62,5 +72,21 @@ function disguise(pages) {
     pages[id] = { ...pages[id], ...changes };
     const data = dressed({ processes: { [id]: { ...processes[id] } }, shutting_down: false });
     for (const listener of changed) listener({ data: JSON.stringify(data) });
+  };
+}
+
+/** Runs in the page, before anything else does: puts parts of the events in the place of the daemon's. */
+function replaceParts(parts) {
+  const changed = [];
+  window.EventSource = class extends window.EventSource {
+    addEventListener(type, listener) {
+      if (type !== "snapshot" && type !== "change") return super.addEventListener(type, listener);
+      if (type === "change") changed.push(listener);
+      super.addEventListener(type, ({ data }) => listener({ data: JSON.stringify({ ...JSON.parse(data), ...parts }) }));
+    }
+  };
+  window.pretendParts = (changes) => {
+    Object.assign(parts, changes);
+    for (const listener of changed) listener({ data: JSON.stringify({ processes: {}, shutting_down: false, ...parts }) });
   };
 }

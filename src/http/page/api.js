@@ -2,11 +2,13 @@
 
 /** A refusal: what to tell the operator, and which fields are to blame. */
 export class Refusal extends Error {
-  /** `problems` are `{field, detail}`, in the order of the document; `status` is null where nobody answered. */
-  constructor(message, problems = [], status = null) {
+  /**
+   * `problems` are `{field, detail}`, in the order of the document; `status` is null where nobody answered, and `type`
+   * where it was not the daemon.
+   */
+  constructor(message, problems = [], { status = null, type = null } = {}) {
     super(message);
-    this.problems = problems;
-    this.status = status;
+    Object.assign(this, { problems, status, type });
   }
 }
 
@@ -43,7 +45,7 @@ async function refusal(answer) {
   const document = await parsed(answer);
   const detail = document?.detail ?? `The kiosk answered ${answer.status} ${answer.statusText}`.trimEnd();
   const blamed = document?.field ? [{ field: document.field, detail: detail.replace(`${document.field}: `, "") }] : [];
-  return new Refusal(detail, document?.problems ?? blamed, answer.status);
+  return new Refusal(detail, document?.problems ?? blamed, { status: answer.status, type: document?.type });
 }
 
 /** One request; what it answers, parsed. Throws a [`Refusal`] and nothing else. */

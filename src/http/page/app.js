@@ -5,10 +5,11 @@ import { byId, el, say } from "./dom.js";
 import { connect, kiosk, onChange } from "./feed.js";
 import { follow, leave, showLogs } from "./logs.js";
 import { showProcesses } from "./processes.js";
+import { lookSchedule, showSchedule } from "./schedule.js";
 import { look, problemList, showSystem } from "./system.js";
 import { count } from "./words.js";
 
-const TABS = ["processes", "behaviors", "logs", "system"];
+const TABS = ["processes", "schedule", "behaviors", "logs", "system"];
 
 /** Where in the page somebody is, by the address: `#logs/data-sync`. */
 function place() {
@@ -27,6 +28,7 @@ function showPlace() {
   document.title = shown === "processes" ? "Ossuary" : `${byId(`tab-${shown}`).textContent} · Ossuary`;
   if (shown === "logs") follow(id);
   else leave();
+  if (shown === "schedule") lookSchedule();
   if (shown === "behaviors") lookBehaviors();
   if (shown === "system") look();
 }
@@ -101,6 +103,7 @@ addEventListener("hashchange", showPlace);
 showProcesses();
 showLogs((id) => location.replace(`#logs/${id}`));
 showSystem();
+showSchedule();
 showBehaviors();
 onChange(showNotices);
 connect();

@@ -3,7 +3,7 @@
 import { latest, replace } from "./api.js";
 import { announce, byId, el, newId, say, whileBusy } from "./dom.js";
 import { onChange } from "./feed.js";
-import { check, choice, text } from "./form.js";
+import { choice, number, toggle } from "./form.js";
 import { sentence } from "./words.js";
 
 const PATH = "/api/behaviors";
@@ -24,33 +24,14 @@ const REGAINED = [
   ["continue", "Go on as before"],
 ];
 
-/** A whole number. What is none is sent as it was typed, and the kiosk says what is wrong with it. */
-function number(label, hint) {
-  const field = text(label, "", { hint, inputMode: "numeric" });
-  field.read = () => {
-    const typed = field.control.value.trim();
-    return /^\d+$/.test(typed) ? Number(typed) : typed || null;
-  };
-  return field;
-}
-
-/** A switch, as a field. */
-function toggle(label, hint) {
-  const { element, control, read } = check(label, false, hint);
-  const problem = el("p", { className: "error", id: newId("error") });
-  control.setAttribute("aria-describedby", `${control.getAttribute("aria-describedby") ?? ""} ${problem.id}`.trim());
-  element.append(problem);
-  return { element, control, read, blame: (words) => say(problem, words) };
-}
-
 /** Every field by its place in the document, with what stands for one that is not there. */
 const FIELDS = {
   "on_connection_lost.action": { field: choice("Action", "", LOST, "Under a notice the page keeps its state. Paused, its picture stays and nothing moves."), usual: "show_overlay" },
-  "on_connection_lost.timeout_seconds": { field: number("After seconds", "How long the connection has to be away. 0 is at once."), usual: 0 },
+  "on_connection_lost.timeout_seconds": { field: number("After seconds", "", "How long the connection has to be away. 0 is at once."), usual: 0 },
   "on_connection_regained.action": { field: choice("Action", "", REGAINED), usual: "continue" },
-  "on_connection_regained.delay_seconds": { field: number("After seconds", "How long the connection has to be back. 0 is at once."), usual: 3 },
-  "scheduled_refresh.enabled": { field: toggle("Refresh the page regularly", "For pages that grow stale or heavy."), usual: false },
-  "scheduled_refresh.interval_minutes": { field: number("Every minutes", "Left out while the connection is away."), usual: 60 },
+  "on_connection_regained.delay_seconds": { field: number("After seconds", "", "How long the connection has to be back. 0 is at once."), usual: 3 },
+  "scheduled_refresh.enabled": { field: toggle("Refresh the page regularly", false, "For pages that grow stale or heavy."), usual: false },
+  "scheduled_refresh.interval_minutes": { field: number("Every minutes", "", "Left out while the connection is away."), usual: 60 },
 };
 
 const GROUPS = [

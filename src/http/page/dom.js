@@ -1,5 +1,7 @@
 // Builds elements. Text goes in as text, so nothing a process is called or prints can become markup.
 
+import { sentence } from "./words.js";
+
 /**
  * An element. Of the properties, `on` holds listeners by event, a name the element knows is set as its property,
  * and everything else is an attribute. Children that are null or undefined are left out.
@@ -23,6 +25,26 @@ export function el(tag, properties = {}, ...children) {
 /** A button that submits nothing. */
 export function button(label, onClick, className = "") {
   return el("button", { type: "button", className, on: { click: onClick } }, label);
+}
+
+/**
+ * A button for something that takes a while and may be refused: that is told in the element `problem`. `describedBy` is
+ * the id of what it is about.
+ */
+export function deed(label, work, { problem, describedBy, className = "" }) {
+  const element = button(label, () => whileBusy(element, () => attempt(problem, work)), className);
+  element.setAttribute("aria-describedby", describedBy);
+  return element;
+}
+
+/** Does something, and tells in the element what went wrong. */
+export async function attempt(problem, work) {
+  say(problem, "");
+  try {
+    await work();
+  } catch (error) {
+    say(problem, sentence(error.message));
+  }
 }
 
 /** The element of the page with this id. */

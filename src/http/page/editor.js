@@ -4,12 +4,10 @@
 import { ask, pathOf } from "./api.js";
 import { dialog } from "./dialog.js";
 import { announce, button, el, say, whileBusy } from "./dom.js";
+import { Draft } from "./draft.js";
 import { inOrder, isWanted, kiosk, nameOf } from "./feed.js";
 import { check, checks, choice, lines, presets, text } from "./form.js";
 import { sentence } from "./words.js";
-
-/** What was typed into dialogs that were left without an answer, by what they were about. */
-const drafts = new Map();
 
 const PRESETS = [["lumencanvas", "LumenCanvas"], ["web", "Web Kiosk"], ["custom", "Custom"]];
 
@@ -23,13 +21,11 @@ const URLS = {
 export function edit(process) {
   const isNew = process.id === undefined;
   const isDisplay = process.type === "chromium";
-  const key = process.id ?? process.type;
   const kind = isDisplay ? "Display Process" : "Background Process";
   const fields = isDisplay ? displayFields(process, isNew) : backgroundFields(process);
   if (!isNew) fields.enabled = check("Enabled", process.enabled, "A disabled process cannot be started.");
 
   const problem = el("p", { className: "error", role: "alert" });
-  const restored = el("div", { className: "notice", hidden: true }, "What you typed before is still here. ");
   const save = el("button", { type: "submit", className: "primary" }, isNew ? "Add" : "Save");
   const toggles = [fields.autostart, fields.restart_on_crash, fields.enabled].filter(Boolean);
   const form = el(
@@ -38,42 +34,18 @@ export function edit(process) {
     el(
       "div",
       { className: "body" },
-      restored,
       isDisplay ? warning(process, isNew) : null,
       ...fields.shown.map((field) => field.element),
       checks("When it runs", toggles).element,
       fields.advanced ?? null,
     ),
-    el("footer", {}, problem, el("div", { className: "actions" }, button("Cancel", () => leave(false)), save)),
+    el("footer", {}, problem, el("div", { className: "actions" }, button("Cancel", () => draft.leave()), save)),
   );
-  const controls = () => [...form.querySelectorAll("input, select, textarea")];
-  const untouched = snapshot(controls());
   const before = read(fields);
+  const draft = new Draft(process.id ?? process.type, form, fields.onRestore);
   const element = dialog(isNew ? `Add ${kind}` : `Edit ${process.name}`, {}, form);
   (form.querySelector("input:checked[type=radio], input[type=text]") ?? save).focus();
-
-  let keepsDraft = true;
-  function leave(keep) {
-    keepsDraft = keep;
-    element.close();
-  }
-  element.addEventListener("close", () => {
-    const typed = snapshot(controls());
-    if (keepsDraft && String(typed) !== String(untouched)) drafts.set(key, typed);
-    else drafts.delete(key);
-  });
-  const draft = drafts.get(key);
-  if (draft?.length === untouched.length) {
-    restore(controls(), draft);
-    fields.onRestore?.();
-    restored.append(button("Start over", () => {
-      restore(controls(), untouched);
-      fields.onRestore?.();
-      restored.hidden = true;
-      controls()[0].focus();
-    }));
-    restored.hidden = false;
-  }
+  draft.open(element);
 
   form.addEventListener("submit", (event) => {
     event.preventDefault();
@@ -82,7 +54,7 @@ export function edit(process) {
       say(problem, "");
       try {
         const saved = await send(process, read(fields), isNew ? null : before);
-        leave(false);
+        draft.leave();
         announce(saved ? `${saved.name} is ${isNew ? "added" : "saved"}.` : "Nothing was changed.");
       } catch (error) {
         blame(fields, process.id, error, problem);
@@ -131,17 +103,6 @@ function blame(fields, id, error, problem) {
   const [first] = Object.values(fields).filter((field) => blamed.has(field));
   first?.element.closest("details")?.setAttribute("open", "");
   first?.control.focus();
-}
-
-function snapshot(controls) {
-  return controls.map((control) => (["checkbox", "radio"].includes(control.type) ? control.checked : control.value));
-}
-
-function restore(controls, values) {
-  controls.forEach((control, place) => {
-    if (["checkbox", "radio"].includes(control.type)) control.checked = values[place];
-    else control.value = values[place];
-  });
 }
 
 // ---- the two kinds ----

@@ -5,7 +5,9 @@ export const kiosk = {
   processes: new Map(),
   order: [],
   displays: [],
+  connectors: [],
   configuration: null,
+  schedule: null,
   isShuttingDown: false,
   /** connecting, connected, or lost. */
   connection: "connecting",
@@ -56,7 +58,9 @@ function take(event) {
   for (const id of event.removed ?? []) kiosk.processes.delete(id);
   kiosk.order = event.order ?? kiosk.order;
   kiosk.displays = event.displays ?? kiosk.displays;
+  kiosk.connectors = event.connectors ?? kiosk.connectors;
   kiosk.configuration = event.configuration ?? kiosk.configuration;
+  kiosk.schedule = event.schedule ?? kiosk.schedule;
   kiosk.isShuttingDown = event.shutting_down;
   kiosk.connection = "connected";
   tell();

@@ -51,6 +51,16 @@ export function text(label, value, { hint, ...properties } = {}) {
   return labelled(label, control, hint, () => control.value.trim() || null);
 }
 
+/** A whole number. What is none is sent as it was typed, and the kiosk says what is wrong with it. */
+export function number(label, value, hint) {
+  const field = text(label, value, { hint, inputMode: "numeric" });
+  field.read = () => {
+    const typed = field.control.value.trim();
+    return /^\d+$/.test(typed) ? Number(typed) : typed || null;
+  };
+  return field;
+}
+
 /** Lines of text. */
 export function lines(label, value, { hint, ...properties } = {}) {
   const control = el("textarea", { rows: 3, ...QUIET, ...properties, value: value ?? "" });
@@ -77,6 +87,15 @@ export function check(label, value, hint) {
     hint ? el("span", { className: "hint", id: note }, hint) : null,
   );
   return { element, control, read: () => control.checked };
+}
+
+/** Yes or no, as a field of its own. */
+export function toggle(label, value, hint) {
+  const { element, control, read } = check(label, value, hint);
+  const problem = el("p", { className: "error", id: newId("error") });
+  control.setAttribute("aria-describedby", `${control.getAttribute("aria-describedby") ?? ""} ${problem.id}`.trim());
+  element.append(problem);
+  return new Field(element, control, problem, read);
 }
 
 /** Checks that belong together, as one field. */

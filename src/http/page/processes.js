@@ -2,11 +2,14 @@
 
 import { ask, pathOf } from "./api.js";
 import { confirm } from "./dialog.js";
-import { announce, button, byId, el, newId, say, whileBusy } from "./dom.js";
+import { announce, attempt, byId, deed, el, newId, say } from "./dom.js";
 import { edit } from "./editor.js";
 import { inOrder, isAlive, isWanted, kiosk, nameOf, onChange, standingInTheWayOf } from "./feed.js";
 import { Screen } from "./screen.js";
 import { STATES, count, duration, moment, sentence } from "./words.js";
+
+/** The problem of a process that rules of the schedule name. */
+const NAMED_BY_RULES = "/problems/named-by-rules";
 
 const cards = new Map();
 
@@ -49,11 +52,8 @@ class Card {
   constructor() {
     const heading = newId("process");
     const protection = newId("protection");
-    const does = (label, work, className) => {
-      const element = button(label, () => whileBusy(element, () => this.#attempt(work)), className);
-      element.setAttribute("aria-describedby", heading);
-      return element;
-    };
+    this.error = el("p", { className: "error", role: "alert" });
+    const does = (label, work, className) => deed(label, work, { problem: this.error, describedBy: heading, className });
     this.name = el("h3", { id: heading });
     this.status = el("span", { className: "badge status" });
     this.screen = el("span", { className: "badge screen" }, "Display");
@@ -61,7 +61,6 @@ class Card {
     this.state = el("p", { className: "state" });
     this.warning = el("p", { className: "state bad" });
     this.facts = el("p", { className: "facts" });
-    this.error = el("p", { className: "error", role: "alert" });
     this.protection = el("span", { id: protection, className: "unseen" });
     this.buttons = {
       edit: does("Edit", () => edit(this.#process)),
@@ -73,7 +72,7 @@ class Card {
       delete: does("Delete", () => this.#delete(), "danger"),
     };
     this.buttons.delete.setAttribute("aria-describedby", `${heading} ${protection}`);
-    this.page = new Screen(heading, (work) => this.#attempt(work));
+    this.page = new Screen(heading, (work) => attempt(this.error, work));
     this.article = el(
       "article",
       { className: "card process", "aria-labelledby": heading },
@@ -149,15 +148,6 @@ class Card {
     if (!state.isPassing) this.#isWatched = false;
   }
 
-  async #attempt(work) {
-    say(this.error, "");
-    try {
-      await work();
-    } catch (error) {
-      say(this.error, sentence(error.message));
-    }
-  }
-
   async #order(what) {
     if (this.buttons[what].getAttribute("aria-disabled") === "true") return;
     this.#isWatched = true;
@@ -190,9 +180,26 @@ class Card {
       isDangerous: true,
     });
     if (!isSure) return;
-    await ask("DELETE", pathOf(id));
+    try {
+      await ask("DELETE", pathOf(id));
+    } catch (error) {
+      if (error.type !== NAMED_BY_RULES) throw error;
+      if (!(await confirm(withoutRules(this.#process, error.message)))) return;
+      await ask("DELETE", pathOf(id, "?force=true"));
+    }
     announce(`${name} is deleted.`);
   }
+}
+
+/** The question before rules lose the process they name, which the refusal has told. */
+function withoutRules({ id, name }, refusal) {
+  const [named] = refusal.split(";");
+  return {
+    title: `Delete ${name} although rules need it?`,
+    text: [`${named.replace(id, name)}.`, "These rules are switched off, and stay in the schedule."],
+    yes: "Delete and switch off the rules",
+    isDangerous: true,
+  };
 }
 
 /** The question before something makes way. */

@@ -1,6 +1,7 @@
 // How the machine fares, and where its configuration comes from.
 
 import { ask } from "./api.js";
+import { showDisplays } from "./displays.js";
 import { byId, el, say, whileBusy } from "./dom.js";
 import { kiosk, onChange } from "./feed.js";
 import { count, dayAndTime, duration, sentence, size } from "./words.js";
@@ -9,6 +10,7 @@ import { count, dayAndTime, duration, sentence, size } from "./words.js";
 export function showSystem() {
   byId("reload").addEventListener("click", (event) => whileBusy(event.currentTarget, reload));
   onChange(showConfiguration);
+  showDisplays();
 }
 
 /** Asks how the machine fares, once: whoever looks again, asks again. */

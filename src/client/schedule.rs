@@ -1,0 +1,99 @@
+//! `ossuary schedule`: every rule, when it is done next, what came of it last; and one done now.
+
+use super::connection::Daemon;
+use super::error::Error;
+use super::message::{Request, segment};
+use super::terminal::{Cell, Terminal, Tint, words};
+use crate::args::Exit;
+use serde_json::{Map, Value};
+
+/// Every rule, a line each; then what keeps them from being done.
+pub fn all(daemon: &Daemon, json: bool, terminal: &mut Terminal<'_>) -> Result<Exit, Error> {
+    let request = Request::get("/api/status");
+    let status = daemon.ask_json(&request)?;
+    let schedule = &status["schedule"];
+    if json {
+        terminal.say(schedule)?;
+        return Ok(Exit::Done);
+    }
+    let Some(rules) = schedule["rules"].as_object() else {
+        return Err(Error::Confused("its answer has no `schedule`".into()));
+    };
+    if rules.is_empty() {
+        terminal
+            .say("there is no rule; the page, or `schedule` in the configuration, makes one")?;
+        return Ok(Exit::Done);
+    }
+    let rows: Vec<Vec<Cell>> = rules.iter().map(|(id, rule)| row(id, rule)).collect();
+    terminal.table(
+        &["RULE", "NEXT", "ACTIVE", "LAST", "OUTCOME", "DETAIL"],
+        &rows,
+    )?;
+    obstacles(schedule, terminal);
+    Ok(Exit::Done)
+}
+
+fn row(id: &str, rule: &Value) -> Vec<Cell> {
+    let plain = |value: &Value| (words(value), Tint::Plain);
+    let last = &rule["last"];
+    let outcome = words(&last["outcome"]);
+    let tint = match outcome.as_str() {
+        "done" => Tint::Good,
+        "failed" => Tint::Bad,
+        "missed" => Tint::Busy,
+        _ => Tint::Quiet,
+    };
+    let active = match rule["active"] {
+        Value::Bool(true) => "yes",
+        _ => "",
+    };
+    vec![
+        (id.to_owned(), Tint::Plain),
+        plain(&rule["next"]),
+        (active.to_owned(), Tint::Good),
+        plain(&last["at"]),
+        (outcome, tint),
+        plain(&last["detail"]),
+    ]
+}
+
+/// Why nothing is done, where nothing is.
+fn obstacles(schedule: &Value, terminal: &mut Terminal<'_>) {
+    if schedule["enabled"] == false {
+        terminal.remark("the schedule is switched off");
+    }
+    if schedule["clock_trusted"] == false {
+        terminal.remark("the clock is not trusted yet; rules with a time wait until it is set");
+    }
+    if let Some(problem) = schedule["problem"].as_str() {
+        terminal.remark(format_args!("rules with a time are not done: {problem}"));
+    }
+}
+
+/// Does a rule now. Leaves with [`Exit::Refused`] where it failed.
+pub fn run(
+    daemon: &Daemon,
+    rule: &str,
+    json: bool,
+    terminal: &mut Terminal<'_>,
+) -> Result<Exit, Error> {
+    let path = format!("/api/schedule/rules/{}/run", segment(rule));
+    let answer = daemon.ask_json(&Request::new("POST", path))?;
+    match json {
+        true => terminal.say(&answer)?,
+        false => terminal.say(in_words(rule, &answer))?,
+    }
+    Ok(match answer["outcome"].as_str() {
+        Some("failed") => Exit::Refused,
+        _ => Exit::Done,
+    })
+}
+
+fn in_words(rule: &str, answer: &Value) -> String {
+    let outcome = words(&answer["outcome"]);
+    let empty = Map::new();
+    match answer.as_object().unwrap_or(&empty).get("detail") {
+        Some(Value::String(detail)) => format!("{rule}: {outcome} ({detail})"),
+        _ => format!("{rule}: {outcome}"),
+    }
+}

@@ -1,0 +1,109 @@
+//! Puts a rule of the older program into the words of this one.
+//!
+//! | then | now |
+//! |---|---|
+//! | `refresh` | `refresh_page` of what is on the screen |
+//! | `restart` | `restart_process` of the display process: there was no other |
+//! | `switch_profile` | the address of that profile by `switch_canvas`, or its command by `update_process` |
+//! | `until: {"type": "time", "time": …}` | `until: …` |
+
+use super::Id;
+use super::main_display::profile_fields;
+use serde_json::{Map, Value, json};
+use std::borrow::Cow;
+
+/// The rule as this version writes it. What cannot be said in its words stays as it is, to be told as wrong.
+pub(super) fn modern<'r>(
+    rule: &'r Map<String, Value>,
+    document: &Map<String, Value>,
+) -> Cow<'r, Map<String, Value>> {
+    let mut rule = Cow::Borrowed(rule);
+    if let Some(until) = rule.get("until") {
+        if until.is_null() {
+            rule.to_mut().shift_remove("until");
+        } else if until["type"] == "time" && until["time"].is_string() {
+            let time = until["time"].clone();
+            rule.to_mut().insert("until".to_owned(), time);
+        }
+    }
+    let action = rule.get("action").and_then(Value::as_object);
+    if let Some(action) = action.and_then(|action| modern_action(action, document)) {
+        rule.to_mut()
+            .insert("action".to_owned(), Value::Object(action));
+    }
+    rule
+}
+
+fn modern_action(
+    action: &Map<String, Value>,
+    document: &Map<String, Value>,
+) -> Option<Map<String, Value>> {
+    let mut new = action.clone();
+    match action.get("type")?.as_str()? {
+        "refresh" => {
+            new.insert("type".to_owned(), json!("refresh_page"));
+            new.shift_remove("profile");
+        }
+        "restart" => {
+            new.insert("type".to_owned(), json!("restart_process"));
+            new.shift_remove("profile");
+            let named = new.get("process_id").is_some();
+            if let (false, Some(id)) = (named, display_process(document)) {
+                new.insert("process_id".to_owned(), json!(id));
+            }
+        }
+        "switch_profile" => {
+            let id = display_process(document)?;
+            let old = action.get("profile")?.as_str()?;
+            let name = match old {
+                // The older page cut this one short.
+                "webgpu" => "webgpu_kiosk",
+                name => name,
+            };
+            let profile = document.get("profiles")?.get(name)?;
+            let process = document.get("processes")?.get(&id)?;
+            let fields = profile_fields(&id.parse::<Id>().ok()?, profile)?;
+            new = switch(&id, process, fields);
+        }
+        _ => return None,
+    }
+    Some(new)
+}
+
+/// Another page on the same browser is a matter of its address; anything else is another process.
+fn switch(id: &str, process: &Value, fields: Map<String, Value>) -> Map<String, Value> {
+    let is_browser = process["type"] == "chromium" && process.get("command").is_none();
+    let new = match fields.get("url") {
+        Some(url) if is_browser => {
+            json!({"type": "switch_canvas", "process_id": id, "url": url})
+        }
+        _ => {
+            let mut updates = Map::new();
+            for name in ["type", "command", "url", "flags"] {
+                let value = fields.get(name).cloned().unwrap_or(Value::Null);
+                if !value.is_null() || process.get(name).is_some() {
+                    updates.insert(name.to_owned(), value);
+                }
+            }
+            json!({"type": "update_process", "process_id": id, "updates": updates})
+        }
+    };
+    match new {
+        Value::Object(map) => map,
+        _ => Map::new(),
+    }
+}
+
+/// The process that has the screen; the older program knew no other.
+fn display_process(document: &Map<String, Value>) -> Option<String> {
+    let named = document
+        .get("active_display_process")
+        .and_then(Value::as_str);
+    if let Some(id) = named {
+        return Some(id.to_owned());
+    }
+    let processes = document.get("processes")?.as_object()?;
+    let display = processes.iter().find(|(_, it)| it["type"] == "chromium");
+    let first = display.or_else(|| processes.iter().next())?;
+    Some(first.0.clone())
+}

@@ -1,0 +1,45 @@
+//! The page that a display process shows by itself.
+
+use super::{Command, Process, check_url};
+
+/// The address a display process shows: its `url`, or the last one inside its command. Nothing where a shell
+/// makes it.
+pub fn page_of(process: &Process) -> Option<String> {
+    if process.url.is_some() || !process.is_display() {
+        return process.url.clone();
+    }
+    let Ok(Command::Direct { argv, .. }) = Command::parse(process.command.as_deref()?) else {
+        return None;
+    };
+    let mut words = argv.into_iter().skip(1).rev();
+    words.find(|word| word.contains("://") && check_url(word).is_ok())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::Loaded;
+
+    #[test]
+    fn the_page_is_found_beside_the_command_or_in_it() {
+        for (fields, page) in [
+            (r#""url": "https://a/""#, Some("https://a/")),
+            (
+                r#""command": "chromium --kiosk https://b/""#,
+                Some("https://b/"),
+            ),
+            (
+                r#""command": "chromium https://b/", "url": "https://a/""#,
+                Some("https://a/"),
+            ),
+            (r#""command": "cd x && chromium https://b/""#, None),
+            (r#""command": "chromium""#, None),
+        ] {
+            let text = format!(
+                r#"{{"version": 3, "processes": {{"it": {{"type": "chromium", {fields}}}}}}}"#
+            );
+            let loaded = Loaded::from_bytes(text.as_bytes()).unwrap();
+            assert_eq!(page_of(&loaded.config.processes[0]).as_deref(), page);
+        }
+    }
+}

@@ -1,0 +1,485 @@
+//! Reads `schedule`: its rules, each with its trigger and its action, and whether they can be done.
+//!
+//! A rule that is switched off harms nobody: what is wrong with it is told as a warning. That is what becomes of
+//! one whose process was removed, and of one of the older program that never worked.
+
+use super::checks::{check_command, check_name};
+use super::fields::{Fields, no_such_process, wrong_type};
+use super::older_rules::modern;
+use super::path::{Path, shown};
+use super::problem::{Findings, Severity};
+use super::process::Process;
+use super::read_process::read_process;
+use super::schedule::{Days, Deed, Rule, Schedule, TimeOfDay, Trigger, Zone};
+use super::url::check_url;
+use super::{Display, Id};
+use serde_json::{Map, Value};
+use std::collections::BTreeSet;
+use std::ops::RangeInclusive;
+use std::rc::Rc;
+use std::time::Duration;
+
+/// The most rules of one schedule: a hundred times what anybody reads, and more than a document has room for.
+const MAX_RULES: usize = 10_000;
+
+/// An interval: from a minute to four weeks.
+const MINUTES: RangeInclusive<u64> = 1..=40_320;
+
+/// The longest name of a zone, in bytes; the longest there is has 32.
+const MAX_ZONE: usize = 64;
+
+/// What a rule is called that has neither an id nor a name.
+const NAMELESS: &str = "rule";
+
+/// What the rules are read against.
+struct Kiosk<'a> {
+    document: &'a Map<String, Value>,
+    processes: &'a [Rc<Process>],
+}
+
+/// Reads what stands at `schedule` of `document`.
+pub(super) fn read_schedule(
+    map: &Map<String, Value>,
+    document: &Map<String, Value>,
+    processes: &[Rc<Process>],
+    findings: &Findings,
+) -> Schedule {
+    let path = Path::Root.field("schedule");
+    let fields = Fields::new(map, path, findings);
+    let mut schedule = Schedule::default();
+    schedule.enabled = fields.boolean("enabled").unwrap_or(schedule.enabled);
+    if let Some(name) = fields.checked("timezone", check_zone) {
+        schedule.zone = match name {
+            "auto" => Zone::Auto,
+            name => Zone::Named(name.to_owned()),
+        };
+    }
+    let rules = fields.list("rules").unwrap_or_default();
+    fields.finish();
+    if rules.len() > MAX_RULES {
+        let count = rules.len();
+        let message = format!("must be at most {MAX_RULES} rules, not {count}");
+        findings.problem(path.field("rules"), message);
+        return schedule;
+    }
+    let kiosk = Kiosk {
+        document,
+        processes,
+    };
+    let path = path.field("rules");
+    let mut taken = BTreeSet::new();
+    for (index, (rule, id)) in rules.iter().zip(ids_of(rules)).enumerate() {
+        let path = path.item(index);
+        let Value::Object(map) = rule else {
+            findings.problem(path, wrong_type("an object", rule));
+            continue;
+        };
+        if !taken.insert(id.clone()) {
+            findings.problem(path.field("id"), "is the id of another rule");
+            continue;
+        }
+        let own = Findings::default();
+        let rule = kiosk.read_rule(&id, &modern(map, document), path, &own);
+        let found = own.finish();
+        let is_fit = found.problems.is_empty();
+        let is_off = map.get("enabled") == Some(&Value::Bool(false));
+        match rule {
+            Some(rule) if is_fit => schedule.rules.push(Rc::new(rule)),
+            _ => schedule.unfit.push(id),
+        }
+        let severity = match is_off {
+            true => Severity::Warning,
+            false => Severity::Problem,
+        };
+        findings.take_over(found, severity);
+    }
+    schedule
+}
+
+/// The id of each rule: as it stands there, or made from its name.
+fn ids_of(rules: &[Value]) -> Vec<Id> {
+    let written = |rule: &Value| rule.get("id")?.as_str()?.parse::<Id>().ok();
+    let mut taken: BTreeSet<Id> = rules.iter().filter_map(written).collect();
+    let make = |rule: &Value| {
+        if let Some(id) = written(rule) {
+            return id;
+        }
+        let name = rule.get("name").and_then(Value::as_str).unwrap_or_default();
+        let id = Id::from_name(if name.trim().is_empty() {
+            NAMELESS
+        } else {
+            name
+        });
+        let numbered = (2..).map(|number| id.numbered(number));
+        let mut ids = std::iter::once(id.clone()).chain(numbered);
+        let free = ids.find(|id| !taken.contains(id));
+        let free = free.expect("there are more numbers than rules");
+        taken.insert(free.clone());
+        free
+    };
+    rules.iter().map(make).collect()
+}
+
+/// Gives each rule without an id the one it is read with, so that it keeps it when its name changes.
+pub(super) fn write_ids(schedule: &mut Value) {
+    let Some(Value::Array(rules)) = schedule.get_mut("rules") else {
+        return;
+    };
+    let ids = ids_of(rules);
+    for (rule, id) in rules.iter_mut().zip(ids) {
+        if let Value::Object(map) = rule
+            && map.get("id").is_none_or(Value::is_null)
+        {
+            map.shift_remove("id");
+            map.shift_insert(0, "id".to_owned(), Value::from(id.as_str()));
+        }
+    }
+}
+
+/// Switches off every rule that names a process which is about to go.
+pub(super) fn switch_off_rules_of(id: &Id, document: &mut Map<String, Value>) {
+    let rules = document
+        .get_mut("schedule")
+        .and_then(|it| it.get_mut("rules"));
+    for rule in rules.and_then(Value::as_array_mut).into_iter().flatten() {
+        let names = rule["action"]["process_id"] == id.as_str();
+        if let (true, Value::Object(rule)) = (names, rule) {
+            rule.insert("enabled".to_owned(), Value::Bool(false));
+        }
+    }
+}
+
+impl Kiosk<'_> {
+    /// The rule, where enough of it can be read to be one.
+    fn read_rule(
+        &self,
+        id: &Id,
+        map: &Map<String, Value>,
+        path: Path<'_>,
+        findings: &Findings,
+    ) -> Option<Rule> {
+        let fields = Fields::new(map, path, findings);
+        let _: Option<Id> = fields.parsed("id");
+        let name = fields.checked("name", check_name).unwrap_or(id.as_str());
+        let enabled = fields.boolean("enabled").unwrap_or(true);
+        let required = |name: &'static str| match fields.has(name) {
+            true => fields.object(name),
+            false => {
+                fields.wrong(name, "is required");
+                None
+            }
+        };
+        let trigger = required("trigger");
+        let trigger = trigger.and_then(|map| read_trigger(map, path.field("trigger"), findings));
+        let deed = required("action");
+        let deed = deed.and_then(|map| self.read_deed(map, path.field("action"), findings));
+        let until: Option<TimeOfDay> = fields.parsed("until");
+        let catch_up = fields.boolean("catch_up").unwrap_or(false);
+        fields.finish();
+        let (trigger, deed) = (trigger?, deed?);
+        if fields_until(until, &trigger, &deed).is_err_and(|why| {
+            findings.problem(path.field("until"), why);
+            true
+        }) {
+            return None;
+        }
+        if deed == Deed::Reboot && trigger == Trigger::Boot {
+            let why = "must not be at each start: the device would never stop restarting";
+            findings.problem(path.field("action").field("type"), why);
+        }
+        Some(Rule {
+            id: id.clone(),
+            name: name.to_owned(),
+            enabled,
+            trigger,
+            deed,
+            until,
+            catch_up,
+        })
+    }
+
+    fn read_deed(
+        &self,
+        map: &Map<String, Value>,
+        path: Path<'_>,
+        findings: &Findings,
+    ) -> Option<Deed> {
+        let fields = Fields::new(map, path, findings);
+        let process = || self.process(&fields);
+        let deed = match fields.text("type") {
+            Some("update_process") => process().and_then(|process| {
+                let updates = required_object(&fields, "updates")?;
+                self.check_updates(&process, updates, path.field("updates"), findings);
+                Some(Deed::Update {
+                    process,
+                    fields: updates.clone(),
+                })
+            }),
+            Some("switch_canvas") => {
+                let url = fields.checked("url", check_url).map(str::to_owned);
+                if !fields.has("url") {
+                    fields.wrong("url", "is required");
+                }
+                self.display_process(&fields)
+                    .zip(url)
+                    .map(|(process, url)| Deed::Show { process, url })
+            }
+            Some("start_process") => process().map(Deed::Start),
+            Some("stop_process") => process().map(Deed::Stop),
+            Some("restart_process") => process().map(Deed::Restart),
+            Some("enable_process") => process().map(Deed::Enable),
+            Some("disable_process") => process().map(Deed::Disable),
+            Some("refresh_page") => match fields.has("process_id") {
+                true => self
+                    .display_process(&fields)
+                    .map(|id| Deed::Refresh(Some(id))),
+                false => Some(Deed::Refresh(None)),
+            },
+            Some("display_power") => read_power(&fields),
+            Some("run_command") => {
+                if !fields.has("command") {
+                    fields.wrong("command", "is required");
+                }
+                let command = fields.checked("command", check_command);
+                command.map(|command| Deed::Run(command.to_owned()))
+            }
+            Some("reboot") => Some(Deed::Reboot),
+            Some(other) => {
+                let message = "must be \"update_process\", \"switch_canvas\", \"start_process\", \
+                               \"stop_process\", \"restart_process\", \"enable_process\", \
+                               \"disable_process\", \"refresh_page\", \"display_power\", \
+                               \"run_command\" or \"reboot\"";
+                fields.wrong("type", format!("{message}, not \"{}\"", shown(other)));
+                return None;
+            }
+            None => {
+                if !fields.has("type") {
+                    fields.wrong("type", "is required");
+                }
+                return None;
+            }
+        };
+        fields.finish();
+        deed
+    }
+
+    /// The process an action names.
+    fn process(&self, fields: &Fields<'_>) -> Option<Id> {
+        const NAME: &str = "process_id";
+        if !fields.has(NAME) {
+            fields.wrong(NAME, "is required");
+        }
+        let name = fields.text(NAME)?;
+        let written = self.document.get("processes");
+        let exists = written.is_some_and(|processes| processes.get(name).is_some());
+        match name.parse::<Id>() {
+            Ok(id) if exists => Some(id),
+            _ => {
+                fields.wrong(NAME, no_such_process(name));
+                None
+            }
+        }
+    }
+
+    fn display_process(&self, fields: &Fields<'_>) -> Option<Id> {
+        let id = self.process(fields)?;
+        match self.find(&id) {
+            Some(process) if !process.is_display() => {
+                fields.wrong("process_id", "must be a process of type \"chromium\"");
+                None
+            }
+            _ => Some(id),
+        }
+    }
+
+    fn find(&self, id: &Id) -> Option<&Rc<Process>> {
+        self.processes.iter().find(|process| process.id == *id)
+    }
+
+    /// Reads the process as it would be, and tells what is wrong with what was changed.
+    fn check_updates(
+        &self,
+        id: &Id,
+        updates: &Map<String, Value>,
+        path: Path<'_>,
+        findings: &Findings,
+    ) {
+        if updates.is_empty() {
+            findings.problem(path, "must change at least one field");
+        }
+        if updates.contains_key("id") {
+            findings.problem(path.field("id"), "cannot be changed");
+        }
+        let written = self.document.get("processes");
+        let written = written.and_then(|processes| processes.get(id.as_str()));
+        let Some(Value::Object(process)) = written else {
+            return;
+        };
+        let mut process = process.clone();
+        for (name, value) in updates.iter().filter(|(name, _)| *name != "id") {
+            match value {
+                Value::Null => process.shift_remove(name),
+                value => process.insert(name.clone(), value.clone()),
+            };
+        }
+        let own = Findings::default();
+        read_process(id, &process, path, &own);
+        let found = own.finish();
+        let is_sound = self.find(id).is_some();
+        let here = path.to_string();
+        let concerns = |place: &str| {
+            let rest = place.strip_prefix(&here).unwrap_or_default();
+            let name = rest.trim_start_matches('.').split(['.', '[']).next();
+            name.is_some_and(|name| updates.contains_key(name))
+        };
+        let unknown = found.unknown.iter().filter(|field| concerns(&field.path));
+        for field in unknown {
+            findings.problem_at(&field.path, "unknown field");
+        }
+        for problem in found.problems {
+            if is_sound || concerns(&problem.path) {
+                findings.problem_at(&problem.path, problem.message);
+            }
+        }
+        for (index, needed) in updates
+            .get("depends_on")
+            .and_then(Value::as_array)
+            .into_iter()
+            .flatten()
+            .enumerate()
+        {
+            let exists = needed
+                .as_str()
+                .is_some_and(|name| self.processes.iter().any(|it| it.id.as_str() == name));
+            if let (false, Some(name)) = (exists, needed.as_str()) {
+                findings.problem(path.field("depends_on").item(index), no_such_process(name));
+            }
+        }
+    }
+}
+
+fn required_object<'a>(fields: &Fields<'a>, name: &'static str) -> Option<&'a Map<String, Value>> {
+    if !fields.has(name) {
+        fields.wrong(name, "is required");
+    }
+    fields.object(name)
+}
+
+fn read_power(fields: &Fields<'_>) -> Option<Deed> {
+    let choices = [("on", true), ("off", false)];
+    // As the API has it, and as people write it.
+    let on = match (fields.has("on"), fields.has("power")) {
+        (true, _) => fields.boolean("on"),
+        (_, true) => fields.chosen("power", &choices),
+        _ => {
+            fields.wrong("power", "is required: \"on\" or \"off\"");
+            None
+        }
+    };
+    let display: Option<Display> = match fields.value("display") {
+        None | Some(Value::Null) => None,
+        Some(_) => Some(fields.parsed("display")?),
+    };
+    on.map(|on| Deed::Power { on, display })
+}
+
+fn read_trigger(map: &Map<String, Value>, path: Path<'_>, findings: &Findings) -> Option<Trigger> {
+    let fields = Fields::new(map, path, findings);
+    let required = |name: &'static str| {
+        if !fields.has(name) {
+            fields.wrong(name, "is required");
+        }
+        name
+    };
+    let trigger = match fields.text(required("type")) {
+        Some("time") => {
+            let at = fields.parsed(required("time"));
+            let days = read_days(&fields, path, findings);
+            at.zip(days).map(|(at, days)| Trigger::Time { at, days })
+        }
+        Some("interval") => {
+            let minutes = fields.integer(required("minutes"), MINUTES);
+            minutes.map(|minutes| Trigger::Interval(Duration::from_secs(minutes * 60)))
+        }
+        Some("boot") => Some(Trigger::Boot),
+        Some("connection") => {
+            let choices = [("lost", Trigger::Lost), ("regained", Trigger::Regained)];
+            let names = [("lost", 0), ("regained", 1)];
+            let chosen = fields.chosen(required("event"), &names);
+            chosen.map(|index: usize| choices[index].1.clone())
+        }
+        Some(other) => {
+            let message = "must be \"time\", \"interval\", \"boot\" or \"connection\"";
+            fields.wrong("type", format!("{message}, not \"{}\"", shown(other)));
+            return None;
+        }
+        None => return None,
+    };
+    fields.finish();
+    trigger
+}
+
+/// `["mon", "tue"]`, `["*"]` or `"*"`; every day where nothing is said.
+fn read_days(fields: &Fields<'_>, path: Path<'_>, findings: &Findings) -> Option<Days> {
+    let path = path.field("days");
+    let list = match fields.value("days") {
+        None => return Some(Days::ALL),
+        Some(Value::String(all)) if all == "*" => return Some(Days::ALL),
+        Some(_) => fields.list("days")?,
+    };
+    let mut days = Days::NONE;
+    let mut is_right = true;
+    for (index, value) in list.iter().enumerate() {
+        let name = value.as_str().unwrap_or_default();
+        if name == "*" {
+            days = Days::ALL;
+        } else if let Some(day) = Days::NAMES.iter().position(|day| *day == name) {
+            days = days.with(day as u8);
+        } else {
+            is_right = false;
+            findings.problem(
+                path.item(index),
+                format!("must be mon, tue, wed, thu, fri, sat, sun or *, not {value}"),
+            );
+        }
+    }
+    if is_right && days == Days::NONE {
+        findings.problem(path, "must name at least one day");
+        return None;
+    }
+    is_right.then_some(days)
+}
+
+/// Whether a rule may have an end.
+fn fields_until(
+    until: Option<TimeOfDay>,
+    trigger: &Trigger,
+    deed: &Deed,
+) -> Result<(), &'static str> {
+    let Some(until) = until else { return Ok(()) };
+    match trigger {
+        Trigger::Time { at, .. } if *at == until => {
+            Err("must be another time than that of the trigger")
+        }
+        Trigger::Time { .. } if !deed.is_state() => {
+            Err("has no meaning: an action of this type cannot be undone")
+        }
+        Trigger::Time { .. } => Ok(()),
+        _ => Err("has no meaning: only a trigger of type \"time\" has an end"),
+    }
+}
+
+/// The name of a zone. Whether there is one is seen when it is looked for.
+fn check_zone(name: &str) -> Result<(), &'static str> {
+    let plain = |part: &str| {
+        let byte = |byte: u8| byte.is_ascii_alphanumeric() || b"_+-".contains(&byte);
+        !part.is_empty() && part.bytes().all(byte)
+    };
+    match name.len() <= MAX_ZONE && name.split('/').all(plain) {
+        true => Ok(()),
+        false => Err("must be \"auto\" or the name of a time zone such as \"Europe/Berlin\""),
+    }
+}
+
+#[cfg(test)]
+mod tests;

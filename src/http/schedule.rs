@@ -1,0 +1,263 @@
+//! `/api/schedule/…`: what the schedule is going to do, what it has done, and a rule at the push of a button.
+//!
+//! The rules themselves are a part of the document: see [`super::config`].
+
+use super::Api;
+use super::error::{Error, Kind};
+use super::reply::{Ask, Reply};
+use crate::config::{Deed, Id};
+use crate::supervisor::{
+    Conflict, Done, Entry, Foresight, Last, LocalTime, Occurrence, Request, RuleOutcome,
+    RuleStatus, ScheduleStatus, Turn,
+};
+use jiff::{SignedDuration, Timestamp};
+use serde::ser::SerializeMap;
+use serde::{Serialize, Serializer};
+use std::rc::Rc;
+
+/// What is told where nobody says until when.
+const DAY: SignedDuration = SignedDuration::from_hours(24);
+
+/// The longest span that can be asked for.
+const SPAN: SignedDuration = SignedDuration::from_hours(24 * 400);
+
+#[derive(Serialize)]
+struct NextView<'a> {
+    timezone: &'a str,
+    clock_trusted: bool,
+    occurrences: Vec<OccurrenceView<'a>>,
+    conflicts: Vec<ConflictView<'a>>,
+    more: bool,
+}
+
+#[derive(Serialize)]
+struct OccurrenceView<'a> {
+    rule: &'a Id,
+    at: LocalTime,
+    action: &'a Deed,
+    kind: &'static str,
+}
+
+#[derive(Serialize)]
+struct ConflictView<'a> {
+    rules: &'a [Id; 2],
+    at: LocalTime,
+    text: &'a str,
+}
+
+#[derive(Serialize)]
+struct RecordView<'a> {
+    record: Vec<EntryView<'a>>,
+}
+
+#[derive(Serialize)]
+struct EntryView<'a> {
+    rule: &'a Id,
+    name: &'a str,
+    at: Option<LocalTime>,
+    kind: &'static str,
+    outcome: &'static str,
+    detail: Option<&'a str>,
+}
+
+#[derive(Serialize)]
+struct RanView<'a> {
+    rule: &'a Id,
+    outcome: &'static str,
+    detail: Option<&'a str>,
+}
+
+/// `GET /api/schedule/next`
+pub async fn next(api: &Rc<Api>, ask: Ask<'_>) -> Result<Reply, Error> {
+    let from = instant(&ask, "from")?.unwrap_or((api.clock)().wall);
+    let to = match instant(&ask, "to")? {
+        Some(to) => to,
+        None => from.checked_add(DAY).unwrap_or(Timestamp::MAX),
+    };
+    if to < from {
+        return Err(Error::invalid("to", "to: must not be before from"));
+    }
+    if to.duration_since(from) > SPAN {
+        let detail = format!(
+            "to: must be at most {} days after from",
+            SPAN.as_hours() / 24
+        );
+        return Err(Error::invalid("to", detail));
+    }
+    match api.mind.ask(Request::Foresee { from, to }).await? {
+        Done::Foreseen(foresight) => Ok(Reply::json(200, &NextView::of(&foresight))),
+        done => Err(unexpected(&done)),
+    }
+}
+
+/// `GET /api/schedule/record`
+pub async fn record(api: &Rc<Api>, _ask: Ask<'_>) -> Result<Reply, Error> {
+    let status = api.feed.current();
+    let record = status.schedule.record.iter();
+    let record = record
+        .map(|(entry, at)| EntryView::of(entry, *at))
+        .collect();
+    Ok(Reply::json(200, &RecordView { record }))
+}
+
+/// `POST /api/schedule/rules/{id}/run`: answered when it is known what came of it, or when it is under way and takes
+/// longer than anybody waits.
+pub async fn run(api: &Rc<Api>, ask: Ask<'_>) -> Result<Reply, Error> {
+    let Ok(id) = ask.id.parse::<Id>() else {
+        let detail = format!("there is no rule {}", ask.id);
+        return Err(Error::new(Kind::NoSuchRule, detail));
+    };
+    match api.mind.ask(Request::RunRule(id)).await? {
+        Done::Ran {
+            rule,
+            outcome,
+            detail,
+        } => {
+            let ran = RanView {
+                rule: &rule,
+                outcome: outcome_name(outcome),
+                detail: detail.as_deref(),
+            };
+            Ok(Reply::json(202, &ran))
+        }
+        done => Err(unexpected(&done)),
+    }
+}
+
+/// An instant in the query, where it is there: RFC 3339, its `+` escaped or not.
+fn instant(ask: &Ask<'_>, name: &'static str) -> Result<Option<Timestamp>, Error> {
+    let Some(text) = ask.query(name) else {
+        return Ok(None);
+    };
+    let plain = text
+        .replace("%3A", ":")
+        .replace("%3a", ":")
+        .replace("%2B", "+")
+        .replace("%2b", "+")
+        .replace(' ', "+");
+    plain.parse().map(Some).map_err(|_| {
+        let detail =
+            format!("{name}: must be a time by RFC 3339, such as 2026-11-27T08:00:00+01:00");
+        Error::invalid(name, detail)
+    })
+}
+
+/// The mind did something else than it was asked for: nothing a client could mend.
+fn unexpected(done: &Done) -> Error {
+    log::error!("the answer to a question about the schedule was {done:?}");
+    Error::new(Kind::Stuck, "the daemon gave an answer that does not fit")
+}
+
+/// What came of something, `begun` while it is under way.
+fn outcome_name(outcome: Option<RuleOutcome>) -> &'static str {
+    outcome.map_or("begun", RuleOutcome::as_str)
+}
+
+impl<'a> NextView<'a> {
+    fn of(foresight: &'a Foresight) -> Self {
+        Self {
+            timezone: &foresight.timezone,
+            clock_trusted: foresight.clock_trusted,
+            occurrences: foresight
+                .occurrences
+                .iter()
+                .map(OccurrenceView::of)
+                .collect(),
+            conflicts: foresight.conflicts.iter().map(ConflictView::of).collect(),
+            more: foresight.more,
+        }
+    }
+}
+
+impl<'a> OccurrenceView<'a> {
+    fn of(occurrence: &'a Occurrence) -> Self {
+        Self {
+            rule: &occurrence.rule.id,
+            at: occurrence.at,
+            action: &occurrence.rule.deed,
+            kind: match occurrence.turn {
+                Turn::Begin => "begin",
+                Turn::End => "end",
+            },
+        }
+    }
+}
+
+impl<'a> ConflictView<'a> {
+    fn of(conflict: &'a Conflict) -> Self {
+        Self {
+            rules: &conflict.rules,
+            at: conflict.at,
+            text: &conflict.text,
+        }
+    }
+}
+
+impl<'a> EntryView<'a> {
+    fn of(entry: &'a Entry, at: Option<LocalTime>) -> Self {
+        Self {
+            rule: &entry.rule,
+            name: &entry.name,
+            at,
+            kind: entry.kind.as_str(),
+            outcome: outcome_name(entry.outcome),
+            detail: entry.detail.as_deref(),
+        }
+    }
+}
+
+/// The schedule in `/api/status` and `/api/events`.
+#[derive(Debug)]
+pub struct ScheduleView<'a>(pub &'a ScheduleStatus);
+
+impl Serialize for ScheduleView<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut map = serializer.serialize_map(Some(5))?;
+        map.serialize_entry("enabled", &self.0.enabled)?;
+        map.serialize_entry("timezone", &self.0.timezone)?;
+        map.serialize_entry("clock_trusted", &self.0.clock_trusted)?;
+        map.serialize_entry("problem", &self.0.problem)?;
+        map.serialize_entry("rules", &Rules(&self.0.rules))?;
+        map.end()
+    }
+}
+
+/// Rules by id, in the order of the file.
+struct Rules<'a>(&'a [RuleStatus]);
+
+#[derive(Serialize)]
+struct RuleView<'a> {
+    next: Option<LocalTime>,
+    active: bool,
+    last: Option<LastView<'a>>,
+}
+
+#[derive(Serialize)]
+struct LastView<'a> {
+    at: Option<LocalTime>,
+    outcome: &'static str,
+    detail: Option<&'a str>,
+}
+
+impl Serialize for Rules<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_map(self.0.iter().map(|shown| {
+            let view = RuleView {
+                next: shown.next,
+                active: shown.active,
+                last: shown.last.as_deref().map(LastView::of),
+            };
+            (&shown.id, view)
+        }))
+    }
+}
+
+impl<'a> LastView<'a> {
+    fn of(last: &'a Last) -> Self {
+        Self {
+            at: last.at,
+            outcome: last.outcome.as_str(),
+            detail: last.detail.as_deref(),
+        }
+    }
+}

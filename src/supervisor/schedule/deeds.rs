@@ -1,0 +1,96 @@
+//! How a rule is carried out: as the request of a client would be, and so with every refusal and in every bound of one.
+
+use super::line::Step;
+use super::record::Outcome;
+use crate::config::{Deed, Id};
+use crate::supervisor::{Action, Request, Supervisor};
+use crate::time::Moment;
+use serde_json::{Map, Value};
+
+impl Supervisor {
+    /// It is this one's turn. Exactly one `conclude` follows.
+    pub(super) fn act(&mut self, number: u64, rule: &Id, step: Step, now: Moment) {
+        match step {
+            Step::Do(deed) | Step::Begin(deed) => self.do_deed(number, deed, now),
+            Step::End => self.undo(number, rule, now),
+        }
+    }
+
+    fn do_deed(&mut self, number: u64, deed: Deed, now: Moment) {
+        match deed {
+            Deed::Update { process, fields } => self.change(number, process, fields, now),
+            Deed::Enable(id) => self.change(number, id, enabled(true), now),
+            Deed::Disable(id) => self.change(number, id, enabled(false), now),
+            Deed::Show { process, url } => self.show(&process, Some(url), Some(number), now),
+            Deed::Start(id) => self.turn(number, Request::Start(id), now),
+            Deed::Stop(id) => self.turn(number, Request::Stop(id), now),
+            Deed::Restart(id) => self.turn(number, Request::Restart(id), now),
+            Deed::Refresh(id) => match id.or_else(|| self.on_screen()) {
+                Some(id) => self.ask_for(number, Request::ReloadPage(id), now),
+                None => {
+                    let why = Some("there is no display process".to_owned());
+                    self.conclude_as(number, Outcome::Failed, why, now);
+                }
+            },
+            Deed::Power { on, display } => self.switch_power(number, on, display, now),
+            Deed::Run(command) => {
+                self.answer_early(number);
+                self.actions
+                    .push_back(Action::RunCommand { number, command });
+            }
+            Deed::Reboot => {
+                self.answer_early(number);
+                self.actions.push_back(Action::Reboot { number });
+            }
+        }
+    }
+
+    /// Changes fields of a process in the document. The next in the line may rely on it.
+    pub(super) fn change(&mut self, number: u64, id: Id, fields: Map<String, Value>, now: Moment) {
+        self.agenda.line.hold_up(number);
+        self.ask_for(number, Request::Change(id, fields), now);
+    }
+
+    /// Starts or ends a process.
+    pub(super) fn turn(&mut self, number: u64, request: Request, now: Moment) {
+        self.agenda.line.hold_up(number);
+        let (Request::Start(id) | Request::Stop(id) | Request::Restart(id)) = &request else {
+            return;
+        };
+        let id = id.clone();
+        self.ask_for(number, request, now);
+        if let Some(index) = self.index_of(&id) {
+            self.with(index, |machine, _| machine.blame_the_schedule());
+        }
+    }
+
+    /// Switches a screen, or all of them.
+    pub(super) fn switch_power(
+        &mut self,
+        number: u64,
+        on: bool,
+        display: Option<crate::config::Display>,
+        now: Moment,
+    ) {
+        match display {
+            Some(display) => self.ask_for(number, Request::SwitchPower { display, on }, now),
+            None => {
+                let result = self.ask_for_power_everywhere(on, now);
+                self.conclude(number, result.map(|()| None), now);
+            }
+        }
+    }
+
+    /// The display process that has the screen.
+    fn on_screen(&self) -> Option<Id> {
+        let looked_at = self.health.as_ref().map(|(id, _)| id.clone());
+        looked_at.or_else(|| self.loaded.config.active_display.clone())
+    }
+}
+
+/// What enables a process, or disables it.
+pub(super) fn enabled(enabled: bool) -> Map<String, Value> {
+    let mut fields = Map::new();
+    fields.insert("enabled".to_owned(), Value::Bool(enabled));
+    fields
+}

@@ -1,0 +1,211 @@
+//! What is going to happen in a span of time, and which rules contradict each other in it.
+
+use super::calendar::Calendar;
+use super::layers::Thing;
+use super::occurrences::end_of;
+use super::overlay::things_of;
+use super::queue::Turn;
+use super::{LocalTime, Supervisor};
+use crate::config::{Id, Rule, Trigger};
+use jiff::Timestamp;
+use serde_json::Value;
+use std::collections::{BTreeMap, BTreeSet};
+use std::rc::Rc;
+
+/// Occurrences that are told of at once; whoever wants more asks from the last one on.
+const OCCURRENCES: usize = 1000;
+
+/// Contradictions that are told of at once.
+const CONFLICTS: usize = 50;
+
+/// What is going to happen.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Foresight {
+    /// The zone, by name.
+    pub timezone: String,
+    /// Whether the clock is trusted: until it is, none of this happens.
+    pub clock_trusted: bool,
+    /// In the order in which they happen.
+    pub occurrences: Vec<Occurrence>,
+    /// Rules that contradict each other.
+    pub conflicts: Vec<Conflict>,
+    /// There is more in the span than is told.
+    pub more: bool,
+}
+
+/// Something that is going to happen.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Occurrence {
+    /// The rule.
+    pub rule: Rc<Rule>,
+    /// When.
+    pub at: LocalTime,
+    /// Whether it is done or undone.
+    pub turn: Turn,
+}
+
+/// Two rules that want different things of one.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Conflict {
+    /// Their ids; the first one loses.
+    pub rules: [Id; 2],
+    /// From when on.
+    pub at: LocalTime,
+    /// What it is about, in a sentence.
+    pub text: String,
+}
+
+/// Where a rule stands in the future.
+type Ahead = BTreeSet<(Timestamp, Turn, usize)>;
+
+impl Supervisor {
+    /// What is going to happen after `from`, up to `to`.
+    pub(in super::super) fn foresee(&self, from: Timestamp, to: Timestamp) -> Foresight {
+        let agenda = &self.agenda;
+        let mut foresight = Foresight {
+            timezone: agenda.zone_name(),
+            clock_trusted: agenda.clock.is_some(),
+            occurrences: Vec::new(),
+            conflicts: Vec::new(),
+            more: false,
+        };
+        let Some((_, Ok(calendar))) = &agenda.zone else {
+            return foresight;
+        };
+        let mut ahead = Ahead::new();
+        let rules = &self.loaded.config.schedule.rules;
+        for (index, rule) in rules.iter().enumerate().filter(|(_, rule)| rule.enabled) {
+            self.look_ahead(index, rule, calendar, from, to, &mut ahead);
+        }
+        while let Some((at, turn, index)) = ahead.pop_first() {
+            if foresight.occurrences.len() == OCCURRENCES {
+                foresight.more = true;
+                break;
+            }
+            let rule = &rules[index];
+            foresight.occurrences.push(Occurrence {
+                rule: rule.clone(),
+                at: LocalTime::new(at, calendar.zone()),
+                turn,
+            });
+            if turn == Turn::Begin {
+                self.look_ahead(index, rule, calendar, at, to, &mut ahead);
+            }
+        }
+        if !self.loaded.config.schedule.enabled {
+            foresight.occurrences.clear();
+        }
+        foresight.conflicts = conflicts(&foresight.occurrences);
+        foresight
+    }
+
+    /// Enters what a rule does next after an instant, and its end.
+    fn look_ahead(
+        &self,
+        index: usize,
+        rule: &Rule,
+        calendar: &Calendar,
+        after: Timestamp,
+        to: Timestamp,
+        ahead: &mut Ahead,
+    ) {
+        let mut enter = |at: Timestamp, turn| {
+            if at > after && at <= to {
+                ahead.insert((at, turn, index));
+            }
+        };
+        match rule.trigger {
+            Trigger::Time { at, days } => {
+                let latest = calendar.latest(days, at, after);
+                let next = calendar.next(days, at, after);
+                for come in latest.into_iter().chain(next) {
+                    enter(come.at, Turn::Begin);
+                    if let Some(end) = end_of(rule, come, calendar) {
+                        enter(end, Turn::End);
+                    }
+                }
+            }
+            Trigger::Interval(every) => {
+                let (Some(clock), Some(state)) = (self.agenda.clock, self.agenda.rules.get(index))
+                else {
+                    return;
+                };
+                let from = clock.moment(after);
+                let born = state.born.unwrap_or_default();
+                let count = from.since(born).as_secs() / every.as_secs().max(1) + 1;
+                let Some(by) = every.as_secs().checked_mul(count) else {
+                    return;
+                };
+                enter(
+                    clock.wall(born + std::time::Duration::from_secs(by)),
+                    Turn::Begin,
+                );
+            }
+            Trigger::Boot | Trigger::Lost | Trigger::Regained => {}
+        }
+    }
+}
+
+/// Two rules of one second that want different things, and two in force at the same time that do.
+fn conflicts(occurrences: &[Occurrence]) -> Vec<Conflict> {
+    let mut found: Vec<Conflict> = Vec::new();
+    let mut told = BTreeSet::new();
+    let mut in_force: Vec<&Occurrence> = Vec::new();
+    let mut set: BTreeMap<String, (&Occurrence, Value)> = BTreeMap::new();
+    let mut instant = None;
+    for occurrence in occurrences {
+        let at = occurrence.at.instant();
+        if instant != Some(at) {
+            set.clear();
+            instant = Some(at);
+        }
+        if occurrence.turn == Turn::End {
+            in_force.retain(|other| other.rule.id != occurrence.rule.id);
+            continue;
+        }
+        for (thing, value) in things_of(&occurrence.rule.deed) {
+            let others = in_force.iter().copied();
+            let overlapping = others.filter(|other| {
+                let things = things_of(&other.rule.deed);
+                things.iter().any(|(it, set)| *it == thing && *set != value)
+            });
+            let key = format!("{thing:?}");
+            let same_second = set
+                .insert(key, (occurrence, value.clone()))
+                .filter(|(_, before)| *before != value);
+            let before = same_second.map(|(other, _)| (other, "at the same time"));
+            let before = before
+                .into_iter()
+                .chain(overlapping.map(|other| (other, "while it is in force")));
+            for (other, when) in before {
+                let pair = [other.rule.id.clone(), occurrence.rule.id.clone()];
+                if pair[0] != pair[1] && found.len() < CONFLICTS && told.insert(pair.clone()) {
+                    found.push(Conflict {
+                        rules: pair,
+                        at: occurrence.at,
+                        text: format!(
+                            "{} sets {} to something else than {} does, {when}; the later one wins",
+                            occurrence.rule.name,
+                            in_words(&thing),
+                            other.rule.name,
+                        ),
+                    });
+                }
+            }
+        }
+        if occurrence.rule.until.is_some() {
+            in_force.push(occurrence);
+        }
+    }
+    found
+}
+
+fn in_words(thing: &Thing) -> String {
+    match thing {
+        Thing::Field(id, name) => format!("{name} of {id}"),
+        Thing::Canvas(id) => format!("the page of {id}"),
+        Thing::Runs(id) => format!("whether {id} runs"),
+        Thing::Power(Some(display)) => format!("the screen of {display}"),
+        Thing::Power(None) => "the screens".to_owned(),
+    }
+}

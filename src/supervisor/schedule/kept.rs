@@ -1,0 +1,118 @@
+//! What of the schedule outlives the daemon and the power: one small file in the state directory.
+
+use super::layers::Stack;
+use super::record::{Entry, Kind, Outcome};
+use crate::config::Id;
+use jiff::Timestamp;
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+use serde_json::Value;
+use std::collections::BTreeMap;
+
+/// What is written down, at most once an occurrence.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Kept {
+    /// The start of the machine that rules for starts were done for.
+    pub(super) boot: String,
+    /// Where the clock was.
+    pub(super) position: Option<Stamp>,
+    /// The time that was lived.
+    pub(super) lived: Vec<(Stamp, Stamp)>,
+    /// What was done late.
+    pub(super) caught_up: Vec<(Id, Stamp)>,
+    /// The rules that are in force until their end.
+    pub(super) held: BTreeMap<Id, Held>,
+    /// What they have laid over the kiosk.
+    pub(super) stacks: Vec<Stack>,
+    /// The pages that display processes show in place of their own.
+    pub(super) canvases: BTreeMap<Id, String>,
+    /// Oldest first.
+    pub(super) record: Vec<Written>,
+}
+
+/// A rule that is in force.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct Held {
+    pub begin: Stamp,
+    pub end: Stamp,
+    /// What it did: it may have been edited since.
+    pub deed: Value,
+}
+
+/// An instant, written as RFC 3339.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct Stamp(pub Timestamp);
+
+/// An entry of the record.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct Written {
+    rule: Id,
+    name: String,
+    at: Option<Stamp>,
+    kind: String,
+    outcome: Option<String>,
+    detail: Option<String>,
+}
+
+impl Kept {
+    /// As it was read. Nothing, with a sentence, where it is broken: the schedule begins anew.
+    ///
+    /// # Errors
+    /// Why it cannot be used.
+    pub fn from_bytes(bytes: &[u8]) -> Result<Kept, String> {
+        serde_json::from_slice(bytes).map_err(|error| error.to_string())
+    }
+
+    /// As it is written.
+    pub fn to_bytes(&self) -> Vec<u8> {
+        let mut bytes = serde_json::to_vec(self).expect("text and numbers can be written");
+        bytes.push(b'\n');
+        bytes
+    }
+}
+
+impl From<&Entry> for Written {
+    fn from(entry: &Entry) -> Self {
+        Self {
+            rule: entry.rule.clone(),
+            name: entry.name.clone(),
+            at: entry.at.map(Stamp),
+            kind: entry.kind.as_str().to_owned(),
+            outcome: entry.outcome.map(|outcome| outcome.as_str().to_owned()),
+            detail: entry.detail.clone(),
+        }
+    }
+}
+
+impl From<Written> for Entry {
+    fn from(line: Written) -> Self {
+        let kind = Kind::ALL
+            .into_iter()
+            .find(|kind| kind.as_str() == line.kind);
+        let mut outcomes = Outcome::ALL.into_iter();
+        let outcome = line
+            .outcome
+            .and_then(|name| outcomes.find(|outcome| outcome.as_str() == name));
+        Self {
+            rule: line.rule,
+            name: line.name,
+            at: line.at.map(|stamp| stamp.0),
+            kind: kind.unwrap_or(Kind::Begin),
+            outcome,
+            detail: line.detail,
+        }
+    }
+}
+
+impl Serialize for Stamp {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(&self.0)
+    }
+}
+
+impl<'de> Deserialize<'de> for Stamp {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Stamp, D::Error> {
+        let text = String::deserialize(deserializer)?;
+        text.parse().map(Stamp).map_err(serde::de::Error::custom)
+    }
+}

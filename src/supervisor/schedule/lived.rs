@@ -1,0 +1,192 @@
+//! The time on the wall that was lived through already, so that nothing of it is done twice when the clock goes back.
+//!
+//! It is a handful of stretches. While the clock goes on the newest grows; each jump begins another, and where two
+//! touch they become one. What was skipped by a jump forward was not lived: when that jump turns out to have been
+//! a mistake and the clock comes back, it is lived after all.
+
+use super::reading::later_by;
+use crate::config::Id;
+use jiff::Timestamp;
+use std::collections::VecDeque;
+use std::time::Duration;
+
+/// How late something may be and still count as done in time: a program that takes over, a restart of the daemon,
+/// a step of the clock that was a little off.
+pub(super) const LATE: Duration = Duration::from_secs(30);
+
+/// Stretches that are remembered. Each jump of the clock and each time without power makes one.
+const STRETCHES: usize = 16;
+
+/// Occurrences that were done late, in time that was not lived.
+const CAUGHT_UP: usize = 64;
+
+/// The time that was lived.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(super) struct Lived {
+    /// In order, apart from each other; an instant is in one where it is after its begin and not after its end.
+    stretches: Vec<(Timestamp, Timestamp)>,
+    /// Where the clock was last.
+    position: Option<Timestamp>,
+    caught_up: VecDeque<(Id, Timestamp)>,
+}
+
+impl Lived {
+    /// As it was written down.
+    pub fn recall(
+        stretches: Vec<(Timestamp, Timestamp)>,
+        position: Option<Timestamp>,
+        caught_up: impl IntoIterator<Item = (Id, Timestamp)>,
+    ) -> Self {
+        let mut lived = Self {
+            position,
+            caught_up: caught_up.into_iter().collect(),
+            ..Self::default()
+        };
+        for (from, to) in stretches.into_iter().filter(|(from, to)| from <= to) {
+            lived.add(from, to);
+        }
+        lived
+    }
+
+    /// What is to be written down.
+    pub fn stretches(&self) -> &[(Timestamp, Timestamp)] {
+        &self.stretches
+    }
+
+    /// Where the clock was last.
+    pub fn position(&self) -> Option<Timestamp> {
+        self.position
+    }
+
+    /// What was done late.
+    pub fn caught_up(&self) -> impl Iterator<Item = &(Id, Timestamp)> {
+        self.caught_up.iter()
+    }
+
+    /// Whether an occurrence of a rule is over and done with.
+    pub fn has(&self, rule: &Id, at: Timestamp) -> bool {
+        let after = self.stretches.partition_point(|(_, to)| *to < at);
+        let lived = self
+            .stretches
+            .get(after)
+            .is_some_and(|(from, _)| *from < at);
+        lived
+            || self
+                .caught_up
+                .iter()
+                .any(|(id, done)| done == &at && id == rule)
+    }
+
+    /// An occurrence is done that may lie in time nobody lived.
+    pub fn catch_up(&mut self, rule: &Id, at: Timestamp) {
+        if self.caught_up.len() == CAUGHT_UP {
+            self.caught_up.pop_front();
+        }
+        self.caught_up.push_back((rule.clone(), at));
+    }
+
+    /// The clock shows this now; it may have jumped.
+    pub fn go_on(&mut self, wall: Timestamp) {
+        let from = match self.position {
+            // What was skipped was done, none of it too late.
+            Some(position) if position <= wall && later_by(wall, position) <= LATE => position,
+            _ => wall,
+        };
+        self.position = Some(wall);
+        match self.stretches.last_mut() {
+            Some((begin, end)) if *begin <= from && from <= *end => *end = wall.max(*end),
+            _ => self.add(from, wall),
+        }
+    }
+
+    /// The clock goes on without a jump.
+    pub fn flow(&mut self, wall: Timestamp) {
+        let Some(from) = self.position.filter(|from| *from < wall) else {
+            return;
+        };
+        self.position = Some(wall);
+        match self.stretches.last_mut() {
+            Some((begin, end)) if *begin <= from && from <= *end => *end = wall.max(*end),
+            _ => self.add(from, wall),
+        }
+    }
+
+    fn add(&mut self, mut from: Timestamp, mut to: Timestamp) {
+        self.stretches.retain(|(begin, end)| {
+            let apart = *end < from || to < *begin;
+            if !apart {
+                from = from.min(*begin);
+                to = to.max(*end);
+            }
+            apart
+        });
+        let place = self.stretches.partition_point(|(begin, _)| *begin < from);
+        self.stretches.insert(place, (from, to));
+        if self.stretches.len() > STRETCHES {
+            self.stretches.remove(0);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn at(seconds: i64) -> Timestamp {
+        Timestamp::from_second(seconds).unwrap()
+    }
+
+    fn rule() -> Id {
+        "rule".parse().unwrap()
+    }
+
+    #[test]
+    fn what_was_lived_is_not_lived_again_and_what_was_skipped_is() {
+        let mut lived = Lived::default();
+        lived.go_on(at(1000));
+        assert!(!lived.has(&rule(), at(1000)), "it begins here");
+        lived.flow(at(2000));
+        lived.go_on(at(9000));
+        lived.flow(at(9100));
+        lived.go_on(at(1500));
+        lived.flow(at(3000));
+        for (second, was) in [
+            (1500, true),
+            (2500, true),
+            (3001, false),
+            (8000, false),
+            (9050, true),
+        ] {
+            assert_eq!(lived.has(&rule(), at(second)), was, "{second}");
+        }
+        lived.flow(at(9500));
+        assert_eq!(lived.stretches(), [(at(1000), at(9500))]);
+    }
+
+    #[test]
+    fn a_small_step_skips_nothing() {
+        let mut lived = Lived::default();
+        lived.go_on(at(1000));
+        lived.go_on(at(1020));
+        assert!(lived.has(&rule(), at(1010)));
+    }
+
+    #[test]
+    fn what_was_done_late_is_done() {
+        let mut lived = Lived::default();
+        lived.go_on(at(1000));
+        lived.go_on(at(5000));
+        lived.catch_up(&rule(), at(3000));
+        assert!(lived.has(&rule(), at(3000)));
+        assert!(!lived.has(&"other".parse().unwrap(), at(3000)));
+    }
+
+    #[test]
+    fn jumps_without_end_cost_a_bounded_memory() {
+        let mut lived = Lived::default();
+        for jump in 0..1000 {
+            lived.go_on(at(jump * 1000));
+        }
+        assert_eq!(lived.stretches().len(), STRETCHES);
+    }
+}
