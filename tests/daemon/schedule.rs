@@ -2,7 +2,7 @@
 
 use crate::kiosk::{Kiosk, fresh_dir, wait_for};
 use crate::screen::display_process;
-use crate::stage::Xvfb;
+use crate::xvfb::Xvfb;
 use jiff::tz::TimeZone;
 use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
