@@ -70,6 +70,8 @@ pub(super) struct Errand {
 /// What is being written down.
 #[derive(Debug, Default)]
 struct Keeping {
+    /// It is to be written down before anything else is carried out.
+    is_due: bool,
     /// The entries below this number are in what is being written.
     under_way: Option<u64>,
     /// It was changed meanwhile.
@@ -114,6 +116,12 @@ impl Line {
     /// An answer to a request of ours.
     pub fn hear(&mut self, ticket: Ticket, outcome: supervisor::Outcome) {
         self.answers.push_back((ticket, outcome));
+    }
+
+    /// Has everything written down once all that is due has lined up: what is written says how far the clock is, and
+    /// so has to know of everything up to there.
+    pub fn keep_soon(&mut self) {
+        self.keeping.is_due = true;
     }
 
     /// Nobody overtakes this one.
@@ -184,7 +192,7 @@ impl Supervisor {
         });
         self.agenda.is_news = true;
         if is_written_first {
-            self.keep();
+            self.agenda.line.keep_soon();
         }
     }
 
@@ -214,6 +222,9 @@ impl Supervisor {
 
     /// Carries out whatever may be, in its order.
     pub(super) fn carry_on(&mut self, now: Moment) {
+        if std::mem::take(&mut self.agenda.line.keeping.is_due) {
+            self.keep();
+        }
         loop {
             self.hear_answers(now);
             let line = &mut self.agenda.line;

@@ -298,7 +298,7 @@ impl Supervisor {
         self.agenda.is_stale = true;
         self.agenda.is_news = true;
         self.expect_intervals(now);
-        self.keep();
+        self.agenda.line.keep_soon();
     }
 
     /// A picture of the schedule, where it is another than before.

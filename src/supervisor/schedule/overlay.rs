@@ -260,7 +260,7 @@ impl Supervisor {
             .retain(|stack| !over.contains(&stack.thing));
         if self.drop_canvases_of_the_past() | any {
             self.agenda.is_news = true;
-            self.keep();
+            self.agenda.line.keep_soon();
         }
     }
 
