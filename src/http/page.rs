@@ -41,6 +41,7 @@ static PARTS: &[(&str, &str, Part)] = &[
     ("style.css",    CSS, part!("style.css")),
     ("favicon.svg",  SVG, part!("favicon.svg")),
     ("app.js",       JS,  part!("app.js")),
+    ("access.js",    JS,  part!("access.js")),
     ("address.js",   JS,  part!("address.js")),
     ("api.js",       JS,  part!("api.js")),
     ("behaviors.js", JS,  part!("behaviors.js")),
@@ -52,6 +53,7 @@ static PARTS: &[(&str, &str, Part)] = &[
     ("logs.js",      JS,  part!("logs.js")),
     ("processes.js", JS,  part!("processes.js")),
     ("screen.js",    JS,  part!("screen.js")),
+    ("signin.js",    JS,  part!("signin.js")),
     ("system.js",    JS,  part!("system.js")),
     ("words.js",     JS,  part!("words.js")),
 ];

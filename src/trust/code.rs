@@ -6,8 +6,8 @@ use std::fmt;
 /// Digits and letters of which no two look alike on a screen across the room: no 0 and O, no 1 and I.
 const ALPHABET: &[u8; 32] = b"23456789ABCDEFGHJKLMNPQRSTUVWXYZ";
 
-/// As many of them as a person types without a mistake. 40 bits: at the sixty guesses a minute that the throttle
-/// lets all the world have at first, the odds in a year are one in 35,000; and it lets nobody have that for long.
+/// As many of them as a person types without a mistake. 40 bits: at the ten guesses a minute that the throttle lets all
+/// the world have together, the odds after a year of guessing are one in 200,000.
 const LENGTH: usize = 8;
 
 /// Where the dash stands.

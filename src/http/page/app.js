@@ -2,9 +2,10 @@
 
 import { lookBehaviors, showBehaviors } from "./behaviors.js";
 import { byId, el, say } from "./dom.js";
-import { connect, kiosk, onChange } from "./feed.js";
+import { connect, kiosk, onChange, whenRefused } from "./feed.js";
 import { follow, leave, showLogs } from "./logs.js";
 import { showProcesses } from "./processes.js";
+import { admitted } from "./signin.js";
 import { look, problemList, showSystem } from "./system.js";
 import { count } from "./words.js";
 
@@ -103,5 +104,7 @@ showLogs((id) => location.replace(`#logs/${id}`));
 showSystem();
 showBehaviors();
 onChange(showNotices);
+whenRefused(admitted);
+await admitted();
 connect();
 showPlace();
