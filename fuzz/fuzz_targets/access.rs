@@ -4,8 +4,8 @@
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
-use ossuary::trust::{ClaimCode, Credentials, Hash, Owner, Presented, Secret, Sessions};
 use ossuary::time::Moment;
+use ossuary::trust::{ClaimCode, Credentials, Hash, Owner, Presented, Secret, Sessions};
 
 fuzz_target!(|bytes: &[u8]| {
     let credentials = Credentials::read(bytes);
@@ -35,8 +35,14 @@ fuzz_target!(|bytes: &[u8]| {
     ] {
         if let Presented::Session(secret) | Presented::Token(secret) = presented {
             // Whatever is read as a secret is written as the same secret.
-            assert_eq!(Secret::from_cookie(&secret.to_cookie()).map(|same| same.digest()), Some(secret.digest()));
-            assert_eq!(secret.digest() == handed_out, secret.to_cookie() == Secret::from_random([7; 32]).to_cookie());
+            assert_eq!(
+                Secret::from_cookie(&secret.to_cookie()).map(|same| same.digest()),
+                Some(secret.digest())
+            );
+            assert_eq!(
+                secret.digest() == handed_out,
+                secret.to_cookie() == Secret::from_random([7; 32]).to_cookie()
+            );
         }
     }
 });

@@ -87,7 +87,9 @@ fn kiosk() -> (Rc<Api>, Requests, String) {
         event_gap: Duration::ZERO,
         ..Limits::default()
     };
-    let made = api.keeper.add_token("fuzz".into(), Role::Admin, String::new());
+    let made = api
+        .keeper
+        .add_token("fuzz".into(), Role::Admin, String::new());
     let (_, secret) = smol::block_on(made).expect("there is room for one");
     (Rc::new(api), requests, secret.to_token())
 }
@@ -147,7 +149,9 @@ fuzz_target!(|bytes: &[u8]| {
 /// What follows each status line's version, as far as it is one: bodies may say "HTTP/1.1" too.
 fn split(answers: &[u8]) -> impl Iterator<Item = &[u8]> {
     const VERSION: &[u8] = b"HTTP/1.1 ";
-    (answers.windows(VERSION.len() + 5).filter(|bytes| bytes.starts_with(VERSION)))
-        .map(|bytes| &bytes[VERSION.len()..])
-        .filter(|rest| rest[..3].iter().all(u8::is_ascii_digit) && rest[3..] == *b" \r")
+    (answers
+        .windows(VERSION.len() + 5)
+        .filter(|bytes| bytes.starts_with(VERSION)))
+    .map(|bytes| &bytes[VERSION.len()..])
+    .filter(|rest| rest[..3].iter().all(u8::is_ascii_digit) && rest[3..] == *b" \r")
 }
