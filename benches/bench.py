@@ -10,6 +10,7 @@ import contextlib
 import ctypes
 import dataclasses
 import fcntl
+import functools
 import http.client
 import json
 import os
@@ -250,17 +251,24 @@ class Ossuary(Program):
         config.write_text(json.dumps({"version": 3, "processes": processes}))
         daemon = [str(bench.ossuary), "daemon", "--config", str(config)]
         daemon += ["--state-dir", str(state), "--run-dir", str(run), "--listen", "127.0.0.1:0"]
+        self.run_dir = run
         super().__init__(bench, daemon)
 
     def address(self):
         """Where it listens. To be asked once."""
         return self.line().strip().removeprefix("listening on http://")
 
-    @staticmethod
-    def get(address, path):
+    @functools.cached_property
+    def credential(self):
+        """What a client has to show."""
+        command = [self.process.args[0], "token", "add", "--name", "bench", "--role", "view", "--run-dir", self.run_dir]
+        made = subprocess.run(command, capture_output=True, text=True, check=True)
+        return f"Bearer {made.stdout.strip()}"
+
+    def get(self, address, path):
         """A document of its API."""
         connection = http.client.HTTPConnection(address, timeout=TIMEOUT)
-        connection.request("GET", path, headers={"Accept": "application/json"})
+        connection.request("GET", path, headers={"Accept": "application/json", "Authorization": self.credential})
         answer = connection.getresponse()
         body = answer.read()
         connection.close()
@@ -498,7 +506,7 @@ def measure_http(bench):
         address = ours.address()
         ours.await_children(10, "sleep")
         answer = bench.place / "answer"
-        answer.write_bytes(raw_answer(address))
+        answer.write_bytes(raw_answer(address, ours.credential))
         with Program(bench, [str(bench.floor / "serve"), str(answer)]) as floor:
             bench.up = [ours, floor]
             programs = {"ours": ours, "floor": floor}
@@ -510,7 +518,7 @@ def measure_http(bench):
                 work = Figure(f"CPU a request, {connections} {plural}", "µs")
                 for side in bench.in_turn(f"http with {connections} {plural}", 5):
                     used = cpu(programs[side].pid)
-                    load = wrk(doors[side], connections, seconds)
+                    load = wrk(doors[side], connections, seconds, ours.credential)
                     rate.add(side, load["rate"])
                     late.add(side, load["p99"])
                     work.add(side, (cpu(programs[side].pid) - used) / 1e3 / load["requests"])
@@ -522,10 +530,10 @@ def measure_http(bench):
     return [*figures, most]
 
 
-def raw_answer(address):
+def raw_answer(address, credential):
     """The bytes of an answer, head and all, for the floor to repeat."""
     host, port = address.rsplit(":", 1)
-    request = f"GET /api/processes HTTP/1.1\r\nHost: {address}\r\n\r\n"
+    request = f"GET /api/processes HTTP/1.1\r\nHost: {address}\r\nAuthorization: {credential}\r\n\r\n"
     with socket.create_connection((host, int(port)), TIMEOUT) as connection:
         connection.sendall(request.encode())
         answer = b""
@@ -543,10 +551,10 @@ def raw_answer(address):
     return answer
 
 
-def wrk(address, connections, seconds):
-    """Requests a second and p99 in µs, as wrk sees them."""
+def wrk(address, connections, seconds, credential):
+    """Requests a second and p99 in µs, as wrk sees them; the floor does not look at the credential."""
     url = f"http://{address}/api/processes"
-    command = ["wrk", "-t1", f"-c{connections}", f"-d{seconds}s", "--latency", url]
+    command = ["wrk", "-t1", f"-c{connections}", f"-d{seconds}s", "--latency", "-H", f"Authorization: {credential}", url]
     said = subprocess.run(command, capture_output=True, text=True, check=True).stdout
     wrong = re.search(r"Non-2xx.*|Socket errors:.*", said)
     rate = re.search(r"Requests/sec: +([\d.]+)", said)

@@ -8,7 +8,8 @@ use crate::daemon::{self, StartError};
 use crate::supervisor::Failure;
 use crate::sys::errno::{failure, words};
 use crate::sys::run_dir::RunDir;
-use crate::sys::{handover, system};
+use crate::sys::{handover, system, vault};
+use crate::trust::ClaimCode;
 use serde_json::{Value, json};
 use std::fs::{self, DirBuilder};
 use std::io;
@@ -32,6 +33,7 @@ pub fn run(listen: Vec<SocketAddr>) -> Result<(), StartError> {
         state_dir: dir.join("state"),
         run_dir: dir.join("run"),
         listen,
+        hosts: Vec::new(),
     };
     prepare(&dir).map_err(StartError::System)?;
     // Another demo that lives refuses this one; a program that was upgraded goes on with what it had.
@@ -39,11 +41,22 @@ pub fn run(listen: Vec<SocketAddr>) -> Result<(), StartError> {
         write_configuration(&dir, &options).map_err(StartError::System)?;
     }
     println!("a demo in {}; end it with Ctrl-C", dir.display());
-    daemon::run(&options)?;
+    let guest = handover::upgraded_from().is_none().then(password);
+    if let Some(password) = &guest {
+        println!("its password is {password}; the link below needs none, once");
+    }
+    daemon::run_for(&options, guest.as_deref())?;
     if let Err(error) = fs::remove_dir_all(&dir) {
         log::warn!("cannot remove {}: {}", dir.display(), words(&error));
     }
     Ok(())
+}
+
+/// Random as a claim code is, and as easily typed.
+fn password() -> String {
+    let mut bytes = [0; 8];
+    vault::random(&mut bytes);
+    ClaimCode::from_random(bytes).to_string().to_lowercase()
 }
 
 /// A directory that this user finds again, so that a second demo notices the first.

@@ -8,7 +8,7 @@
 //!          http  sys    browser           I/O: thin, boring, no policy
 //!   ═════════╪════╪════════╪═════════════ no clock, no descriptor, no async below this line
 //!            └────┼────────┘
-//!         supervisor    logs              decides; remembers what was printed
+//!         supervisor    logs    trust     decides; remembers what was printed; who may do what
 //!                 │
 //!              config                     what an operator may write
 //! ```
@@ -24,3 +24,4 @@ pub mod logs;
 pub mod supervisor;
 pub mod sys;
 pub mod time;
+pub mod trust;

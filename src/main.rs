@@ -5,7 +5,7 @@ use ossuary::client::{self, Terminal};
 use ossuary::config::{self, Loaded, Problem};
 use ossuary::daemon::{self, StartError};
 use ossuary::demo;
-use ossuary::sys::cgroup;
+use ossuary::sys::{cgroup, terminal};
 use std::io::Write;
 use std::path::Path;
 use std::process::ExitCode;
@@ -52,6 +52,7 @@ fn at_terminal(run: impl FnOnce(&mut Terminal<'_>) -> Exit) -> Exit {
         out: &mut out,
         err: &mut err,
         colour: client::shows_colours(),
+        ask_secret: &terminal::ask_secret,
     })
 }
 

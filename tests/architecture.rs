@@ -11,16 +11,17 @@ const WALLS: &[(&str, &[&str])] = &[
     ("time", &[]),
     ("config", &[]),
     ("logs", &["config"]),
+    ("trust", &[]),
     ("supervisor", &["config"]),
     ("browser", &["config", "supervisor"]),
     ("sys", &["config", "supervisor", "logs"]),
-    ("http", &["config", "supervisor", "logs"]),
+    ("http", &["config", "supervisor", "logs", "trust"]),
     ("client", &["args", "config"]),
     ("args", &["config"]),
 ];
 
 /// What the pure rooms must not touch: the clock, the disk, the network, threads, other programs.
-const PURE: &[&str] = &["time", "config", "logs", "supervisor"];
+const PURE: &[&str] = &["time", "config", "logs", "supervisor", "trust"];
 const IMPURE: &[&str] = &[
     "std::fs",
     "std::net",
@@ -34,6 +35,7 @@ const IMPURE: &[&str] = &[
     "Zoned::now",
     "smol::",
     "async_process",
+    "getrandom",
     "nix::",
     "log::info!",
     "log::warn!",

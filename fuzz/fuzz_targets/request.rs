@@ -7,12 +7,13 @@
 use libfuzzer_sys::fuzz_target;
 use ossuary::config::Loaded;
 use ossuary::http::server::serve_stream;
-use ossuary::http::{About, Api, Feed, Limits, Mailbox, Now, Requests};
+use ossuary::http::{About, Api, Feed, Forgetful, Limits, Mailbox, Now, Requests};
 use ossuary::logs::Book;
 use ossuary::supervisor::{
     ConfigurationStatus, Done, LastStart, ProcessStatus, Request, Source, State, Status, Traces,
 };
 use ossuary::time::Moment;
+use ossuary::trust::Role;
 use std::io::{Read, Write};
 use std::net::Shutdown;
 use std::os::unix::net::UnixStream;
@@ -25,10 +26,10 @@ const MAX: usize = 64 * 1024;
 const DOCUMENT: &[u8] = br#"{"version":3,"processes":{"a":{"command":"x"},"b":{"command":"y"}}}"#;
 
 thread_local! {
-    static KIOSK: (Rc<Api>, Requests) = kiosk();
+    static KIOSK: (Rc<Api>, Requests, String) = kiosk();
 }
 
-fn kiosk() -> (Rc<Api>, Requests) {
+fn kiosk() -> (Rc<Api>, Requests, String) {
     let loaded = Loaded::from_bytes(DOCUMENT).expect("a document without a problem");
     let processes = (loaded.config.processes.iter())
         .map(|process| {
@@ -73,16 +74,39 @@ fn kiosk() -> (Rc<Api>, Requests) {
     let log = logs.keep(&"a".parse().expect("an id"), 4096);
     log.note("one\ntwo", Moment::default());
     let (mind, requests) = Mailbox::new();
-    let mut api = Api::new(Feed::new(Rc::new(status)), mind, logs, clock, about);
+    let mut api = Api::new(
+        Feed::new(Rc::new(status)),
+        mind,
+        logs,
+        Forgetful::keeper(Moment::default),
+        clock,
+        about,
+    );
     api.limits = Limits {
         linger: Duration::ZERO,
         event_gap: Duration::ZERO,
         ..Limits::default()
     };
-    (Rc::new(api), requests)
+    let made = api
+        .keeper
+        .add_token("fuzz".into(), Role::Admin, String::new());
+    let (_, secret) = smol::block_on(made).expect("there is room for one");
+    (Rc::new(api), requests, secret.to_token())
+}
+
+/// The same bytes; every request in them that names a host shows a token, so that what is behind the door is reached.
+fn with_credential(bytes: &[u8]) -> Vec<u8> {
+    let Ok(text) = std::str::from_utf8(bytes) else {
+        return bytes.to_vec();
+    };
+    KIOSK.with(|(_, _, token)| {
+        let with = format!("\r\nAuthorization: Bearer {token}\r\nHost: ");
+        text.replace("\r\nHost: ", &with).into_bytes()
+    })
 }
 
 fuzz_target!(|bytes: &[u8]| {
+    let bytes = with_credential(bytes);
     let bytes = &bytes[..bytes.len().min(MAX)];
     let (mut client, stream) = UnixStream::pair().expect("a pair of sockets");
     client.write_all(bytes).expect("it fits into the buffer");
@@ -94,7 +118,7 @@ fuzz_target!(|bytes: &[u8]| {
         let _ = reader.read_to_end(&mut answers);
         answers
     });
-    KIOSK.with(|(api, requests)| {
+    KIOSK.with(|(api, requests, _)| {
         let mind = async {
             loop {
                 let (ticket, request) = requests.next().await;
@@ -125,7 +149,9 @@ fuzz_target!(|bytes: &[u8]| {
 /// What follows each status line's version, as far as it is one: bodies may say "HTTP/1.1" too.
 fn split(answers: &[u8]) -> impl Iterator<Item = &[u8]> {
     const VERSION: &[u8] = b"HTTP/1.1 ";
-    (answers.windows(VERSION.len() + 5).filter(|bytes| bytes.starts_with(VERSION)))
-        .map(|bytes| &bytes[VERSION.len()..])
-        .filter(|rest| rest[..3].iter().all(u8::is_ascii_digit) && rest[3..] == *b" \r")
+    (answers
+        .windows(VERSION.len() + 5)
+        .filter(|bytes| bytes.starts_with(VERSION)))
+    .map(|bytes| &bytes[VERSION.len()..])
+    .filter(|rest| rest[..3].iter().all(u8::is_ascii_digit) && rest[3..] == *b" \r")
 }

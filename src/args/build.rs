@@ -6,6 +6,7 @@ use super::table;
 use super::{DaemonOptions, Given, Invocation, Order, Shell, Task, Turn, help, listen};
 use serde_json::{Map, Value};
 use std::ffi::OsString;
+use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -28,13 +29,14 @@ pub(super) fn daemon(given: &mut Given) -> Built {
         config: given.path("config").unwrap_or_else(|| CONFIG.into()),
         state_dir: given.path("state-dir").unwrap_or_else(|| STATE_DIR.into()),
         run_dir: given.path("run-dir").unwrap_or_else(|| RUN_DIR.into()),
-        listen: addresses(given)?,
+        listen: addresses(given, listen::default)?,
+        hosts: given.values("host").map(text).collect::<Result<_, _>>()?,
     }))
 }
 
 pub(super) fn demo(given: &mut Given) -> Built {
     Ok(Invocation::Demo {
-        listen: addresses(given)?,
+        listen: addresses(given, listen::here)?,
     })
 }
 
@@ -196,6 +198,29 @@ pub(super) fn schedule(given: &mut Given) -> Built {
     }
 }
 
+pub(super) fn passwd(given: &mut Given) -> Built {
+    Ok(given.order(match given.has("reset") {
+        true => Task::ResetPassword,
+        false => Task::SetPassword,
+    }))
+}
+
+pub(super) fn token(given: &mut Given) -> Built {
+    let verb = given.word()?;
+    let id = given.words()?.pop();
+    let (name, role) = (given.text("name")?, given.text("role")?);
+    let task = match (verb.as_str(), id, name, role) {
+        ("add", None, Some(name), Some(role)) => Task::AddToken { name, role },
+        ("add", ..) => return Err("`token add` needs --name and --role, and no ID".into()),
+        ("list", None, None, None) => Task::Tokens,
+        ("list", ..) => return Err("`token list` takes nothing else".into()),
+        ("remove", Some(id), None, None) => Task::RemoveToken(id),
+        ("remove", ..) => return Err("`token remove` needs an ID, and no options".into()),
+        _ => return Err(format!("`token {verb}`: must be add, list or remove")),
+    };
+    Ok(given.order(task))
+}
+
 pub(super) fn displays(given: &mut Given) -> Built {
     Ok(given.order(Task::Displays))
 }
@@ -232,7 +257,7 @@ pub(super) fn help(given: &mut Given) -> Built {
     }
 }
 
-fn addresses(given: &Given) -> Result<Vec<std::net::SocketAddr>, String> {
+fn addresses(given: &Given, unasked: fn() -> Vec<SocketAddr>) -> Result<Vec<SocketAddr>, String> {
     let mut listen = Vec::new();
     for value in given.values("listen") {
         let address = listen::parse(&text(value)?)?;
@@ -241,7 +266,7 @@ fn addresses(given: &Given) -> Result<Vec<std::net::SocketAddr>, String> {
         }
     }
     Ok(match listen.is_empty() {
-        true => listen::default(),
+        true => unasked(),
         false => listen,
     })
 }

@@ -29,16 +29,19 @@ pub(super) enum Group {
     Processes,
     /// The configuration.
     Configuration,
+    /// Who may come in over the network.
+    Access,
     /// The machine and this program.
     Machine,
 }
 
 impl Group {
     /// In the order of the help.
-    pub const ALL: [Group; 4] = [
+    pub const ALL: [Group; 5] = [
         Group::Kiosk,
         Group::Processes,
         Group::Configuration,
+        Group::Access,
         Group::Machine,
     ];
 
@@ -48,6 +51,7 @@ impl Group {
             Group::Kiosk => "Run a kiosk",
             Group::Processes => "Its processes",
             Group::Configuration => "Its configuration",
+            Group::Access => "Who may use it",
             Group::Machine => "Around it",
         }
     }

@@ -5,9 +5,13 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 /// The port of the older program, which its users have in their bookmarks.
 pub const PORT: u16 = 8081;
 
-/// Loopback only: what changes a kiosk must not be open to everybody on the
-/// network before there are credentials.
+/// Everywhere: a kiosk is managed from a phone, and whoever comes has to show a credential.
 pub fn default() -> Vec<SocketAddr> {
+    vec![SocketAddr::new(IpAddr::V6(Ipv6Addr::UNSPECIFIED), PORT)]
+}
+
+/// Loopback only, for what somebody tries out.
+pub fn here() -> Vec<SocketAddr> {
     vec![
         SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), PORT),
         SocketAddr::new(IpAddr::V6(Ipv6Addr::LOCALHOST), PORT),

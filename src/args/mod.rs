@@ -68,6 +68,8 @@ pub struct DaemonOptions {
     pub run_dir: PathBuf,
     /// Where to serve; never empty.
     pub listen: Vec<SocketAddr>,
+    /// Names by which a browser may call the kiosk, beside its own.
+    pub hosts: Vec<String>,
 }
 
 /// Something the daemon is to be asked.
@@ -146,6 +148,21 @@ pub enum Task {
         /// Scaled down to this width, in pixels.
         width: Option<u32>,
     },
+    /// Set the password, which is asked for.
+    SetPassword,
+    /// Forget password, tokens and sessions.
+    ResetPassword,
+    /// Make a token.
+    AddToken {
+        /// What people call it.
+        name: String,
+        /// What its holder may do.
+        role: String,
+    },
+    /// Every token.
+    Tokens,
+    /// Revoke a token.
+    RemoveToken(String),
     /// Read the configuration file again.
     Reload,
     /// Let the installed program take over.

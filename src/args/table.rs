@@ -41,7 +41,16 @@ static LISTEN: Switch = Switch {
         "listen",
         "ADDR",
         Kind::Text,
-        "Where to serve, as 127.0.0.1:8081, [::]:8081 or\n:8081; port 0 picks a free one; may be repeated\n[127.0.0.1:8081 and [::1]:8081]",
+        "Where to serve, as 127.0.0.1:8081, [::]:8081 or\n:8081; port 0 picks a free one; may be repeated\n[[::]:8081: everybody, who then needs the password]",
+    )
+};
+static HOST: Switch = Switch {
+    repeated: true,
+    ..option(
+        "host",
+        "NAME",
+        Kind::Text,
+        "Another name by which browsers call this kiosk,\nas behind a proxy; may be repeated",
     )
 };
 static DEMO_LISTEN: Switch = Switch {
@@ -97,6 +106,18 @@ static SET: Switch = Switch {
     )
 };
 
+static RESET: Switch = switch(
+    "reset",
+    "Forget password, tokens and sessions; prints a new\nclaim code",
+);
+static TOKEN_NAME: Switch = option("name", "NAME", Kind::Text, "What the token is for");
+static ROLE: Switch = option(
+    "role",
+    "ROLE",
+    Kind::OneOf(&["view", "operate", "admin"]),
+    "view, operate (start and stop as well), or admin",
+);
+
 const PROCESS: Argument = argument("ID", Count::One, Kind::Process);
 const PROCESSES: Argument = argument("ID", Count::Some, Kind::Process);
 const SWITCHING: &[&Switch] = &[&NO_WAIT, &TIMEOUT, &RUN_DIR, &SOCKET, &JSON];
@@ -108,7 +129,7 @@ pub(super) static VERBS: &[Verb] = &[
         name: "daemon",
         group: Group::Kiosk,
         arguments: &[],
-        switches: &[&CONFIG, &STATE_DIR, &RUN_DIR, &LISTEN],
+        switches: &[&CONFIG, &STATE_DIR, &RUN_DIR, &LISTEN, &HOST],
         summary: "Keep the configured processes alive; serve the API and the page",
         about: "SIGHUP re-reads the configuration; SIGTERM and SIGINT stop every process in\n\
                 order and end the daemon.",
@@ -280,6 +301,33 @@ pub(super) static VERBS: &[Verb] = &[
         summary: "Every rule, when it is done next, and what came of it last",
         about: "`run RULE` does now what a rule says, and leaves with 1 where it failed.",
         build: build::schedule,
+    },
+    Verb {
+        name: "passwd",
+        group: Group::Access,
+        arguments: &[],
+        switches: &[&RESET, &RUN_DIR, &SOCKET, &JSON],
+        summary: "Set the password of the page, or begin anew without one",
+        about: "Asks for it, or reads a line of standard input. A kiosk that nobody has claimed\n\
+                is claimed by that; whoever was signed in has to sign in again.",
+        build: build::passwd,
+    },
+    Verb {
+        name: "token",
+        group: Group::Access,
+        arguments: &[
+            argument(
+                "add|list|remove",
+                Count::One,
+                Kind::OneOf(&["add", "list", "remove"]),
+            ),
+            argument("ID", Count::Optional, Kind::Text),
+        ],
+        switches: &[&TOKEN_NAME, &ROLE, &RUN_DIR, &SOCKET, &JSON],
+        summary: "Make, list and revoke credentials for programs",
+        about: "`add --name NAME --role ROLE` prints the token, this once: send it as\n\
+                Authorization: Bearer TOKEN. `remove ID` revokes it at once.",
+        build: build::token,
     },
     Verb {
         name: "displays",

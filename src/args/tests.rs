@@ -39,13 +39,51 @@ fn a_daemon_serves_on_loopback_unless_told_otherwise() {
     assert_eq!(options.config, PathBuf::from("/etc/ossuary/config.json"));
     assert_eq!(options.state_dir, PathBuf::from("/var/lib/ossuary"));
     assert_eq!(options.run_dir, PathBuf::from("/run/ossuary"));
+    assert_eq!(options.listen, ["[::]:8081".parse().unwrap()]);
+}
+
+#[test]
+fn the_demo_is_for_this_machine_alone_unless_told_otherwise() {
+    let Ok(Invocation::Demo { listen }) = parse_line("demo") else {
+        panic!("a demo");
+    };
+    assert_eq!(listen.len(), 2);
     assert!(
-        options
-            .listen
+        listen
             .iter()
             .all(|a| a.ip().is_loopback() && a.port() == 8081)
     );
-    assert_eq!(options.listen.len(), 2);
+}
+
+#[test]
+fn a_token_is_made_with_a_name_and_a_role_and_revoked_by_its_id() {
+    let task = |line: &str| match parse_line(line) {
+        Ok(Invocation::Client(order)) => Ok(order.task),
+        Ok(other) => panic!("{other:?}"),
+        Err(error) => Err(error),
+    };
+    let added = Task::AddToken {
+        name: "lobby".into(),
+        role: "view".into(),
+    };
+    assert_eq!(task("token add --name lobby --role view"), Ok(added));
+    assert_eq!(task("token list"), Ok(Task::Tokens));
+    assert_eq!(
+        task("token remove 1f2e3d4c"),
+        Ok(Task::RemoveToken("1f2e3d4c".into()))
+    );
+    for wrong in [
+        "token",
+        "token add",
+        "token add x --name a --role view",
+        "token list x",
+        "token remove",
+        "token x",
+    ] {
+        assert!(task(wrong).is_err(), "{wrong}");
+    }
+    assert_eq!(task("passwd"), Ok(Task::SetPassword));
+    assert_eq!(task("passwd --reset"), Ok(Task::ResetPassword));
 }
 
 #[test]

@@ -2,6 +2,7 @@
 //!
 //! Blocking throughout: a command asks one thing, prints the answer and leaves.
 
+mod access;
 mod changes;
 mod connection;
 mod displays;
@@ -85,6 +86,11 @@ fn carry_out(daemon: &Daemon, order: &Order, terminal: &mut Terminal<'_>) -> Res
         Task::Screenshot { id, file, width } => {
             screen::picture(daemon, id, file.as_deref(), *width, terminal)
         }
+        Task::SetPassword => access::set_password(daemon, terminal),
+        Task::ResetPassword => access::reset(daemon, json, terminal),
+        Task::AddToken { name, role } => access::add_token(daemon, name, role, json, terminal),
+        Task::Tokens => access::tokens(daemon, json, terminal),
+        Task::RemoveToken(id) => access::remove_token(daemon, id, json, terminal),
         Task::Reload => changes::reload(daemon, json, terminal),
         Task::Upgrade => upgrade::upgrade(daemon, json, terminal),
         Task::Schedule => schedule::all(daemon, json, terminal),

@@ -44,6 +44,11 @@ pub fn all(daemon: &Daemon, json: bool, terminal: &mut Terminal<'_>) -> Result<E
     }
     let status = daemon.ask_json(&Request::get("/api/status"))?;
     last_start(&status["last_start"], terminal)?;
+    if let Some(code) = status["claim_code"].as_str() {
+        terminal.say(format_args!(
+            "claim code: {code}: nobody has claimed this kiosk yet, and its page asks for it"
+        ))?;
+    }
     problems(&status, terminal);
     Ok(Exit::Done)
 }

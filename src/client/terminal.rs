@@ -4,7 +4,7 @@ use super::error::Error;
 use super::problem::Refused;
 use serde_json::Value;
 use std::fmt::Display;
-use std::io::{IsTerminal, Write};
+use std::io::{self, IsTerminal, Write};
 
 /// Standard output and standard error.
 pub struct Terminal<'a> {
@@ -14,6 +14,8 @@ pub struct Terminal<'a> {
     pub err: &'a mut dyn Write,
     /// Whether somebody sees colours.
     pub colour: bool,
+    /// Asks for something that is not shown, or reads a line where nobody can be asked.
+    pub ask_secret: &'a dyn Fn(&str) -> io::Result<String>,
 }
 
 /// A colour, by what it says.
@@ -88,6 +90,23 @@ impl Terminal<'_> {
     /// Where nobody reads any more.
     pub fn flush(&mut self) -> Result<(), Error> {
         self.out.flush().map_err(Error::Output)
+    }
+
+    /// Asks for something that is not shown.
+    ///
+    /// # Errors
+    /// Where nothing was given.
+    pub fn ask_secret(&mut self, question: &str) -> Result<String, Error> {
+        let _ = self.err.flush();
+        (self.ask_secret)(question).map_err(|error| Error::File {
+            path: "standard input".into(),
+            error,
+        })
+    }
+
+    /// Whether somebody sits there who may mistype.
+    pub fn is_watched(&self) -> bool {
+        std::io::stdin().is_terminal()
     }
 
     /// Prints a line beside what was asked for. That nobody reads it is no mistake.
@@ -230,6 +249,7 @@ mod tests {
                 out: &mut out,
                 err: &mut err,
                 colour,
+                ask_secret: &|_| Ok(String::new()),
             };
             terminal.table(&["ID", "STATUS", "REASON"], &rows).unwrap();
             assert_eq!(String::from_utf8(out).unwrap(), want);

@@ -78,6 +78,7 @@ fn carried_out(daemon: &Daemon, order: &Order) -> (Exit, String, String) {
         out: &mut out,
         err: &mut err,
         colour: false,
+        ask_secret: &|_| Ok(String::new()),
     };
     let exit = run_with(daemon, order, &mut terminal);
     let text = |bytes| String::from_utf8(bytes).unwrap();
@@ -560,6 +561,7 @@ fn no_daemon_is_told_with_its_socket_and_the_way_out() {
         out: &mut out,
         err: &mut err,
         colour: false,
+        ask_secret: &|_| Ok(String::new()),
     };
     assert_eq!(run(&order, &mut terminal), Exit::NoDaemon);
     assert_eq!(
@@ -612,6 +614,7 @@ fn nobody_listening_to_the_output_is_no_mistake() {
         out: &mut Closed,
         err: &mut err,
         colour: false,
+        ask_secret: &|_| Ok(String::new()),
     };
     let exit = run_with(&daemon, &order("status --json"), &mut terminal);
     assert_eq!((exit, err), (Exit::Done, Vec::new()));
@@ -636,6 +639,7 @@ fn ids_are_offered_to_the_shell_with_their_names() {
         out: &mut out,
         err: &mut Vec::new(),
         colour: false,
+        ask_secret: &|_| Ok(String::new()),
     };
     complete(&args::complete(&words), &mut terminal);
     assert_eq!(String::from_utf8(out).unwrap(), "a-1\tOne, running\n");

@@ -5,6 +5,7 @@ use crate::browser::command_line::Driven;
 use crate::browser::pages::Facts;
 use crate::browser::{Chromium, Cog, Driver, Pointer, Surroundings, Undriven, answer, ended};
 use crate::config::{Command, Process};
+use crate::http::Keeper;
 use crate::logs::Book;
 use crate::supervisor::page::Order;
 use crate::supervisor::{Event, RunId, Running, Ticket};
@@ -26,6 +27,8 @@ pub struct Drivers {
     logs: Rc<Book>,
     /// Where the API and the page are served.
     doors: Rc<[SocketAddr]>,
+    /// Knows the code that the welcome page shows.
+    keeper: Rc<Keeper>,
     drivers: BTreeMap<RunId, Driver>,
 }
 
@@ -37,6 +40,7 @@ impl Drivers {
         children: &Children,
         logs: &Rc<Book>,
         doors: &[SocketAddr],
+        keeper: &Rc<Keeper>,
     ) -> Self {
         Self {
             executor: executor.clone(),
@@ -44,6 +48,7 @@ impl Drivers {
             children: children.clone(),
             logs: logs.clone(),
             doors: doors.into(),
+            keeper: keeper.clone(),
             drivers: BTreeMap::new(),
         }
     }
@@ -105,7 +110,7 @@ impl Drivers {
 
     fn surroundings(&self, run: RunId, process: &Process) -> Surroundings {
         let (logs, id) = (self.logs.clone(), process.id.clone());
-        let doors = self.doors.clone();
+        let (doors, keeper) = (self.doors.clone(), self.keeper.clone());
         Surroundings {
             run,
             pointer: match process.flags.cursor {
@@ -120,7 +125,7 @@ impl Drivers {
                     log.note(text, clock::now());
                 }
             }),
-            facts: Box::new(move || facts(&doors)),
+            facts: Box::new(move || facts(&doors, keeper.claim_code())),
         }
     }
 
@@ -141,7 +146,7 @@ impl Drivers {
 }
 
 /// What the pages of our own tell: how the kiosk is reached.
-fn facts(doors: &[SocketAddr]) -> Facts {
+fn facts(doors: &[SocketAddr], claim_code: Option<String>) -> Facts {
     let hostname = system::hostname();
     let mut links = Vec::new();
     for door in doors {
@@ -165,7 +170,7 @@ fn facts(doors: &[SocketAddr]) -> Facts {
     Facts {
         hostname,
         links,
-        claim_code: None,
+        claim_code,
     }
 }
 
@@ -181,7 +186,7 @@ mod tests {
     fn the_links_lead_to_the_doors() {
         let links = |doors: &[&str]| {
             let doors: Vec<SocketAddr> = doors.iter().map(|door| door.parse().unwrap()).collect();
-            facts(&doors).links
+            facts(&doors, None).links
         };
         assert_eq!(
             links(&["192.0.2.7:80", "127.0.0.1:80"]),

@@ -13,6 +13,7 @@ mod rules;
 mod sources;
 mod start;
 mod upgrade;
+mod vault;
 mod watchdog;
 
 pub use start::StartError;
@@ -43,10 +44,19 @@ const LAST_ROUNDS: usize = 16;
 /// # Errors
 /// Only before the loop runs: afterwards nothing ends the daemon but a decision to.
 pub fn run(options: &DaemonOptions) -> Result<(), StartError> {
+    run_for(options, None)
+}
+
+/// The same for somebody who wants to see it at once: a kiosk that nobody has claimed gets this password, and a link
+/// that signs in once is printed.
+///
+/// # Errors
+/// As [`run`].
+pub fn run_for(options: &DaemonOptions, guest: Option<&str>) -> Result<(), StartError> {
     start::prepare();
     let executor = Rc::new(LocalExecutor::new());
     smol::block_on(executor.run(async {
-        let mut kiosk = start::start(options, executor.clone()).await?;
+        let mut kiosk = start::start(options, guest, executor.clone()).await?;
         match kiosk.serve().await {
             Leave::Exit => kiosk.end().await,
             Leave::HandOver => kiosk.hand_over().await,

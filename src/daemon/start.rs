@@ -9,10 +9,10 @@ use super::hands::Hands;
 use super::herald::Herald;
 use super::sources::Sources;
 use super::watchdog::Watchdog;
-use super::{Kiosk, journal, upgrade};
+use super::{Kiosk, journal, upgrade, vault};
 use crate::args::DaemonOptions;
 use crate::config::{Loaded, Problem};
-use crate::http::{self, About, Api, Feed, Listener, Mailbox, Now};
+use crate::http::{self, About, Api, Feed, Keeper, Listener, Mailbox, Now};
 use crate::logs::{Book, RECORDER_BYTES, Recorder};
 use crate::supervisor::{
     Boot, Event, Failure, Kept, LastStart, Memory, ScheduleBoot, Source, Supervisor,
@@ -24,6 +24,7 @@ use crate::sys::errno::words;
 use crate::sys::handover::{self, Handover};
 use crate::sys::mark::Marker;
 use crate::sys::network::Network;
+use crate::sys::peer::may_command;
 use crate::sys::persist::Files;
 use crate::sys::run_dir::{RunDir, SOCKET};
 use crate::sys::screens::Screens;
@@ -31,13 +32,14 @@ use crate::sys::shared::Shared;
 use crate::sys::signals::Signals;
 use crate::sys::store::Store;
 use crate::sys::wall::WallClock;
-use crate::sys::{clock, limits, notify, system, zones};
+use crate::sys::{allocator, clock, limits, notify, system, zones};
+use crate::trust::Secret;
 use smol::LocalExecutor;
 use smol::channel::{self, Sender};
 use std::fmt;
 use std::fs;
 use std::io::{self, Write};
-use std::net::{SocketAddr, TcpListener};
+use std::net::{Ipv4Addr, SocketAddr, TcpListener};
 use std::os::fd::OwnedFd;
 use std::os::unix::fs::PermissionsExt;
 use std::os::unix::net::UnixListener;
@@ -92,6 +94,7 @@ pub fn prepare() {
     journal::open();
     #[cfg(feature = "faults")]
     faults::warn();
+    allocator::give_back_large_blocks();
     if let Err(error) = limits::raise_descriptors() {
         log::warn!("cannot raise the limit on descriptors: {}", words(&error));
     }
@@ -101,6 +104,7 @@ pub fn prepare() {
 /// opens the doors.
 pub async fn start(
     options: &DaemonOptions,
+    guest: Option<&str>,
     executor: Rc<LocalExecutor<'static>>,
 ) -> Result<Kiosk, StartError> {
     let mut handover = Handover::receive();
@@ -137,7 +141,8 @@ pub async fn start(
     let screens = watch_displays(&executor, &reporter, &children)?;
     let logs = Book::recorded(recorder.clone());
     estate.adopt(&children, &logs);
-    let mut drivers = Drivers::new(&executor, &reporter, &children, &logs, &addresses);
+    let keeper = vault::open(&options.state_dir, &run_dir).await;
+    let mut drivers = Drivers::new(&executor, &reporter, &children, &logs, &addresses, &keeper);
     for running in estate.memories.iter().filter_map(Memory::running) {
         drivers.resume(running, &options.state_dir);
     }
@@ -148,7 +153,16 @@ pub async fn start(
     let (mailbox, requests) = Mailbox::new();
     let requests = Rc::new(requests);
     let about = about(options, recorder.life(), last_start);
-    let api = open_api(options, &mind, mailbox, logs.clone(), about, &children);
+    let entrance = invite(&keeper, guest).await;
+    let api = open_api(
+        options,
+        &mind,
+        mailbox,
+        logs.clone(),
+        keeper,
+        about,
+        &children,
+    );
     for listener in listeners {
         let serve = http::serve(api.clone(), listener, executor.clone());
         #[cfg(feature = "faults")]
@@ -156,9 +170,17 @@ pub async fn start(
         executor.spawn(serve).detach();
     }
     // Only now: whoever waits for this line may change the file or ask at once.
-    for address in addresses {
+    for address in &addresses {
         // Nobody may listen any more where this program goes on for another.
         let _ = writeln!(io::stdout(), "listening on http://{address}");
+    }
+    if let (Some(secret), Some(address)) = (entrance, addresses.first()) {
+        let way = link(address);
+        let _ = writeln!(
+            io::stdout(),
+            "sign in at {way}/#enter={}",
+            secret.to_cookie()
+        );
     }
     let herald = Herald::ready(&mind, clock::now());
     Ok(Kiosk {
@@ -358,6 +380,23 @@ fn watch_displays(
 
 // ---- the doors ----
 
+/// Lets a guest in who wants to see the kiosk at once: by a link, and afterwards by a password.
+async fn invite(keeper: &Keeper, guest: Option<&str>) -> Option<Secret> {
+    let password = guest?;
+    if let Err(error) = keeper.own_with(password).await {
+        log::error!("the password could not be set: {error}");
+    }
+    Some(keeper.invite())
+}
+
+/// The address as a browser on this machine takes it.
+fn link(address: &SocketAddr) -> String {
+    match address.ip().is_unspecified() {
+        true => format!("http://localhost:{}", address.port()),
+        false => format!("http://{address}"),
+    }
+}
+
 fn about(options: &DaemonOptions, life: u64, last_start: LastStart) -> About {
     About {
         version: env!("CARGO_PKG_VERSION"),
@@ -374,6 +413,7 @@ fn open_api(
     mind: &Supervisor,
     mailbox: Mailbox,
     logs: Rc<Book>,
+    keeper: Rc<Keeper>,
     about: About,
     children: &Children,
 ) -> Rc<Api> {
@@ -382,7 +422,8 @@ fn open_api(
         wall: clock::wall(),
     };
     let feed = Feed::new(mind.status().clone());
-    let mut api = Api::new(feed, mailbox, logs, clock, about);
+    let mut api = Api::new(feed, mailbox, logs, keeper, clock, about);
+    api.hosts = options.hosts.clone();
     let state_dir = options.state_dir.clone();
     api.system = Box::new(move || system::facts(&state_dir));
     let runs = children.clone();
@@ -424,7 +465,7 @@ fn listen(
     for address in addresses {
         let opened = match take_earlier(address, &mut earlier) {
             Some(tcp) => Ok(tcp),
-            None => TcpListener::bind(address),
+            None => bind(address, &mut earlier),
         };
         match opened.and_then(|tcp| {
             let (taken, again) = (tcp.local_addr()?, tcp.try_clone()?);
@@ -447,11 +488,36 @@ fn listen(
     let unix = UnixListener::bind(socket)
         .and_then(|unix| {
             fs::set_permissions(socket, fs::Permissions::from_mode(0o660))?;
-            Listener::unix(unix)
+            let path = socket.to_owned();
+            Listener::unix(unix, Box::new(move |peer| may_command(peer, &path)))
         })
         .map_err(|error| refused(&socket.display(), &error))?;
     listeners.push(unix);
     Ok((listeners, open))
+}
+
+/// Opens a new door. Where there is no IPv6, everywhere is everywhere in IPv4; and where an earlier daemon has left a door
+/// open on that port for fewer, that one stays.
+fn bind(address: &SocketAddr, earlier: &mut Vec<OwnedFd>) -> io::Result<TcpListener> {
+    let error = match TcpListener::bind(address) {
+        Err(error) if address.ip().is_unspecified() => error,
+        bound => return bound,
+    };
+    match error.kind() {
+        io::ErrorKind::AddrInUse => {
+            let same_port = |fd: &OwnedFd| {
+                let tcp = fd.try_clone().map(TcpListener::from);
+                let taken = tcp.and_then(|tcp| tcp.local_addr());
+                taken.is_ok_and(|taken| taken.port() == address.port())
+            };
+            let place = earlier.iter().position(same_port).ok_or(error)?;
+            log::warn!("{address} is served to fewer than it could be until the next boot");
+            Ok(TcpListener::from(earlier.swap_remove(place)))
+        }
+        io::ErrorKind::PermissionDenied => Err(error),
+        _ if address.is_ipv6() => TcpListener::bind((Ipv4Addr::UNSPECIFIED, address.port())),
+        _ => Err(error),
+    }
 }
 
 /// The door of an earlier daemon at this address, if it left it open. Whoever asks for any free port gets the one that was taken.

@@ -1,4 +1,5 @@
-//! The door in front of all routes: where a request comes from, and what every answer says.
+//! The door in front of all routes: where a request comes from, whether its sender may use the route, and what every
+//! answer says.
 //!
 //! Whoever is inside a browser is not trusted to be the operator: the page on the
 //! screen and any site the operator visits can send requests here too. Three things
@@ -6,23 +7,14 @@
 //! suddenly said to have this machine's address (DNS rebinding) would be this site.
 //! The `Origin` must be this site. And a change comes as JSON, which another site
 //! cannot send without asking first, and nobody here says yes (there is no CORS).
+//!
+//! Then whoever sends it must be somebody who may: each route of the table says what it needs.
 
 use super::error::{Error, Kind};
+use super::keeper::{Keeper, Pass, who_are_you};
+use crate::trust::{Needs, Presented, Verdict};
 use picoserve::request::RequestParts;
 use std::net::{Ipv4Addr, Ipv6Addr};
-
-/// What a route asks of whoever uses it. Each includes those before it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Needs {
-    /// Nothing: it reveals nothing and changes nothing.
-    Nothing,
-    /// To see how the kiosk fares.
-    View,
-    /// To start and stop what is configured.
-    Operate,
-    /// To change what is configured.
-    Admin,
-}
 
 /// Said with every answer. Scripts, styles and pictures come from here alone; no other
 /// site may show, read or embed anything of it; nothing is guessed or passed on.
@@ -37,21 +29,21 @@ pub const FIELDS: [(&str, &str); 4] = [
     ("Cross-Origin-Resource-Policy", "same-origin"),
 ];
 
-/// Looks at where a request for a route comes from. `hostname` is asked only where the
-/// client called the machine by a name.
+/// Looks at where a request comes from. `hostname` is asked only where the client called the machine by a name
+/// that is not among `hosts`, the names it has beside its own.
 ///
 /// # Errors
 /// It comes from somewhere else.
 pub fn check_origin(
     parts: &RequestParts<'_>,
-    needs: Needs,
+    hosts: &[String],
     hostname: &dyn Fn() -> String,
 ) -> Result<(), Error> {
     let field = |name: &str| parts.headers().get(name).map(|value| value.as_str());
     let Some(Ok(host)) = field("host") else {
         return Err(Error::new(Kind::Malformed, "the field Host is not text"));
     };
-    if !is_this_machine(host, hostname) {
+    if !is_this_machine(host, hosts, hostname) {
         return Err(Error::new(
             Kind::ForeignHost,
             format!("this machine is not called {host}; use its address, or its name"),
@@ -65,12 +57,40 @@ pub fn check_origin(
         }
     }
     // Browsers that leave out Origin still tell this.
-    if needs >= Needs::Operate
+    if !matches!(parts.method(), "GET" | "HEAD")
         && let Some(Ok(site @ ("cross-site" | "same-site"))) = field("sec-fetch-site")
     {
         return Err(foreign(site));
     }
     Ok(())
+}
+
+/// Looks at who sends a request. A stranger who shows something that was good once is told so like any other.
+///
+/// # Errors
+/// It is nobody who may use this route.
+pub fn check_pass(keeper: &Keeper, needs: Needs, pass: &Pass) -> Result<(), Error> {
+    match needs.judge(pass.who()) {
+        Verdict::ComeIn => Ok(()),
+        Verdict::WhoAreYou => Err(who_are_you(keeper)),
+        Verdict::NotYou if needs == Needs::Local => Err(Error::new(
+            Kind::NotAllowed,
+            "only root on the kiosk itself may do this: ossuary passwd --reset",
+        )),
+        Verdict::NotYou => Err(Error::new(
+            Kind::NotAllowed,
+            format!("this needs the role {}", needs.as_str()),
+        )),
+    }
+}
+
+/// What a request shows to be let in.
+pub fn presented(parts: &RequestParts<'_>) -> Presented {
+    let field = |name: &str| {
+        let value = parts.headers().get(name)?;
+        Some(value.as_str().unwrap_or_default())
+    };
+    Presented::read(field("authorization"), field("cookie"))
 }
 
 /// Looks at the sort of body a request brings.
@@ -96,7 +116,7 @@ pub fn check_media_type(parts: &RequestParts<'_>, body: usize) -> Result<(), Err
 }
 
 /// An address is always this machine's own: a site elsewhere cannot be called by it.
-fn is_this_machine(host: &str, hostname: &dyn Fn() -> String) -> bool {
+fn is_this_machine(host: &str, hosts: &[String], hostname: &dyn Fn() -> String) -> bool {
     let name = match host.rsplit_once(':') {
         Some((name, port)) if port.bytes().all(|byte| byte.is_ascii_digit()) => name,
         _ => host,
@@ -105,6 +125,9 @@ fn is_this_machine(host: &str, hostname: &dyn Fn() -> String) -> bool {
         return address.parse::<Ipv6Addr>().is_ok();
     }
     if name.parse::<Ipv4Addr>().is_ok() || name.eq_ignore_ascii_case("localhost") {
+        return true;
+    }
+    if hosts.iter().any(|known| name.eq_ignore_ascii_case(known)) {
         return true;
     }
     let hostname = hostname();
@@ -135,7 +158,9 @@ mod tests {
     use super::*;
 
     fn accepts(host: &str) -> bool {
-        is_this_machine(host, &|| "Kiosk-7.example.org".into())
+        is_this_machine(host, &["lobby.example.com".into()], &|| {
+            "Kiosk-7.example.org".into()
+        })
     }
 
     #[test]
@@ -151,6 +176,7 @@ mod tests {
             "kiosk-7:80",
             "KIOSK-7.local:8081",
             "kiosk-7.example.org",
+            "Lobby.example.com:443",
         ] {
             assert!(accepts(host), "{host}");
         }
@@ -175,7 +201,7 @@ mod tests {
         ] {
             assert!(!accepts(host), "{host}");
         }
-        assert!(!is_this_machine(".local", &String::new));
-        assert!(!is_this_machine("", &String::new));
+        assert!(!is_this_machine(".local", &[], &String::new));
+        assert!(!is_this_machine("", &[], &String::new));
     }
 }

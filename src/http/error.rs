@@ -4,6 +4,7 @@ use super::reply::Reply;
 use crate::config::Problem;
 use crate::supervisor::{FailureKind, Refusal};
 use serde::Serialize;
+use std::fmt;
 
 /// After how many seconds a client that met a full or busy daemon may try again.
 const RETRY_AFTER: &str = "1";
@@ -16,12 +17,28 @@ pub enum Kind {
     Malformed,
     /// The body is not JSON, or is nested too deeply.
     NotJson,
+    /// Nobody we know: sign in, or send a token.
+    SignIn,
+    /// Nobody has claimed the kiosk yet.
+    Unclaimed,
+    /// The credentials cannot be read: nobody is let in.
+    Sealed,
+    /// This is not the password.
+    WrongPassword,
+    /// This is not the code on the screen.
+    WrongCode,
+    /// We know who it is, and they may not.
+    NotAllowed,
     /// The request came from a page of another site.
     ForeignOrigin,
     /// There is no such route.
     NotFound,
     /// There is no such process.
     NoSuchProcess,
+    /// Nobody is signed in by this name.
+    NoSuchSession,
+    /// There is no such token.
+    NoSuchToken,
     /// The route knows other methods; the header `Allow` names them.
     MethodNotAllowed,
     /// The request did not arrive in time.
@@ -38,6 +55,8 @@ pub enum Kind {
     NamedByRules,
     /// A disabled process cannot be started.
     Disabled,
+    /// Somebody has claimed the kiosk already.
+    Claimed,
     /// A process that runs cannot be deleted.
     StillRuns,
     /// A process that is no display process shows no page.
@@ -68,6 +87,8 @@ pub enum Kind {
     ForeignHost,
     /// Understood and wrong.
     Invalid,
+    /// Too many wrong passwords or codes.
+    TooManyTries,
     /// The request head is too long.
     HeadTooLarge,
     /// Too much is going on.
@@ -86,12 +107,20 @@ pub enum Kind {
 
 impl Kind {
     /// Every kind, by status code.
-    pub const ALL: [Kind; 35] = [
+    pub const ALL: [Kind; 45] = [
         Kind::Malformed,
         Kind::NotJson,
+        Kind::SignIn,
+        Kind::Unclaimed,
+        Kind::Sealed,
+        Kind::WrongPassword,
+        Kind::WrongCode,
+        Kind::NotAllowed,
         Kind::ForeignOrigin,
         Kind::NotFound,
         Kind::NoSuchProcess,
+        Kind::NoSuchSession,
+        Kind::NoSuchToken,
         Kind::NoSuchDisplay,
         Kind::NoSuchRule,
         Kind::MethodNotAllowed,
@@ -99,6 +128,7 @@ impl Kind {
         Kind::DisplayIsAway,
         Kind::NoPowerSwitch,
         Kind::Disabled,
+        Kind::Claimed,
         Kind::StillRuns,
         Kind::NamedByRules,
         Kind::NoPage,
@@ -115,6 +145,7 @@ impl Kind {
         Kind::Expectation,
         Kind::ForeignHost,
         Kind::Invalid,
+        Kind::TooManyTries,
         Kind::HeadTooLarge,
         Kind::Busy,
         Kind::NotSaved,
@@ -134,9 +165,17 @@ impl Kind {
         match self {
             Kind::Malformed => (400, "/problems/malformed", "Malformed request"),
             Kind::NotJson => (400, "/problems/not-json", "Not JSON"),
+            Kind::SignIn => (401, "/problems/sign-in", "Sign in first"),
+            Kind::Unclaimed => (401, "/problems/unclaimed", "Not claimed yet"),
+            Kind::Sealed => (401, "/problems/sealed", "Nobody is let in"),
+            Kind::WrongPassword => (401, "/problems/wrong-password", "Wrong password"),
+            Kind::WrongCode => (401, "/problems/wrong-code", "Wrong code"),
+            Kind::NotAllowed => (403, "/problems/not-allowed", "Not allowed"),
             Kind::ForeignOrigin => (403, "/problems/foreign-origin", "Another site's page"),
             Kind::NotFound => (404, "/problems/not-found", "No such route"),
             Kind::NoSuchProcess => (404, "/problems/no-such-process", "No such process"),
+            Kind::NoSuchSession => (404, "/problems/no-such-session", "No such session"),
+            Kind::NoSuchToken => (404, "/problems/no-such-token", "No such token"),
             Kind::MethodNotAllowed => (405, "/problems/method-not-allowed", "Method not allowed"),
             Kind::TooSlow => (408, "/problems/too-slow", "Too slow"),
             Kind::NoSuchDisplay => (404, "/problems/no-such-display", "No such display"),
@@ -145,6 +184,7 @@ impl Kind {
             Kind::NoSuchRule => (404, "/problems/no-such-rule", "No such rule"),
             Kind::NamedByRules => (409, "/problems/named-by-rules", "Named by rules"),
             Kind::Disabled => (409, "/problems/disabled", "Process is disabled"),
+            Kind::Claimed => (409, "/problems/claimed", "Claimed already"),
             Kind::StillRuns => (409, "/problems/still-runs", "Process still runs"),
             Kind::NoPage => (409, "/problems/no-page", "No display process"),
             Kind::NotRunning => (409, "/problems/not-running", "Process does not run"),
@@ -160,6 +200,7 @@ impl Kind {
             Kind::Expectation => (417, "/problems/expectation", "Expectation not met"),
             Kind::ForeignHost => (421, "/problems/foreign-host", "Another machine's name"),
             Kind::Invalid => (422, "/problems/invalid", "Invalid"),
+            Kind::TooManyTries => (429, "/problems/too-many-tries", "Too many tries"),
             Kind::HeadTooLarge => (431, "/problems/head-too-large", "Head too large"),
             Kind::Busy => (503, "/problems/busy", "Busy"),
             Kind::NotSaved => (503, "/problems/not-saved", "Not saved"),
@@ -179,6 +220,7 @@ pub struct Error {
     field: Option<String>,
     problems: Vec<Problem>,
     allow: Option<String>,
+    retry_after: Option<u64>,
 }
 
 impl Error {
@@ -190,6 +232,17 @@ impl Error {
             field: None,
             problems: Vec::new(),
             allow: None,
+            retry_after: None,
+        }
+    }
+
+    /// A guess too many; the next one may be made after so many seconds.
+    pub fn too_many_tries(seconds: u64) -> Self {
+        let plural = if seconds == 1 { "" } else { "s" };
+        let detail = format!("too many tries; try again in {seconds} second{plural}");
+        Self {
+            retry_after: Some(seconds),
+            ..Self::new(Kind::TooManyTries, detail)
         }
     }
 
@@ -260,6 +313,14 @@ impl From<Error> for Reply {
         let reply = Reply::bytes(error.status(), "application/problem+json", error.body());
         match error.kind {
             Kind::MethodNotAllowed => reply.with("Allow", error.allow.unwrap_or_default()),
+            Kind::TooManyTries => {
+                let seconds = error.retry_after.unwrap_or_default();
+                reply.with("Retry-After", seconds.to_string())
+            }
+            // RFC 9110, section 11.6.1. No browser asks its user about this scheme.
+            kind if kind.facts().0 == 401 => {
+                reply.with("WWW-Authenticate", "Bearer realm=\"ossuary\"")
+            }
             kind if kind.passes() => reply.with("Retry-After", RETRY_AFTER),
             _ => reply,
         }
@@ -316,6 +377,12 @@ fn sentence(problems: &[Problem]) -> String {
         [] => "the document is invalid".into(),
         [only] => only.to_string(),
         [first, more @ ..] => format!("{first} (and {} more)", more.len()),
+    }
+}
+
+impl fmt::Display for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.detail)
     }
 }
 

@@ -17,10 +17,11 @@ const TARGET_MAX: usize = 2048;
 const FIELDS_MAX: usize = 64;
 
 /// Fields that may stand only once: two of them would be read differently by different programs.
-const ONCE: [&str; 8] = [
+const ONCE: [&str; 9] = [
     "authorization",
     "content-length",
     "content-type",
+    "cookie",
     "expect",
     "host",
     "last-event-id",

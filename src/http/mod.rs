@@ -3,7 +3,7 @@
 //! A connection is accepted by [`server`], finds its place in the [`crowd`], and waits
 //! in [`mod@line`] until a whole request head has come, which [`head`] judges. picoserve, on
 //! the [`runtime`] made for it here, reads the request and calls [`service`]: the
-//! [`door`] looks at where it comes from, [`routes`] says who answers, and the handler
+//! [`door`] looks at where it comes from and, with the [`keeper`], at who sends it; [`routes`] says who answers, and the handler
 //! (a file for each subject) shows the newest picture from the [`feed`] or asks the
 //! mind over the counter in [`client`]. What is refused becomes a problem in [`error`].
 
@@ -11,11 +11,13 @@ pub mod client;
 pub mod error;
 pub mod feed;
 pub mod head;
+pub mod keeper;
 pub mod limits;
 pub mod pulse;
 pub mod routes;
 pub mod server;
 
+mod access;
 mod config;
 mod crowd;
 mod deadline;
@@ -34,6 +36,7 @@ mod schedule;
 mod screen;
 mod service;
 mod system;
+mod tokens;
 mod usage;
 mod view;
 mod when;
@@ -41,8 +44,10 @@ mod when;
 pub use client::{Mailbox, Requests};
 pub use error::Kind;
 pub use feed::Feed;
+pub use keeper::{Forgetful, Keeper, Vault};
 pub use limits::Limits;
 pub use pulse::Pulse;
+pub use reply::Later;
 pub use server::{Listener, serve};
 pub use usage::{Memory, Usage, WhyUnenforced};
 pub use when::Now;
@@ -61,6 +66,8 @@ pub struct Api {
     pub mind: Mailbox,
     /// What the processes printed.
     pub logs: Rc<Book>,
+    /// Who may come in.
+    pub keeper: Rc<Keeper>,
     /// Reads both clocks.
     pub clock: fn() -> Now,
     /// Facts of the machine for `GET /api/system`: an object, from whoever can know them.
@@ -73,6 +80,8 @@ pub struct Api {
     pub about: About,
     /// By which whoever watches over the daemon sees that clients are still let in.
     pub pulse: Pulse,
+    /// Names by which a client may call this machine, beside its own.
+    pub hosts: Vec<String>,
     /// Bounds on clients.
     pub limits: Limits,
     crowd: Rc<crowd::Crowd>,
@@ -104,6 +113,7 @@ impl Api {
         feed: Feed,
         mind: Mailbox,
         logs: Rc<Book>,
+        keeper: Rc<Keeper>,
         clock: fn() -> Now,
         about: About,
     ) -> Self {
@@ -111,12 +121,14 @@ impl Api {
             feed,
             mind,
             logs,
+            keeper,
             clock,
             system: Box::new(|| serde_json::Value::Object(serde_json::Map::new())),
             why_unenforced: Box::new(|_| Some("nobody enforces them here".to_owned())),
             usage: Box::new(|_| Usage::default()),
             about,
             pulse: Pulse::default(),
+            hosts: Vec::new(),
             limits: Limits::default(),
             crowd: crowd::Crowd::new(),
             wall: when::Wall::default(),

@@ -41,6 +41,7 @@ static PARTS: &[(&str, &str, Part)] = &[
     ("style.css",    CSS, part!("style.css")),
     ("favicon.svg",  SVG, part!("favicon.svg")),
     ("app.js",       JS,  part!("app.js")),
+    ("access.js",    JS,  part!("access.js")),
     ("address.js",   JS,  part!("address.js")),
     ("api.js",       JS,  part!("api.js")),
     ("behaviors.js", JS,  part!("behaviors.js")),
@@ -58,6 +59,7 @@ static PARTS: &[(&str, &str, Part)] = &[
     ("rule-words.js", JS, part!("rule-words.js")),
     ("schedule.js",  JS,  part!("schedule.js")),
     ("screen.js",    JS,  part!("screen.js")),
+    ("signin.js",    JS,  part!("signin.js")),
     ("system.js",    JS,  part!("system.js")),
     ("words.js",     JS,  part!("words.js")),
 ];

@@ -1,8 +1,10 @@
 //! What a handler is given and what it gives back.
 
 use super::error::{Error, Kind};
+use super::keeper::Pass;
 use super::screen::Lent;
 use crate::config::parse_json;
+use crate::trust::Client;
 use picoserve::request::RequestParts;
 use serde::Serialize;
 use serde_json::{Map, Value};
@@ -24,6 +26,10 @@ pub struct Ask<'r> {
     pub id: &'r str,
     /// The whole body.
     pub body: Vec<u8>,
+    /// How its sender was let in.
+    pub pass: Pass,
+    /// Where its sender is; `None` for whoever came through the unix socket.
+    pub client: Option<Client>,
 }
 
 impl<'r> Ask<'r> {
@@ -77,6 +83,8 @@ pub struct Reply {
     pub fields: heapless::Vec<(&'static str, Cow<'static, str>), 4>,
     /// What comes after them.
     pub content: Content,
+    /// Whom it is given to.
+    pub pass: Pass,
 }
 
 /// The body of an answer.
@@ -129,6 +137,7 @@ impl Reply {
             status,
             fields: heapless::Vec::new(),
             content: Content::Nothing,
+            pass: Pass::Nobody,
         }
     }
 
@@ -176,6 +185,11 @@ impl Reply {
             content: Content::Events(Box::new(source)),
             ..Self::empty(200)
         }
+    }
+
+    /// The same answer, to somebody who was let in.
+    pub fn to(self, pass: Pass) -> Self {
+        Self { pass, ..self }
     }
 
     /// The same answer with one more header field.

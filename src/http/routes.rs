@@ -1,12 +1,12 @@
 //! All routes on one screen.
 
-use super::door::Needs;
 use super::error::Error;
 use super::reply::{Ask, Later, Reply};
 use super::{
-    Api, config, displays, events, logs, metrics, openapi, page, processes, schedule, screen,
-    system,
+    Api, access, config, displays, events, logs, metrics, openapi, page, processes, schedule,
+    screen, system, tokens,
 };
+use crate::trust::Needs;
 use std::rc::Rc;
 
 /// One method of one path.
@@ -70,7 +70,18 @@ pub static ROUTES: &[Route] = routes! {
     GET    "/api/status"                      View    [200]                          system::status;
     GET    "/api/system"                      View    [200]                          system::machine;
     GET    "/api/events"                      View    [200, 503]                     events::stream;
-    GET    "/api/openapi.json"                Nothing [200, 304]                     openapi::show;
+    GET    "/api/claim"                       Nothing [200]                          access::show_claim;
+    POST   "/api/claim"                       Nothing [200, 400, 401, 409, 422, 429, 503] access::claim;
+    POST   "/api/login"                       Nothing [200, 400, 401, 422, 429, 503] access::login;
+    POST   "/api/logout"                      View    [204]                          access::logout;
+    PUT    "/api/password"                    Admin   [204, 400, 401, 422, 429, 503] access::set_password;
+    DELETE "/api/password"                    Local   [200, 503]                     access::reset;
+    GET    "/api/sessions"                    Admin   [200]                          access::list;
+    DELETE "/api/sessions/{id}"               Admin   [204, 404]                     access::end;
+    GET    "/api/tokens"                      Admin   [200]                          tokens::list;
+    POST   "/api/tokens"                      Admin   [201, 400, 401, 422, 503]      tokens::create;
+    DELETE "/api/tokens/{id}"                 Admin   [204, 404, 503]                tokens::delete;
+    GET    "/api/openapi.json"                View    [200, 304]                     openapi::show;
     GET    "/healthz"                         Nothing [200, 503]                     system::health;
     GET    "/metrics"                         View    [200]                          metrics::show;
     GET    "/"                                Nothing [200, 304]                     page::index;
@@ -183,12 +194,32 @@ mod tests {
 
     #[test]
     fn whatever_changes_something_needs_more_than_to_look() {
+        // Coming in and going out: there is something to know, or nothing to gain.
+        let ways_in = ["/api/claim", "/api/login", "/api/logout"];
         for route in ROUTES {
-            assert_eq!(
-                route.method != "GET",
-                route.needs >= Needs::Operate,
-                "{route:?}"
-            );
+            if route.method != "GET" && !ways_in.contains(&route.path) {
+                assert!(route.needs >= Needs::Operate, "{route:?}");
+            }
         }
+    }
+
+    /// What a stranger can reach, in full.
+    #[test]
+    fn a_stranger_can_see_the_front_and_ask_to_be_let_in() {
+        let open: Vec<String> = (ROUTES.iter())
+            .filter(|route| route.needs == Needs::Nothing)
+            .map(|route| format!("{} {}", route.method, route.path))
+            .collect();
+        assert_eq!(
+            open,
+            [
+                "GET /api/claim",
+                "POST /api/claim",
+                "POST /api/login",
+                "GET /healthz",
+                "GET /",
+                "GET /page/{id}"
+            ]
+        );
     }
 }

@@ -7,12 +7,13 @@ use super::head::Head;
 use super::line::{Line, Next};
 use super::runtime::{self, Clock, Exchange, Signals, Stage};
 use super::service::Service;
+use crate::trust::Client;
 use picoserve::{Router, Server};
 use smol::future::yield_now;
 use smol::{Async, LocalExecutor, Timer};
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, TcpListener, TcpStream};
-use std::os::fd::OwnedFd;
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::os::unix::net::{UnixListener, UnixStream};
 use std::rc::Rc;
 use std::time::Duration;
@@ -20,13 +21,41 @@ use std::time::Duration;
 /// After an accept that failed for want of descriptors: time for those just let go to be closed.
 const BREATH: Duration = Duration::from_millis(100);
 
+/// Tells whether whoever is at the other end of a unix socket may do everything.
+pub type Vouch = Box<dyn Fn(BorrowedFd<'_>) -> bool>;
+
 /// A place where connections come in.
-#[derive(Debug)]
 pub enum Listener {
     /// A TCP port: anybody.
     Tcp(Async<TcpListener>),
-    /// The unix socket: whoever may open it, which the file system decides.
-    Unix(Async<UnixListener>),
+    /// The unix socket: whoever may open it, which the file system decides, and is vouched for.
+    Unix(Async<UnixListener>, Vouch),
+}
+
+/// Somebody who has connected.
+struct Arrival {
+    address: Address,
+    client: Option<Client>,
+    socket: Async<TcpStream>,
+}
+
+impl Arrival {
+    fn from_network(peer: IpAddr, socket: Async<TcpStream>) -> Self {
+        Self {
+            address: Address::from(peer),
+            client: Some(client(peer)),
+            socket,
+        }
+    }
+}
+
+/// An address as the throttle counts it: each by itself. In a house all devices are of one network of 64 bits, so
+/// the one who guesses must not stand for all.
+fn client(peer: IpAddr) -> Client {
+    Client(match peer {
+        IpAddr::V4(address) => address.to_ipv6_mapped().octets(),
+        IpAddr::V6(address) => address.octets(),
+    })
 }
 
 impl Listener {
@@ -42,22 +71,34 @@ impl Listener {
     ///
     /// # Errors
     /// The system refuses to watch it.
-    pub fn unix(listener: UnixListener) -> io::Result<Self> {
-        Async::try_from(listener).map(Listener::Unix)
+    pub fn unix(listener: UnixListener, vouch: Vouch) -> io::Result<Self> {
+        let listener = Async::try_from(listener)?;
+        Ok(Listener::Unix(listener, vouch))
     }
 
-    async fn accept(&self) -> io::Result<(Address, Async<TcpStream>)> {
+    async fn accept(&self) -> io::Result<Arrival> {
         match self {
             Listener::Tcp(listener) => {
                 let (stream, peer) = listener.accept().await?;
                 // Answers go out whole, events one by one: there is nothing to wait and gather for.
                 let _ = stream.get_ref().set_nodelay(true);
-                Ok((Address::from(peer.ip()), stream))
+                Ok(Arrival::from_network(peer.ip(), stream))
             }
-            Listener::Unix(listener) => loop {
+            Listener::Unix(listener, vouch) => loop {
                 listener.readable().await?;
                 match listener.get_ref().accept() {
-                    Ok((stream, _)) => return Ok((Address::Local, as_tcp(stream)?)),
+                    Ok((stream, _)) if vouch(stream.as_fd()) => {
+                        return Ok(Arrival {
+                            address: Address::Local,
+                            client: None,
+                            socket: as_tcp(stream)?,
+                        });
+                    }
+                    // Anybody, as far as we know.
+                    Ok((stream, _)) => {
+                        let here = IpAddr::V4(Ipv4Addr::LOCALHOST);
+                        return Ok(Arrival::from_network(here, as_tcp(stream)?));
+                    }
                     Err(error) if error.kind() == io::ErrorKind::WouldBlock => continue,
                     Err(error) => return Err(error),
                 }
@@ -77,7 +118,7 @@ pub async fn serve(api: Rc<Api>, listener: Listener, executor: Rc<LocalExecutor<
     let door = api.pulse.door();
     loop {
         match door.waits_for(listener.accept()).await {
-            Ok((address, socket)) => welcome(&api, address, socket, &executor),
+            Ok(arrival) => welcome(&api, arrival, &executor),
             Err(error) => {
                 log::warn!("cannot accept a connection: {error}");
                 api.crowd.dismiss_any();
@@ -96,24 +137,24 @@ pub async fn serve(api: Rc<Api>, listener: Listener, executor: Rc<LocalExecutor<
 /// The system refuses to watch it.
 pub async fn serve_stream(api: Rc<Api>, stream: UnixStream) -> io::Result<()> {
     let line = Line::new(as_tcp(stream)?);
-    let address = Address::from(IpAddr::V4(Ipv4Addr::LOCALHOST));
-    if let Ok(guest) = api.crowd.admit(address, &api.limits) {
-        converse(api, guest, line).await;
+    let here = IpAddr::V4(Ipv4Addr::LOCALHOST);
+    if let Ok(guest) = api.crowd.admit(Address::from(here), &api.limits) {
+        converse(api, guest, Some(client(here)), line).await;
     }
     Ok(())
 }
 
-fn welcome(
-    api: &Rc<Api>,
-    address: Address,
-    socket: Async<TcpStream>,
-    executor: &Rc<LocalExecutor<'static>>,
-) {
+fn welcome(api: &Rc<Api>, arrival: Arrival, executor: &Rc<LocalExecutor<'static>>) {
+    let Arrival {
+        address,
+        client,
+        socket,
+    } = arrival;
     match api.crowd.admit(address, &api.limits) {
         Ok(guest) => {
             let place = guest.place();
             let line = Line::new(socket);
-            place.hold_task(executor.spawn(converse(api.clone(), guest, line)));
+            place.hold_task(executor.spawn(converse(api.clone(), guest, client, line)));
         }
         // What a fresh socket does not take at once is not worth waiting for.
         Err(error) => {
@@ -123,14 +164,14 @@ fn welcome(
 }
 
 /// One client, request after request.
-async fn converse(api: Rc<Api>, guest: Guest, mut line: Line) {
+async fn converse(api: Rc<Api>, guest: Guest, client: Option<Client>, mut line: Line) {
     let mut silence = api.limits.first_byte;
     loop {
         guest.waits();
         match line.next(silence, &api.limits).await {
             Next::Request(head, bytes) => {
                 // Boxed, so that a connection costs what its socket costs while nothing is asked.
-                let exchange = Box::pin(exchange(&api, &guest, &mut line, &head, &bytes));
+                let exchange = Box::pin(exchange(&api, &guest, client, &mut line, &head, &bytes));
                 match exchange.await {
                     After::Next => (),
                     After::End => return,
@@ -160,6 +201,7 @@ enum After {
 async fn exchange(
     api: &Rc<Api>,
     guest: &Guest,
+    client: Option<Client>,
     line: &mut Line,
     head: &Head,
     bytes: &[u8],
@@ -169,6 +211,7 @@ async fn exchange(
     let service = Service {
         api,
         guest,
+        client,
         signals: &signals,
     };
     let router = Router::from_service(service);
@@ -236,6 +279,7 @@ mod tests {
             Feed::new(Rc::new(status)),
             mind,
             logs,
+            crate::http::Forgetful::keeper(Moment::default),
             clock,
             about,
         ))
@@ -247,7 +291,7 @@ mod tests {
         let (_client, stream) = UnixStream::pair().expect("a pair");
         let line = Line::new(as_tcp(stream).expect("a socket"));
         let guest = (api.crowd.admit(Address::Local, &api.limits)).expect("room");
-        let size = size_of_val(&converse(api.clone(), guest, line));
+        let size = size_of_val(&converse(api.clone(), guest, None, line));
         assert!(size < 1024, "{size} bytes");
     }
 }

@@ -4,10 +4,12 @@ use super::Api;
 use super::crowd::Guest;
 use super::door;
 use super::error::{Error, Kind};
+use super::keeper::Pass;
 use super::limits::HELD_FREE;
 use super::reply::{Ask, Bytes, Content, Reply, Source};
 use super::routes::{self, Found};
 use super::runtime::{Signals, Stage};
+use crate::trust::Client;
 use picoserve::ResponseSent;
 use picoserve::io::{Read, Write};
 use picoserve::request::{Path, Request, RequestBody, RequestParts};
@@ -17,7 +19,6 @@ use picoserve::routing::PathRouterService;
 use smol::Timer;
 use smol::future::or;
 use std::rc::Rc;
-use std::time::Duration;
 
 /// Written at the start of a stream: a client that loses it comes back after so many milliseconds.
 const RETRY: &[u8] = b"retry: 2000\n\n";
@@ -31,6 +32,8 @@ pub struct Service<'l> {
     pub api: &'l Rc<Api>,
     /// Whose request it is.
     pub guest: &'l Guest,
+    /// Where it comes from; `None` for the unix socket.
+    pub client: Option<Client>,
     /// The way to the socket.
     pub signals: &'l Signals,
 }
@@ -88,7 +91,8 @@ impl PathRouterService for Service<'_> {
                 self.signals.stage.set(Stage::Streaming);
                 let body = Events {
                     source: (!head_only).then_some(source),
-                    heartbeat: self.api.limits.heartbeat,
+                    api: self.api,
+                    pass: reply.pass,
                 };
                 CustomResponse::build(status)
                     .with_header("Content-Type", "text/event-stream")
@@ -122,13 +126,24 @@ impl Service<'_> {
             }
         };
         // Whoever may open the unix socket is no browser, and calls the machine as it likes.
-        if !guest.is_local() {
-            door::check_origin(&parts, route.needs, &api.about.hostname)?;
-        }
+        let pass = if guest.is_local() {
+            Pass::Local
+        } else {
+            door::check_origin(&parts, &api.hosts, &api.about.hostname)?;
+            api.keeper.pass(&door::presented(&parts))
+        };
+        door::check_pass(&api.keeper, route.needs, &pass)?;
         door::check_media_type(&parts, body.content_length())?;
         let body = self.read(body).await?;
         guest.works();
-        let answer = route.answer(api, Ask { parts, id, body }).await;
+        let ask = Ask {
+            parts,
+            id,
+            body,
+            pass: pass.clone(),
+            client: self.client,
+        };
+        let answer = route.answer(api, ask).await.map(|reply| reply.to(pass));
         guest.listens();
         if let Ok(reply) = &answer {
             match &reply.content {
@@ -197,12 +212,24 @@ impl response::Content for Whole<'_> {
 }
 
 /// The body of a stream; for HEAD, none.
-struct Events {
+struct Events<'l> {
     source: Option<Box<dyn Source>>,
-    heartbeat: Duration,
+    api: &'l Rc<Api>,
+    /// How whoever listens was let in: with that ends the stream.
+    pass: Pass,
 }
 
-impl CustomBody for Events {
+/// What comes next in a stream.
+enum Next {
+    /// An event, or the end.
+    Event(bool),
+    /// Nothing for a while.
+    Silence,
+    /// Whoever listens may not any more.
+    Ended,
+}
+
+impl CustomBody for Events<'_> {
     async fn write_response_body<W: Write>(self, mut writer: W) -> Result<(), W::Error> {
         let Some(mut source) = self.source else {
             return Ok(());
@@ -213,12 +240,18 @@ impl CustomBody for Events {
                 let mut next = source.next(&mut out);
                 loop {
                     let silence = async {
-                        Timer::after(self.heartbeat).await;
-                        None
+                        Timer::after(self.api.limits.heartbeat).await;
+                        Next::Silence
                     };
-                    match or(async { Some(next.as_mut().await) }, silence).await {
-                        Some(goes_on) => break goes_on,
-                        None => {
+                    let ended = async {
+                        self.api.keeper.ended(&self.pass).await;
+                        Next::Ended
+                    };
+                    let event = async { Next::Event(next.as_mut().await) };
+                    match or(ended, or(event, silence)).await {
+                        Next::Event(goes_on) => break goes_on,
+                        Next::Ended => return Ok(()),
+                        Next::Silence => {
                             writer.write_all(HEARTBEAT).await?;
                             writer.flush().await?;
                         }

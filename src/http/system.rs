@@ -2,6 +2,7 @@
 
 use super::Api;
 use super::error::{Error, Kind};
+use super::keeper::Pass;
 use super::reply::{Ask, Reply};
 use super::schedule::ScheduleView;
 use super::view::{Configuration, Count, Light};
@@ -32,6 +33,9 @@ struct Shown<'a> {
     processes: Count,
     schedule: ScheduleView<'a>,
     shutting_down: bool,
+    /// For whoever is on the machine itself, while nobody has claimed it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    claim_code: Option<String>,
 }
 
 /// Why the daemon was started, and since when it has been running therefore.
@@ -43,7 +47,7 @@ struct LastStartView<'a> {
 }
 
 /// `GET /api/status`
-pub async fn status(api: &Rc<Api>, _ask: Ask<'_>) -> Result<Reply, Error> {
+pub async fn status(api: &Rc<Api>, ask: Ask<'_>) -> Result<Reply, Error> {
     let status = api.feed.current();
     let light = Light::of(api);
     let started = light.boot().at(api.about.started);
@@ -63,6 +67,7 @@ pub async fn status(api: &Rc<Api>, _ask: Ask<'_>) -> Result<Reply, Error> {
         processes: Count::of(&status),
         schedule: ScheduleView(&status.schedule),
         shutting_down: status.shutting_down,
+        claim_code: (api.keeper.claim_code()).filter(|_| ask.pass == Pass::Local),
     };
     Ok(Reply::json(200, &shown))
 }

@@ -4,6 +4,7 @@
 //! as an [`crate::supervisor::Event`] what has happened. Nothing here waits on the loop's thread for a disk.
 
 pub mod accounts;
+pub mod allocator;
 pub mod cgroup;
 pub mod children;
 pub mod clock;
@@ -22,6 +23,7 @@ pub mod mark;
 pub mod network;
 pub mod notify;
 mod output;
+pub mod peer;
 pub mod persist;
 mod pidfd;
 mod proc;
@@ -37,10 +39,12 @@ mod spawn;
 pub mod store;
 mod switches;
 pub mod system;
+pub mod terminal;
 #[cfg(test)]
 mod test;
 mod tree;
 mod uevent;
+pub mod vault;
 pub mod wall;
 mod wayland;
 mod x11;

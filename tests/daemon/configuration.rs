@@ -209,7 +209,8 @@ fn put_config_if_match(kiosk: &Kiosk, tag: &str, document: &Value) -> u16 {
     let body = document.to_string();
     write!(
         stream,
-        "PUT /api/config HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\nIf-Match: {tag}\r\nContent-Type: application/json\r\nContent-Length: {}\r\n\r\n{body}",
+        "PUT /api/config HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n{}If-Match: {tag}\r\nContent-Type: application/json\r\nContent-Length: {}\r\n\r\n{body}",
+        crate::kiosk::credential(kiosk.address),
         body.len()
     )
     .unwrap();

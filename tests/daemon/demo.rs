@@ -1,6 +1,6 @@
 //! The demo, which runs where everybody may write.
 
-use crate::kiosk::{fresh_dir, open_to_all, signal, try_ask};
+use crate::kiosk::{fresh_dir, introduce, open_to_all, signal, try_ask};
 use serde_json::{Value, json};
 use std::fs;
 use std::io::{BufRead, BufReader};
@@ -40,6 +40,7 @@ fn start(temp: &Path) -> (Child, SocketAddr) {
             Some(url.trim_end_matches('/').parse().unwrap())
         })
         .expect("the demo comes up");
+    introduce(address, &place(temp).join("run"));
     (child, address)
 }
 
@@ -91,6 +92,40 @@ fn what_somebody_else_has_planted_is_not_executed() {
         assert_eq!(refused(&temp).0, Some(12));
     }
     assert!(!trap.exists());
+    fs::remove_dir_all(temp).unwrap();
+}
+
+#[test]
+fn the_demo_prints_a_link_that_is_signed_in_once() {
+    let temp = fresh_dir();
+    let mut child = demo(&temp)
+        .stdout(Stdio::piped())
+        .stderr(Stdio::null())
+        .spawn()
+        .unwrap();
+    let mut lines = BufReader::new(child.stdout.take().unwrap())
+        .lines()
+        .map_while(Result::ok);
+    let mut told = |start: &str| {
+        let line = lines
+            .find(|line| line.contains(start))
+            .expect("the demo tells");
+        line.split_once(start)
+            .map(|(_, rest)| rest.to_owned())
+            .unwrap()
+    };
+    let password = told("its password is ");
+    let password = password.split(';').next().unwrap();
+    let link = told("sign in at http://");
+    let (address, secret) = link.split_once("/#enter=").unwrap();
+    let address = address.parse().unwrap();
+    let login =
+        |body: Value| try_ask(address, "POST", "/api/login", Some(&body.to_string())).unwrap();
+    assert_eq!(login(json!({"invitation": secret})).status, 200);
+    assert_eq!(login(json!({"invitation": secret})).status, 401);
+    assert_eq!(login(json!({"password": password})).status, 200);
+    signal(child.id(), "TERM");
+    assert!(child.wait().unwrap().success());
     fs::remove_dir_all(temp).unwrap();
 }
 

@@ -1,6 +1,6 @@
 //! Clients that mean harm: the right status, a daemon that lives, and others that are served.
 
-use crate::kiosk::{Kiosk, read_answer};
+use crate::kiosk::{Kiosk, credential, read_answer};
 use serde_json::{Value, json};
 use std::io::{Read, Write};
 use std::net::{Shutdown, TcpStream};
@@ -20,8 +20,15 @@ fn raw(kiosk: &Kiosk, bytes: &[u8]) -> Option<(u16, Value)> {
     stream
         .set_read_timeout(Some(Duration::from_secs(60)))
         .unwrap();
+    // Every whole request shows the test's credential: what is refused is refused for what it is.
+    let host = "\r\nHost: ";
+    let with = format!("\r\n{}Host: ", credential(kiosk.address));
+    let bytes = match std::str::from_utf8(bytes) {
+        Ok(text) => text.replace(host, &with).into_bytes(),
+        Err(_) => bytes.to_vec(),
+    };
     // The daemon may have answered and closed before it has read everything.
-    let _ = stream.write_all(bytes);
+    let _ = stream.write_all(&bytes);
     let _ = stream.shutdown(Shutdown::Write);
     let answer = read_answer(stream).ok()?;
     Some((

@@ -1,11 +1,14 @@
 //! A kiosk to test: the real daemon in directories of its own, and a client that waits for events.
 
 use serde_json::{Value, json};
+use std::collections::BTreeMap;
 use std::fs;
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{SocketAddr, TcpStream};
+use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
+use std::sync::Mutex;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 
@@ -116,7 +119,11 @@ impl Kiosk {
 
     /// Starts the daemon again after `kill`.
     pub fn revive(&mut self) {
-        let (daemon, address) = launch(&self.program, &self.dir, &self.environment);
+        let (daemon, address) = start(&self.program, &self.dir, &self.environment);
+        // A token outlives the daemon.
+        let mut tokens = TOKENS.lock().unwrap();
+        let token = tokens[&self.address].clone();
+        tokens.insert(address, token);
         self.daemon = daemon;
         self.address = address;
     }
@@ -227,9 +234,10 @@ impl Kiosk {
     ) -> Result<(), std::io::Error> {
         let mut stream = connect(self.address)?;
         stream.set_read_timeout(Some(PATIENCE))?;
+        let credential = credential(self.address);
         write!(
             stream,
-            "GET {path} HTTP/1.1\r\nHost: localhost\r\nAccept: text/event-stream\r\n\r\n"
+            "GET {path} HTTP/1.1\r\nHost: localhost\r\n{credential}Accept: text/event-stream\r\n\r\n"
         )?;
         let begin = Instant::now();
         let mut event = String::new();
@@ -297,8 +305,15 @@ impl Drop for Kiosk {
     }
 }
 
-/// Starts the daemon and reads the address it took.
+/// Starts the daemon, and makes a token for the test.
 fn launch(program: &Path, dir: &Path, environment: &[(String, String)]) -> (Child, SocketAddr) {
+    let (daemon, address) = start(program, dir, environment);
+    introduce(address, &dir.join("run"));
+    (daemon, address)
+}
+
+/// Starts the daemon and reads the address it took.
+fn start(program: &Path, dir: &Path, environment: &[(String, String)]) -> (Child, SocketAddr) {
     let log = fs::OpenOptions::new()
         .create(true)
         .append(true)
@@ -335,6 +350,48 @@ fn launch(program: &Path, dir: &Path, environment: &[(String, String)]) -> (Chil
     (daemon, address)
 }
 
+/// The tokens by which the daemons of this test are talked to.
+static TOKENS: Mutex<BTreeMap<SocketAddr, String>> = Mutex::new(BTreeMap::new());
+
+/// Makes a token for the daemon at this address, as root does: through the socket in its run directory.
+pub fn introduce(address: SocketAddr, run_dir: &Path) {
+    let made = local(
+        run_dir,
+        "POST",
+        "/api/tokens",
+        &json!({"name": "the test", "role": "admin"}),
+    );
+    assert_eq!(made.status, 201, "{}", made.text());
+    let token = made.json()["token"].as_str().unwrap().to_owned();
+    TOKENS.lock().unwrap().insert(address, token);
+}
+
+/// The field by which the test is let in by the daemon at this address, a whole line.
+pub fn credential(address: SocketAddr) -> String {
+    let tokens = TOKENS.lock().unwrap();
+    let token = tokens.get(&address);
+    token.map_or(String::new(), |token| {
+        format!("Authorization: Bearer {token}\r\n")
+    })
+}
+
+/// One request through the unix socket, with a body.
+pub fn local(run_dir: &Path, method: &str, path: &str, body: &Value) -> Answer {
+    let mut stream = UnixStream::connect(run_dir.join("ossuary.sock")).unwrap();
+    stream.set_read_timeout(Some(PATIENCE)).unwrap();
+    let body = match body {
+        Value::Null => String::new(),
+        body => body.to_string(),
+    };
+    let length = body.len();
+    let request = format!(
+        "{method} {path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\
+         Content-Type: application/json\r\nContent-Length: {length}\r\n\r\n{body}"
+    );
+    stream.write_all(request.as_bytes()).unwrap();
+    read_answer(stream).unwrap()
+}
+
 fn connect(address: SocketAddr) -> std::io::Result<TcpStream> {
     let stream = TcpStream::connect_timeout(&address, PATIENCE)?;
     stream.set_read_timeout(Some(PATIENCE))?;
@@ -352,6 +409,7 @@ pub fn try_ask(
     let mut stream = connect(address)?;
     let mut request =
         format!("{method} {path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n");
+    request += &credential(address);
     if let Some(body) = body {
         request += &format!(
             "Content-Type: application/json\r\nContent-Length: {}\r\n",
@@ -365,7 +423,7 @@ pub fn try_ask(
 }
 
 /// Reads an answer up to the end of the connection.
-pub fn read_answer(mut stream: TcpStream) -> std::io::Result<Answer> {
+pub fn read_answer(mut stream: impl Read) -> std::io::Result<Answer> {
     let mut bytes = Vec::new();
     stream.read_to_end(&mut bytes)?;
     let end = bytes

@@ -2,6 +2,7 @@
 
 #![allow(clippy::unwrap_used, reason = "a test ends at the first surprise")]
 
+mod access;
 mod command_line;
 mod compositor;
 mod configuration;

@@ -31,6 +31,13 @@ fn the_page_on_the_screen_can_neither_drive_the_kiosk_nor_read_it() {
     let all = scene.kiosk.get("/api/processes").json();
     let ids: Vec<&String> = all["processes"].as_object().unwrap().keys().collect();
     assert_eq!(ids, ["screen"]);
+    assert_eq!(scene.kiosk.get("/api/claim").json()["claimed"], false);
+    let tokens = scene.kiosk.get("/api/tokens").json();
+    assert_eq!(
+        tokens["tokens"].as_array().map(Vec::len),
+        Some(1),
+        "the test's own"
+    );
 }
 
 #[test]

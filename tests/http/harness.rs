@@ -1,18 +1,21 @@
 //! A kiosk whose mind is a script, and a client that sees every byte.
 
 use ossuary::config::{Id, Loaded};
-use ossuary::http::{self, About, Api, Feed, Limits, Listener, Mailbox, Memory, Now, Usage};
+use ossuary::http::{
+    self, About, Api, Feed, Forgetful, Limits, Listener, Mailbox, Memory, Now, Usage,
+};
 use ossuary::logs::Book;
 use ossuary::supervisor::{
     ConfigurationStatus, DisplayStatus, Done, LastStart, Outcome, ProcessStatus, Reason, Request,
     RunId, Source, State, Status, Traces,
 };
 use ossuary::time::Moment;
+use ossuary::trust::Role;
 use serde_json::Value;
 use smol::io::{AsyncReadExt, AsyncWriteExt};
 use smol::net::TcpStream;
 use smol::{LocalExecutor, Timer};
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::collections::VecDeque;
 use std::net::{SocketAddr, TcpListener};
 use std::rc::Rc;
@@ -54,6 +57,16 @@ fn clock() -> Now {
         mono: at(3640),
         wall: "2026-11-23T08:00:00Z".parse().expect("a time"),
     }
+}
+
+thread_local! {
+    /// How far the clock by which sessions end is ahead of the other one.
+    static LATER: Cell<Duration> = const { Cell::new(Duration::ZERO) };
+}
+
+/// Lets time pass for the keeper of the door.
+pub fn later(time: Duration) {
+    LATER.set(LATER.get() + time);
 }
 
 /// The picture of a kiosk with this document, whose display process runs.
@@ -106,6 +119,8 @@ pub struct Kiosk {
     pub api: Rc<Api>,
     pub address: SocketAddr,
     pub executor: Rc<LocalExecutor<'static>>,
+    /// A token of each role, the least first; requests are sent with the last unless told otherwise.
+    pub tokens: [String; 3],
     asked: RefCell<VecDeque<Request>>,
     script: RefCell<VecDeque<Outcome>>,
 }
@@ -125,7 +140,9 @@ pub fn kiosk_with(limits: Limits, test: impl AsyncFnOnce(Rc<Kiosk>)) {
         hostname: Box::new(|| "kiosk".into()),
     };
     let feed = Feed::new(Rc::new(picture(PLAN)));
-    let mut api = Api::new(feed, mind, Book::new(), clock, about);
+    LATER.set(Duration::ZERO);
+    let keeper = Forgetful::keeper(|| clock().mono + LATER.get());
+    let mut api = Api::new(feed, mind, Book::new(), keeper, clock, about);
     api.limits = limits;
     api.system = Box::new(|| serde_json::json!({"daemon": {"resident_bytes": 4096}}));
     api.why_unenforced = Box::new(|process| {
@@ -148,6 +165,7 @@ pub fn kiosk_with(limits: Limits, test: impl AsyncFnOnce(Rc<Kiosk>)) {
         api: api.clone(),
         address,
         executor: executor.clone(),
+        tokens: Role::ALL.map(|role| token(&api, role)),
         asked: RefCell::default(),
         script: RefCell::default(),
     });
@@ -175,6 +193,14 @@ pub fn kiosk_with(limits: Limits, test: impl AsyncFnOnce(Rc<Kiosk>)) {
     }));
 }
 
+fn token(api: &Api, role: Role) -> String {
+    let made = api
+        .keeper
+        .add_token(role.as_str().into(), role, "now".into());
+    let (_, secret) = smol::block_on(made).expect("there is room for three");
+    secret.to_token()
+}
+
 pub fn kiosk(test: impl AsyncFnOnce(Rc<Kiosk>)) {
     kiosk_with(Limits::default(), test);
 }
@@ -199,6 +225,14 @@ impl Kiosk {
     }
 
     pub async fn connect(&self) -> Client {
+        Client {
+            credential: format!("Authorization: Bearer {}\r\n", self.tokens[2]),
+            ..self.connect_as_stranger().await
+        }
+    }
+
+    /// A client that shows nothing.
+    pub async fn connect_as_stranger(&self) -> Client {
         Client::new(
             TcpStream::connect(self.address)
                 .await
@@ -220,6 +254,28 @@ impl Kiosk {
             .await
     }
 
+    pub async fn get_as_stranger(&self, path: &str) -> Answer {
+        self.call_as_stranger("GET", path, "", "").await
+    }
+
+    pub async fn post_as_stranger(&self, path: &str, body: &str) -> Answer {
+        let json = "Content-Type: application/json\r\n";
+        self.call_as_stranger("POST", path, json, body).await
+    }
+
+    /// The same as [`Kiosk::call`], with no credential but what is in `fields`.
+    pub async fn call_as_stranger(
+        &self,
+        method: &str,
+        path: &str,
+        fields: &str,
+        body: &str,
+    ) -> Answer {
+        let mut client = self.connect_as_stranger().await;
+        client.ask(method, path, fields, body).await;
+        client.answer_to(method).await
+    }
+
     /// One request on a connection of its own; `fields` are whole lines.
     pub async fn call(&self, method: &str, path: &str, fields: &str, body: &str) -> Answer {
         let mut client = self.connect().await;
@@ -231,6 +287,8 @@ impl Kiosk {
 /// A connection. Everything it has not understood yet is in `unread`.
 pub struct Client<S = TcpStream> {
     pub stream: S,
+    /// The field that is sent with every request, a whole line.
+    pub credential: String,
     unread: Vec<u8>,
 }
 
@@ -282,12 +340,25 @@ impl<S: AsyncReadExt + AsyncWriteExt + Unpin> Client<S> {
     pub fn new(stream: S) -> Self {
         Self {
             stream,
+            credential: String::new(),
             unread: Vec::new(),
         }
     }
 
+    /// Sends these bytes; every request in them that names its host shows the credential.
     pub async fn send(&mut self, bytes: impl AsRef<[u8]>) {
-        self.stream.write_all(bytes.as_ref()).await.expect("sent");
+        let bytes = self.with_credential(bytes.as_ref());
+        self.stream.write_all(&bytes).await.expect("sent");
+    }
+
+    /// These bytes, every request in them showing the credential.
+    pub fn with_credential(&self, bytes: &[u8]) -> Vec<u8> {
+        let host = "\r\nHost: ";
+        let with = format!("\r\n{}Host: ", self.credential);
+        match std::str::from_utf8(bytes) {
+            Ok(text) => text.replace(host, &with).into_bytes(),
+            Err(_) => bytes.to_vec(),
+        }
     }
 
     pub async fn ask(&mut self, method: &str, path: &str, fields: &str, body: &str) {

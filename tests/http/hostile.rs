@@ -7,8 +7,9 @@ use std::rc::Rc;
 /// Sends bytes, ends the sending, and gives back whatever comes.
 async fn shout(kiosk: &Kiosk, bytes: &[u8]) -> Vec<u8> {
     let mut client = kiosk.connect().await;
+    let bytes = client.with_credential(bytes);
     // It may be turned away in the middle of it.
-    let _ = smol::io::AsyncWriteExt::write_all(&mut client.stream, bytes).await;
+    let _ = smol::io::AsyncWriteExt::write_all(&mut client.stream, &bytes).await;
     let _ = client.stream.shutdown(Shutdown::Write);
     client.rest().await
 }
@@ -183,9 +184,10 @@ fn others_are_served_while_one_floods() {
             let kiosk = kiosk.clone();
             async move {
                 let mut client = kiosk.connect().await;
+                let flood = client.with_credential(flood.as_bytes());
                 let mut sender = client.stream.clone();
                 let sending = async {
-                    let sent = smol::io::AsyncWriteExt::write_all(&mut sender, flood.as_bytes());
+                    let sent = smol::io::AsyncWriteExt::write_all(&mut sender, &flood);
                     sent.await.expect("all is taken in");
                 };
                 let reading = async {

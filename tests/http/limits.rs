@@ -49,7 +49,7 @@ fn a_connection_of_another_client_outlives_a_crowd_of_idle_ones() {
 }
 
 /// Another client of the same machine: loopback has 16 million addresses.
-async fn connect_from(from: std::net::SocketAddr, to: std::net::SocketAddr) -> TcpStream {
+pub async fn connect_from(from: std::net::SocketAddr, to: std::net::SocketAddr) -> TcpStream {
     use nix::sys::socket::{AddressFamily, SockFlag, SockType, SockaddrStorage};
     use nix::sys::socket::{bind, connect, socket};
     use std::os::fd::AsRawFd;
@@ -149,7 +149,8 @@ fn a_client_that_does_not_read_its_answers_is_let_go() {
     kiosk_with(limits, async |kiosk| {
         let mut client = kiosk.connect().await;
         let ask = "GET /api/openapi.json HTTP/1.1\r\nHost: localhost\r\n\r\n".repeat(1000);
-        let _ = smol::io::AsyncWriteExt::write_all(&mut client.stream, ask.as_bytes()).await;
+        let ask = client.with_credential(ask.as_bytes());
+        let _ = smol::io::AsyncWriteExt::write_all(&mut client.stream, &ask).await;
         // Nothing is read until the daemon has given up.
         while kiosk
             .get("/metrics")
@@ -282,7 +283,7 @@ fn the_unix_socket_speaks_the_same_and_asks_nobody_for_a_name() {
         let name = format!("ossuary-http-test-{}.sock", std::process::id());
         let path = std::env::temp_dir().join(name);
         let listener = std::os::unix::net::UnixListener::bind(&path).expect("a socket");
-        let listener = Listener::unix(listener).expect("a listener");
+        let listener = Listener::unix(listener, Box::new(|_| true)).expect("a listener");
         let serving = (kiosk.executor).spawn(http::serve(
             kiosk.api.clone(),
             listener,

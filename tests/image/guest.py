@@ -32,6 +32,7 @@ class Guest(Device):
         self.console = self.directory / "console"
         self.port = free_port()
         self.wire = None
+        self.token = None
         self.number = 0
         self.received = b""
         listener = socket.socket(socket.AF_UNIX)
@@ -117,6 +118,15 @@ class Guest(Device):
 
     def last_words(self):
         return self.console.read_text(errors="replace")[-4000:]
+
+    def credential(self):
+        """Root's daemon is asked for a token at the first use, and again where the guest has forgotten it."""
+        if self.token is None:
+            code, output = self.run("ossuary token add --name tests --role admin 2>/dev/null", PATIENCE)
+            if code != 0:
+                raise ConnectionError(f"the guest makes no token: {output}")
+            self.token = output.strip()
+        return {"Authorization": f"Bearer {self.token}"}
 
     def connect(self, timeout):
         return http.client.HTTPConnection("127.0.0.1", self.port, timeout=timeout)

@@ -7,6 +7,7 @@ import os
 import pathlib
 import pwd
 import signal
+import socket
 import subprocess
 import tempfile
 import unittest
@@ -61,12 +62,15 @@ class Program(unittest.TestCase):
 class Kiosk:
     """An emulated daemon, and a client of its API."""
 
-    def __init__(self, program):
+    def __init__(self, program, socket):
         self.program = program
-        self.address = program.stdout.readline().strip().removeprefix("listening on http://")
+        self.socket = socket
+        program.stdout.readline()  # it listens
 
     def processes(self):
-        with contextlib.closing(http.client.HTTPConnection(self.address, timeout=PATIENCE)) as connection:
+        with contextlib.closing(http.client.HTTPConnection("localhost", timeout=PATIENCE)) as connection:
+            connection.sock = socket.socket(socket.AF_UNIX)
+            connection.sock.connect(str(self.socket))
             connection.request("GET", "/api/processes")
             return json.loads(connection.getresponse().read())["processes"]
 
@@ -85,6 +89,6 @@ def daemon(document):
         command = emulated("daemon", *places, "--listen", "127.0.0.1:0")
         with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True) as program:
             try:
-                yield Kiosk(program)
+                yield Kiosk(program, folder / "run/ossuary.sock")
             finally:
                 program.kill()

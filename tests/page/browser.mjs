@@ -37,7 +37,7 @@ after(async () => (await launched)?.close());
  *
  * `options.processes` and `options.rest` are the kiosk's document, `options.tools` its programs; `options.view` is for Playwright's context
  * (viewport, colour scheme); `options.complaints` are errors of the console that belong to the test, as a request
- * that is to be refused.
+ * that is to be refused; with `options.isStranger` the browser is not signed in.
  */
 export function onThePage(name, options, body) {
   test(name, { timeout: 3 * PATIENCE }, async () => {
@@ -48,6 +48,7 @@ export function onThePage(name, options, body) {
       const context = keep(await (await launch()).newContext(options.view), (context) => context.close());
       context.setDefaultTimeout(PATIENCE);
       const page = await context.newPage();
+      if (!options.isStranger) await kiosk.signIn(context);
       const faults = watch(page, kiosk.url, options.complaints ?? []);
       try {
         await page.goto(kiosk.url);

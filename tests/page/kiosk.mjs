@@ -3,6 +3,7 @@
 import { spawn } from "node:child_process";
 import { chmodSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { once } from "node:events";
+import { request } from "node:http";
 import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
@@ -10,6 +11,9 @@ import { createInterface } from "node:readline";
 
 /** Longer than anything here takes on a busy machine; only a test that fails waits this long. */
 export const PATIENCE = 20_000;
+
+/** The password of every kiosk that is signed in to. */
+export const PASSWORD = "correct horse";
 
 const REPOSITORY = resolve(import.meta.dirname, "../..");
 const TARGET = resolve(REPOSITORY, process.env.CARGO_TARGET_DIR ?? "target");
@@ -77,6 +81,7 @@ export class Kiosk {
       if (address) {
         this.url = address[1];
         this.daemon.stdout.resume();
+        this.token ??= (await this.asRoot("POST", "/api/tokens", { name: "the test", role: "admin" })).token;
         return;
       }
     }
@@ -110,13 +115,43 @@ export class Kiosk {
     return files.map((name) => Number(readFileSync(join(run, name), "utf8"))).filter((pid) => pid > 1);
   }
 
+  // ---- who may come in ----
+
+  /** One request through the socket, as root's; what it answers. */
+  async asRoot(method, path, body) {
+    const asked = request({
+      socketPath: join(this.directory, "run/ossuary.sock"),
+      method,
+      path,
+      headers: body === undefined ? {} : { "Content-Type": "application/json" },
+    });
+    asked.end(body === undefined ? undefined : JSON.stringify(body));
+    const [answer] = await once(asked, "response");
+    let text = "";
+    for await (const piece of answer.setEncoding("utf8")) text += piece;
+    if (answer.statusCode >= 400) throw new Error(`${method} ${path}: ${answer.statusCode} ${text}`);
+    return text === "" ? null : JSON.parse(text);
+  }
+
+  /** Gives the kiosk its password, and signs a browser in. */
+  async signIn(context) {
+    await this.asRoot("PUT", "/api/password", { password: PASSWORD });
+    const answer = await fetch(`${this.url}/api/login`, {
+      method: "POST",
+      headers: { "Content-Type": "application/json" },
+      body: JSON.stringify({ password: PASSWORD }),
+    });
+    const [, name, value] = /^(\w+)=([^;]*)/.exec(answer.headers.get("set-cookie"));
+    await context.addCookies([{ name, value, url: this.url, httpOnly: true, sameSite: "Strict" }]);
+  }
+
   // ---- the API, as somebody else would use it beside the page ----
 
   /** One request; what it answers. Anything but success is an error. */
   async ask(method, path, body) {
     const answer = await fetch(this.url + path, {
       method,
-      headers: body === undefined ? {} : { "Content-Type": "application/json" },
+      headers: { Authorization: `Bearer ${this.token}`, ...(body === undefined ? {} : { "Content-Type": "application/json" }) },
       body: body === undefined ? undefined : JSON.stringify(body),
     });
     const text = await answer.text();
@@ -142,7 +177,10 @@ export class Kiosk {
     const processes = {};
     let displays = [];
     try {
-      const events = await fetch(`${this.url}/api/events`, { signal: patience });
+      const events = await fetch(`${this.url}/api/events`, {
+        signal: patience,
+        headers: { Authorization: `Bearer ${this.token}` },
+      });
       for await (const { data } of eventsOf(events.body)) {
         Object.assign(processes, data.processes);
         for (const id of data.removed ?? []) delete processes[id];

@@ -12,7 +12,29 @@ export class Refusal extends Error {
   }
 }
 
+/** What a stranger is told, rather than somebody whose password is wrong. */
+const STRANGER = ["/problems/sign-in", "/problems/unclaimed", "/problems/sealed"];
+
+let letIn = null;
+
+/** Whom to call when the kiosk does not know who asks: what was asked waits for that, and is asked again. */
+export function whenStranger(listener) {
+  letIn = listener;
+}
+
 async function send(method, path, body, headers = {}) {
+  for (;;) {
+    const answer = await sendOnce(method, path, body, headers);
+    if (answer.status !== 401 || letIn === null || isWayIn(path)) return answer;
+    const { type } = (await parsed(answer.clone())) ?? {};
+    if (!STRANGER.includes(type)) return answer;
+    await letIn();
+  }
+}
+
+const isWayIn = (path) => path === "/api/login" || path === "/api/claim";
+
+async function sendOnce(method, path, body, headers) {
   try {
     return await fetch(path, {
       method,

@@ -2,10 +2,11 @@
 
 import { lookBehaviors, showBehaviors } from "./behaviors.js";
 import { byId, el, say } from "./dom.js";
-import { connect, kiosk, onChange } from "./feed.js";
+import { connect, kiosk, onChange, whenRefused } from "./feed.js";
 import { follow, leave, showLogs } from "./logs.js";
 import { showProcesses } from "./processes.js";
 import { lookSchedule, showSchedule } from "./schedule.js";
+import { admitted } from "./signin.js";
 import { look, problemList, showSystem } from "./system.js";
 import { count } from "./words.js";
 
@@ -106,5 +107,7 @@ showSystem();
 showSchedule();
 showBehaviors();
 onChange(showNotices);
+whenRefused(admitted);
+await admitted();
 connect();
 showPlace();

@@ -16,6 +16,13 @@ export const kiosk = {
 /** How long until a stream that the browser has given up on is opened anew. */
 const PAUSE = 3000;
 
+let admitted = async () => {};
+
+/** Whom to ask whether the kiosk still knows who looks, when it has refused the stream. */
+export function whenRefused(listener) {
+  admitted = listener;
+}
+
 const listeners = [];
 
 /** Calls this whenever something has changed, and once now. */
@@ -39,8 +46,9 @@ export function connect() {
   source.addEventListener("error", () => {
     kiosk.connection = "lost";
     tell();
-    // The browser tries again by itself after a broken line, but not after a refusal (the kiosk is busy).
-    if (source.readyState === EventSource.CLOSED) setTimeout(connect, PAUSE);
+    // The browser tries again by itself after a broken line, but not after a refusal (the kiosk is busy, or does not
+    // know who asks any more).
+    if (source.readyState === EventSource.CLOSED) setTimeout(() => admitted().then(connect), PAUSE);
   });
   // A page that is left frees its place at the kiosk at once.
   addEventListener("pagehide", () => source.close(), { once: true });

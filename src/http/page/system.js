@@ -1,5 +1,6 @@
 // How the machine fares, and where its configuration comes from.
 
+import { lookAccess, showAccess } from "./access.js";
 import { ask } from "./api.js";
 import { showDisplays } from "./displays.js";
 import { byId, el, say, whileBusy } from "./dom.js";
@@ -11,11 +12,13 @@ export function showSystem() {
   byId("reload").addEventListener("click", (event) => whileBusy(event.currentTarget, reload));
   onChange(showConfiguration);
   showDisplays();
+  showAccess();
 }
 
 /** Asks how the machine fares, once: whoever looks again, asks again. */
 export async function look() {
   const facts = byId("facts");
+  lookAccess();
   try {
     const [machine, status] = await Promise.all([ask("GET", "/api/system"), ask("GET", "/api/status")]);
     facts.replaceChildren(...groups(machine, status));

@@ -1,0 +1,64 @@
+//! Opens the vault: reads who may come in, and gives the keeper of the door its hands.
+
+use crate::http::{Keeper, Later, Vault};
+use crate::supervisor::Failure;
+use crate::sys::clock;
+use crate::sys::run_dir::RunDir;
+use crate::sys::vault::{self, Vault as Files};
+use crate::trust::{ClaimCode, Credentials, Owner, Sessions};
+use std::path::Path;
+use std::rc::Rc;
+
+impl Vault for Files {
+    fn random(&self, bytes: &mut [u8]) {
+        vault::random(bytes);
+    }
+
+    fn keep(&self, credentials: Vec<u8>) -> Later<'_, Result<(), Failure>> {
+        Box::pin(self.save(credentials))
+    }
+
+    fn keep_sessions(&self, sessions: &[u8]) {
+        if let Err(failure) = self.save_sessions(sessions) {
+            log::warn!("{failure}");
+        }
+    }
+
+    fn work(&self, work: Box<dyn FnOnce() + Send>) -> Later<'static, ()> {
+        Box::pin(vault::beside_the_loop(work))
+    }
+}
+
+/// Reads the credentials, or makes the code by which a new kiosk is claimed.
+pub async fn open(state_dir: &Path, run_dir: &RunDir) -> Rc<Keeper> {
+    let files = Files::new(state_dir, run_dir);
+    let credentials = match files.load().await {
+        Ok(Some(bytes)) => Credentials::read(&bytes),
+        Ok(None) => first(&files).await,
+        Err(failure) => Credentials::unknown(failure.message),
+    };
+    match credentials.owner() {
+        Owner::Nobody(code) => {
+            log::info!("nobody has claimed this kiosk yet; its page asks for this code: {code}");
+        }
+        Owner::Somebody(_) => {}
+        Owner::Unknown(why) => log::error!(
+            "{} cannot be used, so nobody is let in; `ossuary passwd --reset` begins anew: {why}",
+            files.file().display()
+        ),
+    }
+    let sessions = Sessions::read(&files.load_sessions(), clock::now());
+    let keeper = Keeper::new(Box::new(files), clock::now, credentials, sessions);
+    Rc::new(keeper)
+}
+
+/// A card that cannot be written is no reason not to be claimed, until the next start.
+async fn first(files: &Files) -> Credentials {
+    let mut bytes = [0; 8];
+    vault::random(&mut bytes);
+    let credentials = Credentials::unclaimed(ClaimCode::from_random(bytes));
+    if let Err(failure) = files.save(credentials.to_bytes()).await {
+        log::warn!("the claim code holds until the next start only: {failure}");
+    }
+    credentials
+}

@@ -1,0 +1,197 @@
+//! Coming in and going out: claiming, signing in and out, the password, and who is signed in.
+
+use super::Api;
+use super::error::{Error, Kind};
+use super::keeper::{Opened, Pass, Visitor};
+use super::reply::{Ask, Reply};
+use super::view::Light;
+use super::when::Wallclock;
+use crate::trust::{ABSOLUTE, COOKIE, Session, check_password};
+use serde::Serialize;
+use serde_json::{Map, Value, json};
+use std::rc::Rc;
+
+/// What anybody may know, and what whoever asks may do.
+#[derive(Serialize)]
+struct Front {
+    claimed: bool,
+    hostname: String,
+    role: Option<&'static str>,
+}
+
+/// `GET /api/claim`
+pub async fn show_claim(api: &Rc<Api>, ask: Ask<'_>) -> Result<Reply, Error> {
+    let role = match &ask.pass {
+        Pass::Nobody => None,
+        Pass::Local => Some("admin"),
+        Pass::Session(_, role) | Pass::Token(_, role) => Some(role.as_str()),
+    };
+    let front = Front {
+        claimed: api.keeper.claim_code().is_none(),
+        hostname: (api.about.hostname)(),
+        role,
+    };
+    Ok(Reply::json(200, &front))
+}
+
+/// `POST /api/claim`
+pub async fn claim(api: &Rc<Api>, ask: Ask<'_>) -> Result<Reply, Error> {
+    let mut body = ask.object()?;
+    let code = text(&mut body, "code", "it is the code on the kiosk's screen")?;
+    let password = new_password(&mut body)?;
+    nothing_else(&body)?;
+    let opened = api.keeper.claim(&code, &password, &visitor(&ask)).await?;
+    Ok(signed_in(&ask, &opened))
+}
+
+/// `POST /api/login`: with the password, or by the link that signs in once.
+pub async fn login(api: &Rc<Api>, ask: Ask<'_>) -> Result<Reply, Error> {
+    let mut body = ask.object()?;
+    let opened = if body.contains_key("invitation") {
+        let secret = text(&mut body, "invitation", "")?;
+        nothing_else(&body)?;
+        api.keeper.accept_invitation(&secret, &visitor(&ask))?
+    } else {
+        let password = text(&mut body, "password", "it is the password of this kiosk")?;
+        nothing_else(&body)?;
+        api.keeper.sign_in(password, &visitor(&ask)).await?
+    };
+    Ok(signed_in(&ask, &opened))
+}
+
+/// `POST /api/logout`: ends the session that asks for it.
+pub async fn logout(api: &Rc<Api>, ask: Ask<'_>) -> Result<Reply, Error> {
+    if let Pass::Session(name, _) = &ask.pass {
+        api.keeper.end_session(name.as_str());
+    }
+    Ok(Reply::empty(204).with("Set-Cookie", cookie("", 0, &ask)))
+}
+
+/// `PUT /api/password`
+pub async fn set_password(api: &Rc<Api>, ask: Ask<'_>) -> Result<Reply, Error> {
+    let mut body = ask.object()?;
+    let password = new_password(&mut body)?;
+    let current = match body.contains_key("current") {
+        true => Some(text(&mut body, "current", "")?),
+        false => None,
+    };
+    nothing_else(&body)?;
+    let keeper = &api.keeper;
+    (keeper.change_password(&password, current, &ask.pass, &visitor(&ask))).await?;
+    Ok(Reply::empty(204))
+}
+
+/// `DELETE /api/password`: forgets who may come in, and tells the code by which the kiosk is claimed again.
+pub async fn reset(api: &Rc<Api>, _ask: Ask<'_>) -> Result<Reply, Error> {
+    let code = api.keeper.reset().await?;
+    Ok(Reply::json(200, &json!({"code": code.to_string()})))
+}
+
+#[derive(Serialize)]
+struct SessionView<'a> {
+    id: &'a str,
+    role: &'static str,
+    address: &'a str,
+    agent: &'a str,
+    opened: Wallclock,
+    used: Wallclock,
+    ends: Wallclock,
+    /// Whether it is the one that asks.
+    current: bool,
+}
+
+/// `GET /api/sessions`
+pub async fn list(api: &Rc<Api>, ask: Ask<'_>) -> Result<Reply, Error> {
+    let boot = Light::of(api).boot();
+    let sessions = api.keeper.sessions();
+    let view = |session: &Session| {
+        json!(SessionView {
+            id: session.name.as_str(),
+            role: session.role.as_str(),
+            address: &session.from,
+            agent: &session.agent,
+            opened: boot.at(session.opened),
+            used: boot.at(session.used),
+            ends: boot.at(session.ends()),
+            current: ask.pass.is_session(&session.name),
+        })
+    };
+    let sessions: Vec<Value> = sessions.iter().map(view).collect();
+    Ok(Reply::json(200, &json!({"sessions": sessions})))
+}
+
+/// `DELETE /api/sessions/{id}`
+pub async fn end(api: &Rc<Api>, ask: Ask<'_>) -> Result<Reply, Error> {
+    match api.keeper.end_session(ask.id) {
+        true => Ok(Reply::empty(204)),
+        false => Err(Error::new(
+            Kind::NoSuchSession,
+            format!("there is no session {}", ask.id),
+        )),
+    }
+}
+
+fn visitor<'a>(ask: &Ask<'a>) -> Visitor<'a> {
+    let agent = ask.header("user-agent").unwrap_or_default();
+    match ask.client {
+        Some(client) => Visitor {
+            client: (ask.pass != Pass::Local).then_some(client),
+            address: std::net::Ipv6Addr::from(client.0)
+                .to_canonical()
+                .to_string(),
+            agent,
+        },
+        None => Visitor {
+            client: None,
+            address: "this machine".to_owned(),
+            agent,
+        },
+    }
+}
+
+fn signed_in(ask: &Ask<'_>, opened: &Opened) -> Reply {
+    let cookie = cookie(&opened.secret.to_cookie(), ABSOLUTE.as_secs(), ask);
+    Reply::json(200, &json!({"session": opened.name, "role": "admin"})).with("Set-Cookie", cookie)
+}
+
+/// Scripts cannot read it (`HttpOnly`), no other site can have it sent (`SameSite=Strict`), and where the page came
+/// through TLS it is never sent without (`Secure`).
+fn cookie(value: &str, seconds: u64, ask: &Ask<'_>) -> String {
+    let is_secure = ask
+        .header("origin")
+        .is_some_and(|origin| origin.starts_with("https://"));
+    let secure = if is_secure { "; Secure" } else { "" };
+    format!("{COOKIE}={value}; Path=/; Max-Age={seconds}; HttpOnly; SameSite=Strict{secure}")
+}
+
+fn new_password(body: &mut Map<String, Value>) -> Result<String, Error> {
+    let password = text(body, "password", "it is the new password")?;
+    check_password(&password)
+        .map_err(|why| Error::invalid("password", format!("password: {why}")))?;
+    Ok(password)
+}
+
+/// A field that must be there, and text.
+pub(super) fn text(
+    body: &mut Map<String, Value>,
+    field: &'static str,
+    what: &str,
+) -> Result<String, Error> {
+    let wrong = |why: &str| Err(Error::invalid(field, format!("{field}: {why}")));
+    match body.remove(field) {
+        Some(Value::String(text)) => Ok(text),
+        Some(_) => wrong("must be a string"),
+        None => wrong(&format!("is missing; {what}")),
+    }
+}
+
+/// That no field is left which nobody knows.
+pub(super) fn nothing_else(body: &Map<String, Value>) -> Result<(), Error> {
+    match body.keys().next() {
+        None => Ok(()),
+        Some(name) => Err(Error::invalid(
+            name.clone(),
+            format!("{name}: there is no such field here"),
+        )),
+    }
+}

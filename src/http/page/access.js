@@ -1,0 +1,115 @@
+// Who is signed in, which programs have a token, and how either is ended.
+
+import { ask } from "./api.js";
+import { confirm, dialog } from "./dialog.js";
+import { announce, button, byId, el, say, whileBusy } from "./dom.js";
+import { choice, text } from "./form.js";
+import { asked, changePassword, signOut } from "./signin.js";
+import { moment, sentence } from "./words.js";
+
+const ROLES = [
+  ["view", "View: see how the kiosk fares"],
+  ["operate", "Operate: start and stop as well"],
+  ["admin", "Admin: everything"],
+];
+
+/** Sets the part of the tab up. */
+export function showAccess() {
+  const on = (id, work) => byId(id).addEventListener("click", (event) => whileBusy(event.currentTarget, () => told(work)));
+  on("add-token", addToken);
+  on("change-password", async () => (await changePassword()) && "The password is changed. Everybody else has to sign in again.");
+  on("sign-out", signOut);
+}
+
+/** Does something, and says what came of it. */
+async function told(work) {
+  const answer = byId("access-answer");
+  answer.className = "";
+  say(answer, "");
+  try {
+    say(answer, (await work()) || "");
+  } catch (error) {
+    answer.className = "error";
+    say(answer, `${sentence(error.message)}.`);
+  }
+  await lookAccess();
+}
+
+/** Asks who may come in. Whoever may not know that sees why. */
+export async function lookAccess() {
+  const place = byId("access");
+  try {
+    const [{ sessions }, { tokens }] = await Promise.all([ask("GET", "/api/sessions"), ask("GET", "/api/tokens")]);
+    place.replaceChildren(
+      list("Signed in", sessions.map(sessionRow), "Nobody"),
+      list("Tokens", tokens.map(tokenRow), "None: programs and scripts come in with one"),
+    );
+  } catch (error) {
+    place.replaceChildren(el("p", { className: "hint" }, `${sentence(error.message)}.`));
+  }
+}
+
+function list(title, rows, none) {
+  return el(
+    "div",
+    { className: "credentials" },
+    el("h4", {}, title),
+    rows.length > 0 ? el("ul", { role: "list" }, ...rows) : el("p", { className: "hint" }, none),
+  );
+}
+
+function row(name, facts, label, end) {
+  const act = button(label, () => whileBusy(act, () => told(end)), "danger");
+  act.setAttribute("aria-label", `${label} ${name}`);
+  return el("li", {}, el("div", {}, el("strong", {}, name), el("span", { className: "hint" }, facts)), act);
+}
+
+function sessionRow({ id, agent, address, used, current }) {
+  const name = `${browserIn(agent)} at ${address}`;
+  const facts = current ? "This is you" : `Used ${moment(used)}`;
+  return row(name, facts, current ? "Sign out" : "End", () => (current ? signOut() : ask("DELETE", `/api/sessions/${id}`)));
+}
+
+function tokenRow({ id, name, role, created }) {
+  return row(name, `${sentence(role)} · made ${moment(created)}`, "Revoke", async () => {
+    const text = [`Whatever uses ${name} is turned away from now on.`];
+    if (!(await confirm({ title: `Revoke ${name}?`, text, yes: "Revoke", isDangerous: true }))) return null;
+    await ask("DELETE", `/api/tokens/${id}`);
+    return `${name} is revoked.`;
+  });
+}
+
+async function addToken() {
+  const fields = {
+    name: text("Name", "", { maxLength: 80, placeholder: "Monitoring", hint: "What it is for." }),
+    role: choice("Role", "view", ROLES),
+  };
+  const made = await asked("Add a token", "Add", fields, () =>
+    ask("POST", "/api/tokens", { name: fields.name.control.value.trim(), role: fields.role.read() }),
+  );
+  return made && showSecret(made);
+}
+
+/** Resolves when it was seen. */
+function showSecret({ name, token }) {
+  return new Promise((done) => {
+    const secret = el("code", { className: "secret", tabIndex: 0 }, token);
+    const element = dialog(
+      name,
+      { className: "small" },
+      el("div", { className: "body" }, el("p", {}, "Keep it now: it is not shown again."), secret, el("p", { className: "hint" }, "Authorization: Bearer …")),
+      el("footer", {}, el("div", { className: "actions" }, button("Done", () => element.close(), "primary"))),
+    );
+    element.addEventListener("close", () => done(`${name} is added.`));
+    announce(`Token ${name}`);
+  });
+}
+
+/** A program's name for itself, as people say it. */
+function browserIn(agent) {
+  const browsers = { Edg: "Edge", Firefox: "Firefox", Chrome: "Chrome", Safari: "Safari" };
+  const systems = { Android: "Android", iPhone: "iPhone", iPad: "iPad", Windows: "Windows", Macintosh: "Mac", Linux: "Linux" };
+  const found = (names) => Object.entries(names).find(([sign]) => agent.includes(sign))?.[1];
+  const [browser, system] = [found(browsers), found(systems)];
+  return browser ? [browser, system].filter(Boolean).join(" on ") : agent.split("/")[0] || "A program";
+}

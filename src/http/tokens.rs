@@ -1,0 +1,56 @@
+//! `/api/tokens`: credentials for programs. Each is shown once, when it is made.
+
+use super::Api;
+use super::access::{nothing_else, text};
+use super::error::{Error, Kind};
+use super::reply::{Ask, Reply};
+use super::view::Light;
+use crate::trust::{Role, Token};
+use serde_json::{Value, json};
+use std::rc::Rc;
+
+/// `GET /api/tokens`
+pub async fn list(api: &Rc<Api>, _ask: Ask<'_>) -> Result<Reply, Error> {
+    let credentials = api.keeper.credentials();
+    let tokens: Vec<Value> = credentials.tokens().iter().map(view).collect();
+    Ok(Reply::json(200, &json!({"tokens": tokens})))
+}
+
+/// `POST /api/tokens`
+pub async fn create(api: &Rc<Api>, ask: Ask<'_>) -> Result<Reply, Error> {
+    let mut body = ask.object()?;
+    let name = text(&mut body, "name", "it tells people what the token is for")?;
+    let role = text(&mut body, "role", "it is view, operate or admin")?;
+    nothing_else(&body)?;
+    let role = (Role::ALL.into_iter()).find(|known| known.as_str() == role);
+    let Some(role) = role else {
+        let detail = "role: must be \"view\", \"operate\" or \"admin\"";
+        return Err(Error::invalid("role", detail));
+    };
+    let light = Light::of(api);
+    let created = light.boot().at(light.now().mono).to_string();
+    let (token, secret) = api.keeper.add_token(name, role, created).await?;
+    let mut shown = view(&token);
+    shown["token"] = secret.to_token().into();
+    Ok(Reply::json(201, &shown).with("Location", format!("/api/tokens/{}", token.id)))
+}
+
+/// `DELETE /api/tokens/{id}`
+pub async fn delete(api: &Rc<Api>, ask: Ask<'_>) -> Result<Reply, Error> {
+    match api.keeper.remove_token(ask.id).await? {
+        true => Ok(Reply::empty(204)),
+        false => Err(Error::new(
+            Kind::NoSuchToken,
+            format!("there is no token {}", ask.id),
+        )),
+    }
+}
+
+fn view(token: &Token) -> Value {
+    json!({
+        "id": token.id,
+        "name": token.name,
+        "role": token.role,
+        "created": token.created,
+    })
+}

@@ -1,0 +1,305 @@
+//! The credentials as they are kept: the owner's password, or the code of a kiosk that nobody owns yet, and the tokens.
+//!
+//! One small document (`credentials.json` in the state directory), read once and written at each change:
+//!
+//! ```json
+//! {"version": 1, "password": "$argon2id$v=19$m=19456,t=2,p=1$…$…",
+//!  "tokens": [{"id": "1f2e3d4c", "name": "monitoring", "role": "view", "digest": "…", "created": "2026-11-23T08:00:00Z"}]}
+//! {"version": 1, "claim_code": "7QFM-2KXD", "tokens": []}
+//! ```
+//!
+//! What cannot be understood never opens the door: the kiosk then has an owner of whom nothing is known, and root
+//! alone can give it a new one.
+
+use super::code::ClaimCode;
+use super::name::Name;
+use super::password::Hash;
+use super::role::Role;
+use super::secret::Digest;
+use serde::{Deserialize, Serialize};
+
+/// Tokens at once: a few programs, and a few people's scripts.
+pub const TOKENS_MAX: usize = 64;
+
+/// The longest name of a token, in characters, as of a process.
+const NAME_MAX: usize = 80;
+
+/// The only version of the document there is.
+const VERSION: u32 = 1;
+
+/// Whose kiosk it is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Owner {
+    /// Nobody's yet: whoever knows the code may claim it.
+    Nobody(ClaimCode),
+    /// Of whoever knows the password.
+    Somebody(Hash),
+    /// Not known: the document cannot be read, and why.
+    Unknown(String),
+}
+
+/// A credential for a program.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Token {
+    /// By which it is listed and revoked.
+    pub id: Name,
+    /// What people call it.
+    pub name: String,
+    /// What its holder may do.
+    pub role: Role,
+    /// By which it is recognised.
+    pub digest: Digest,
+    /// When it was made, as the clock on the wall said then (RFC 3339).
+    pub created: String,
+}
+
+/// All of it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Credentials {
+    owner: Owner,
+    tokens: Vec<Token>,
+}
+
+/// The document.
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Document {
+    version: u32,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    password: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    claim_code: Option<String>,
+    #[serde(default)]
+    tokens: Vec<Token>,
+}
+
+impl Credentials {
+    /// Of a kiosk that nobody owns, and without tokens.
+    pub fn unclaimed(code: ClaimCode) -> Self {
+        Self {
+            owner: Owner::Nobody(code),
+            tokens: Vec::new(),
+        }
+    }
+
+    /// Of a kiosk whose credentials cannot be read.
+    pub fn unknown(why: impl Into<String>) -> Self {
+        Self {
+            owner: Owner::Unknown(why.into()),
+            tokens: Vec::new(),
+        }
+    }
+
+    /// Reads the document. One that cannot be understood is [`Credentials::unknown`]: there is no way in by breaking it.
+    pub fn read(bytes: &[u8]) -> Self {
+        Self::try_read(bytes).unwrap_or_else(Self::unknown)
+    }
+
+    fn try_read(bytes: &[u8]) -> Result<Self, String> {
+        let document: Document =
+            serde_json::from_slice(bytes).map_err(|error| error.to_string())?;
+        if document.version != VERSION {
+            return Err(format!("version {} is not known", document.version));
+        }
+        let owner = match (document.password, document.claim_code) {
+            (Some(hash), None) => {
+                Owner::Somebody(Hash::import(&hash).map_err(|why| format!("password {why}"))?)
+            }
+            (None, Some(code)) => Owner::Nobody(
+                ClaimCode::read(&code).ok_or_else(|| "claim_code is no such code".to_owned())?,
+            ),
+            _ => return Err("there must be either a password or a claim_code".into()),
+        };
+        if document.tokens.len() > TOKENS_MAX {
+            return Err(format!("there are more than {TOKENS_MAX} tokens"));
+        }
+        Ok(Self {
+            owner,
+            tokens: document.tokens,
+        })
+    }
+
+    /// The document.
+    pub fn to_bytes(&self) -> Vec<u8> {
+        let (password, claim_code) = match &self.owner {
+            Owner::Somebody(hash) => (Some(hash.as_str().to_owned()), None),
+            Owner::Nobody(code) => (None, Some(code.to_string())),
+            // Never written: see `Credentials::read`. It would be read as what it is.
+            Owner::Unknown(_) => (None, None),
+        };
+        let document = Document {
+            version: VERSION,
+            password,
+            claim_code,
+            tokens: self.tokens.clone(),
+        };
+        serde_json::to_vec_pretty(&document).expect("texts and numbers can be written")
+    }
+
+    /// Whose kiosk it is.
+    pub fn owner(&self) -> &Owner {
+        &self.owner
+    }
+
+    /// The code, while nobody has claimed the kiosk.
+    pub fn claim_code(&self) -> Option<&ClaimCode> {
+        match &self.owner {
+            Owner::Nobody(code) => Some(code),
+            Owner::Somebody(_) | Owner::Unknown(_) => None,
+        }
+    }
+
+    /// The same, owned by whoever knows the password of this hash; the code is gone.
+    pub fn owned(&self, hash: Hash) -> Self {
+        Self {
+            owner: Owner::Somebody(hash),
+            tokens: self.tokens.clone(),
+        }
+    }
+
+    /// All tokens, the newest last.
+    pub fn tokens(&self) -> &[Token] {
+        &self.tokens
+    }
+
+    /// The token with this digest.
+    pub fn token(&self, digest: &Digest) -> Option<&Token> {
+        self.tokens.iter().find(|token| token.digest == *digest)
+    }
+
+    /// Whether there is a token of this name.
+    pub fn has_token(&self, id: &Name) -> bool {
+        self.tokens.iter().any(|token| token.id == *id)
+    }
+
+    /// The same, with one more token.
+    ///
+    /// # Errors
+    /// There are too many, or what people would call it is no name; the field to blame, and why.
+    pub fn with_token(&self, token: Token) -> Result<Self, (&'static str, String)> {
+        if token.name.trim().is_empty() {
+            return Err(("name", "must not be empty".into()));
+        }
+        if token.name.chars().count() > NAME_MAX {
+            return Err(("name", format!("must have at most {NAME_MAX} characters")));
+        }
+        if token.name.chars().any(char::is_control) {
+            return Err(("name", "must be one line of text".into()));
+        }
+        if self.tokens.len() >= TOKENS_MAX {
+            let why = format!("there are {TOKENS_MAX} tokens already; remove one first");
+            return Err(("", why));
+        }
+        let mut more = self.clone();
+        more.tokens.push(token);
+        Ok(more)
+    }
+
+    /// The same, without the token of this id; `None` where there is no such token.
+    pub fn without_token(&self, id: &str) -> Option<Self> {
+        let mut fewer = self.clone();
+        fewer.tokens.retain(|token| token.id.as_str() != id);
+        (fewer.tokens.len() < self.tokens.len()).then_some(fewer)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::trust::Secret;
+
+    const HASH: &str =
+        "$argon2id$v=19$m=19456,t=2,p=1$c29tZXNhbHQ$CTFhFdXPJO1aFaMaO6Mm5c8y7cJHAph8ArZWb2GRPPc";
+
+    fn code() -> ClaimCode {
+        ClaimCode::from_random([1, 2, 3, 4, 5, 6, 7, 8])
+    }
+
+    fn token(number: u8) -> Token {
+        Token {
+            id: Name::from_random([number; 4]),
+            name: format!("token {number}"),
+            role: Role::View,
+            digest: Secret::from_random([number; 32]).digest(),
+            created: "2026-11-23T08:00:00.000Z".into(),
+        }
+    }
+
+    #[test]
+    fn what_is_written_is_read() {
+        let unclaimed = Credentials::unclaimed(code());
+        let owned = unclaimed.owned(Hash::import(HASH).unwrap());
+        let with_tokens = owned
+            .with_token(token(1))
+            .unwrap()
+            .with_token(token(2))
+            .unwrap();
+        for credentials in [unclaimed, owned, with_tokens] {
+            assert_eq!(Credentials::read(&credentials.to_bytes()), credentials);
+        }
+    }
+
+    #[test]
+    fn a_claimed_kiosk_has_no_code_any_more() {
+        let owned = Credentials::unclaimed(code()).owned(Hash::import(HASH).unwrap());
+        assert_eq!(owned.claim_code(), None);
+        let text = String::from_utf8(owned.to_bytes()).unwrap();
+        assert!(!text.contains(&code().to_string()));
+    }
+
+    #[test]
+    fn what_cannot_be_understood_never_opens_the_door() {
+        let whole = Credentials::unclaimed(code())
+            .with_token(token(1))
+            .unwrap()
+            .to_bytes();
+        for length in 0..whole.len() {
+            let cut = Credentials::read(&whole[..length]);
+            assert!(matches!(cut.owner(), Owner::Unknown(_)), "{length}");
+            assert_eq!(cut.claim_code(), None);
+            assert!(cut.tokens().is_empty());
+        }
+        for text in [
+            "null",
+            "{}",
+            r#"{"version": 1}"#,
+            r#"{"version": 1, "password": "sesame"}"#,
+            r#"{"version": 1, "claim_code": "x"}"#,
+            r#"{"version": 2, "claim_code": "7QFM-2KXD"}"#,
+            r#"{"version": 1, "claim_code": "7QFM-2KXD", "more": 1}"#,
+            &format!(r#"{{"version": 1, "claim_code": "7QFM-2KXD", "password": "{HASH}"}}"#),
+            r#"{"version": 1, "claim_code": "7QFM-2KXD", "tokens": [{"id": "x"}]}"#,
+        ] {
+            let read = Credentials::read(text.as_bytes());
+            assert!(matches!(read.owner(), Owner::Unknown(_)), "{text}");
+        }
+    }
+
+    #[test]
+    fn a_token_is_known_by_its_digest_until_it_is_removed() {
+        let with = Credentials::unclaimed(code()).with_token(token(1)).unwrap();
+        assert_eq!(with.token(&token(1).digest), Some(&token(1)));
+        assert_eq!(with.token(&token(2).digest), None);
+        let without = with.without_token("01010101").unwrap();
+        assert_eq!(without.token(&token(1).digest), None);
+        assert_eq!(without.without_token("01010101"), None);
+    }
+
+    #[test]
+    fn there_are_only_so_many_tokens_and_each_has_a_name() {
+        let mut credentials = Credentials::unclaimed(code());
+        for number in 0..TOKENS_MAX as u8 {
+            credentials = credentials.with_token(token(number)).unwrap();
+        }
+        assert!(credentials.with_token(token(200)).is_err());
+        let empty = Credentials::unclaimed(code());
+        for name in ["", "  ", "two\nlines", &"x".repeat(NAME_MAX + 1)] {
+            let named = Token {
+                name: name.into(),
+                ..token(1)
+            };
+            assert!(empty.with_token(named).is_err(), "{name:?}");
+        }
+    }
+}

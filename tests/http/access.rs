@@ -1,0 +1,445 @@
+//! Who may do what: the matrix of all routes and all credentials, and every way in and out.
+
+use crate::harness::{Answer, Client, Kiosk, kiosk, later};
+use crate::limits::connect_from;
+use ossuary::http::routes::ROUTES;
+use ossuary::trust::{ABSOLUTE, Needs, Role};
+use serde_json::{Value, json};
+use std::time::Duration;
+
+const PASSWORD: &str = "correct horse";
+
+/// Every method of every path in the description, `{id}` filled in, and the role it says.
+fn described(document: &Value) -> Vec<(String, String, String)> {
+    let mut all = Vec::new();
+    for (path, item) in document["paths"].as_object().expect("paths") {
+        for (method, operation) in item.as_object().expect("a path item") {
+            if method != "parameters" {
+                let role = operation["x-role"].as_str().expect("a role").to_owned();
+                all.push((method.to_uppercase(), path.clone(), role));
+            }
+        }
+    }
+    assert_eq!(all.len(), ROUTES.len());
+    all
+}
+
+/// The status of the answer; a stream is not listened to.
+async fn status(kiosk: &Kiosk, method: &str, path: &str, fields: &str) -> Answer {
+    let id = match path.starts_with("/page") {
+        true => "app.js",
+        false => "data-sync",
+    };
+    let path = path.replace("{id}", id);
+    let mut client = kiosk.connect_as_stranger().await;
+    client.ask(method, &path, fields, "").await;
+    client.head().await
+}
+
+fn bearer(token: &str) -> String {
+    format!("Authorization: Bearer {token}\r\n")
+}
+
+/// Claims the kiosk, and yields the cookie as it is sent back.
+async fn claim(kiosk: &Kiosk) -> String {
+    let code = kiosk.api.keeper.claim_code().expect("nobody owns it");
+    let body = json!({"code": code, "password": PASSWORD}).to_string();
+    cookie(&kiosk.post_as_stranger("/api/claim", &body).await)
+}
+
+async fn sign_in(kiosk: &Kiosk) -> String {
+    let body = json!({"password": PASSWORD}).to_string();
+    cookie(&kiosk.post_as_stranger("/api/login", &body).await)
+}
+
+#[track_caller]
+fn cookie(answer: &Answer) -> String {
+    assert_eq!(answer.status, 200, "{}", answer.text());
+    let set = answer.field("set-cookie").expect("a cookie");
+    let (pair, attributes) = set.split_once("; ").expect("attributes");
+    assert_eq!(
+        attributes,
+        "Path=/; Max-Age=7776000; HttpOnly; SameSite=Strict"
+    );
+    format!("Cookie: {pair}\r\n")
+}
+
+#[test]
+fn every_route_lets_in_whom_its_description_says_and_nobody_else() {
+    kiosk(async |kiosk| {
+        let document = kiosk.get("/api/openapi.json").await.json();
+        for (method, path, role) in described(&document) {
+            let is_it = |route: &&ossuary::http::routes::Route| {
+                route.method == method && route.path == path
+            };
+            let route = ROUTES.iter().find(is_it).expect("a route");
+            assert_eq!(role, route.needs.as_str(), "{method} {path}");
+            let stranger = status(&kiosk, &method, &path, "").await.status;
+            match route.needs {
+                Needs::Nothing => assert!(
+                    ![401, 403].contains(&stranger),
+                    "{method} {path}: {stranger}"
+                ),
+                _ => assert_eq!(stranger, 401, "{method} {path}"),
+            }
+            for (has, token) in Role::ALL.iter().zip(&kiosk.tokens) {
+                let got = status(&kiosk, &method, &path, &bearer(token)).await.status;
+                let may = match route.needs {
+                    Needs::Nothing => true,
+                    Needs::View => true,
+                    Needs::Operate => *has >= Role::Operate,
+                    Needs::Admin => *has == Role::Admin,
+                    Needs::Local => false,
+                };
+                match may {
+                    true => assert!(
+                        ![401, 403].contains(&got),
+                        "{method} {path} as {has:?}: {got}"
+                    ),
+                    false => assert_eq!(got, 403, "{method} {path} as {has:?}"),
+                }
+            }
+        }
+    });
+}
+
+#[test]
+fn a_credential_that_is_not_good_is_none() {
+    kiosk(async |kiosk| {
+        let ended = claim(&kiosk).await;
+        let expired = sign_in(&kiosk).await;
+        assert_eq!(
+            status(&kiosk, "GET", "/api/status", &expired).await.status,
+            200
+        );
+        kiosk
+            .call_as_stranger("POST", "/api/logout", &ended, "")
+            .await;
+        later(ABSOLUTE);
+        let revoked = kiosk
+            .post("/api/tokens", r#"{"name": "x", "role": "admin"}"#)
+            .await
+            .json();
+        let path = format!("/api/tokens/{}", revoked["id"].as_str().expect("an id"));
+        assert_eq!(kiosk.call("DELETE", &path, "", "").await.status, 204);
+        let unknown = "ossuary_AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA";
+        for bad in [
+            ended,
+            expired,
+            bearer(revoked["token"].as_str().expect("a token")),
+            bearer(unknown),
+            bearer(""),
+            bearer("x"),
+            format!("Authorization: Basic {unknown}\r\n"),
+            "Authorization: \r\n".to_owned(),
+            "Cookie: ossuary=x\r\n".to_owned(),
+            "Cookie: ossuary=\r\n".to_owned(),
+            format!("Cookie: ossuary={}\r\n", "A".repeat(43)),
+        ] {
+            for route in ROUTES {
+                let got = status(&kiosk, route.method, route.path, &bad).await;
+                match route.needs {
+                    Needs::Nothing => assert_ne!(got.status, 403),
+                    _ => {
+                        assert_eq!(
+                            got.status, 401,
+                            "{} {} with {bad}",
+                            route.method, route.path
+                        );
+                        assert!(got.field("www-authenticate").is_some());
+                    }
+                }
+            }
+        }
+    });
+}
+
+#[test]
+fn a_kiosk_that_nobody_owns_shows_its_front_and_asks_for_the_code() {
+    kiosk(async |kiosk| {
+        let front = kiosk.get_as_stranger("/api/claim").await.json();
+        assert_eq!(
+            front,
+            json!({"claimed": false, "hostname": "kiosk", "role": null})
+        );
+        kiosk
+            .get_as_stranger("/api/status")
+            .await
+            .expect_problem(401, "unclaimed");
+        let login = kiosk
+            .post_as_stranger("/api/login", r#"{"password": "anything"}"#)
+            .await;
+        login.expect_problem(401, "unclaimed");
+        let wrong = r#"{"code": "2222-2222", "password": "correct horse"}"#;
+        kiosk
+            .post_as_stranger("/api/claim", wrong)
+            .await
+            .expect_problem(401, "wrong-code");
+
+        let code = kiosk.api.keeper.claim_code().expect("nobody owns it");
+        let short = json!({"code": code, "password": "sesame"}).to_string();
+        let refused = kiosk.post_as_stranger("/api/claim", &short).await;
+        assert_eq!(refused.expect_problem(422, "invalid")["field"], "password");
+
+        let cookie = claim(&kiosk).await;
+        assert_eq!(kiosk.api.keeper.claim_code(), None);
+        let front = kiosk
+            .call_as_stranger("GET", "/api/claim", &cookie, "")
+            .await
+            .json();
+        assert_eq!(
+            front,
+            json!({"claimed": true, "hostname": "kiosk", "role": "admin"})
+        );
+        kiosk
+            .get_as_stranger("/api/status")
+            .await
+            .expect_problem(401, "sign-in");
+        let again = json!({"code": code, "password": PASSWORD}).to_string();
+        kiosk
+            .post_as_stranger("/api/claim", &again)
+            .await
+            .expect_problem(409, "claimed");
+    });
+}
+
+#[test]
+fn the_secret_of_a_token_is_shown_once_and_no_hash_ever() {
+    kiosk(async |kiosk| {
+        let made = kiosk
+            .post("/api/tokens", r#"{"name": "lobby", "role": "view"}"#)
+            .await;
+        assert_eq!(made.status, 201);
+        let token = made.json();
+        let id = token["id"].as_str().expect("an id");
+        assert_eq!(made.field("location"), Some(&*format!("/api/tokens/{id}")));
+        let listed = kiosk.get("/api/tokens").await;
+        let lobby = &listed.json()["tokens"][3];
+        assert_eq!(
+            (&lobby["name"], &lobby["role"]),
+            (&json!("lobby"), &json!("view"))
+        );
+        assert!(
+            !listed
+                .text()
+                .contains(token["token"].as_str().expect("a secret"))
+        );
+        assert!(!listed.text().contains("digest"));
+        for (body, field) in [
+            (r#"{"role": "view"}"#, "name"),
+            (r#"{"name": "", "role": "view"}"#, "name"),
+            (r#"{"name": "x", "role": "root"}"#, "role"),
+            (r#"{"name": "x", "role": "view", "more": 1}"#, "more"),
+        ] {
+            let refused = kiosk.post("/api/tokens", body).await;
+            assert_eq!(refused.expect_problem(422, "invalid")["field"], field);
+        }
+    });
+}
+
+#[test]
+fn a_stream_ends_with_the_session_or_the_token_it_was_opened_with() {
+    kiosk(async |kiosk| {
+        let cookie = claim(&kiosk).await;
+        for path in ["/api/events", "/api/processes/data-sync/logs/stream"] {
+            let mine = sign_in(&kiosk).await;
+            let mut stream = listen(&kiosk, path, &mine).await;
+            kiosk
+                .call_as_stranger("POST", "/api/logout", &mine, "")
+                .await;
+            stream.rest().await;
+            assert_eq!(status(&kiosk, "GET", path, &cookie).await.status, 200);
+
+            let made = kiosk
+                .post("/api/tokens", r#"{"name": "x", "role": "view"}"#)
+                .await
+                .json();
+            let token = bearer(made["token"].as_str().expect("a token"));
+            let mut stream = listen(&kiosk, path, &token).await;
+            let path = format!("/api/tokens/{}", made["id"].as_str().expect("an id"));
+            kiosk.call("DELETE", &path, "", "").await;
+            stream.rest().await;
+        }
+    });
+}
+
+#[test]
+fn a_stream_ends_with_the_time_of_its_session_as_well() {
+    let limits = ossuary::http::Limits {
+        heartbeat: Duration::from_millis(20),
+        ..Default::default()
+    };
+    crate::harness::kiosk_with(limits, async |kiosk| {
+        let cookie = claim(&kiosk).await;
+        let mut stream = listen(&kiosk, "/api/events", &cookie).await;
+        later(ABSOLUTE);
+        stream.rest().await;
+    });
+}
+
+async fn listen(kiosk: &Kiosk, path: &str, fields: &str) -> Client {
+    let mut client = kiosk.connect_as_stranger().await;
+    client.ask("GET", path, fields, "").await;
+    assert_eq!(client.head().await.status, 200);
+    client
+}
+
+#[test]
+fn sessions_are_listed_and_ended_one_by_one() {
+    kiosk(async |kiosk| {
+        let mine = claim(&kiosk).await;
+        let other = sign_in(&kiosk).await;
+        let listed = kiosk
+            .call_as_stranger("GET", "/api/sessions", &mine, "")
+            .await
+            .json();
+        let sessions = listed["sessions"].as_array().expect("sessions");
+        let current: Vec<&Value> = sessions.iter().map(|session| &session["current"]).collect();
+        assert_eq!(current, [true, false]);
+        assert_eq!(sessions[0]["address"], "127.0.0.1");
+        let path = format!(
+            "/api/sessions/{}",
+            sessions[1]["id"].as_str().expect("an id")
+        );
+        assert_eq!(
+            kiosk
+                .call_as_stranger("DELETE", &path, &mine, "")
+                .await
+                .status,
+            204
+        );
+        let gone = kiosk.call_as_stranger("DELETE", &path, &mine, "").await;
+        gone.expect_problem(404, "no-such-session");
+        assert_eq!(
+            status(&kiosk, "GET", "/api/status", &other).await.status,
+            401
+        );
+        assert_eq!(
+            status(&kiosk, "GET", "/api/status", &mine).await.status,
+            200
+        );
+    });
+}
+
+#[test]
+fn a_new_password_ends_every_other_session_and_needs_the_old_one() {
+    kiosk(async |kiosk| {
+        let mine = claim(&kiosk).await;
+        let other = sign_in(&kiosk).await;
+        let put = async |body: Value| {
+            let fields = format!("{mine}Content-Type: application/json\r\n");
+            kiosk
+                .call_as_stranger("PUT", "/api/password", &fields, &body.to_string())
+                .await
+        };
+        let missing = put(json!({"password": "battery staple"})).await;
+        assert_eq!(missing.expect_problem(422, "invalid")["field"], "current");
+        let wrong = put(json!({"password": "battery staple", "current": "something"})).await;
+        wrong.expect_problem(401, "wrong-password");
+        assert_eq!(
+            status(&kiosk, "GET", "/api/status", &other).await.status,
+            200
+        );
+        let right = put(json!({"password": "battery staple", "current": PASSWORD})).await;
+        assert_eq!(right.status, 204, "{}", right.text());
+        assert_eq!(
+            status(&kiosk, "GET", "/api/status", &other).await.status,
+            401
+        );
+        assert_eq!(
+            status(&kiosk, "GET", "/api/status", &mine).await.status,
+            200
+        );
+        let old = json!({"password": PASSWORD}).to_string();
+        kiosk
+            .post_as_stranger("/api/login", &old)
+            .await
+            .expect_problem(401, "wrong-password");
+    });
+}
+
+#[test]
+fn a_link_signs_in_whoever_comes_first() {
+    kiosk(async |kiosk| {
+        let secret = kiosk.api.keeper.invite().to_cookie();
+        let body = json!({"invitation": secret}).to_string();
+        let mine = cookie(&kiosk.post_as_stranger("/api/login", &body).await);
+        assert_eq!(
+            status(&kiosk, "GET", "/api/status", &mine).await.status,
+            200
+        );
+        let second = kiosk.post_as_stranger("/api/login", &body).await;
+        second.expect_problem(401, "wrong-password");
+    });
+}
+
+#[test]
+fn whoever_guesses_is_slowed_and_the_owner_elsewhere_is_not() {
+    kiosk(async |kiosk| {
+        claim(&kiosk).await;
+        let from = "127.0.0.2:0".parse().expect("an address");
+        let guess = async |password: &str| {
+            let mut client = Client::new(connect_from(from, kiosk.address).await);
+            let body = json!({"password": password}).to_string();
+            let json = "Content-Type: application/json\r\n";
+            client.ask("POST", "/api/login", json, &body).await;
+            client.answer().await
+        };
+        for _ in 0..5 {
+            guess("guess guess")
+                .await
+                .expect_problem(401, "wrong-password");
+        }
+        let slowed = guess(PASSWORD).await;
+        slowed.expect_problem(429, "too-many-tries");
+        assert_eq!(slowed.field("retry-after"), Some("1"));
+        sign_in(&kiosk).await;
+        later(Duration::from_secs(1));
+        assert_eq!(guess(PASSWORD).await.status, 200);
+    });
+}
+
+#[test]
+fn a_page_of_another_site_can_neither_claim_nor_sign_in() {
+    kiosk(async |kiosk| {
+        let code = kiosk.api.keeper.claim_code().expect("nobody owns it");
+        let body = json!({"code": code, "password": PASSWORD}).to_string();
+        let json = "Content-Type: application/json\r\n";
+        for foreign in [
+            "Origin: http://evil.example\r\n",
+            "Origin: http://localhost:3000\r\n",
+            "Origin: null\r\n",
+            "Sec-Fetch-Site: cross-site\r\n",
+            "Sec-Fetch-Site: same-site\r\n",
+        ] {
+            let fields = format!("{json}{foreign}");
+            for path in ["/api/claim", "/api/login", "/api/logout"] {
+                let refused = kiosk.call_as_stranger("POST", path, &fields, &body).await;
+                refused.expect_problem(403, "foreign-origin");
+            }
+        }
+        let form = "Content-Type: text/plain\r\n";
+        let refused = kiosk
+            .call_as_stranger("POST", "/api/claim", form, &body)
+            .await;
+        refused.expect_problem(415, "media-type");
+        assert!(kiosk.api.keeper.claim_code().is_some());
+    });
+}
+
+#[test]
+fn a_session_that_began_through_tls_is_never_sent_without() {
+    kiosk(async |kiosk| {
+        claim(&kiosk).await;
+        let body = json!({"password": PASSWORD}).to_string();
+        let fields = "Content-Type: application/json\r\nOrigin: https://localhost\r\n";
+        let answer = kiosk
+            .call_as_stranger("POST", "/api/login", fields, &body)
+            .await;
+        let set = answer.field("set-cookie").expect("a cookie");
+        assert!(
+            set.ends_with("; HttpOnly; SameSite=Strict; Secure"),
+            "{set}"
+        );
+    });
+}
