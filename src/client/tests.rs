@@ -582,7 +582,7 @@ fn a_silent_daemon_is_not_waited_for_for_ever() {
         let daemon = Daemon {
             socket: script.socket.clone(),
             patience: Patience {
-                answer: Duration::from_millis(50),
+                answer: Duration::from_millis(500),
                 retry: Duration::ZERO,
             },
         };
