@@ -6,6 +6,8 @@
 set -eu
 
 mkdir -p "$1/data" "$1/etc/ossuary" "$1/home"
-if ! grep -q '^LABEL=ossuary-data ' "$1/etc/fstab"; then
-  echo 'LABEL=ossuary-data /data ext4 noatime,nodev,nosuid,x-systemd.growfs 0 2' >>"$1/etc/fstab"
+# Not by its label: while the file system grows its label cannot be read for a moment, and what is mounted by it
+# would be taken away.
+if ! grep -q ' /data ' "$1/etc/fstab"; then
+  echo 'PARTUUID=6f737375-03 /data ext4 noatime,nodev,nosuid,x-systemd.growfs 0 2' >>"$1/etc/fstab"
 fi

@@ -53,7 +53,7 @@ class Root(unittest.TestCase):
             self.assertEqual(run(BUILDROOT / "board/post-build.sh", root), (0, ""))
         lines = (root / "etc/fstab").read_text().splitlines()
         self.assertEqual(lines[0], "/dev/root / auto ro 0 1")
-        self.assertEqual([line.split()[:3] for line in lines[1:]], [["LABEL=ossuary-data", "/data", "ext4"]])
+        self.assertEqual([line.split()[:3] for line in lines[1:]], [["PARTUUID=6f737375-03", "/data", "ext4"]])
         self.assertIn("x-systemd.growfs", lines[1])
         for place in "data", "etc/ossuary", "home":
             self.assertTrue((root / place).is_dir(), place)
@@ -93,6 +93,7 @@ class Card(unittest.TestCase):
             # By this the kernel finds its root.
             signature = re.search("label-id: 0x(.*)", table)[1]
             self.assertIn(f"root=PARTUUID={signature}-02 ", (BUILDROOT / "board/cmdline.txt").read_text())
+            self.assertIn(f"PARTUUID={signature}-03 /data", (BUILDROOT / "board/post-build.sh").read_text())
             data = run("dumpe2fs", "-h", out / "data.ext4")[1]
             self.assertRegex(data, r"(?m)^Filesystem volume name: +ossuary-data$")
             self.assertRegex(data, r"(?m)^Block size: +4096$")
