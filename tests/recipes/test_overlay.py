@@ -131,6 +131,7 @@ class Grow(unittest.TestCase):
             mount -t tmpfs none /mnt
             printf '#!/bin/sh\\necho "$@"' >/mnt/partx
             chmod +x /mnt/partx
+            cp /mnt/partx /mnt/udevadm
             touch /dev/card
             trap 'umount /dev/card; rm /dev/card' EXIT
             mount --bind {self.disk} /dev/card
@@ -146,7 +147,7 @@ class Grow(unittest.TestCase):
 
     def test_the_last_partition_takes_what_is_left_and_the_kernel_is_told(self):
         before = self.partitions()
-        self.assertEqual(self.grow(), "--update --nr 3 /dev/card\n")
+        self.assertEqual(self.grow(), "--update --nr 3 /dev/card\nsettle\n")
         after = self.partitions()
         self.assertEqual(after[:2], before[:2])
         self.assertEqual(after[2][0], before[2][0])

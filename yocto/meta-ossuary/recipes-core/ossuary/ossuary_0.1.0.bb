@@ -61,6 +61,7 @@ RDEPENDS:${PN}-kiosk = "\
     e2fsprogs-e2fsck \
     seatd \
     systemd-networkd \
+    util-linux-flock \
     util-linux-partx \
     util-linux-sfdisk \
 "
