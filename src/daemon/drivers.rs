@@ -146,7 +146,7 @@ impl Drivers {
 }
 
 /// What the pages of our own tell: how the kiosk is reached.
-fn facts(doors: &[SocketAddr], claim_code: Option<String>) -> Facts {
+pub(super) fn facts(doors: &[SocketAddr], claim_code: Option<String>) -> Facts {
     let hostname = system::hostname();
     let mut links = Vec::new();
     for door in doors {

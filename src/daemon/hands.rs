@@ -2,6 +2,7 @@
 
 use super::drivers::Drivers;
 use super::good_copy::GoodCopy;
+use super::welcome::Welcome;
 use super::{launch, rules, upgrade};
 use crate::config::{Display, Id, Process};
 use crate::http::Requests;
@@ -43,6 +44,7 @@ pub struct Hands {
     pub children: Children,
     pub screens: Screens,
     pub drivers: Drivers,
+    pub welcome: Welcome,
     pub store: Store,
     pub logs: Rc<Book>,
     pub files: Files,
@@ -67,6 +69,9 @@ impl Hands {
 
     /// Takes note of what happens: with a run ends what was to be done with its page.
     pub fn hear(&mut self, event: &Event) {
+        if matches!(event, Event::Network { .. }) {
+            self.welcome.write();
+        }
         self.answers.extend(self.drivers.hear(event));
     }
 

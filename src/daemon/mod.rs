@@ -15,6 +15,7 @@ mod start;
 mod upgrade;
 mod vault;
 mod watchdog;
+mod welcome;
 
 pub use start::StartError;
 

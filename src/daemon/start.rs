@@ -9,6 +9,7 @@ use super::hands::Hands;
 use super::herald::Herald;
 use super::sources::Sources;
 use super::watchdog::Watchdog;
+use super::welcome::Welcome;
 use super::{Kiosk, journal, upgrade, vault};
 use crate::args::DaemonOptions;
 use crate::config::{Loaded, Problem};
@@ -154,6 +155,7 @@ pub async fn start(
     let requests = Rc::new(requests);
     let about = about(options, recorder.life(), last_start);
     let entrance = invite(&keeper, guest).await;
+    let welcome = Welcome::keep(&executor, &run_dir, &addresses, &keeper);
     let api = open_api(
         options,
         &mind,
@@ -193,6 +195,7 @@ pub async fn start(
             children,
             screens,
             drivers,
+            welcome,
             store,
             logs,
             requests: requests.clone(),

@@ -9,7 +9,7 @@ use crate::trust::{
     ClaimCode, Client, Credentials, Hash, Name, Owner, Presented, Role, Secret, Session, Sessions,
     Throttle, Token, Who,
 };
-use event_listener::Event;
+use event_listener::{Event, EventListener};
 use smol::channel;
 use smol::lock::Mutex;
 use std::cell::{Ref, RefCell};
@@ -434,6 +434,11 @@ impl Keeper {
         self.adopt(fewer).await?;
         self.ended.notify(usize::MAX);
         Ok(true)
+    }
+
+    /// Resolves once a session, a token or the owner is another.
+    pub fn changed(&self) -> EventListener {
+        self.ended.listen()
     }
 
     async fn own(&self, hash: Hash, kept: Option<&Name>) -> Result<(), Error> {

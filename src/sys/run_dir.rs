@@ -14,6 +14,9 @@ const MANAGER: &str = "manager.pid";
 /// The name of the unix socket that the command line talks through.
 pub const SOCKET: &str = "ossuary.sock";
 
+/// The name of the page that tells how the kiosk is reached, and claimed.
+pub const WELCOME: &str = "welcome.html";
+
 /// The ending of what is kept for the next daemon.
 const MEMORY: &str = "memory";
 
@@ -189,6 +192,7 @@ fn is_ours(path: &Path) -> bool {
     let is_id = || stem.parse::<Id>().is_ok();
     match ending {
         "sock" => path.ends_with(SOCKET),
+        "html" => path.ends_with(WELCOME),
         "notify" => stem.parse::<u64>().is_ok(),
         "memory" | "memory.new" => is_id(),
         "pid" => is_id() && path.with_extension(MEMORY).exists(),

@@ -1,6 +1,6 @@
 //! Who may come in, with the real daemon: claiming, tokens, guessing, and where secrets must not be.
 
-use crate::kiosk::{Answer, Kiosk, local, read_answer};
+use crate::kiosk::{Answer, Kiosk, local, read_answer, wait_for};
 use nix::sys::socket::{AddressFamily, SockFlag, SockType, SockaddrStorage, bind, connect, socket};
 use serde_json::{Value, json};
 use std::fs;
@@ -109,6 +109,10 @@ fn a_new_kiosk_tells_its_code_to_root_and_to_its_journal_and_to_nobody_else() {
     }
     let file = kiosk.dir.join("state/credentials.json");
     assert_eq!(mode(&file), 0o600);
+    // What the device shows on its own screen: the account of its browser reads it.
+    let welcome = kiosk.dir.join("run/welcome.html");
+    assert!(fs::read_to_string(&welcome).unwrap().contains(&code));
+    assert_eq!(mode(&welcome), 0o644);
 
     let claim = json!({"code": code, "password": PASSWORD});
     let mine = cookie(&ask(&kiosk, ("POST", "/api/claim"), "", &claim));
@@ -118,6 +122,9 @@ fn a_new_kiosk_tells_its_code_to_root_and_to_its_journal_and_to_nobody_else() {
     );
     assert_eq!(mode(&file), 0o600);
     assert!(!fs::read_to_string(&file).unwrap().contains(&code));
+    wait_for("the welcome page without it", || {
+        !fs::read_to_string(&welcome).unwrap().contains(&code)
+    });
     assert!(!printed(&kiosk.ossuary(&["status"])).contains("claim code"));
     assert_eq!(mode(&kiosk.dir.join("run/sessions.json")), 0o600);
 }

@@ -34,13 +34,23 @@ const STYLE: &str = include_str!("page.css");
 
 /// A page as a whole document.
 pub fn render(page: &BuiltIn, facts: &Facts) -> String {
+    document(page, facts, "")
+}
+
+/// The welcome page as a file, which tells what is true for as long as it is shown: it is read anew every minute.
+pub fn standing_welcome(facts: &Facts) -> String {
+    let anew = "<meta http-equiv=\"refresh\" content=\"60\">";
+    document(&BuiltIn::Welcome, facts, anew)
+}
+
+fn document(page: &BuiltIn, facts: &Facts, head: &str) -> String {
     let (class, title, body) = match page {
         BuiltIn::Welcome => ("welcome", "Welcome", welcome(facts)),
         BuiltIn::Offline { url, error } => ("offline", "Not reachable", offline(url, error)),
         BuiltIn::Failed { name, reason } => ("failed", "Needs attention", failed(name, reason)),
     };
     format!(
-        "<!doctype html><html lang=\"en\" class=\"{class}\"><head><meta charset=\"utf-8\">\
+        "<!doctype html><html lang=\"en\" class=\"{class}\"><head><meta charset=\"utf-8\">{head}\
          <meta name=\"viewport\" content=\"width=device-width,initial-scale=1\">\
          <meta name=\"color-scheme\" content=\"dark\"><title>{title}</title><style>{STYLE}</style></head>\
          <body><main><header><p class=\"eyebrow\">{MARK}<bdi>{name}</bdi></p></header>\

@@ -69,7 +69,7 @@ function askForCode(hostname, problem) {
     title: "Claim this kiosk",
     fields: { code, password },
     yes: "Claim",
-    hint: `Nobody owns ${hostname} yet. Its journal has the code, and ossuary status tells it to root.`,
+    hint: `Nobody owns ${hostname} yet. The code is on its screen, if it shows its welcome page; ossuary status tells it to root as well.`,
     hostname,
     problem,
     send: () => ask("POST", "/api/claim", { code: code.control.value, password: password.control.value }),

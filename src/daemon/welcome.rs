@@ -1,0 +1,82 @@
+//! Keeps the welcome page in the run directory, where any browser can open it: `file:///run/ossuary/welcome.html`.
+//!
+//! A device comes with a display process that shows it, so that a kiosk which nobody has claimed says on its own
+//! screen how that is done. Whoever may read files on the device may read its code; a page from a network may not.
+
+use super::drivers::facts;
+use crate::browser::pages;
+use crate::http::Keeper;
+use crate::sys::errno::words;
+use crate::sys::run_dir::{RunDir, WELCOME};
+use smol::LocalExecutor;
+use std::cell::RefCell;
+use std::fs;
+use std::io;
+use std::net::SocketAddr;
+use std::os::unix::fs::PermissionsExt;
+use std::path::PathBuf;
+use std::rc::Rc;
+
+/// The file, and what it tells. Cheap to clone; all clones are one.
+#[derive(Clone)]
+pub struct Welcome(Rc<Inner>);
+
+struct Inner {
+    file: PathBuf,
+    /// Where the API and the page are served.
+    doors: Vec<SocketAddr>,
+    keeper: Rc<Keeper>,
+    /// What stands in the file.
+    written: RefCell<String>,
+}
+
+impl Welcome {
+    /// Writes the page, and again whenever the kiosk is claimed or given up.
+    pub fn keep(
+        executor: &LocalExecutor<'static>,
+        run_dir: &RunDir,
+        doors: &[SocketAddr],
+        keeper: &Rc<Keeper>,
+    ) -> Self {
+        let this = Self(Rc::new(Inner {
+            file: run_dir.path().join(WELCOME),
+            doors: doors.to_vec(),
+            keeper: keeper.clone(),
+            written: RefCell::default(),
+        }));
+        let follower = this.clone();
+        let follow = async move {
+            loop {
+                let changed = follower.0.keeper.changed();
+                follower.write();
+                changed.await;
+            }
+        };
+        this.write();
+        executor.spawn(follow).detach();
+        this
+    }
+
+    /// Writes the page, where it tells something else than before.
+    pub fn write(&self) {
+        let inner = &self.0;
+        let page = pages::standing_welcome(&facts(&inner.doors, inner.keeper.claim_code()));
+        if *inner.written.borrow() == page {
+            return;
+        }
+        match inner.replace(&page) {
+            Ok(()) => *inner.written.borrow_mut() = page,
+            Err(error) => log::warn!("cannot write {}: {}", inner.file.display(), words(&error)),
+        }
+    }
+}
+
+impl Inner {
+    /// The file is whole at any instant. The account of the browser reads it.
+    fn replace(&self, page: &str) -> io::Result<()> {
+        let unfinished = self.file.with_extension("new");
+        fs::write(&unfinished, page)?;
+        fs::set_permissions(&unfinished, fs::Permissions::from_mode(0o644))?;
+        fs::rename(&unfinished, &self.file)
+    }
+}
