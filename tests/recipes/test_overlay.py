@@ -7,7 +7,7 @@ import shutil
 import tempfile
 import unittest
 
-from tree import BUILDROOT, LAYER, OVERLAY, TARGET, UNITS, run, variable
+from tree import BUILDROOT, LAYER, OVERLAY, REPOSITORY, TARGET, UNITS, run, variable
 
 # What a device has and this machine need not.
 PROGRAMS = ["cage", "ossuary", "seatd", "sh", "sleep", "weston"]
@@ -96,8 +96,10 @@ class FirstConfiguration(unittest.TestCase):
         files = [BUILDROOT / "board/overlay/usr/share/ossuary/config.json", browser / "config.json"]
         for file in files:
             self.assertEqual(run(TARGET / "debug/ossuary", "check", file), (0, "ok\n"), file)
-            page = re.search(r'"url": "file://([^"]*)"', file.read_text())[1]
-            self.assertTrue((OVERLAY / page[1:]).exists(), page)
+            # The daemon writes its welcome page there, which tells how a new kiosk is claimed.
+            source = (REPOSITORY / "src/sys/run_dir.rs").read_text()
+            welcome = re.search(r'WELCOME: &str = "([^"]*)"', source)[1]
+            self.assertIn(f'"url": "file:///run/ossuary/{welcome}"', file.read_text())
 
     def test_it_is_put_where_the_daemon_looks(self):
         line = "C /etc/ossuary/config.json 0600 root root - /usr/share/ossuary/config.json\n"
