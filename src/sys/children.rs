@@ -356,29 +356,45 @@ impl Children {
         launch: &Launch,
         account: &Account,
     ) -> Result<ExitStatus, Failure> {
+        let mut helper = self.helper(id, run, launch, account, Output::Discarded)?;
+        let status = helper.child.status().await;
+        drop(helper);
+        self.0.look().await;
+        status.map_err(|e| failure(format_args!("wait for {}", launch.argv[0]), &e))
+    }
+}
+
+impl Children {
+    /// Starts a child beside a run; beside none where there is no such run.
+    ///
+    /// # Errors
+    /// It cannot be executed.
+    fn helper(
+        &self,
+        id: &Id,
+        run: RunId,
+        launch: &Launch,
+        account: &Account,
+        output: Output,
+    ) -> Result<Helper, Failure> {
         let belonging = Belonging {
             run_dir: self.0.run_dir.path(),
             id,
             run: run.0,
             notify_socket: None,
         };
-        // It belongs to the run, so it lives in its cgroup, under its limits.
+        // What belongs to a run lives in its cgroup, under its limits.
         let entrance = {
             let family = self.0.family.borrow();
             family.cgroup(run).and_then(|cgroup| cgroup.entrance().ok())
         };
-        let mut helper = Helper {
-            child: spawn(launch, account, &belonging, Output::Discarded, entrance)?.child,
+        let child = spawn(launch, account, &belonging, output, entrance)?.child;
+        let pid = child.id() as i32;
+        self.0.family.borrow_mut().helper_began(pid);
+        Ok(Helper {
+            child,
             inner: self.0.clone(),
-        };
-        self.0
-            .family
-            .borrow_mut()
-            .helper_began(helper.child.id() as i32);
-        let status = helper.child.status().await;
-        drop(helper);
-        self.0.look().await;
-        status.map_err(|e| failure(format_args!("wait for {}", launch.argv[0]), &e))
+        })
     }
 }
 

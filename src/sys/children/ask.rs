@@ -1,12 +1,12 @@
 //! Executes a program for the daemon itself, and hands back what it printed.
 
-use super::{Children, Helper};
+use super::Children;
 use crate::config::Id;
-use crate::supervisor::Failure;
+use crate::supervisor::{Failure, RunId};
 use crate::sys::accounts::Account;
 use crate::sys::errno::failure;
-use crate::sys::launch::{Belonging, Launch};
-use crate::sys::spawn::{Output, spawn};
+use crate::sys::launch::Launch;
+use crate::sys::spawn::Output;
 use async_process::ExitStatus;
 use smol::io::AsyncReadExt;
 
@@ -23,19 +23,7 @@ impl Children {
         let account = Account::own()?;
         let launch = Launch::plain(argv);
         let id: Id = "manager-ask".parse().expect("it is a valid id");
-        let belonging = Belonging {
-            run_dir: self.0.run_dir.path(),
-            id: &id,
-            run: 0,
-            notify_socket: None,
-        };
-        let child = spawn(&launch, &account, &belonging, Output::Piped, None)?.child;
-        let mut helper = Helper {
-            child,
-            inner: self.0.clone(),
-        };
-        let pid = helper.child.id() as i32;
-        self.0.family.borrow_mut().helper_began(pid);
+        let mut helper = self.helper(&id, RunId(0), &launch, &account, Output::Piped)?;
         // What it complains of stays in its pipe: one that complains without end hangs, and is killed in time.
         let mut answer = Vec::new();
         if let Some(pipe) = helper.child.stdout.take() {

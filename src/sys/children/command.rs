@@ -1,11 +1,11 @@
 //! Executes a command that belongs to no process, as an ordinary account; what it prints is told in the daemon's log.
 
-use super::{Children, Helper};
+use super::Children;
 use crate::config::{Id, Kind};
-use crate::supervisor::Failure;
+use crate::supervisor::{Failure, RunId};
 use crate::sys::errno::failure;
-use crate::sys::launch::{Belonging, Launch};
-use crate::sys::spawn::{Output, spawn};
+use crate::sys::launch::Launch;
+use crate::sys::spawn::Output;
 use async_process::ExitStatus;
 use smol::Timer;
 use smol::future::{or, pending, zip};
@@ -34,19 +34,7 @@ impl Children {
             ..Launch::plain(argv)
         };
         let id: Id = "manager-rule".parse().expect("it is a valid id");
-        let belonging = Belonging {
-            run_dir: self.0.run_dir.path(),
-            id: &id,
-            run: 0,
-            notify_socket: None,
-        };
-        let child = spawn(&launch, &account, &belonging, Output::Piped, None)?.child;
-        let mut helper = Helper {
-            child,
-            inner: self.0.clone(),
-        };
-        let pid = helper.child.id() as i32;
-        self.0.family.borrow_mut().helper_began(pid);
+        let mut helper = self.helper(&id, RunId(0), &launch, &account, Output::Piped)?;
         let (out, err) = (helper.child.stdout.take(), helper.child.stderr.take());
         let status = {
             let mut telling = std::pin::pin!(zip(tell(out), tell(err)));
