@@ -51,6 +51,8 @@ pub enum Kind {
     NoPowerSwitch,
     /// There is no such rule.
     NoSuchRule,
+    /// Nothing was done for the page, or no picture could be taken before.
+    NoEvidence,
     /// Rules name the process that was to be deleted.
     NamedByRules,
     /// A disabled process cannot be started.
@@ -107,7 +109,7 @@ pub enum Kind {
 
 impl Kind {
     /// Every kind, by status code.
-    pub const ALL: [Kind; 45] = [
+    pub const ALL: [Kind; 46] = [
         Kind::Malformed,
         Kind::NotJson,
         Kind::SignIn,
@@ -123,6 +125,7 @@ impl Kind {
         Kind::NoSuchToken,
         Kind::NoSuchDisplay,
         Kind::NoSuchRule,
+        Kind::NoEvidence,
         Kind::MethodNotAllowed,
         Kind::TooSlow,
         Kind::DisplayIsAway,
@@ -182,6 +185,7 @@ impl Kind {
             Kind::DisplayIsAway => (409, "/problems/display-away", "Display is away"),
             Kind::NoPowerSwitch => (409, "/problems/no-power-switch", "No way to switch"),
             Kind::NoSuchRule => (404, "/problems/no-such-rule", "No such rule"),
+            Kind::NoEvidence => (404, "/problems/no-evidence", "No picture"),
             Kind::NamedByRules => (409, "/problems/named-by-rules", "Named by rules"),
             Kind::Disabled => (409, "/problems/disabled", "Process is disabled"),
             Kind::Claimed => (409, "/problems/claimed", "Claimed already"),

@@ -52,6 +52,7 @@ pub static ROUTES: &[Route] = routes! {
     POST   "/api/processes/{id}/reload"       Operate [202, 404, 409, 503]           screen::reload;
     POST   "/api/processes/{id}/navigate"     Operate [200, 400, 404, 409, 422, 503] screen::navigate;
     GET    "/api/processes/{id}/screenshot"   View    [200, 404, 409, 422, 503]      screen::picture;
+    GET    "/api/processes/{id}/evidence"     View    [200, 404, 503]                screen::evidence;
     GET    "/api/processes/{id}/logs"         View    [200, 404, 422, 503]           logs::show;
     GET    "/api/processes/{id}/logs/stream"  View    [200, 404, 422, 503]           logs::stream;
     GET    "/api/displays"                    View    [200]                          displays::list;

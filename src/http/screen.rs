@@ -1,11 +1,11 @@
-//! What can be done with the page of a display process: reload it, show another one, photograph it.
+//! What can be done with the page of a display process: reload it, show another one, photograph it, see how it was.
 
 use super::Api;
 use super::error::{Error, Kind};
 use super::processes::{id, reply};
 use super::reply::{Ask, Reply};
 use crate::supervisor::page::Transition;
-use crate::supervisor::{Done, Request};
+use crate::supervisor::{Done, Refusal, Request};
 use serde_json::{Map, Value};
 use std::cell::Cell;
 use std::ops::Deref;
@@ -97,6 +97,24 @@ pub async fn picture(api: &Rc<Api>, ask: Ask<'_>) -> Result<Reply, Error> {
             log::error!("the answer to a picture was {done:?}");
             let detail = "the daemon gave an answer that does not fit";
             Err(Error::new(Kind::Stuck, detail))
+        }
+    }
+}
+
+/// `GET /api/processes/{id}/evidence`
+pub async fn evidence(api: &Rc<Api>, ask: Ask<'_>) -> Result<Reply, Error> {
+    let id = id(ask.id)?;
+    let status = api.feed.current();
+    let shown = (status.processes.iter()).find(|shown| shown.process.id == id);
+    let Some(shown) = shown else {
+        return Err(Refusal::NoSuchProcess(id).into());
+    };
+    let step = (shown.page.as_deref()).and_then(|page| page.last_step.as_deref());
+    match step.and_then(|step| step.evidence.as_ref()) {
+        Some((_, picture)) => Ok(Reply::picture(api.pictures.lend(picture.png.clone())?)),
+        None => {
+            let detail = format!("{id}: there is no picture from before a step");
+            Err(Error::new(Kind::NoEvidence, detail))
         }
     }
 }

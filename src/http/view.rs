@@ -57,6 +57,13 @@ impl<'l> Light<'l> {
                 title: page.title.as_deref(),
                 since: self.boot.at(page.since),
                 reason: page.reason.as_deref(),
+                last_painted: page.last_painted.map(|at| self.boot.at(at)),
+                last_step: page.last_step.as_deref().map(|step| StepView {
+                    at: self.boot.at(step.at),
+                    state: step.state.as_str(),
+                    what: &step.what,
+                    evidence: step.evidence.as_ref().map(|(at, _)| self.boot.at(*at)),
+                }),
             }),
             unenforced: has_limits.then(|| (self.api.why_unenforced)(&shown.process)),
             usage: Usage::default(),
@@ -150,6 +157,18 @@ struct PageView<'a> {
     title: Option<&'a str>,
     since: Wallclock,
     reason: Option<&'a str>,
+    last_painted: Option<Wallclock>,
+    last_step: Option<StepView<'a>>,
+}
+
+/// What was done last for a page that was not well.
+#[derive(Debug, Serialize)]
+struct StepView<'a> {
+    at: Wallclock,
+    state: &'static str,
+    what: &'a str,
+    /// When the picture was taken that `/evidence` shows.
+    evidence: Option<Wallclock>,
 }
 
 /// Processes by id, in the order of the file.

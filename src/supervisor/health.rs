@@ -13,8 +13,8 @@
 //! The rungs: load it anew, a fresh tab, restart of the browser; then a page of our own until it has become
 //! quiet. No more than [`STEPS_MAX`] of them an hour, each told in the log with its reason.
 
-use super::page::{BuiltIn, Order, PageState, Sight, Transition};
-use super::{Action, Reason, RunId, Supervisor};
+use super::page::{BuiltIn, Obeyed, Order, PageState, Picture, Sight, Transition};
+use super::{Action, Failure, Reason, RunId, Supervisor};
 use crate::config::Process;
 use crate::time::Moment;
 use std::collections::VecDeque;
@@ -63,8 +63,25 @@ pub struct PageStatus {
     pub url: Option<String>,
     /// Its title.
     pub title: Option<String>,
-    /// Why it is in its state, and what was done last, where there is something to say.
+    /// Why it is in its state, where there is something to say.
     pub reason: Option<String>,
+    /// Of a page that is not well: when it was last seen to be.
+    pub last_painted: Option<Moment>,
+    /// What was done last for one that was not well.
+    pub last_step: Option<Rc<Step>>,
+}
+
+/// Something that was done for a page that was not well.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Step {
+    /// When.
+    pub at: Moment,
+    /// How the page was.
+    pub state: PageState,
+    /// Why and what, in a sentence.
+    pub what: String,
+    /// What was on the screen before, and when that was taken.
+    pub evidence: Option<(Moment, Picture)>,
 }
 
 /// What is known of the page of one run.
@@ -86,15 +103,19 @@ pub(super) struct Health {
     stands_for: Option<(String, Moment)>,
     /// What it takes until the next rung is climbed.
     not_before: Moment,
-    ladder: Ladder,
+    past: Past,
 }
 
-/// How far the ladder was climbed. Outlives the run: the restart of the browser is one of its rungs.
+/// What outlives the run: its restart is one of the rungs of the ladder.
 #[derive(Clone, Debug, Default)]
-struct Ladder {
+struct Past {
+    /// How far the ladder was climbed.
     rung: usize,
     /// The steps of the last hour.
     steps: VecDeque<Moment>,
+    /// When the page was last seen to be well.
+    painted: Option<Moment>,
+    last_step: Option<Rc<Step>>,
 }
 
 /// What is to be done about a page.
@@ -105,7 +126,7 @@ enum Remedy {
 }
 
 impl Health {
-    fn new(run: RunId, ladder: Ladder, now: Moment) -> Self {
+    fn new(run: RunId, past: Past, now: Moment) -> Self {
         Self {
             run,
             status: PageStatus {
@@ -114,6 +135,8 @@ impl Health {
                 url: None,
                 title: None,
                 reason: None,
+                last_painted: past.painted,
+                last_step: past.last_step.clone(),
             },
             due: Some(now + PAUSE),
             under_way: None,
@@ -122,7 +145,7 @@ impl Health {
             blank: None,
             stands_for: None,
             not_before: now,
-            ladder,
+            past,
         }
     }
 
@@ -132,6 +155,40 @@ impl Health {
             self.status.since = now;
         }
         self.status.reason = reason;
+        // Of a page that is well it is now, which would be news at every look.
+        let is_well = state == PageState::Healthy;
+        self.status.last_painted = self.past.painted.filter(|_| !is_well);
+    }
+
+    /// Something is done about the page. What was on the screen before the first thing stands for all that are done
+    /// until the page is well, where no other picture comes.
+    fn record(&mut self, what: String, now: Moment) {
+        let painted = self.past.painted;
+        let before = (self.past.last_step.take())
+            .filter(|step| painted.is_none_or(|painted| painted < step.at));
+        let step = Step {
+            at: now,
+            state: self.status.state,
+            what,
+            evidence: before.and_then(|step| step.evidence.clone()),
+        };
+        self.keep(step);
+    }
+
+    /// What was on the screen before what is done now.
+    fn take_evidence(&mut self, picture: Picture, now: Moment) {
+        if let Some(step) = &self.past.last_step {
+            let evidence = Some((now, picture));
+            self.keep(Step {
+                evidence,
+                ..Step::clone(step)
+            });
+        }
+    }
+
+    fn keep(&mut self, step: Step) {
+        self.past.last_step = Some(Rc::new(step));
+        self.status.last_step = self.past.last_step.clone();
     }
 
     fn show(&mut self, url: String, title: Option<String>) {
@@ -167,11 +224,12 @@ impl Health {
             Sight::Painted { url, title } => {
                 self.stands_for = None;
                 self.show(url, Some(title));
+                self.past.painted = Some(now);
                 self.become_(PageState::Healthy, None, now);
                 // What was done has helped: whatever comes next is another matter.
                 self.not_before = now;
                 if now.since(self.status.since) >= FORGIVEN {
-                    self.ladder.rung = 0;
+                    self.past.rung = 0;
                 }
                 self.due = Some(now + PAUSE);
                 None
@@ -200,7 +258,7 @@ impl Health {
                 if self.silent < 2 {
                     return None;
                 }
-                self.ladder.rung = RESTART;
+                self.past.rung = RESTART;
                 self.sick(PageState::Hung, "the browser does not answer", now)
             }
             Sight::NotLoaded { url, error } => self.not_loaded(url, error, now),
@@ -219,20 +277,20 @@ impl Health {
         if self.stands_for.is_some() || now < self.not_before {
             return None;
         }
-        while (self.ladder.steps.front()).is_some_and(|step| now.since(*step) >= HOUR) {
-            self.ladder.steps.pop_front();
+        while (self.past.steps.front()).is_some_and(|step| now.since(*step) >= HOUR) {
+            self.past.steps.pop_front();
         }
-        if self.ladder.steps.len() >= STEPS_MAX {
-            let next = *self.ladder.steps.front()? + HOUR;
+        if self.past.steps.len() >= STEPS_MAX {
+            let next = *self.past.steps.front()? + HOUR;
             self.due = Some(next);
             self.not_before = next;
             return None;
         }
-        self.ladder.steps.push_back(now);
+        self.past.steps.push_back(now);
         self.not_before = now + GRACE;
         let url = self.status.url.clone().unwrap_or_default();
-        let rung = self.ladder.rung;
-        self.ladder.rung = (rung + 1) % RUNGS;
+        let rung = self.past.rung;
+        self.past.rung = (rung + 1) % RUNGS;
         Some(match rung {
             0 => Remedy::Order(Order::Reload),
             1 if !url.is_empty() => Remedy::Order(Order::FreshTarget { url }),
@@ -338,11 +396,11 @@ impl Supervisor {
             return;
         }
         // What was done for the run before counts on, if it was of this process.
-        let ladder = match self.health.take() {
-            Some((id, health)) if id == self.machines[index].process.id => health.ladder,
-            _ => Ladder::default(),
+        let past = match self.health.take() {
+            Some((id, health)) if id == self.machines[index].process.id => health.past,
+            _ => Past::default(),
         };
-        let health = Health::new(run, ladder, now);
+        let health = Health::new(run, past, now);
         self.health = Some((self.machines[index].process.id.clone(), health));
         self.show_page(index);
     }
@@ -352,7 +410,7 @@ impl Supervisor {
         if let Some((_, health)) = &mut self.health
             && health.run == run
         {
-            health.ladder = Ladder::default();
+            (health.past.rung, health.past.steps) = Default::default();
             health.stands_for = None;
         }
     }
@@ -367,9 +425,9 @@ impl Supervisor {
         };
         match health.handle_sight(sight, now) {
             None => {}
-            Some(Remedy::Order(order)) => self.remedy(index, order),
+            Some(Remedy::Order(order)) => self.remedy(index, order, now),
             Some(Remedy::Restart(why)) => {
-                self.note_of_page(index, &format!("{why}; the browser is restarted"));
+                self.explain(index, format!("{why}; the browser is restarted"), now);
                 self.restart_browser(index, Reason::ForThePage(why), now);
             }
         }
@@ -377,11 +435,29 @@ impl Supervisor {
     }
 
     /// An order of the mind was carried out, or could not be: what comes of it will be seen.
-    pub(super) fn handle_obeyed(&mut self, run: RunId) {
-        if let Some((_, health)) = &mut self.health
-            && health.run == run
-        {
-            health.under_way = None;
+    pub(super) fn handle_obeyed(
+        &mut self,
+        run: RunId,
+        result: Result<Obeyed, Failure>,
+        now: Moment,
+    ) {
+        let Some((_, health)) = &mut self.health else {
+            return;
+        };
+        if health.run != run {
+            return;
+        }
+        match result {
+            // The order that it was taken for comes next.
+            Ok(Obeyed::Evidence(picture)) => {
+                if let Some(picture) = picture {
+                    health.take_evidence(picture, now);
+                    if let Some(index) = self.runs.get(&run) {
+                        self.show_page(*index);
+                    }
+                }
+            }
+            _ => health.under_way = None,
         }
     }
 
@@ -430,7 +506,7 @@ impl Supervisor {
         (health.run == run && lives && !self.shutting_down).then_some(index)
     }
 
-    fn remedy(&mut self, index: usize, mut order: Order) {
+    fn remedy(&mut self, index: usize, mut order: Order, now: Moment) {
         let Some((_, health)) = &self.health else {
             return;
         };
@@ -445,8 +521,19 @@ impl Supervisor {
             }
             _ => "a page of our own says so until it comes",
         };
-        self.note_of_page(index, &format!("{why}; {what}"));
+        if !matches!(order, Order::ShowBuiltIn(BuiltIn::Offline { .. })) {
+            self.steer_page(run, Order::KeepEvidence);
+        }
+        self.explain(index, format!("{why}; {what}"), now);
         self.steer_page(run, order);
+    }
+
+    /// What is done about the page, in its log and on its card.
+    fn explain(&mut self, index: usize, what: String, now: Moment) {
+        self.note_of_page(index, &what);
+        if let Some((_, health)) = &mut self.health {
+            health.record(what, now);
+        }
     }
 
     pub(super) fn steer_page(&mut self, run: RunId, order: Order) {
@@ -496,7 +583,7 @@ mod tests {
     }
 
     fn well(now: Moment) -> Health {
-        let mut health = Health::new(RunId(1), Ladder::default(), now);
+        let mut health = Health::new(RunId(1), Past::default(), now);
         assert_eq!(health.handle_sight(painted(), now), None);
         health
     }
@@ -573,6 +660,39 @@ mod tests {
     }
 
     #[test]
+    fn a_page_that_is_not_well_tells_when_it_was_and_what_was_done() {
+        let picture = |byte| Picture {
+            png: vec![byte].into(),
+        };
+        let mut health = well(at(0));
+        health.handle_sight(painted(), at(6));
+        assert_eq!(health.status.last_painted, None, "that is now");
+        health.handle_sight(Sight::Crashed, at(12));
+        assert_eq!(health.status.last_painted, Some(at(6)));
+
+        health.record("it has died; it is loaded anew".into(), at(12));
+        health.take_evidence(picture(1), at(13));
+        let step = health.status.last_step.clone().expect("a step");
+        assert_eq!((step.at, step.state), (at(12), PageState::Crashed));
+        assert_eq!(step.evidence, Some((at(13), picture(1))));
+
+        // Another run: what is known of the page is known still, and of the same illness it is the only picture.
+        let mut health = Health::new(RunId(2), health.past, at(30));
+        assert_eq!(health.status.last_painted, Some(at(6)));
+        health.record("it is restarted".into(), at(30));
+        let step = health.status.last_step.clone().expect("a step");
+        assert_eq!(step.evidence, Some((at(13), picture(1))));
+
+        // A day later it is another illness.
+        health.handle_sight(painted(), at(40));
+        assert!(health.status.last_step.is_some(), "it stays to be read");
+        health.handle_sight(Sight::Crashed, at(90_000));
+        health.record("it has died; it is loaded anew".into(), at(90_000));
+        let step = health.status.last_step.clone().expect("a step");
+        assert_eq!(step.evidence, None);
+    }
+
+    #[test]
     fn a_silent_browser_is_restarted() {
         let mut health = well(at(0));
         assert_eq!(health.handle_sight(Sight::Silent, at(16)), None);
@@ -582,7 +702,7 @@ mod tests {
 
     #[test]
     fn a_page_that_cannot_be_loaded_is_said_once_and_tried_until_it_comes() {
-        let mut health = Health::new(RunId(1), Ladder::default(), at(0));
+        let mut health = Health::new(RunId(1), Past::default(), at(0));
         let dead = || Sight::NotLoaded {
             url: "http://page/".into(),
             error: "net::ERR_CONNECTION_REFUSED".into(),

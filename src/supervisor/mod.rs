@@ -50,7 +50,7 @@ mod words;
 pub use action::Action;
 pub use event::{Ending, Event};
 pub use failure::{Failure, FailureKind};
-pub use health::PageStatus;
+pub use health::{PageStatus, Step};
 pub use keep::KeepOld;
 pub use last_start::{LastStart, Mark, StartReason, Traces};
 pub use memory::{Doing, Memory, Running, Stage};
@@ -232,8 +232,10 @@ impl Supervisor {
                 ..
             } => self.handle_obeyed_client(ticket, result, now),
             Event::Obeyed {
-                run, ticket: None, ..
-            } => self.handle_obeyed(run),
+                run,
+                ticket: None,
+                result,
+            } => self.handle_obeyed(run, result, now),
             Event::Saw { run, sight } => {
                 let is_loading = matches!(sight, page::Sight::Loading { .. });
                 self.handle_saw(run, sight, now);

@@ -82,6 +82,8 @@ pub enum Order {
     Pause,
     /// Have it go on.
     Resume,
+    /// Take a small picture of what is on the screen, whether or not the page answers: what is done next changes it.
+    KeepEvidence,
     /// Take a picture of this moment.
     Screenshot {
         /// Scaled down to this width, in pixels; as large as the page is without.
@@ -130,6 +132,8 @@ pub enum Obeyed {
     OnlyByRestart,
     /// The picture that was asked for.
     Picture(Picture),
+    /// What was on the screen, where that could be had in time. The only answer to [`Order::KeepEvidence`].
+    Evidence(Option<Picture>),
 }
 
 /// A picture of the page.

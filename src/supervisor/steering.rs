@@ -88,7 +88,7 @@ impl Supervisor {
             return;
         };
         let outcome = match result {
-            Ok(Obeyed::Done) => Ok(Done::Accepted),
+            Ok(Obeyed::Done | Obeyed::Evidence(_)) => Ok(Done::Accepted),
             Ok(Obeyed::Picture(picture)) => Ok(Done::Picture(picture)),
             Ok(Obeyed::OnlyByRestart) => self.restart_for_reload(&id, run, now),
             Err(failure) => Err(Refusal::PageFailed(id, failure)),

@@ -58,6 +58,15 @@ fn a_page_that_hangs_is_loaded_anew_and_the_browser_stays() {
         let screen = scene.until_well(&page);
         tell("well again after", begun);
         assert_eq!(screen["pid"], pid);
+        let step = &screen["page"]["last_step"];
+        assert_eq!(step["what"], "the page does not answer; it is loaded anew");
+        assert!(step["evidence"].is_string(), "{step}");
+        let picture = scene.kiosk.get("/api/processes/screen/evidence");
+        assert_eq!(picture.status, 200);
+        assert!(
+            picture.body.starts_with(b"\x89PNG"),
+            "a picture of a page that hung"
+        );
         wait_for("the page that hung", || scene.x.is_all(TEAL));
     }
 }

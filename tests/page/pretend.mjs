@@ -13,6 +13,8 @@ export const PAGE = {
   title: "Entrance Hall",
   since: "2026-11-23T08:00:00Z",
   reason: null,
+  last_painted: null,
+  last_step: null,
 };
 
 /**
@@ -22,12 +24,12 @@ export const PAGE = {
  */
 export async function pretendPages(page, pages) {
   const screen = { asked: [], answers: {}, show: (id, changes) => page.evaluate(([id, changes]) => window.pretend(id, changes), [id, changes]) };
-  await page.route(/\/api\/processes\/[^/]+\/(screenshot|reload|navigate)(\?|$)/, async (route) => {
+  await page.route(/\/api\/processes\/[^/]+\/(screenshot|evidence|reload|navigate)(\?|$)/, async (route) => {
     const request = route.request();
     const url = new URL(request.url());
     const what = url.pathname.split("/").pop();
     screen.asked.push({ what, width: url.searchParams.get("width"), body: request.postDataJSON() });
-    const usual = what === "screenshot" ? { contentType: "image/png", body: PICTURE } : { json: {} };
+    const usual = ["screenshot", "evidence"].includes(what) ? { contentType: "image/png", body: PICTURE } : { json: {} };
     await route.fulfill(screen.answers[what] ?? usual);
   });
   await page.addInitScript(disguise, pages);

@@ -43,6 +43,24 @@ onTheCard("what is wrong with a page is told in words, with its reason", async (
   await seen(place, "net::ERR_NAME_NOT_RESOLVED");
 });
 
+onTheCard("what was done for a page that was not well is told, with what was on the screen before", async ({ page, screen, place }) => {
+  await place.getByRole("img").waitFor();
+  assert.equal(await button(place, "Picture before").count(), 0);
+  const what = "the page does not answer; it is loaded anew";
+  const step = { at: "2026-11-23T08:05:00Z", state: "hung", what, evidence: null };
+  await screen.show("gallery", { state: "hung", last_painted: "2026-11-23T08:04:30Z", last_step: step });
+  await seen(place, /, last seen well at \d\d:\d\d:30$/);
+  await seen(place, /: The page does not answer; it is loaded anew$/);
+  assert.equal(await button(place, "Picture before").count(), 0);
+  await screen.show("gallery", { state: "healthy", last_painted: null, last_step: { ...step, evidence: "2026-11-23T08:05:01Z" } });
+  await button(place, "Picture before").click();
+  const shown = dialog(page);
+  await shown.getByRole("img", { name: "The screen of Gallery Display, before" }).waitFor();
+  assert.deepEqual(screen.asked.at(-1), { what: "evidence", width: null, body: null });
+  await button(shown, "Close").click();
+  await shown.waitFor({ state: "hidden" });
+});
+
 onTheCard("only what runs on a screen has a page", async ({ page, kiosk, place }) => {
   await button(place, "Reload").waitFor();
   await button(card(page, "Data Sync Service"), "Stop").waitFor();

@@ -124,6 +124,7 @@ impl Program for Chromium {
                     let sight = self.look().await;
                     self.around.saw(sight).await;
                 }
+                Order::KeepEvidence => return Ok(Obeyed::Evidence(self.evidence().await)),
                 Order::Screenshot { width } => {
                     return self.picture(*width).await.map(Obeyed::Picture);
                 }

@@ -15,6 +15,12 @@ use std::time::{Duration, Instant};
 /// How long a picture may take.
 const PICTURE: Duration = Duration::from_secs(5);
 
+/// How long what is on the screen of a page that is not well may take: something is to be done about it.
+const EVIDENCE: Duration = Duration::from_secs(1);
+
+/// How wide such a picture is, in pixels: it is for a person to see, and kept in memory.
+const EVIDENCE_WIDTH: u32 = 480;
+
 /// The height that a picture of a given width may have: none that there is.
 const TALLEST: u32 = 1 << 20;
 
@@ -69,6 +75,25 @@ impl Chromium {
         let how = json!({"format": "png", "maxWidth": width, "maxHeight": TALLEST});
         let started: Result<Value, _> = self.ask(page, "Page.startScreencast", how, until).await;
         started?;
+        let frame = self.next_frame(page, until).await;
+        self.tell(page, "Page.stopScreencast", json!({}));
+        frame
+    }
+
+    /// What is on the screen, whether or not the page answers: frames come from what composes the screen. `None` where
+    /// none comes in time, or what draws the page has died.
+    pub(super) async fn evidence(&self) -> Option<Picture> {
+        let page = self.shown.borrow().clone()?;
+        page.take_frame();
+        let how = json!({"format": "png", "maxWidth": EVIDENCE_WIDTH, "maxHeight": TALLEST});
+        self.tell(&page, "Page.startScreencast", how);
+        let frame = self.next_frame(&page, Instant::now() + EVIDENCE).await;
+        self.tell(&page, "Page.stopScreencast", json!({}));
+        let png = Base64::decode_vec(&frame.ok()?).ok()?;
+        Some(Picture { png: png.into() })
+    }
+
+    async fn next_frame(&self, page: &Page, until: Instant) -> Result<String, Trouble> {
         let come = async {
             page.until(|heard| heard.has_frame || heard.crashed || heard.gone)
                 .await;
@@ -78,8 +103,6 @@ impl Chromium {
             Timer::at(until).await;
             Err(Trouble::Unanswered)
         };
-        let frame = or(come, late).await;
-        self.tell(page, "Page.stopScreencast", json!({}));
-        frame
+        or(come, late).await
     }
 }

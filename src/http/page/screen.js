@@ -40,6 +40,8 @@ export class Screen {
     this.title = el("p", { className: "page-title" });
     this.address = el("p", { className: "page-address" });
     this.reason = el("p", { className: "state" });
+    this.step = el("p", { className: "page-line" });
+    this.evidence = does("Picture before", () => this.#showEvidence());
     this.element = el(
       "div",
       { className: "page", hidden: true },
@@ -51,12 +53,14 @@ export class Screen {
         this.title,
         this.address,
         this.reason,
+        this.step,
         el(
           "div",
           { className: "actions" },
           does("Reload", () => this.#reload()),
           does("Open URL", () => openAddress(this.#process)),
           does("Screenshot", () => this.#photograph()),
+          this.evidence,
         ),
       ),
     );
@@ -78,13 +82,17 @@ export class Screen {
     const { label, isBad } = PAGE_STATES[page.state] ?? { label: sentence(page.state) };
     say(this.state, label);
     this.element.dataset.page = page.state;
-    say(this.since, page.since ? `since ${moment(page.since)}` : "");
+    const since = page.since ? `since ${moment(page.since)}` : "";
+    say(this.since, page.last_painted ? `${since}, last seen well at ${timeOfDay(page.last_painted)}` : since);
     say(this.title, page.title || "");
     say(this.address, page.url || "");
     // The browser's own words are names, and stay as they are.
     const reason = page.reason ?? "";
     say(this.reason, reason.startsWith("net::") ? reason : sentence(reason));
     this.reason.classList.toggle("bad", Boolean(isBad));
+    const step = page.last_step;
+    say(this.step, step ? `${moment(step.at)}: ${sentence(step.what)}` : "");
+    this.evidence.hidden = !step?.evidence;
     if (page.state !== before?.state || page.url !== before?.url) this.#due = 0;
     this.tick();
   }
@@ -151,13 +159,24 @@ export class Screen {
   async #photograph() {
     const { id, name } = this.#process;
     const source = await picture(pathOf(id, "/screenshot"));
-    const taken = new Date();
+    this.#showPicture(`The screen of ${name}`, id, source, new Date());
+  }
+
+  /** What was on the screen before something was done for a page that was not well. */
+  async #showEvidence() {
+    const { id, name, page } = this.#process;
+    const taken = new Date(page.last_step.evidence);
+    const source = await picture(pathOf(id, "/evidence"));
+    this.#showPicture(`The screen of ${name}, before`, `${id} before`, source, taken);
+  }
+
+  #showPicture(title, stem, source, taken) {
     const close = button("Close", () => element.close());
-    const file = `${id} ${taken.toISOString().slice(0, 19).replaceAll(":", "-")}.png`;
+    const file = `${stem} ${taken.toISOString().slice(0, 19).replaceAll(":", "-")}.png`;
     const element = dialog(
-      `The screen of ${name}`,
+      title,
       { className: "wide" },
-      el("div", { className: "body" }, el("img", { className: "photograph", src: source, alt: `The screen of ${name}` }), el("p", { className: "hint" }, dayAndTime(taken))),
+      el("div", { className: "body" }, el("img", { className: "photograph", src: source, alt: title }), el("p", { className: "hint" }, dayAndTime(taken))),
       el("footer", {}, el("div", { className: "actions" }, close, el("a", { className: "button primary", href: source, download: file }, "Download"))),
     );
     close.focus();
