@@ -185,6 +185,10 @@ class MovingOver(Package):
         main = self.kiosk.processes()["main-display"]
         self.assertEqual((main["url"], main["display"]), (PAGE, "wayland-0"))
         self.assertIn("XDG_RUNTIME_DIR=/run/user/1000", self.kiosk.sh(f"tr '\\0' '\\n' </proc/{main['pid']}/environ"))
+        # What its operator says of the screen is the last word, also when the package comes again.
+        self.kiosk.sh("ossuary set main-display display=:0 && dpkg --remove ossuary")
+        self.install("1")
+        self.assertEqual(self.kiosk.processes()["main-display"]["display"], ":0")
 
 
 class SystemsThatDoNotRun(Package):
