@@ -24,22 +24,28 @@ def shared():
     return container
 
 
+def make_kiosk(root):
+    """Makes a Debian what a device is: the overlay, the program, and what only the tests want."""
+    for overlay in "rootfs-overlay", "tests/image/guest":
+        subprocess.run(["cp", "-a", "--no-preserve=ownership", f"{REPOSITORY / overlay}/.", root], check=True)
+    programs = {"usr/bin/ossuary": "", "usr/libexec/ossuary-with-faults": "yes"}
+    for place, faults in programs.items():
+        program = made("program", "native", FAULTS=faults)
+        subprocess.run(["install", "-D", program, root / place], check=True)
+    subprocess.run(["chroot", root, "systemctl", "--quiet", "preset", "ossuary.service"], check=True)
+
+
 class Container(Device):
     """A running container. Ends, and is gone, when power is cut."""
 
-    def __init__(self):
+    def __init__(self, prepare=make_kiosk):
+        """`prepare` is given the root of a small Debian before it starts."""
         self.directory = pathlib.Path(tempfile.mkdtemp(prefix="ossuary-container-"))
         root = self.directory / "root"
         root.mkdir()
         subprocess.run(["tar", "-xf", made("native"), "-C", root], check=True)
-        for overlay in "rootfs-overlay", "tests/image/guest":
-            subprocess.run(["cp", "-a", "--no-preserve=ownership", f"{REPOSITORY / overlay}/.", root], check=True)
-        programs = {"usr/bin/ossuary": "", "usr/libexec/ossuary-with-faults": "yes"}
-        for place, faults in programs.items():
-            program = made("program", "native", FAULTS=faults)
-            subprocess.run(["install", "-D", program, root / place], check=True)
         (root / "etc/hostname").write_text("ossuary\n")
-        subprocess.run(["chroot", root, "systemctl", "--quiet", "preset", "ossuary.service"], check=True)
+        prepare(root)
         with open(self.directory / "console", "wb") as console:
             self.nspawn = subprocess.Popen(
                 ["systemd-nspawn", "--quiet", "--register=no", "--keep-unit", "--boot", "--private-network"]

@@ -17,6 +17,9 @@ from device import REPOSITORY, made, wait_until
 # Longer than anything here takes on a busy machine; an emulated program that hangs, hangs for ever.
 PATIENCE = 60
 
+# A card is slow to read and a device short of memory.
+SIZE_MAX = 2_400_000
+
 
 def emulated(*arguments):
     return ["qemu-aarch64-static", str(made("program")), *map(str, arguments)]
@@ -34,6 +37,12 @@ class Program(unittest.TestCase):
         code, text = come_to("--version")
         self.assertEqual(code, 0)
         self.assertRegex(text, r"^ossuary \d+\.\d+\.\d+")
+
+    def test_it_is_small(self):
+        program = made("program")
+        if "musl" not in str(program):
+            self.skipTest("made Debian's way it brings glibc, and is for tests alone")
+        self.assertLess(program.stat().st_size, SIZE_MAX)
 
     def test_it_checks_configurations(self):
         self.assertEqual(come_to("check", REPOSITORY / "tests/data/plan.json"), (0, "ok\n"))
