@@ -47,6 +47,14 @@ impl Scene {
         })
     }
 
+    /// Another address in the configuration: another command line, so another browser.
+    pub fn configure(&self, url: &str) {
+        let answer = self
+            .kiosk
+            .send("PUT", "/api/processes/screen", json!({"url": url}));
+        assert_eq!(answer.status, 200, "{}", answer.text());
+    }
+
     pub fn navigate(&self, page: &str) {
         let url = json!({"url": self.site.page(page)});
         let answer = self

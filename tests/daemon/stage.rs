@@ -19,6 +19,8 @@ pub const SWITCHES: &str = "--no-sandbox --disable-gpu --disable-quic --disable-
 pub const TEAL: Colour = [0, 128, 128];
 pub const PURPLE: Colour = [128, 0, 128];
 pub const NAVY: Colour = [0, 0, 128];
+/// The ground of the daemon's own pages.
+pub const GROUND: Colour = [0x12, 0x12, 0x11];
 
 /// A server of pages. `/teal` is a page of that colour, and so on; the others have their names below.
 pub struct Site {
