@@ -18,6 +18,7 @@ pub mod routes;
 pub mod server;
 
 mod access;
+mod asset;
 mod config;
 mod crowd;
 mod deadline;

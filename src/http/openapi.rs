@@ -1,19 +1,15 @@
 //! `/api/openapi.json`: the description of every route, written by hand and tested against the table.
 
 use super::Api;
+use super::asset::{Asset, asset};
 use super::error::Error;
-use super::page;
 use super::reply::{Ask, Reply};
 use std::rc::Rc;
 
 /// The description, OpenAPI 3.1.
-pub static DOCUMENT: &[u8] = include_bytes!("openapi.json");
+static DOCUMENT: Asset = asset!("openapi.json");
 
 /// `GET /api/openapi.json`
 pub async fn show(_api: &Rc<Api>, ask: Ask<'_>) -> Result<Reply, Error> {
-    Ok(page::asset(
-        &ask,
-        "application/json",
-        page::Part::plain(DOCUMENT),
-    ))
+    Ok(DOCUMENT.answer(&ask, "application/json"))
 }

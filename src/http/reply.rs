@@ -108,6 +108,8 @@ pub enum Bytes {
     Lent(Lent),
     /// The program itself.
     Static(&'static [u8]),
+    /// This answer alone; they are of the program, whoever asks gets the same.
+    Inflated(Vec<u8>),
 }
 
 impl Deref for Bytes {
@@ -115,7 +117,7 @@ impl Deref for Bytes {
 
     fn deref(&self) -> &[u8] {
         match self {
-            Bytes::Owned(bytes) => bytes,
+            Bytes::Owned(bytes) | Bytes::Inflated(bytes) => bytes,
             Bytes::Shared(bytes) => bytes,
             Bytes::Lent(picture) => picture,
             Bytes::Static(bytes) => bytes,
@@ -169,6 +171,14 @@ impl Reply {
     pub fn fixed(media_type: &'static str, bytes: &'static [u8]) -> Self {
         Self {
             content: Content::Bytes(media_type, Bytes::Static(bytes)),
+            ..Self::empty(200)
+        }
+    }
+
+    /// The same, where they are kept smaller than they are sent.
+    pub fn inflated(media_type: &'static str, bytes: Vec<u8>) -> Self {
+        Self {
+            content: Content::Bytes(media_type, Bytes::Inflated(bytes)),
             ..Self::empty(200)
         }
     }

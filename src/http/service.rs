@@ -61,7 +61,9 @@ impl PathRouterService for Service<'_> {
         let head_only = parts.method() == "HEAD";
         let fields = &reply.fields[..];
         let cache = match reply.content {
-            Content::Bytes(_, Bytes::Static(_)) | Content::Nothing => "no-cache",
+            Content::Bytes(_, Bytes::Static(_) | Bytes::Inflated(_)) | Content::Nothing => {
+                "no-cache"
+            }
             _ => "no-store",
         };
         match reply.content {

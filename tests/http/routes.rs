@@ -463,6 +463,26 @@ fn the_page_is_served_with_a_strict_policy_and_sent_once() {
 }
 
 #[test]
+fn whoever_takes_deflated_bytes_gets_a_third_of_them_and_the_same_text() {
+    kiosk(async |kiosk| {
+        for path in ["/", "/page/app.js", "/api/openapi.json"] {
+            let plain = kiosk.get(path).await;
+            assert_eq!(plain.field("content-encoding"), None);
+            let takes = "Accept-Encoding: gzip, deflate, br\r\n";
+            let small = kiosk.call("GET", path, takes, "").await;
+            assert_eq!(small.field("content-encoding"), Some("deflate"));
+            assert_eq!(small.field("vary"), Some("Accept-Encoding"));
+            assert!(small.body.len() * 2 < plain.body.len(), "{path}");
+            let inflated = miniz_oxide::inflate::decompress_to_vec_zlib(&small.body);
+            assert_eq!(inflated.expect("zlib"), plain.body, "{path}");
+            assert_ne!(small.field("etag"), plain.field("etag"), "two things");
+            let known = format!("{takes}If-None-Match: {}\r\n", small.field("etag").unwrap());
+            assert_eq!(kiosk.call("GET", path, &known, "").await.status, 304);
+        }
+    });
+}
+
+#[test]
 fn head_is_get_without_the_body() {
     kiosk(async |kiosk| {
         for path in ["/api/status", "/", "/api/processes"] {
