@@ -5,6 +5,7 @@ use ossuary::client::{self, Terminal};
 use ossuary::config::{self, Loaded, Problem};
 use ossuary::daemon::{self, StartError};
 use ossuary::demo;
+use ossuary::first_boot;
 use ossuary::sys::{cgroup, terminal};
 use std::io::Write;
 use std::path::Path;
@@ -22,6 +23,7 @@ fn main() -> ExitCode {
         Invocation::Daemon(options) => came_to(daemon::run(&options)),
         Invocation::Demo { listen } => came_to(demo::run(listen)),
         Invocation::Check { file, json } => check(&file, json).into(),
+        Invocation::FirstBoot { card, root } => first_boot::run(&card, &root).into(),
         Invocation::Client(order) => at_terminal(|terminal| client::run(&order, terminal)).into(),
         Invocation::MakeWay => {
             let result = std::env::var("SERVICE_RESULT").ok();

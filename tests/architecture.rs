@@ -18,6 +18,10 @@ const WALLS: &[(&str, &[&str])] = &[
     ("http", &["config", "supervisor", "logs", "trust"]),
     ("client", &["args", "config"]),
     ("args", &["config"]),
+    (
+        "first_boot",
+        &["args", "config", "supervisor", "sys", "trust"],
+    ),
 ];
 
 /// What the pure rooms must not touch: the clock, the disk, the network, threads, other programs.

@@ -48,6 +48,14 @@ pub(super) fn check(given: &mut Given) -> Built {
     })
 }
 
+pub(super) fn first_boot(given: &mut Given) -> Built {
+    let card = given.arguments.pop_front().unwrap_or_default();
+    Ok(Invocation::FirstBoot {
+        card: card.into(),
+        root: given.path("root").unwrap_or_else(|| "/".into()),
+    })
+}
+
 pub(super) fn status(given: &mut Given) -> Built {
     let id = given.words()?.pop();
     Ok(given.order(Task::Status(id)))

@@ -47,6 +47,13 @@ pub enum Invocation {
         /// Print the findings as JSON.
         json: bool,
     },
+    /// Sets a kiosk up by a file on its card.
+    FirstBoot {
+        /// Where the card's FAT partition is mounted.
+        card: PathBuf,
+        /// The root of the system that is set up.
+        root: PathBuf,
+    },
     /// Talks to the daemon.
     Client(Order),
     /// Prints this and leaves: help, version, a completion script.

@@ -59,6 +59,12 @@ static DEMO_LISTEN: Switch = Switch {
 };
 static JSON: Switch = switch("json", "Print the daemon's own answer, for machines");
 static CHECK_JSON: Switch = switch("json", "Print the findings as JSON, for machines");
+static ROOT: Switch = option(
+    "root",
+    "DIR",
+    Kind::Directory,
+    "The root of the system that is set up [/]",
+);
 static NO_WAIT: Switch = switch("no-wait", "Return as soon as the daemon has agreed");
 static TIMEOUT: Switch = option(
     "timeout",
@@ -154,6 +160,18 @@ pub(super) static VERBS: &[Verb] = &[
         about: "Without FILE: /etc/ossuary/config.json. Prints `ok`, and what a migration\n\
                 would change, where there is no problem.",
         build: build::check,
+    },
+    Verb {
+        name: "first-boot",
+        group: Group::Kiosk,
+        arguments: &[argument("DIR", Count::One, Kind::Directory)],
+        switches: &[&ROOT],
+        summary: "Set a kiosk up by ossuary.json on its card",
+        about: "DIR is where the card's FAT partition is mounted. All of the file is checked,\n\
+                then all of it is done or nothing; ossuary.txt beside it tells what was done,\n\
+                or what is wrong. What was done is overwritten and removed. A flashed device\n\
+                does this at each start, before the daemon's.",
+        build: build::first_boot,
     },
     Verb {
         name: "status",

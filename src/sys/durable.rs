@@ -29,7 +29,9 @@ fn replace(
 ) -> Result<(), Failure> {
     let target = target(path);
     let unfinished = unfinished(&target);
-    if let Err(error) = try_write(&target, &unfinished, bytes) {
+    let written = replaced_by(&target, &unfinished, bytes, MODE)
+        .and_then(|()| fs::rename(&unfinished, &target));
+    if let Err(error) = written {
         let _ = fs::remove_file(&unfinished);
         return Err(failure(format_args!("write {}", path.display()), &error));
     }
@@ -62,7 +64,7 @@ pub(super) fn clean(path: &Path) {
 }
 
 /// The file itself, where `path` is a symbolic link; the link may point to nothing yet.
-fn target(path: &Path) -> PathBuf {
+pub(super) fn target(path: &Path) -> PathBuf {
     if let Ok(target) = path.canonicalize() {
         return target;
     }
@@ -73,12 +75,18 @@ fn target(path: &Path) -> PathBuf {
 }
 
 /// Hidden, and the same each time: what is left behind never piles up.
-fn unfinished(target: &Path) -> PathBuf {
+pub(super) fn unfinished(target: &Path) -> PathBuf {
     let name = target.file_name().unwrap_or_default().to_string_lossy();
     target.with_file_name(format!(".{name}{UNFINISHED}"))
 }
 
-fn try_write(target: &Path, unfinished: &Path, bytes: &[u8]) -> io::Result<()> {
+/// Puts onto the disk what is to take the place of `target`: with its mode and owner, or `mode` where there is none yet.
+pub(super) fn replaced_by(
+    target: &Path,
+    unfinished: &Path,
+    bytes: &[u8],
+    mode: u32,
+) -> io::Result<()> {
     let dir = directory(target);
     if !dir.exists() {
         fs::create_dir_all(dir)?;
@@ -86,18 +94,19 @@ fn try_write(target: &Path, unfinished: &Path, bytes: &[u8]) -> io::Result<()> {
     let before = fs::metadata(target).ok();
     let mut file = create(unfinished)?;
     file.write_all(bytes)?;
+    if before.is_none() {
+        file.set_permissions(fs::Permissions::from_mode(mode))?;
+    }
     if let Some(before) = before {
         // Only root may give files away; where we are not, it is our file already.
         let _ = fchown(&file, Some(before.uid()), Some(before.gid()));
         let mode = before.permissions().mode() & 0o7777;
         file.set_permissions(fs::Permissions::from_mode(mode))?;
     }
-    file.sync_all()?;
-    drop(file);
-    fs::rename(unfinished, target)
+    file.sync_all()
 }
 
-fn sync_directory(dir: &Path) -> io::Result<()> {
+pub(super) fn sync_directory(dir: &Path) -> io::Result<()> {
     match File::open(dir)?.sync_all() {
         // Some file systems (FAT among them) have no notion of it.
         Err(error) if error.kind() == io::ErrorKind::InvalidInput => Ok(()),
@@ -105,7 +114,7 @@ fn sync_directory(dir: &Path) -> io::Result<()> {
     }
 }
 
-fn directory(target: &Path) -> &Path {
+pub(super) fn directory(target: &Path) -> &Path {
     match target.parent() {
         Some(dir) if !dir.as_os_str().is_empty() => dir,
         _ => Path::new("."),
@@ -113,7 +122,7 @@ fn directory(target: &Path) -> &Path {
 }
 
 /// Always a new file: what lies there may be a link that somebody placed.
-fn create(path: &Path) -> io::Result<File> {
+pub(super) fn create(path: &Path) -> io::Result<File> {
     match fs::remove_file(path) {
         Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
         _ => {}

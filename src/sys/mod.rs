@@ -42,6 +42,7 @@ pub mod system;
 pub mod terminal;
 #[cfg(test)]
 mod test;
+pub mod together;
 mod tree;
 mod uevent;
 pub mod vault;

@@ -10,7 +10,7 @@ use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
 /// In the state directory. The file is for its owner alone, whatever the directory is.
-const CREDENTIALS: &str = "credentials.json";
+pub const CREDENTIALS: &str = "credentials.json";
 
 /// In the run directory: it is gone with the boot.
 const SESSIONS: &str = "sessions.json";

@@ -16,7 +16,7 @@ use std::path::Path;
 pub(super) const LOCAL: &str = "/etc/localtime";
 
 /// Where all of them are.
-const DATABASE: &str = "/usr/share/zoneinfo";
+pub const DATABASE: &str = "/usr/share/zoneinfo";
 
 /// The largest file of a zone: fifty times the largest there is.
 const FILE_MAX: u64 = 256 * 1024;
@@ -27,6 +27,17 @@ const FILE_MAX: u64 = 256 * 1024;
 /// There is no such zone on this system, or its file is broken. A system without a zone of its own is at UTC.
 pub async fn find(zone: Zone) -> Result<TimeZone, Failure> {
     errand::run(move || look_up(&zone)).await
+}
+
+/// Whether there is a zone of this name in the database that lies at `database`.
+///
+/// # Errors
+/// There is none; where to find those that there are.
+pub fn exists(database: &Path, name: &str) -> Result<(), String> {
+    match named(database, name) {
+        Ok(_) => Ok(()),
+        Err(failure) => Err(failure.message),
+    }
 }
 
 fn look_up(zone: &Zone) -> Result<TimeZone, Failure> {

@@ -57,6 +57,7 @@ class Root(unittest.TestCase):
         self.assertIn("x-systemd.growfs", lines[1])
         for place in "data", "etc/ossuary", "home":
             self.assertTrue((root / place).is_dir(), place)
+        self.assertEqual((root / "etc/localtime").readlink(), pathlib.Path("/data/etc/localtime"))
 
 
 class Card(unittest.TestCase):

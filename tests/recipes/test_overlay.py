@@ -57,6 +57,16 @@ class Units(unittest.TestCase):
             if unit.is_file() and "[Install]" in unit.read_text():
                 self.assertIn(f"enable {unit.name}\n", presets)
 
+    def test_a_card_is_asked_before_anything_reads_what_it_may_say(self):
+        text = (UNITS / "ossuary-first-boot.service").read_text()
+        before = set(" ".join(re.findall("^Before=(.*)$", text, re.MULTILINE)).split())
+        self.assertLessEqual({"ossuary-hostname.service", "ossuary.service", "iwd.service"}, before)
+        for name in "ossuary-first-boot.service", "ossuary-hostname.service":
+            text = (UNITS / name).read_text()
+            # The data partition, and not the network or the clock.
+            self.assertEqual(re.findall("^(?:After|Requires|Wants)=(.*)$", text, re.MULTILINE), ["local-fs.target"])
+        self.assertNotIn("first-boot", (UNITS / "ossuary.service").read_text(), "a broken file keeps no kiosk dark")
+
     def test_what_is_written_outlives_a_start(self):
         for unit in UNITS.glob("*.mount"):
             text = unit.read_text()

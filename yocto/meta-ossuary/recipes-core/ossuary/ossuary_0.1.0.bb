@@ -61,7 +61,9 @@ RDEPENDS:${PN}-kiosk = "\
     e2fsprogs-e2fsck \
     seatd \
     systemd-networkd \
+    util-linux-blkid \
     util-linux-flock \
+    util-linux-mountpoint \
     util-linux-partx \
     util-linux-sfdisk \
 "
@@ -72,7 +74,9 @@ SYSTEMD_SERVICE:${PN}-kiosk = "\
     etc-ossuary.mount \
     home.mount \
     ossuary-cage.service \
+    ossuary-first-boot.service \
     ossuary-grow.service \
+    ossuary-hostname.service \
     ossuary-weston.service \
     var-lib-iwd.mount \
     var-lib-ossuary.mount \

@@ -1,0 +1,159 @@
+//! `ossuary first-boot`: sets a kiosk up by a file that whoever wrote the card laid on its FAT partition.
+//!
+//! ```text
+//! ossuary.json ── config::FirstBoot: is all of it right? ── no ──► ossuary.txt says what is not
+//!      │ yes
+//! everything onto the data partition, under other names ── cannot ──► ossuary.txt says why
+//!      │
+//! everything under its own name ──► ossuary.txt says what ──► ossuary.json is overwritten and removed
+//! ```
+//!
+//! The daemon is not started yet, so nobody sees a half. A power cut on the way down leaves the file where it is, and
+//! the next start does all of it once more, which comes to the same.
+
+mod card;
+mod iwd;
+mod letter;
+
+use crate::args::Exit;
+use crate::config::{Access, Checks, FirstBoot};
+use crate::supervisor::Failure;
+use crate::sys::errno::failure;
+use crate::sys::together::Together;
+use crate::sys::{vault, zones};
+use crate::trust::{self, Credentials, Hash};
+use card::Card;
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
+
+/// For root alone: passwords stand in all of them.
+const SECRET: u32 = 0o600;
+
+/// For everybody.
+const PUBLIC: u32 = 0o644;
+
+/// What became of the file; each with the letter that was left.
+enum Outcome {
+    /// There was none.
+    Nothing,
+    /// All of it is done.
+    Applied(String),
+    /// Nothing of it is done.
+    Refused(String),
+}
+
+/// Sets the system at `root` up by the file on the card that is mounted at `card`, if there is one. Prints the letter.
+pub fn run(card: &Path, root: &Path) -> Exit {
+    match set_up(&Card::new(card), &System { root }) {
+        Ok(Outcome::Nothing) => Exit::Done,
+        Ok(Outcome::Applied(letter)) => {
+            print!("{letter}");
+            Exit::Done
+        }
+        Ok(Outcome::Refused(letter)) => {
+            eprint!("{letter}");
+            Exit::Refused
+        }
+        Err(failure) => {
+            eprintln!("ossuary: {failure}");
+            Exit::Refused
+        }
+    }
+}
+
+fn set_up(card: &Card, system: &System<'_>) -> Result<Outcome, Failure> {
+    let Some(bytes) = card.read()? else {
+        return Ok(Outcome::Nothing);
+    };
+    let zone = |name: &str| zones::exists(&system.at(zones::DATABASE), name);
+    let checks = Checks {
+        password: &trust::check_password,
+        password_hash: &|text| Hash::import(text).map(drop),
+        timezone: &zone,
+    };
+    let wanted = match FirstBoot::read(&bytes, &checks) {
+        Ok(wanted) => wanted,
+        Err(problems) => return refuse(card, letter::refused(&problems)),
+    };
+    if let Err(failure) = system.apply(&wanted) {
+        return refuse(card, letter::failed(&failure.message));
+    }
+    let letter = letter::applied(&wanted);
+    card.leave(&letter)?;
+    card.scrub()?;
+    Ok(Outcome::Applied(letter))
+}
+
+fn refuse(card: &Card, letter: String) -> Result<Outcome, Failure> {
+    card.leave(&letter)?;
+    Ok(Outcome::Refused(letter))
+}
+
+/// What is set up: everything where the daemon, iwd and the units of the overlay look for it.
+struct System<'a> {
+    root: &'a Path,
+}
+
+impl System<'_> {
+    fn at(&self, path: &str) -> PathBuf {
+        self.root.join(path.trim_start_matches('/'))
+    }
+
+    /// All of it, or nothing.
+    fn apply(&self, wanted: &FirstBoot) -> Result<(), Failure> {
+        let mut together = Together::default();
+        if let Some(hostname) = &wanted.hostname {
+            let line = format!("{hostname}\n");
+            together.write(&self.at("/data/etc/hostname"), line.as_bytes(), PUBLIC)?;
+        }
+        if let Some(timezone) = &wanted.timezone {
+            let zone = Path::new(zones::DATABASE).join(timezone);
+            together.link(&self.at("/data/etc/localtime"), &zone)?;
+        }
+        for network in &wanted.networks {
+            let known = self.at("/var/lib/iwd");
+            let content = iwd::content(network);
+            together.write(
+                &known.join(iwd::file_name(network)),
+                content.as_bytes(),
+                SECRET,
+            )?;
+            together.remove(&known.join(iwd::other_file_name(network)));
+        }
+        if let Some(access) = &wanted.access {
+            let path = self.at("/var/lib/ossuary").join(vault::CREDENTIALS);
+            match owned(&path, access)? {
+                Some(credentials) => together.write(&path, &credentials.to_bytes(), SECRET)?,
+                None => together.remove(&path),
+            }
+        }
+        if let Some(configuration) = &wanted.configuration {
+            let bytes = configuration.document.to_bytes();
+            together.write(&self.at("/etc/ossuary/config.json"), &bytes, SECRET)?;
+        }
+        together.carry_out()
+    }
+}
+
+/// The credentials that are there, with this owner; `None` where nobody is to own the kiosk.
+fn owned(path: &Path, access: &Access) -> Result<Option<Credentials>, Failure> {
+    let hash = match access {
+        Access::Nobody => return Ok(None),
+        Access::Hash(text) => Hash::import(text),
+        Access::Password(password) => {
+            let mut salt = [0; 16];
+            vault::random(&mut salt);
+            Hash::make(password, salt)
+        }
+    };
+    let hash = hash.map_err(|why| Failure::system(format!("cannot set the password: {why}")))?;
+    let there = match fs::read(path) {
+        Ok(bytes) => Credentials::read(&bytes),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => {
+            Credentials::unknown("there are none yet")
+        }
+        Err(error) => return Err(failure(format_args!("read {}", path.display()), &error)),
+    };
+    Ok(Some(there.owned(hash)))
+}
