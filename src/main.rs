@@ -6,12 +6,15 @@ use ossuary::config::{self, Loaded, Problem};
 use ossuary::daemon::{self, StartError};
 use ossuary::demo;
 use ossuary::first_boot;
-use ossuary::sys::{cgroup, terminal};
+use ossuary::sys::{cgroup, core_dump, terminal};
 use std::io::Write;
 use std::path::Path;
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
+    if let Err(error) = core_dump::prevent() {
+        eprintln!("ossuary: cannot keep its memory from being written to a core file: {error}");
+    }
     let invocation = match args::parse(std::env::args_os().skip(1)) {
         Ok(invocation) => invocation,
         Err(error) => {

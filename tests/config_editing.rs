@@ -247,9 +247,9 @@ fn a_process_that_shows_nothing_any_more_is_not_the_active_display() {
 
 #[test]
 fn a_process_goes_with_everything_that_named_it() {
-    let without = gallery().without_process(&id("sync"));
+    let without = gallery().without_process(&id("sync")).unwrap();
     assert!(without.config.processes[0].depends_on.is_empty());
-    let without = without.without_process(&id("page"));
+    let without = without.without_process(&id("page")).unwrap();
     assert_eq!(without.config.active_display, None);
     assert_eq!(
         json_of(&without),
@@ -260,6 +260,45 @@ fn a_process_goes_with_everything_that_named_it() {
             "active_display_process": null,
             "behaviors": {"on_connection_lost": {"action": "show_overlay"}},
         })
+    );
+}
+
+/// Found by fuzzing: the daemon ended over each of the first two.
+#[test]
+fn a_process_goes_whatever_the_rules_say_of_it_or_stays_and_it_is_told_why() {
+    let with_rule = |action: Value| {
+        let rule = json!({"trigger": {"type": "time", "time": "08:00"}, "action": action});
+        let mut document = json_of(&gallery());
+        document["schedule"] = json!({"rules": [rule]});
+        load(&document)
+    };
+    for updates in [json!({"name": "Night"}), json!({"depends_on": ["sync"]})] {
+        for changed in ["sync", "page"] {
+            if updates.get("depends_on").is_some() && changed == "sync" {
+                continue; // Nothing needs itself.
+            }
+            let action =
+                json!({"type": "update_process", "process_id": changed, "updates": updates});
+            let without = with_rule(action.clone())
+                .without_process(&id("sync"))
+                .unwrap();
+            let rule = &json_of(&without)["schedule"]["rules"][0];
+            assert_eq!(rule["action"], action, "somebody wrote it");
+            let is_off = rule["enabled"] == false;
+            assert_eq!(
+                is_off,
+                changed == "sync" || updates.get("depends_on").is_some()
+            );
+        }
+    }
+    // The older program's rule names nothing, and means what is on the screen.
+    let mut document = json_of(&with_rule(json!({"type": "restart"})));
+    document["processes"] = json!({"page": document["processes"]["page"]});
+    document["processes"]["page"]["depends_on"] = json!([]);
+    let refused = load(&document).without_process(&id("page")).unwrap_err();
+    assert_eq!(
+        lines(&refused),
+        ["schedule.rules[0].action.process_id: is required"]
     );
 }
 
@@ -416,7 +455,7 @@ impl Client {
             }
             3..=5 => loaded.with_changes(&chosen, self.some_fields(&ids)).ok(),
             6 => Some(loaded.with_active_display(Some(&chosen))),
-            _ if ids.len() > 6 => Some(loaded.without_process(&chosen)),
+            _ if ids.len() > 6 => Some(loaded.without_process(&chosen).unwrap()),
             _ => loaded
                 .with_section(Section::Schedule, json!({"rules": [1.5, 1e100]}))
                 .ok(),

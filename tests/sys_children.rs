@@ -7,7 +7,7 @@
 use nix::errno::Errno;
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::{Pid, geteuid};
-use ossuary::config::{Command, Id, Kind, Limits, Ready, ReadySign, StopSignal};
+use ossuary::config::{Command, Id, Limits, Ready, ReadySign, StopSignal};
 use ossuary::logs::Log;
 use ossuary::supervisor::{Ending, Event, Failure, RunId};
 use ossuary::sys::cgroup::{Cgroup, Cgroups, Delegation};
@@ -189,7 +189,6 @@ fn launch(command: Command) -> Launch {
         cwd: Some("/".to_owned()),
         user: geteuid().is_root().then(|| "root".to_owned()),
         display: None,
-        kind: Kind::Custom,
         notify: false,
         driven: false,
         limits: Limits::default(),

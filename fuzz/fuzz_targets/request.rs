@@ -9,8 +9,10 @@ use ossuary::config::Loaded;
 use ossuary::http::server::serve_stream;
 use ossuary::http::{About, Api, Feed, Forgetful, Limits, Mailbox, Now, Requests};
 use ossuary::logs::Book;
+use ossuary::supervisor::page::Picture;
 use ossuary::supervisor::{
-    ConfigurationStatus, Done, LastStart, ProcessStatus, Request, Source, State, Status, Traces,
+    ConfigurationStatus, Done, Foresight, LastStart, ProcessStatus, Request, Source, State, Status,
+    Traces,
 };
 use ossuary::time::Moment;
 use ossuary::trust::Role;
@@ -42,6 +44,7 @@ fn kiosk() -> (Rc<Api>, Requests, String) {
                 pid: Some(1),
                 started: Some(Moment::default()),
                 restarts: 0,
+                page: None,
             })
         })
         .collect();
@@ -50,6 +53,8 @@ fn kiosk() -> (Rc<Api>, Requests, String) {
         processes,
         active_display: None,
         displays: Rc::new([]),
+        connectors: Rc::new([]),
+        schedule: Rc::default(),
         configuration: Rc::new(ConfigurationStatus {
             document: loaded.document,
             source: Source::File,
@@ -125,6 +130,21 @@ fuzz_target!(|bytes: &[u8]| {
                 let done = match request {
                     Request::Create(_) => Done::Created("a".parse().expect("an id")),
                     Request::Start(id) => Done::Started { stopped: vec![id] },
+                    Request::Screenshot { .. } => Done::Picture(Picture {
+                        png: Rc::new(*b"\x89PNG"),
+                    }),
+                    Request::RunRule(rule) => Done::Ran {
+                        rule,
+                        outcome: None,
+                        detail: None,
+                    },
+                    Request::Foresee { .. } => Done::Foreseen(Rc::new(Foresight {
+                        timezone: "UTC".into(),
+                        clock_trusted: true,
+                        occurrences: Vec::new(),
+                        conflicts: Vec::new(),
+                        more: false,
+                    })),
                     _ => Done::Changed,
                 };
                 requests.reply(ticket, Ok(done));

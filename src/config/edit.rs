@@ -130,7 +130,10 @@ impl Loaded {
 
     /// This configuration without one process, nor what named it (`depends_on`, `active_display_process`). Rules
     /// that name it are switched off: somebody wrote them, and may want to name another.
-    pub fn without_process(&self, id: &Id) -> Loaded {
+    ///
+    /// # Errors
+    /// What would be wrong without it: a rule of the older program that names nothing means what is on the screen.
+    pub fn without_process(&self, id: &Id) -> Result<Loaded, Vec<Problem>> {
         let mut map = self.document.as_map().clone();
         let processes = processes_of(&mut map);
         processes.shift_remove(id.as_str());
@@ -152,7 +155,6 @@ impl Loaded {
         }
         switch_off_rules_of(id, &mut map);
         self.adopt(map, |_| true)
-            .expect("what named the process went with it")
     }
 
     /// This configuration with another `active_display_process`. It stays as it is where

@@ -142,7 +142,10 @@ pub(super) fn switch_off_rules_of(id: &Id, document: &mut Map<String, Value>) {
         .get_mut("schedule")
         .and_then(|it| it.get_mut("rules"));
     for rule in rules.and_then(Value::as_array_mut).into_iter().flatten() {
-        let names = rule["action"]["process_id"] == id.as_str();
+        let action = &rule["action"];
+        let needed = action["updates"]["depends_on"].as_array();
+        let names = action["process_id"] == id.as_str()
+            || needed.is_some_and(|needed| needed.iter().any(|needed| needed == id.as_str()));
         if let (true, Value::Object(rule)) = (names, rule) {
             rule.insert("enabled".to_owned(), Value::Bool(false));
         }
@@ -207,14 +210,17 @@ impl Kiosk<'_> {
         let fields = Fields::new(map, path, findings);
         let process = || self.process(&fields);
         let deed = match fields.text("type") {
-            Some("update_process") => process().and_then(|process| {
-                let updates = required_object(&fields, "updates")?;
-                self.check_updates(&process, updates, path.field("updates"), findings);
-                Some(Deed::Update {
-                    process,
-                    fields: updates.clone(),
+            Some("update_process") => {
+                // Known also where the process is gone: a rule that is switched off may wait for another.
+                let updates = required_object(&fields, "updates");
+                process().zip(updates).map(|(process, updates)| {
+                    self.check_updates(&process, updates, path.field("updates"), findings);
+                    Deed::Update {
+                        process,
+                        fields: updates.clone(),
+                    }
                 })
-            }),
+            }
             Some("switch_canvas") => {
                 let url = fields.checked("url", check_url).map(str::to_owned);
                 if !fields.has("url") {

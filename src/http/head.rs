@@ -166,7 +166,7 @@ fn check_request_line(line: &[u8]) -> Result<bool, Error> {
     match version {
         "HTTP/1.1" => Ok(true),
         "HTTP/1.0" => Ok(false),
-        _ if version.starts_with("HTTP/") => Err(Error::new(
+        _ if version.starts_with("HTTP/") && version.bytes().all(graphic) => Err(Error::new(
             Kind::Version,
             "only HTTP/1.1 and HTTP/1.0 are spoken here",
         )),
@@ -269,6 +269,7 @@ mod tests {
             "GET / HTTP/1.1\r\n\r\n",
             "GET  / HTTP/1.1\r\nHost: x\r\n\r\n",
             "GET / HTTP/1.1 \r\nHost: x\r\n\r\n",
+            "GET / HTTP/1.1\r\r\nHost: x\r\n\r\n",
             "GET http://x/ HTTP/1.1\r\nHost: x\r\n\r\n",
             "GET /\u{a0} HTTP/1.1\r\nHost: x\r\n\r\n",
             "GET /#x HTTP/1.1\r\nHost: x\r\n\r\n",

@@ -317,7 +317,8 @@ impl Supervisor {
                 if !is_forced && !rules.is_empty() {
                     return Err(Refusal::NamedByRules(id, rules));
                 }
-                (self.loaded.without_process(&id), Done::Changed, None)
+                let next = self.loaded.without_process(&id).map_err(invalid)?;
+                (next, Done::Changed, None)
             }
             Request::ReplaceConfig { document, if_match } => {
                 self.compare(if_match)?;

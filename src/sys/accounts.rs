@@ -1,7 +1,6 @@
 //! Which account a process runs as.
 
 use super::errno::failure;
-use crate::config::Kind;
 use crate::supervisor::Failure;
 use nix::unistd::{Gid, Uid, User, getgrouplist};
 use std::collections::BTreeMap;
@@ -25,7 +24,7 @@ const DATABASE: [&str; 2] = ["/etc/passwd", "/etc/group"];
 /// up anew only once the database has changed.
 #[derive(Debug, Default)]
 pub(super) struct Accounts {
-    known: BTreeMap<(Option<String>, Kind), Rc<Account>>,
+    known: BTreeMap<Option<String>, Rc<Account>>,
     /// What the database was like when they were chosen.
     database: [Option<Stamp>; 2],
 }
@@ -35,21 +34,17 @@ type Stamp = (u64, u64, i64, i64);
 
 impl Accounts {
     /// [`Account::choose`], remembered.
-    pub(super) fn choose(
-        &mut self,
-        user: Option<&str>,
-        kind: Kind,
-    ) -> Result<Rc<Account>, Failure> {
+    pub(super) fn choose(&mut self, user: Option<&str>) -> Result<Rc<Account>, Failure> {
         let database = DATABASE.map(stamp);
         if database != self.database {
             self.known.clear();
             self.database = database;
         }
-        let key = (user.map(str::to_owned), kind);
+        let key = user.map(str::to_owned);
         if let Some(account) = self.known.get(&key) {
             return Ok(account.clone());
         }
-        let account = Rc::new(Account::choose(user, kind)?);
+        let account = Rc::new(Account::choose(user)?);
         self.known.insert(key, account.clone());
         Ok(account)
     }
@@ -73,8 +68,6 @@ pub struct Account {
     pub shell: PathBuf,
     /// What is to be taken on, where the daemon is somebody else.
     pub switch: Option<Switch>,
-    /// What is odd about the choice, for the log.
-    pub warning: Option<String>,
 }
 
 /// The identity a child takes on before it executes its program.
@@ -90,12 +83,11 @@ pub struct Switch {
 
 impl Account {
     /// The account for a process whose configuration names `user`, or leaves it to us: `kiosk` if there
-    /// is one, else the first ordinary user, else the daemon's own with a warning.
+    /// is one, else the first ordinary user. Root runs nothing unless the configuration says so.
     ///
     /// # Errors
-    /// There is no such user; the daemon may not become it; or a display process would run as
-    /// root without its configuration saying so.
-    pub fn choose(user: Option<&str>, kind: Kind) -> Result<Self, Failure> {
+    /// There is no such user, or the daemon may not become it; none is named, and there is none but root.
+    pub fn choose(user: Option<&str>) -> Result<Self, Failure> {
         let own = Uid::effective();
         match user {
             Some(name) => {
@@ -113,7 +105,7 @@ impl Account {
                 Self::of(user)
             }
             None if !own.is_root() => Self::of(of_uid(own)?),
-            None => Self::unasked(kind),
+            None => Self::unasked(ordinary()?),
         }
     }
 
@@ -125,24 +117,13 @@ impl Account {
         Self::of(of_uid(Uid::effective())?)
     }
 
-    fn unasked(kind: Kind) -> Result<Self, Failure> {
-        let user = match by_name(KIOSK)? {
-            Some(user) => Some(user),
-            None => first_ordinary().map_or(Ok(None), |name| by_name(&name))?,
-        };
-        if let Some(user) = user {
-            return Self::of(user);
-        }
-        if kind == Kind::Chromium {
-            return Err(Failure::system(
-                "a display process does not run as root by itself: create a user called kiosk, or set \"user\" to \"root\"",
-            ));
-        }
-        let mut account = Self::of(of_uid(Uid::effective())?)?;
-        account.warning = Some(
-            "runs as root, because there is neither a user called kiosk nor an ordinary one: create one, or name one in \"user\"".to_owned(),
-        );
-        Ok(account)
+    fn unasked(ordinary: Option<User>) -> Result<Self, Failure> {
+        let user = ordinary.ok_or_else(|| {
+            Failure::system(
+                "nothing runs as root by itself: create a user called kiosk, or set \"user\" to \"root\"",
+            )
+        })?;
+        Self::of(user)
     }
 
     fn of(user: User) -> Result<Self, Failure> {
@@ -157,7 +138,6 @@ impl Account {
             home: user.dir,
             shell: user.shell,
             switch,
-            warning: None,
         })
     }
 }
@@ -189,6 +169,14 @@ fn of_uid(uid: Uid) -> Result<User, Failure> {
             "user {uid} is not in /etc/passwd: add it, or run the daemon as another"
         ))
     })
+}
+
+/// The account an image makes for the kiosk, or that of the first person.
+fn ordinary() -> Result<Option<User>, Failure> {
+    match by_name(KIOSK)? {
+        Some(user) => Ok(Some(user)),
+        None => first_ordinary().map_or(Ok(None), |name| by_name(&name)),
+    }
 }
 
 /// The account with the lowest uid of a person.
@@ -223,7 +211,7 @@ mod tests {
 
     #[test]
     fn a_user_that_does_not_exist_is_named_with_the_way_out() {
-        let refused = Account::choose(Some("nosuchuser"), Kind::Custom).unwrap_err();
+        let refused = Account::choose(Some("nosuchuser")).unwrap_err();
         assert!(
             refused
                 .message
@@ -234,25 +222,26 @@ mod tests {
     #[test]
     fn an_account_is_looked_up_anew_once_the_database_has_changed() {
         let mut accounts = Accounts::default();
-        let first = accounts.choose(Some("root"), Kind::Custom).unwrap();
-        let second = accounts.choose(Some("root"), Kind::Custom).unwrap();
+        let first = accounts.choose(Some("root")).unwrap();
+        let second = accounts.choose(Some("root")).unwrap();
         assert!(Rc::ptr_eq(&first, &second));
         accounts.database[0] = None;
-        let third = accounts.choose(Some("root"), Kind::Custom).unwrap();
+        let third = accounts.choose(Some("root")).unwrap();
         assert!(!Rc::ptr_eq(&first, &third));
         assert_eq!(first, third);
     }
 
     #[test]
-    fn root_never_runs_a_browser_unless_it_is_named() {
+    fn root_runs_nothing_unless_it_is_named() {
         if !Uid::effective().is_root() {
             return; // Only root can do wrong here.
         }
-        match Account::choose(None, Kind::Chromium) {
-            Ok(account) => assert_ne!(account.uid, 0),
-            Err(refused) => assert!(refused.message.contains("set \"user\" to \"root\"")),
+        let refused = Account::unasked(None).unwrap_err();
+        assert!(refused.message.contains("set \"user\" to \"root\""));
+        if let Ok(account) = Account::choose(None) {
+            assert_ne!(account.uid, 0);
         }
-        let named = Account::choose(Some("root"), Kind::Chromium).unwrap();
+        let named = Account::choose(Some("root")).unwrap();
         assert_eq!((named.uid, named.switch), (0, None));
     }
 }

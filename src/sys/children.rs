@@ -139,10 +139,7 @@ impl Children {
         log: &Rc<Log>,
     ) -> Result<u32, Failure> {
         let inner = &self.0;
-        let account = inner
-            .accounts
-            .borrow_mut()
-            .choose(launch.user.as_deref(), launch.kind)?;
+        let account = inner.accounts.borrow_mut().choose(launch.user.as_deref())?;
         let notify = match launch.notify {
             true => Some(Rc::new(NotifySocket::bind(
                 inner.run_dir.path(),

@@ -2,7 +2,7 @@
 
 use super::accounts::Account;
 use super::proc::MARKER;
-use crate::config::{Command, Display, Id, Kind, Limits, Process};
+use crate::config::{Command, Display, Id, Limits, Process};
 use std::ffi::{OsStr, OsString};
 use std::path::{Path, PathBuf};
 
@@ -54,8 +54,6 @@ pub struct Launch {
     pub user: Option<String>,
     /// The display it shows itself on.
     pub display: Option<Display>,
-    /// A display process must not run as root unasked.
-    pub kind: Kind,
     /// Whether it says by `$NOTIFY_SOCKET` when it is ready.
     pub notify: bool,
     /// What its whole tree may use.
@@ -73,7 +71,6 @@ impl Launch {
             cwd: Some("/".to_owned()),
             user: None,
             display: None,
-            kind: Kind::Custom,
             notify: false,
             limits: Limits::default(),
             driven: false,
@@ -97,7 +94,6 @@ impl Launch {
             cwd: process.cwd.clone(),
             user: process.user.clone(),
             display: process.display.clone(),
-            kind: process.kind,
             notify: process.ready.sign == crate::config::ReadySign::Notify,
             limits: process.limits.clone(),
             driven: false,
@@ -186,7 +182,6 @@ mod tests {
             cwd: None,
             user: None,
             display,
-            kind: Kind::Custom,
             notify: false,
             limits: Limits::default(),
             driven: false,
@@ -200,7 +195,6 @@ mod tests {
             home: "/home/pi".into(),
             shell: "/bin/sh".into(),
             switch: None,
-            warning: None,
         };
         let belonging = Belonging {
             run_dir: Path::new("/run/ossuary"),

@@ -9,6 +9,7 @@ pub mod cgroup;
 pub mod children;
 pub mod clock;
 mod control;
+pub mod core_dump;
 pub mod displays;
 mod drm;
 mod durable;

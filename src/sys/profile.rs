@@ -20,7 +20,7 @@ use std::path::{Path, PathBuf};
 /// # Errors
 /// The account cannot be chosen, or the directory cannot be made.
 pub fn of(process: &Process, state_dir: &Path) -> Result<PathBuf, Failure> {
-    let account = Account::choose(process.user.as_deref(), process.kind)?;
+    let account = Account::choose(process.user.as_deref())?;
     let profile = place(state_dir, &process.id);
     make(&profile, &account)
         .map_err(|error| failure(format_args!("make {}", profile.display()), &error))?;

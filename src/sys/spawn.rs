@@ -52,7 +52,7 @@ pub(super) fn spawn(
     entrance: Option<File>,
 ) -> Result<Spawned, Failure> {
     let program = launch.argv.first().map(String::as_str).unwrap_or_default();
-    let mut warnings: Vec<String> = account.warning.iter().cloned().collect();
+    let mut warnings = Vec::new();
     let cwd = working_directory(launch, account, &mut warnings)?;
 
     let mut command = std::process::Command::new(program);

@@ -37,64 +37,6 @@ impl Dice {
 }
 
 #[test]
-fn a_request_that_can_be_read_in_two_ways_is_not_read_at_all() {
-    kiosk(async |kiosk| {
-        let smuggled = "GET /api/status HTTP/1.1\r\nHost: localhost\r\n\r\n";
-        for (fields, expected) in [
-            ("Content-Length: 5\r\nContent-Length: 0\r\n", 400),
-            ("Content-Length: 0\r\nContent-Length: 0\r\n", 400),
-            ("Content-Length: 0, 5\r\n", 400),
-            ("Content-Length: +0\r\n", 400),
-            ("Content-Length:\r\n", 400),
-            ("Content-Length : 0\r\n", 400),
-            (" Content-Length: 0\r\n", 400),
-            ("X: y\r\n Content-Length: 0\r\n", 400),
-            ("X: y\nContent-Length: 0\r\n", 400),
-            ("X: y\rContent-Length: 0\r\n", 400),
-            ("Content-Length: 18446744073709551615\r\n", 413),
-            ("Content-Length: 18446744073709551616\r\n", 413),
-            ("Transfer-Encoding: chunked\r\n", 411),
-            ("Transfer-Encoding: chunked\r\nContent-Length: 0\r\n", 411),
-            ("Transfer-Encoding: identity\r\n", 411),
-            ("transfer-encoding:\tchunked\r\n", 411),
-            ("Host: localhost\r\n", 400),
-            ("X\0Y: z\r\n", 400),
-            (": z\r\n", 400),
-            ("Expect: a miracle\r\n", 417),
-        ] {
-            let request = format!("POST /api/reload HTTP/1.1\r\nHost: localhost\r\n{fields}\r\n");
-            let answer = shout(&kiosk, (request + smuggled).as_bytes()).await;
-            assert_eq!(statuses(&answer), [expected], "{fields:?}");
-            assert!(kiosk.was_asked().is_none(), "{fields:?}");
-        }
-    });
-}
-
-#[test]
-fn a_request_line_that_is_none_is_refused() {
-    kiosk(async |kiosk| {
-        for (line, expected) in [
-            ("GET", 400),
-            ("GET /", 400),
-            ("GET / HTTP/1.1 x", 400),
-            ("GET  / HTTP/1.1", 400),
-            ("GET\t/ HTTP/1.1", 400),
-            ("G@T / HTTP/1.1", 400),
-            ("GET x HTTP/1.1", 400),
-            ("GET http://localhost/ HTTP/1.1", 400),
-            ("GET /\u{2003} HTTP/1.1", 400),
-            ("GET / http/1.1", 400),
-            ("GET / HTTP/2", 505),
-            ("PRI * HTTP/2.0", 400),
-        ] {
-            let request = format!("{line}\r\nHost: localhost\r\n\r\n");
-            let answer = shout(&kiosk, request.as_bytes()).await;
-            assert_eq!(statuses(&answer), [expected], "{line}");
-        }
-    });
-}
-
-#[test]
 fn a_request_that_is_cut_short_anywhere_asks_for_nothing() {
     kiosk(async |kiosk| {
         let request = "PUT /api/processes/data-sync HTTP/1.1\r\nHost: localhost\r\n\

@@ -2,6 +2,7 @@
 
 use crate::harness::{Client, kiosk, kiosk_with};
 use ossuary::http::{self, Limits, Listener};
+use smol::Async;
 use smol::net::TcpStream;
 use smol::net::unix::UnixStream;
 use std::time::Duration;
@@ -48,23 +49,25 @@ fn a_connection_of_another_client_outlives_a_crowd_of_idle_ones() {
     });
 }
 
-/// Another client of the same machine: loopback has 16 million addresses.
+/// Another client of the same machine: loopback has 16 million addresses. Whoever accepts connections does it on this
+/// thread, so it must not be blocked while it waits for a place in their queue.
 pub async fn connect_from(from: std::net::SocketAddr, to: std::net::SocketAddr) -> TcpStream {
+    use nix::errno::Errno;
     use nix::sys::socket::{AddressFamily, SockFlag, SockType, SockaddrStorage};
     use nix::sys::socket::{bind, connect, socket};
     use std::os::fd::AsRawFd;
-    let socket = socket(
-        AddressFamily::Inet,
-        SockType::Stream,
-        SockFlag::empty(),
-        None,
-    );
-    let socket = socket.expect("a socket");
+    let flags = SockFlag::SOCK_NONBLOCK | SockFlag::SOCK_CLOEXEC;
+    let socket = socket(AddressFamily::Inet, SockType::Stream, flags, None).expect("a socket");
     bind(socket.as_raw_fd(), &SockaddrStorage::from(from)).expect("an address of our own");
-    connect(socket.as_raw_fd(), &SockaddrStorage::from(to)).expect("a connection");
-    // The accept loop runs on this thread too.
-    smol::future::yield_now().await;
-    TcpStream::try_from(std::net::TcpStream::from(socket)).expect("a stream")
+    match connect(socket.as_raw_fd(), &SockaddrStorage::from(to)) {
+        Ok(()) | Err(Errno::EINPROGRESS) => (),
+        Err(error) => panic!("no connection: {error}"),
+    }
+    let stream = Async::try_from(std::net::TcpStream::from(socket)).expect("a stream");
+    stream.writable().await.expect("a stream can be watched");
+    let error = stream.get_ref().take_error().expect("its state");
+    assert!(error.is_none(), "no connection: {error:?}");
+    stream.into()
 }
 
 #[test]

@@ -4,10 +4,10 @@
 
 mod access;
 mod harness;
-
 mod hostile;
 mod limits;
 mod openapi;
 mod refusals;
 mod routes;
+mod smuggling;
 mod streams;

@@ -83,7 +83,7 @@ impl Children {
         let account = inner
             .accounts
             .borrow_mut()
-            .choose(process.user.as_deref(), process.kind)?;
+            .choose(process.user.as_deref())?;
         let log = logs.keep(id, process.log.memory_kib as usize * 1024);
         let odd = |error: io::Error| failure(format_args!("go on with {id}"), &error);
         let out = smol::Async::new(ChildStdout::from(found.out)).map_err(odd)?;

@@ -1,7 +1,7 @@
 //! Executes a command that belongs to no process, as an ordinary account; what it prints is told in the daemon's log.
 
 use super::Children;
-use crate::config::{Id, Kind};
+use crate::config::Id;
 use crate::supervisor::{Failure, RunId};
 use crate::sys::errno::failure;
 use crate::sys::launch::Launch;
@@ -28,7 +28,7 @@ impl Children {
     /// # Errors
     /// It cannot be executed.
     pub async fn command(&self, argv: Vec<String>) -> Result<ExitStatus, Failure> {
-        let account = self.0.accounts.borrow_mut().choose(None, Kind::Custom)?;
+        let account = self.0.accounts.borrow_mut().choose(None)?;
         let launch = Launch {
             cwd: None,
             ..Launch::plain(argv)
