@@ -1,12 +1,9 @@
 //! Who may come in, with the real daemon: claiming, tokens, guessing, and where secrets must not be.
 
-use crate::kiosk::{Answer, Kiosk, local, read_answer, wait_for};
-use nix::sys::socket::{AddressFamily, SockFlag, SockType, SockaddrStorage, bind, connect, socket};
+use crate::kiosk::{Answer, Kiosk, connect_from, fresh_dir, local, read_answer, wait_for, wrapped};
 use serde_json::{Value, json};
 use std::fs;
 use std::io::Write;
-use std::net::{SocketAddr, TcpStream};
-use std::os::fd::AsRawFd;
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::process::{Command, Output, Stdio};
@@ -17,7 +14,7 @@ fn kiosk() -> Kiosk {
     Kiosk::with(json!({"one": {"command": "sleep 1000", "env": {"A": "1"}}}))
 }
 
-/// One request from this address of the machine (loopback has 16 million), with these fields and no others.
+/// One request from this address of the machine, with these fields and no others.
 fn ask_from(
     from: &str,
     kiosk: &Kiosk,
@@ -25,12 +22,7 @@ fn ask_from(
     fields: &str,
     body: &Value,
 ) -> Answer {
-    let from: SocketAddr = format!("{from}:0").parse().unwrap();
-    let family = AddressFamily::Inet;
-    let socket = socket(family, SockType::Stream, SockFlag::SOCK_CLOEXEC, None).unwrap();
-    bind(socket.as_raw_fd(), &SockaddrStorage::from(from)).unwrap();
-    connect(socket.as_raw_fd(), &SockaddrStorage::from(kiosk.address)).unwrap();
-    let mut stream = TcpStream::from(socket);
+    let mut stream = connect_from(from, kiosk.address);
     let body = match body {
         Value::Null => String::new(),
         body => body.to_string(),
@@ -282,7 +274,7 @@ fn ten_thousand_wrong_passwords_cost_little_and_keep_nobody_out() {
     assert!(grown < 4 * 1024, "{grown} KiB more");
 }
 
-fn resident_kib(pid: u32) -> u64 {
+pub fn resident_kib(pid: u32) -> u64 {
     let status = fs::read_to_string(format!("/proc/{pid}/status")).unwrap();
     let line = status
         .lines()
@@ -378,5 +370,42 @@ fn planted_secrets_are_found_nowhere() {
         for secret in secrets {
             assert!(!text.contains(secret), "{place}: {secret}");
         }
+    }
+}
+
+/// The daemon knows passwords, and dies as it pleases: nothing of its memory may come to lie on the card.
+#[test]
+fn a_daemon_that_dies_leaves_no_picture_of_its_memory() {
+    let dir = fresh_dir();
+    let first = format!("ulimit -c unlimited; cd {}", dir.display());
+    let careless = wrapped(&dir, &first, "");
+    fs::write(
+        dir.join("config.json"),
+        r#"{"version": 3, "processes": {"one": {"command": "sh -c 'ulimit -c; exec sleep 1000'"}}}"#,
+    )
+    .unwrap();
+    let mut kiosk = Kiosk::start_program(careless, dir);
+    let set = ossuary(&kiosk, &["passwd"], &format!("{PASSWORD}\n"));
+    assert!(set.status.success());
+    let login = json!({"password": PASSWORD});
+    cookie(&ask(&kiosk, ("POST", "/api/login"), "", &login));
+    // The operator's processes leave theirs as they would without us.
+    kiosk.until_logged("one", "unlimited");
+    kiosk.signal("ABRT");
+    assert_eq!(kiosk.wait(), None, "it did not die of a signal");
+    let cores = || {
+        let names = fs::read_dir(&kiosk.dir).unwrap().flatten();
+        let names = names.map(|entry| entry.file_name().into_string().unwrap());
+        names.filter(|name| name.starts_with("core")).count()
+    };
+    assert_eq!(cores(), 0);
+    // Any other program that dies there does leave one, where the system writes them beside it.
+    let pattern = fs::read_to_string("/proc/sys/kernel/core_pattern").unwrap();
+    if pattern.starts_with("core") {
+        let dying = "ulimit -c unlimited && kill -SEGV $$";
+        let mut other = Command::new("sh");
+        other.args(["-c", dying]).current_dir(&kiosk.dir);
+        assert!(!other.status().unwrap().success());
+        assert_eq!(cores(), 1, "the test would not see a core");
     }
 }

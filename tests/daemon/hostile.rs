@@ -1,10 +1,12 @@
 //! Clients that mean harm: the right status, a daemon that lives, and others that are served.
 
-use crate::kiosk::{Kiosk, credential, read_answer};
+use crate::access::resident_kib;
+use crate::kiosk::{Kiosk, connect_from, credential, read_answer};
+use nix::sys::resource::{Resource, getrlimit, setrlimit};
 use serde_json::{Value, json};
-use std::io::{Read, Write};
+use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{Shutdown, TcpStream};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 /// GET with `Accept: application/json`.
 pub fn get_json(kiosk: &Kiosk, path: &str) -> Value {
@@ -145,18 +147,100 @@ fn deep_json_and_wrong_types_are_refused_by_name() {
     still_serves(&kiosk);
 }
 
+/// What slow clients say first, and then byte by byte.
+const SLOW: [(&str, &str); 5] = [
+    ("nothing at all", ""),
+    (
+        "half a head",
+        "GET /api/claim HTTP/1.1\r\nHost: localhost\r\nX-Slow: ",
+    ),
+    (
+        "half a body",
+        "POST /api/login HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n\
+         Content-Length: 1000\r\n\r\n{\"password\": \"",
+    ),
+    (
+        "a body that is announced",
+        "POST /api/login HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n\
+         Content-Length: 262144\r\nExpect: 100-continue\r\n\r\n",
+    ),
+    (
+        "requests whose answers are not read",
+        "GET /page/style.css HTTP/1.1\r\nHost: localhost\r\n\r\n",
+    ),
+];
+
 #[test]
-fn five_hundred_silent_clients_keep_nobody_out() {
+fn two_thousand_slow_connections_of_one_client_do_not_disturb_another() {
     let kiosk = kiosk();
     kiosk.until_status("one", "running");
-    let silent: Vec<TcpStream> = (0..500)
-        .map(|_| TcpStream::connect(kiosk.address).unwrap())
-        .collect();
-    for _ in 0..20 {
-        still_serves(&kiosk);
+    let (_, most) = getrlimit(Resource::RLIMIT_NOFILE).unwrap();
+    setrlimit(Resource::RLIMIT_NOFILE, most, most).unwrap();
+    let credential = credential(kiosk.address);
+    let host = format!("HTTP/1.1\r\nHost: localhost\r\n{credential}");
+    let mut stream = connect_from("127.0.0.2", kiosk.address);
+    write!(stream, "GET /api/events {host}\r\n").unwrap();
+    let mut events = BufReader::new(stream).lines();
+    let mut until_event = |name: &str| {
+        let wanted = format!("event: {name}");
+        let found = events
+            .by_ref()
+            .find(|line| *line.as_ref().unwrap() == wanted);
+        assert!(found.is_some(), "the stream has ended before {name}");
+    };
+    until_event("snapshot");
+    // One connection, which is kept: whoever is pushed out of the way does not get the next answer.
+    let mut working = connect_from("127.0.0.2", kiosk.address);
+    let mut slowest = Duration::ZERO;
+    let mut works = || {
+        let begin = Instant::now();
+        write!(working, "GET /api/processes/one {host}\r\n").unwrap();
+        let process = read_one_answer(&mut working);
+        assert_eq!(process["status"], "running");
+        slowest = slowest.max(begin.elapsed());
+    };
+    works();
+    let before = resident_kib(kiosk.pid());
+    let mut crowd = Vec::new();
+    for number in 0..2000 {
+        let mut slow = connect_from("127.0.0.3", kiosk.address);
+        let (_, first) = SLOW[number % SLOW.len()];
+        let times = if number % SLOW.len() == 4 { 20 } else { 1 };
+        // It may have been let go already; so may it below.
+        let _ = slow.write_all(first.repeat(times).as_bytes());
+        crowd.push(slow);
+        if number % 10 == 0 {
+            works();
+        }
     }
-    drop(silent);
-    still_serves(&kiosk);
+    for _ in 0..5 {
+        for slow in &mut crowd {
+            let _ = slow.write_all(b"x");
+        }
+        works();
+    }
+    // Whoever comes now comes in as well, and changes something, and it is told.
+    kiosk.send("PUT", "/api/processes/one", json!({"name": "Uno"}));
+    until_event("change");
+    let grown = resident_kib(kiosk.pid()).saturating_sub(before);
+    println!("the slowest answer took {slowest:?}; {grown} KiB more");
+    assert!(grown < 8 * 1024, "{grown} KiB more");
+}
+
+/// The body of the next answer on a connection that is kept.
+fn read_one_answer(stream: &mut TcpStream) -> Value {
+    let mut head = Vec::new();
+    while !head.ends_with(b"\r\n\r\n") {
+        let mut byte = [0];
+        stream.read_exact(&mut byte).unwrap();
+        head.push(byte[0]);
+    }
+    let head = String::from_utf8(head).unwrap();
+    assert!(head.starts_with("HTTP/1.1 200 "), "{head}");
+    let length = (head.lines()).find_map(|line| line.strip_prefix("Content-Length: "));
+    let mut body = vec![0; length.unwrap().parse().unwrap()];
+    stream.read_exact(&mut body).unwrap();
+    serde_json::from_slice(&body).unwrap()
 }
 
 #[test]

@@ -1,10 +1,12 @@
 //! A kiosk to test: the real daemon in directories of its own, and a client that waits for events.
 
+use nix::sys::socket::{self, AddressFamily, SockFlag, SockType, SockaddrStorage, bind, socket};
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
 use std::fs;
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{SocketAddr, TcpStream};
+use std::os::fd::AsRawFd;
 use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
@@ -57,6 +59,17 @@ pub fn fresh_dir() -> PathBuf {
 pub fn open_to_all(path: &Path) {
     use std::os::unix::fs::PermissionsExt;
     fs::set_permissions(path, fs::Permissions::from_mode(0o777)).unwrap();
+}
+
+/// A program in this directory that is the daemon: the shell does something `first`, and the daemon is told `more`.
+pub fn wrapped(dir: &Path, first: &str, more: &str) -> PathBuf {
+    use std::os::unix::fs::PermissionsExt;
+    let program = dir.join("wrapped");
+    let daemon = env!("CARGO_BIN_EXE_ossuary");
+    let script = format!("#!/bin/sh\n{first}\nexec {daemon} \"$@\" {more}\n");
+    fs::write(&program, script).unwrap();
+    fs::set_permissions(&program, fs::Permissions::from_mode(0o755)).unwrap();
+    program
 }
 
 impl Kiosk {
@@ -390,6 +403,18 @@ pub fn local(run_dir: &Path, method: &str, path: &str, body: &Value) -> Answer {
     );
     stream.write_all(request.as_bytes()).unwrap();
     read_answer(stream).unwrap()
+}
+
+/// A connection from this address of the machine: loopback has 16 million.
+pub fn connect_from(from: &str, to: SocketAddr) -> TcpStream {
+    let from: SocketAddr = format!("{from}:0").parse().unwrap();
+    let family = AddressFamily::Inet;
+    let socket = socket(family, SockType::Stream, SockFlag::SOCK_CLOEXEC, None).unwrap();
+    bind(socket.as_raw_fd(), &SockaddrStorage::from(from)).unwrap();
+    socket::connect(socket.as_raw_fd(), &SockaddrStorage::from(to)).unwrap();
+    let stream = TcpStream::from(socket);
+    stream.set_read_timeout(Some(PATIENCE)).unwrap();
+    stream
 }
 
 fn connect(address: SocketAddr) -> std::io::Result<TcpStream> {

@@ -18,6 +18,7 @@ mod manager;
 mod plugs;
 mod prisoner;
 mod processes;
+mod proxy;
 mod scene;
 mod schedule;
 mod screen;

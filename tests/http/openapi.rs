@@ -4,6 +4,7 @@ use crate::harness::kiosk;
 use ossuary::http::Kind;
 use ossuary::http::routes::ROUTES;
 use ossuary::supervisor::StartReason;
+use ossuary::trust::Needs;
 use serde_json::Value;
 use std::collections::BTreeSet;
 
@@ -42,6 +43,25 @@ fn the_description_and_the_routes_are_the_same() {
         let unrouted: Vec<_> = described.difference(&routes).collect();
         assert!(undescribed.is_empty(), "not described: {undescribed:#?}");
         assert!(unrouted.is_empty(), "not so in the router: {unrouted:#?}");
+    });
+}
+
+/// Clients that are made from the description send a credential where it says so, and only there.
+#[test]
+fn what_needs_no_credential_says_so() {
+    kiosk(async |kiosk| {
+        let document = kiosk.get("/api/openapi.json").await.json();
+        let needed = serde_json::json!([{"token": []}, {"session": []}]);
+        assert_eq!(document["security"], needed);
+        for route in ROUTES {
+            let method = route.method.to_lowercase();
+            let security = &document["paths"][route.path][&method]["security"];
+            let is_open = security
+                .as_array()
+                .is_some_and(|ways| ways.is_empty() || ways.contains(&serde_json::json!({})));
+            assert_eq!(is_open, route.needs == Needs::Nothing, "{route:?}");
+            assert!(is_open || security.is_null(), "{route:?}");
+        }
     });
 }
 
