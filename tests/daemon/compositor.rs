@@ -1,9 +1,10 @@
 //! The screens of a Wayland compositor: switched, turned, and plugged in and out under a page.
 
 use crate::health::tell;
-use crate::kiosk::{Kiosk, fresh_dir, wait_for};
+use crate::kiosk::{Kiosk, fresh_dir, open_to_all, signal, wait_for};
+use crate::scene::renderers;
 use crate::screen::display_process;
-use crate::stage::{SWITCHES, Site, TEAL};
+use crate::stage::{NAVY, SWITCHES, Site, TEAL};
 use crate::xvfb::Colour;
 use serde_json::{Value, json};
 use std::fs;
@@ -12,34 +13,26 @@ use std::process::{Child, Command, Stdio};
 use std::time::Instant;
 
 /// A compositor without a screen. It refuses to be root, so it is nobody where the tests are.
-struct Sway {
+struct Compositor {
     runtime: PathBuf,
     /// The display that it serves.
     name: String,
     server: Child,
 }
 
-impl Sway {
-    /// Nothing where this machine has none, or one that cannot switch an output without a screen.
-    fn start() -> Option<Sway> {
-        let runtime = fresh_dir();
-        let config = runtime.join("config");
-        fs::write(
-            &config,
-            "xwayland disable\ndefault_border none\noutput * resolution 800x600\n",
-        )
-        .unwrap();
-        let sway = format!("umask 0; exec sway --config {}", config.display());
+impl Compositor {
+    fn start(runtime: PathBuf, program: &str) -> Compositor {
+        let line = format!("umask 0; exec {program}");
         let mut command = match nix::unistd::geteuid().is_root() {
             true => {
                 let mut command = Command::new("setpriv");
                 command.args(["--reuid=nobody", "--regid=nogroup", "--clear-groups"]);
-                command.args(["sh", "-c", &sway]);
+                command.args(["sh", "-c", &line]);
                 command
             }
             false => {
                 let mut command = Command::new("sh");
-                command.args(["-c", &sway]);
+                command.args(["-c", &line]);
                 command
             }
         };
@@ -54,16 +47,44 @@ impl Sway {
             .stderr(Stdio::null())
             .spawn()
             .unwrap();
-        let mut sway = Sway {
-            runtime,
-            name: String::new(),
-            server,
-        };
-        wait_for("the compositor", || sway.tell(&["nop"]));
-        let sockets = entry(&sway.runtime, |name| {
-            name.starts_with("wayland-") && !name.ends_with(".lock")
+        let is_display = |name: &str| name.starts_with("wayland-") && !name.ends_with(".lock");
+        let mut name = None;
+        wait_for("the compositor", || {
+            name = entry(&runtime, is_display)
+                .and_then(|path| Some(path.file_name()?.to_str()?.to_owned()));
+            name.is_some()
         });
-        sway.name = sockets?.file_name()?.to_str()?.to_owned();
+        Compositor {
+            runtime,
+            name: name.unwrap(),
+            server,
+        }
+    }
+
+    /// What our images have: one window at a time, as large as the screen. Nothing where this machine has one before
+    /// 0.2: without a screen, that shows the first frame of a window and no other.
+    fn cage() -> Option<Compositor> {
+        let version = Command::new("cage").arg("-v").output().unwrap().stdout;
+        if String::from_utf8_lossy(&version).contains("version 0.1.") {
+            return None;
+        }
+        let runtime = fresh_dir();
+        open_to_all(&runtime);
+        Some(Compositor::start(runtime, "cage -d -- sleep 100000"))
+    }
+
+    /// Nothing where this machine has one that cannot switch an output without a screen.
+    fn sway() -> Option<Compositor> {
+        let runtime = fresh_dir();
+        let config = runtime.join("config");
+        fs::write(
+            &config,
+            "xwayland disable\ndefault_border none\noutput * resolution 800x600\n",
+        )
+        .unwrap();
+        let program = format!("sway --config {}", config.display());
+        let sway = Compositor::start(runtime, &program);
+        wait_for("its answers", || sway.tell(&["nop"]));
         let can_switch = sway.tell(&["output", "*", "dpms", "off"]) && !sway.is_lit();
         sway.tell(&["output", "*", "dpms", "on"]);
         can_switch.then_some(sway)
@@ -144,7 +165,7 @@ impl Sway {
     }
 }
 
-impl Drop for Sway {
+impl Drop for Compositor {
     fn drop(&mut self) {
         let _ = self.server.kill();
         let _ = self.server.wait();
@@ -162,10 +183,10 @@ fn entry(directory: &Path, is_it: impl Fn(&str) -> bool) -> Option<PathBuf> {
     })
 }
 
-/// Each test needs a compositor whose outputs can be switched, which sway's are without a screen from 1.8 on.
+/// These tests need a compositor whose outputs can be switched, which sway's are without a screen from 1.8 on.
 macro_rules! sway {
     () => {
-        match Sway::start() {
+        match Compositor::sway() {
             Some(sway) => sway,
             None => {
                 eprintln!("skipped: this sway cannot switch an output that is not there; 1.8 can");
@@ -238,4 +259,43 @@ fn a_picture_is_turned_as_the_document_says_and_fills_the_screen() {
     assert_eq!(turned["resolution"], "600x800");
     assert_eq!(turned["rotation"]["problem"], Value::Null);
     wait_for("the page, upright", || sway.is_all((600, 800), TEAL));
+}
+
+#[test]
+fn a_page_fills_the_screen_in_cage_and_comes_back_whatever_happens_to_it() {
+    let Some(cage) = Compositor::cage() else {
+        eprintln!("skipped: this cage shows nothing but first frames without a screen; 0.2 does");
+        return;
+    };
+    let site = Site::open();
+    let kiosk = cage.kiosk(&site.page("teal"));
+    let size = (1280, 720);
+    wait_for("the page", || cage.is_all(size, TEAL));
+    let well = |page: &str| {
+        let url = site.page(page);
+        kiosk.until("screen", |screen| {
+            screen["page"]["state"] == "healthy" && screen["page"]["url"] == url
+        })
+    };
+    let before = well("teal");
+
+    let show = |url: String| {
+        let path = "/api/processes/screen/navigate";
+        kiosk.send("POST", path, json!({ "url": url }))
+    };
+    assert_eq!(show(site.page("navy")).status, 200);
+    wait_for("the next page", || cage.is_all(size, NAVY));
+    let nobodys = Site::reserve();
+    assert_eq!(show(nobodys.page("purple")).status, 409);
+    assert!(cage.is_all(size, NAVY), "what works stays");
+
+    well("navy");
+    for renderer in renderers(before["pid"].as_u64().unwrap()) {
+        signal(renderer, "KILL");
+    }
+    kiosk.until_noted("what draws the page has died; it is loaded anew");
+    wait_for("the page that died", || cage.is_all(size, NAVY));
+    let after = well("navy");
+    assert_eq!(after["pid"], before["pid"]);
+    assert_eq!(after["restarts"], 0);
 }

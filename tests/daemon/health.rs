@@ -1,7 +1,7 @@
 //! Whatever happens to the page on the screen, it comes back: the whole daemon, a real display, a real Chromium.
 
 use crate::kiosk::{signal, wait_for};
-use crate::scene::Scene;
+use crate::scene::{Scene, renderers};
 use crate::stage::{GROUND, NAVY, Site, TEAL};
 use serde_json::json;
 use std::collections::BTreeSet;
@@ -28,7 +28,7 @@ fn a_page_that_has_died_is_drawn_again_and_the_browser_stays() {
         scene.navigate(&format!("teal?{run}"));
         let begun = Instant::now();
         let asked = scene.site.asked(&format!("teal?{run}"));
-        for renderer in scene.renderers(pid) {
+        for renderer in renderers(pid) {
             signal(renderer, "KILL");
         }
         wait_for("the page, loaded again", || {

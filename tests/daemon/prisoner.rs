@@ -1,6 +1,6 @@
 //! The page on the screen is a stranger: whatever it tries, it neither drives the kiosk nor reads anything of it.
 
-use crate::scene::Scene;
+use crate::scene::{Scene, programs};
 use std::collections::BTreeSet;
 use std::fs;
 
@@ -45,7 +45,7 @@ fn the_browser_has_no_port_by_which_it_could_be_driven() {
     let scene = Scene::with("teal");
     let pid = scene.until_well("teal")["pid"].as_u64().unwrap();
     let listening = listening();
-    for program in scene.programs(pid) {
+    for program in programs(pid) {
         for socket in sockets(program) {
             assert!(!listening.contains(&socket), "{program} listens");
         }

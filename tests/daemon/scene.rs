@@ -62,29 +62,29 @@ impl Scene {
             .send("POST", "/api/processes/screen/navigate", url);
         assert_eq!(answer.status, 200, "{}", answer.text());
     }
+}
 
-    /// Every program of the browser with this PID: they are one process group.
-    pub fn programs(&self, browser: u64) -> Vec<u32> {
-        let of_browser = |pid: &u32| {
-            let stat = fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
-            let group = stat
-                .rsplit(')')
-                .next()
-                .and_then(|rest| rest.split(' ').nth(3));
-            group == Some(&browser.to_string())
-        };
-        let all = fs::read_dir("/proc").unwrap().flatten();
-        all.filter_map(|entry| entry.file_name().to_str()?.parse().ok())
-            .filter(of_browser)
-            .collect()
-    }
+/// Every program of the browser with this PID: they are one process group.
+pub fn programs(browser: u64) -> Vec<u32> {
+    let of_browser = |pid: &u32| {
+        let stat = fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
+        let group = stat
+            .rsplit(')')
+            .next()
+            .and_then(|rest| rest.split(' ').nth(3));
+        group == Some(&browser.to_string())
+    };
+    let all = fs::read_dir("/proc").unwrap().flatten();
+    all.filter_map(|entry| entry.file_name().to_str()?.parse().ok())
+        .filter(of_browser)
+        .collect()
+}
 
-    /// What draws the pages.
-    pub fn renderers(&self, browser: u64) -> Vec<u32> {
-        let draws = |pid: &u32| {
-            let line = fs::read(format!("/proc/{pid}/cmdline")).unwrap_or_default();
-            String::from_utf8_lossy(&line).contains("--type=renderer")
-        };
-        self.programs(browser).into_iter().filter(draws).collect()
-    }
+/// What draws the pages.
+pub fn renderers(browser: u64) -> Vec<u32> {
+    let draws = |pid: &u32| {
+        let line = fs::read(format!("/proc/{pid}/cmdline")).unwrap_or_default();
+        String::from_utf8_lossy(&line).contains("--type=renderer")
+    };
+    programs(browser).into_iter().filter(draws).collect()
 }
