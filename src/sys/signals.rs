@@ -4,10 +4,13 @@
 //! it) and would be deaf to SIGTERM, while what is caught is back at its default in it. The handler writes a byte to
 //! a pipe and does nothing else (async-signal, which async-process brings along).
 
+#![allow(unsafe_code)]
+
 use async_signal::Signal;
+use nix::libc;
 use nix::sys::signal::SigSet;
 use smol::stream::StreamExt;
-use std::io;
+use std::{io, mem, ptr};
 
 /// What a signal asks for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -57,6 +60,7 @@ pub(super) struct ChildEnds {
 
 impl ChildEnds {
     pub(super) fn new() -> io::Result<Self> {
+        heed_what_was_ignored();
         Ok(Self {
             signals: async_signal::Signals::new([Signal::Child])?,
         })
@@ -64,6 +68,21 @@ impl ChildEnds {
 
     pub(super) async fn next(&mut self) -> io::Result<()> {
         next(&mut self.signals).await.map(drop)
+    }
+}
+
+/// What is ignored where the daemon is started (by `nohup`, by a shell's `&`) would be ignored by everything that it
+/// starts, so it is set back to its default. Not SIGPIPE: that is the standard library's, which does so in each child.
+fn heed_what_was_ignored() {
+    for number in (1..32).filter(|number| *number != libc::SIGPIPE) {
+        // SAFETY: all zeroes are a value of this plain structure.
+        let mut before: libc::sigaction = unsafe { mem::zeroed() };
+        // SAFETY: nothing is set, and what is there is written to a structure that is ours.
+        let known = unsafe { libc::sigaction(number, ptr::null(), &mut before) } == 0;
+        if known && before.sa_sigaction == libc::SIG_IGN {
+            // SAFETY: the default of a signal is no code of ours.
+            unsafe { libc::signal(number, libc::SIG_DFL) };
+        }
     }
 }
 
