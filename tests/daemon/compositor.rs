@@ -1,10 +1,9 @@
 //! The screens of a Wayland compositor: switched, turned, and plugged in and out under a page.
 
 use crate::health::tell;
-use crate::kiosk::{Kiosk, fresh_dir, open_to_all, signal, wait_for};
-use crate::scene::renderers;
-use crate::screen::display_process;
-use crate::stage::{NAVY, SWITCHES, Site, TEAL};
+use crate::kiosk::{Kiosk, fresh_dir, open_to_all, wait_for};
+use crate::scene::Screen;
+use crate::stage::{Site, TEAL};
 use crate::xvfb::Colour;
 use serde_json::{Value, json};
 use std::fs;
@@ -61,18 +60,6 @@ impl Compositor {
         }
     }
 
-    /// What our images have: one window at a time, as large as the screen. Nothing where this machine has one before
-    /// 0.2: without a screen, that shows the first frame of a window and no other.
-    fn cage() -> Option<Compositor> {
-        let version = Command::new("cage").arg("-v").output().unwrap().stdout;
-        if String::from_utf8_lossy(&version).contains("version 0.1.") {
-            return None;
-        }
-        let runtime = fresh_dir();
-        open_to_all(&runtime);
-        Some(Compositor::start(runtime, "cage -d -- sleep 100000"))
-    }
-
     /// Nothing where this machine has one that cannot switch an output without a screen.
     fn sway() -> Option<Compositor> {
         let runtime = fresh_dir();
@@ -113,8 +100,8 @@ impl Compositor {
         told.status.success().then_some(told.stdout)
     }
 
-    /// Whether this colour is all over the screen, which is of this size.
-    fn is_all(&self, size: (usize, usize), colour: Colour) -> bool {
+    /// What is on the screen; nothing before there is a screen of this size.
+    fn picture(&self, size: (usize, usize)) -> Option<Vec<u8>> {
         let picture = Command::new("grim")
             .args(["-t", "ppm", "-"])
             .env("XDG_RUNTIME_DIR", &self.runtime)
@@ -124,11 +111,14 @@ impl Compositor {
             .unwrap()
             .stdout;
         // Netpbm's own description: three lines of head, then three bytes a pixel.
+        let head = format!("P6\n{} {}\n255\n", size.0, size.1);
+        let pixels = picture.strip_prefix(head.as_bytes())?;
+        (pixels.len() == size.0 * size.1 * 3).then(|| pixels.to_vec())
+    }
+
+    /// Whether this colour is all over the screen, which is of this size.
+    fn is_all(&self, size: (usize, usize), colour: Colour) -> bool {
         let (width, height) = size;
-        let head = format!("P6\n{width} {height}\n255\n");
-        let Some(pixels) = picture.strip_prefix(head.as_bytes()) else {
-            return false;
-        };
         let places = [
             (width / 2, height / 2),
             (1, 1),
@@ -136,33 +126,78 @@ impl Compositor {
             (1, height - 2),
             (width - 2, height - 2),
         ];
-        places.iter().all(|(x, y)| {
-            pixels
-                .get((y * width + x) * 3..)
-                .is_some_and(|at| at.starts_with(&colour))
+        self.picture(size).is_some_and(|pixels| {
+            let is_so = |place: &(usize, usize)| at(&pixels, width, *place) == colour;
+            places.iter().all(is_so)
         })
+    }
+
+    /// Where its clients look for it.
+    fn surroundings(&self) -> Vec<(String, String)> {
+        vec![(
+            "XDG_RUNTIME_DIR".into(),
+            self.runtime.to_str().unwrap().into(),
+        )]
     }
 
     /// A kiosk whose daemon finds this compositor, with a browser that shows this page.
     fn kiosk(&self, page: &str) -> Kiosk {
-        let runtime = self.runtime.to_str().unwrap();
-        let screen = display_process(json!({
-            "command": format!("chromium {SWITCHES}"),
-            "url": page,
-            "display": self.name,
-            "flags": {"kiosk": true},
-            "env": {"XDG_RUNTIME_DIR": runtime},
-        }));
-        let dir = fresh_dir();
-        let document = json!({"version": 3, "processes": {"screen": screen}});
-        fs::write(dir.join("config.json"), document.to_string()).unwrap();
-        Kiosk::start_supervised(dir, vec![("XDG_RUNTIME_DIR".into(), runtime.into())])
+        crate::scene::kiosk(&self.name, self.surroundings(), page)
     }
 
     /// What is told of its display, once it looks like this.
     fn until(&self, kiosk: &Kiosk, looks_right: impl Fn(&Value) -> bool) -> Value {
         crate::displays::until(kiosk, &self.name, looks_right)
     }
+}
+
+/// A screen that is [`Cage::SIZE`] large, with what our images have on it: one window at a time, as large as all.
+pub struct Cage(Compositor);
+
+impl Cage {
+    /// What the headless backend gives where nobody asks.
+    const SIZE: (usize, usize) = (1280, 720);
+
+    /// Nothing where this machine has one before 0.2: without a screen, that shows the first frame of a window
+    /// and no other.
+    pub fn start() -> Option<Cage> {
+        let version = Command::new("cage").arg("-v").output().unwrap().stdout;
+        if String::from_utf8_lossy(&version).contains("version 0.1.") {
+            return None;
+        }
+        let runtime = fresh_dir();
+        open_to_all(&runtime);
+        Some(Cage(Compositor::start(runtime, "cage -d -- sleep 100000")))
+    }
+}
+
+impl Screen for Cage {
+    fn display(&self) -> &str {
+        &self.0.name
+    }
+
+    fn surroundings(&self) -> Vec<(String, String)> {
+        self.0.surroundings()
+    }
+
+    fn size(&self) -> (usize, usize) {
+        Self::SIZE
+    }
+
+    fn colour(&self, place: (usize, usize)) -> Colour {
+        let pixels = self.0.picture(Self::SIZE);
+        at(&pixels.expect("a picture"), Self::SIZE.0, place)
+    }
+
+    fn is_all(&self, colour: Colour) -> bool {
+        self.0.is_all(Self::SIZE, colour)
+    }
+}
+
+/// The colour at a place of a picture.
+fn at(pixels: &[u8], width: usize, (x, y): (usize, usize)) -> Colour {
+    let begin = (y * width + x) * 3;
+    [pixels[begin], pixels[begin + 1], pixels[begin + 2]]
 }
 
 impl Drop for Compositor {
@@ -259,43 +294,4 @@ fn a_picture_is_turned_as_the_document_says_and_fills_the_screen() {
     assert_eq!(turned["resolution"], "600x800");
     assert_eq!(turned["rotation"]["problem"], Value::Null);
     wait_for("the page, upright", || sway.is_all((600, 800), TEAL));
-}
-
-#[test]
-fn a_page_fills_the_screen_in_cage_and_comes_back_whatever_happens_to_it() {
-    let Some(cage) = Compositor::cage() else {
-        eprintln!("skipped: this cage shows nothing but first frames without a screen; 0.2 does");
-        return;
-    };
-    let site = Site::open();
-    let kiosk = cage.kiosk(&site.page("teal"));
-    let size = (1280, 720);
-    wait_for("the page", || cage.is_all(size, TEAL));
-    let well = |page: &str| {
-        let url = site.page(page);
-        kiosk.until("screen", |screen| {
-            screen["page"]["state"] == "healthy" && screen["page"]["url"] == url
-        })
-    };
-    let before = well("teal");
-
-    let show = |url: String| {
-        let path = "/api/processes/screen/navigate";
-        kiosk.send("POST", path, json!({ "url": url }))
-    };
-    assert_eq!(show(site.page("navy")).status, 200);
-    wait_for("the next page", || cage.is_all(size, NAVY));
-    let nobodys = Site::reserve();
-    assert_eq!(show(nobodys.page("purple")).status, 409);
-    assert!(cage.is_all(size, NAVY), "what works stays");
-
-    well("navy");
-    for renderer in renderers(before["pid"].as_u64().unwrap()) {
-        signal(renderer, "KILL");
-    }
-    kiosk.until_noted("what draws the page has died; it is loaded anew");
-    wait_for("the page that died", || cage.is_all(size, NAVY));
-    let after = well("navy");
-    assert_eq!(after["pid"], before["pid"]);
-    assert_eq!(after["restarts"], 0);
 }

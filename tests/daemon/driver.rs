@@ -1,6 +1,7 @@
 //! The driver of the browser alone, with a real Chromium at the other end of its pipe.
 
 use crate::kiosk::{fresh_dir, signal};
+use crate::scene::Screen;
 use crate::stage::{NAVY, PURPLE, SWITCHES, Site, TEAL};
 use crate::xvfb::{self, Xvfb};
 use ossuary::browser::pages::Facts;

@@ -3,34 +3,53 @@
 use crate::kiosk::{Kiosk, fresh_dir, open_to_all};
 use crate::screen::display_process;
 use crate::stage::{SWITCHES, Site};
-use crate::xvfb::Xvfb;
+use crate::xvfb::{Colour, Xvfb};
 use serde_json::{Value, json};
+use std::collections::BTreeMap;
 use std::fs;
 
-/// A kiosk whose browser shows a page of a site.
-pub struct Scene {
-    pub x: Xvfb,
+/// A screen whose picture can be read.
+pub trait Screen {
+    /// The display that leads to it.
+    fn display(&self) -> &str;
+
+    /// What whoever shows something on it needs in its environment.
+    fn surroundings(&self) -> Vec<(String, String)>;
+
+    /// Its width and height.
+    fn size(&self) -> (usize, usize);
+
+    /// The colour at a place.
+    fn colour(&self, place: (usize, usize)) -> Colour;
+
+    /// Whether this colour is to be seen everywhere, the corners included.
+    fn is_all(&self, colour: Colour) -> bool;
+}
+
+/// A kiosk whose browser shows a page of a site on a screen.
+pub struct Scene<S: Screen> {
+    pub screen: S,
     pub site: Site,
     pub kiosk: Kiosk,
 }
 
-impl Scene {
-    /// Begins with the page of this name.
-    pub fn with(page: &str) -> Scene {
-        let (x, site) = (Xvfb::start(), Site::open());
-        let dir = fresh_dir();
-        open_to_all(&dir);
-        let screen = display_process(json!({
-            "command": format!("chromium {SWITCHES}"),
-            "url": site.page(page),
-            "display": x.name,
-            "flags": {"kiosk": true},
-        }));
-        let document = json!({"version": 3, "processes": {"screen": screen}});
-        let file = dir.join("config.json");
-        fs::write(file, document.to_string()).unwrap();
-        let kiosk = Kiosk::start_in(dir);
-        Scene { x, site, kiosk }
+impl Scene<Xvfb> {
+    /// Begins with the page of this name, on a screen of its own.
+    pub fn with(page: &str) -> Self {
+        Scene::on(Xvfb::start(), page)
+    }
+}
+
+impl<S: Screen> Scene<S> {
+    /// Begins with the page of this name on this screen.
+    pub fn on(screen: S, page: &str) -> Self {
+        let site = Site::open();
+        let kiosk = kiosk(screen.display(), screen.surroundings(), &site.page(page));
+        Scene {
+            screen,
+            site,
+            kiosk,
+        }
     }
 
     /// Waits until the page is in this state, and gives the whole process.
@@ -62,6 +81,26 @@ impl Scene {
             .send("POST", "/api/processes/screen/navigate", url);
         assert_eq!(answer.status, 200, "{}", answer.text());
     }
+}
+
+/// A kiosk with a browser that shows this page on this display, in these surroundings.
+pub fn kiosk(display: &str, surroundings: Vec<(String, String)>, page: &str) -> Kiosk {
+    let env: BTreeMap<&str, &str> = surroundings
+        .iter()
+        .map(|(name, value)| (name.as_str(), value.as_str()))
+        .collect();
+    let process = display_process(json!({
+        "command": format!("chromium {SWITCHES}"),
+        "url": page,
+        "display": display,
+        "flags": {"kiosk": true},
+        "env": env,
+    }));
+    let dir = fresh_dir();
+    open_to_all(&dir);
+    let document = json!({"version": 3, "processes": {"screen": process}});
+    fs::write(dir.join("config.json"), document.to_string()).unwrap();
+    Kiosk::start_supervised(dir, surroundings)
 }
 
 /// Every program of the browser with this PID: they are one process group.

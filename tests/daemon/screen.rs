@@ -1,6 +1,7 @@
 //! The main job: the plan's own document on a real X display, with a real Chromium.
 
 use crate::kiosk::{Kiosk, fresh_dir, wait_for};
+use crate::scene::Screen;
 use crate::xvfb::{Colour, Xvfb};
 use serde_json::{Value, json};
 use std::fs;

@@ -2,6 +2,7 @@
 
 use crate::kiosk::Kiosk;
 use crate::kiosk::wait_for;
+use crate::scene::Screen;
 use crate::screen::{display_process, pretend_display};
 use crate::stage::{NAVY, PURPLE, SWITCHES, Site, TEAL};
 use crate::xvfb::Xvfb;

@@ -2,15 +2,15 @@
 
 use crate::health::{runs, tell};
 use crate::kiosk::wait_for;
-use crate::scene::Scene;
+use crate::scene::{Scene, Screen};
 use crate::stage::{PURPLE, Site, TEAL};
-use crate::xvfb::Colour;
+use crate::xvfb::{Colour, Xvfb};
 use serde_json::json;
 use std::time::Instant;
 
 /// Shows a page, and tells every colour that was on the screen until it had its own.
-fn show(scene: &Scene, page: &str, transition: &str, colour: Colour) -> Vec<Colour> {
-    let ((), seen) = scene.x.watch(|| {
+fn show(scene: &Scene<Xvfb>, page: &str, transition: &str, colour: Colour) -> Vec<Colour> {
+    let ((), seen) = scene.screen.watch(|| {
         let begun = Instant::now();
         let body = json!({"url": scene.site.page(page), "transition": transition});
         let answer = scene
@@ -20,7 +20,7 @@ fn show(scene: &Scene, page: &str, transition: &str, colour: Colour) -> Vec<Colo
         tell(&format!("shown by a {transition} after"), begun);
         let asked = scene.site.asked_at(page) - begun;
         println!("asked for after: {:.2} s", asked.as_secs_f32());
-        wait_for("the page", || scene.x.is_all(colour));
+        wait_for("the page", || scene.screen.is_all(colour));
     });
     seen
 }
@@ -42,7 +42,7 @@ fn is_blend(colour: Colour, one: Colour, other: Colour) -> bool {
 fn between_two_pages_there_is_nothing_but_the_two() {
     let scene = Scene::with("teal");
     let before = scene.until_well("teal");
-    wait_for("the page", || scene.x.is_all(TEAL));
+    wait_for("the page", || scene.screen.is_all(TEAL));
     for run in 0..runs() {
         let (there, back) = (format!("purple?{run}"), format!("teal?{run}"));
         for (page, old, new) in [(there, TEAL, PURPLE), (back, PURPLE, TEAL)] {
@@ -58,7 +58,7 @@ fn between_two_pages_there_is_nothing_but_the_two() {
 fn a_page_fades_into_the_next_without_a_flash() {
     let scene = Scene::with("teal");
     scene.until_well("teal");
-    wait_for("the page", || scene.x.is_all(TEAL));
+    wait_for("the page", || scene.screen.is_all(TEAL));
     for run in 0..runs() {
         let (there, back) = (format!("purple?{run}"), format!("teal?{run}"));
         for (page, new) in [(there, PURPLE), (back, TEAL)] {
@@ -74,11 +74,11 @@ fn a_page_fades_into_the_next_without_a_flash() {
 fn a_page_that_cannot_be_loaded_is_never_seen() {
     let scene = Scene::with("teal");
     scene.until_well("teal");
-    wait_for("the page", || scene.x.is_all(TEAL));
+    wait_for("the page", || scene.screen.is_all(TEAL));
     let nobody = Site::reserve();
     for _ in 0..runs() {
         for url in [nobody.page("purple"), scene.site.page("missing")] {
-            let (answer, seen) = scene.x.watch(|| {
+            let (answer, seen) = scene.screen.watch(|| {
                 let path = "/api/processes/screen/navigate";
                 scene.kiosk.send("POST", path, json!({"url": url}))
             });

@@ -1,6 +1,7 @@
 //! An X server without a screen, whose picture can be read as it is.
 
 use crate::kiosk::fresh_dir;
+use crate::scene::Screen;
 use std::fs::{self, File};
 use std::io::{BufRead, BufReader};
 use std::os::unix::fs::FileExt;
@@ -108,19 +109,6 @@ impl Xvfb {
         })
     }
 
-    /// The colour at a place of the screen.
-    pub fn colour(&self, place: (usize, usize)) -> Colour {
-        let mut pixel = [0; 4];
-        let at = self.picture.at(place) as u64;
-        self.file.read_exact_at(&mut pixel, at).unwrap();
-        [pixel[2], pixel[1], pixel[0]]
-    }
-
-    /// Whether this colour is to be seen everywhere, the corners of the screen included.
-    pub fn is_all(&self, colour: Colour) -> bool {
-        PLACES.iter().all(|place| self.colour(*place) == colour)
-    }
-
     /// Does something, and tells every colour that was on the screen meanwhile, wherever it was, in the
     /// order in which they came. The picture is looked at thousands of times a second: a frame that any
     /// screen could show is seen.
@@ -159,6 +147,31 @@ impl Xvfb {
                 .arg(file)
                 .status();
         }
+    }
+}
+
+impl Screen for Xvfb {
+    fn display(&self) -> &str {
+        &self.name
+    }
+
+    fn surroundings(&self) -> Vec<(String, String)> {
+        Vec::new()
+    }
+
+    fn size(&self) -> (usize, usize) {
+        SIZE
+    }
+
+    fn colour(&self, place: (usize, usize)) -> Colour {
+        let mut pixel = [0; 4];
+        let at = self.picture.at(place) as u64;
+        self.file.read_exact_at(&mut pixel, at).unwrap();
+        [pixel[2], pixel[1], pixel[0]]
+    }
+
+    fn is_all(&self, colour: Colour) -> bool {
+        PLACES.iter().all(|place| self.colour(*place) == colour)
     }
 }
 
