@@ -9,13 +9,13 @@
 //! | what draws it has died | crashed | the next rung |
 //! | the browser itself is silent, twice in a row | hung | restart of the browser |
 //! | it could not be loaded | net_error | our own page says so; its address is tried again until it comes |
+//! | our own page, unexpectedly | net_error | the address that it must stand for is tried until it comes |
 //!
 //! The rungs: load it anew, a fresh tab, restart of the browser; then a page of our own until it has become
 //! quiet. No more than [`STEPS_MAX`] of them an hour, each told in the log with its reason.
 
 use super::page::{BuiltIn, Obeyed, Order, PageState, Picture, Sight, Transition};
 use super::{Action, Failure, Reason, RunId, Supervisor};
-use crate::config::Process;
 use crate::time::Moment;
 use std::collections::VecDeque;
 use std::rc::Rc;
@@ -88,6 +88,8 @@ pub struct Step {
 #[derive(Debug)]
 pub(super) struct Health {
     run: RunId,
+    /// The address that its browser was started with.
+    home: Option<String>,
     status: PageStatus,
     /// When to do something next: look, or try the address again.
     due: Option<Moment>,
@@ -126,9 +128,10 @@ enum Remedy {
 }
 
 impl Health {
-    fn new(run: RunId, past: Past, now: Moment) -> Self {
+    fn new(run: RunId, home: Option<String>, past: Past, now: Moment) -> Self {
         Self {
             run,
+            home,
             status: PageStatus {
                 state: PageState::Loading,
                 since: now,
@@ -208,14 +211,16 @@ impl Health {
             self.blank = None;
         }
         match sight {
-            // The page of our own is on its way, or is there.
-            Sight::Loading { url } | Sight::Painted { url, .. } | Sight::Blank { url, .. }
-                if is_ours(&url) =>
-            {
+            // The page of our own is on its way ...
+            Sight::Loading { url } if is_ours(&url) => None,
+            // ... or is there.
+            Sight::Painted { url, .. } | Sight::Blank { url, .. } if is_ours(&url) => {
+                self.stand_again(now);
                 None
             }
+            // The browser tries by itself what could not be loaded: what comes of it will be seen.
+            Sight::Loading { .. } if self.stands_for.is_some() => None,
             Sight::Loading { url } => {
-                self.stands_for = None;
                 self.show(url, None);
                 self.become_(PageState::Loading, None, now);
                 self.due = Some(now + PAUSE);
@@ -323,6 +328,21 @@ impl Health {
         })))
     }
 
+    /// A page of our own is there, also where nobody remembers for which: an operator's wish came to nothing, or another
+    /// daemon has shown it.
+    fn stand_again(&mut self, now: Moment) {
+        let known =
+            (self.status.url.clone().filter(|url| !url.is_empty())).or_else(|| self.home.clone());
+        if let (None, Some(url)) = (&self.stands_for, known) {
+            self.show(url.clone(), None);
+            let why = self.status.reason.take();
+            let why = why.unwrap_or_else(|| "a page of our own stands for it".to_owned());
+            self.become_(PageState::NetError, Some(why), now);
+            self.stands_for = Some((url, now));
+            self.due = Some(now + self.patience(now));
+        }
+    }
+
     /// Until the address is tried again.
     fn patience(&self, now: Moment) -> Duration {
         match &self.stands_for {
@@ -392,15 +412,16 @@ impl Supervisor {
         };
         // What runs counts: the configuration may have changed since.
         let running = self.machines[index].running();
-        if !running.is_some_and(Process::is_display) {
+        let Some(process) = running.filter(|process| process.is_display()) else {
             return;
-        }
+        };
+        let home = process.url.clone();
         // What was done for the run before counts on, if it was of this process.
         let past = match self.health.take() {
             Some((id, health)) if id == self.machines[index].process.id => health.past,
             _ => Past::default(),
         };
-        let health = Health::new(run, past, now);
+        let health = Health::new(run, home, past, now);
         self.health = Some((self.machines[index].process.id.clone(), health));
         self.show_page(index);
     }
@@ -583,7 +604,7 @@ mod tests {
     }
 
     fn well(now: Moment) -> Health {
-        let mut health = Health::new(RunId(1), Past::default(), now);
+        let mut health = Health::new(RunId(1), None, Past::default(), now);
         assert_eq!(health.handle_sight(painted(), now), None);
         health
     }
@@ -677,7 +698,7 @@ mod tests {
         assert_eq!(step.evidence, Some((at(13), picture(1))));
 
         // Another run: what is known of the page is known still, and of the same illness it is the only picture.
-        let mut health = Health::new(RunId(2), health.past, at(30));
+        let mut health = Health::new(RunId(2), None, health.past, at(30));
         assert_eq!(health.status.last_painted, Some(at(6)));
         health.record("it is restarted".into(), at(30));
         let step = health.status.last_step.clone().expect("a step");
@@ -702,7 +723,7 @@ mod tests {
 
     #[test]
     fn a_page_that_cannot_be_loaded_is_said_once_and_tried_until_it_comes() {
-        let mut health = Health::new(RunId(1), Past::default(), at(0));
+        let mut health = Health::new(RunId(1), None, Past::default(), at(0));
         let dead = || Sight::NotLoaded {
             url: "http://page/".into(),
             error: "net::ERR_CONNECTION_REFUSED".into(),
@@ -726,5 +747,34 @@ mod tests {
         health.handle_sight(painted(), at(2001));
         assert_eq!(health.status.state, PageState::Healthy);
         assert_eq!(health.handle_due(at(2010)), Order::Look);
+    }
+
+    #[test]
+    fn a_page_of_ours_that_nobody_remembers_gives_way_as_well() {
+        let ours = || Sight::Painted {
+            url: "about:offline".into(),
+            title: String::new(),
+        };
+        let tries = |health: &mut Health, address: &str| {
+            assert_eq!(health.handle_sight(ours(), at(10)), None);
+            assert_eq!(health.status.state, PageState::NetError);
+            assert_eq!(health.status.url.as_deref(), Some(address));
+            let order = health.handle_due(health.deadline().expect("a time"));
+            assert!(matches!(order, Order::Navigate { url, .. } if url == address));
+        };
+        // The browser tries it by itself while ours is on its way; an operator's wish comes to nothing.
+        let mut health = well(at(0));
+        let (url, error) = ("http://page/".to_owned(), "net::ERR_FAILED".to_owned());
+        health.handle_sight(Sight::NotLoaded { url, error }, at(1));
+        let url = "http://page/".to_owned();
+        health.handle_sight(Sight::Loading { url }, at(2));
+        tries(&mut health, "http://page/");
+        health.stands_for = None;
+        tries(&mut health, "http://page/");
+        assert_eq!(health.status.reason.as_deref(), Some("net::ERR_FAILED"));
+        // Another daemon has shown ours.
+        let home = Some("http://home/".to_owned());
+        let mut health = Health::new(RunId(1), home, Past::default(), at(0));
+        tries(&mut health, "http://home/");
     }
 }

@@ -184,6 +184,10 @@ fn a_page_that_cannot_be_loaded_gives_way_to_ours_until_its_server_is_there(scre
         assert_eq!(screen["page"]["url"], url);
         assert_eq!(screen["page"]["reason"], "net::ERR_CONNECTION_REFUSED");
         let pid = screen["pid"].clone();
+        // What an operator tries in vain is no reason to stop trying.
+        let answer = scene.kiosk.post("/api/processes/screen/reload");
+        assert_eq!(answer.status, 409, "{}", answer.text());
+        scene.until("net_error");
 
         let later = later.open();
         let begun = Instant::now();

@@ -1,6 +1,8 @@
 //! Another program takes over in place, and no process notices.
 
-use crate::kiosk::{Kiosk, fresh_dir, lives, pid_in, signal};
+use crate::kiosk::{Kiosk, fresh_dir, lives, pid_in, signal, wait_for};
+use crate::scene::{Scene, Screen};
+use crate::stage::{GROUND, NAVY, Site};
 use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
 use std::fs;
@@ -118,6 +120,25 @@ fn no_process_notices_an_upgrade() {
             .next()
             .is_none()
     );
+}
+
+#[test]
+fn a_page_of_ours_gives_way_under_the_next_daemon_as_well() {
+    let scene = Scene::with("teal");
+    scene.until_well("teal");
+    let later = Site::reserve();
+    let url = later.page("navy");
+    scene.configure(&url);
+    wait_for("our own page", || scene.screen.colour((1, 1)) == GROUND);
+    let before = scene.until("net_error");
+    upgrade(&scene.kiosk);
+    scene.until("net_error");
+    let _later = later.open();
+    wait_for("the real page", || scene.screen.is_all(NAVY));
+    let after = scene.kiosk.until("screen", |screen| {
+        screen["page"]["state"] == "healthy" && screen["page"]["url"] == url
+    });
+    assert_eq!(after["pid"], before["pid"]);
 }
 
 #[test]

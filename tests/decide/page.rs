@@ -141,6 +141,14 @@ impl World {
             Order::ShowBuiltIn(_) => {
                 self.step();
                 self.ours = Some("about:offline");
+                if self.rng.bool() {
+                    // The browser has tried the address by itself before ours was there.
+                    let url = URL.to_owned();
+                    let sight = Sight::Loading { url };
+                    self.news.push_back(Event::Saw { run, sight });
+                }
+                let sight = self.sight();
+                self.news.push_back(Event::Saw { run, sight });
             }
             Order::ShowOverlay | Order::HideOverlay => self.step(),
             Order::KeepEvidence => {

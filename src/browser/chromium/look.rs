@@ -7,20 +7,31 @@ use crate::supervisor::page::Sight;
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
+use std::rc::Rc;
 use std::time::{Duration, Instant};
 
 /// After this time nobody comes to answer a dialog, and the page behind it goes on.
 const DIALOG: Duration = Duration::from_secs(30);
 
 impl Chromium {
-    /// What is on the screen.
+    /// What is on the screen: of a page that has left it meanwhile nothing is told.
     pub(super) async fn look(&self) -> Sight {
-        let Some(page) = self.shown.borrow().clone() else {
-            return self
-                .look_for_browser(Sight::Loading { url: String::new() })
-                .await;
-        };
-        self.listen_again(&page);
+        loop {
+            let Some(page) = self.shown.borrow().clone() else {
+                return self
+                    .look_for_browser(Sight::Loading { url: String::new() })
+                    .await;
+            };
+            let sight = self.look_at(&page).await;
+            if self.is_shown(&page) {
+                return sight;
+            }
+        }
+    }
+
+    /// How a page fares that is on the screen.
+    async fn look_at(&self, page: &Rc<Page>) -> Sight {
+        self.listen_again(page);
         let heard = page.heard();
         if heard.crashed {
             return Sight::Crashed;
@@ -31,19 +42,19 @@ impl Chromium {
         if let Some(since) = heard.dialog {
             if since.elapsed() >= DIALOG {
                 (self.around.note)("page: nobody has answered its dialog; it is closed");
-                self.close_dialog(&page, false);
+                self.close_dialog(page, false);
             }
             let title = String::new();
             return Sight::Painted {
-                url: self.name_of(&page, heard.url),
+                url: self.name_of(page, heard.url),
                 title,
             };
         }
-        match self.find(&page, LOOK).await {
+        match self.find(page, LOOK).await {
             Ok(found) => {
                 page.hear(|heard| heard.silent = false);
-                self.fit(&page, &found).await;
-                self.sight(&page, found)
+                self.fit(page, &found).await;
+                self.sight(page, found)
             }
             Err(_) if page.heard().crashed => Sight::Crashed,
             Err(Trouble::Refused(words)) => {
@@ -51,7 +62,7 @@ impl Chromium {
                 log::debug!("run {}: {words}", self.around.run);
                 let url = page.heard().url;
                 Sight::Loading {
-                    url: self.name_of(&page, url),
+                    url: self.name_of(page, url),
                 }
             }
             Err(Trouble::Unanswered | Trouble::Gone) => {

@@ -21,7 +21,6 @@ use super::driver::{Driver, Later, Pointer, Program, Surroundings, ended};
 use super::pages;
 use crate::supervisor::Failure;
 use crate::supervisor::page::{BuiltIn, MAX_TEXT, Obeyed, Order, Sight, Transition};
-use base64ct::{Base64, Encoding};
 use console::Console;
 use event_listener::Event;
 use news::SessionId;
@@ -56,8 +55,8 @@ const ERRANDS: usize = 32;
 enum Errand {
     /// A tab was opened, or the one on the screen was closed: find out which is there.
     FindPage,
-    /// Tell this.
-    Tell(Sight),
+    /// Tell this of a page, if it is on the screen then.
+    Tell(Rc<Page>, Sight),
     /// The page on the screen was loaded, or could not be: look.
     Look,
 }
@@ -278,14 +277,7 @@ impl Chromium {
     }
 
     async fn show_built_in(&self, built_in: &BuiltIn) -> Result<(), Failure> {
-        let html = pages::render(built_in, &(self.around.facts)());
-        let content = Base64::encode_string(html.as_bytes());
-        let name = match built_in {
-            BuiltIn::Welcome => "about:welcome",
-            BuiltIn::Offline { .. } => "about:offline",
-            BuiltIn::Failed { .. } => "about:failed",
-        };
-        let url = format!("data:text/html;charset=utf-8;base64,{content}");
+        let (name, url) = pages::address(built_in, &(self.around.facts)());
         self.swap(&url, Some(name), Transition::Cut).await
     }
 

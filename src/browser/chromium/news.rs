@@ -6,6 +6,7 @@ use super::console::{self, Verdict};
 use super::picture::Shot;
 use super::{BROWSER, Chromium, Errand, LOOK, Page};
 use crate::browser::cdp::{News, Trouble};
+use crate::browser::pages;
 use crate::supervisor::page::Sight;
 use serde::Deserialize;
 use serde_json::{Value, json};
@@ -132,7 +133,7 @@ impl Chromium {
                     && self.is_shown(page)
                 {
                     let url = self.name_of(page, start.url);
-                    self.errand(Errand::Tell(Sight::Loading { url }));
+                    self.errand(Errand::Tell(page.clone(), Sight::Loading { url }));
                 }
             }
             "Page.frameNavigated" => {
@@ -164,7 +165,7 @@ impl Chromium {
     fn has_crashed(&self, page: &Rc<Page>) {
         let before = page.hear(|heard| std::mem::replace(&mut heard.crashed, true));
         if !before && self.is_shown(page) {
-            self.errand(Errand::Tell(Sight::Crashed));
+            self.errand(Errand::Tell(page.clone(), Sight::Crashed));
         }
     }
 
@@ -180,10 +181,8 @@ impl Chromium {
     fn has_navigated(&self, page: &Rc<Page>, frame: Frame) {
         page.hear(|heard| {
             (heard.crashed, heard.silent, heard.dialog) = (false, false, None);
+            heard.built_in = pages::name_at(&frame.url);
             // The address of a page of our own is that of the one it stands for.
-            if !frame.url.starts_with("data:") {
-                heard.built_in = None;
-            }
             if heard.built_in.is_none() {
                 heard.url = frame.unreachable_url.clone().unwrap_or(frame.url);
             }
@@ -220,7 +219,8 @@ impl Chromium {
             match errand {
                 Errand::FindPage if self.swapping.get() => {}
                 Errand::FindPage => self.find_page().await,
-                Errand::Tell(sight) => self.around.saw(sight).await,
+                Errand::Tell(page, sight) if self.is_shown(&page) => self.around.saw(sight).await,
+                Errand::Tell(..) => {}
                 Errand::Look => {
                     // What is not right may be so in a moment; that is for a look that was asked for.
                     let sight = self.look().await;

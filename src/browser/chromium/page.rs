@@ -1,5 +1,6 @@
 //! One page of the browser: where it is reached, and what was heard of it.
 
+use crate::browser::pages;
 use event_listener::Event;
 use serde::Deserialize;
 use std::cell::RefCell;
@@ -62,13 +63,20 @@ pub struct Finding {
 }
 
 impl Page {
-    /// A page with this address that nothing was heard of yet.
+    /// A page with this address that nothing was heard of yet. If it is one of ours, which page that stands for
+    /// is known by whoever has put it there.
     pub fn new(target: String, session: String, url: String) -> Self {
+        let built_in = pages::name_at(&url);
         Self {
             target,
             session,
             heard: RefCell::new(Heard {
-                url,
+                url: if built_in.is_some() {
+                    String::new()
+                } else {
+                    url
+                },
+                built_in,
                 ..Heard::default()
             }),
             frame: RefCell::default(),

@@ -10,6 +10,7 @@ mod qr;
 mod reasons;
 
 use crate::supervisor::page::BuiltIn;
+use base64ct::{Base64, Encoding};
 pub use overlay::{NO_OVERLAY, overlay};
 use std::fmt::Write;
 
@@ -35,6 +36,34 @@ const STYLE: &str = include_str!("page.css");
 /// A page as a whole document.
 pub fn render(page: &BuiltIn, facts: &Facts) -> String {
     document(page, facts, "")
+}
+
+/// The parameter of an address by which a page of ours is known, whoever has put it on the screen.
+const KNOWN_BY: &str = "data:text/html;charset=utf-8;ossuary=";
+
+/// What our pages are called, by that parameter.
+const NAMES: [(&str, &str); 3] = [
+    ("welcome", "about:welcome"),
+    ("offline", "about:offline"),
+    ("failed", "about:failed"),
+];
+
+/// A page as its name and an address that holds the whole of it.
+pub fn address(page: &BuiltIn, facts: &Facts) -> (&'static str, String) {
+    let (kind, name) = NAMES[match page {
+        BuiltIn::Welcome => 0,
+        BuiltIn::Offline { .. } => 1,
+        BuiltIn::Failed { .. } => 2,
+    }];
+    let content = Base64::encode_string(render(page, facts).as_bytes());
+    (name, format!("{KNOWN_BY}{kind};base64,{content}"))
+}
+
+/// What the page with this address is called, if it is one of ours.
+pub fn name_at(address: &str) -> Option<&'static str> {
+    let (kind, _) = address.strip_prefix(KNOWN_BY)?.split_once(';')?;
+    let named = NAMES.iter().find(|(known, _)| *known == kind);
+    named.map(|(_, name)| *name)
 }
 
 /// The welcome page as a file, which tells what is true for as long as it is shown: it is read anew every minute.

@@ -115,3 +115,27 @@ fn the_notice_is_one_expression_whatever_the_kiosk_is_called() {
     assert!(script.ends_with(arguments), "{script}");
     assert!(!script.contains("<script"), "{script}");
 }
+
+#[test]
+fn a_page_of_ours_is_known_by_its_address() {
+    let failed = BuiltIn::Failed {
+        name: "Shop".into(),
+        reason: "it hangs".into(),
+    };
+    for (page, is_called) in [
+        (BuiltIn::Welcome, "about:welcome"),
+        (failed, "about:failed"),
+    ] {
+        let (name, address) = address(&page, &facts());
+        assert_eq!(name, is_called);
+        assert_eq!(name_at(&address), Some(is_called));
+    }
+    for foreign in [
+        "http://page/",
+        "data:text/html,about:offline",
+        "data:text/html;charset=utf-8;ossuary=else;base64,",
+        "",
+    ] {
+        assert_eq!(name_at(foreign), None, "{foreign}");
+    }
+}
