@@ -6,6 +6,7 @@
 //! | one look unanswered | as before | looked at again at once: a busy page is left alone |
 //! | two looks in a row unanswered | hung | the next rung |
 //! | nothing on it for [`BLANK`] | blank | the next rung |
+//! | a browser that was just started has shown no page yet | loading | for [`COLD`] it is left alone |
 //! | what draws it has died | crashed | the next rung |
 //! | the browser itself is silent, twice in a row | hung | restart of the browser |
 //! | it could not be loaded | net_error | our own page says so; its address is tried again until it comes |
@@ -32,6 +33,10 @@ const SOON: Duration = Duration::from_secs(2);
 
 /// How long a page may be empty: a slow program on a small board is still drawing nothing.
 pub const BLANK: Duration = Duration::from_secs(15);
+
+/// How long a browser that was started may take until something of its page is there. On a small board with a slow card
+/// that is most of a minute, and whoever restarts it meanwhile has it begin anew.
+const COLD: Duration = Duration::from_secs(180);
 
 /// How long a page has to be well until its past counts no more.
 const FORGIVEN: Duration = Duration::from_secs(60);
@@ -90,6 +95,8 @@ pub(super) struct Health {
     run: RunId,
     /// The address that its browser was started with.
     home: Option<String>,
+    /// Until when its browser may be starting: until its page was seen, and no longer than this.
+    cold_until: Option<Moment>,
     status: PageStatus,
     /// When to do something next: look, or try the address again.
     due: Option<Moment>,
@@ -132,6 +139,7 @@ impl Health {
         Self {
             run,
             home,
+            cold_until: Some(now + COLD),
             status: PageStatus {
                 state: PageState::Loading,
                 since: now,
@@ -210,6 +218,11 @@ impl Health {
         if !matches!(sight, Sight::Blank { .. }) {
             self.blank = None;
         }
+        if self.is_starting(&sight, now) {
+            self.become_(PageState::Loading, None, now);
+            self.due = Some(now + SOON);
+            return None;
+        }
         match sight {
             // The page of our own is on its way ...
             Sight::Loading { url } if is_ours(&url) => None,
@@ -273,6 +286,19 @@ impl Health {
                 None
             }
         }
+    }
+
+    /// Whether this is what a browser looks like that has not come to its page yet: it is busy with itself, or shows the
+    /// empty tab that it begins with.
+    fn is_starting(&mut self, sight: &Sight, now: Moment) -> bool {
+        match sight {
+            Sight::Unanswered | Sight::Silent => {}
+            Sight::Blank { url, .. } if url == EMPTY_TAB => {}
+            // Where it is told of, the page is still to come.
+            Sight::Loading { .. } => return false,
+            _ => self.cold_until = None,
+        }
+        self.cold_until.is_some_and(|until| now < until)
     }
 
     /// The page is not well: the next rung, unless one was climbed just now or too many were this hour.
@@ -399,6 +425,9 @@ impl Health {
 const RESTART: usize = 2;
 const RUNGS: usize = 4;
 
+/// What a browser shows before its page.
+const EMPTY_TAB: &str = "about:blank";
+
 /// Pages of our own have no address that a server could have.
 fn is_ours(url: &str) -> bool {
     ["about:welcome", "about:offline", "about:failed"].contains(&url)
@@ -421,7 +450,11 @@ impl Supervisor {
             Some((id, health)) if id == self.machines[index].process.id => health.past,
             _ => Past::default(),
         };
-        let health = Health::new(run, home, past, now);
+        let mut health = Health::new(run, home, past, now);
+        // One that an earlier daemon has started has had its time.
+        if let Some(started) = self.machines[index].started() {
+            health.cold_until = Some(started + COLD);
+        }
         self.health = Some((self.machines[index].process.id.clone(), health));
         self.show_page(index);
     }
@@ -711,6 +744,58 @@ mod tests {
         health.record("it has died; it is loaded anew".into(), at(90_000));
         let step = health.status.last_step.clone().expect("a step");
         assert_eq!(step.evidence, None);
+    }
+
+    fn empty_tab() -> Sight {
+        Sight::Blank {
+            url: "about:blank".into(),
+            title: String::new(),
+        }
+    }
+
+    #[test]
+    fn a_browser_that_is_slow_to_start_is_left_alone() {
+        let page = Sight::Loading {
+            url: "http://page/".into(),
+        };
+        let starts = [Sight::Silent, Sight::Unanswered, page, empty_tab()];
+        let mut health = Health::new(RunId(1), None, Past::default(), at(0));
+        for second in (0..COLD.as_secs()).step_by(2) {
+            let sight = starts[second as usize / 50].clone();
+            assert_eq!(health.handle_sight(sight, at(second)), None);
+            assert_eq!(health.status.state, PageState::Loading);
+            assert!(health.deadline() <= Some(at(second) + PAUSE));
+        }
+        assert_eq!(health.handle_sight(painted(), at(COLD.as_secs())), None);
+        assert!(health.past.steps.is_empty());
+    }
+
+    #[test]
+    fn a_browser_that_never_comes_to_its_page_is_not_waited_for_for_ever() {
+        for sight in [Sight::Silent, Sight::Unanswered, empty_tab()] {
+            let mut health = Health::new(RunId(1), None, Past::default(), at(0));
+            let end = COLD + BLANK + SOON;
+            let remedy = (0..=end.as_secs() / 2)
+                .find_map(|look| health.handle_sight(sight.clone(), at(look * 2)));
+            assert!(remedy.is_some(), "{sight:?}");
+        }
+    }
+
+    #[test]
+    fn a_browser_that_has_shown_its_page_is_trusted_no_longer() {
+        let mut health = well(at(0));
+        health.handle_sight(Sight::Silent, at(1));
+        let remedy = health.handle_sight(Sight::Silent, at(2));
+        assert!(matches!(remedy, Some(Remedy::Restart(_))));
+
+        // One that was there and empty is a page, too.
+        let mut health = Health::new(RunId(1), None, Past::default(), at(0));
+        let blank = Sight::Blank {
+            url: "http://page/".into(),
+            title: String::new(),
+        };
+        assert_eq!(health.handle_sight(blank.clone(), at(0)), None);
+        assert!(health.handle_sight(blank, at(BLANK.as_secs())).is_some());
     }
 
     #[test]

@@ -1,12 +1,26 @@
-"""The card that operators flash: what somebody lays on it, and what a start makes of that."""
+"""The card that operators flash: what somebody lays on it, and what a start makes of that, and the power going meanwhile."""
 
+import contextlib
+import os
+import random
+import threading
 import time
 import unittest
 
-from card_guest import PASSWORD, Card, CardGuest, image
+from card_guest import PASSWORD, SLOW, Card, CardGuest, image
+from device import wait_until
+
+CUTS = int(os.environ.get("OSSUARY_POWER_CUTS", "3"))
 
 # Of the daemon itself: it tells the name that the kiosk was given.
 PAGE = "file:///run/ossuary/welcome.html"
+
+# What that page is painted in: its ground, which is most of it, and the paper of its QR code (`page.css`).
+GROUND = (0x12, 0x12, 0x11)
+PAPER = (0xDE, 0xD8, 0xCE)
+
+# From power to the API, in seconds, where the emulator has the machine to itself.
+BOOT = 45
 
 SETUP = {
     "hostname": "lobby",
@@ -24,7 +38,7 @@ SETUP = {
 
 
 class FlashedCard(unittest.TestCase):
-    def test_a_file_on_the_card_sets_it_up_and_is_erased(self):
+    def test_a_file_on_the_card_sets_it_up_and_the_page_is_painted(self):
         with Card() as card:
             card.lay(SETUP)
             with CardGuest(card) as guest:
@@ -35,6 +49,10 @@ class FlashedCard(unittest.TestCase):
                 status = guest.get("/api/status")
                 self.assertEqual(status["configuration"]["problems"], [])
                 self.assertEqual(guest.get("/api/system")["hostname"], "lobby")
+                screen = wait_until(lambda: shown(guest), SLOW)
+                print(f"the page is on the screen after {time.monotonic() - start:.0f} s of emulation")
+                self.assertGreater(screen[GROUND], sum(screen.values()) / 2)
+                self.assertEqual(guest.processes()["main-display"]["restarts"], 0)
             letter = card.letter()
             self.assertIn("was applied", letter)
             self.assertIn("ossuary.txt", card.files())
@@ -54,6 +72,51 @@ class FlashedCard(unittest.TestCase):
             for path in "hostname", "password":
                 self.assertIn(f"\n  {path}: must have", letter)
 
+    def test_power_may_go_at_any_instant(self):
+        seed = random.randrange(1 << 32)
+        print(f"{CUTS} power cuts, seed {seed}")
+        dice = random.Random(seed)
+        # Without a browser, which has its own files and would take minutes to start.
+        setup = SETUP | {"config": numbered(0)}
+        kept = asked = 0
+        with Card() as card:
+            card.lay(setup)
+            for cut in range(CUTS):
+                with CardGuest(card) as guest:
+                    # Half of them while it boots, the first boot foremost; half while its configuration is changed.
+                    if cut == 0 or dice.random() < 0.5:
+                        delay = dice.uniform(1, BOOT)
+                        time.sleep(delay)
+                        what = f"{delay:.1f} s after power"
+                    else:
+                        kept = asked = self.number(guest, kept, asked)
+                        cut_power = threading.Timer(dice.uniform(0.1, 5), guest.qemu.kill)
+                        cut_power.start()
+                        with contextlib.suppress(OSError):
+                            while True:
+                                asked += 1
+                                status, answer = guest.api("PUT", "/api/config", numbered(asked))
+                                self.assertEqual(status, 200, answer)
+                                kept = asked
+                        cut_power.join()
+                        what = f"while {asked} followed {kept}"
+                print(f"cut {cut + 1}: {what}")
+                self.assertEqual(card.check(), "")
+            with CardGuest(card) as guest:
+                self.number(guest, kept, asked)
+            self.assertIn("was applied", card.letter())
+
+    def number(self, guest, kept, asked):
+        """The number of the configuration that a guest comes up with: the last that was acknowledged, or one that was
+        under way when the power went."""
+        guest.wait_for_api()
+        self.assertEqual(guest.sign_in(), 200)
+        self.assertEqual(guest.get("/api/system")["hostname"], "lobby")
+        self.assertEqual(guest.get("/api/status")["configuration"]["problems"], [])
+        number = int(guest.get("/api/config")["processes"]["counter"]["name"])
+        self.assertIn(number, range(kept, asked + 1))
+        return number
+
 
 class Made(unittest.TestCase):
     def test_two_cards_of_the_same_things_are_the_same(self):
@@ -64,3 +127,15 @@ class Made(unittest.TestCase):
             while block := one.read(1 << 20):
                 self.assertEqual(block, other.read(1 << 20))
             self.assertEqual(other.read(), b"")
+
+
+def shown(guest):
+    """The colours of the screen, as soon as the page is there."""
+    screen = guest.colours()
+    return screen if screen[GROUND] and screen[PAPER] else None
+
+
+def numbered(number):
+    """A configuration that can be told from all others, and that is longer than a block of the disk."""
+    counter = {"name": str(number), "command": "sleep infinity", "env": {"PADDING": "x" * 8192}, "autostart": False}
+    return {"version": 3, "processes": {"counter": counter}}

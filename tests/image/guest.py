@@ -3,15 +3,14 @@
 import atexit
 import base64
 import functools
-import http.client
 import pathlib
-import shutil
 import socket
 import subprocess
 import tempfile
 import time
 
-from device import PATIENCE, Device, made
+from device import PATIENCE, made
+from machine import Machine
 
 
 @functools.cache
@@ -23,37 +22,32 @@ def shared():
     return guest
 
 
-class Guest(Device):
+class Guest(Machine):
     """A running guest. Ends, and forgets what was written, when left."""
 
     def __init__(self, *, disk=None, append=""):
         """`disk`: a disk that keeps what is written (see `new_disk`). `append`: for the kernel's command line."""
-        self.directory = pathlib.Path(tempfile.mkdtemp(prefix="ossuary-guest-"))
-        self.console = self.directory / "console"
-        self.port = free_port()
         self.wire = None
         self.token = None
         self.number = 0
         self.received = b""
+        self.meeting = tempfile.TemporaryDirectory(prefix="ossuary-agent-")
+        agent = f"{self.meeting.name}/agent"
         listener = socket.socket(socket.AF_UNIX)
-        listener.bind(f"{self.directory}/agent")
+        listener.bind(agent)
         listener.listen()
         listener.settimeout(PATIENCE)
         parts = made("card")
-        drive = f"file={disk},format=qcow2" if disk else f"file={parts / 'card.ext4'},format=raw,snapshot=on"
-        self.qemu = subprocess.Popen(
-            ["qemu-system-aarch64", "-M", "virt", "-cpu", "cortex-a72", "-smp", "2", "-m", "1024"]
-            + ["-nodefaults", "-display", "none", "-serial", f"file:{self.console}"]
-            + ["-kernel", parts / "linux", "-initrd", parts / "initramfs"]
+        super().__init__(
+            kernel=parts / "linux",
+            initramfs=parts / "initramfs",
+            drive=f"file={disk},format=qcow2" if disk else f"file={parts / 'card.ext4'},format=raw,snapshot=on",
+            memory=1024,
             # An emulated guest on a busy machine may be starved for longer than a device would be.
-            + ["-append", f"console=ttyAMA0 quiet net.ifnames=0 systemd.watchdog_sec=60 {append}"]
-            + ["-drive", f"if=virtio,{drive}", "-device", "virtio-rng-pci"]
-            + ["-netdev", f"user,id=net,restrict=on,hostfwd=tcp:127.0.0.1:{self.port}-10.0.2.15:8081"]
-            + ["-device", "virtio-net-pci,netdev=net,romfile="]
-            + ["-device", "virtio-serial-pci", "-chardev", f"socket,id=agent,path={self.directory}/agent"]
+            append=f"console=ttyAMA0 quiet systemd.watchdog_sec=60 {append}",
+            more=["-device", "virtio-serial-pci", "-chardev", f"socket,id=agent,path={agent}"]
             + ["-device", "virtserialport,chardev=agent,name=agent"]
             + ["-device", "i6300esb", "-action", "watchdog=reset"],
-            stdin=subprocess.DEVNULL,
         )
         try:
             with listener:
@@ -63,19 +57,11 @@ class Guest(Device):
             self.cut_power()
             raise
 
-    def __enter__(self):
-        return self
-
-    def __exit__(self, *_):
-        self.cut_power()
-
     def cut_power(self):
-        """From one instant to the next, nothing runs any more."""
-        self.qemu.kill()
-        self.qemu.wait()
+        super().cut_power()
         if self.wire:
             self.wire.close()
-        shutil.rmtree(self.directory, ignore_errors=True)
+        self.meeting.cleanup()
 
     # ---- the agent ----
 
@@ -116,9 +102,6 @@ class Guest(Device):
         line, _, self.received = self.received.partition(b"\n")
         return line
 
-    def last_words(self):
-        return self.console.read_text(errors="replace")[-4000:]
-
     def credential(self):
         """Root's daemon is asked for a token at the first use, and again where the guest has forgotten it."""
         if self.token is None:
@@ -128,9 +111,6 @@ class Guest(Device):
             self.token = output.strip()
         return {"Authorization": f"Bearer {self.token}"}
 
-    def connect(self, timeout):
-        return http.client.HTTPConnection("127.0.0.1", self.port, timeout=timeout)
-
 
 def new_disk(directory):
     """A disk for a guest that keeps what is written, as it came from the factory."""
@@ -138,9 +118,3 @@ def new_disk(directory):
     command = ["qemu-img", "create", "-q", "-f", "qcow2", "-F", "raw", "-b", made("card") / "card.ext4", disk]
     subprocess.run(command, check=True)
     return disk
-
-
-def free_port():
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
