@@ -144,7 +144,7 @@ class Daemontools(Scanned):
     def begin_stop(self, running):
         running.process.send_signal(signal.SIGTERM)
         logs = [service / "log" for service in self.services] if self.captures else []
-        subprocess.Popen(["svc", "-dx", *map(str, [*self.services, *logs])])
+        subprocess.Popen(["svc", "-dx", *map(str, [*self.services, *logs])], stderr=subprocess.DEVNULL)
 
 
 class Dinit(Peer):

@@ -12,9 +12,9 @@ from . import MB, BenchError, become_subreaper, proc
 from .place import Place
 from .sides import Ossuary
 
-# What a day of a kiosk is made of, here: no device has this many crashes, but a bad one may.
+# What a day of a kiosk is made of, here. Meanwhile three processes are killed every day, as quickly as the policy starts
+# them again, three end by themselves after seven seconds, and one prints 200 kB a second.
 DAY = {
-    "crashes": 40,
     "requests": 2000,
     "refused requests": 100,
     "event streams": 50,
@@ -22,20 +22,20 @@ DAY = {
     "reloads": 4,
     "rules carried out": 48,
     "starts and stops": 10,
-    "kibibytes printed": 40_000,
 }
 
 # How much more is still the same: the rings fill, and the kernel counts pages that are shared now and not then.
 TOLERANCE = 0.03
+COMING = 16  # descriptors of those who come and go in the moment of a sample; a leak is hundreds a day
 ROOM = 200_000  # bytes, of which a daemon of 3 MB may be away by chance
 
 
 def children(place):
-    """Three that live, three that die by themselves after a while, one that floods its log, one that is quick to die."""
+    """Three that live, three that end by themselves after a while, one that floods its log."""
     flood = place.disk / "chatter"
     flood.write_text("#!/bin/sh\nwhile :; do head -c 40000 /dev/zero | tr '\\0' x | fold -w 99; sleep 0.2; done\n")
     dying = place.disk / "dying"
-    dying.write_text("#!/bin/sh\nsleep 7; exit 1\n")
+    dying.write_text("#!/bin/sh\nsleep 7; exit 0\n")
     for script in (flood, dying):
         script.chmod(0o755)
     return [["sleep", "infinity"]] * 3 + [[dying]] * 3 + [[flood]]
@@ -68,8 +68,7 @@ class Day:
         for _ in range(DAY["starts and stops"] // 2):
             for verb in ("stop", "start"):
                 self.daemon.ask(f"/api/processes/p2/{verb}", "POST", connection=self.connection)
-        for _ in range(DAY["crashes"] // 40):
-            self.crash_all()
+        self.kill_all()
         self.daemon.ask("/api/processes/p6/logs?lines=500", connection=self.connection)
 
     def refused(self):
@@ -92,7 +91,7 @@ class Day:
         if len(self.streams) > 8:
             self.streams.pop(0).close()
 
-    def crash_all(self):
+    def kill_all(self):
         for pid in proc.descendants(self.daemon.pid):
             if os.path.basename(proc.program(pid)) == "sleep":
                 try:
@@ -120,7 +119,7 @@ def judge(samples):
     print(f"{'':20}{'second quarter':>16}{'last quarter':>16}")
     for name in samples[0]:
         before, after = (statistics.median(one[name] for one in some) for some in (early, late))
-        bound = before * (1 + TOLERANCE) + (ROOM / MB if "MB" in name else 1)
+        bound = before * (1 + TOLERANCE) + (ROOM / MB if "MB" in name else COMING)
         grown = after > bound
         flat = flat and not grown
         print(f"{name:20}{before:16.2f}{after:16.2f}   {'GROWN' if grown else 'flat'}")
@@ -136,9 +135,12 @@ def main():
     wanted.quick = False
     become_subreaper()
     rule = {"id": "work", "trigger": {"type": "interval", "minutes": 1}, "action": {"type": "restart_process", "process_id": "p0"}}
+    # Those that die by themselves do it in an orderly way, of which there is no crash loop.
+    always = {f"p{number}": {"restart": "always"} for number in (3, 4, 5)}
     samples = []
     with Place(wanted) as place, Ossuary(place, children(place), document={"schedule": {"rules": [rule]}}) as daemon:
-        daemon.ask("/api/processes")
+        for process, change in always.items():
+            daemon.ask(f"/api/processes/{process}", "PUT", change)
         place.up.append(daemon)
         day = Day(daemon)
         ends = time.monotonic() + wanted.minutes * 60
