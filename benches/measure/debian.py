@@ -8,10 +8,10 @@ import subprocess
 
 def installed(place, side):
     """Bytes, without what a minimal system has; None where nobody knows."""
-    if side.name.startswith("circus"):
+    if side.name == "circus":
         return tree(place.built / "python/lib") + packages("python3")
     if side.name == "pm2":
-        return tree(place.built / "node") + packages("nodejs")
+        return tree(place.built / "node/node_modules") + packages("nodejs")
     if side.name == "horust":
         return (place.built / "bin/horust").stat().st_size
     return packages(side.package) if side.package else None
@@ -27,46 +27,37 @@ def tree(directory):
 
 @functools.cache
 def packages(name):
-    """The installed size of a package and all it depends on, without a minimal system's."""
-    total = 0
-    for package in closure(name) - minimal():
-        said = subprocess.run(["apt-cache", "show", "--no-all-versions", package], capture_output=True, text=True)
-        size = re.search(r"^Installed-Size: (\d+)", said.stdout, re.M)
-        total += int(size[1]) * 1024 if size else 0
-    return total or None
+    """The installed size of a package and all it depends on, without a minimal system's; 0 for one that is unknown."""
+    known = archive()
+    minimal = [name for name, fields in known.items() if fields.get("Priority") == "required" or "Essential" in fields]
+    needed = closure([name]) - closure(minimal)
+    return sum(int(known[package].get("Installed-Size", 0)) for package in needed) * 1024
 
 
 @functools.cache
-def minimal():
-    """The packages every Debian has."""
-    said = subprocess.run(["dpkg-query", "-W", "-f", "${Package} ${Essential} ${Priority}\n"], capture_output=True, text=True)
-    found = set()
-    for line in said.stdout.splitlines():
-        name, *rest = line.split()
-        if "yes" in rest or "required" in rest:
-            found |= closure(name)
+def archive():
+    """What is told of every package there is, by its name; of several versions, the first."""
+    wanted = ("Package", "Priority", "Essential", "Installed-Size", "Depends", "Pre-Depends")
+    line = re.compile(rf"^({'|'.join(wanted)}): (.*)$", re.M)
+    said = subprocess.run(["apt-cache", "dumpavail"], capture_output=True, text=True).stdout
+    found = {}
+    for package in said.split("\n\n"):
+        fields = dict(line.findall(package))
+        if fields:
+            found.setdefault(fields["Package"], fields)
     return found
 
 
-@functools.cache
-def depends(name):
-    """What a package cannot be without; of several that would do, the first."""
-    said = subprocess.run(["apt-cache", "depends", "--important", name], capture_output=True, text=True)
-    found, alternative = [], False
-    for line in said.stdout.splitlines():
-        wanted = re.match(r"\s+(\|?)(Pre)?Depends: (\S+)", line)
-        if wanted:
-            if not alternative and not wanted[3].startswith("<"):
-                found.append(wanted[3])
-            alternative = bool(wanted[1])
-    return found
-
-
-def closure(name):
-    found, pending = set(), [name]
+def closure(names):
+    """Some packages, and all they cannot be without; of several that would do, the first."""
+    known = archive()
+    found, pending = set(), list(names)
     while pending:
-        package = pending.pop()
-        if package not in found:
-            found.add(package)
-            pending += depends(package)
+        name = pending.pop()
+        if name in found or name not in known:
+            continue
+        found.add(name)
+        fields = known[name]
+        needs = ", ".join(filter(None, (fields.get("Depends"), fields.get("Pre-Depends"))))
+        pending += re.findall(r"(?:^|, )([a-z0-9.+-]+)", needs)
     return found
