@@ -307,7 +307,7 @@ def ask_all(turns, running, count, connections, stream, seconds):
         turns.place.say(f"http with {tail}, {repetition + 1}")
         for name in names if repetition % 2 == 0 else names[::-1]:
             side, program = running[name]
-            with turns.careful(side if name in ("ours", "floor") else None, "http"):
+            with turns.careful(side, f"http with {tail}"):
                 used = proc.cpu(program.own())
                 load = wrk(turns.place, program, side, connections, seconds)
                 rate.add(name, load["rate"])

@@ -4,6 +4,7 @@ import argparse
 import json
 import pathlib
 import signal
+import subprocess
 import sys
 
 from . import BenchError, become_subreaper, parts, peers, report
@@ -31,7 +32,7 @@ def options():
     parser.add_argument("--built", type=pathlib.Path, help=argparse.SUPPRESS)
     parser.add_argument("--only", type=chosen(PARTS, "part"), metavar="PART,…", help=", ".join(PARTS))
     parser.add_argument("--quick", action="store_true", help="fewer and shorter repetitions")
-    parser.add_argument("--json", type=pathlib.Path, metavar="FILE", help="every sample")
+    parser.add_argument("--json", type=pathlib.Path, metavar="FILE", help="every sample; target/benches/figures.json unless told")
     parser.add_argument("--report", type=pathlib.Path, metavar="FILE", help="write the document from what --json kept")
     beside = parser.add_mutually_exclusive_group()
     beside.add_argument("--peers", type=chosen(names, "peer"), metavar="PEER,…", default=names, help=", ".join(names))
@@ -54,26 +55,36 @@ def measure(wanted):
                 sides.append(peer)
             else:
                 absent.append(peer.name)
+        notes = {side.name: side.note for side in sides if getattr(side, "note", "")}
         turns = parts.Turns(place, sides)
         for name in wanted.only or PARTS:
-            results[name] = PARTS[name][0](turns)
-        left_out = sorted(turns.out)
-    notes = {side.name: side.note for side in sides if getattr(side, "note", "")}
-    return {
-        "machine": load.report(),
-        "quick": wanted.quick,
-        "absent": absent,
-        "left_out": left_out,
-        "notes": notes,
-        "parts": {name: [figure.to_json() for figure in figures] for name, figures in results.items()},
-    }
+            try:
+                results[name] = [figure.to_json() for figure in PARTS[name][0](turns)]
+            except (BenchError, OSError, subprocess.SubprocessError) as error:
+                place.say(f"goes on without {name}: {error}")
+                turns.out.add(("ours", name))
+                place.up.clear()
+                place.end_orphans()
+            document = {
+                "machine": load.report(),
+                "quick": wanted.quick,
+                "absent": absent,
+                "left_out": sorted(turns.out),
+                "notes": notes,
+                "parts": results,
+            }
+            # After each part, so that an hour is not lost with the last of them.
+            keep(document, wanted.json or wanted.built / "figures.json")
+    return document
+
+
+def keep(document, path):
+    path.write_text(json.dumps(document, indent=1, ensure_ascii=False) + "\n")
 
 
 def main():
     wanted = options()
     document = json.loads(wanted.report.read_text()) if wanted.report else measure(wanted)
-    if wanted.json:
-        wanted.json.write_text(json.dumps(document, indent=1, ensure_ascii=False) + "\n")
     results = {
         name: [Figure.from_json(figure) for figure in figures] for name, figures in document["parts"].items()
     }
