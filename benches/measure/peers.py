@@ -219,7 +219,8 @@ class Monit(Peer):
         config.chmod(0o600)
 
     def argv(self, place, home):
-        return ["monit", "-I", "-c", str(home / "config")]
+        # Its children belong to init, and the driver is none.
+        return [str(place.built / "adopt"), "monit", "-I", "-c", str(home / "config")]
 
     def begin_stop(self, running):
         command = ["monit", "-c", str(running.home / "config"), "stop", "all"]

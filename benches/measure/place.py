@@ -167,7 +167,7 @@ class Program:
         for root in self.roots():
             for pid in (root, *proc.descendants(root)):
                 name = os.path.basename(proc.program(pid))
-                if name and name not in ("child", "flood", "sleep"):
+                if name and name not in ("child", "flood", "sleep", "adopt"):
                     found.append(pid)
         return found
 
