@@ -153,7 +153,7 @@ def growth(place):
                 spent = counted.count(EVENTS[name][0], 5)["instructions"]
                 found.setdefault(name, {})[f"{count:,} processes"] = spent
     # A document is at most 256 KiB, which holds no more rules than the last.
-    for count in (10, 100, 1500):
+    for count in (10, 100, 1000):
         place.say(f"counts with {count:,} rules")
         with Counted(place, rules=count) as counted:
             found.setdefault("a start", {})[f"{count:,} rules"] = counted.started["instructions"]

@@ -457,7 +457,7 @@ def size(turns):
     """The program, and all that has to be installed for it beside a Debian of essential packages."""
     program = Figure("the program", "MB", below=1.5 if os.uname().machine == "aarch64" else None)
     program.add("ours", turns.place.ossuary.stat().st_size / MB)
-    whole = Figure("installed, with all it needs", "MB", best="less")
+    whole = Figure("installed, with all it needs", "MB")
     whole.add("ours", turns.place.ossuary.stat().st_size / MB)
     for side in turns.sides:
         with turns.careful(side, "size"):
