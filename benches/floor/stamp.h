@@ -5,7 +5,7 @@
 #include <stdint.h>
 #include <time.h>
 
-// Read again in bench.py (STAMP). Shorter than PIPE_BUF, so that records never mix.
+// Read again in measure/place.py (STAMP). Shorter than PIPE_BUF, so that records never mix.
 struct stamp {
     uint64_t nanoseconds; // CLOCK_MONOTONIC, which all processes share
     uint32_t pid;

@@ -1,0 +1,100 @@
+"""Measures the daemon beside the floor and its peers, prints the tables, and writes the document. See README.md."""
+
+import argparse
+import json
+import pathlib
+import signal
+import subprocess
+import sys
+
+from . import BenchError, become_subreaper, parts, peers, report
+from .figure import Figure
+from .parts import PARTS
+from .place import Place
+from .proc import Load
+from .sides import Floor, Ours
+
+
+def chosen(names, kind):
+    def choose(text):
+        for name in text.split(","):
+            if name not in names:
+                raise argparse.ArgumentTypeError(f"there is no {kind} {name}; there are: {', '.join(names)}")
+        return text.split(",")
+
+    return choose
+
+
+def options():
+    names = sorted({peer.name.split(" ")[0] for peer in peers.ALL})
+    parser = argparse.ArgumentParser(prog="benches/run")
+    parser.add_argument("--ossuary", type=pathlib.Path, help=argparse.SUPPRESS)
+    parser.add_argument("--built", type=pathlib.Path, help=argparse.SUPPRESS)
+    parser.add_argument("--only", type=chosen(PARTS, "part"), metavar="PART,…", help=", ".join(PARTS))
+    parser.add_argument("--quick", action="store_true", help="fewer and shorter repetitions")
+    parser.add_argument("--json", type=pathlib.Path, metavar="FILE", help="every sample; target/benches/figures.json unless told")
+    parser.add_argument("--report", type=pathlib.Path, metavar="FILE", help="write the document from what --json kept")
+    beside = parser.add_mutually_exclusive_group()
+    beside.add_argument("--peers", type=chosen(names, "peer"), metavar="PEER,…", default=names, help=", ".join(names))
+    beside.add_argument("--no-peers", dest="peers", action="store_const", const=[])
+    return parser.parse_args()
+
+
+def measure(wanted):
+    become_subreaper()
+    # So that the programs under measure are ended in an orderly way too.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit("terminated"))
+    load = Load()
+    results, absent = {}, []
+    with Place(wanted) as place:
+        sides = [Ours(), Floor()]
+        for peer in peers.ALL:
+            if peer.name.split(" ")[0] not in wanted.peers:
+                continue
+            if peer.found(place):
+                sides.append(peer)
+            else:
+                absent.append(peer.name)
+        notes = {side.name: side.note for side in sides if getattr(side, "note", "")}
+        turns = parts.Turns(place, sides)
+        for name in wanted.only or PARTS:
+            try:
+                results[name] = [figure.to_json() for figure in PARTS[name][0](turns)]
+            except (BenchError, OSError, subprocess.SubprocessError) as error:
+                place.say(f"goes on without {name}: {error}")
+                turns.out.add(("ours", name))
+                place.up.clear()
+                place.end_orphans()
+            document = {
+                "machine": load.report(),
+                "quick": wanted.quick,
+                "absent": absent,
+                "left_out": sorted(turns.out),
+                "notes": notes,
+                "parts": results,
+            }
+            # After each part, so that an hour is not lost with the last of them.
+            keep(document, wanted.json or wanted.built / "figures.json")
+    return document
+
+
+def keep(document, path):
+    path.write_text(json.dumps(document, indent=1, ensure_ascii=False) + "\n")
+
+
+def main():
+    wanted = options()
+    document = json.loads(wanted.report.read_text()) if wanted.report else measure(wanted)
+    results = {
+        name: [Figure.from_json(figure) for figure in figures] for name, figures in document["parts"].items()
+    }
+    report.show(document, results)
+    if wanted.report or not (wanted.only or wanted.quick):
+        report.write(document, results)
+
+
+if __name__ == "__main__":
+    try:
+        main()
+    except BenchError as error:
+        sys.exit(f"benches/run: {error}")
