@@ -14,7 +14,7 @@ import subprocess
 import sys
 import time
 
-from . import MB, TIMEOUT, BenchError, become_subreaper
+from . import MB, TIMEOUT, BenchError, leave_nothing_behind
 from .place import Place
 from .sides import Ossuary
 
@@ -170,7 +170,7 @@ def main():
     parser.add_argument("--json", type=pathlib.Path, metavar="FILE")
     wanted = parser.parse_args()
     wanted.quick = False
-    become_subreaper()
+    leave_nothing_behind()
     with Place(wanted) as place:
         size = place.ossuary.stat().st_size
         events, grown = day(place), growth(place)

@@ -3,11 +3,10 @@
 import argparse
 import json
 import pathlib
-import signal
 import subprocess
 import sys
 
-from . import BenchError, become_subreaper, parts, peers, report
+from . import BenchError, leave_nothing_behind, parts, peers, report
 from .figure import Figure
 from .parts import PARTS
 from .place import Place
@@ -41,9 +40,7 @@ def options():
 
 
 def measure(wanted):
-    become_subreaper()
-    # So that the programs under measure are ended in an orderly way too.
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit("terminated"))
+    leave_nothing_behind()
     load = Load()
     results, absent = {}, []
     with Place(wanted) as place:

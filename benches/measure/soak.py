@@ -8,7 +8,7 @@ import statistics
 import sys
 import time
 
-from . import MB, BenchError, become_subreaper, proc
+from . import MB, BenchError, leave_nothing_behind, proc
 from .place import Place
 from .sides import Ossuary
 
@@ -133,7 +133,7 @@ def main():
     parser.add_argument("--minutes", type=float, default=60)
     wanted = parser.parse_args()
     wanted.quick = False
-    become_subreaper()
+    leave_nothing_behind()
     rule = {"id": "work", "trigger": {"type": "interval", "minutes": 1}, "action": {"type": "restart_process", "process_id": "p0"}}
     # Those that die by themselves do it in an orderly way, of which there is no crash loop.
     always = {f"p{number}": {"restart": "always"} for number in (3, 4, 5)}
