@@ -7,6 +7,7 @@
 //! | two looks in a row unanswered | hung | the next rung |
 //! | nothing on it for [`BLANK`] | blank | the next rung |
 //! | a browser that was just started has shown no page yet | loading | for [`COLD`] it is left alone |
+//! | nothing on it, and still on its way after [`STALLED`] | blank | the next rung |
 //! | what draws it has died | crashed | the next rung |
 //! | the browser itself is silent, twice in a row | hung | restart of the browser |
 //! | it could not be loaded | net_error | our own page says so; its address is tried again until it comes |
@@ -37,6 +38,9 @@ pub const BLANK: Duration = Duration::from_secs(15);
 /// How long a browser that was started may take until something of its page is there. On a small board with a slow card
 /// that is most of a minute, and whoever restarts it meanwhile has it begin anew.
 const COLD: Duration = Duration::from_secs(180);
+
+/// How long a page may be on its way with nothing to be seen: a script that never comes holds it up for ever.
+pub const STALLED: Duration = Duration::from_secs(60);
 
 /// How long a page has to be well until its past counts no more.
 const FORGIVEN: Duration = Duration::from_secs(60);
@@ -237,7 +241,11 @@ impl Health {
                 self.show(url, None);
                 self.become_(PageState::Loading, None, now);
                 self.due = Some(now + PAUSE);
-                None
+                let is_cold = self.cold_until.is_some_and(|until| now < until);
+                if is_cold || now.since(self.status.since) < STALLED {
+                    return None;
+                }
+                self.sick(PageState::Blank, "the page does not come", now)
             }
             Sight::Painted { url, title } => {
                 self.stands_for = None;
@@ -861,5 +869,25 @@ mod tests {
         let home = Some("http://home/".to_owned());
         let mut health = Health::new(RunId(1), home, Past::default(), at(0));
         tries(&mut health, "http://home/");
+    }
+
+    #[test]
+    fn a_page_that_never_comes_climbs_the_ladder() {
+        let mut health = well(at(0));
+        let mut remedies = Vec::new();
+        for second in (100..600).step_by(6) {
+            let url = "http://page/".to_owned();
+            remedies.extend(health.handle_sight(Sight::Loading { url }, at(second)));
+            assert!(
+                remedies.is_empty() || second >= 160,
+                "as slow as this is no illness"
+            );
+        }
+        assert_eq!(remedies[0], Remedy::Order(Order::Reload));
+        assert!(matches!(
+            remedies[3],
+            Remedy::Order(Order::ShowBuiltIn(BuiltIn::Failed { .. }))
+        ));
+        assert_eq!(remedies.len(), 4, "a page of our own stays");
     }
 }
