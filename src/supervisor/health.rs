@@ -373,7 +373,7 @@ impl Health {
             let why = why.unwrap_or_else(|| "a page of our own stands for it".to_owned());
             self.become_(PageState::NetError, Some(why), now);
             self.stands_for = Some((url, now));
-            self.due = Some(now + self.patience(now));
+            self.due = Some(now);
         }
     }
 
