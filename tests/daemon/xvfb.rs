@@ -1,6 +1,6 @@
 //! An X server without a screen, whose picture can be read as it is.
 
-use crate::kiosk::fresh_dir;
+use crate::kiosk::{fresh_dir, wait_for};
 use crate::scene::Screen;
 use std::fs::{self, File};
 use std::io::{BufRead, BufReader};
@@ -70,9 +70,14 @@ impl Xvfb {
         started.expect("Xvfb is installed, and there are free displays")
     }
 
-    /// On this display.
+    /// On this display, once nobody else has it.
     pub fn at(number: u8) -> Xvfb {
-        Xvfb::try_start(number).unwrap_or_else(|| panic!("display :{number} is free"))
+        let mut started = None;
+        wait_for("a free display", || {
+            started = Xvfb::try_start(number);
+            started.is_some()
+        });
+        started.unwrap()
     }
 
     fn try_start(number: u8) -> Option<Xvfb> {
