@@ -28,6 +28,10 @@ const EXECUTED_PAUSE: Duration = Duration::from_micros(200);
 /// After so many pauses it is believed to have no environment: the loop waits for nobody.
 const EXECUTED_AFTER: usize = 50;
 
+/// What was seen with nothing so often, and not between two programs then, has no environment: one look at either is
+/// not both at once, and a shell's child may be executed twice in a row.
+const SETTLED: usize = 2;
+
 /// Identity and kinship of a process.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Stat {
@@ -81,11 +85,16 @@ impl Stat {
 /// is just being executed has none for an instant, which is waited for.
 pub(super) fn marker_of(pid: i32) -> Option<Vec<u8>> {
     let mut environ = environment_of(pid)?;
+    let mut seen_settled = 0;
     for _ in 0..EXECUTED_AFTER {
-        if !environ.is_empty() || !Stat::of(pid)?.being_executed {
+        if !environ.is_empty() || seen_settled == SETTLED {
             break;
         }
-        thread::sleep(EXECUTED_PAUSE);
+        match Stat::of(pid)?.being_executed {
+            true => thread::sleep(EXECUTED_PAUSE),
+            // It may have come to the end of that since its environment was read.
+            false => seen_settled += 1,
+        }
         environ = environment_of(pid)?;
     }
     environ
