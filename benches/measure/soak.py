@@ -64,7 +64,7 @@ class Day:
         for _ in range(DAY["reloads"]):
             self.daemon.ask("/api/reload", "POST", connection=self.connection)
         for _ in range(DAY["rules carried out"]):
-            self.daemon.ask("/api/schedule/rules/work/run", "POST", connection=self.connection)
+            self.daemon.ask("/api/schedule/rules/chore/run", "POST", connection=self.connection)
         for _ in range(DAY["starts and stops"] // 2):
             for verb in ("stop", "start"):
                 self.daemon.ask(f"/api/processes/p2/{verb}", "POST", connection=self.connection)
@@ -134,7 +134,7 @@ def main():
     wanted = parser.parse_args()
     wanted.quick = False
     leave_nothing_behind()
-    rule = {"id": "work", "trigger": {"type": "interval", "minutes": 1}, "action": {"type": "restart_process", "process_id": "p0"}}
+    rule = {"id": "chore", "trigger": {"type": "interval", "minutes": 1}, "action": {"type": "restart_process", "process_id": "p0"}}
     # Those that die by themselves do it in an orderly way, of which there is no crash loop.
     always = {f"p{number}": {"restart": "always"} for number in (3, 4, 5)}
     samples = []
