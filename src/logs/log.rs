@@ -1,6 +1,7 @@
 //! The log of one process: its ring, and a bell for those who follow it.
 
-use super::recorder::Recorder;
+use super::open_line::{OpenLine, Place};
+use super::recorder::{Read, Recorder};
 use super::ring::{Line, Ring, Stream};
 use super::writer::Writer;
 use crate::config::Id;
@@ -14,7 +15,7 @@ use std::rc::Rc;
 pub struct Log {
     ring: RefCell<Ring>,
     changed: Event,
-    /// Where its lines are kept for the next daemon, and under which name.
+    /// Where what is read is kept for the next daemon, and under which name.
     recorded: Option<Box<(Rc<Recorder>, Id)>>,
 }
 
@@ -28,7 +29,7 @@ impl Log {
         }
     }
 
-    /// An empty log whose lines are recorded for the next daemon as well.
+    /// An empty log whose reads are recorded for the next daemon as well.
     pub(super) fn recorded(bytes: usize, recorder: Rc<Recorder>, id: Id) -> Self {
         Self {
             recorded: Some(Box::new((recorder, id))),
@@ -38,21 +39,22 @@ impl Log {
 
     /// Assembles the lines of one stream of one run from the raw reads of its pipe.
     pub fn writer(self: &Rc<Self>, stream: Stream) -> Writer {
-        Writer::new(self.clone(), stream)
+        self.resume(stream, OpenLine::default())
     }
 
     /// Assembles the lines of a stream whose next line has `begun` already, as an earlier daemon has read.
-    pub fn resume(self: &Rc<Self>, stream: Stream, begun: Vec<u8>) -> Writer {
-        Writer::resume(self.clone(), stream, begun)
+    pub fn resume(self: &Rc<Self>, stream: Stream, begun: OpenLine) -> Writer {
+        Writer::new(self.clone(), stream, begun)
     }
 
     /// Adds a note of the daemon itself, a line for each of its lines.
     pub fn note(&self, text: &str, now: Moment) {
-        self.write(|ring| {
-            for line in text.lines() {
-                ring.push(line.as_bytes(), now, Stream::Ossuary, false);
-            }
-        });
+        let mut bytes = Vec::with_capacity(text.len() + 1);
+        for line in text.lines() {
+            bytes.extend_from_slice(line.as_bytes());
+            bytes.push(b'\n');
+        }
+        self.take(Stream::Ossuary, &mut OpenLine::default(), &bytes, now);
     }
 
     /// The number the next line will get; the first line is 1.
@@ -101,31 +103,60 @@ impl Log {
         self.ring.borrow_mut().resize(bytes);
     }
 
-    /// Lets `add` push lines, and rings the bell once if it did.
-    pub(super) fn write(&self, add: impl FnOnce(&mut Ring)) {
+    /// Takes in what was read of a stream, whose next line is `line`.
+    pub(super) fn take(&self, stream: Stream, line: &mut OpenLine, bytes: &[u8], now: Moment) {
+        self.write(stream, line, bytes, false, now);
+    }
+
+    /// The stream has ended.
+    pub(super) fn end(&self, stream: Stream, line: &mut OpenLine, now: Moment) {
+        self.write(stream, line, &[], true, now);
+    }
+
+    /// Makes the lines that an earlier daemon has made of a read. Where reads are missing before it, the log begins
+    /// with it.
+    pub(super) fn restore(&self, line: &mut OpenLine, read: &Read<'_>) {
         let mut ring = self.ring.borrow_mut();
-        let before = ring.next_seq();
-        add(&mut ring);
-        if ring.next_seq() != before {
-            if let Some((recorder, id)) = self.recorded.as_deref() {
-                ring.read_after(before - 1, usize::MAX, usize::MAX, |line| {
-                    recorder.line(id, &line);
-                });
-            }
+        ring.go_on_with(read.seq);
+        line.resume(read.before);
+        read.put(line, &mut ring);
+    }
+
+    /// Records, makes lines, and rings the bell once if there are any.
+    fn write(&self, stream: Stream, line: &mut OpenLine, bytes: &[u8], end: bool, time: Moment) {
+        let mut ring = self.ring.borrow_mut();
+        let read = Read {
+            seq: ring.next_seq(),
+            time,
+            stream,
+            before: line.before(),
+            line_max: ring.line_max(),
+            end,
+            bytes,
+        };
+        if let Some((recorder, id)) = self.recorded.as_deref() {
+            recorder.write(id, &read);
+        }
+        read.put(line, &mut ring);
+        if ring.next_seq() != read.seq {
             self.changed.notify(usize::MAX);
         }
     }
+}
 
-    /// More of the beginning of a line was read.
-    pub(super) fn write_part(&self, stream: Stream, text: &[u8], now: Moment) {
-        if let Some((recorder, id)) = self.recorded.as_deref() {
-            recorder.part(id, stream, text, now);
+impl Read<'_> {
+    /// Puts its lines where they belong.
+    fn put(&self, line: &mut OpenLine, ring: &mut Ring) {
+        let mut place = Place {
+            ring,
+            stream: self.stream,
+            time: self.time,
+            line_max: self.line_max,
+        };
+        line.take(self.bytes, &mut place);
+        if self.end {
+            line.end(&mut place);
         }
-    }
-
-    /// Adds a line that an earlier daemon has numbered.
-    pub(super) fn restore(&self, line: &Line<'_>) {
-        self.ring.borrow_mut().restore(line);
     }
 }
 

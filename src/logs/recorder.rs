@@ -1,14 +1,17 @@
 //! The flight recorder: the newest lines of all processes, in memory that outlives the daemon.
 //!
 //! The rings die with the daemon, and what it has read from a pipe is in no pipe any more. So
-//! every line is also written here, into a piece of memory that whoever made it hands to the
-//! next daemon. It is a ring of bytes: when it is full, the oldest entries make way, whoever's they are.
+//! every read is also written here, as it is, into a piece of memory that whoever made it hands to the
+//! next daemon, which makes lines of it again. (As it is, because one copy of a read of 64 KiB costs a tenth of
+//! what its six hundred lines would.) It is a ring of bytes: when it is full, the oldest reads make way, whoever's
+//! they are.
 //!
 //! The daemon may be killed between any two instructions. So first the tail moves past what is
 //! about to be overwritten, then the entry is written, and only then does the head move behind it:
 //! what lies between tail and head is whole at any instant.
 
-use super::ring::{Line, Stream};
+use super::open_line::Before;
+use super::ring::Stream;
 use crate::config::Id;
 use crate::time::Moment;
 use std::cell::RefCell;
@@ -20,7 +23,7 @@ use std::time::Duration;
 pub const RECORDER_BYTES: usize = 256 * 1024;
 
 /// What the memory begins with, the version of this layout in the last byte.
-const MAGIC: [u8; 8] = *b"OssLog\0\x01";
+const MAGIC: [u8; 8] = *b"OssLog\0\x02";
 
 /// Magic, life, tail and head: where the entries begin.
 const DATA: usize = 8 + 8 + 8 + 8;
@@ -28,12 +31,13 @@ const LIFE: usize = 8;
 const TAIL: usize = 16;
 const HEAD: usize = 24;
 
-/// Length, kind, length of the id, number and time.
-const ENTRY_HEAD: usize = 4 + 1 + 1 + 8 + 8;
+/// Length, kind, length of the id, the longest line, number and time.
+const ENTRY_HEAD: usize = 4 + 1 + 1 + 2 + 8 + 8;
 
 /// Bits of the kind, beside the stream in the lowest two.
-const CUT: u8 = 0b0100;
-const PART: u8 = 0b1000;
+const OPEN: u8 = 0b0000_0100;
+const CUT: u8 = 0b0000_1000;
+const END: u8 = 0b0001_0000;
 
 /// Memory that outlives the daemon; a plain vector in tests.
 pub trait Memory: AsMut<[u8]> + AsRef<[u8]> {}
@@ -45,23 +49,23 @@ pub struct Recorder {
     memory: RefCell<Box<dyn Memory>>,
 }
 
-/// One entry as it is played back.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Entry {
-    /// Whose.
-    pub id: Id,
-    /// Its number in the log of the process; 0 for a part.
+/// What one read has brought, and all it takes to make the same lines of it again.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Read<'a> {
+    /// The number that its first end of a line gives out.
     pub seq: u64,
-    /// When its end was read.
+    /// When it was read.
     pub time: Moment,
     /// Where it came from.
     pub stream: Stream,
-    /// The line was longer.
-    pub cut: bool,
-    /// No line but more of the beginning of one, whose end was not read yet.
-    pub part: bool,
+    /// What was there of its first line.
+    pub before: Before,
+    /// How long a line may be, in bytes.
+    pub line_max: usize,
+    /// The stream has ended after it.
+    pub end: bool,
     /// The bytes.
-    pub text: Vec<u8>,
+    pub bytes: &'a [u8],
 }
 
 impl Recorder {
@@ -82,27 +86,17 @@ impl Recorder {
         number(self.memory.borrow().as_ref().as_ref(), LIFE)
     }
 
-    /// Records a line.
-    pub(super) fn line(&self, id: &Id, line: &Line<'_>) {
-        let kind = line.stream as u8 | if line.cut { CUT } else { 0 };
-        self.write(id, kind, line.seq, line.time, line.text);
-    }
-
-    /// Records more of the beginning of a line, whose end was not read yet.
-    pub(super) fn part(&self, id: &Id, stream: Stream, text: &[u8], time: Moment) {
-        self.write(id, stream as u8 | PART, 0, time, text);
-    }
-
     /// Plays back what was recorded, oldest first, up to where it may be damaged: the gap shows in the numbers.
-    pub fn play(&self, mut each: impl FnMut(Entry)) {
+    pub fn play(&self, mut each: impl FnMut(&Id, Read<'_>)) {
         let memory = self.memory.borrow();
         let memory: &[u8] = memory.as_ref().as_ref();
         let (mut at, head) = (number(memory, TAIL), number(memory, HEAD));
+        let mut bytes = Vec::new();
         while at < head {
-            let Some((entry, length)) = entry(memory, at, head) else {
+            let Some((id, read, length)) = entry(memory, at, head, &mut bytes) else {
                 return;
             };
-            each(entry);
+            each(&id, read);
             at += length;
         }
     }
@@ -130,11 +124,12 @@ impl Recorder {
         memory.starts_with(&MAGIC) && tail <= head && head - tail <= (memory.len() - DATA) as u64
     }
 
-    fn write(&self, id: &Id, kind: u8, seq: u64, time: Moment, text: &[u8]) {
+    /// Records a read.
+    pub(super) fn write(&self, id: &Id, read: &Read<'_>) {
         let mut memory = self.memory.borrow_mut();
         let memory: &mut [u8] = (**memory).as_mut();
         let name = id.as_str().as_bytes();
-        let length = ENTRY_HEAD + name.len() + text.len();
+        let length = ENTRY_HEAD + name.len() + read.bytes.len();
         let room = memory.len() - DATA;
         if length > room {
             return;
@@ -147,15 +142,21 @@ impl Recorder {
         set_number(memory, TAIL, tail);
         compiler_fence(Ordering::SeqCst);
 
+        let before = match read.before {
+            Before::Nothing => 0,
+            Before::Open => OPEN,
+            Before::Cut => CUT,
+        };
         let mut start = [0; ENTRY_HEAD];
         start[..4].copy_from_slice(&(length as u32).to_le_bytes());
-        start[4] = kind;
+        start[4] = read.stream as u8 | before | if read.end { END } else { 0 };
         start[5] = name.len() as u8;
-        start[6..14].copy_from_slice(&seq.to_le_bytes());
-        let micros = time.since_boot().as_micros() as u64;
-        start[14..].copy_from_slice(&micros.to_le_bytes());
+        start[6..8].copy_from_slice(&(read.line_max as u16).to_le_bytes());
+        start[8..16].copy_from_slice(&read.seq.to_le_bytes());
+        let micros = read.time.since_boot().as_micros() as u64;
+        start[16..].copy_from_slice(&micros.to_le_bytes());
         let mut at = head;
-        for piece in [&start[..], name, text] {
+        for piece in [&start[..], name, read.bytes] {
             put(memory, at, piece);
             at += piece.len() as u64;
         }
@@ -170,19 +171,33 @@ impl fmt::Debug for Recorder {
     }
 }
 
-/// The entry at `at`, and how long it is.
-fn entry(memory: &[u8], at: u64, head: u64) -> Option<(Entry, u64)> {
+/// The entry at `at`, whose bytes `into` holds then, and how long it is.
+fn entry<'a>(
+    memory: &[u8],
+    at: u64,
+    head: u64,
+    into: &'a mut Vec<u8>,
+) -> Option<(Id, Read<'a>, u64)> {
     let length = u64::from(u32::from_le_bytes(bytes(memory, at)));
     let [kind, name_length]: [u8; 2] = bytes(memory, at + 4);
-    let seq = u64::from_le_bytes(bytes(memory, at + 6));
-    let micros = u64::from_le_bytes(bytes(memory, at + 14));
-    let text_at = ENTRY_HEAD as u64 + u64::from(name_length);
-    if length < text_at || length > head - at {
+    let line_max = u16::from_le_bytes(bytes(memory, at + 6));
+    let seq = u64::from_le_bytes(bytes(memory, at + 8));
+    let micros = u64::from_le_bytes(bytes(memory, at + 16));
+    let bytes_at = ENTRY_HEAD as u64 + u64::from(name_length);
+    // No log ever gets that long.
+    let is_number = seq > 0 && seq < u64::MAX / 2;
+    if length < bytes_at || length > head - at || !is_number {
         return None;
     }
-    let name = take(memory, at + ENTRY_HEAD as u64, usize::from(name_length));
-    let entry = Entry {
-        id: str::from_utf8(&name).ok()?.parse().ok()?,
+    take(
+        memory,
+        at + ENTRY_HEAD as u64,
+        usize::from(name_length),
+        into,
+    );
+    let id = str::from_utf8(into).ok()?.parse().ok()?;
+    take(memory, at + bytes_at, (length - bytes_at) as usize, into);
+    let read = Read {
         seq,
         time: Moment::from_boot(Duration::from_micros(micros)),
         stream: match kind & 0b11 {
@@ -190,11 +205,16 @@ fn entry(memory: &[u8], at: u64, head: u64) -> Option<(Entry, u64)> {
             1 => Stream::Stderr,
             _ => Stream::Ossuary,
         },
-        cut: kind & CUT != 0,
-        part: kind & PART != 0,
-        text: take(memory, at + text_at, (length - text_at) as usize),
+        before: match (kind & OPEN != 0, kind & CUT != 0) {
+            (true, _) => Before::Open,
+            (false, true) => Before::Cut,
+            (false, false) => Before::Nothing,
+        },
+        line_max: usize::from(line_max),
+        end: kind & END != 0,
+        bytes: into,
     };
-    Some((entry, length))
+    Some((id, read, length))
 }
 
 /// Where the byte number `at` of all that was ever recorded lies.
@@ -209,12 +229,12 @@ fn put(memory: &mut [u8], at: u64, piece: &[u8]) {
     memory[DATA..DATA + piece.len() - first].copy_from_slice(&piece[first..]);
 }
 
-fn take(memory: &[u8], at: u64, length: usize) -> Vec<u8> {
+fn take(memory: &[u8], at: u64, length: usize, into: &mut Vec<u8>) {
     let start = place(memory, at);
     let first = length.min(memory.len() - start);
-    let mut piece = memory[start..start + first].to_vec();
-    piece.extend_from_slice(&memory[DATA..DATA + length - first]);
-    piece
+    into.clear();
+    into.extend_from_slice(&memory[start..start + first]);
+    into.extend_from_slice(&memory[DATA..DATA + length - first]);
 }
 
 fn bytes<const N: usize>(memory: &[u8], at: u64) -> [u8; N] {
@@ -236,13 +256,46 @@ fn set_number(memory: &mut [u8], at: usize, number: u64) {
 
 #[cfg(test)]
 mod tests {
+    use super::super::LINE_MAX;
     use super::*;
     use std::collections::VecDeque;
+    use std::rc::Rc;
 
-    fn played(recorder: &Recorder) -> Vec<Entry> {
-        let mut entries = Vec::new();
-        recorder.play(|entry| entries.push(entry));
-        entries
+    /// A read with bytes of its own.
+    #[derive(Clone, Debug, PartialEq, Eq)]
+    struct Owned(Id, Read<'static>, Vec<u8>);
+
+    impl Owned {
+        fn of(id: &Id, read: Read<'_>) -> Self {
+            let head = Read { bytes: &[], ..read };
+            Self(id.clone(), head, read.bytes.to_vec())
+        }
+
+        fn write_to(&self, recorder: &Recorder) {
+            let Self(id, head, bytes) = self;
+            recorder.write(id, &Read { bytes, ..*head });
+        }
+    }
+
+    fn played(recorder: &Recorder) -> Vec<Owned> {
+        let mut reads = Vec::new();
+        recorder.play(|id, read| reads.push(Owned::of(id, read)));
+        reads
+    }
+
+    fn of_any_kind(random: &mut fastrand::Rng, seq: u64) -> Owned {
+        let id = ["a", "sync", "kiosk-display"][random.usize(..3)];
+        let head = Read {
+            seq,
+            time: Moment::from_boot(Duration::from_micros(seq * 5)),
+            stream: [Stream::Stdout, Stream::Stderr, Stream::Ossuary][random.usize(..3)],
+            before: [Before::Nothing, Before::Open, Before::Cut][random.usize(..3)],
+            line_max: random.usize(..=LINE_MAX),
+            end: random.bool(),
+            bytes: &[],
+        };
+        let bytes = (0..random.usize(..150)).map(|_| random.u8(..)).collect();
+        Owned(id.parse().unwrap(), head, bytes)
     }
 
     #[test]
@@ -251,30 +304,11 @@ mod tests {
             let mut random = fastrand::Rng::with_seed(seed);
             let size = DATA + random.usize(200..3_000);
             let mut recorder = Recorder::new(vec![0; size], 7);
-            let mut model: VecDeque<Entry> = VecDeque::new();
+            let mut model: VecDeque<Owned> = VecDeque::new();
             for seq in 1..random.u64(2..200) {
-                let entry = Entry {
-                    id: ["a", "sync", "kiosk-display"][random.usize(..3)]
-                        .parse()
-                        .unwrap(),
-                    seq,
-                    time: Moment::from_boot(Duration::from_micros(seq * 5)),
-                    stream: [Stream::Stdout, Stream::Stderr, Stream::Ossuary][random.usize(..3)],
-                    cut: random.bool(),
-                    part: false,
-                    text: (0..random.usize(..150)).map(|_| random.u8(..)).collect(),
-                };
-                recorder.line(
-                    &entry.id,
-                    &Line {
-                        seq,
-                        time: entry.time,
-                        stream: entry.stream,
-                        text: &entry.text,
-                        cut: entry.cut,
-                    },
-                );
-                model.push_back(entry);
+                let read = of_any_kind(&mut random, seq);
+                read.write_to(&recorder);
+                model.push_back(read);
                 if random.u8(..20) == 0 {
                     // The daemon dies; the next one finds the memory.
                     let memory = recorder.copy();
@@ -282,12 +316,12 @@ mod tests {
                     assert_eq!(recorder.life(), 7);
                 }
             }
-            let entries = played(&recorder);
-            let newest = model.len() - entries.len();
-            assert_eq!(entries, model.range(newest..).cloned().collect::<Vec<_>>());
+            let reads = played(&recorder);
+            let newest = model.len() - reads.len();
+            assert_eq!(reads, model.range(newest..).cloned().collect::<Vec<_>>());
             let all: usize = model
                 .iter()
-                .map(|e| ENTRY_HEAD + e.id.as_str().len() + e.text.len())
+                .map(|Owned(id, _, bytes)| ENTRY_HEAD + id.as_str().len() + bytes.len())
                 .sum();
             assert!(
                 newest == 0 || all > size - DATA,
@@ -300,10 +334,9 @@ mod tests {
     fn memory_of_anything_else_begins_anew() {
         let recorder = Recorder::new(vec![0xa5; 1000], 3);
         assert_eq!((recorder.life(), played(&recorder)), (3, vec![]));
-        let id: Id = "a".parse().unwrap();
-        recorder.part(&id, Stream::Stderr, b"half a li", Moment::default());
-        let entries = played(&recorder);
-        assert!(entries[0].part && entries[0].text == b"half a li");
+        let read = of_any_kind(&mut fastrand::Rng::with_seed(1), 1);
+        read.write_to(&recorder);
+        assert_eq!(played(&recorder), [read]);
     }
 
     #[test]
@@ -311,27 +344,15 @@ mod tests {
         for seed in 0..2_000 {
             let mut random = fastrand::Rng::with_seed(seed);
             let recorder = Recorder::new(vec![0; 600], 1);
-            let id: Id = "a".parse().unwrap();
             for seq in 1..30 {
-                let text = vec![b'x'; random.usize(..60)];
-                let (time, stream) = (Moment::default(), Stream::Stdout);
-                recorder.line(
-                    &id,
-                    &Line {
-                        seq,
-                        time,
-                        stream,
-                        text: &text,
-                        cut: false,
-                    },
-                );
+                of_any_kind(&mut random, seq).write_to(&recorder);
             }
             let mut memory = recorder.copy();
             for _ in 0..random.usize(1..20) {
                 let place = random.usize(..memory.len());
                 memory[place] = random.u8(..);
             }
-            played(&Recorder::new(memory, 2));
+            super::super::Book::recorded(Rc::new(Recorder::new(memory, 2)));
         }
     }
 }

@@ -31,6 +31,9 @@ const CHUNKS_MIN: usize = 8;
 /// Flags, ten bytes of time and three of length: the most a line needs beside its text.
 const HEADER_MAX: usize = 1 + 10 + 3;
 
+/// What stands before the text.
+type Head = heapless::Vec<u8, HEADER_MAX>;
+
 /// The smallest ring, in bytes.
 const RING_MIN: usize = 1024;
 
@@ -145,13 +148,12 @@ impl Ring {
         chunk.push(text, micros, stream as u8 | if cut { CUT } else { 0 });
     }
 
-    /// Adds a line that has its number already. Where lines are missing before it, the ring begins with it.
-    pub(super) fn restore(&mut self, line: &Line<'_>) {
-        if line.seq != self.next_seq {
+    /// Has the next line get this number. Where that is not the next anyway, the ring begins with it.
+    pub(super) fn go_on_with(&mut self, seq: u64) {
+        if seq != self.next_seq {
             *self = Ring::new(self.capacity);
-            self.next_seq = line.seq;
+            self.next_seq = seq;
         }
-        self.push(line.text, line.time, line.stream, line.cut);
     }
 
     /// Shows the lines after number `seq`, oldest first, up to `max_lines` lines
@@ -244,9 +246,12 @@ impl Chunk {
     }
 
     fn push(&mut self, text: &[u8], micros: u64, flags: u8) {
-        self.bytes.push(flags);
-        push_number(&mut self.bytes, micros.saturating_sub(self.last_time));
-        push_number(&mut self.bytes, text.len() as u64);
+        let mut head = Head::new();
+        // It has room for the longest.
+        let _ = head.push(flags);
+        push_number(&mut head, micros.saturating_sub(self.last_time));
+        push_number(&mut head, text.len() as u64);
+        self.bytes.extend_from_slice(&head);
         self.bytes.extend_from_slice(text);
         self.last_time = micros.max(self.last_time);
         self.lines += 1;
@@ -283,12 +288,12 @@ fn micros(time: Moment) -> u64 {
 }
 
 /// Appends a number as LEB128: seven bits a byte, the lowest first.
-fn push_number(bytes: &mut Vec<u8>, mut number: u64) {
+fn push_number(head: &mut Head, mut number: u64) {
     while number >= 0x80 {
-        bytes.push(number as u8 | 0x80);
+        let _ = head.push(number as u8 | 0x80);
         number >>= 7;
     }
-    bytes.push(number as u8);
+    let _ = head.push(number as u8);
 }
 
 /// Takes a number that [`push_number`] has written.

@@ -1,103 +1,32 @@
-//! Makes lines of the raw reads of a pipe.
+//! Takes in what was read from one stream of one run.
 
 use super::log::Log;
-use super::ring::{Ring, Stream};
+use super::open_line::OpenLine;
+use super::ring::Stream;
 use crate::time::Moment;
-use memchr::{memchr, memchr_iter};
 use std::rc::Rc;
 
-/// Assembles the lines of one stream. Bytes are kept as they are; only newlines are taken out.
+/// Assembles the lines of one stream.
 #[derive(Debug)]
 pub struct Writer {
     log: Rc<Log>,
     stream: Stream,
-    /// The beginning of a line whose end was not read yet; never longer than a line may be.
-    partial: Vec<u8>,
-    /// How much of it is recorded for the next daemon.
-    recorded: usize,
-    /// The line was too long, its head is in the log already, and the rest of it is passed over.
-    skipping: bool,
+    line: OpenLine,
 }
 
 impl Writer {
-    pub(super) fn new(log: Rc<Log>, stream: Stream) -> Self {
-        Self {
-            log,
-            stream,
-            partial: Vec::new(),
-            recorded: 0,
-            skipping: false,
-        }
-    }
-
-    pub(super) fn resume(log: Rc<Log>, stream: Stream, begun: Vec<u8>) -> Self {
-        Self {
-            recorded: begun.len(),
-            partial: begun,
-            ..Self::new(log, stream)
-        }
+    pub(super) fn new(log: Rc<Log>, stream: Stream, line: OpenLine) -> Self {
+        Self { log, stream, line }
     }
 
     /// Takes in what one read returned.
     pub fn append(&mut self, bytes: &[u8], now: Moment) {
-        let log = self.log.clone();
-        log.write(|ring| self.split(ring, bytes, now));
-        if self.recorded < self.partial.len() {
-            log.write_part(self.stream, &self.partial[self.recorded..], now);
-            self.recorded = self.partial.len();
-        }
+        self.log.take(self.stream, &mut self.line, bytes, now);
     }
 
     /// The stream has ended: what stands without a newline is a line too.
     pub fn end(&mut self, now: Moment) {
-        if !self.partial.is_empty() {
-            let text = std::mem::take(&mut self.partial);
-            self.recorded = 0;
-            self.log
-                .write(|ring| ring.push(&text, now, self.stream, false));
-        }
-        self.skipping = false;
-    }
-
-    fn split(&mut self, ring: &mut Ring, mut bytes: &[u8], now: Moment) {
-        if self.skipping || !self.partial.is_empty() {
-            let end = memchr(b'\n', bytes);
-            self.continue_line(ring, &bytes[..end.unwrap_or(bytes.len())], now);
-            let Some(end) = end else { return };
-            if !self.skipping {
-                ring.push(&self.partial, now, self.stream, false);
-                self.end_partial();
-            }
-            self.skipping = false;
-            bytes = &bytes[end + 1..];
-        }
-        let mut start = 0;
-        for end in memchr_iter(b'\n', bytes) {
-            ring.push(&bytes[start..end], now, self.stream, false);
-            start = end + 1;
-        }
-        self.continue_line(ring, &bytes[start..], now);
-    }
-
-    /// Adds to the line that has no end yet. Once it is too long it goes into the log at
-    /// once, so that a program that never ends its line is seen nevertheless.
-    fn continue_line(&mut self, ring: &mut Ring, bytes: &[u8], now: Moment) {
-        if self.skipping {
-            return;
-        }
-        let room = ring.line_max().saturating_sub(self.partial.len());
-        self.partial
-            .extend_from_slice(&bytes[..bytes.len().min(room)]);
-        if bytes.len() > room {
-            ring.push(&self.partial, now, self.stream, true);
-            self.end_partial();
-            self.skipping = true;
-        }
-    }
-
-    fn end_partial(&mut self) {
-        self.partial.clear();
-        self.recorded = 0;
+        self.log.end(self.stream, &mut self.line, now);
     }
 }
 
