@@ -278,8 +278,7 @@ impl Children {
             StopSignal::Kill => return self.kill(run),
         };
         let mut family = self.0.family.borrow_mut();
-        family.signal(run, signal);
-        family.signal(run, Signal::SIGCONT);
+        family.signal(run, &[signal, Signal::SIGCONT]);
     }
 
     /// Kills everything in the tree of a run, and whatever it forks, until nothing is left.

@@ -75,6 +75,11 @@ impl Stat {
         })
     }
 
+    /// Whether it is a direct child of the daemon.
+    pub(super) fn is_ours(&self) -> bool {
+        self.parent == nix::unistd::getpid().as_raw()
+    }
+
     /// Whether it has ended and only waits to be reaped.
     pub(super) fn is_zombie(&self) -> bool {
         matches!(self.state, b'Z' | b'X')

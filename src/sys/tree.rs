@@ -178,23 +178,26 @@ impl Family {
         cgroup.is_populated()
     }
 
-    /// Sends a signal to everything in the tree of a run, once.
-    pub(super) fn signal(&mut self, run: RunId, signal: Signal) {
+    /// Sends signals to everything in the tree of a run, one after the other. It is looked through once: whoever stops
+    /// a hundred runs looks through a hundred trees.
+    pub(super) fn signal(&mut self, run: RunId, signals: &[Signal]) {
         let members = self.members(run);
         let Some(tree) = self.runs.get_mut(&run) else {
             return;
         };
         tree.seen = members.iter().map(Member::identity).collect();
         let is_pinned = tree.main.is_some_and(is_child);
-        if is_pinned {
-            // The main process pins its group, and the kernel reaches all of it at once.
-            let _ = killpg(Pid::from_raw(tree.group), signal);
-        }
         let alone = |member: &&Member| !is_pinned || member.stat.group != tree.group;
-        members
-            .iter()
-            .filter(alone)
-            .for_each(|member| member.signal(signal));
+        for signal in signals {
+            if is_pinned {
+                // The main process pins its group, and the kernel reaches all of it at once.
+                let _ = killpg(Pid::from_raw(tree.group), *signal);
+            }
+            members
+                .iter()
+                .filter(alone)
+                .for_each(|member| member.signal(*signal));
+        }
     }
 
     /// Kills everything in the tree of a run, and what it forks meanwhile: its cgroup in one stroke, then
@@ -300,12 +303,12 @@ impl Family {
         let roots = tree.main.into_iter().chain(orphans.map(|(pid, _)| *pid));
         let mut members = Vec::new();
         for root in roots {
-            let below = descendants(root).into_iter().map(|pid| (pid, false));
-            // The main process of a run that was adopted may be somebody else's child.
-            for (pid, pinned) in std::iter::once((root, is_child(root))).chain(below) {
+            for pid in std::iter::once(root).chain(descendants(root)) {
                 let Some(stat) = Stat::of(pid).filter(|stat| !stat.is_zombie()) else {
                     continue;
                 };
+                // The main process of a run that was adopted may be somebody else's child.
+                let pinned = pid == root && stat.is_ours();
                 members.push(Member { pid, stat, pinned });
             }
         }
@@ -358,7 +361,7 @@ impl Family {
 
 /// Whether this process, dead or alive, is a direct child of ours.
 fn is_child(pid: i32) -> bool {
-    Stat::of(pid).is_some_and(|stat| stat.parent == nix::unistd::getpid().as_raw())
+    Stat::of(pid).is_some_and(|stat| stat.is_ours())
 }
 
 impl Member {
