@@ -19,7 +19,7 @@ fn main() -> io::Result<()> {
     deflate(description, &out)?;
     // The profile in which a panic aborts.
     if env::var("PROFILE").is_ok_and(|profile| profile == "release") {
-        without_unwinding(&out)?;
+        without_unwinding()?;
     }
     Ok(())
 }
@@ -27,10 +27,10 @@ fn main() -> io::Result<()> {
 /// A panic that aborts unwinds nothing, and still every function of the standard library and, after link-time
 /// optimisation, of ours brings its line for the unwinder: 15 % of the program. No option of the compiler leaves them
 /// out, so the linker does. What is lost is the list of callers that RUST_BACKTRACE prints.
-fn without_unwinding(out: &Path) -> io::Result<()> {
-    let script = out.join("without-unwinding.ld");
-    let text = "SECTIONS { /DISCARD/ : { *(.eh_frame .eh_frame.*) } } INSERT BEFORE .text;\n";
-    fs::write(&script, text)?;
+fn without_unwinding() -> io::Result<()> {
+    let script = Path::new("src/without-unwinding.ld");
+    println!("cargo::rerun-if-changed={}", script.display());
+    let script = script.canonicalize()?;
     println!("cargo::rustc-link-arg-bins=-T{}", script.display());
     Ok(())
 }
