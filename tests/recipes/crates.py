@@ -35,6 +35,7 @@ def licences():
             texts.setdefault(hashlib.md5(file.read_bytes()).hexdigest(), place)
     lines = [f"    file://${{CARGO_VENDORING_DIRECTORY}}/{place};md5={md5} \\\n" for md5, place in texts.items()]
     head = "# What comes with the crates that are in the program. Written by tests/recipes/crates.py.\n"
+    head += "# nooelint: oelint.var.licenseremotefile\n"
     return head + 'LIC_FILES_CHKSUM += "\\\n' + "".join(lines) + '"\n'
 
 
