@@ -32,6 +32,13 @@ def image():
     return pathlib.Path(done.stdout.splitlines()[-1])
 
 
+def on_root(request):
+    """What debugfs answers of the card's root."""
+    table = json.loads(subprocess.check_output(["sfdisk", "--json", image()]))["partitiontable"]["partitions"]
+    root = f"{image()}?offset={table[1]['start'] * 512}"
+    return subprocess.run(["debugfs", "-R", request, root], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, check=True).stdout
+
+
 class Card:
     """A card that was flashed. Gone when left."""
 

@@ -1,13 +1,14 @@
 """The card that operators flash: what somebody lays on it, and what a start makes of that, and the power going meanwhile."""
 
 import contextlib
+import gzip
 import os
 import random
 import threading
 import time
 import unittest
 
-from card_guest import PASSWORD, SLOW, Card, CardGuest, image
+from card_guest import PASSWORD, SLOW, Card, CardGuest, image, on_root
 from device import wait_until
 
 CUTS = int(os.environ.get("OSSUARY_POWER_CUTS", "3"))
@@ -18,6 +19,9 @@ PAGE = "file:///run/ossuary/welcome.html"
 # What that page is painted in: its ground, which is most of it, and the paper of its QR code (`page.css`).
 GROUND = (0x12, 0x12, 0x11)
 PAPER = (0xDE, 0xD8, 0xCE)
+
+# Whose work is on it, one for each way there: installed, only unpacked, our own.
+WORKS = ["base-files", "chromium", "firmware-brcm80211", "busybox-static", "raspi-firmware", "ossuary"]
 
 # From power to the API, in seconds, where the emulator has the machine to itself.
 BOOT = 45
@@ -127,6 +131,14 @@ class Made(unittest.TestCase):
             while block := one.read(1 << 20):
                 self.assertEqual(block, other.read(1 << 20))
             self.assertEqual(other.read(), b"")
+
+    def test_a_card_says_under_which_licences_it_is_passed_on(self):
+        kernel = next(it for it in on_root("ls -p /usr/lib/modules").decode().split("/") if it.endswith("-arm64"))
+        for work in [*WORKS, f"linux-image-{kernel}"]:
+            self.assertIn(b"License: ", on_root(f"cat /usr/share/doc/{work}/copyright"), work)
+        # Debian's name these and do not repeat them.
+        self.assertIn(b"GNU GENERAL PUBLIC LICENSE", on_root("cat /usr/share/common-licenses/GPL-2"))
+        self.assertIn(b"\nsmol ", gzip.decompress(on_root("cat /usr/share/doc/ossuary/licences.gz")))
 
 
 def shown(guest):

@@ -1,13 +1,19 @@
-"""The list of crates that the recipe for Yocto downloads, made from Cargo.lock and from nothing else.
+"""The crates that the recipe for Yocto downloads, made from Cargo.lock and from nothing else; and the texts of their
+licences, as they are in what cargo has downloaded.
 
-    python3 tests/recipes/crates.py         # writes it anew, after Cargo.lock has changed
+    python3 tests/recipes/crates.py         # writes both anew, after Cargo.lock has changed
 """
 
+import hashlib
+import importlib.machinery
+import importlib.util
 import pathlib
 import tomllib
 
 REPOSITORY = pathlib.Path(__file__).parents[2]
-LIST = REPOSITORY / "yocto/meta-ossuary/recipes-core/ossuary/ossuary-crates.inc"
+RECIPE = REPOSITORY / "yocto/meta-ossuary/recipes-core/ossuary"
+LIST = RECIPE / "ossuary-crates.inc"
+LICENCES = RECIPE / "ossuary-licences.inc"
 
 
 def crates(lock):
@@ -19,5 +25,28 @@ def crates(lock):
     return head + 'SRC_URI += " \\\n' + "".join(addresses) + '"\n\n' + "".join(sums)
 
 
+def licences():
+    """The notices of what is in the program, where bitbake unpacks them: each text once."""
+    told = debian_licences()
+    texts = {}
+    for library in told.libraries():
+        for file in told.notices(library):
+            place = f"{library['name']}-{library['version']}/{file.name}"
+            texts.setdefault(hashlib.md5(file.read_bytes()).hexdigest(), place)
+    lines = [f"    file://${{CARGO_VENDORING_DIRECTORY}}/{place};md5={md5} \\\n" for md5, place in texts.items()]
+    head = "# What comes with the crates that are in the program. Written by tests/recipes/crates.py.\n"
+    head += "# nooelint: oelint.var.licenseremotefile\n"
+    return head + 'LIC_FILES_CHKSUM += "\\\n' + "".join(lines) + '"\n'
+
+
+def debian_licences():
+    """The script, as a module."""
+    loader = importlib.machinery.SourceFileLoader("licences", str(REPOSITORY / "debian/licences"))
+    module = importlib.util.module_from_spec(importlib.util.spec_from_loader("licences", loader))
+    loader.exec_module(module)
+    return module
+
+
 if __name__ == "__main__":
     LIST.write_text(crates((REPOSITORY / "Cargo.lock").read_text()))
+    LICENCES.write_text(licences())

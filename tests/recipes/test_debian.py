@@ -1,5 +1,6 @@
 """The Debian package, without a system to install it on: what is in it. See tests/image/container_package_test.py."""
 
+import gzip
 import os
 import pathlib
 import re
@@ -22,7 +23,8 @@ COPIES = {
     "usr/share/doc/ossuary/copyright": DEBIAN / "copyright",
     "usr/share/lintian/overrides/ossuary": DEBIAN / "lintian-overrides",
 }
-OTHERS = {"usr/bin/ossuary", "usr/share/doc/ossuary/changelog.gz", "usr/share/man/man1/ossuary.1.gz"}
+LICENCES = "usr/share/doc/ossuary/licences.gz"
+OTHERS = {"usr/bin/ossuary", "usr/share/doc/ossuary/changelog.gz", "usr/share/man/man1/ossuary.1.gz", LICENCES}
 
 
 class Package(unittest.TestCase):
@@ -72,6 +74,15 @@ class Package(unittest.TestCase):
             self.assertEqual((files / name).read_bytes(), source.read_bytes(), name)
         self.assertEqual((files / "usr/bin/ossuary").stat().st_mode & 0o7777, 0o755)
         self.assertEqual(set(re.findall(r"(?m)^.{10} (\S+)", run("dpkg-deb", "--contents", self.package)[1])), {"root/root"})
+
+    def test_it_says_under_which_licences_its_libraries_are(self):
+        files = self.place / "licences"
+        self.assertEqual(run("dpkg-deb", "--extract", self.package, files), (0, ""))
+        self.assertIn(f"/{LICENCES}", (DEBIAN / "copyright").read_text())
+        told = gzip.decompress((files / LICENCES).read_bytes())
+        self.assertEqual((0, told.decode()), run(DEBIAN / "licences"))
+        # A package for a kiosk is small.
+        self.assertLess((files / LICENCES).stat().st_size, 40_000)
 
     def test_another_processor_wants_its_program(self):
         self.assertEqual(run(DEBIAN / "build", "riscv64")[0], 2)

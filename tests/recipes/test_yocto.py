@@ -15,6 +15,15 @@ UNFIT = ["oelint.vars.homepageping"]
 GENERATED = "/ossuary-crates.inc:"
 
 
+def granted(expression, licences):
+    """Whether a crate that is under this may be used under those licences alone."""
+
+    def word(found):
+        return {"OR": " or ", "AND": " and ", "/": " or "}.get(found[0], str(found[0] in licences))
+
+    return eval(re.sub(r"[\w.-]+(?: WITH [\w.-]+)?|/", word, expression))  # Nothing is left but `or`, `and`, and truths.
+
+
 class Recipe(unittest.TestCase):
     def test_it_has_the_version_of_the_program(self):
         version = cargo()["package"]["version"]
@@ -25,11 +34,25 @@ class Recipe(unittest.TestCase):
         expected = crates.crates((REPOSITORY / "Cargo.lock").read_text())
         self.assertEqual(crates.LIST.read_text(), expected, "python3 tests/recipes/crates.py writes it anew")
 
+    def test_it_brings_the_notices_of_its_crates(self):
+        self.assertEqual(crates.LICENCES.read_text(), crates.licences(), "python3 tests/recipes/crates.py writes it anew")
+
     def test_it_names_the_licence_there_is(self):
         licence = (REPOSITORY / "LICENSE").read_bytes()
         self.assertEqual(variable("LIC_FILES_CHKSUM"), [f"file://LICENSE;md5={hashlib.md5(licence).hexdigest()}"])
         self.assertEqual((LAYER / "COPYING.MIT").read_bytes(), licence)
-        self.assertEqual(variable("LICENSE"), [cargo()["package"]["license"]])
+        self.assertEqual(variable("LICENSE:${PN}-kiosk"), [cargo()["package"]["license"]])
+
+    def test_every_crate_can_be_had_under_the_licences_it_names_and_each_of_those_is_needed(self):
+        named = set(variable("LICENSE")) - {"&"}
+        wanted = [it["license"] for it in crates.debian_licences().libraries()] + [cargo()["package"]["license"]]
+
+        def too_few(licences):
+            return [it for it in wanted if not granted(it, licences)]
+
+        self.assertEqual(too_few(named), [])
+        for licence in named:
+            self.assertNotEqual(too_few(named - {licence}), [], licence)
 
     def test_every_unit_is_in_a_package_and_starts(self):
         units = {it.name for it in UNITS.iterdir() if it.is_file()}

@@ -7,10 +7,13 @@ DESCRIPTION = "\
 HOMEPAGE = "https://github.com/lumencanvas/ossuary-pi"
 BUGTRACKER = "https://github.com/lumencanvas/ossuary-pi/issues"
 SECTION = "base"
-LICENSE = "MIT"
+# Of the program with all that is linked into it; where a crate lets choose, MIT is chosen, if that is among them.
+LICENSE = "MIT & BSD-3-Clause & Unicode-3.0 & Zlib"
+LICENSE:${PN}-kiosk = "MIT"
 LIC_FILES_CHKSUM = "file://LICENSE;md5=7dfc3ea9f3f2b2f1f41cae35110e0eb9"
 
 require ${BPN}-crates.inc
+require ${BPN}-licences.inc
 
 # The program and the overlay come from the tree this layer is in, so that they fit each other: keep it whole.
 # nooelint: oelint.vars.fileextrapaths
