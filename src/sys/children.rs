@@ -6,16 +6,19 @@
 //! handful of system calls, and an idle kiosk none.
 
 use super::accounts::{Account, Accounts};
+use super::birth::{Newborn, Nursery};
 use super::cgroup::{Cgroup, Cgroups, Settled, Usage, Watch};
 use super::clock;
 use super::errno::failure;
 use super::launch::{Belonging, Launch};
 use super::output::{Buffer, Tap};
+use super::pidfd::PidFd;
 use super::proc;
 use super::readiness::{self, NotifySocket};
+use super::reap;
 use super::run_dir::RunDir;
 use super::signals::ChildEnds;
-use super::spawn::{Output, Spawned, spawn};
+use super::spawn::{Output, Spawned, spawn, spawn_helper};
 use super::tree::{self, Family};
 use crate::config::{Id, Limits, Ready, ReadySign, StopSignal};
 use crate::logs::{Log, Stream};
@@ -30,7 +33,6 @@ use std::collections::BTreeMap;
 use std::future::Future;
 use std::io;
 use std::os::unix::net::UnixStream;
-use std::os::unix::process::ExitStatusExt;
 use std::rc::Rc;
 use std::task::{Context, Waker};
 
@@ -50,6 +52,7 @@ struct Inner {
     run_dir: Rc<RunDir>,
     buffer: Rc<Buffer>,
     accounts: RefCell<Accounts>,
+    nursery: RefCell<Nursery>,
     cgroups: Cgroups,
     family: RefCell<Family>,
     runs: RefCell<BTreeMap<RunId, Run>>,
@@ -59,6 +62,8 @@ struct Run {
     id: Id,
     /// Its main process.
     pid: u32,
+    /// The same, and never another one.
+    main: Rc<PidFd>,
     phase: Phase,
     /// Everything in it is to die.
     killing: bool,
@@ -103,12 +108,14 @@ impl Children {
             Some(_) => Some(Watch::new().map_err(|e| failure("watch for ends of cgroups", &e))?),
             None => None,
         };
+        let nursery = Nursery::new().map_err(|e| failure("make ready for children", &e))?;
         let inner = Rc::new(Inner {
             executor: executor.clone(),
             events,
             run_dir: run_dir.clone(),
             buffer: Buffer::new(),
             accounts: RefCell::default(),
+            nursery: RefCell::new(nursery),
             cgroups,
             family: RefCell::new(Family::new(run_dir.path(), watch.clone())),
             runs: RefCell::default(),
@@ -156,11 +163,14 @@ impl Children {
         };
         let mut home = inner.cgroups.prepare(id, run, &launch.limits);
         let entrance = home.entrance();
+        let mut nursery = inner.nursery.borrow_mut();
         let Spawned {
-            mut child,
+            newborn: Newborn { pid, handle },
+            out,
+            err,
             control,
             mut warnings,
-        } = match spawn(launch, &account, &belonging, Output::Piped, entrance) {
+        } = match spawn(&mut nursery, launch, &account, &belonging, entrance) {
             Ok(spawned) => spawned,
             Err(failure) => {
                 let cgroup = home.abandoned();
@@ -168,7 +178,6 @@ impl Children {
                 return Err(failure);
             }
         };
-        let pid = child.id();
         let Settled { cgroup, unenforced } = home.moved_in(id, &launch.limits, pid);
         inner.family.borrow_mut().began(run, pid as i32, cgroup);
         if let Some(why) = &unenforced {
@@ -181,37 +190,24 @@ impl Children {
             log::warn!("{id} {warning}");
             log.note(&warning, clock::now());
         }
-        let tap = |stream| (log.writer(stream), &inner.buffer);
-        let mut taps = Vec::with_capacity(2);
-        if let Some(pipe) = child.stdout.take() {
-            let (writer, buffer) = tap(Stream::Stdout);
-            taps.push(Tap::new(pipe, writer, buffer));
-        }
-        if let Some(pipe) = child.stderr.take() {
-            let (writer, buffer) = tap(Stream::Stderr);
-            taps.push(Tap::new(pipe, writer, buffer));
-        }
-        for tap in &taps {
-            inner.executor.spawn(tap.clone().flow()).detach();
-        }
         let record = Run {
             id: id.clone(),
             pid,
+            main: Rc::new(handle),
             phase: Phase::Main,
             killing: false,
             account,
             unenforced,
-            taps,
+            taps: vec![
+                Tap::new(out, log.writer(Stream::Stdout), &inner.buffer),
+                Tap::new(err, log.writer(Stream::Stderr), &inner.buffer),
+            ],
             notify,
             control,
             readiness: None,
         };
-        inner.runs.borrow_mut().insert(run, record);
+        inner.watch_over(run, record);
         self.keep(run);
-        inner
-            .executor
-            .spawn(inner.clone().follow(run, child))
-            .detach();
         Ok(pid)
     }
 
@@ -384,7 +380,7 @@ impl Children {
             let family = self.0.family.borrow();
             family.cgroup(run).and_then(|cgroup| cgroup.entrance().ok())
         };
-        let child = spawn(launch, account, &belonging, output, entrance)?.child;
+        let child = spawn_helper(launch, account, &belonging, output, entrance)?;
         let pid = child.id() as i32;
         self.0.family.borrow_mut().helper_began(pid);
         Ok(Helper {
@@ -431,15 +427,22 @@ async fn watch_children(inner: Rc<Inner>, mut ends: ChildEnds) {
 }
 
 impl Inner {
-    /// Waits for the end of the main process of a run.
-    async fn follow(self: Rc<Self>, run: RunId, mut child: Child) {
-        let ending = match child.status().await {
-            Ok(status) => ending(status),
-            Err(error) => {
-                log::error!("the end of run {run} is known, but not how it ended: {error}");
-                Ending::Unseen
-            }
-        };
+    /// Carries what a run prints into its log, and waits for the end of its main process.
+    fn watch_over(self: &Rc<Self>, run: RunId, record: Run) {
+        for tap in &record.taps {
+            self.executor.spawn(tap.clone().flow()).detach();
+        }
+        let follow = self.clone().follow(run, record.pid, record.main.clone());
+        self.runs.borrow_mut().insert(run, record);
+        self.executor.spawn(follow).detach();
+    }
+
+    /// Waits for the end of the main process of a run. If that is no child of ours, nobody tells us how it ended.
+    async fn follow(self: Rc<Self>, run: RunId, pid: u32, main: Rc<PidFd>) {
+        if let Err(error) = main.ended().await {
+            log::error!("run {run} is no longer watched: {error}");
+        }
+        let ending = reap::ending(pid as i32).unwrap_or(Ending::Unseen);
         self.main_ended(run, ending).await;
     }
 
@@ -526,13 +529,5 @@ impl Inner {
             !over
         });
         gone
-    }
-}
-
-fn ending(status: ExitStatus) -> Ending {
-    match (status.code(), status.signal()) {
-        (Some(code), _) => Ending::Code(code),
-        (None, Some(signal)) => Ending::Signal(signal),
-        (None, None) => Ending::Code(0),
     }
 }

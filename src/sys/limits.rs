@@ -1,7 +1,5 @@
 //! How many descriptors the daemon may hold, and that its children do not notice.
 
-#![allow(unsafe_code)]
-
 use nix::libc;
 use nix::sys::resource::{Resource, getrlimit, setrlimit};
 use std::io;
@@ -36,20 +34,5 @@ pub(super) fn inherited() -> Option<libc::rlimit> {
 pub(super) fn give_back_own() {
     if let Some((soft, hard)) = INHERITED.get() {
         let _ = setrlimit(Resource::RLIMIT_NOFILE, *soft, *hard);
-    }
-}
-
-/// Gives a child that has just been started the limit back. (From outside: a closure that runs in the
-/// child would cost every start the fast path of the standard library.)
-pub(super) fn give_back(pid: u32) {
-    let Some(limit) = inherited() else { return };
-    // SAFETY: `limit` is a live `rlimit` that the call only reads; the old value is not asked for.
-    unsafe {
-        libc::prlimit(
-            pid as libc::pid_t,
-            libc::RLIMIT_NOFILE,
-            &limit,
-            std::ptr::null_mut(),
-        );
     }
 }

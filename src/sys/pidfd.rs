@@ -28,11 +28,6 @@ impl PidFd {
         Ok(Self(unsafe { OwnedFd::from_raw_fd(fd as i32) }))
     }
 
-    /// The process that an earlier daemon has opened.
-    pub(super) fn from_earlier(fd: OwnedFd) -> Self {
-        Self(fd)
-    }
-
     /// Sends a signal to exactly this process; gone is gone, and no error.
     pub(super) fn signal(&self, signal: Signal) {
         let none: *const libc::siginfo_t = std::ptr::null();
@@ -48,14 +43,21 @@ impl PidFd {
     }
 
     /// Resolves when the process has ended.
-    pub(super) async fn ended(self) -> io::Result<()> {
-        Async::new(self)?.readable().await
+    pub(super) async fn ended(&self) -> io::Result<()> {
+        // Nobody reads it, so nothing can block.
+        Async::new_nonblocking(self.as_fd())?.readable().await
+    }
+
+    /// The same handle, for somebody else.
+    pub(super) fn copy(&self) -> io::Result<OwnedFd> {
+        self.0.try_clone()
     }
 }
 
-impl From<PidFd> for OwnedFd {
-    fn from(handle: PidFd) -> OwnedFd {
-        handle.0
+/// One that was opened before, by an earlier daemon or by the kernel.
+impl From<OwnedFd> for PidFd {
+    fn from(fd: OwnedFd) -> Self {
+        Self(fd)
     }
 }
 

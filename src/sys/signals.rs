@@ -1,16 +1,28 @@
 //! The signals the daemon is sent, as values that can be awaited.
 //!
-//! They are caught, not blocked: a child inherits what is blocked (neither the standard library nor posix_spawn resets
-//! it) and would be deaf to SIGTERM, while what is caught is back at its default in it. The handler writes a byte to
+//! They are caught, not blocked: a child inherits what is blocked (the standard library does not reset it) and would
+//! be deaf to SIGTERM, while what is caught is back at its default in it. The handler writes a byte to
 //! a pipe and does nothing else (async-signal, which async-process brings along).
 
 #![allow(unsafe_code)]
 
 use async_signal::Signal;
-use nix::libc;
+use nix::errno::Errno;
+use nix::libc::{self, c_int};
 use nix::sys::signal::SigSet;
 use smol::stream::StreamExt;
 use std::{io, mem, ptr};
+
+/// What has a handler in this process: what is a wish, the ends of children, and a stack that overflows (the
+/// standard library's).
+const CAUGHT: [c_int; 6] = [
+    libc::SIGTERM,
+    libc::SIGINT,
+    libc::SIGHUP,
+    libc::SIGCHLD,
+    libc::SIGSEGV,
+    libc::SIGBUS,
+];
 
 /// What a signal asks for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -71,6 +83,17 @@ impl ChildEnds {
     }
 }
 
+/// In a child that is still in our memory: from here on it is sent signals as any other process, and dies of them. A
+/// handler of ours would have taken them for the daemon's. It allocates nothing and takes no lock.
+pub(super) fn afresh() -> Result<(), Errno> {
+    // The standard library has this process ignore SIGPIPE, which a child would inherit.
+    for number in CAUGHT.into_iter().chain([libc::SIGPIPE]) {
+        // SAFETY: the default of a signal is no code of ours.
+        unsafe { libc::signal(number, libc::SIG_DFL) };
+    }
+    SigSet::empty().thread_set_mask()
+}
+
 /// What is ignored where the daemon is started (by `nohup`, by a shell's `&`) would be ignored by everything that it
 /// starts, so it is set back to its default. Not SIGPIPE: that is the standard library's, which does so in each child.
 fn heed_what_was_ignored() {
@@ -95,6 +118,22 @@ async fn next(signals: &mut async_signal::Signals) -> io::Result<Signal> {
 mod tests {
     use super::*;
     use nix::sys::signal::{Signal, raise};
+    use std::fs;
+
+    #[test]
+    fn no_handler_is_unknown_to_a_child() {
+        smol::block_on(async {
+            let _caught = (Signals::new().unwrap(), ChildEnds::new().unwrap());
+            let status = fs::read_to_string("/proc/self/status").unwrap();
+            let caught = status.lines().find_map(|line| line.strip_prefix("SigCgt:"));
+            let caught = u64::from_str_radix(caught.unwrap().trim(), 16).unwrap();
+            // Above are those that the C library sends to its own threads.
+            let caught = (1..32).filter(|number| caught >> (number - 1) & 1 == 1);
+            let mut known = CAUGHT.to_vec();
+            known.sort_unstable();
+            assert_eq!(caught.collect::<Vec<c_int>>(), known);
+        });
+    }
 
     #[test]
     fn signals_are_wishes() {

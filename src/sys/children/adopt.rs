@@ -3,7 +3,7 @@
 use super::{Children, Phase, Run};
 use crate::config::Id;
 use crate::logs::{Book, Stream};
-use crate::supervisor::{Ending, Failure, RunId, Running};
+use crate::supervisor::{Failure, RunId, Running};
 use crate::sys::cgroup::{Cgroups, Settled};
 use crate::sys::errno::failure;
 use crate::sys::handover::{self, Handover};
@@ -11,11 +11,9 @@ use crate::sys::output::Tap;
 use crate::sys::pidfd::PidFd;
 use crate::sys::proc::Stat;
 use crate::sys::readiness::NotifySocket;
-use crate::sys::reap;
-use std::io;
+use std::io::{self, PipeReader};
 use std::os::fd::OwnedFd;
 use std::os::unix::net::UnixStream;
-use std::process::{ChildStderr, ChildStdout};
 use std::rc::Rc;
 
 /// What a run is followed by, and under which names it changes hands.
@@ -48,7 +46,7 @@ impl Foundling {
         let mut take = |what| from.take(&name(id, running.run, what));
         let (pid, out, err, notify) = (take(PID), take(OUT), take(ERR), take(NOTIFY));
         let control = take(CONTROL);
-        let main = PidFd::from_earlier(pid?);
+        let main = PidFd::from(pid?);
         let us = std::process::id() as i32;
         let is_child = Stat::of(running.pid as i32).is_some_and(|stat| stat.parent == us);
         let ended = !is_child && main.has_ended();
@@ -86,8 +84,8 @@ impl Children {
             .choose(process.user.as_deref())?;
         let log = logs.keep(id, process.log.memory_kib as usize * 1024);
         let odd = |error: io::Error| failure(format_args!("go on with {id}"), &error);
-        let out = smol::Async::new(ChildStdout::from(found.out)).map_err(odd)?;
-        let err = smol::Async::new(ChildStderr::from(found.err)).map_err(odd)?;
+        let out = smol::Async::new(PipeReader::from(found.out)).map_err(odd)?;
+        let err = smol::Async::new(PipeReader::from(found.err)).map_err(odd)?;
         let resume = |stream| log.resume(stream, logs.take_begun(id, stream));
         let taps = vec![
             Tap::new(out, resume(Stream::Stdout), &inner.buffer),
@@ -109,12 +107,10 @@ impl Children {
             log::warn!("{error}");
         }
         drop(family);
-        for tap in &taps {
-            inner.executor.spawn(tap.clone().flow()).detach();
-        }
         let record = Run {
             id: id.clone(),
             pid: running.pid,
+            main: Rc::new(found.main),
             phase: Phase::Main,
             killing: false,
             account,
@@ -124,19 +120,7 @@ impl Children {
             control: found.control.map(UnixStream::from),
             readiness: None,
         };
-        inner.runs.borrow_mut().insert(run, record);
-        let (inner, pid) = (inner.clone(), running.pid as i32);
-        let main = found.main;
-        self.0
-            .executor
-            .spawn(async move {
-                if let Err(error) = main.ended().await {
-                    log::error!("run {run} is no longer watched: {error}");
-                }
-                let ending = reap::ending(pid).unwrap_or(Ending::Unseen);
-                inner.main_ended(run, ending).await;
-            })
-            .detach();
+        inner.watch_over(run, record);
         Ok(())
     }
 
@@ -175,7 +159,7 @@ impl Run {
             Ok(fd) => descriptors.push((name(&self.id, run, what), fd)),
             Err(error) => log::warn!("{} run {run} cannot be handed over: {error}", self.id),
         };
-        add(PID, PidFd::open(self.pid as i32).map(OwnedFd::from));
+        add(PID, self.main.copy());
         for (what, tap) in [OUT, ERR].into_iter().zip(&self.taps) {
             add(what, tap.pipe());
         }
