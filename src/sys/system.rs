@@ -5,6 +5,7 @@
 use super::clock;
 use nix::ifaddrs::getifaddrs;
 use nix::net::if_::InterfaceFlags;
+use nix::sys::statfs::{TMPFS_MAGIC, statfs};
 use nix::sys::statvfs::statvfs;
 use nix::sys::utsname::uname;
 use serde_json::{Map, Value, json};
@@ -106,6 +107,8 @@ fn disk(path: &Path) -> Value {
         "path": path.display().to_string(),
         "total": bytes(|space| space.blocks()),
         "available": bytes(|space| space.blocks_available()),
+        // What is set up is gone with the power: a device whose data partition cannot be used has this in its place.
+        "in_memory": statfs(path).ok().map(|kind| kind.filesystem_type() == TMPFS_MAGIC),
     })
 }
 
@@ -227,5 +230,12 @@ mod tests {
         );
         let loopback = |i: &Value| i["interface"] == "lo";
         assert!(!facts["network"].as_array().unwrap().iter().any(loopback));
+    }
+
+    #[test]
+    fn a_disk_that_is_none_is_told() {
+        assert_eq!(disk(Path::new("/dev/shm"))["in_memory"], true);
+        assert_eq!(disk(Path::new("/proc"))["in_memory"], false);
+        assert_eq!(disk(Path::new("/nowhere"))["in_memory"], Value::Null);
     }
 }

@@ -1,12 +1,16 @@
 """The card as it is flashed, in QEMU: its own root, kernel and data, and nothing of the tests inside. QEMU has no
 firmware of a Raspberry Pi, so it is handed the kernel that lies on the card."""
 
+import base64
 import collections
 import functools
+import hashlib
 import json
 import os
 import pathlib
+import re
 import shutil
+import socket
 import subprocess
 import tempfile
 
@@ -75,17 +79,50 @@ class Card:
     def letter(self):
         return self.mtools("mtype", "::ossuary.txt")
 
+    def partitions(self):
+        """Where each begins and how long it is, in bytes."""
+        table = json.loads(subprocess.check_output(["sfdisk", "--json", self.disk]))["partitiontable"]["partitions"]
+        return [(it["start"] * 512, it["size"] * 512) for it in table]
+
+    def fill_data(self, junk):
+        """Every byte of the data partition becomes one of these."""
+        start, size = self.partitions()[2]
+        with open(self.disk, "r+b") as disk:
+            disk.seek(start)
+            disk.write(junk(size))
+
+    def lose_data(self):
+        """The data partition is gone, and so is what was in it."""
+        self.fill_data(bytes)
+        subprocess.run(["sfdisk", "--quiet", "--delete", self.disk, "3"], check=True)
+
+    def spoil_data(self):
+        """The data partition is there, and nothing that any program could read is in it."""
+        self.fill_data(os.urandom)
+
+    def format_data(self):
+        """The data partition is made anew, as operators are told to."""
+        start, size = self.partitions()[2]
+        made = ["mke2fs", "-q", "-F", "-t", "ext4", "-L", "ossuary-data", "-E", f"offset={start}"]
+        subprocess.run([*made, self.disk, f"{size >> 10}k"], check=True)
+
+    def behind_the_root(self):
+        """What identifies everything from the data partition on."""
+        start, size = self.partitions()[1]
+        with open(self.disk, "rb") as disk:
+            disk.seek(start + size)
+            return hashlib.file_digest(disk, "sha256").hexdigest()
+
     def check(self):
         """What is wrong with the file systems, once the journal of the data partition has been played back, as every
         start does first. Nothing, most likely. They are looked at in a copy: the card stays as the power left it."""
         copy = self.directory / "checked"
         subprocess.run(["cp", "--sparse=always", self.disk, copy], check=True)
-        table = json.loads(subprocess.check_output(["sfdisk", "--json", copy]))["partitiontable"]["partitions"]
         boot, root, data = (self.directory / f"partition{number}" for number in (1, 2, 3))
-        for place, file in zip(table, (boot, root, data)):
+        for (start, size), file in zip(self.partitions(), (boot, root, data)):
             subprocess.run(
-                ["dd", f"if={copy}", f"of={file}", "bs=512", f"skip={place['start']}", f"count={place['size']}"]
-                + ["iflag=fullblock", "conv=sparse", "status=none"],
+                ["dd", f"if={copy}", f"of={file}", "bs=1M", f"skip={start}", f"count={size}"]
+                + ["iflag=fullblock,skip_bytes,count_bytes", "conv=sparse", "status=none"],
                 check=True,
             )
         copy.unlink()
@@ -109,43 +146,101 @@ class Card:
 class CardGuest(Machine):
     """A device that was started from a card. Ends when left."""
 
-    def __init__(self, card):
-        self.cookie = None
+    def __init__(self, card, patience=300):
+        """`patience`: how long the data partition is awaited, in seconds. An emulated guest on a busy machine may be starved
+        for longer than a device would be, and would take it for lost."""
+        self.admission = {}
+        self.shell = None
+        self.meeting = tempfile.TemporaryDirectory(prefix="ossuary-shell-")
         words = (card.directory / "cmdline.txt").read_text().replace("console=tty3", "console=ttyAMA0").strip()
         super().__init__(
             kernel=card.directory / "vmlinuz",
             initramfs=card.directory / "initramfs",
             drive=f"file={card.disk},format=raw",
             memory=2048,
-            # An emulated guest on a busy machine may be starved for longer than a device would be.
-            append=f"{words} systemd.watchdog_sec=120",
-            more=["-device", "virtio-gpu-pci"],
+            append=f"{words} systemd.watchdog_sec=120 systemd.debug_shell=ttyAMA1 systemd.default_device_timeout_sec={patience}",
+            more=["-device", "virtio-gpu-pci"]
+            + ["-serial", f"unix:{self.meeting.name}/shell,server=on,wait=off"],
         )
+
+    def cut_power(self):
+        super().cut_power()
+        if self.shell:
+            self.shell.close()
+        self.meeting.cleanup()
+
+    # ---- the shell ----
+
+    def run(self, command, timeout=PATIENCE):
+        """Runs a shell command in the guest: its exit code, and what it printed. The card has no login: systemd is told to
+        put root's shell on a serial line."""
+        if self.shell is None:
+            self.shell = Shell(f"{self.meeting.name}/shell")
+        return self.shell.run(command, timeout)
 
     def wait_for_api(self):
         wait_until(lambda: self.api("GET", "/healthz", timeout=30)[0] == 200, SLOW)
 
     def credential(self):
-        """The owner signs in."""
-        return {"Cookie": self.cookie} if self.cookie else {}
+        return self.admission
+
+    def get_in(self):
+        """By a token, as root gets one without a password."""
+        token = self.sh("ossuary token add --name tests --role admin 2>/dev/null")
+        self.admission = {"Authorization": f"Bearer {token}"}
 
     def colours(self):
-        """The colours that the screen shows, and how many pixels have each."""
+        """The colours that the screen shows, and how many pixels have each: of every 7th, or counting would keep the
+        guest from painting."""
         picture = self.directory / "screen"
         self.monitor(f"screendump {picture}")
         kind, size, depth, pixels = picture.read_bytes().split(b"\n", 3)
         if (kind, depth) != (b"P6", b"255"):
             raise AssertionError(f"not a picture: {kind}, {size}, {depth}")
-        return collections.Counter(zip(pixels[0::3], pixels[1::3], pixels[2::3]))
+        return collections.Counter(zip(pixels[0::21], pixels[1::21], pixels[2::21]))
 
     def sign_in(self, password=PASSWORD):
+        """As the owner does."""
         connection = self.connect(PATIENCE)
         try:
             fields = {"Content-Type": "application/json"}
             connection.request("POST", "/api/login", json.dumps({"password": password}), fields)
             answer = connection.getresponse()
             answer.read()
-            self.cookie = (answer.getheader("Set-Cookie") or "").split(";")[0]
+            cookie = answer.getheader("Set-Cookie")
+            self.admission = {"Cookie": cookie.split(";")[0]} if cookie else {}
         finally:
             connection.close()
         return answer.status
+
+
+class Shell:
+    """A shell on a line, which shows what is typed, too."""
+
+    def __init__(self, line):
+        self.line = socket.socket(socket.AF_UNIX)
+        self.line.connect(line)
+        self.heard = b""
+        self.number = 0
+        # What is typed before it is there is lost.
+        wait_until(lambda: self.run("true", 5) == (0, ""))
+
+    def close(self):
+        self.line.close()
+
+    def run(self, command, timeout):
+        self.number += 1
+        said = f"/run/said-{self.number}"
+        command = base64.b64encode(command.encode()).decode()
+        run = f'sh -c "$(echo {command} | base64 -d)" >{said} 2>&1 </dev/null'
+        self.line.sendall(f'{run}; echo "@{self.number} $? $(base64 -w0 {said})@"; rm {said}\n'.encode())
+        answer = re.compile(rb"@%d (\d+) ([\w+/=]*)@" % self.number)
+        self.line.settimeout(timeout)
+        while not (found := answer.search(self.heard)):
+            part = self.line.recv(65536)
+            if not part:
+                raise ConnectionError("QEMU has ended")
+            self.heard += part
+        self.heard = self.heard[found.end() :]
+        code, output = found.groups()
+        return int(code), base64.b64decode(output).decode(errors="replace")

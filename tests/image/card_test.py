@@ -76,6 +76,41 @@ class FlashedCard(unittest.TestCase):
             for path in "hostname", "password":
                 self.assertIn(f"\n  {path}: must have", letter)
 
+    def test_without_a_data_partition_it_is_a_kiosk_in_memory_and_says_so(self):
+        for ruin in Card.lose_data, Card.spoil_data:
+            with self.subTest(ruin.__name__), Card() as card:
+                card.lay(SETUP)
+                ruin(card)
+                before = card.behind_the_root()
+                with CardGuest(card, patience=120) as guest:
+                    guest.wait_for_api()
+                    self.assertEqual(guest.api("GET", "/api/claim")[1]["claimed"], False)
+                    guest.get_in()
+                    self.assertEqual(guest.get("/api/status")["configuration"]["problems"], [])
+                    self.assertEqual(guest.get("/api/system")["disk"]["in_memory"], True)
+                    self.assertIn("runs from memory", guest.sh("journalctl --quiet --boot --priority=err"))
+                    wait_until(lambda: shown(guest), SLOW)
+                    # What is set up is in force, if not for long.
+                    self.assertEqual(guest.api("PUT", "/api/config", numbered(1))[0], 200)
+                    self.assertEqual(guest.get("/api/config")["processes"]["counter"]["name"], "1")
+                self.assertEqual(card.behind_the_root(), before)
+                self.assertIn("cannot be used", card.letter())
+                self.assertIn("ossuary.json", card.files())
+
+    def test_a_data_partition_that_was_made_anew_is_used_as_the_first_one_was(self):
+        with Card() as card:
+            card.lay(SETUP)
+            card.spoil_data()
+            with CardGuest(card, patience=120) as guest:
+                guest.wait_for_api()
+                self.assertEqual(guest.sign_in(), 401)
+            card.format_data()
+            with CardGuest(card) as guest:
+                guest.wait_for_api()
+                self.assertEqual(guest.sign_in(), 200)
+                self.assertEqual(guest.get("/api/system")["disk"]["in_memory"], False)
+            self.assertIn("was applied", card.letter())
+
     def test_power_may_go_at_any_instant(self):
         seed = random.randrange(1 << 32)
         print(f"{CUTS} power cuts, seed {seed}")

@@ -1,10 +1,12 @@
 """The device in a container, whose systemd has no cgroups to delegate: what the unit promises, it keeps there, too."""
 
+import subprocess
 import unittest
 
 import container
 import test_death
 import test_service
+from device import REPOSITORY
 
 
 class Service(test_service.Service):
@@ -38,3 +40,27 @@ class Boot(unittest.TestCase):
         self.container.sh(f"mkdir -p /data && mount -t tmpfs none /data && systemctl start {unit}")
         self.container.sh(f"touch {place}/kept")
         self.assertEqual(self.container.sh(f"ls /data{place} && stat --format=%a {place}").split(), ["kept", "700"])
+
+
+def spoil_data(root):
+    """Makes a kiosk with a data partition, as the recipes do, and nothing in it that could be mounted."""
+    container.make_kiosk(root)
+    subprocess.run([REPOSITORY / "buildroot/board/post-build.sh", root], check=True)
+    fstab = (root / "etc/fstab").read_text()
+    (root / "etc/fstab").write_text(fstab.replace("PARTUUID=6f737375-03 ", "/usr/share/spoiled "))
+    (root / "usr/share/spoiled").write_bytes(b"?" * 65536)
+    units = ["ossuary-memory.service", "etc-ossuary.mount", "home.mount", "var-lib-iwd.mount", "var-lib-ossuary.mount"]
+    subprocess.run(["chroot", root, "systemctl", "--quiet", "preset", *units], check=True)
+
+
+class WithoutData(unittest.TestCase):
+    def test_what_is_written_stays_in_memory_and_the_kiosk_serves(self):
+        device = container.Container(spoil_data)
+        self.addCleanup(device.cut_power)
+        device.wait_for_api()
+        for place in "/etc/ossuary", "/home", "/var/lib/iwd", "/var/lib/ossuary":
+            self.assertEqual(device.sh(f"findmnt --noheadings --output SOURCE {place}"), f"tmpfs[{place}]")
+        self.assertEqual(device.get("/api/system")["disk"]["in_memory"], True)
+        device.configure(steady={"command": "sleep infinity"})
+        self.assertIn("runs from memory", device.sh("journalctl --quiet --priority=err --unit=ossuary-memory.service"))
+        self.assertEqual(device.run("systemctl is-active emergency.target")[1], "inactive\n")

@@ -63,3 +63,10 @@ onThePage("the machine is described", { processes: PROCESSES }, async ({ page, k
   for (const fact of [facts.hostname, facts.os, facts.kernel, version, last_start.detail, kiosk.configFile]) await seen(system, fact);
   for (const label of [/memory/i, /disk/i, /^up$/i, /network/i]) await seen(system, label);
 });
+
+onThePage("a disk that does not outlive the power is told", { processes: PROCESSES }, async ({ page, kiosk }) => {
+  const facts = await kiosk.ask("GET", "/api/system");
+  facts.disk.in_memory = true;
+  await page.route("**/api/system", (route) => route.fulfill({ json: facts }));
+  await seen(await openTab(page, "System"), "In memory, gone with the power");
+});

@@ -49,7 +49,7 @@ function groups(machine, status) {
       Load: machine.load?.map((load) => load.toFixed(2)).join("  "),
       Temperature: typeof machine.temperature === "number" ? `${machine.temperature.toFixed(1)} °C` : null,
       Memory: memory && share("Memory", memory),
-      Disk: disk && share("Disk", disk),
+      Disk: disk && [...share("Disk", disk), disk.in_memory ? el("div", {}, "In memory, gone with the power") : null],
     }),
     group("Network and clock", {
       ...Object.fromEntries((machine.network ?? []).map((port) => [port.interface, portInWords(port)])),

@@ -80,6 +80,7 @@ SYSTEMD_SERVICE:${PN}-kiosk = "\
     ossuary-first-boot.service \
     ossuary-grow.service \
     ossuary-hostname.service \
+    ossuary-memory.service \
     ossuary-weston.service \
     var-lib-iwd.mount \
     var-lib-ossuary.mount \
