@@ -124,7 +124,8 @@ fn environment_of(pid: i32) -> Option<Vec<u8>> {
 }
 
 /// The children of a process, threads counted in. Reliable for our own, because none of them
-/// vanishes before we reap it; of others one may be missed that is born or dies meanwhile.
+/// vanishes before we reap it; of others one may be missed that is born or dies meanwhile, or whose parent is a thread
+/// beside one that ends meanwhile.
 pub(super) fn children_of(pid: i32) -> Vec<i32> {
     let Ok(threads) = fs::read_dir(format!("/proc/{pid}/task")) else {
         return Vec::new();
@@ -241,7 +242,8 @@ mod tests {
             .unwrap();
         let pid = child.id() as i32;
         let me = std::process::id() as i32;
-        assert!(children_of(me).contains(&pid));
+        // A thread of another test that ends while threads are listed may hide the one whose child it is.
+        assert!((0..100).any(|_| children_of(me).contains(&pid)));
         assert!(children_by_scan(me).contains(&pid));
         assert!(OwnChildren::open().list().contains(&pid));
         child.kill().unwrap();
