@@ -7,14 +7,14 @@ use super::drivers::facts;
 use crate::browser::pages;
 use crate::http::Keeper;
 use crate::sys::errno::words;
-use crate::sys::run_dir::{RunDir, WELCOME};
+use crate::sys::run_dir::{RunDir, WELCOME, WELCOME_SCRIPT};
 use smol::LocalExecutor;
 use std::cell::RefCell;
 use std::fs;
 use std::io;
 use std::net::SocketAddr;
 use std::os::unix::fs::PermissionsExt;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::rc::Rc;
 
 /// The file, and what it tells. Cheap to clone; all clones are one.
@@ -23,6 +23,8 @@ pub struct Welcome(Rc<Inner>);
 
 struct Inner {
     file: PathBuf,
+    /// By it a page that is shown learns of another one.
+    script: PathBuf,
     /// Where the API and the page are served.
     doors: Vec<SocketAddr>,
     keeper: Rc<Keeper>,
@@ -40,6 +42,7 @@ impl Welcome {
     ) -> Self {
         let this = Self(Rc::new(Inner {
             file: run_dir.path().join(WELCOME),
+            script: run_dir.path().join(WELCOME_SCRIPT),
             doors: doors.to_vec(),
             keeper: keeper.clone(),
             written: RefCell::default(),
@@ -60,23 +63,24 @@ impl Welcome {
     /// Writes the page, where it tells something else than before.
     pub fn write(&self) {
         let inner = &self.0;
-        let page = pages::standing_welcome(&facts(&inner.doors, inner.keeper.claim_code()));
-        if *inner.written.borrow() == page {
+        let new = pages::standing_welcome(&facts(&inner.doors, inner.keeper.claim_code()));
+        if *inner.written.borrow() == new.page {
             return;
         }
-        match inner.replace(&page) {
-            Ok(()) => *inner.written.borrow_mut() = page,
+        // The script comes last: whoever is told by it finds the page.
+        let written =
+            replace(&inner.file, &new.page).and_then(|()| replace(&inner.script, &new.script));
+        match written {
+            Ok(()) => *inner.written.borrow_mut() = new.page,
             Err(error) => log::warn!("cannot write {}: {}", inner.file.display(), words(&error)),
         }
     }
 }
 
-impl Inner {
-    /// The file is whole at any instant. The account of the browser reads it.
-    fn replace(&self, page: &str) -> io::Result<()> {
-        let unfinished = self.file.with_extension("new");
-        fs::write(&unfinished, page)?;
-        fs::set_permissions(&unfinished, fs::Permissions::from_mode(0o644))?;
-        fs::rename(&unfinished, &self.file)
-    }
+/// The file is whole at any instant. The account of the browser reads it.
+fn replace(file: &Path, content: &str) -> io::Result<()> {
+    let unfinished = file.with_extension("new");
+    fs::write(&unfinished, content)?;
+    fs::set_permissions(&unfinished, fs::Permissions::from_mode(0o644))?;
+    fs::rename(&unfinished, file)
 }

@@ -6,10 +6,10 @@ use crate::config::{Id, Process};
 use crate::supervisor::Failure;
 use nix::fcntl::{AT_FDCWD, OFlag, openat};
 use nix::sys::stat::Mode;
-use nix::unistd::{UnlinkatFlags, unlinkat};
-use std::fs::{DirBuilder, File};
+use nix::unistd::{UnlinkatFlags, symlinkat, unlinkat};
+use std::fs::{self, DirBuilder, File};
 use std::io::{self, Read};
-use std::os::fd::{AsFd, BorrowedFd};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd};
 use std::os::unix::fs::{DirBuilderExt, FileExt, chown};
 use std::path::{Path, PathBuf};
 
@@ -50,8 +50,9 @@ fn make(profile: &Path, account: &Account) -> io::Result<()> {
 }
 
 /// Takes away what the last browser has left in a profile, if it was killed: the lock that names a process which
-/// is gone (or one of another machine, from which the card came), and the mark of a crash. Whoever starts
-/// it knows that no other browser runs in there. What cannot be taken away is no reason not to start.
+/// is gone (or one of another machine, from which the card came), and the mark of a crash; and what the next one
+/// would write all the time ([`METRICS`]). Whoever starts it knows that no other browser runs in there. What cannot
+/// be taken away is no reason not to start.
 pub fn tidy(profile: &Path) {
     let directory = |at: BorrowedFd<'_>, name: &Path| {
         let flags = OFlag::O_DIRECTORY | OFlag::O_NOFOLLOW | OFlag::O_CLOEXEC;
@@ -63,6 +64,16 @@ pub fn tidy(profile: &Path) {
     for lock in ["SingletonLock", "SingletonSocket", "SingletonCookie"] {
         let _ = unlinkat(&profile, lock, UnlinkatFlags::NoRemoveDir);
     }
+    if let Some(metrics) = directory(profile.as_fd(), Path::new(METRICS)) {
+        // Its names by what was opened, whatever lies at the path by now.
+        let opened = format!("/proc/self/fd/{}", metrics.as_raw_fd());
+        for entry in fs::read_dir(opened).into_iter().flatten().flatten() {
+            let name = entry.file_name();
+            let _ = unlinkat(&metrics, name.as_os_str(), UnlinkatFlags::NoRemoveDir);
+        }
+        let _ = unlinkat(&profile, METRICS, UnlinkatFlags::RemoveDir);
+    }
+    let _ = symlinkat("/dev/null", &profile, METRICS);
     if let Some(default) = directory(profile.as_fd(), Path::new("Default")) {
         let flags = OFlag::O_RDWR | OFlag::O_NOFOLLOW | OFlag::O_NONBLOCK | OFlag::O_CLOEXEC;
         let preferences = openat(&default, "Preferences", flags, Mode::empty());
@@ -71,6 +82,10 @@ pub fn tidy(profile: &Path) {
         }
     }
 }
+
+/// Where Chromium keeps how it fares, mapped into its memory: some pages of it reach the disk every half a minute, for
+/// as long as it runs, and nobody reads them. No switch changes that. Where this is no directory it counts in memory.
+const METRICS: &str = "BrowserMetrics";
 
 /// The marks of a crash, and what stands there after an orderly end: JSON, of the same length, so that the
 /// file is whole at any instant.
@@ -111,7 +126,6 @@ pub fn is_installed(program: &str) -> bool {
 mod tests {
     use super::*;
     use crate::sys::test::Dir;
-    use std::fs;
     use std::os::unix::fs::symlink;
 
     #[test]
@@ -133,6 +147,22 @@ mod tests {
         assert_eq!(after["profile"]["name"], "Crashed");
         assert!(fs::symlink_metadata(profile.join("SingletonLock")).is_err());
         assert!(profile.join("Local State").exists());
+    }
+
+    #[test]
+    fn how_the_browser_fares_is_not_kept_on_the_disk() {
+        let dir = Dir::new("profile-metrics");
+        let metrics = dir.path().join(METRICS);
+        let is_off = || fs::read_link(&metrics).is_ok_and(|to| to == Path::new("/dev/null"));
+        tidy(dir.path());
+        assert!(is_off(), "a new profile");
+        tidy(dir.path());
+        assert!(is_off(), "at the next start");
+        fs::remove_file(&metrics).unwrap();
+        fs::create_dir(&metrics).unwrap();
+        fs::write(metrics.join("BrowserMetrics-1.pma"), "counts").unwrap();
+        tidy(dir.path());
+        assert!(is_off(), "a profile of another browser");
     }
 
     #[test]

@@ -17,6 +17,9 @@ pub const SOCKET: &str = "ossuary.sock";
 /// The name of the page that tells how the kiosk is reached, and claimed.
 pub const WELCOME: &str = "welcome.html";
 
+/// The name of the script by which that page learns that another one lies there.
+pub const WELCOME_SCRIPT: &str = "welcome.js";
+
 /// The ending of what is kept for the next daemon.
 const MEMORY: &str = "memory";
 
@@ -193,6 +196,7 @@ fn is_ours(path: &Path) -> bool {
     match ending {
         "sock" => path.ends_with(SOCKET),
         "html" => path.ends_with(WELCOME),
+        "js" => path.ends_with(WELCOME_SCRIPT),
         "notify" => stem.parse::<u64>().is_ok(),
         "memory" | "memory.new" => is_id(),
         "pid" => is_id() && path.with_extension(MEMORY).exists(),

@@ -105,6 +105,9 @@ fn a_new_kiosk_tells_its_code_to_root_and_to_its_journal_and_to_nobody_else() {
     let welcome = kiosk.dir.join("run/welcome.html");
     assert!(fs::read_to_string(&welcome).unwrap().contains(&code));
     assert_eq!(mode(&welcome), 0o644);
+    let script = kiosk.dir.join("run/welcome.js");
+    let before = fs::read_to_string(&script).unwrap();
+    assert_eq!(mode(&script), 0o644);
 
     let claim = json!({"code": code, "password": PASSWORD});
     let mine = cookie(&ask(&kiosk, ("POST", "/api/claim"), "", &claim));
@@ -117,6 +120,10 @@ fn a_new_kiosk_tells_its_code_to_root_and_to_its_journal_and_to_nobody_else() {
     wait_for("the welcome page without it", || {
         !fs::read_to_string(&welcome).unwrap().contains(&code)
     });
+    wait_for(
+        "the script by which a page that is shown learns of it",
+        || fs::read_to_string(&script).unwrap() != before,
+    );
     assert!(!printed(&kiosk.ossuary(&["status"])).contains("claim code"));
     assert_eq!(mode(&kiosk.dir.join("run/sessions.json")), 0o600);
 }

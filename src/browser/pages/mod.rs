@@ -2,7 +2,8 @@
 //!
 //! Each is one document that asks nobody for anything, so it can be loaded from a `data:` address by a
 //! browser that has no network at all. Nothing on it moves and nothing runs but one step aside every few
-//! minutes, so that a picture which stands for days does not burn into the screen.
+//! minutes, so that a picture which stands for days does not burn into the screen. The welcome page that lies
+//! in a file also looks every minute whether another one lies there ([`Standing`]).
 
 mod escape;
 mod overlay;
@@ -13,6 +14,7 @@ use crate::supervisor::page::BuiltIn;
 use base64ct::{Base64, Encoding};
 pub use overlay::{NO_OVERLAY, overlay};
 use std::fmt::Write;
+use std::hash::{DefaultHasher, Hash, Hasher};
 
 /// What the pages tell about the kiosk itself.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -66,11 +68,31 @@ pub fn name_at(address: &str) -> Option<&'static str> {
     named.map(|(_, name)| *name)
 }
 
-/// The welcome page as a file, which tells what is true for as long as it is shown: it is read anew every minute.
-pub fn standing_welcome(facts: &Facts) -> String {
-    let anew = "<meta http-equiv=\"refresh\" content=\"60\">";
-    document(&BuiltIn::Welcome, facts, anew)
+/// The welcome page as a file, which tells what is true for as long as it is shown.
+pub struct Standing {
+    /// The page. Every minute it looks at the script beside it, `welcome.js`, and is read anew where that has changed.
+    /// A page that is read anew is written down each time by the browser, in its history, and memory cards wear out.
+    pub page: String,
+    /// The script, which tells one page from another.
+    pub script: String,
 }
+
+/// The welcome page as a file.
+pub fn standing_welcome(facts: &Facts) -> Standing {
+    let mut stamp = DefaultHasher::new();
+    document(&BuiltIn::Welcome, facts, "").hash(&mut stamp);
+    let stamp = stamp.finish();
+    let look = format!("<script>const stamp=\"{stamp:016x}\";{LOOK}</script>");
+    Standing {
+        page: document(&BuiltIn::Welcome, facts, &look),
+        script: format!("stands(\"{stamp:016x}\")\n"),
+    }
+}
+
+/// Runs the script anew, which is another address for the browser each time, or it would remember what it said.
+const LOOK: &str = "self.stands=now=>{if(now!==stamp)location.reload()};\
+    setInterval(()=>{const look=document.createElement('script');look.src='welcome.js?'+Date.now();\
+    look.onload=look.onerror=()=>look.remove();document.head.append(look)},6e4)";
 
 fn document(page: &BuiltIn, facts: &Facts, head: &str) -> String {
     let (class, title, body) = match page {

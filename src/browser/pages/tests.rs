@@ -139,3 +139,24 @@ fn a_page_of_ours_is_known_by_its_address() {
         assert_eq!(name_at(foreign), None, "{foreign}");
     }
 }
+
+#[test]
+fn a_page_in_a_file_is_read_anew_where_it_has_changed_and_only_there() {
+    let stamp = |standing: &Standing| {
+        let script = standing.script.trim_end().to_owned();
+        let stamp = script.strip_prefix("stands(\"")?.strip_suffix("\")")?;
+        let known = format!("const stamp=\"{stamp}\"");
+        standing.page.contains(&known).then(|| stamp.to_owned())
+    };
+    let first = stamp(&standing_welcome(&facts())).unwrap();
+    assert_eq!(stamp(&standing_welcome(&facts())).unwrap(), first);
+    let claimable = Facts {
+        claim_code: Some("7QFM-2KXD".into()),
+        ..facts()
+    };
+    assert_ne!(stamp(&standing_welcome(&claimable)).unwrap(), first);
+    // The browser would write each time into its history.
+    let page = standing_welcome(&facts()).page;
+    assert!(!page.contains("http-equiv"), "{page}");
+    assert!(page.contains(&format!("src='{}?", crate::sys::run_dir::WELCOME_SCRIPT)));
+}
