@@ -103,7 +103,9 @@ fn a_new_kiosk_tells_its_code_to_root_and_to_its_journal_and_to_nobody_else() {
     assert_eq!(mode(&file), 0o600);
     // What the device shows on its own screen: the account of its browser reads it.
     let welcome = kiosk.dir.join("run/welcome.html");
-    assert!(fs::read_to_string(&welcome).unwrap().contains(&code));
+    let page = fs::read_to_string(&welcome).unwrap();
+    assert!(page.contains(&code));
+    assert!(page.contains("src='welcome.js?"), "{page}");
     assert_eq!(mode(&welcome), 0o644);
     let script = kiosk.dir.join("run/welcome.js");
     let before = fs::read_to_string(&script).unwrap();
