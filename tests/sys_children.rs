@@ -680,8 +680,10 @@ fn a_child_starts_with_no_signal_blocked_or_ignored_and_null_at_its_stdin() {
         let lines = house.lines();
         for line in &lines {
             match line.split_once('\t') {
+                // 32 and 33 are glibc's own, which lets nobody touch them: they are as they were for whoever runs this.
                 Some((_, mask)) => {
-                    assert_eq!(u64::from_str_radix(mask, 16).unwrap(), 0, "{line}")
+                    let mask = u64::from_str_radix(mask, 16).unwrap();
+                    assert_eq!(mask & !(0b11 << 31), 0, "{line}");
                 }
                 None => assert_eq!(line, "/dev/null"),
             }

@@ -3,6 +3,7 @@
 import pathlib
 
 from .figure import number
+from .missed import WHY
 from .parts import PARTS
 from .plot import bars
 
@@ -98,7 +99,21 @@ def aims(results):
             told = "; ".join(f"{aim}: {'kept' if kept else '**MISSED**'}" for aim, kept in figure.aims())
             times = f"{ratio:.2f}" if ratio is not None else ""
             lines.append(f"| {figure.name} | {number(figure.median('ours'))} {figure.unit} | {times} | {told} |")
-    return lines
+    return [*lines, "", *reasons(results)]
+
+
+def reasons(results):
+    """Why those are missed that are."""
+    missed = [
+        figure.name
+        for figures in results.values()
+        for figure in figures
+        if figure.name in WHY and not all(kept for _, kept in figure.aims())
+    ]
+    if not missed:
+        return []
+    lines = ["Where one is missed, as far as it was looked into:", ""]
+    return lines + [f"- **{name}**: {WHY[name]}" for name in missed]
 
 
 def table(figures):
