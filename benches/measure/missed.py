@@ -10,11 +10,12 @@ WHY = {
     "a PID file, a memory of the run for the next daemon, a note in its log.",
     "stop of 100": "The tree of each run is looked through before it is signalled, so that what it has started is signalled "
     "as well: some fifteen system calls in /proc a run, and a file that tells the next daemon of it. Tried: one look for both "
-    "signals of a stop, which halved it.",
-    "killed to first instruction": "Some seventy system calls and a hundred thousand instructions between the death and the "
-    "birth, where the floor makes ten: the end is read from a handle by a thread of the reactor, which wakes the first; the last "
-    "words are read from both pipes; it is looked whether the tree has left somebody; the log, the journal, the PID file and "
-    "the memory for the next daemon are written. Tried: a birth in the daemon's own memory (sys/birth), a fifth less CPU as "
+    "signals of a stop, where there were two.",
+    "stop of 1,000": "As with 100; and each look reads the list of all children of the daemon, for an orphan may be among "
+    "them, so it grows with the square of the processes. Not mended yet.",
+    "killed to first instruction": "Some seventy system calls between the death and the birth, where the floor makes ten: "
+    "the end is read from a handle by a thread of the reactor, which wakes the first; the last words are read from both pipes; it is looked whether the tree has left somebody; the log, the journal, the PID file and "
+    "the memory for the next daemon are written. Tried: a birth in the daemon's own memory (sys/birth), a quarter less CPU as "
     "another user; an event loop without the reactor's own thread would save a switch, and is not what smol is.",
     "throughput": "A line is cut out of what was read, copied into its ring with a header, and what was read is copied once "
     "more for the next daemon. Tried: recording reads rather than lines, which doubled it.",

@@ -96,6 +96,7 @@ class Load:
         self.began = time.monotonic()
         self.before = os.getloadavg()[0]
         self.busy, self.stolen = self._machine()
+        self.own = self._own()
 
     @staticmethod
     def _machine():
@@ -106,13 +107,16 @@ class Load:
         hertz = os.sysconf("SC_CLK_TCK")
         return (user + nice + system + hard + soft) / hertz, stolen / hertz
 
+    @staticmethod
+    def _own():
+        """CPU seconds of what measures and is measured, as far as it has ended."""
+        usages = map(resource.getrusage, (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN))
+        return sum(usage.ru_utime + usage.ru_stime for usage in usages)
+
     def report(self):
         """What is to be known about the machine to judge the figures."""
         busy, stolen = self._machine()
-        own = 0
-        for whose in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN):
-            usage = resource.getrusage(whose)
-            own += usage.ru_utime + usage.ru_stime
+        own = self._own() - self.own
         elapsed = time.monotonic() - self.began
         seconds = elapsed * os.cpu_count()
         return {

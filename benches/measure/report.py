@@ -22,8 +22,8 @@ PLOTS = [
 ]
 
 
-def machine_in_words(document):
-    machine = document["machine"]
+def machine_in_words(document, part):
+    machine = document["parts"][part]["machine"]
     return (
         f"{machine['cpus']} CPUs ({machine['architecture']}), Linux {machine['kernel']}, {machine['date']}, "
         f"{machine['minutes']:.0f} minutes; load {machine['load_before']:.2f} before and {machine['load_after']:.2f} after, "
@@ -37,10 +37,9 @@ def verdicts(figure):
 
 def show(document, results):
     """Prints a block for each figure: a side a line."""
-    print(machine_in_words(document))
     print("median (smallest … largest repetition)")
     for part, figures in results.items():
-        print(f"\n{PARTS[part][1]}")
+        print(f"\n{PARTS[part][1]}\n{machine_in_words(document, part)}")
         for figure in figures:
             ratio = figure.ratio()
             told = [f"{ratio:.2f} × floor"] if ratio is not None else []
@@ -67,8 +66,6 @@ def write(document, results):
         "smallest and the largest repetition. What is compared is not the same: only supervisord, monit and ours answer",
         "over HTTP, and ours includes API, page, log rings and schedule.",
         "",
-        f"{machine_in_words(document)}.",
-        "",
     ]
     if document["quick"]:
         text += ["**From a quick run: to see what there is, not to be believed.**", ""]
@@ -78,10 +75,14 @@ def write(document, results):
         text.append(f"- Not to be had on that machine: {', '.join(document['absent'])}.")
     for side, what in document["left_out"]:
         text.append(f"- {side} did not work in: {what}.")
+    unmeasured = [name for name in PARTS if name not in results]
+    if unmeasured:
+        text.append(f"- Not measured yet: {', '.join(unmeasured)}.")
     text += ["", *aims(results)]
     for part, figures in results.items():
         _, title, explained = PARTS[part]
-        text += ["", f"## {title}", "", explained, "", f"`./benches/run --only {part}`", ""]
+        machine = f"`./benches/run --only {part}`: {machine_in_words(document, part)}."
+        text += ["", f"## {title}", "", explained, "", machine, ""]
         for name, figure in drawn.get(part, ()):
             text += [f"![{figure.name}](performance/{name}.svg)", ""]
         text += table(figures)

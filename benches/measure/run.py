@@ -33,6 +33,7 @@ def options():
     parser.add_argument("--quick", action="store_true", help="fewer and shorter repetitions")
     parser.add_argument("--json", type=pathlib.Path, metavar="FILE", help="every sample; target/benches/figures.json unless told")
     parser.add_argument("--report", type=pathlib.Path, metavar="FILE", help="write the document from what --json kept")
+    parser.add_argument("--resume", type=pathlib.Path, metavar="FILE", help="go on with the parts that are not in there yet")
     beside = parser.add_mutually_exclusive_group()
     beside.add_argument("--peers", type=chosen(names, "peer"), metavar="PEER,…", default=names, help=", ".join(names))
     beside.add_argument("--no-peers", dest="peers", action="store_const", const=[])
@@ -41,8 +42,10 @@ def options():
 
 def measure(wanted):
     leave_nothing_behind()
-    load = Load()
-    results, absent = {}, []
+    document = {"quick": wanted.quick, "absent": [], "left_out": [], "notes": {}, "parts": {}}
+    if wanted.resume:
+        document = json.loads(wanted.resume.read_text())
+    parts_left = [name for name in wanted.only or PARTS if name not in document["parts"]]
     with Place(wanted) as place:
         sides = [Ours(), Floor()]
         for peer in peers.ALL:
@@ -50,28 +53,24 @@ def measure(wanted):
                 continue
             if peer.found(place):
                 sides.append(peer)
-            else:
-                absent.append(peer.name)
-        notes = {side.name: side.note for side in sides if getattr(side, "note", "")}
+            elif peer.name not in document["absent"]:
+                document["absent"].append(peer.name)
+        document["notes"] |= {side.name: side.note for side in sides if getattr(side, "note", "")}
         turns = parts.Turns(place, sides)
-        for name in wanted.only or PARTS:
+        for name in parts_left:
+            load = Load()
             try:
-                results[name] = [figure.to_json() for figure in PARTS[name][0](turns)]
+                figures = [figure.to_json() for figure in PARTS[name][0](turns)]
+                document["parts"][name] = {"machine": load.report(), "figures": figures}
             except (BenchError, OSError, subprocess.SubprocessError) as error:
                 place.say(f"goes on without {name}: {error}")
                 turns.out.add(("ours", name))
                 place.up.clear()
                 place.end_orphans()
-            document = {
-                "machine": load.report(),
-                "quick": wanted.quick,
-                "absent": absent,
-                "left_out": sorted(turns.out),
-                "notes": notes,
-                "parts": results,
-            }
+            left_out = {tuple(one) for one in document["left_out"]} | turns.out
+            document["left_out"] = sorted(left_out)
             # After each part, so that an hour is not lost with the last of them.
-            keep(document, wanted.json or wanted.built / "figures.json")
+            keep(document, wanted.json or wanted.resume or wanted.built / "figures.json")
     return document
 
 
@@ -83,7 +82,7 @@ def main():
     wanted = options()
     document = json.loads(wanted.report.read_text()) if wanted.report else measure(wanted)
     results = {
-        name: [Figure.from_json(figure) for figure in figures] for name, figures in document["parts"].items()
+        name: [Figure.from_json(figure) for figure in part["figures"]] for name, part in document["parts"].items()
     }
     report.show(document, results)
     if wanted.report or not (wanted.only or wanted.quick):
