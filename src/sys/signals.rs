@@ -95,7 +95,7 @@ pub(super) fn afresh() -> Result<(), Errno> {
 }
 
 /// What is ignored where the daemon is started (by `nohup`, by a shell's `&`) would be ignored by everything that it
-/// starts, so it is set back to its default. Not SIGPIPE: that is the standard library's, which does so in each child.
+/// starts, so it is set back to its default. Not SIGPIPE: that is the standard library's, and is reset in each child.
 fn heed_what_was_ignored() {
     for number in (1..32).filter(|number| *number != libc::SIGPIPE) {
         // SAFETY: all zeroes are a value of this plain structure.
