@@ -17,7 +17,7 @@ use ossuary::sys::launch::Launch;
 use ossuary::sys::run_dir::RunDir;
 use smol::channel::Receiver;
 use smol::{LocalExecutor, Timer, future};
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs::Permissions;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
@@ -462,6 +462,61 @@ fn a_grandchild_in_a_session_of_its_own_dies_too_and_its_namesake_does_not() {
         assert!(is_gone(grandchild));
         assert_eq!(state(stranger.id() as i32), Some('S'));
         stranger.kill().unwrap();
+    });
+}
+
+#[test]
+fn of_many_that_end_at_once_each_has_its_own_end_and_what_it_leaves_behind() {
+    const RUNS: u64 = 90;
+    // Deaf to TERM, in a session of its own: a child of the main process, or of one that ends together with it.
+    const DEAF: &str = "setsid sh -c 'trap \"\" TERM; echo up; exec sleep 600' &";
+    let leaves_one = |run: u64| !run.is_multiple_of(3);
+    House::open("many", async |house| {
+        for run in 1..=RUNS {
+            let leave = match run % 3 {
+                0 => String::new(),
+                1 => DEAF.to_owned(),
+                _ => format!("({DEAF} wait) &"),
+            };
+            house.start(
+                run,
+                &format!("trap 'exit {run}' TERM\n{leave}\necho up; kill -STOP $$"),
+            );
+        }
+        let everybody: usize = (1..=RUNS).map(|run| 1 + usize::from(leaves_one(run))).sum();
+        loop {
+            let changed = house.log.changed();
+            match house.lines().iter().filter(|line| *line == "up").count() {
+                up if up == everybody => break,
+                _ => changed.await,
+            }
+        }
+        for run in 1..=RUNS {
+            house.children.signal(RunId(run), StopSignal::Term);
+        }
+        let mut ended = BTreeMap::new();
+        while ended.len() < RUNS as usize {
+            match house.events.recv().await.unwrap() {
+                Event::Exited {
+                    run: RunId(run),
+                    ending,
+                    tree_left,
+                } => ended.insert(run, (ending, tree_left)),
+                event => panic!("{event:?}"),
+            };
+        }
+        let told = |run| (Ending::Code(run as i32), leaves_one(run));
+        assert_eq!(ended, (1..=RUNS).map(|run| (run, told(run))).collect());
+        let mut rest: BTreeSet<u64> = (1..=RUNS).filter(|run| leaves_one(*run)).collect();
+        for run in &rest {
+            house.children.kill(RunId(*run));
+        }
+        while !rest.is_empty() {
+            match house.events.recv().await.unwrap() {
+                Event::TreeGone { run: RunId(run) } => assert!(rest.remove(&run)),
+                event => panic!("{event:?}"),
+            }
+        }
     });
 }
 

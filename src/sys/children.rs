@@ -15,7 +15,6 @@ use super::output::{Buffer, Tap};
 use super::pidfd::PidFd;
 use super::proc;
 use super::readiness::{self, NotifySocket};
-use super::reap;
 use super::run_dir::RunDir;
 use super::signals::ChildEnds;
 use super::spawn::{Output, Spawned, spawn, spawn_helper};
@@ -432,24 +431,18 @@ impl Inner {
         for tap in &record.taps {
             self.executor.spawn(tap.clone().flow()).detach();
         }
-        let follow = self.clone().follow(run, record.pid, record.main.clone());
+        let follow = self.clone().follow(run, record.main.clone());
         self.runs.borrow_mut().insert(run, record);
         self.executor.spawn(follow).detach();
     }
 
-    /// Waits for the end of the main process of a run. If that is no child of ours, nobody tells us how it ended.
-    async fn follow(self: Rc<Self>, run: RunId, pid: u32, main: Rc<PidFd>) {
+    /// Waits for the end of the main process of a run, and tells of it. If that is no child of ours, nobody tells us how
+    /// it ended.
+    async fn follow(self: Rc<Self>, run: RunId, main: Rc<PidFd>) {
         if let Err(error) = main.ended().await {
             log::error!("run {run} is no longer watched: {error}");
         }
-        let ending = reap::ending(pid as i32).unwrap_or(Ending::Unseen);
-        self.main_ended(run, ending).await;
-    }
-
-    /// The main process of a run has ended and was reaped just now: tells of it.
-    async fn main_ended(&self, run: RunId, ending: Ending) {
-        // No await until the tree knows: the PID is free from here on.
-        self.family.borrow_mut().main_ended(run);
+        let ending = self.family.borrow_mut().main_ended(run);
         let ending = match self.ran_out_of_memory(run, ending) {
             true => Ending::OutOfMemory,
             false => ending,
@@ -463,10 +456,12 @@ impl Inner {
                 tree_left,
             })
             .await;
-        if let Some(record) = self.runs.borrow_mut().get_mut(&run) {
-            record.phase = Phase::Rest;
+        if tree_left {
+            if let Some(record) = self.runs.borrow_mut().get_mut(&run) {
+                record.phase = Phase::Rest;
+            }
+            self.look().await;
         }
-        self.look().await;
     }
 
     /// Whether it was the kernel that killed a main process, for want of memory, and not we.
@@ -490,7 +485,6 @@ impl Inner {
         record.notify = None;
         record.phase = Phase::Telling;
         self.run_dir.remove_pid(&record.id);
-        family.reap();
         if record.killing {
             family.kill(run);
         }

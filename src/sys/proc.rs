@@ -132,7 +132,7 @@ pub(super) fn children_of(pid: i32) -> Vec<i32> {
     };
     let mut children = Vec::new();
     for thread in threads.flatten() {
-        match fs::read_to_string(thread.path().join("children")) {
+        match fs::read(thread.path().join("children")) {
             Ok(text) => children.extend(pids(&text)),
             Err(_) if !kernel_lists_children() => return children_by_scan(pid),
             // The thread has ended; its children were handed to another one.
@@ -178,14 +178,14 @@ impl OwnChildren {
                 offset += length as u64;
             }
         }
-        pids(str::from_utf8(&self.text).unwrap_or_default()).collect()
+        pids(&self.text).collect()
     }
 }
 
-/// The numbers in a `children` file.
-fn pids(text: &str) -> impl Iterator<Item = i32> {
-    text.split_ascii_whitespace()
-        .filter_map(|pid| pid.parse().ok())
+/// The numbers in a `children` file, behind each of which is a blank.
+fn pids(text: &[u8]) -> impl Iterator<Item = i32> {
+    text.split(|byte| *byte == b' ')
+        .filter_map(|pid| str::from_utf8(pid).ok()?.parse().ok())
 }
 
 /// Whether the kernel was built with `CONFIG_PROC_CHILDREN`.

@@ -8,6 +8,11 @@
 //! 2. its process group;
 //! 3. the marker in its environment, `OSSUARY_RUN=<run dir>:<id>:<run>`.
 //!
+//! The kernel tells of no orphan: all direct children are listed to find them, which takes the longer the more there
+//! are. So they are not listed for each of many runs that end at a time. What a process leaves behind is ours before its
+//! own end can be seen, and hangs below a child of ours for as long as that lives: a list is good until the next
+//! child is reaped ([`Family::stale`]).
+//!
 //! Where the service manager has delegated a cgroup to the daemon, each run has one of its own ([`super::cgroup`]),
 //! and whatever lives in that belongs to the run as well, descendant or not. Descent still counts
 //! beside it: a process may be moved elsewhere (a session is, by its PAM module).
@@ -22,17 +27,23 @@ use super::cgroup::{Cgroup, Watch};
 use super::pidfd::PidFd;
 use super::proc::{self, OwnChildren, Stat};
 use super::reap;
-use crate::supervisor::RunId;
+use crate::supervisor::{Ending, RunId};
 use nix::sys::signal::{Signal, kill, killpg};
 use nix::unistd::Pid;
 use std::collections::{BTreeMap, BTreeSet};
 use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 use std::rc::Rc;
+use std::time::{Duration, Instant};
 
 /// How often a tree that is being killed is looked through in one go for what it has forked meanwhile. If
 /// there is still more, the next end of a child continues.
 const PASSES_MAX: usize = 100;
+
+/// Where a tree is signalled or killed, a list of our children that is no older serves as one of now: whoever stops a
+/// thousand runs does so within some of these. Who becomes an orphan meanwhile, and lives neither in the cgroup of the
+/// run nor in the group of its living main process, does not hear the signal, and is killed when the time to stop is up.
+const FRESH: Duration = Duration::from_millis(10);
 
 /// All descendants of the daemon, as far as it knows them.
 #[derive(Debug)]
@@ -46,6 +57,10 @@ pub(super) struct Family {
     helpers: BTreeSet<i32>,
     /// Other direct children, and whose they are.
     orphans: BTreeMap<i32, Option<RunId>>,
+    /// When they were looked for.
+    looked: Option<Instant>,
+    /// A child of ours was reaped since: what it has left behind, if anything, is not among them.
+    stale: bool,
     runs: BTreeMap<RunId, Tree>,
     /// Tells when the last process of a cgroup has gone, where there are cgroups.
     watch: Option<Rc<Watch>>,
@@ -56,6 +71,8 @@ pub(super) struct Family {
 #[derive(Debug, Default)]
 struct Tree {
     main: Option<i32>,
+    /// How that has ended, from when it was reaped to when its task asks.
+    ending: Option<Ending>,
     /// Its process group; the PID of its main process, alive or not.
     group: i32,
     /// What has been seen in it: PID and time of birth.
@@ -85,6 +102,8 @@ impl Family {
             mains: BTreeMap::new(),
             helpers: BTreeSet::new(),
             orphans: BTreeMap::new(),
+            looked: None,
+            stale: true,
             runs: BTreeMap::new(),
             watch,
             emptying: Vec::new(),
@@ -108,8 +127,25 @@ impl Family {
         self.runs.get(&run)?.cgroup.as_ref()
     }
 
-    /// The main process of a run was reaped. To be called before anything else is reaped or started.
-    pub(super) fn main_ended(&mut self, run: RunId) {
+    /// Takes leave of the main process of a run, which has ended, and tells how. `Unseen` if it is no child of ours.
+    pub(super) fn main_ended(&mut self, run: RunId) -> Ending {
+        if self.runs.get(&run).is_some_and(|tree| tree.main.is_some()) {
+            self.reap();
+        }
+        let Some(tree) = self.runs.get_mut(&run) else {
+            return Ending::Unseen;
+        };
+        if let Some(pid) = tree.main.take() {
+            // It is no child of ours, hides behind a helper, or lives on and cannot be watched.
+            self.mains.remove(&pid);
+            tree.ending = reap::ending(pid);
+            self.stale = true;
+        }
+        tree.ending.take().unwrap_or(Ending::Unseen)
+    }
+
+    /// The main process of a run was reaped by somebody else. Its PID may be a stranger's by now.
+    pub(super) fn main_was_reaped(&mut self, run: RunId) {
         if let Some(pid) = self.runs.get_mut(&run).and_then(|tree| tree.main.take()) {
             self.mains.remove(&pid);
         }
@@ -138,31 +174,41 @@ impl Family {
     /// It was reaped, or nobody waits for it any more.
     pub(super) fn helper_ended(&mut self, pid: i32) {
         self.helpers.remove(&pid);
+        self.stale = true;
     }
 
-    /// Reaps the orphans that have ended. Stops at a main process or helper that has ended and
-    /// that its own task has not reaped yet; that task looks again.
+    /// Reaps what has ended: orphans, and main processes, whose tasks ask for the ending later
+    /// ([`Family::main_ended`]). Stops at a helper that has ended and that its own task has not reaped yet; that task
+    /// looks again.
     pub(super) fn reap(&mut self) {
-        while let Some(pid) = reap::peek() {
-            if self.mains.contains_key(&pid) || self.helpers.contains(&pid) {
-                return;
-            }
-            reap::reap(pid);
+        while let Some(pid) = reap::peek().filter(|pid| !self.helpers.contains(pid)) {
+            let ending = reap::ending(pid);
+            self.stale = true;
             self.orphans.remove(&pid);
+            let run = self.mains.remove(&pid);
+            if let Some(tree) = run.and_then(|run| self.runs.get_mut(&run)) {
+                // The PID is free from here on.
+                tree.main = None;
+                tree.ending = ending;
+            }
         }
         self.sweep();
     }
 
     /// Whether anything of a run lives whose main process was reaped. All of that lives in its cgroup or hangs
-    /// below orphans, and usually there is none: one file is read of either.
+    /// below orphans, and usually there is none.
     pub(super) fn is_left(&mut self, run: RunId) -> bool {
         if self.is_populated(run) {
             return true;
         }
-        self.find_orphans();
-        // One that has ended may hide behind somebody's main process.
-        self.orphans
-            .retain(|pid, whose| *whose != Some(run) || !reap::reap(*pid));
+        while self.stale {
+            self.find_orphans();
+            let known = self.orphans.len();
+            // One that has ended may hide behind somebody's helper, and somebody may have hidden behind it.
+            self.orphans
+                .retain(|pid, whose| *whose != Some(run) || !reap::reap(*pid));
+            self.stale = self.orphans.len() < known;
+        }
         self.orphans.values().any(|whose| *whose == Some(run))
     }
 
@@ -181,6 +227,7 @@ impl Family {
     /// Sends signals to everything in the tree of a run, one after the other. It is looked through once: whoever stops
     /// a hundred runs looks through a hundred trees.
     pub(super) fn signal(&mut self, run: RunId, signals: &[Signal]) {
+        self.find_orphans_lately();
         let members = self.members(run);
         let Some(tree) = self.runs.get_mut(&run) else {
             return;
@@ -209,7 +256,12 @@ impl Family {
         {
             log::debug!("run {run} is killed one by one: {error}");
         }
-        for _ in 0..PASSES_MAX {
+        self.find_orphans_lately();
+        for pass in 0..PASSES_MAX {
+            if pass > 1 {
+                // It forks while it is killed.
+                self.find_orphans();
+            }
             let members = self.members(run);
             let Some(tree) = self.runs.get(&run) else {
                 return;
@@ -268,6 +320,7 @@ impl Family {
             ..Tree::default()
         };
         self.runs.insert(run, tree);
+        self.find_orphans();
         self.kill(run);
         self.gone(run);
     }
@@ -290,9 +343,8 @@ impl Family {
             .collect()
     }
 
-    /// Everything that lives in the tree of a run.
-    fn members(&mut self, run: RunId) -> Vec<Member> {
-        self.find_orphans();
+    /// Everything that lives in the tree of a run, below its main process and the orphans that are known.
+    fn members(&self, run: RunId) -> Vec<Member> {
         let Some(tree) = self.runs.get(&run) else {
             return Vec::new();
         };
@@ -325,6 +377,14 @@ impl Family {
         members
     }
 
+    /// The same, unless they have just been looked for.
+    fn find_orphans_lately(&mut self) {
+        let is_fresh = |looked: Instant| looked.elapsed() <= FRESH;
+        if self.stale || !self.looked.is_some_and(is_fresh) {
+            self.find_orphans();
+        }
+    }
+
     /// Looks for direct children that we have not started, and finds out whose they are.
     fn find_orphans(&mut self) {
         for pid in self.children.list() {
@@ -336,6 +396,8 @@ impl Family {
                 self.orphans.insert(pid, whose);
             }
         }
+        self.stale = false;
+        self.looked = Some(Instant::now());
     }
 
     fn whose(&self, pid: i32) -> Option<RunId> {

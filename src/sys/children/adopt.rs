@@ -101,8 +101,7 @@ impl Children {
         let mut family = inner.family.borrow_mut();
         family.began(run, running.pid as i32, cgroup);
         if found.ended {
-            // Its PID may be a stranger's by now.
-            family.main_ended(run);
+            family.main_was_reaped(run);
         } else if let Err(error) = inner.run_dir.write_pid(id, running.pid) {
             log::warn!("{error}");
         }
