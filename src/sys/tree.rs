@@ -258,10 +258,6 @@ impl Family {
         }
         self.find_orphans_lately();
         for pass in 0..PASSES_MAX {
-            if pass > 1 {
-                // It forks while it is killed.
-                self.find_orphans();
-            }
             let members = self.members(run);
             let Some(tree) = self.runs.get(&run) else {
                 return;
@@ -284,6 +280,10 @@ impl Family {
             if let Some(tree) = self.runs.get_mut(&run) {
                 tree.seen.extend(fresh.iter());
                 tree.killed.extend(fresh.iter());
+            }
+            // What it forks meanwhile. A process that was alone, as most are, is not suspected of that.
+            if pass > 0 || fresh.len() > 1 {
+                self.find_orphans();
             }
         }
     }
