@@ -15,13 +15,13 @@ WHY = {
     "to the next daemon and in its log, its descriptors closed. Tried: all children listed once for many runs, where "
     "each listed all anew, and it grew with the square.",
     "killed to first instruction": "Some seventy system calls between the death and the birth, where the floor makes ten: "
-    "the end is read from a handle by a thread of the reactor, which wakes the first; the last words are read from both pipes; it is looked whether the tree has left somebody; the log, the journal, the PID file and "
-    "the memory for the next daemon are written. Tried: a birth in the daemon's own memory (sys/birth), a quarter less CPU as "
+    "the end is read from a handle by a thread of the reactor, which wakes the first; the last words are read from both "
+    "pipes; it is looked whether the tree has left somebody; the log, the journal, the PID file and the memory for the next daemon are written. Tried: a birth in the daemon's own memory (sys/birth), a quarter less CPU as "
     "another user; an event loop without the reactor's own thread would save a switch, and is not what smol is.",
     "throughput": "A line is cut out of what was read, copied into its ring with a header, and what was read is copied once "
     "more for the next daemon. Tried: recording reads rather than lines, which doubled it.",
     "requests a second, 10 processes, 16 connections": "Two fifths of the time are the kernel's, as nearly all of the "
-    "floor's is. The rest is spread thin, no function over 5 %: the head is read, its fields and the token are checked, and the "
+    "floor's is. The rest is spread thin, no function of ours much over 5 %: the head is read, its fields and the token are checked, and the "
     "answer is told anew for each, since it says how long a process has run; the floor repeats the same bytes. One write an "
     "answer.",
 }

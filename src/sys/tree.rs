@@ -377,7 +377,7 @@ impl Family {
         members
     }
 
-    /// The same, unless they have just been looked for.
+    /// As [`Family::find_orphans`], unless that was done just now.
     fn find_orphans_lately(&mut self) {
         let is_fresh = |looked: Instant| looked.elapsed() <= FRESH;
         if self.stale || !self.looked.is_some_and(is_fresh) {
