@@ -315,6 +315,10 @@ fn a_page_that_cannot_be_loaded_is_told_unasked_and_gives_way_to_one_of_our_own(
             url: url.clone(),
             error: "net::ERR_NAME_NOT_RESOLVED".to_owned(),
         };
+        // The browser's own page about it may still be on its way, which is no page that was painted.
+        while stage.look().await == (Sight::Loading { url: url.clone() }) {
+            Timer::after(Duration::from_millis(5)).await;
+        }
         assert_eq!(stage.look().await, told);
         let offline = BuiltIn::Offline {
             url: url.clone(),

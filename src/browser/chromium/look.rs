@@ -1,7 +1,7 @@
 //! Looks at the page on the screen, in a world of our own in it.
 
 use super::page::Finding;
-use super::{BROWSER, Chromium, LOOK, Page, WORLD, cut};
+use super::{BROWSER, Chromium, LOOK, Page, WORLD};
 use crate::browser::cdp::Trouble;
 use crate::supervisor::page::Sight;
 use serde::Deserialize;
@@ -46,7 +46,7 @@ impl Chromium {
             }
             let title = String::new();
             return Sight::Painted {
-                url: self.name_of(page, heard.url),
+                url: page.name_of(heard.url),
                 title,
             };
         }
@@ -54,7 +54,7 @@ impl Chromium {
             Ok(found) => {
                 page.hear(|heard| heard.silent = false);
                 self.fit(page, &found).await;
-                self.sight(page, found)
+                page.sight(found)
             }
             Err(_) if page.heard().crashed => Sight::Crashed,
             Err(Trouble::Refused(words)) => {
@@ -62,7 +62,7 @@ impl Chromium {
                 log::debug!("run {}: {words}", self.around.run);
                 let url = page.heard().url;
                 Sight::Loading {
-                    url: self.name_of(page, url),
+                    url: page.name_of(url),
                 }
             }
             Err(Trouble::Unanswered | Trouble::Gone) => {
@@ -85,36 +85,6 @@ impl Chromium {
         match version {
             Ok(_) => seen,
             Err(_) => Sight::Silent,
-        }
-    }
-
-    /// What a finding comes to.
-    fn sight(&self, page: &Page, found: Finding) -> Sight {
-        let url = self.name_of(page, found.url);
-        let title = cut(found.title);
-        match found {
-            Finding {
-                error: Some(error),
-                loading: false,
-                ..
-            } => Sight::NotLoaded {
-                url: cut(page.heard().url),
-                error: match error.as_str() {
-                    "" => "net::ERR_FAILED".to_owned(),
-                    code => format!("net::{code}"),
-                },
-            },
-            Finding { painted: true, .. } => Sight::Painted { url, title },
-            Finding { loading: true, .. } => Sight::Loading { url },
-            _ => Sight::Blank { url, title },
-        }
-    }
-
-    /// How a page is called: by its address, unless that is its content.
-    pub(super) fn name_of(&self, page: &Page, url: String) -> String {
-        match page.heard().built_in {
-            Some(name) => name.to_owned(),
-            None => cut(url),
         }
     }
 

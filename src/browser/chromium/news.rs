@@ -132,7 +132,7 @@ impl Chromium {
                     && start.navigation_type != "sameDocument"
                     && self.is_shown(page)
                 {
-                    let url = self.name_of(page, start.url);
+                    let url = page.name_of(start.url);
                     self.errand(Errand::Tell(page.clone(), Sight::Loading { url }));
                 }
             }

@@ -1,6 +1,8 @@
 //! One page of the browser: where it is reached, and what was heard of it.
 
+use super::cut;
 use crate::browser::pages;
+use crate::supervisor::page::Sight;
 use event_listener::Event;
 use serde::Deserialize;
 use std::cell::RefCell;
@@ -96,6 +98,40 @@ impl Page {
         result
     }
 
+    /// How it is called: by its address, unless that is its content.
+    pub fn name_of(&self, url: String) -> String {
+        match self.heard.borrow().built_in {
+            Some(name) => name.to_owned(),
+            None => cut(url),
+        }
+    }
+
+    /// What a look at it comes to. The browser's own page of what went wrong is never a page that was painted: until
+    /// its script has written into it what that was, the page that was asked for is on its way.
+    pub fn sight(&self, found: Finding) -> Sight {
+        if let Some(error) = found.error {
+            let url = cut(self.heard.borrow().url.clone());
+            return match error.as_str() {
+                _ if found.loading => Sight::Loading { url },
+                "" => Sight::NotLoaded {
+                    url,
+                    error: "net::ERR_FAILED".to_owned(),
+                },
+                code => Sight::NotLoaded {
+                    url,
+                    error: format!("net::{code}"),
+                },
+            };
+        }
+        let url = self.name_of(found.url);
+        let title = cut(found.title);
+        match (found.painted, found.loading) {
+            (true, _) => Sight::Painted { url, title },
+            (false, true) => Sight::Loading { url },
+            (false, false) => Sight::Blank { url, title },
+        }
+    }
+
     /// A picture has come.
     pub fn put_frame(&self, picture: String) {
         *self.frame.borrow_mut() = Some(picture);
@@ -132,6 +168,93 @@ impl Page {
                 return;
             }
             changed.await;
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn found(url: &str, painted: bool, loading: bool, error: Option<&str>) -> Finding {
+        Finding {
+            url: url.to_owned(),
+            title: "shop.example".to_owned(),
+            painted,
+            loading,
+            visible: true,
+            error: error.map(str::to_owned),
+            status: 0,
+            view: [800.0, 600.0],
+            lacks: None,
+        }
+    }
+
+    #[test]
+    fn the_browsers_own_page_of_what_went_wrong_is_never_one_that_was_painted() {
+        let asked = "http://shop.example/";
+        let page = Page::new("1".to_owned(), "2".to_owned(), asked.to_owned());
+        let sight = |painted, loading, code| {
+            page.sight(found(
+                "chrome-error://chromewebdata/",
+                painted,
+                loading,
+                Some(code),
+            ))
+        };
+        let url = asked.to_owned();
+        for (painted, loading, code, comes_to) in [
+            (true, true, "", Sight::Loading { url: url.clone() }),
+            (false, true, "", Sight::Loading { url: url.clone() }),
+            (true, true, "ERR_X", Sight::Loading { url: url.clone() }),
+            (
+                true,
+                false,
+                "ERR_X",
+                Sight::NotLoaded {
+                    url: url.clone(),
+                    error: "net::ERR_X".to_owned(),
+                },
+            ),
+            (
+                true,
+                false,
+                "",
+                Sight::NotLoaded {
+                    url,
+                    error: "net::ERR_FAILED".to_owned(),
+                },
+            ),
+        ] {
+            assert_eq!(sight(painted, loading, code), comes_to);
+        }
+    }
+
+    #[test]
+    fn a_page_that_is_still_read_is_painted_as_soon_as_there_is_something_to_see() {
+        let page = Page::new("1".to_owned(), "2".to_owned(), String::new());
+        let url = "http://shop.example/".to_owned();
+        let title = "shop.example".to_owned();
+        for (painted, loading, comes_to) in [
+            (
+                true,
+                true,
+                Sight::Painted {
+                    url: url.clone(),
+                    title: title.clone(),
+                },
+            ),
+            (false, true, Sight::Loading { url: url.clone() }),
+            (
+                false,
+                false,
+                Sight::Blank {
+                    url: url.clone(),
+                    title,
+                },
+            ),
+        ] {
+            assert_eq!(page.sight(found(&url, painted, loading, None)), comes_to);
         }
     }
 }
