@@ -1,11 +1,12 @@
 //! The line to one client: a socket, what has arrived on it, and a deadline.
 
-use super::deadline::Deadline;
+use super::deadline::{Deadline, TimedOut};
 use super::error::{Error, Kind};
 use super::head::{self, Head};
 use super::limits::{HEAD_MAX, Limits};
+use crate::readable::once_readable;
 use smol::{Async, io::AsyncWriteExt};
-use std::io::{ErrorKind, Read};
+use std::io::{self, ErrorKind, Read};
 use std::net::{Shutdown, TcpStream};
 use std::time::Duration;
 
@@ -72,19 +73,13 @@ impl Line {
                 speaking = true;
                 self.deadline.set(limits.head);
             }
-            match self.fill() {
-                Ok(0) => return Next::Gone,
-                Ok(_) => continue,
-                Err(error) if error.kind() == ErrorKind::WouldBlock => (),
-                Err(error) if error.kind() == ErrorKind::Interrupted => continue,
-                Err(_) => return Next::Gone,
-            }
             if self.inbox.is_empty() {
                 self.inbox = Vec::new();
             }
-            match self.deadline.cut(self.socket.readable()).await {
-                Ok(Ok(())) => (),
-                Ok(Err(_)) => return Next::Gone,
+            match self.fill().await {
+                Ok(Ok(1..)) => (),
+                Ok(Err(error)) if error.kind() == ErrorKind::Interrupted => (),
+                Ok(_) => return Next::Gone,
                 Err(_) if !speaking => return Next::Gone,
                 Err(_) => {
                     return Next::Refused(Error::new(
@@ -118,15 +113,9 @@ impl Line {
         let mut taken = 0;
         while taken < LINGER_MAX {
             self.inbox.clear();
-            match self.fill() {
-                Ok(0) => return,
-                Ok(count) => taken += count,
-                Err(error) if error.kind() == ErrorKind::WouldBlock => {
-                    if !matches!(self.deadline.cut(self.socket.readable()).await, Ok(Ok(()))) {
-                        return;
-                    }
-                }
-                Err(_) => return,
+            match self.fill().await {
+                Ok(Ok(count @ 1..)) => taken += count,
+                _ => return,
             }
         }
     }
@@ -143,12 +132,16 @@ impl Line {
         }
     }
 
-    /// Reads what has arrived, without waiting and without a buffer of its own.
-    fn fill(&mut self) -> std::io::Result<usize> {
-        let mut piece = [0; PIECE];
+    /// Takes in what arrives, until the deadline. While it is waited for there is no buffer.
+    async fn fill(&mut self) -> Result<io::Result<usize>, TimedOut> {
         let room = PIECE.min(HEAD_MAX.saturating_sub(self.inbox.len()));
-        let count = self.socket.get_ref().read(&mut piece[..room])?;
-        self.inbox.extend_from_slice(&piece[..count]);
-        Ok(count)
+        let inbox = &mut self.inbox;
+        let arrived = once_readable(&self.socket, |mut socket| {
+            let mut piece = [0; PIECE];
+            let count = socket.read(&mut piece[..room])?;
+            inbox.extend_from_slice(&piece[..count]);
+            Ok(count)
+        });
+        self.deadline.cut(arrived).await
     }
 }

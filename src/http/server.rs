@@ -7,6 +7,7 @@ use super::head::Head;
 use super::line::{Line, Next};
 use super::runtime::{self, Clock, Exchange, Signals, Stage};
 use super::service::Service;
+use crate::readable::once_readable;
 use crate::trust::Client;
 use picoserve::{Router, Server};
 use smol::future::yield_now;
@@ -79,30 +80,24 @@ impl Listener {
     async fn accept(&self) -> io::Result<Arrival> {
         match self {
             Listener::Tcp(listener) => {
-                let (stream, peer) = listener.accept().await?;
+                let (stream, peer) = once_readable(listener, TcpListener::accept).await?;
                 // Answers go out whole, events one by one: there is nothing to wait and gather for.
-                let _ = stream.get_ref().set_nodelay(true);
-                Ok(Arrival::from_network(peer.ip(), stream))
+                let _ = stream.set_nodelay(true);
+                Ok(Arrival::from_network(peer.ip(), Async::try_from(stream)?))
             }
-            Listener::Unix(listener, vouch) => loop {
-                listener.readable().await?;
-                match listener.get_ref().accept() {
-                    Ok((stream, _)) if vouch(stream.as_fd()) => {
-                        return Ok(Arrival {
-                            address: Address::Local,
-                            client: None,
-                            socket: as_tcp(stream)?,
-                        });
-                    }
+            Listener::Unix(listener, vouch) => {
+                let (stream, _) = once_readable(listener, UnixListener::accept).await?;
+                if !vouch(stream.as_fd()) {
                     // Anybody, as far as we know.
-                    Ok((stream, _)) => {
-                        let here = IpAddr::V4(Ipv4Addr::LOCALHOST);
-                        return Ok(Arrival::from_network(here, as_tcp(stream)?));
-                    }
-                    Err(error) if error.kind() == io::ErrorKind::WouldBlock => continue,
-                    Err(error) => return Err(error),
+                    let here = IpAddr::V4(Ipv4Addr::LOCALHOST);
+                    return Ok(Arrival::from_network(here, as_tcp(stream)?));
                 }
-            },
+                Ok(Arrival {
+                    address: Address::Local,
+                    client: None,
+                    socket: as_tcp(stream)?,
+                })
+            }
         }
     }
 }

@@ -2,7 +2,7 @@
 
 use super::ring::{Ring, Stream};
 use crate::time::Moment;
-use memchr::{memchr, memchr_iter};
+use memchr::{memchr, memrchr};
 
 /// What there is of a line before the next read.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -59,12 +59,13 @@ impl OpenLine {
             self.end(place);
             bytes = &bytes[end + 1..];
         }
-        let mut start = 0;
-        for end in memchr_iter(b'\n', bytes) {
-            place.push(&bytes[start..end], false);
-            start = end + 1;
+        if let Some(last) = memrchr(b'\n', bytes) {
+            place
+                .ring
+                .push_lines(&bytes[..last], place.time, place.stream);
+            bytes = &bytes[last + 1..];
         }
-        self.go_on(&bytes[start..], place);
+        self.go_on(bytes, place);
     }
 
     /// Here is its end: what stands there is a line.

@@ -5,11 +5,13 @@
 //! begin small and double, so a process that prints little costs little. Numbers
 //! are not stored: a line's number is that of its chunk's first line plus its place.
 //!
-//! One line is: a byte of flags, the time since the line before in microseconds
-//! and the length, both as LEB128, then the text. For most lines that is three
-//! bytes beside the text.
+//! What one read has brought of whole lines lies there as it came, the newlines in between: so a process that floods
+//! its output is not followed line by line, which only whoever reads the log does. Before that stand a byte of flags,
+//! the time since what is before it in microseconds, and the length, both as LEB128. For one line that is three
+//! bytes beside the text, for each further one a byte.
 
 use crate::time::Moment;
+use memchr::{memchr, memchr_iter, memrchr};
 use std::collections::VecDeque;
 use std::time::Duration;
 
@@ -28,7 +30,7 @@ const CHUNK_MAX: usize = 16 * 1024;
 /// is empty right after the oldest chunk was dropped.
 const CHUNKS_MIN: usize = 8;
 
-/// Flags, ten bytes of time and three of length: the most a line needs beside its text.
+/// Flags, ten bytes of time and three of length: the most that stands before a text.
 const HEADER_MAX: usize = 1 + 10 + 3;
 
 /// What stands before the text.
@@ -37,8 +39,14 @@ type Head = heapless::Vec<u8, HEADER_MAX>;
 /// The smallest ring, in bytes.
 const RING_MIN: usize = 1024;
 
-/// The bit that says a line was cut; the bits below are the stream.
+/// The bits that tell the stream.
+const STREAM: u8 = 0b11;
+
+/// The bit that says a line was cut.
 const CUT: u8 = 0b100;
+
+/// The bit that says several lines lie there, a newline between any two.
+const SEVERAL: u8 = 0b1000;
 
 /// Where a line came from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -131,21 +139,59 @@ impl Ring {
         };
         let need = HEADER_MAX + text.len();
         let micros = micros(time);
-        let fits = self
-            .chunks
-            .back()
-            .is_some_and(|chunk| chunk.bytes.capacity() - chunk.bytes.len() >= need);
-        if !fits {
+        if self.room().is_none_or(|room| room < text.len()) {
             self.begin_chunk(need, micros);
         }
-        let seq = self.next_seq;
-        self.next_seq += 1;
+        self.put(text, 1, micros, stream as u8 | if cut { CUT } else { 0 });
+    }
+
+    /// Adds whole lines of one read, a newline between any two, as [`Ring::push`] would add one after the other.
+    pub(super) fn push_lines(&mut self, mut text: &[u8], time: Moment, stream: Stream) {
+        // A piece of so many bytes has no line in it that would have to be cut.
+        let max = self.line_max();
+        loop {
+            let room = self.room().map(|room| room.min(max));
+            let end = room.and_then(|room| match text.get(..=room) {
+                Some(piece) => memrchr(b'\n', piece),
+                None => Some(text.len()),
+            });
+            let end = match end {
+                Some(end) => {
+                    let piece = &text[..end];
+                    let more = memchr_iter(b'\n', piece).count() as u32;
+                    let flags = stream as u8 | if more > 0 { SEVERAL } else { 0 };
+                    self.put(piece, 1 + more, micros(time), flags);
+                    end
+                }
+                // The first of them does not fit in, or has to be cut.
+                None => {
+                    let end = memchr(b'\n', text).unwrap_or(text.len());
+                    self.push(&text[..end], time, stream, false);
+                    end
+                }
+            };
+            match text.get(end + 1..) {
+                Some(rest) => text = rest,
+                None => return,
+            }
+        }
+    }
+
+    /// How long a text may be that the last chunk still takes.
+    fn room(&self) -> Option<usize> {
+        let chunk = &self.chunks.back()?.bytes;
+        (chunk.capacity() - chunk.len()).checked_sub(HEADER_MAX)
+    }
+
+    /// Adds lines to the last chunk, which has room for them.
+    fn put(&mut self, text: &[u8], lines: u32, micros: u64, flags: u8) {
         let chunk = self
             .chunks
             .back_mut()
-            .expect("begun above if there was none");
-        debug_assert_eq!(chunk.first_seq + u64::from(chunk.lines), seq);
-        chunk.push(text, micros, stream as u8 | if cut { CUT } else { 0 });
+            .expect("whoever has looked for room has found it");
+        debug_assert_eq!(chunk.end_seq(), self.next_seq);
+        self.next_seq += u64::from(lines);
+        chunk.push(text, lines, micros, flags);
     }
 
     /// Has the next line get this number. Where that is not the next anyway, the ring begins with it.
@@ -245,7 +291,7 @@ impl Chunk {
         self.first_seq + u64::from(self.lines)
     }
 
-    fn push(&mut self, text: &[u8], micros: u64, flags: u8) {
+    fn push(&mut self, text: &[u8], lines: u32, micros: u64, flags: u8) {
         let mut head = Head::new();
         // It has room for the longest.
         let _ = head.push(flags);
@@ -254,23 +300,35 @@ impl Chunk {
         self.bytes.extend_from_slice(&head);
         self.bytes.extend_from_slice(text);
         self.last_time = micros.max(self.last_time);
-        self.lines += 1;
+        self.lines += lines;
     }
 
     fn lines(&self) -> impl Iterator<Item = Line<'_>> {
         let mut rest = &self.bytes[..];
         let mut micros = self.first_time;
+        let mut flags = 0;
+        // What follows in the same text.
+        let mut more = None;
         (self.first_seq..self.end_seq()).map(move |seq| {
-            let flags = rest[0];
-            rest = &rest[1..];
-            micros += take_number(&mut rest);
-            let length = take_number(&mut rest) as usize;
-            let (text, after) = rest.split_at(length);
-            rest = after;
+            let mut text = more.take().unwrap_or_else(|| {
+                flags = rest[0];
+                rest = &rest[1..];
+                micros += take_number(&mut rest);
+                let length = take_number(&mut rest) as usize;
+                let (text, after) = rest.split_at(length);
+                rest = after;
+                text
+            });
+            if flags & SEVERAL != 0
+                && let Some(end) = memchr(b'\n', text)
+            {
+                more = Some(&text[end + 1..]);
+                text = &text[..end];
+            }
             Line {
                 seq,
                 time: Moment::from_boot(Duration::from_micros(micros)),
-                stream: match flags & !CUT {
+                stream: match flags & STREAM {
                     0 => Stream::Stdout,
                     1 => Stream::Stderr,
                     _ => Stream::Ossuary,
@@ -332,6 +390,20 @@ mod tests {
         }
     }
 
+    impl Random {
+        /// A line of any kind without this byte: most are short, some empty, some longer than a line may be.
+        fn text(&mut self, without: u8) -> Vec<u8> {
+            let length = match self.below(10) {
+                0 => self.below(12_000),
+                1 => 0,
+                _ => self.below(200),
+            };
+            let mut text: Vec<u8> = (0..length).map(|_| self.below(256) as u8).collect();
+            text.retain(|byte| *byte != without);
+            text
+        }
+    }
+
     type Owned = (u64, Moment, Stream, Vec<u8>, bool);
 
     fn owned(line: Line<'_>) -> Owned {
@@ -386,26 +458,28 @@ mod tests {
                     1 => random.below(2_000),
                     _ => 0,
                 };
-                let length = match random.below(10) {
-                    0 => random.below(12_000),
-                    1 => 0,
-                    _ => random.below(200),
-                } as usize;
-                let text: Vec<u8> = (0..length).map(|_| random.below(256) as u8).collect();
                 let stream =
                     [Stream::Stdout, Stream::Stderr, Stream::Ossuary][random.below(3) as usize];
-                let cut = random.below(20) == 0;
-                ring.push(&text, at(now), stream, cut);
+                let (lines, cut) = match random.below(3) {
+                    0 => {
+                        let lines: Vec<_> = (0..1 + random.below(40))
+                            .map(|_| random.text(b'\n'))
+                            .collect();
+                        ring.push_lines(&lines.join(&b'\n'), at(now), stream);
+                        (lines, false)
+                    }
+                    _ => {
+                        let (text, cut) = (random.text(b' '), random.below(20) == 0);
+                        ring.push(&text, at(now), stream, cut);
+                        (vec![text], cut)
+                    }
+                };
                 let max = ring.line_max();
-                let kept = text[..length.min(max)].to_vec();
-                model.push((
-                    model.len() as u64 + 1,
-                    at(now),
-                    stream,
-                    kept,
-                    cut || length > max,
-                ));
-
+                for mut text in lines {
+                    let cut = cut || text.len() > max;
+                    text.truncate(max);
+                    model.push((model.len() as u64 + 1, at(now), stream, text, cut));
+                }
                 assert!(ring.held() <= capacity, "seed {seed}");
                 assert_eq!(ring.next_seq(), model.len() as u64 + 1, "seed {seed}");
             }

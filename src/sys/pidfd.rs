@@ -2,6 +2,7 @@
 
 #![allow(unsafe_code)]
 
+use crate::readable::once_readable;
 use nix::libc;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::sys::signal::Signal;
@@ -45,7 +46,12 @@ impl PidFd {
     /// Resolves when the process has ended.
     pub(super) async fn ended(&self) -> io::Result<()> {
         // Nobody reads it, so nothing can block.
-        Async::new_nonblocking(self.as_fd())?.readable().await
+        let watched = Async::new_nonblocking(self.as_fd())?;
+        once_readable(&watched, |_| match self.has_ended() {
+            true => Ok(()),
+            false => Err(io::ErrorKind::WouldBlock.into()),
+        })
+        .await
     }
 
     /// The same handle, for somebody else.
