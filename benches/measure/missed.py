@@ -18,10 +18,8 @@ WHY = {
     "the end is read from a handle by a thread of the reactor, which wakes the first; the last words are read from both "
     "pipes; it is looked whether the tree has left somebody; the log, the journal, the PID file and the memory for the next daemon are written. Tried: a birth in the daemon's own memory (sys/birth), a quarter less CPU as "
     "another user; an event loop without the reactor's own thread would save a switch, and is not what smol is.",
-    "throughput": "A line is cut out of what was read, copied into its ring with a header, and what was read is copied once "
-    "more for the next daemon. Tried: recording reads rather than lines, which doubled it.",
     "requests a second, 10 processes, 16 connections": "Two fifths of the time are the kernel's, as nearly all of the "
-    "floor's is. The rest is spread thin, no function of ours much over 5 %: the head is read, its fields and the token are checked, and the "
-    "answer is told anew for each, since it says how long a process has run; the floor repeats the same bytes. One write an "
-    "answer.",
+    "floor's is. The rest is spread thin, no function much over 5 %: the head is read, its fields and the token are checked, the "
+    "connection's task is woken by a thread of the reactor; the floor looks at nothing and repeats the same bytes. Tried: an answer that is "
+    "made once a second at most, one write an answer, a timer for a minute of requests rather than two for each.",
 }
