@@ -22,7 +22,6 @@ pub mod demo;
 pub mod first_boot;
 pub mod http;
 pub mod logs;
-pub mod readable;
 pub mod supervisor;
 pub mod sys;
 pub mod time;

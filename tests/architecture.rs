@@ -9,17 +9,13 @@ use std::path::{Path, PathBuf};
 /// For each room, the rooms it may name besides itself. `time` is open to everybody.
 const WALLS: &[(&str, &[&str])] = &[
     ("time", &[]),
-    ("readable", &[]),
     ("config", &[]),
     ("logs", &["config"]),
     ("trust", &[]),
     ("supervisor", &["config"]),
     ("browser", &["config", "supervisor"]),
-    ("sys", &["config", "supervisor", "logs", "readable"]),
-    (
-        "http",
-        &["config", "supervisor", "logs", "trust", "readable"],
-    ),
+    ("sys", &["config", "supervisor", "logs"]),
+    ("http", &["config", "supervisor", "logs", "trust"]),
     ("client", &["args", "config"]),
     ("args", &["config"]),
     (

@@ -4,7 +4,6 @@ use super::deadline::{Deadline, TimedOut};
 use super::error::{Error, Kind};
 use super::head::{self, Head};
 use super::limits::{HEAD_MAX, Limits};
-use crate::readable::once_readable;
 use smol::{Async, io::AsyncWriteExt};
 use std::io::{self, ErrorKind, Read};
 use std::net::{Shutdown, TcpStream};
@@ -12,6 +11,9 @@ use std::time::Duration;
 
 /// How much is read at once while a head is awaited: a whole head, nearly always.
 const PIECE: usize = 2048;
+
+/// More empty lines before a request than any client sends by mistake.
+const EMPTY_MAX: u32 = 8;
 
 /// After a refusal this much is still taken in, so that a client in the middle of a
 /// body gets to read the refusal; more is cut off.
@@ -56,13 +58,20 @@ impl Line {
     /// [`Limits::head`] for the rest of its head, however it is dripped.
     pub async fn next(&mut self, silence: Duration, limits: &Limits) -> Next {
         let mut seen = 0;
+        let mut empty = 0;
         let mut speaking = false;
         self.deadline.set(silence);
         loop {
-            // RFC 9112, section 2.2: an empty line before a request is passed over.
-            while self.inbox.starts_with(b"\r\n") {
-                self.inbox.drain(..2);
+            // RFC 9112, section 2.2: an empty line before a request is passed over. Whoever sends nothing else would
+            // keep us busy.
+            while let Some(rest) = self.inbox.strip_prefix(b"\r\n") {
+                self.inbox = rest.to_vec();
                 seen = 0;
+                empty += 1;
+                if empty > EMPTY_MAX {
+                    let why = "there are too many empty lines before the request";
+                    return Next::Refused(Error::new(Kind::Malformed, why));
+                }
             }
             match head::end(&self.inbox, seen) {
                 Ok(Some(length)) => return self.take_head(length),
@@ -136,7 +145,7 @@ impl Line {
     async fn fill(&mut self) -> Result<io::Result<usize>, TimedOut> {
         let room = PIECE.min(HEAD_MAX.saturating_sub(self.inbox.len()));
         let inbox = &mut self.inbox;
-        let arrived = once_readable(&self.socket, |mut socket| {
+        let arrived = self.socket.read_with(|mut socket| {
             let mut piece = [0; PIECE];
             let count = socket.read(&mut piece[..room])?;
             inbox.extend_from_slice(&piece[..count]);

@@ -7,7 +7,6 @@ use super::head::Head;
 use super::line::{Line, Next};
 use super::runtime::{self, Clock, Exchange, Signals, Stage};
 use super::service::Service;
-use crate::readable::once_readable;
 use crate::trust::Client;
 use picoserve::{Router, Server};
 use smol::future::yield_now;
@@ -80,13 +79,13 @@ impl Listener {
     async fn accept(&self) -> io::Result<Arrival> {
         match self {
             Listener::Tcp(listener) => {
-                let (stream, peer) = once_readable(listener, TcpListener::accept).await?;
+                let (stream, peer) = listener.accept().await?;
                 // Answers go out whole, events one by one: there is nothing to wait and gather for.
-                let _ = stream.set_nodelay(true);
-                Ok(Arrival::from_network(peer.ip(), Async::try_from(stream)?))
+                let _ = stream.get_ref().set_nodelay(true);
+                Ok(Arrival::from_network(peer.ip(), stream))
             }
             Listener::Unix(listener, vouch) => {
-                let (stream, _) = once_readable(listener, UnixListener::accept).await?;
+                let (stream, _) = listener.read_with(UnixListener::accept).await?;
                 if !vouch(stream.as_fd()) {
                     // Anybody, as far as we know.
                     let here = IpAddr::V4(Ipv4Addr::LOCALHOST);

@@ -105,6 +105,14 @@ struct Chunk {
     last_time: u64,
 }
 
+/// What lies behind one head: a line, or several with a newline between any two.
+#[derive(Clone, Copy)]
+struct Text<'a> {
+    micros: u64,
+    flags: u8,
+    bytes: &'a [u8],
+}
+
 impl Ring {
     pub(super) fn new(capacity: usize) -> Self {
         Self {
@@ -236,9 +244,13 @@ impl Ring {
         }
         let mut resized = Ring::new(capacity);
         resized.next_seq = self.first_seq();
-        self.read_after(0, usize::MAX, usize::MAX, |line| {
-            resized.push(line.text, line.time, line.stream, line.cut);
-        });
+        for text in self.chunks.iter().flat_map(Chunk::texts) {
+            let time = Moment::from_boot(Duration::from_micros(text.micros));
+            match text.is_several() {
+                true => resized.push_lines(text.bytes, time, text.stream()),
+                false => resized.push(text.bytes, time, text.stream(), text.is_cut()),
+            }
+        }
         *self = resized;
     }
 
@@ -304,39 +316,60 @@ impl Chunk {
     }
 
     fn lines(&self) -> impl Iterator<Item = Line<'_>> {
+        let lines = self.texts().flat_map(|text| {
+            let mut rest = Some(text.bytes);
+            std::iter::from_fn(move || {
+                let bytes = rest.take()?;
+                let end = memchr(b'\n', bytes).filter(|_| text.is_several());
+                rest = end.map(|end| &bytes[end + 1..]);
+                Some((text, &bytes[..end.unwrap_or(bytes.len())]))
+            })
+        });
+        (self.first_seq..)
+            .zip(lines)
+            .map(|(seq, (text, bytes))| Line {
+                seq,
+                time: Moment::from_boot(Duration::from_micros(text.micros)),
+                stream: text.stream(),
+                text: bytes,
+                cut: text.is_cut(),
+            })
+    }
+
+    fn texts(&self) -> impl Iterator<Item = Text<'_>> {
         let mut rest = &self.bytes[..];
         let mut micros = self.first_time;
-        let mut flags = 0;
-        // What follows in the same text.
-        let mut more = None;
-        (self.first_seq..self.end_seq()).map(move |seq| {
-            let mut text = more.take().unwrap_or_else(|| {
-                flags = rest[0];
-                rest = &rest[1..];
-                micros += take_number(&mut rest);
-                let length = take_number(&mut rest) as usize;
-                let (text, after) = rest.split_at(length);
-                rest = after;
-                text
-            });
-            if flags & SEVERAL != 0
-                && let Some(end) = memchr(b'\n', text)
-            {
-                more = Some(&text[end + 1..]);
-                text = &text[..end];
-            }
-            Line {
-                seq,
-                time: Moment::from_boot(Duration::from_micros(micros)),
-                stream: match flags & STREAM {
-                    0 => Stream::Stdout,
-                    1 => Stream::Stderr,
-                    _ => Stream::Ossuary,
-                },
-                text,
-                cut: flags & CUT != 0,
-            }
+        std::iter::from_fn(move || {
+            let (&flags, after) = rest.split_first()?;
+            rest = after;
+            micros += take_number(&mut rest);
+            let length = take_number(&mut rest) as usize;
+            let (bytes, after) = rest.split_at(length);
+            rest = after;
+            Some(Text {
+                micros,
+                flags,
+                bytes,
+            })
         })
+    }
+}
+
+impl Text<'_> {
+    fn stream(&self) -> Stream {
+        match self.flags & STREAM {
+            0 => Stream::Stdout,
+            1 => Stream::Stderr,
+            _ => Stream::Ossuary,
+        }
+    }
+
+    fn is_cut(&self) -> bool {
+        self.flags & CUT != 0
+    }
+
+    fn is_several(&self) -> bool {
+        self.flags & SEVERAL != 0
     }
 }
 
@@ -515,6 +548,24 @@ mod tests {
         assert!(ring.held() <= 256 * 1024);
         let text: usize = all(&ring).iter().map(|line| line.3.len()).sum();
         assert!(text > 220 * 1024, "{text}");
+    }
+
+    #[test]
+    fn a_full_ring_that_is_made_larger_loses_nothing() {
+        for line in ["", "x", "four", "a line as programs print them"] {
+            let mut ring = Ring::new(64 * 1024);
+            for number in 0..1000 {
+                ring.push_lines(
+                    [line; 100].join("\n").as_bytes(),
+                    at(number),
+                    Stream::Stdout,
+                );
+            }
+            let before = all(&ring);
+            assert!(before[0].0 > 1);
+            ring.resize(80 * 1024);
+            assert_eq!(all(&ring), before, "{line:?}");
+        }
     }
 
     #[test]

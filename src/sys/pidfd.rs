@@ -2,7 +2,6 @@
 
 #![allow(unsafe_code)]
 
-use crate::readable::once_readable;
 use nix::libc;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::sys::signal::Signal;
@@ -47,11 +46,13 @@ impl PidFd {
     pub(super) async fn ended(&self) -> io::Result<()> {
         // Nobody reads it, so nothing can block.
         let watched = Async::new_nonblocking(self.as_fd())?;
-        once_readable(&watched, |_| match self.has_ended() {
+        // Once woken we look ourselves. `readable` by itself would ask the reactor, which says no to what has come in
+        // the round in which it was told to watch, and yes after another round.
+        let look = |_: &BorrowedFd<'_>| match self.has_ended() {
             true => Ok(()),
             false => Err(io::ErrorKind::WouldBlock.into()),
-        })
-        .await
+        };
+        watched.read_with(look).await
     }
 
     /// The same handle, for somebody else.

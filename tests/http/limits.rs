@@ -183,6 +183,16 @@ fn a_head_that_is_too_long_is_refused_before_it_ends() {
 }
 
 #[test]
+fn a_client_that_sends_nothing_but_empty_lines_is_let_go() {
+    kiosk(async |kiosk| {
+        let mut client = kiosk.connect().await;
+        client.send("\r\n".repeat(1000)).await;
+        client.answer().await.expect_problem(400, "malformed");
+        assert!(client.rest().await.is_empty());
+    });
+}
+
+#[test]
 fn a_body_that_is_too_long_is_refused_before_it_is_sent() {
     kiosk(async |kiosk| {
         let mut client = kiosk.connect().await;

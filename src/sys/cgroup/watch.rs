@@ -4,7 +4,6 @@
 //! a daemon that was killed, or a subreaper of its own has) dies without a word; but its cgroup says so.
 
 use super::Cgroup;
-use crate::readable::once_readable;
 use crate::supervisor::RunId;
 use nix::sys::inotify::{AddWatchFlags, InitFlags, Inotify, WatchDescriptor};
 use smol::{Async, future};
@@ -53,7 +52,7 @@ impl Watch {
 
     /// Resolves when the first or last process of a watched cgroup has come or gone.
     pub(in crate::sys) async fn changed(&self) {
-        let events = once_readable(&self.inotify, |inotify| Ok(inotify.read_events()?));
+        let events = self.inotify.read_with(|inotify| Ok(inotify.read_events()?));
         if let Err(error) = events.await {
             log::error!("ends of what is no child of ours are no longer noticed: {error}");
             future::pending().await
