@@ -1,11 +1,11 @@
 //! The line to one client: a socket, what has arrived on it, and a deadline.
 
-use super::deadline::{Deadline, TimedOut};
+use super::deadline::Deadline;
 use super::error::{Error, Kind};
 use super::head::{self, Head};
 use super::limits::{HEAD_MAX, Limits};
 use smol::{Async, io::AsyncWriteExt};
-use std::io::{self, ErrorKind, Read};
+use std::io::{ErrorKind, Read};
 use std::net::{Shutdown, TcpStream};
 use std::time::Duration;
 
@@ -64,8 +64,8 @@ impl Line {
         loop {
             // RFC 9112, section 2.2: an empty line before a request is passed over. Whoever sends nothing else would
             // keep us busy.
-            while let Some(rest) = self.inbox.strip_prefix(b"\r\n") {
-                self.inbox = rest.to_vec();
+            while self.inbox.starts_with(b"\r\n") {
+                self.inbox.drain(..2);
                 seen = 0;
                 empty += 1;
                 if empty > EMPTY_MAX {
@@ -82,13 +82,19 @@ impl Line {
                 speaking = true;
                 self.deadline.set(limits.head);
             }
+            match self.fill() {
+                Ok(0) => return Next::Gone,
+                Ok(_) => continue,
+                Err(error) if error.kind() == ErrorKind::WouldBlock => (),
+                Err(error) if error.kind() == ErrorKind::Interrupted => continue,
+                Err(_) => return Next::Gone,
+            }
             if self.inbox.is_empty() {
                 self.inbox = Vec::new();
             }
-            match self.fill().await {
-                Ok(Ok(1..)) => (),
-                Ok(Err(error)) if error.kind() == ErrorKind::Interrupted => (),
-                Ok(_) => return Next::Gone,
+            match self.deadline.cut(self.socket.readable()).await {
+                Ok(Ok(())) => (),
+                Ok(Err(_)) => return Next::Gone,
                 Err(_) if !speaking => return Next::Gone,
                 Err(_) => {
                     return Next::Refused(Error::new(
@@ -122,9 +128,15 @@ impl Line {
         let mut taken = 0;
         while taken < LINGER_MAX {
             self.inbox.clear();
-            match self.fill().await {
-                Ok(Ok(count @ 1..)) => taken += count,
-                _ => return,
+            match self.fill() {
+                Ok(0) => return,
+                Ok(count) => taken += count,
+                Err(error) if error.kind() == ErrorKind::WouldBlock => {
+                    if !matches!(self.deadline.cut(self.socket.readable()).await, Ok(Ok(()))) {
+                        return;
+                    }
+                }
+                Err(_) => return,
             }
         }
     }
@@ -141,16 +153,12 @@ impl Line {
         }
     }
 
-    /// Takes in what arrives, until the deadline. While it is waited for there is no buffer.
-    async fn fill(&mut self) -> Result<io::Result<usize>, TimedOut> {
+    /// Reads what has arrived, without waiting and without a buffer of its own.
+    fn fill(&mut self) -> std::io::Result<usize> {
+        let mut piece = [0; PIECE];
         let room = PIECE.min(HEAD_MAX.saturating_sub(self.inbox.len()));
-        let inbox = &mut self.inbox;
-        let arrived = self.socket.read_with(|mut socket| {
-            let mut piece = [0; PIECE];
-            let count = socket.read(&mut piece[..room])?;
-            inbox.extend_from_slice(&piece[..count]);
-            Ok(count)
-        });
-        self.deadline.cut(arrived).await
+        let count = self.socket.get_ref().read(&mut piece[..room])?;
+        self.inbox.extend_from_slice(&piece[..count]);
+        Ok(count)
     }
 }
