@@ -158,7 +158,10 @@ class CardGuest(Machine):
             initramfs=card.directory / "initramfs",
             drive=f"file={card.disk},format=raw",
             memory=2048,
-            append=f"{words} systemd.watchdog_sec=120 systemd.debug_shell=ttyAMA1 systemd.default_device_timeout_sec={patience}",
+            # There is no 3D in it. Where that is done by the processor (llvmpipe), wlroots hands pictures on that are half
+            # drawn, and there they stay until something else changes.
+            append=f"{words} systemd.setenv=WLR_RENDERER=pixman systemd.watchdog_sec=120 systemd.debug_shell=ttyAMA1"
+            f" systemd.default_device_timeout_sec={patience}",
             more=["-device", "virtio-gpu-pci"]
             + ["-serial", f"unix:{self.meeting.name}/shell,server=on,wait=off"],
         )
