@@ -2,8 +2,8 @@
 //!
 //! The rings die with the daemon, and what it has read from a pipe is in no pipe any more. So
 //! every read is also written here, as it is, into a piece of memory that whoever made it hands to the
-//! next daemon, which makes lines of it again. (As it is, because one copy of a read of 64 KiB costs a tenth of
-//! what its six hundred lines would.) It is a ring of bytes: when it is full, the oldest reads make way, whoever's
+//! next daemon, which makes lines of it again: that is one copy, and nobody looks at a byte of it unless a daemon
+//! dies. It is a ring of bytes: when it is full, the oldest reads make way, whoever's
 //! they are.
 //!
 //! The daemon may be killed between any two instructions. So first the tail moves past what is
