@@ -179,6 +179,8 @@ class Made(unittest.TestCase):
 
 def shown(guest):
     """The colours of the screen, as soon as the page is there."""
+    # While the emulator takes a picture the guest stands still.
+    time.sleep(5)
     screen = guest.colours()
     return screen if screen[GROUND] and screen[PAPER] else None
 
