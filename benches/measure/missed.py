@@ -15,9 +15,11 @@ WHY = {
     "to the next daemon and in its log, its descriptors closed. Tried: all children listed once for many runs, where "
     "each listed all anew, and it grew with the square.",
     "killed to first instruction": "Some seventy system calls between the death and the birth, where the floor makes ten: "
-    "the end is read from a handle by a thread of the reactor, which wakes the first; the last words are read from both "
-    "pipes; it is looked whether the tree has left somebody; the log, the journal, the PID file and the memory for the next daemon are written. Tried: a birth in the daemon's own memory (sys/birth), a quarter less CPU as "
-    "another user; an event loop without the reactor's own thread would save a switch, and is not what smol is.",
+    "the end is read from a handle by a thread of the reactor, which wakes the first (once now, where it took two rounds); "
+    "the last words are read from both pipes; it is looked whether the tree has left somebody; the log, the journal, the "
+    "PID file and the memory for the next daemon are written. Tried: a birth in the daemon's own memory (sys/birth), a "
+    "quarter less CPU as another user; an event loop without the reactor's own thread would save a switch, and is not what "
+    "smol is.",
     "requests a second, 10 processes, 16 connections": "Two fifths of the time are the kernel's, as nearly all of the "
     "floor's is. The rest is spread thin, no function much over 5 %: the head is read, its fields and the token are checked, the "
     "connection's task is woken by a thread of the reactor; the floor looks at nothing and repeats the same bytes. Tried: an answer that is "
