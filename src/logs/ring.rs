@@ -421,9 +421,7 @@ mod tests {
             z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
             (z ^ (z >> 31)) % bound
         }
-    }
 
-    impl Random {
         /// A line of any kind without this byte: most are short, some empty, some longer than a line may be.
         fn text(&mut self, without: u8) -> Vec<u8> {
             let length = match self.below(10) {
