@@ -153,17 +153,16 @@ onTheFullPage("nothing moves for those who asked for that", { reducedMotion: "re
   });
 });
 
-onTheFullPage("the page is under 80 kB on the wire and asks nobody else", {}, async ({ kiosk, context }) => {
-  const fresh = await context.newPage();
-  await pretendPages(fresh, { gallery: PAGE });
-  const wire = await context.newCDPSession(fresh);
+onTheFullPage("the page is under 80 kB on the wire and asks nobody else", {}, async ({ page, kiosk, context }) => {
+  const wire = await context.newCDPSession(page);
   const sizes = new Map();
   const paths = new Map();
   await wire.send("Network.enable");
+  await wire.send("Network.setCacheDisabled", { cacheDisabled: true });
   wire.on("Network.requestWillBeSent", ({ requestId, request }) => paths.set(requestId, new URL(request.url)));
   wire.on("Network.loadingFinished", ({ requestId, encodedDataLength }) => sizes.set(requestId, encodedDataLength));
-  await fresh.goto(kiosk.url, { waitUntil: "load" });
-  await visitAll(fresh, async () => {});
+  await page.reload();
+  await visitAll(page, async () => {});
   for (const [request, url] of paths) {
     assert.ok(url.protocol === "data:" || url.origin === kiosk.url, `asked elsewhere: ${url}`);
     if (url.pathname.startsWith("/api/")) sizes.delete(request);

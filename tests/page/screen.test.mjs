@@ -25,6 +25,18 @@ async function holdTheClock({ page }) {
   await page.clock.pauseAt(now + 1000);
 }
 
+/** Runs in the page, before anything else does: what comes into sight is told when the test says so, all of it at once. */
+function holdTheSight() {
+  const seen = [];
+  window.IntersectionObserver = class extends window.IntersectionObserver {
+    constructor(listener) {
+      super((entries) => seen.push(...entries));
+      window.tellTheSight = () => listener(seen.splice(0), this);
+    }
+  };
+  window.sightsHeld = () => seen.length;
+}
+
 const pictures = (screen) => screen.asked.filter(({ what }) => what === "screenshot").length;
 
 onTheCard("a card shows what its screen shows, and how its page fares", async ({ screen, place }) => {
@@ -59,6 +71,21 @@ onTheCard("what was done for a page that was not well is told, with what was on 
   assert.deepEqual(screen.asked.at(-1), { what: "evidence", width: null, body: null });
   await button(shown, "Close").click();
   await shown.waitFor({ state: "hidden" });
+});
+
+onTheCard("a card that came into sight while the browser was busy shows its picture", async ({ page, kiosk, place }) => {
+  await page.waitForFunction(() => window.sightsHeld() === 1);
+  await kiosk.start("gallery");
+  await page.waitForFunction(() => window.sightsHeld() === 2);
+  assert.equal(await place.getByRole("img").count(), 0);
+  await page.evaluate(() => window.tellTheSight());
+  await place.getByRole("img").waitFor();
+}, {
+  before: async ({ page, kiosk }) => {
+    await kiosk.halt("gallery");
+    await kiosk.untilStatus("gallery", "stopped");
+    await page.addInitScript(holdTheSight);
+  },
 });
 
 onTheCard("only what runs on a screen has a page", async ({ page, kiosk, place }) => {

@@ -64,8 +64,9 @@ export class Screen {
         ),
       ),
     );
-    new IntersectionObserver(([entry]) => {
-      this.#isInSight = entry.isIntersecting;
+    // A busy browser tells what several frames saw at once: the last of it is what is so.
+    new IntersectionObserver((entries) => {
+      this.#isInSight = entries.at(-1).isIntersecting;
       this.tick();
     }).observe(this.element);
   }
