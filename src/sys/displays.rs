@@ -4,11 +4,13 @@
 //! directories are watched (inotify(7)), those that do not exist yet through the nearest parent that does.
 //! A socket counts when a connection to it succeeds; a server that was killed leaves one that
 //! refuses. That such a server dies is seen by its process, which the socket names (`SO_PEERCRED`).
-//! Nothing is polled, but for a short while after a socket was found that does not accept yet.
+//! The X display of a Wayland compositor is told and left alone: a connection would start Xwayland.
+//! Nothing is polled, but for a short while after a socket was found that is new, or does not accept yet.
 
 use super::errno::failure;
 use super::pidfd::PidFd;
 use super::screens::Screens;
+use super::xwayland;
 use crate::config::Display;
 use crate::supervisor::{Event, Failure};
 use nix::errno::Errno;
@@ -30,6 +32,10 @@ use std::time::Duration;
 /// A server binds its socket before it listens on it. After something has changed, a socket that refuses
 /// is tried again after these pauses, in milliseconds: 3 s in all, then it counts as stale.
 const RETRIES: [u64; 8] = [5, 10, 25, 60, 150, 350, 800, 1600];
+
+/// A compositor opens the socket of its X display before its own, by which it is known: a younger one may be
+/// Xwayland's. Between the two it reads the theme of its pointer.
+const YOUNG: Duration = Duration::from_millis(200);
 
 /// What is looked at, at most: a directory that somebody fills with names must not cost us memory.
 const SOCKETS_MAX: usize = 64;
@@ -117,7 +123,7 @@ impl Displays {
                 told = Some(present.clone());
                 let _ = events.send(Event::Displays { present }).await;
             }
-            let pause = RETRIES.get(retry).filter(|_| seen.refusing);
+            let pause = RETRIES.get(retry).filter(|_| seen.unsettled);
             let news = self.changed();
             let gone = any_ended(seen.servers.into_values().flatten().collect());
             let asked = future::or(asked, gone);
@@ -203,25 +209,31 @@ impl Displays {
 
     fn look(&self) -> Seen {
         let mut seen = Seen::default();
-        for directory in self.directories() {
-            let is_x = directory == self.places.x;
-            let entries = fs::read_dir(&directory).into_iter().flatten().flatten();
-            let sockets = entries.take(ENTRIES_MAX).filter_map(|entry| {
-                let display = display_of(&entry.file_name())?;
-                (is_x == matches!(display, Display::X(_))).then(|| (display, entry.path()))
-            });
-            for (display, path) in sockets.take(SOCKETS_MAX) {
-                match probe(&path) {
-                    Ok(server) => {
-                        seen.sockets.insert(display.clone(), path);
-                        seen.servers.insert(display, server);
-                    }
-                    Err(Errno::ECONNREFUSED) => seen.refusing = true,
-                    Err(error) => log::debug!("{} is no display: {error}", path.display()),
-                }
+        let (x, wayland): (Vec<_>, Vec<_>) = (self.directories())
+            .flat_map(|directory| self.sockets_in(&directory))
+            .partition(|(display, _)| matches!(display, Display::X(_)));
+        for (display, path) in wayland {
+            seen.knock(display, path);
+        }
+        for (display, path) in x {
+            match xwayland::compositor_of(&path, &seen.compositors) {
+                Some(pid) => drop(seen.servers.insert(display, PidFd::open(pid).ok())),
+                None if is_young(&path) => seen.unsettled = true,
+                None => seen.knock(display, path),
             }
         }
         seen
+    }
+
+    /// The sockets of displays in a directory, by their names.
+    fn sockets_in(&self, directory: &Path) -> impl Iterator<Item = (Display, PathBuf)> + use<> {
+        let is_x = directory == self.places.x;
+        let entries = fs::read_dir(directory).into_iter().flatten().flatten();
+        let sockets = entries.take(ENTRIES_MAX).filter_map(move |entry| {
+            let display = display_of(&entry.file_name())?;
+            (is_x == matches!(display, Display::X(_))).then(|| (display, entry.path()))
+        });
+        sockets.take(SOCKETS_MAX)
     }
 }
 
@@ -229,14 +241,40 @@ impl Displays {
 struct Seen {
     /// The displays that exist, and the processes that serve them.
     servers: BTreeMap<Display, Option<PidFd>>,
-    /// Where they are.
+    /// Where those are that can be asked for their screen.
     sockets: BTreeMap<Display, PathBuf>,
-    /// There is a socket that nobody listens on, or not yet.
-    refusing: bool,
+    /// Who serves Wayland, by PID.
+    compositors: Vec<i32>,
+    /// There is a socket that nobody listens on, or not yet, or one that is too young to be told.
+    unsettled: bool,
 }
 
-/// Connects and hangs up. The process that listens, where it can be told; an error where nobody does.
-fn probe(path: &Path) -> Result<Option<PidFd>, Errno> {
+impl Seen {
+    /// Notes a display if somebody answers at its socket.
+    fn knock(&mut self, display: Display, path: PathBuf) {
+        match probe(&path) {
+            Ok(server) => {
+                if let (Display::Wayland(_), Some(pid)) = (&display, server) {
+                    self.compositors.push(pid);
+                }
+                let server = server.and_then(|pid| PidFd::open(pid).ok());
+                self.servers.insert(display.clone(), server);
+                self.sockets.insert(display, path);
+            }
+            Err(Errno::ECONNREFUSED) => self.unsettled = true,
+            Err(error) => log::debug!("{} is no display: {error}", path.display()),
+        }
+    }
+}
+
+/// Whether a socket was made just now. Where the clock was set back it cannot be known, and it counts as old.
+fn is_young(path: &Path) -> bool {
+    let made = fs::symlink_metadata(path).and_then(|socket| socket.modified());
+    made.is_ok_and(|made| made.elapsed().is_ok_and(|age| age < YOUNG))
+}
+
+/// Connects and hangs up. The PID of who listens, where it can be told; an error where nobody does.
+fn probe(path: &Path) -> Result<Option<i32>, Errno> {
     let flags = SockFlag::SOCK_CLOEXEC | SockFlag::SOCK_NONBLOCK;
     let socket: OwnedFd = socket(AddressFamily::Unix, SockType::Stream, flags, None)?;
     match connect(socket.as_raw_fd(), &UnixAddr::new(path)?) {
@@ -244,8 +282,7 @@ fn probe(path: &Path) -> Result<Option<PidFd>, Errno> {
         Err(Errno::EAGAIN) => return Ok(None),
         result => result?,
     }
-    let server = getsockopt(&socket, PeerCredentials)?.pid();
-    Ok(PidFd::open(server).ok())
+    Ok(Some(getsockopt(&socket, PeerCredentials)?.pid()))
 }
 
 /// Resolves once one of these processes has ended.
@@ -357,6 +394,33 @@ mod tests {
         let _wayland = UnixListener::bind(user.join("wayland-1")).unwrap();
         watching(&dir, async |_, events| {
             assert_eq!(next(&events).await, ["wayland-1"]);
+        });
+    }
+
+    #[test]
+    fn the_x_display_of_a_compositor_is_told_and_nobody_knocks() {
+        let dir = Dir::new("displays-xwayland");
+        let x = dir.path().join("tmp/.X11-unix");
+        let user = dir.path().join("run/user/1000");
+        for directory in [&x, &user] {
+            fs::create_dir_all(directory).unwrap();
+        }
+        watching(&dir, async |displays, events| {
+            assert_eq!(next(&events).await, [""; 0]);
+            // In the order of every compositor.
+            let for_x = UnixListener::bind(x.join("X0")).unwrap();
+            Timer::after(YOUNG / 4).await;
+            let own = UnixListener::bind(user.join("wayland-0")).unwrap();
+            assert_eq!(next(&events).await, [":0", "wayland-0"]);
+            displays.recheck();
+            Timer::after(2 * YOUNG).await;
+            for_x.set_nonblocking(true).unwrap();
+            assert_eq!(
+                for_x.accept().unwrap_err().kind(),
+                io::ErrorKind::WouldBlock
+            );
+            own.accept().unwrap();
+            assert!(events.is_empty());
         });
     }
 

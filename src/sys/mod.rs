@@ -54,4 +54,5 @@ pub mod vault;
 pub mod wall;
 mod wayland;
 mod x11;
+mod xwayland;
 pub mod zones;

@@ -58,6 +58,9 @@ class FlashedCard(unittest.TestCase):
                 self.assertGreater(screen[GROUND], sum(screen.values()) / 2)
                 # That slow, it may have been taken for hung on the way.
                 wait_until(lambda: guest.processes()["main-display"]["page"]["state"] == "healthy")
+                # The compositor has a display for programs of X, too. To look whether it is there starts none.
+                self.assertIn(":0", [display["name"] for display in guest.get("/api/displays")["displays"]])
+                self.assertEqual(guest.sh("cat /proc/[0-9]*/comm 2>&1 | grep -c Xwayland || true"), "0")
             letter = card.letter()
             self.assertIn("was applied", letter)
             self.assertIn("ossuary.txt", card.files())
