@@ -12,6 +12,9 @@
 //! | the browser itself is silent, twice in a row | hung | restart of the browser |
 //! | it could not be loaded | net_error | our own page says so; its address is tried again until it comes |
 //! | our own page, unexpectedly | net_error | the address that it must stand for is tried until it comes |
+//! | no page at all | loading | as one that is on its way |
+//!
+//! A page of our own is one like any other: where it does not come, hangs or dies, the ladder goes on.
 //!
 //! The rungs: load it anew, a fresh tab, restart of the browser; then a page of our own until it has become
 //! quiet. No more than [`STEPS_MAX`] of them an hour, each told in the log with its reason.
@@ -236,9 +239,13 @@ impl Health {
                 None
             }
             // The browser tries by itself what could not be loaded: what comes of it will be seen.
-            Sight::Loading { .. } if self.stands_for.is_some() => None,
+            Sight::Loading { url } if self.stands_for.is_some() && !url.is_empty() => None,
             Sight::Loading { url } => {
-                self.show(url, None);
+                // Without an address there is no page, ours neither; the one to be shown is still the one there was.
+                match url.is_empty() {
+                    true => self.stands_for = None,
+                    false => self.show(url, None),
+                }
                 self.become_(PageState::Loading, None, now);
                 self.due = Some(now + PAUSE);
                 let is_cold = self.cold_until.is_some_and(|until| now < until);
@@ -313,7 +320,9 @@ impl Health {
     fn sick(&mut self, state: PageState, why: &str, now: Moment) -> Option<Remedy> {
         self.become_(state, Some(why.to_owned()), now);
         self.due = Some(now + SOON);
-        if self.stands_for.is_some() || now < self.not_before {
+        // What was seen is still the page before ours.
+        let is_ours_to_come = matches!(self.under_way, Some(Order::ShowBuiltIn(_)));
+        if is_ours_to_come || now < self.not_before {
             return None;
         }
         while (self.past.steps.front()).is_some_and(|step| now.since(*step) >= HOUR) {
@@ -327,14 +336,15 @@ impl Health {
         }
         self.past.steps.push_back(now);
         self.not_before = now + GRACE;
-        let url = self.status.url.clone().unwrap_or_default();
+        self.stands_for = None;
         let rung = self.past.rung;
         self.past.rung = (rung + 1) % RUNGS;
-        Some(match rung {
-            0 => Remedy::Order(Order::Reload),
-            1 if !url.is_empty() => Remedy::Order(Order::FreshTarget { url }),
-            1 | RESTART => Remedy::Restart(why.to_owned()),
-            _ => {
+        Some(match (rung, self.address()) {
+            (0, _) => Remedy::Order(Order::Reload),
+            (1, Some(url)) => Remedy::Order(Order::FreshTarget { url }),
+            // To an address that only its command line knows, there is no other way.
+            (RESTART, _) | (_, None) => Remedy::Restart(why.to_owned()),
+            (_, Some(url)) => {
                 self.stands_for = Some((url, now));
                 self.due = Some(now + IMPATIENT);
                 Remedy::Order(Order::ShowBuiltIn(BuiltIn::Failed {
@@ -343,6 +353,12 @@ impl Health {
                 }))
             }
         })
+    }
+
+    /// Where the browser is to be: the address that was seen last, or else the one it was started with.
+    fn address(&self) -> Option<String> {
+        let seen = self.status.url.clone().filter(|url| !url.is_empty());
+        seen.or_else(|| self.home.clone())
     }
 
     /// The page could not be loaded: ours says so, once, and it is tried again.
@@ -365,9 +381,7 @@ impl Health {
     /// A page of our own is there, also where nobody remembers for which: an operator's wish came to nothing, or another
     /// daemon has shown it.
     fn stand_again(&mut self, now: Moment) {
-        let known =
-            (self.status.url.clone().filter(|url| !url.is_empty())).or_else(|| self.home.clone());
-        if let (None, Some(url)) = (&self.stands_for, known) {
+        if let (None, Some(url)) = (&self.stands_for, self.address()) {
             self.show(url.clone(), None);
             let why = self.status.reason.take();
             let why = why.unwrap_or_else(|| "a page of our own stands for it".to_owned());
@@ -399,6 +413,29 @@ impl Health {
                 self.due = Some(now + PAUSE);
                 Order::Look
             }
+        }
+    }
+
+    /// An order of ours was carried out.
+    fn handle_done(&mut self, done: Obeyed) {
+        let order = self.under_way.take();
+        // A page that was led to its address is on the screen: ours is not, whatever comes of the other.
+        if let (Some(Order::Navigate { .. }), Obeyed::Done) = (order, done) {
+            self.stands_for = None;
+        }
+    }
+
+    /// An order of ours came to nothing; what is to be done next because of it.
+    fn handle_refusal(&mut self, now: Moment) -> Option<Order> {
+        match self.under_way.take()? {
+            Order::ShowBuiltIn(_) => {
+                self.stands_for = None;
+                self.due = Some(now + SOON);
+                None
+            }
+            // Its server is away as before. Or ours is not there any more, or the browser, which only a look tells.
+            Order::Navigate { .. } if self.stands_for.is_some() => Some(Order::Look),
+            _ => None,
         }
     }
 
@@ -519,7 +556,17 @@ impl Supervisor {
                     }
                 }
             }
-            _ => health.under_way = None,
+            Ok(done) => health.handle_done(done),
+            Err(failure) => {
+                let was_ours = matches!(health.under_way, Some(Order::ShowBuiltIn(_)));
+                let next = health.handle_refusal(now);
+                if let Some(index) = self.runs.get(&run).copied().filter(|_| was_ours) {
+                    self.note_of_page(index, &failure.to_string());
+                }
+                if let Some(order) = next.filter(|_| self.page_in_sight(run).is_some()) {
+                    self.steer_page(run, order);
+                }
+            }
         }
     }
 
@@ -644,6 +691,13 @@ mod tests {
         }
     }
 
+    fn ours(name: &str) -> Sight {
+        Sight::Painted {
+            url: name.into(),
+            title: String::new(),
+        }
+    }
+
     fn well(now: Moment) -> Health {
         let mut health = Health::new(RunId(1), None, Past::default(), now);
         assert_eq!(health.handle_sight(painted(), now), None);
@@ -669,7 +723,11 @@ mod tests {
         let mut health = well(at(0));
         let mut remedies = Vec::new();
         for second in (100..200).step_by(2) {
-            remedies.extend(health.handle_sight(Sight::Crashed, at(second)));
+            let sight = match remedies.len() {
+                4 => ours("about:failed"),
+                _ => Sight::Crashed,
+            };
+            remedies.extend(health.handle_sight(sight, at(second)));
         }
         let url = "http://page/".to_owned();
         assert_eq!(remedies[0], Remedy::Order(Order::Reload));
@@ -826,11 +884,7 @@ mod tests {
             remedy,
             Some(Remedy::Order(Order::ShowBuiltIn(BuiltIn::Offline { .. })))
         ));
-        let ours = Sight::Painted {
-            url: "about:offline".into(),
-            title: String::new(),
-        };
-        assert_eq!(health.handle_sight(ours, at(2)), None);
+        assert_eq!(health.handle_sight(ours("about:offline"), at(2)), None);
         assert_eq!(health.status.state, PageState::NetError);
         assert_eq!(health.handle_sight(dead(), at(3)), None, "said once");
         assert!(matches!(health.handle_due(at(5)), Order::Navigate { .. }));
@@ -844,12 +898,8 @@ mod tests {
 
     #[test]
     fn a_page_of_ours_that_nobody_remembers_gives_way_as_well() {
-        let ours = || Sight::Painted {
-            url: "about:offline".into(),
-            title: String::new(),
-        };
         let tries = |health: &mut Health, address: &str| {
-            assert_eq!(health.handle_sight(ours(), at(10)), None);
+            assert_eq!(health.handle_sight(ours("about:offline"), at(10)), None);
             assert_eq!(health.status.state, PageState::NetError);
             assert_eq!(health.status.url.as_deref(), Some(address));
             let order = health.handle_due(health.deadline().expect("a time"));
@@ -876,7 +926,11 @@ mod tests {
         let mut health = well(at(0));
         let mut remedies = Vec::new();
         for second in (100..600).step_by(6) {
-            let url = "http://page/".to_owned();
+            let url = match remedies.len() {
+                4 => "about:failed",
+                _ => "http://page/",
+            };
+            let url = url.to_owned();
             remedies.extend(health.handle_sight(Sight::Loading { url }, at(second)));
             assert!(
                 remedies.is_empty() || second >= 160,
@@ -889,5 +943,100 @@ mod tests {
             Remedy::Order(Order::ShowBuiltIn(BuiltIn::Failed { .. }))
         ));
         assert_eq!(remedies.len(), 4, "a page of our own stays");
+    }
+
+    #[test]
+    fn a_page_that_has_come_and_hangs_is_not_led_there_again_and_again() {
+        let mut health = well(at(0));
+        let (url, error) = ("http://page/".to_owned(), "net::ERR_FAILED".to_owned());
+        health.handle_sight(Sight::NotLoaded { url, error }, at(1));
+        health.handle_sight(ours("about:offline"), at(2));
+        health.under_way = Some(health.handle_due(at(5)));
+        assert_eq!(health.handle_sight(Sight::Unanswered, at(15)), None);
+        assert_eq!(health.deadline(), None, "the order is still under way");
+        health.handle_done(Obeyed::Done);
+        assert_eq!(health.handle_due(at(15)), Order::Look);
+    }
+
+    /// A browser that can be asked, and has no page.
+    fn no_page() -> Sight {
+        Sight::Loading { url: String::new() }
+    }
+
+    #[test]
+    fn where_no_page_of_ours_comes_either_the_ladder_goes_on() {
+        let mut health = well(at(0));
+        health.past.rung = RESTART + 1;
+        let remedy = health.handle_sight(Sight::Crashed, at(100));
+        let Some(Remedy::Order(order)) = remedy else {
+            panic!("{remedy:?}");
+        };
+        assert!(matches!(&order, Order::ShowBuiltIn(_)));
+        health.under_way = Some(order);
+        assert_eq!(
+            health.handle_sight(Sight::Crashed, at(120)),
+            None,
+            "not yet"
+        );
+        assert_eq!(health.handle_refusal(at(130)), None);
+        assert_eq!(health.deadline(), Some(at(130) + SOON));
+        assert_eq!(health.handle_due(at(132)), Order::Look);
+        let next = health.handle_sight(Sight::Crashed, at(132));
+        assert_eq!(next, Some(Remedy::Order(Order::Reload)));
+    }
+
+    #[test]
+    fn whoever_shows_a_page_of_ours_is_looked_after_as_well() {
+        for (sight, looks) in [
+            (Sight::Silent, 2),
+            (Sight::Unanswered, 2),
+            (Sight::Crashed, 1),
+        ] {
+            let mut health = well(at(0));
+            let (url, error) = ("http://page/".to_owned(), "net::ERR_FAILED".to_owned());
+            health.handle_sight(Sight::NotLoaded { url, error }, at(1));
+            health.handle_sight(ours("about:offline"), at(2));
+            for look in 1..=looks {
+                let order = health.handle_due(at(1000 * look));
+                assert!(matches!(&order, Order::Navigate { .. }));
+                health.under_way = Some(order);
+                assert_eq!(health.handle_refusal(at(1000 * look)), Some(Order::Look));
+                let remedy = health.handle_sight(sight.clone(), at(1000 * look));
+                assert_eq!(remedy.is_some(), look == looks, "{sight:?}");
+            }
+            assert_eq!(health.stands_for, None);
+        }
+    }
+
+    #[test]
+    fn a_browser_without_a_page_is_led_to_where_it_belongs() {
+        let home = || Some("http://home/".to_owned());
+        for home in [home(), None] {
+            let mut health = Health::new(RunId(1), home.clone(), Past::default(), at(0));
+            let mut remedies = Vec::new();
+            for second in (0..700).step_by(6) {
+                // Nothing that is done helps.
+                health.under_way = remedies.last().and_then(|remedy| match remedy {
+                    Remedy::Order(order) => Some(order.clone()),
+                    Remedy::Restart(_) => None,
+                });
+                health.handle_refusal(at(second));
+                remedies.extend(health.handle_sight(no_page(), at(second)));
+            }
+            assert_eq!(health.status.url, None);
+            assert_eq!(remedies[0], Remedy::Order(Order::Reload));
+            match home {
+                Some(url) => {
+                    assert_eq!(remedies[1], Remedy::Order(Order::FreshTarget { url }));
+                    assert!(matches!(remedies[2], Remedy::Restart(_)));
+                    assert!(matches!(remedies[3], Remedy::Order(Order::ShowBuiltIn(_))));
+                    assert_eq!(remedies[4], Remedy::Order(Order::Reload));
+                }
+                None => {
+                    let others = &remedies[1..4];
+                    assert!(others.iter().all(|it| matches!(it, Remedy::Restart(_))));
+                }
+            }
+        }
     }
 }

@@ -237,7 +237,8 @@ impl Supervisor {
                 result,
             } => self.handle_obeyed(run, result, now),
             Event::Saw { run, sight } => {
-                let is_loading = matches!(sight, page::Sight::Loading { .. });
+                // Without an address there is no page that something could be laid over.
+                let is_loading = matches!(&sight, page::Sight::Loading { url } if !url.is_empty());
                 self.handle_saw(run, sight, now);
                 self.watch_connection(run, is_loading, now);
             }

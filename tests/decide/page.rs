@@ -2,7 +2,9 @@
 
 use ossuary::config::{Loaded, StopSignal};
 use ossuary::supervisor::page::{Obeyed, Order, PageState, Sight};
-use ossuary::supervisor::{Action, Boot, Ending, Event, RunId, Source, Supervisor, Ticket};
+use ossuary::supervisor::{
+    Action, Boot, Ending, Event, Failure, RunId, Source, Supervisor, Ticket,
+};
 use ossuary::time::Moment;
 use serde_json::json;
 use std::collections::VecDeque;
@@ -19,6 +21,8 @@ enum Truth {
     Dead,
     /// The whole browser is.
     Frozen,
+    /// The browser answers, and has no page.
+    Lost,
 }
 
 /// A kiosk, its browser, and the server of its page.
@@ -132,12 +136,43 @@ impl World {
                 let sight = self.sight();
                 self.news.push_back(Event::Saw { run, sight });
             }
+            Order::KeepEvidence => {
+                let result = Ok(Obeyed::Evidence(None));
+                return self.news.push_back(Event::Obeyed {
+                    run,
+                    ticket,
+                    result,
+                });
+            }
+            order if self.cannot_obey() => {
+                if is_step(&order) {
+                    self.step();
+                }
+                let result = Err(Failure::system("the browser does not do it"));
+                return self.news.push_back(Event::Obeyed {
+                    run,
+                    ticket,
+                    result,
+                });
+            }
             Order::Reload | Order::FreshTarget { .. } => {
                 self.step();
                 self.load();
             }
-            Order::Navigate { .. } if self.server => self.load(),
-            Order::Navigate { .. } => {}
+            Order::Navigate { .. } if self.server => {
+                self.load();
+                // A page that has come is looked at.
+                let sight = self.sight();
+                self.news.push_back(Event::Saw { run, sight });
+            }
+            Order::Navigate { .. } => {
+                let result = Err(Failure::system("net::ERR_CONNECTION_REFUSED"));
+                return self.news.push_back(Event::Obeyed {
+                    run,
+                    ticket,
+                    result,
+                });
+            }
             Order::ShowBuiltIn(_) => {
                 self.step();
                 self.ours = Some("about:offline");
@@ -151,14 +186,6 @@ impl World {
                 self.news.push_back(Event::Saw { run, sight });
             }
             Order::ShowOverlay | Order::HideOverlay => self.step(),
-            Order::KeepEvidence => {
-                let result = Ok(Obeyed::Evidence(None));
-                return self.news.push_back(Event::Obeyed {
-                    run,
-                    ticket,
-                    result,
-                });
-            }
             other => panic!("nobody asked for {other:?}"),
         }
         let result = Ok(Obeyed::Done);
@@ -187,9 +214,16 @@ impl World {
         self.news.push_back(Event::Saw { run, sight });
     }
 
+    /// Whether whatever changes the page comes to nothing.
+    fn cannot_obey(&self) -> bool {
+        matches!(self.truth, Truth::Frozen | Truth::Lost)
+    }
+
     fn sight(&self) -> Sight {
         let (url, title) = (URL.to_owned(), "Shop".to_owned());
         match (self.ours, self.truth) {
+            (_, Truth::Frozen) => Sight::Silent,
+            (_, Truth::Lost) => Sight::Loading { url: String::new() },
             (Some(name), _) => Sight::Painted {
                 url: name.to_owned(),
                 title,
@@ -198,7 +232,6 @@ impl World {
             (None, Truth::Hung) => Sight::Unanswered,
             (None, Truth::Empty) => Sight::Blank { url, title },
             (None, Truth::Dead) => Sight::Crashed,
-            (None, Truth::Frozen) => Sight::Silent,
         }
     }
 
@@ -207,7 +240,10 @@ impl World {
         while let Some(next) = self.mind.poll_timeout().filter(|next| *next <= end) {
             assert!(next >= self.now, "the loop would spin");
             // A look that is not answered takes its time.
-            let slow = matches!(self.truth, Truth::Hung | Truth::Frozen) && self.ours.is_none();
+            let slow = match self.truth {
+                Truth::Hung => self.ours.is_none(),
+                truth => truth == Truth::Frozen,
+            };
             self.now = next.max(self.now) + Duration::from_secs(if slow { 5 } else { 0 });
             self.handle(Event::Tick);
         }
@@ -222,11 +258,11 @@ impl World {
 
     /// Something happens.
     fn happen(&mut self) {
-        match self.rng.u32(0..8) {
-            0 => self.truth = Truth::Hung,
-            1 => self.truth = Truth::Empty,
+        match self.rng.u32(0..9) {
+            0 => (self.truth, self.ours) = (Truth::Hung, None),
+            1 => (self.truth, self.ours) = (Truth::Empty, None),
             2 | 3 => {
-                self.truth = Truth::Dead;
+                (self.truth, self.ours) = (Truth::Dead, None);
                 if let Some(run) = self.run {
                     self.handle(Event::Saw {
                         run,
@@ -237,6 +273,7 @@ impl World {
             4 => self.truth = Truth::Frozen,
             5 => self.server = false,
             6 => self.handle(Event::Network { connected: false }),
+            7 => self.truth = Truth::Lost,
             _ => self.incurable = true,
         }
     }
@@ -247,6 +284,11 @@ impl World {
     }
 }
 
+/// Whether somebody has to be told why.
+fn is_step(order: &Order) -> bool {
+    !matches!(order, Order::Navigate { .. })
+}
+
 #[test]
 fn a_week_of_the_page_has_no_storm_and_no_step_without_a_reason() {
     for seed in 0..12 {
@@ -255,7 +297,12 @@ fn a_week_of_the_page_has_no_storm_and_no_step_without_a_reason() {
         while hours < 7 * 24 {
             let trouble = world.rng.u32(0..3) == 0;
             if trouble {
-                world.happen();
+                // One thing seldom comes alone.
+                for _ in 0..world.rng.u32(1..4) {
+                    world.happen();
+                    let span = world.rng.u64(1..600);
+                    world.live(Duration::from_secs(span));
+                }
             }
             world.live(Duration::from_secs(3600));
             hours += 1;

@@ -18,6 +18,7 @@ impl Chromium {
     pub(super) async fn look(&self) -> Sight {
         loop {
             let Some(page) = self.shown.borrow().clone() else {
+                self.seek();
                 return self
                     .look_for_browser(Sight::Loading { url: String::new() })
                     .await;

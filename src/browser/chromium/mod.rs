@@ -201,6 +201,7 @@ impl Chromium {
 
     /// The page on the screen; one that is about to be found is waited for.
     async fn on_screen(&self) -> Result<Rc<Page>, Failure> {
+        self.seek();
         let found = async {
             loop {
                 let appeared = self.appeared.listen();

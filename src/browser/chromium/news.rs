@@ -213,6 +213,14 @@ impl Chromium {
         }
     }
 
+    /// Where no page is known to be on the screen: it is looked for again. When the browser told of it, it may have been
+    /// too busy to answer.
+    pub(super) fn seek(&self) {
+        if self.is_up.get() && self.shown.borrow().is_none() {
+            self.errand(Errand::FindPage);
+        }
+    }
+
     pub(super) async fn run_errands(&self) {
         self.come_up().await;
         while let Ok(errand) = self.errands.1.recv().await {
@@ -295,5 +303,109 @@ impl Chromium {
                 return;
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::browser::pages::Facts;
+    use crate::browser::{Pointer, Surroundings};
+    use crate::supervisor::page::{Obeyed, Order};
+    use crate::supervisor::{Event, Failure, RunId};
+    use smol::future::or;
+    use smol::{LocalExecutor, Timer, block_on};
+    use std::io::{BufRead, BufReader, Write};
+    use std::os::unix::net::UnixStream;
+
+    const URL: &str = "http://shop.example/";
+
+    /// What comes of an order, and what else is told before it, to whoever drives a browser that had no tab to tell of
+    /// when it was asked at its start. Later it has one; nobody says so.
+    fn order_of_a_slow_starter(order: Order) -> Vec<Event> {
+        let (ours, mut theirs) = UnixStream::pair().unwrap();
+        let browser = std::thread::spawn(move || {
+            let mut has_tab = false;
+            for question in BufReader::new(theirs.try_clone().unwrap()).split(0) {
+                let question: Value = serde_json::from_slice(&question.unwrap()).unwrap();
+                let tab = json!({"targetId": "T", "type": "page", "url": URL});
+                let found = json!({
+                    "url": URL, "title": "Shop", "painted": true, "loading": false, "visible": true, "error": null,
+                    "status": 200, "view": [800, 600], "lacks": null,
+                });
+                let result = match question["method"].as_str().unwrap() {
+                    "Target.getTargets" => match std::mem::replace(&mut has_tab, true) {
+                        false => json!({"targetInfos": []}),
+                        true => json!({"targetInfos": [tab]}),
+                    },
+                    "Target.attachToTarget" => json!({"sessionId": "S"}),
+                    "Page.createIsolatedWorld" => json!({"executionContextId": 1}),
+                    "Runtime.evaluate" => json!({"result": {"value": found}}),
+                    _ => json!({}),
+                };
+                let answer = json!({"id": question["id"], "sessionId": question["sessionId"], "result": result});
+                // Whoever has heard enough hangs up.
+                let _ = write!(theirs, "{answer}\0");
+            }
+        });
+        let executor = Rc::new(LocalExecutor::new());
+        let (sender, events) = smol::channel::unbounded();
+        let around = Rc::new(Surroundings {
+            run: RunId(1),
+            pointer: Pointer::Shown,
+            executor: executor.clone(),
+            events: sender,
+            note: Box::new(|_| ()),
+            facts: Box::new(Facts::default),
+        });
+        let driver = Chromium::drive(ours, false, 1, around).unwrap();
+        let mut told = Vec::new();
+        let scene = async {
+            // It has come up, and has been asked for its tabs.
+            Timer::after(Duration::from_millis(200)).await;
+            assert!(events.is_empty());
+            assert!(driver.steer(order, None).is_none());
+            loop {
+                told.push(events.recv().await.unwrap());
+                let is_painted = |event: &Event| matches!(event, Event::Saw { sight: Sight::Painted { url, .. }, .. } if url == URL);
+                let is_obeyed = |event: &Event| matches!(event, Event::Obeyed { .. });
+                if told.iter().any(is_painted) && told.iter().any(is_obeyed) {
+                    return;
+                }
+            }
+        };
+        let late = async {
+            Timer::after(Duration::from_secs(20)).await;
+            panic!("its page is not found");
+        };
+        block_on(executor.run(or(scene, late)));
+        drop(driver);
+        // What was spawned is let go of where it would run.
+        while executor.try_tick() {}
+        browser.join().unwrap();
+        told
+    }
+
+    fn came_to(told: &[Event]) -> &Result<Obeyed, Failure> {
+        let came_to = told.iter().find_map(|event| match event {
+            Event::Obeyed { result, .. } => Some(result),
+            _ => None,
+        });
+        came_to.expect("an answer")
+    }
+
+    #[test]
+    fn a_page_that_was_not_found_at_the_start_is_found_by_the_next_look() {
+        let told = order_of_a_slow_starter(Order::Look);
+        let url = String::new();
+        let sight = Sight::Loading { url };
+        assert!(matches!(&told[0], Event::Saw { sight: first, .. } if *first == sight));
+        assert_eq!(came_to(&told), &Ok(Obeyed::Done));
+    }
+
+    #[test]
+    fn a_page_that_was_not_found_at_the_start_is_found_by_whoever_changes_it() {
+        let told = order_of_a_slow_starter(Order::HideOverlay);
+        assert_eq!(came_to(&told), &Ok(Obeyed::Done));
     }
 }
