@@ -83,7 +83,7 @@ struct Job {
 #[derive(Default)]
 struct Owed {
     next: u64,
-    open: Vec<(u64, Option<Ticket>)>,
+    open: Vec<(u64, Order, Option<Ticket>)>,
 }
 
 impl Driver {
@@ -120,15 +120,15 @@ impl Driver {
         let number = owed.next;
         let job = Job {
             number,
-            order,
+            order: order.clone(),
             ticket,
         };
         if way.try_send(job).is_err() {
             let busy = Failure::system("the page is busy with other orders; try again");
-            return Some(answer(self.run, ticket, Err(busy)));
+            return Some(answer(self.run, order, ticket, Err(busy)));
         }
         owed.next += 1;
-        owed.open.push((number, ticket));
+        owed.open.push((number, order, ticket));
         None
     }
 
@@ -137,7 +137,7 @@ impl Driver {
         let run = self.run;
         let open = std::mem::take(&mut self.owed.borrow_mut().open);
         open.into_iter()
-            .map(move |(_, ticket)| answer(run, ticket, Err(ended())))
+            .map(move |(_, order, ticket)| answer(run, order, ticket, Err(ended())))
     }
 }
 
@@ -153,9 +153,15 @@ pub fn ended() -> Failure {
 }
 
 /// What came of an order, as the loop is told.
-pub fn answer(run: RunId, ticket: Option<Ticket>, result: Result<Obeyed, Failure>) -> Event {
+pub fn answer(
+    run: RunId,
+    order: Order,
+    ticket: Option<Ticket>,
+    result: Result<Obeyed, Failure>,
+) -> Event {
     Event::Obeyed {
         run,
+        order,
         ticket,
         result,
     }
@@ -169,11 +175,12 @@ async fn carry_out(
 ) {
     while let Ok(job) = jobs.recv().await {
         let result = program.obey(&job.order).await;
-        let told = around.events.send(answer(around.run, job.ticket, result));
+        let answer = answer(around.run, job.order, job.ticket, result);
+        let told = around.events.send(answer);
         // Either it is told or it is owed: nothing happens between the two.
         if told.await.is_ok() {
             let mut owed = owed.borrow_mut();
-            owed.open.retain(|(number, _)| *number != job.number);
+            owed.open.retain(|(number, ..)| *number != job.number);
         }
     }
 }

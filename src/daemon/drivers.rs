@@ -95,7 +95,7 @@ impl Drivers {
     pub fn steer(&self, run: RunId, order: Order, ticket: Option<Ticket>) -> Option<Event> {
         match self.drivers.get(&run) {
             Some(driver) => driver.steer(order, ticket),
-            None => Some(answer(run, ticket, Err(ended()))),
+            None => Some(answer(run, order, ticket, Err(ended()))),
         }
     }
 

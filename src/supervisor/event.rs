@@ -1,6 +1,6 @@
 //! Everything that can happen to the mind.
 
-use super::page::{Obeyed, Sight};
+use super::page::{Obeyed, Order, Sight};
 use super::{Connector, Failure, PowerReport, Reading, Request, RunId, Screen, Ticket};
 use crate::config::{Display, Zone};
 use jiff::tz::TimeZone;
@@ -75,6 +75,8 @@ pub enum Event {
     Obeyed {
         /// The run.
         run: RunId,
+        /// The order.
+        order: Order,
         /// As it was given with the order.
         ticket: Option<Ticket>,
         /// What came of it.

@@ -14,7 +14,8 @@
 //! | our own page, unexpectedly | net_error | the address that it must stand for is tried until it comes |
 //! | no page at all | loading | as one that is on its way |
 //!
-//! A page of our own is one like any other: where it does not come, hangs or dies, the ladder goes on.
+//! A page of our own is one like any other: where it does not come, hangs or dies, the ladder goes on. While an
+//! order of the mind is carried out, the page is not looked at.
 //!
 //! The rungs: load it anew, a fresh tab, restart of the browser; then a page of our own until it has become
 //! quiet. No more than [`STEPS_MAX`] of them an hour, each told in the log with its reason.
@@ -107,8 +108,8 @@ pub(super) struct Health {
     status: PageStatus,
     /// When to do something next: look, or try the address again.
     due: Option<Moment>,
-    /// An order of ours is being carried out, this one.
-    under_way: Option<Order>,
+    /// Orders of ours that are being carried out.
+    under_way: Vec<Order>,
     /// Looks in a row that were not answered.
     unanswered: u32,
     /// Looks in a row that the browser itself did not answer.
@@ -117,6 +118,10 @@ pub(super) struct Health {
     blank: Option<Moment>,
     /// The address that a page of our own stands for, and since when.
     stands_for: Option<(String, Moment)>,
+    /// Since when it was seen to stand there.
+    ours_since: Option<Moment>,
+    /// Until when an address that cannot be loaded is not said again to be one.
+    said_until: Moment,
     /// What it takes until the next rung is climbed.
     not_before: Moment,
     past: Past,
@@ -157,11 +162,13 @@ impl Health {
                 last_step: past.last_step.clone(),
             },
             due: Some(now + PAUSE),
-            under_way: None,
+            under_way: Vec::new(),
             unanswered: 0,
             silent: 0,
             blank: None,
             stands_for: None,
+            ours_since: None,
+            said_until: now,
             not_before: now,
             past,
         }
@@ -210,7 +217,10 @@ impl Health {
     }
 
     fn show(&mut self, url: String, title: Option<String>) {
-        self.status.url = Some(url);
+        // A tab that is empty is on its way to an address, and none itself.
+        if url != EMPTY_TAB {
+            self.status.url = Some(url);
+        }
         self.status.title = title;
     }
 
@@ -236,6 +246,9 @@ impl Health {
             // ... or is there.
             Sight::Painted { url, .. } | Sight::Blank { url, .. } if is_ours(&url) => {
                 self.stand_again(now);
+                if now.since(*self.ours_since.get_or_insert(now)) >= FORGIVEN {
+                    self.past.rung = 0;
+                }
                 None
             }
             // The browser tries by itself what could not be loaded: what comes of it will be seen.
@@ -321,8 +334,7 @@ impl Health {
         self.become_(state, Some(why.to_owned()), now);
         self.due = Some(now + SOON);
         // What was seen is still the page before ours.
-        let is_ours_to_come = matches!(self.under_way, Some(Order::ShowBuiltIn(_)));
-        if is_ours_to_come || now < self.not_before {
+        if self.is_ours_to_come() || now < self.not_before {
             return None;
         }
         while (self.past.steps.front()).is_some_and(|step| now.since(*step) >= HOUR) {
@@ -330,13 +342,17 @@ impl Health {
         }
         if self.past.steps.len() >= STEPS_MAX {
             let next = *self.past.steps.front()? + HOUR;
-            self.due = Some(next);
             self.not_before = next;
+            // To try an address is no step.
+            self.due = Some(match self.stands_for {
+                Some(_) => next.min(now + self.patience(now)),
+                None => next,
+            });
             return None;
         }
         self.past.steps.push_back(now);
         self.not_before = now + GRACE;
-        self.stands_for = None;
+        (self.stands_for, self.ours_since) = (None, None);
         let rung = self.past.rung;
         self.past.rung = (rung + 1) % RUNGS;
         Some(match (rung, self.address()) {
@@ -367,15 +383,25 @@ impl Health {
             Some((address, since)) if *address == url => *since,
             _ => now,
         };
-        let is_said = self.stands_for.is_some();
+        let is_said = self.is_ours_to_come() || self.stands_for.is_some() && now < self.said_until;
         self.show(url.clone(), None);
         self.become_(PageState::NetError, Some(error.clone()), now);
         self.stands_for = Some((url.clone(), since));
         self.due = Some(now + self.patience(now));
-        (!is_said).then_some(Remedy::Order(Order::ShowBuiltIn(BuiltIn::Offline {
+        if is_said {
+            return None;
+        }
+        self.said_until = now + SELDOM;
+        Some(Remedy::Order(Order::ShowBuiltIn(BuiltIn::Offline {
             url,
             error,
         })))
+    }
+
+    /// A page of our own is on its way: what is seen is still the one before it.
+    fn is_ours_to_come(&self) -> bool {
+        let is_ours = |order: &Order| matches!(order, Order::ShowBuiltIn(_));
+        self.under_way.iter().any(is_ours)
     }
 
     /// A page of our own is there, also where nobody remembers for which: an operator's wish came to nothing, or another
@@ -402,41 +428,49 @@ impl Health {
     /// It is time to look, or to try the address again.
     fn handle_due(&mut self, now: Moment) -> Order {
         match &self.stands_for {
-            Some((url, _)) => {
+            Some((url, _)) if self.unanswered == 0 && self.silent == 0 => {
                 self.due = Some(now + self.patience(now));
                 Order::Navigate {
                     url: url.clone(),
                     transition: Transition::Cut,
                 }
             }
-            None => {
+            _ => {
                 self.due = Some(now + PAUSE);
                 Order::Look
             }
         }
     }
 
+    /// An order of ours is not under way any more.
+    fn end_order(&mut self, order: &Order) {
+        if let Some(place) = self.under_way.iter().position(|other| other == order) {
+            self.under_way.remove(place);
+        }
+    }
+
     /// An order of ours was carried out.
-    fn handle_done(&mut self, done: Obeyed) {
-        let order = self.under_way.take();
+    fn handle_done(&mut self, order: &Order, done: &Obeyed) {
         // A page that was led to its address is on the screen: ours is not, whatever comes of the other.
-        if let (Some(Order::Navigate { .. }), Obeyed::Done) = (order, done) {
+        if let (Order::Navigate { .. }, Obeyed::Done) = (order, done) {
             self.stands_for = None;
         }
     }
 
     /// An order of ours came to nothing; what is to be done next because of it.
-    fn handle_refusal(&mut self, now: Moment) -> Option<Order> {
-        match self.under_way.take()? {
+    fn handle_refusal(&mut self, order: &Order, now: Moment) -> Option<Order> {
+        match order {
+            // The browser has a page of its own that says so. Ours is shown again later.
+            Order::ShowBuiltIn(BuiltIn::Offline { .. }) => self.said_until = now + IMPATIENT,
             Order::ShowBuiltIn(_) => {
                 self.stands_for = None;
                 self.due = Some(now + SOON);
-                None
             }
             // Its server is away as before. Or ours is not there any more, or the browser, which only a look tells.
-            Order::Navigate { .. } if self.stands_for.is_some() => Some(Order::Look),
-            _ => None,
+            Order::Navigate { .. } if self.stands_for.is_some() => return Some(Order::Look),
+            _ => {}
         }
+        None
     }
 
     /// How the page fares.
@@ -454,7 +488,8 @@ impl Health {
     /// The screen is another one: the page is looked at before long, which makes it as large as the screen. A page
     /// that is tried again at its time is not tried earlier for a loose plug.
     fn look_soon(&mut self, now: Moment) {
-        if self.stands_for.is_none() {
+        // What cannot be seen at all is not looked at either.
+        if self.stands_for.is_none() && self.status.state != PageState::Unknown {
             let soon = now + RESIZED;
             self.due = Some(self.due.map_or(soon, |due| due.min(soon)));
         }
@@ -462,7 +497,7 @@ impl Health {
 
     /// When to do something, where no order of ours is under way.
     fn deadline(&self) -> Option<Moment> {
-        self.due.filter(|_| self.under_way.is_none())
+        self.due.filter(|_| self.under_way.is_empty())
     }
 }
 
@@ -537,36 +572,36 @@ impl Supervisor {
     pub(super) fn handle_obeyed(
         &mut self,
         run: RunId,
+        order: &Order,
         result: Result<Obeyed, Failure>,
         now: Moment,
     ) {
+        let index = self.page_in_sight(run);
         let Some((_, health)) = &mut self.health else {
             return;
         };
         if health.run != run {
             return;
         }
-        match result {
-            // The order that it was taken for comes next.
-            Ok(Obeyed::Evidence(picture)) => {
-                if let Some(picture) = picture {
-                    health.take_evidence(picture, now);
-                    if let Some(index) = self.runs.get(&run) {
-                        self.show_page(*index);
-                    }
+        health.end_order(order);
+        match (result, index) {
+            (Ok(Obeyed::Evidence(Some(picture))), _) => {
+                health.take_evidence(picture, now);
+                if let Some(index) = self.runs.get(&run) {
+                    self.show_page(*index);
                 }
             }
-            Ok(done) => health.handle_done(done),
-            Err(failure) => {
-                let was_ours = matches!(health.under_way, Some(Order::ShowBuiltIn(_)));
-                let next = health.handle_refusal(now);
-                if let Some(index) = self.runs.get(&run).copied().filter(|_| was_ours) {
+            (Ok(done), _) => health.handle_done(order, &done),
+            (Err(failure), Some(index)) => {
+                let next = health.handle_refusal(order, now);
+                if matches!(order, Order::ShowBuiltIn(_)) {
                     self.note_of_page(index, &failure.to_string());
                 }
-                if let Some(order) = next.filter(|_| self.page_in_sight(run).is_some()) {
+                if let Some(order) = next {
                     self.steer_page(run, order);
                 }
             }
+            (Err(_), None) => {}
         }
     }
 
@@ -647,7 +682,7 @@ impl Supervisor {
 
     pub(super) fn steer_page(&mut self, run: RunId, order: Order) {
         if let Some((_, health)) = &mut self.health {
-            health.under_way = Some(order.clone());
+            health.under_way.push(order.clone());
         }
         self.actions.push_back(Action::Steer {
             run,
@@ -948,14 +983,23 @@ mod tests {
     #[test]
     fn a_page_that_has_come_and_hangs_is_not_led_there_again_and_again() {
         let mut health = well(at(0));
-        let (url, error) = ("http://page/".to_owned(), "net::ERR_FAILED".to_owned());
-        health.handle_sight(Sight::NotLoaded { url, error }, at(1));
+        health.handle_sight(not_loaded(), at(1));
         health.handle_sight(ours("about:offline"), at(2));
-        health.under_way = Some(health.handle_due(at(5)));
+        let order = health.handle_due(at(5));
+        health.under_way.push(order.clone());
         assert_eq!(health.handle_sight(Sight::Unanswered, at(15)), None);
         assert_eq!(health.deadline(), None, "the order is still under way");
-        health.handle_done(Obeyed::Done);
+        health.end_order(&order);
+        health.handle_done(&order, &Obeyed::Done);
+        assert_eq!(health.stands_for, None);
         assert_eq!(health.handle_due(at(15)), Order::Look);
+    }
+
+    fn not_loaded() -> Sight {
+        Sight::NotLoaded {
+            url: "http://page/".into(),
+            error: "net::ERR_FAILED".into(),
+        }
     }
 
     /// A browser that can be asked, and has no page.
@@ -972,17 +1016,40 @@ mod tests {
             panic!("{remedy:?}");
         };
         assert!(matches!(&order, Order::ShowBuiltIn(_)));
-        health.under_way = Some(order);
-        assert_eq!(
-            health.handle_sight(Sight::Crashed, at(120)),
-            None,
-            "not yet"
-        );
-        assert_eq!(health.handle_refusal(at(130)), None);
+        health.under_way.extend([Order::Look, order.clone()]);
+        // The look that has led to it is answered after what it saw.
+        health.end_order(&Order::Look);
+        health.handle_done(&Order::Look, &Obeyed::Done);
+        let meanwhile = health.handle_sight(Sight::Crashed, at(120));
+        assert_eq!((meanwhile, health.deadline()), (None, None));
+        health.end_order(&order);
+        assert_eq!(health.handle_refusal(&order, at(130)), None);
         assert_eq!(health.deadline(), Some(at(130) + SOON));
         assert_eq!(health.handle_due(at(132)), Order::Look);
         let next = health.handle_sight(Sight::Crashed, at(132));
         assert_eq!(next, Some(Remedy::Order(Order::Reload)));
+    }
+
+    #[test]
+    fn where_ours_cannot_say_it_the_address_is_tried_all_the_same_and_ours_later() {
+        let mut health = well(at(0));
+        let mut said = Vec::new();
+        let mut tried = 0;
+        for second in (10..2000).step_by(4) {
+            if let Some(Remedy::Order(order)) = health.handle_sight(not_loaded(), at(second)) {
+                assert_eq!(health.handle_refusal(&order, at(second)), None);
+                said.push(second);
+            }
+            match health.handle_due(at(second)) {
+                Order::Navigate { .. } => tried += 1,
+                order => panic!("{order:?}"),
+            }
+        }
+        assert!(tried > 400, "{tried}");
+        let pauses = said.windows(2).map(|pair| pair[1] - pair[0]);
+        assert!(pauses.clone().all(|pause| pause >= IMPATIENT.as_secs()));
+        assert!(said.len() >= 6, "{said:?}");
+        assert!(health.past.steps.is_empty());
     }
 
     #[test]
@@ -993,19 +1060,71 @@ mod tests {
             (Sight::Crashed, 1),
         ] {
             let mut health = well(at(0));
-            let (url, error) = ("http://page/".to_owned(), "net::ERR_FAILED".to_owned());
-            health.handle_sight(Sight::NotLoaded { url, error }, at(1));
+            health.handle_sight(not_loaded(), at(1));
             health.handle_sight(ours("about:offline"), at(2));
+            let order = health.handle_due(at(1000));
+            assert!(matches!(&order, Order::Navigate { .. }));
+            let next = health.handle_refusal(&order, at(1000));
+            assert_eq!(next, Some(Order::Look));
             for look in 1..=looks {
-                let order = health.handle_due(at(1000 * look));
-                assert!(matches!(&order, Order::Navigate { .. }));
-                health.under_way = Some(order);
-                assert_eq!(health.handle_refusal(at(1000 * look)), Some(Order::Look));
-                let remedy = health.handle_sight(sight.clone(), at(1000 * look));
+                let remedy = health.handle_sight(sight.clone(), at(1000 + look));
                 assert_eq!(remedy.is_some(), look == looks, "{sight:?}");
+                if remedy.is_none() {
+                    assert_eq!(health.handle_due(at(1000 + look)), Order::Look, "at once");
+                }
             }
             assert_eq!(health.stands_for, None);
         }
+    }
+
+    #[test]
+    fn an_outage_is_no_illness_and_its_page_is_forgiven_like_any_other() {
+        let mut health = well(at(0));
+        health.handle_sight(not_loaded(), at(1));
+        let mut steps = 0;
+        for second in (10..100_000).step_by(30) {
+            let looks = match second % 20_000 < 30 {
+                true => vec![Sight::Unanswered, Sight::Unanswered, ours("about:offline")],
+                false => vec![ours("about:offline")],
+            };
+            for sight in looks {
+                match health.handle_sight(sight, at(second)) {
+                    None => {}
+                    Some(Remedy::Order(Order::Reload)) => steps += 1,
+                    other => panic!("{other:?} for a page that is well now"),
+                }
+            }
+        }
+        assert!((1..=6).contains(&steps), "{steps}");
+    }
+
+    #[test]
+    fn an_address_is_tried_also_where_all_steps_were_taken() {
+        let mut health = well(at(0));
+        health.past.steps = (0..STEPS_MAX as u64).map(at).collect();
+        health.handle_sight(not_loaded(), at(100));
+        health.handle_sight(ours("about:offline"), at(101));
+        assert_eq!(health.handle_sight(Sight::Crashed, at(102)), None);
+        assert_eq!(health.deadline(), Some(at(102) + OFTEN));
+        assert!(matches!(health.handle_due(at(106)), Order::Navigate { .. }));
+    }
+
+    #[test]
+    fn an_empty_tab_is_no_address() {
+        let home = "http://home/";
+        let mut health = Health::new(RunId(1), Some(home.into()), Past::default(), at(0));
+        let mut addresses = Vec::new();
+        for second in (0..900).step_by(2) {
+            match health.handle_sight(empty_tab(), at(second)) {
+                Some(Remedy::Order(Order::FreshTarget { url })) => addresses.push(url),
+                Some(Remedy::Order(Order::ShowBuiltIn(_))) => match health.handle_due(at(second)) {
+                    Order::Navigate { url, .. } => addresses.push(url),
+                    order => panic!("{order:?}"),
+                },
+                _ => {}
+            }
+        }
+        assert!(addresses.len() > 1 && addresses.iter().all(|url| url == home));
     }
 
     #[test]
@@ -1015,13 +1134,12 @@ mod tests {
             let mut health = Health::new(RunId(1), home.clone(), Past::default(), at(0));
             let mut remedies = Vec::new();
             for second in (0..700).step_by(6) {
+                let remedy = health.handle_sight(no_page(), at(second));
                 // Nothing that is done helps.
-                health.under_way = remedies.last().and_then(|remedy| match remedy {
-                    Remedy::Order(order) => Some(order.clone()),
-                    Remedy::Restart(_) => None,
-                });
-                health.handle_refusal(at(second));
-                remedies.extend(health.handle_sight(no_page(), at(second)));
+                if let Some(Remedy::Order(order)) = &remedy {
+                    health.handle_refusal(order, at(second));
+                }
+                remedies.extend(remedy);
             }
             assert_eq!(health.status.url, None);
             assert_eq!(remedies[0], Remedy::Order(Order::Reload));

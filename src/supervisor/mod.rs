@@ -233,9 +233,10 @@ impl Supervisor {
             } => self.handle_obeyed_client(ticket, result, now),
             Event::Obeyed {
                 run,
+                order,
                 ticket: None,
                 result,
-            } => self.handle_obeyed(run, result, now),
+            } => self.handle_obeyed(run, &order, result, now),
             Event::Saw { run, sight } => {
                 // Without an address there is no page that something could be laid over.
                 let is_loading = matches!(&sight, page::Sight::Loading { url } if !url.is_empty());

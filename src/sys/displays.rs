@@ -34,8 +34,9 @@ use std::time::Duration;
 const RETRIES: [u64; 8] = [5, 10, 25, 60, 150, 350, 800, 1600];
 
 /// A compositor opens the socket of its X display before its own, by which it is known: a younger one may be
-/// Xwayland's. Between the two it reads the theme of its pointer.
-const YOUNG: Duration = Duration::from_millis(200);
+/// Xwayland's. Between the two it reads the theme of its pointer, from a card perhaps. A server of X does not answer
+/// that soon either.
+const YOUNG: Duration = Duration::from_millis(500);
 
 /// What is looked at, at most: a directory that somebody fills with names must not cost us memory.
 const SOCKETS_MAX: usize = 64;
@@ -114,7 +115,7 @@ impl Displays {
         loop {
             let asked = self.asked.listen();
             self.arm(&mut watches);
-            let seen = self.look();
+            let seen = self.look(told.as_deref().unwrap_or_default());
             if let Some(screens) = &screens {
                 screens.attend(&seen.sockets).await;
             }
@@ -207,7 +208,8 @@ impl Displays {
         fixed.chain(users)
     }
 
-    fn look(&self) -> Seen {
+    /// What is there now; `told` was there before.
+    fn look(&self, told: &[Display]) -> Seen {
         let mut seen = Seen::default();
         let (x, wayland): (Vec<_>, Vec<_>) = (self.directories())
             .flat_map(|directory| self.sockets_in(&directory))
@@ -215,10 +217,12 @@ impl Displays {
         for (display, path) in wayland {
             seen.knock(display, path);
         }
+        let paths: Vec<&Path> = x.iter().map(|(_, path)| path.as_path()).collect();
+        let served = xwayland::served_by(&seen.compositors, &paths);
         for (display, path) in x {
-            match xwayland::compositor_of(&path, &seen.compositors) {
-                Some(pid) => drop(seen.servers.insert(display, PidFd::open(pid).ok())),
-                None if is_young(&path) => seen.unsettled = true,
+            match served.get(&path) {
+                Some(pid) => drop(seen.servers.insert(display, PidFd::open(*pid).ok())),
+                None if is_young(&path) && !told.contains(&display) => seen.unsettled = true,
                 None => seen.knock(display, path),
             }
         }
@@ -243,8 +247,8 @@ struct Seen {
     servers: BTreeMap<Display, Option<PidFd>>,
     /// Where those are that can be asked for their screen.
     sockets: BTreeMap<Display, PathBuf>,
-    /// Who serves Wayland, by PID.
-    compositors: Vec<i32>,
+    /// Who serves Wayland.
+    compositors: xwayland::Compositors,
     /// There is a socket that nobody listens on, or not yet, or one that is too young to be told.
     unsettled: bool,
 }
@@ -254,10 +258,10 @@ impl Seen {
     fn knock(&mut self, display: Display, path: PathBuf) {
         match probe(&path) {
             Ok(server) => {
-                if let (Display::Wayland(_), Some(pid)) = (&display, server) {
-                    self.compositors.push(pid);
+                if let (Display::Wayland(_), Some((pid, user))) = (&display, server) {
+                    self.compositors.insert(pid, user);
                 }
-                let server = server.and_then(|pid| PidFd::open(pid).ok());
+                let server = server.and_then(|(pid, _)| PidFd::open(pid).ok());
                 self.servers.insert(display.clone(), server);
                 self.sockets.insert(display, path);
             }
@@ -273,8 +277,8 @@ fn is_young(path: &Path) -> bool {
     made.is_ok_and(|made| made.elapsed().is_ok_and(|age| age < YOUNG))
 }
 
-/// Connects and hangs up. The PID of who listens, where it can be told; an error where nobody does.
-fn probe(path: &Path) -> Result<Option<i32>, Errno> {
+/// Connects and hangs up. The PID and the user of who listens, where it can be told; an error where nobody does.
+fn probe(path: &Path) -> Result<Option<(i32, u32)>, Errno> {
     let flags = SockFlag::SOCK_CLOEXEC | SockFlag::SOCK_NONBLOCK;
     let socket: OwnedFd = socket(AddressFamily::Unix, SockType::Stream, flags, None)?;
     match connect(socket.as_raw_fd(), &UnixAddr::new(path)?) {
@@ -282,7 +286,8 @@ fn probe(path: &Path) -> Result<Option<i32>, Errno> {
         Err(Errno::EAGAIN) => return Ok(None),
         result => result?,
     }
-    Ok(Some(getsockopt(&socket, PeerCredentials)?.pid()))
+    let server = getsockopt(&socket, PeerCredentials)?;
+    Ok(Some((server.pid(), server.uid())))
 }
 
 /// Resolves once one of these processes has ended.
@@ -332,6 +337,7 @@ mod tests {
     use smol::channel::Receiver;
     use std::os::unix::net::UnixListener;
     use std::process::{Command, Stdio};
+    use std::time::SystemTime;
 
     fn places(dir: &Dir) -> Places {
         Places {
@@ -405,23 +411,37 @@ mod tests {
         for directory in [&x, &user] {
             fs::create_dir_all(directory).unwrap();
         }
+        let for_x = UnixListener::bind(x.join("X0")).unwrap();
+        let own = UnixListener::bind(user.join("wayland-0")).unwrap();
         watching(&dir, async |displays, events| {
-            assert_eq!(next(&events).await, [""; 0]);
-            // In the order of every compositor.
-            let for_x = UnixListener::bind(x.join("X0")).unwrap();
-            Timer::after(YOUNG / 4).await;
-            let own = UnixListener::bind(user.join("wayland-0")).unwrap();
             assert_eq!(next(&events).await, [":0", "wayland-0"]);
             displays.recheck();
             Timer::after(2 * YOUNG).await;
             for_x.set_nonblocking(true).unwrap();
-            assert_eq!(
-                for_x.accept().unwrap_err().kind(),
-                io::ErrorKind::WouldBlock
-            );
+            let nobody = for_x.accept().unwrap_err();
+            assert_eq!(nobody.kind(), io::ErrorKind::WouldBlock);
             own.accept().unwrap();
             assert!(events.is_empty());
         });
+    }
+
+    #[test]
+    fn a_socket_is_young_by_its_own_time() {
+        let dir = Dir::new("displays-young");
+        let path = dir.path().join("X0");
+        let socket = fs::File::create(&path).unwrap();
+        for (age, young) in [(0, true), (400, true), (600, false), (3_600_000, false)] {
+            let made = SystemTime::now() - Duration::from_millis(age);
+            socket.set_modified(made).unwrap();
+            // However long that took: it only grows older.
+            assert!(young || !is_young(&path), "{age} ms");
+            assert!(!young || is_young(&path) || made.elapsed().unwrap() >= YOUNG);
+        }
+        // The clock was set back.
+        let made = SystemTime::now() + Duration::from_secs(3600);
+        socket.set_modified(made).unwrap();
+        assert!(!is_young(&path));
+        assert!(!is_young(&dir.path().join("X1")));
     }
 
     #[test]

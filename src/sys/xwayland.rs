@@ -4,48 +4,69 @@
 //! a server, its memory and its time, for somebody who only wanted to know whether it is there. Who holds a
 //! socket is in `/proc`. And there is nothing to ask: the screen is the compositor's, and it has a socket of its own.
 
+use std::collections::BTreeMap;
+use std::ffi::OsStr;
 use std::fs::{self, File};
 use std::io::{BufRead, BufReader};
 use std::os::unix::ffi::OsStrExt;
-use std::path::Path;
+use std::os::unix::fs::MetadataExt;
+use std::path::{Path, PathBuf};
 
 /// The flag of a socket that listens (`__SO_ACCEPTCON` of `linux/net.h`), as `/proc/net/unix` writes it.
-const LISTENS: &[u8] = b"00010000";
+const LISTENS: &str = "00010000";
+
+/// How many compositors are looked through. A machine has one, and one for each who has logged in; more would let
+/// somebody who pretends to be many keep the loop waiting.
+const COMPOSITORS_MAX: usize = 8;
 
 /// How many descriptors of a compositor are looked through: several for each of its clients.
 const DESCRIPTORS_MAX: usize = 4096;
 
-/// Which of these compositors, by PID, listens on the X socket at `path`; none where it is another server's.
-pub(super) fn compositor_of(path: &Path, compositors: &[i32]) -> Option<i32> {
-    // Most machines have no compositor, and need not be read.
-    if compositors.is_empty() {
-        return None;
-    }
-    let listening = listening_at(path);
-    let holds = |pid: &i32| descriptors(*pid).any(|held| listening.contains(&held));
-    compositors.iter().copied().find(holds)
-}
+/// Who serves Wayland, by PID, and as which user.
+pub(super) type Compositors = BTreeMap<i32, u32>;
 
-/// What sockets that listen at `path` are to `/proc/PID/fd` (proc(5)). More than one where a server has
-/// taken the place of another that still lives.
-fn listening_at(path: &Path) -> Vec<String> {
+/// Which of the X sockets at `paths` a compositor listens on, and which one, by PID.
+pub(super) fn served_by(compositors: &Compositors, paths: &[&Path]) -> BTreeMap<PathBuf, i32> {
+    let mut served = BTreeMap::new();
+    // Most machines have no compositor, and need not be read.
+    if compositors.is_empty() || paths.is_empty() {
+        return served;
+    }
+    let mut held = BTreeMap::new();
+    for (pid, user) in compositors.iter().take(COMPOSITORS_MAX) {
+        held.extend(descriptors(*pid).map(|descriptor| (descriptor, (*pid, *user))));
+    }
     let Ok(sockets) = File::open("/proc/net/unix") else {
-        return Vec::new();
+        return served;
     };
     // A client may have given its socket a name that is no text.
-    let lines = BufReader::new(sockets).split(b'\n').map_while(Result::ok);
-    lines.filter_map(|line| listener(&line, path)).collect()
+    for line in BufReader::new(sockets).split(b'\n').map_while(Result::ok) {
+        let Some((descriptor, path)) = listener(&line) else {
+            continue;
+        };
+        // Its name is whatever its owner chose. What lies there is the owner's own, or another's.
+        let is_theirs = |user| fs::symlink_metadata(path).is_ok_and(|socket| socket.uid() == user);
+        if let Some((pid, user)) = held.get(&descriptor)
+            && paths.contains(&path)
+            && is_theirs(*user)
+        {
+            served.insert(path.to_owned(), *pid);
+        }
+    }
+    served
 }
 
-/// A line of `/proc/net/unix`: `Num RefCount Protocol Flags Type St Inode Path`.
-fn listener(line: &[u8], path: &Path) -> Option<String> {
-    let line = line.strip_suffix(path.as_os_str().as_bytes())?;
-    // Not the end of a longer path, and not an abstract name, which has an `@` before it.
-    let line = str::from_utf8(line.strip_suffix(b" ")?).ok()?;
-    let mut fields = line.split_ascii_whitespace();
-    let is_listening = fields.nth(3)?.as_bytes() == LISTENS;
+/// A line of `/proc/net/unix` (`Num RefCount Protocol Flags Type St Inode Path`) of a socket that listens at a path:
+/// what it is to `/proc/PID/fd` (proc(5)), and the path. An abstract name has an `@` before it.
+fn listener(line: &[u8]) -> Option<(String, &Path)> {
+    let begin = memchr::memchr(b'/', line)?;
+    let (head, path) = line.split_at(begin);
+    let head = str::from_utf8(head.strip_suffix(b" ")?).ok()?;
+    let mut fields = head.split_ascii_whitespace();
+    let is_listening = fields.nth(3)? == LISTENS;
     let inode = fields.nth(2).filter(|_| is_listening)?;
-    Some(format!("socket:[{inode}]"))
+    let path = Path::new(OsStr::from_bytes(path));
+    Some((format!("socket:[{inode}]"), path))
 }
 
 /// What the descriptors of a process refer to; nothing where the daemon may not know.
@@ -69,35 +90,41 @@ mod tests {
         let dir = Dir::new("xwayland-listens");
         let path = dir.path().join("X0");
         let us = std::process::id() as i32;
+        let user = nix::unistd::geteuid().as_raw();
+        let found = |pids: &[(i32, u32)], path: &Path| {
+            let compositors = pids.iter().copied().collect();
+            served_by(&compositors, &[path]).get(path).copied()
+        };
         let server = UnixListener::bind(&path).unwrap();
         server.set_nonblocking(true).unwrap();
-        assert_eq!(compositor_of(&path, &[1, us]), Some(us));
-        assert_eq!(compositor_of(&path, &[]), None);
-        assert_eq!(compositor_of(&dir.path().join("0"), &[us]), None);
+        assert_eq!(found(&[(1, 0), (us, user)], &path), Some(us));
+        assert_eq!(found(&[], &path), None);
+        assert_eq!(found(&[(us, user)], &dir.path().join("0")), None);
+        // Somebody else's socket lies where it says that its own does.
+        assert_eq!(found(&[(us, user + 1)], &path), None);
         let nobody = server.accept().unwrap_err();
         assert_eq!(nobody.kind(), std::io::ErrorKind::WouldBlock);
         // What was accepted has the same name, and does not listen.
         let _client = UnixStream::connect(&path).unwrap();
         let _accepted = server.accept().unwrap();
         drop(server);
-        assert_eq!(compositor_of(&path, &[us]), None);
+        assert_eq!(found(&[(us, user)], &path), None);
     }
 
     #[test]
-    fn a_line_is_of_this_path_alone() {
-        let path = Path::new("/tmp/.X11-unix/X0");
+    fn a_line_is_of_a_socket_that_listens_at_a_path() {
         let line = |flags: &str, name: &str| {
             let line = format!("0000000000000000: 00000002 00000000 {flags} 0001 01   912 {name}");
-            listener(line.as_bytes(), path)
+            let found = listener(line.as_bytes());
+            found.map(|(descriptor, path)| format!("{descriptor} {}", path.display()))
         };
         assert_eq!(
-            line("00010000", "/tmp/.X11-unix/X0").as_deref(),
-            Some("socket:[912]")
+            line("00010000", "/tmp/.X11-unix/X 0").as_deref(),
+            Some("socket:[912] /tmp/.X11-unix/X 0")
         );
         assert_eq!(line("00000000", "/tmp/.X11-unix/X0"), None);
         assert_eq!(line("00010000", "@/tmp/.X11-unix/X0"), None);
-        assert_eq!(line("00010000", "/chroot/tmp/.X11-unix/X0"), None);
-        assert_eq!(line("00010000", "/tmp/.X11-unix/X01"), None);
-        assert_eq!(listener(b"", path), None);
+        assert_eq!(line("00010000", ""), None);
+        assert_eq!(listener(b""), None);
     }
 }

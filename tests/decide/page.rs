@@ -2,9 +2,7 @@
 
 use ossuary::config::{Loaded, StopSignal};
 use ossuary::supervisor::page::{Obeyed, Order, PageState, Sight};
-use ossuary::supervisor::{
-    Action, Boot, Ending, Event, Failure, RunId, Source, Supervisor, Ticket,
-};
+use ossuary::supervisor::{Action, Boot, Ending, Event, Failure, RunId, Source, Supervisor};
 use ossuary::time::Moment;
 use serde_json::json;
 use std::collections::VecDeque;
@@ -39,6 +37,8 @@ struct World {
     ours: Option<&'static str>,
     /// What the page's driver has to say.
     news: VecDeque<Event>,
+    /// What it does one after the other, and when each of it is done.
+    orders: VecDeque<(Moment, Order)>,
     /// When something was done about the page, other than to look at it or to see whether its server is back.
     steps: VecDeque<Moment>,
     looks: usize,
@@ -72,6 +72,7 @@ impl World {
             server: true,
             ours: None,
             news: VecDeque::new(),
+            orders: VecDeque::new(),
             steps: VecDeque::new(),
             looks: 0,
             notes: 0,
@@ -98,6 +99,10 @@ impl World {
                 Action::Signal { run, signal } => {
                     assert_eq!((self.run, signal), (Some(run), StopSignal::Term));
                     self.run = None;
+                    while let Some((_, order)) = self.orders.pop_front() {
+                        let ended = Err(Failure::system("the browser has ended"));
+                        self.answer(run, order, ended);
+                    }
                     self.news.push_back(Event::Exited {
                         run,
                         ending: Ending::Code(0),
@@ -106,7 +111,18 @@ impl World {
                     // It was asked to end for a reason.
                     self.step();
                 }
-                Action::Steer { run, order, ticket } => self.obey(run, order, ticket),
+                Action::Steer { run, order, ticket } => {
+                    assert_eq!((self.run, ticket), (Some(run), None));
+                    match order {
+                        Order::Look => self.obey(run, order),
+                        // What changes the page takes its time.
+                        order => {
+                            let before = self.orders.back().map_or(self.now, |(done, _)| *done);
+                            let span = Duration::from_millis(self.rng.u64(0..25_000));
+                            self.orders.push_back((before.max(self.now) + span, order));
+                        }
+                    }
+                }
                 Action::TryServer { run, url } => {
                     assert_eq!((self.run, url.as_str()), (Some(run), URL));
                     let reachable = self.server;
@@ -115,9 +131,13 @@ impl World {
                 Action::Note { text, .. } if text.starts_with("page: ") => self.notes += 1,
                 _ => {}
             }
-            while let Some(event) = self.news.pop_front() {
-                self.mind.handle(event, self.now);
-            }
+            self.tell();
+        }
+    }
+
+    fn tell(&mut self) {
+        while let Some(event) = self.news.pop_front() {
+            self.mind.handle(event, self.now);
         }
     }
 
@@ -128,50 +148,51 @@ impl World {
         self.steps.push_back(self.now);
     }
 
-    fn obey(&mut self, run: RunId, order: Order, ticket: Option<Ticket>) {
-        assert_eq!(self.run, Some(run), "an order for a run that is over");
-        match order {
+    fn answer(&mut self, run: RunId, order: Order, result: Result<Obeyed, Failure>) {
+        self.news.push_back(Event::Obeyed {
+            run,
+            order,
+            ticket: None,
+            result,
+        });
+    }
+
+    fn saw(&mut self, run: RunId) {
+        let sight = self.sight();
+        self.news.push_back(Event::Saw { run, sight });
+    }
+
+    /// Carries an order out: what is seen of it is told before it is answered, as drivers do.
+    fn obey(&mut self, run: RunId, order: Order) {
+        let refused = |why: &str| Err(Failure::system(why));
+        let result = match &order {
             Order::Look => {
                 self.looks += 1;
-                let sight = self.sight();
-                self.news.push_back(Event::Saw { run, sight });
+                self.saw(run);
+                Ok(Obeyed::Done)
             }
-            Order::KeepEvidence => {
-                let result = Ok(Obeyed::Evidence(None));
-                return self.news.push_back(Event::Obeyed {
-                    run,
-                    ticket,
-                    result,
-                });
-            }
+            Order::KeepEvidence => Ok(Obeyed::Evidence(None)),
             order if self.cannot_obey() => {
-                if is_step(&order) {
+                if is_step(order) {
                     self.step();
                 }
-                let result = Err(Failure::system("the browser does not do it"));
-                return self.news.push_back(Event::Obeyed {
-                    run,
-                    ticket,
-                    result,
-                });
+                refused("the browser does not do it")
             }
             Order::Reload | Order::FreshTarget { .. } => {
                 self.step();
                 self.load();
+                Ok(Obeyed::Done)
             }
             Order::Navigate { .. } if self.server => {
                 self.load();
                 // A page that has come is looked at.
-                let sight = self.sight();
-                self.news.push_back(Event::Saw { run, sight });
+                self.saw(run);
+                Ok(Obeyed::Done)
             }
-            Order::Navigate { .. } => {
-                let result = Err(Failure::system("net::ERR_CONNECTION_REFUSED"));
-                return self.news.push_back(Event::Obeyed {
-                    run,
-                    ticket,
-                    result,
-                });
+            Order::Navigate { .. } => refused("net::ERR_CONNECTION_REFUSED"),
+            Order::ShowBuiltIn(_) if self.rng.u32(0..8) == 0 => {
+                self.step();
+                refused("it is not there within 15 s")
             }
             Order::ShowBuiltIn(_) => {
                 self.step();
@@ -182,18 +203,16 @@ impl World {
                     let sight = Sight::Loading { url };
                     self.news.push_back(Event::Saw { run, sight });
                 }
-                let sight = self.sight();
-                self.news.push_back(Event::Saw { run, sight });
+                self.saw(run);
+                Ok(Obeyed::Done)
             }
-            Order::ShowOverlay | Order::HideOverlay => self.step(),
+            Order::ShowOverlay | Order::HideOverlay => {
+                self.step();
+                Ok(Obeyed::Done)
+            }
             other => panic!("nobody asked for {other:?}"),
-        }
-        let result = Ok(Obeyed::Done);
-        self.news.push_back(Event::Obeyed {
-            run,
-            ticket,
-            result,
-        });
+        };
+        self.answer(run, order, result);
     }
 
     /// The page is loaded from its server, if that is there, and is well afterwards, if that helps.
@@ -237,7 +256,25 @@ impl World {
 
     fn live(&mut self, span: Duration) {
         let end = self.now + span;
-        while let Some(next) = self.mind.poll_timeout().filter(|next| *next <= end) {
+        loop {
+            let tick = self.mind.poll_timeout();
+            let done = self.orders.front().map(|(done, _)| *done);
+            let Some(next) = tick
+                .into_iter()
+                .chain(done)
+                .min()
+                .filter(|next| *next <= end)
+            else {
+                break;
+            };
+            if Some(next) == done {
+                self.now = next.max(self.now);
+                let (_, order) = self.orders.pop_front().unwrap();
+                self.obey(self.run.unwrap(), order);
+                self.tell();
+                self.act();
+                continue;
+            }
             assert!(next >= self.now, "the loop would spin");
             // A look that is not answered takes its time.
             let slow = match self.truth {
@@ -311,15 +348,14 @@ fn a_week_of_the_page_has_no_storm_and_no_step_without_a_reason() {
             {
                 world.steps.pop_front();
             }
-            // Twelve of the ladder, and a notice for each thing that has happened and its end.
-            assert!(
-                world.steps.len() <= 12 + 6,
-                "seed {seed}: {:?}",
-                world.steps
-            );
+            // Twelve of the ladder, a page of ours after each where the server is away, too, and a notice for each thing
+            // that has happened and its end.
+            let most = 2 * 12 + 6;
+            assert!(world.steps.len() <= most, "seed {seed}: {:?}", world.steps);
             if trouble {
                 world.mend();
-                world.live(Duration::from_secs(1800));
+                // All steps may have been taken just now: the next one comes within an hour.
+                world.live(Duration::from_secs(3600 + 300));
                 assert_eq!(
                     world.state(),
                     Some(PageState::Healthy),

@@ -16,7 +16,7 @@
 //! knows only what was to be remembered, while the processes live on.
 
 use ossuary::config::{Display, Document, Id, Loaded, Process, Restart, Rotation};
-use ossuary::supervisor::page::{Obeyed, Sight, Transition};
+use ossuary::supervisor::page::{Obeyed, Order, Sight, Transition};
 use ossuary::supervisor::restart::ORDERLY_RUN;
 use ossuary::supervisor::{
     Action, Backend, Boot, Ending, Event, Failure, Memory, Output, PowerReport, Request, RunId,
@@ -106,7 +106,7 @@ struct World {
     turns: VecDeque<Display>,
     owed: BTreeSet<u64>,
     /// Orders to drivers that are not answered yet.
-    steered: Vec<(RunId, Option<Ticket>)>,
+    steered: Vec<(RunId, Order, Option<Ticket>)>,
     /// Servers that are being tried, by the run that shows their page.
     tried: Vec<RunId>,
     next_ticket: u64,
@@ -228,13 +228,13 @@ impl World {
                     assert!(self.live[&run].executed && url.starts_with("http"), "{url}");
                     self.tried.push(run);
                 }
-                Action::Steer { run, ticket, .. } => {
+                Action::Steer { run, order, ticket } => {
                     let life = self
                         .live
                         .get(&run)
                         .expect("an order for a run that is over");
                     assert!(life.executed && life.process.is_display());
-                    self.steered.push((run, ticket));
+                    self.steered.push((run, order, ticket));
                 }
                 Action::Remember { memory } => {
                     if self.rng.u32(0..16) == 0 {
@@ -531,7 +531,7 @@ impl World {
     /// A driver answers, perhaps long after its run.
     fn obey_something(&mut self) {
         let which = self.rng.usize(..self.steered.len());
-        let (run, ticket) = self.steered.swap_remove(which);
+        let (run, order, ticket) = self.steered.swap_remove(which);
         let result = match self.rng.u32(0..4) {
             0 => Err(Failure::system("the page does not answer")),
             1 => Ok(Obeyed::OnlyByRestart),
@@ -540,6 +540,7 @@ impl World {
         self.pardons.push_back(self.now);
         self.handle(Event::Obeyed {
             run,
+            order,
             ticket,
             result,
         });

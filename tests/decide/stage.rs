@@ -159,10 +159,11 @@ impl Stage {
                 // What rules ask of pages; clients are answered by their tests.
                 Action::Steer {
                     run,
+                    order,
                     ticket: Some(ticket),
-                    ..
                 } if ticket.0 >= 1 << 63 => Some(Event::Obeyed {
                     run: *run,
+                    order: order.clone(),
                     ticket: Some(*ticket),
                     result: match self.pages_load {
                         true => Ok(Obeyed::Done),

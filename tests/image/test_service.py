@@ -113,7 +113,8 @@ class Service(unittest.TestCase):
     def test_a_reload_reads_the_file_and_tells_what_is_wrong_with_it(self):
         file = "/etc/ossuary/config.json"
         self.guest.sh(f"""sed -i 's/"steady"/"renamed"/g' {file} && systemctl reload ossuary""")
-        self.assertEqual(list(self.guest.processes()), ["renamed"])
+        # The other one is there until it has ended.
+        wait_until(lambda: list(self.guest.processes()) == ["renamed"])
         self.guest.sh(f"echo broken >{file}")
         self.assertNotEqual(self.guest.run("systemctl reload ossuary")[0], 0)
         self.assertEqual(list(self.guest.processes()), ["renamed"])

@@ -71,6 +71,8 @@ pub struct Chromium {
     shown: RefCell<Option<Rc<Page>>>,
     /// A page has come to the screen, or the browser has ended.
     appeared: Event,
+    /// The page is about to be looked for because it was missed.
+    sought: Cell<bool>,
     /// Tabs that come and go meanwhile are our own doing.
     swapping: Cell<bool>,
     /// It has answered once.
@@ -103,6 +105,7 @@ impl Chromium {
             pages: RefCell::default(),
             shown: RefCell::default(),
             appeared: Event::new(),
+            sought: Cell::new(false),
             swapping: Cell::new(false),
             is_up: Cell::new(false),
             is_silent: Cell::new(false),

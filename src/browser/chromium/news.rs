@@ -216,8 +216,11 @@ impl Chromium {
     /// Where no page is known to be on the screen: it is looked for again. When the browser told of it, it may have been
     /// too busy to answer.
     pub(super) fn seek(&self) {
-        if self.is_up.get() && self.shown.borrow().is_none() {
-            self.errand(Errand::FindPage);
+        let is_lost = self.is_up.get() && self.shown.borrow().is_none();
+        // Once is enough, however often it is missed meanwhile.
+        if is_lost && !self.sought.get() {
+            let is_waiting = self.errands.0.try_send(Errand::FindPage).is_ok();
+            self.sought.set(is_waiting);
         }
     }
 
@@ -225,8 +228,12 @@ impl Chromium {
         self.come_up().await;
         while let Ok(errand) = self.errands.1.recv().await {
             match errand {
-                Errand::FindPage if self.swapping.get() => {}
-                Errand::FindPage => self.find_page().await,
+                Errand::FindPage => {
+                    self.sought.set(false);
+                    if !self.swapping.get() {
+                        self.find_page().await;
+                    }
+                }
                 Errand::Tell(page, sight) if self.is_shown(&page) => self.around.saw(sight).await,
                 Errand::Tell(..) => {}
                 Errand::Look => {
