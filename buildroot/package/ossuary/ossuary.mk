@@ -30,7 +30,7 @@ OSSUARY_PRE_DOWNLOAD_HOOKS += OSSUARY_ARCHIVE_TREE
 # -cargo6.tar.gz, and their bytes differ.
 
 # Buildroot's own settings would take the place of those in Cargo.toml, and make a
-# program of 3.9 MB out of one of 2.3.
+# program of 3.9 MB out of one of 2.35.
 OSSUARY_CARGO_ENV = \
 	CARGO_PROFILE_RELEASE_OPT_LEVEL=z \
 	CARGO_PROFILE_RELEASE_LTO=fat \
