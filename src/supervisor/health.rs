@@ -427,8 +427,10 @@ impl Health {
 
     /// It is time to look, or to try the address again.
     fn handle_due(&mut self, now: Moment) -> Order {
+        // One that was missed is looked for again first.
+        let is_missed = self.unanswered == 1 || self.silent == 1;
         match &self.stands_for {
-            Some((url, _)) if self.unanswered == 0 && self.silent == 0 => {
+            Some((url, _)) if !is_missed => {
                 self.due = Some(now + self.patience(now));
                 Order::Navigate {
                     url: url.clone(),
@@ -1100,13 +1102,17 @@ mod tests {
 
     #[test]
     fn an_address_is_tried_also_where_all_steps_were_taken() {
-        let mut health = well(at(0));
-        health.past.steps = (0..STEPS_MAX as u64).map(at).collect();
-        health.handle_sight(not_loaded(), at(100));
-        health.handle_sight(ours("about:offline"), at(101));
-        assert_eq!(health.handle_sight(Sight::Crashed, at(102)), None);
-        assert_eq!(health.deadline(), Some(at(102) + OFTEN));
-        assert!(matches!(health.handle_due(at(106)), Order::Navigate { .. }));
+        for (sight, looks) in [(Sight::Crashed, 1), (Sight::Unanswered, 2)] {
+            let mut health = well(at(0));
+            health.past.steps = (0..STEPS_MAX as u64).map(at).collect();
+            health.handle_sight(not_loaded(), at(100));
+            health.handle_sight(ours("about:offline"), at(101));
+            for _ in 0..looks {
+                assert_eq!(health.handle_sight(sight.clone(), at(102)), None);
+            }
+            assert_eq!(health.deadline(), Some(at(102) + OFTEN));
+            assert!(matches!(health.handle_due(at(106)), Order::Navigate { .. }));
+        }
     }
 
     #[test]
