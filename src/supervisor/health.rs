@@ -118,7 +118,7 @@ pub(super) struct Health {
     blank: Option<Moment>,
     /// The address that a page of our own stands for, and since when.
     stands_for: Option<(String, Moment)>,
-    /// Since when it was seen to stand there.
+    /// Since when it was seen to stand there, look by look.
     ours_since: Option<Moment>,
     /// Until when an address that cannot be loaded is not said again to be one.
     said_until: Moment,
@@ -235,6 +235,9 @@ impl Health {
         if !matches!(sight, Sight::Blank { .. }) {
             self.blank = None;
         }
+        if !is_ours_there(&sight) {
+            self.ours_since = None;
+        }
         if self.is_starting(&sight, now) {
             self.become_(PageState::Loading, None, now);
             self.due = Some(now + SOON);
@@ -244,7 +247,7 @@ impl Health {
             // The page of our own is on its way ...
             Sight::Loading { url } if is_ours(&url) => None,
             // ... or is there.
-            Sight::Painted { url, .. } | Sight::Blank { url, .. } if is_ours(&url) => {
+            sight if is_ours_there(&sight) => {
                 self.stand_again(now);
                 if now.since(*self.ours_since.get_or_insert(now)) >= FORGIVEN {
                     self.past.rung = 0;
@@ -352,7 +355,7 @@ impl Health {
         }
         self.past.steps.push_back(now);
         self.not_before = now + GRACE;
-        (self.stands_for, self.ours_since) = (None, None);
+        self.stands_for = None;
         let rung = self.past.rung;
         self.past.rung = (rung + 1) % RUNGS;
         Some(match (rung, self.address()) {
@@ -513,6 +516,14 @@ const EMPTY_TAB: &str = "about:blank";
 /// Pages of our own have no address that a server could have.
 fn is_ours(url: &str) -> bool {
     ["about:welcome", "about:offline", "about:failed"].contains(&url)
+}
+
+/// Whether a page of our own is on the screen.
+fn is_ours_there(sight: &Sight) -> bool {
+    match sight {
+        Sight::Painted { url, .. } | Sight::Blank { url, .. } => is_ours(url),
+        _ => false,
+    }
 }
 
 impl Supervisor {
@@ -714,453 +725,4 @@ impl Supervisor {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn at(seconds: u64) -> Moment {
-        Moment::from_boot(Duration::from_secs(seconds))
-    }
-
-    fn painted() -> Sight {
-        Sight::Painted {
-            url: "http://page/".into(),
-            title: "Page".into(),
-        }
-    }
-
-    fn ours(name: &str) -> Sight {
-        Sight::Painted {
-            url: name.into(),
-            title: String::new(),
-        }
-    }
-
-    fn well(now: Moment) -> Health {
-        let mut health = Health::new(RunId(1), None, Past::default(), now);
-        assert_eq!(health.handle_sight(painted(), now), None);
-        health
-    }
-
-    #[test]
-    fn a_page_that_misses_one_look_is_left_alone_and_one_that_misses_two_is_hung() {
-        let mut health = well(at(0));
-        for round in 1..100 {
-            assert_eq!(health.handle_sight(Sight::Unanswered, at(round * 10)), None);
-            assert_eq!(health.handle_sight(painted(), at(round * 10 + 5)), None);
-            assert_eq!(health.status.state, PageState::Healthy);
-        }
-        health.handle_sight(Sight::Unanswered, at(1001));
-        let remedy = health.handle_sight(Sight::Unanswered, at(1006));
-        assert_eq!(remedy, Some(Remedy::Order(Order::Reload)));
-        assert_eq!(health.status.state, PageState::Hung);
-    }
-
-    #[test]
-    fn the_rungs_are_climbed_one_after_the_other_and_forgiven() {
-        let mut health = well(at(0));
-        let mut remedies = Vec::new();
-        for second in (100..200).step_by(2) {
-            let sight = match remedies.len() {
-                4 => ours("about:failed"),
-                _ => Sight::Crashed,
-            };
-            remedies.extend(health.handle_sight(sight, at(second)));
-        }
-        let url = "http://page/".to_owned();
-        assert_eq!(remedies[0], Remedy::Order(Order::Reload));
-        assert_eq!(remedies[1], Remedy::Order(Order::FreshTarget { url }));
-        assert!(matches!(remedies[2], Remedy::Restart(_)));
-        assert!(matches!(
-            remedies[3],
-            Remedy::Order(Order::ShowBuiltIn(BuiltIn::Failed { .. }))
-        ));
-        assert_eq!(remedies.len(), 4, "a page of our own stays");
-
-        let mut health = well(at(0));
-        health.handle_sight(Sight::Crashed, at(100));
-        health.handle_sight(painted(), at(101));
-        health.handle_sight(painted(), at(101 + 60));
-        let again = health.handle_sight(Sight::Crashed, at(400));
-        assert_eq!(again, Some(Remedy::Order(Order::Reload)));
-    }
-
-    #[test]
-    fn a_page_that_is_never_well_costs_a_bounded_number_of_steps_an_hour() {
-        let mut health = well(at(0));
-        let mut steps = VecDeque::new();
-        for second in 0..7 * 24 * 3600 / 2 {
-            let now = at(second * 2);
-            if health.handle_sight(Sight::Crashed, now).is_some() {
-                steps.push_back(now);
-                // As if the operator's page came back for an instant.
-                health.stands_for = None;
-            }
-            while steps.front().is_some_and(|step| now.since(*step) >= HOUR) {
-                steps.pop_front();
-            }
-            assert!(steps.len() <= STEPS_MAX, "{steps:?}");
-        }
-    }
-
-    #[test]
-    fn an_empty_page_is_told_after_a_while() {
-        let mut health = well(at(0));
-        let blank = || Sight::Blank {
-            url: "http://page/".into(),
-            title: String::new(),
-        };
-        for second in 10..25 {
-            assert_eq!(health.handle_sight(blank(), at(second)), None);
-        }
-        assert!(health.handle_sight(blank(), at(25)).is_some());
-        assert_eq!(health.status.state, PageState::Blank);
-    }
-
-    #[test]
-    fn a_page_that_is_not_well_tells_when_it_was_and_what_was_done() {
-        let picture = |byte| Picture {
-            png: vec![byte].into(),
-        };
-        let mut health = well(at(0));
-        health.handle_sight(painted(), at(6));
-        assert_eq!(health.status.last_painted, None, "that is now");
-        health.handle_sight(Sight::Crashed, at(12));
-        assert_eq!(health.status.last_painted, Some(at(6)));
-
-        health.record("it has died; it is loaded anew".into(), at(12));
-        health.take_evidence(picture(1), at(13));
-        let step = health.status.last_step.clone().expect("a step");
-        assert_eq!((step.at, step.state), (at(12), PageState::Crashed));
-        assert_eq!(step.evidence, Some((at(13), picture(1))));
-
-        // Another run: what is known of the page is known still, and of the same illness it is the only picture.
-        let mut health = Health::new(RunId(2), None, health.past, at(30));
-        assert_eq!(health.status.last_painted, Some(at(6)));
-        health.record("it is restarted".into(), at(30));
-        let step = health.status.last_step.clone().expect("a step");
-        assert_eq!(step.evidence, Some((at(13), picture(1))));
-
-        // A day later it is another illness.
-        health.handle_sight(painted(), at(40));
-        assert!(health.status.last_step.is_some(), "it stays to be read");
-        health.handle_sight(Sight::Crashed, at(90_000));
-        health.record("it has died; it is loaded anew".into(), at(90_000));
-        let step = health.status.last_step.clone().expect("a step");
-        assert_eq!(step.evidence, None);
-    }
-
-    fn empty_tab() -> Sight {
-        Sight::Blank {
-            url: "about:blank".into(),
-            title: String::new(),
-        }
-    }
-
-    #[test]
-    fn a_browser_that_is_slow_to_start_is_left_alone() {
-        let page = Sight::Loading {
-            url: "http://page/".into(),
-        };
-        let starts = [Sight::Silent, Sight::Unanswered, page, empty_tab()];
-        let mut health = Health::new(RunId(1), None, Past::default(), at(0));
-        for second in (0..COLD.as_secs()).step_by(2) {
-            let sight = starts[second as usize / 50].clone();
-            assert_eq!(health.handle_sight(sight, at(second)), None);
-            assert_eq!(health.status.state, PageState::Loading);
-            assert!(health.deadline() <= Some(at(second) + PAUSE));
-        }
-        assert_eq!(health.handle_sight(painted(), at(COLD.as_secs())), None);
-        assert!(health.past.steps.is_empty());
-    }
-
-    #[test]
-    fn a_browser_that_never_comes_to_its_page_is_not_waited_for_for_ever() {
-        for sight in [Sight::Silent, Sight::Unanswered, empty_tab()] {
-            let mut health = Health::new(RunId(1), None, Past::default(), at(0));
-            let end = COLD + BLANK + SOON;
-            let remedy = (0..=end.as_secs() / 2)
-                .find_map(|look| health.handle_sight(sight.clone(), at(look * 2)));
-            assert!(remedy.is_some(), "{sight:?}");
-        }
-    }
-
-    #[test]
-    fn a_browser_that_has_shown_its_page_is_trusted_no_longer() {
-        let mut health = well(at(0));
-        health.handle_sight(Sight::Silent, at(1));
-        let remedy = health.handle_sight(Sight::Silent, at(2));
-        assert!(matches!(remedy, Some(Remedy::Restart(_))));
-
-        // One that was there and empty is a page, too.
-        let mut health = Health::new(RunId(1), None, Past::default(), at(0));
-        let blank = Sight::Blank {
-            url: "http://page/".into(),
-            title: String::new(),
-        };
-        assert_eq!(health.handle_sight(blank.clone(), at(0)), None);
-        assert!(health.handle_sight(blank, at(BLANK.as_secs())).is_some());
-    }
-
-    #[test]
-    fn a_silent_browser_is_restarted() {
-        let mut health = well(at(0));
-        assert_eq!(health.handle_sight(Sight::Silent, at(16)), None);
-        let remedy = health.handle_sight(Sight::Silent, at(26));
-        assert!(matches!(remedy, Some(Remedy::Restart(_))));
-    }
-
-    #[test]
-    fn a_page_that_cannot_be_loaded_is_said_once_and_tried_until_it_comes() {
-        let mut health = Health::new(RunId(1), None, Past::default(), at(0));
-        let dead = || Sight::NotLoaded {
-            url: "http://page/".into(),
-            error: "net::ERR_CONNECTION_REFUSED".into(),
-        };
-        let remedy = health.handle_sight(dead(), at(1));
-        assert!(matches!(
-            remedy,
-            Some(Remedy::Order(Order::ShowBuiltIn(BuiltIn::Offline { .. })))
-        ));
-        assert_eq!(health.handle_sight(ours("about:offline"), at(2)), None);
-        assert_eq!(health.status.state, PageState::NetError);
-        assert_eq!(health.handle_sight(dead(), at(3)), None, "said once");
-        assert!(matches!(health.handle_due(at(5)), Order::Navigate { .. }));
-        assert_eq!(health.deadline(), Some(at(5) + OFTEN));
-        health.handle_due(at(2000));
-        assert_eq!(health.deadline(), Some(at(2000) + SELDOM));
-        health.handle_sight(painted(), at(2001));
-        assert_eq!(health.status.state, PageState::Healthy);
-        assert_eq!(health.handle_due(at(2010)), Order::Look);
-    }
-
-    #[test]
-    fn a_page_of_ours_that_nobody_remembers_gives_way_as_well() {
-        let tries = |health: &mut Health, address: &str| {
-            assert_eq!(health.handle_sight(ours("about:offline"), at(10)), None);
-            assert_eq!(health.status.state, PageState::NetError);
-            assert_eq!(health.status.url.as_deref(), Some(address));
-            let order = health.handle_due(health.deadline().expect("a time"));
-            assert!(matches!(order, Order::Navigate { url, .. } if url == address));
-        };
-        // The browser tries it by itself while ours is on its way; an operator's wish comes to nothing.
-        let mut health = well(at(0));
-        let (url, error) = ("http://page/".to_owned(), "net::ERR_FAILED".to_owned());
-        health.handle_sight(Sight::NotLoaded { url, error }, at(1));
-        let url = "http://page/".to_owned();
-        health.handle_sight(Sight::Loading { url }, at(2));
-        tries(&mut health, "http://page/");
-        health.stands_for = None;
-        tries(&mut health, "http://page/");
-        assert_eq!(health.status.reason.as_deref(), Some("net::ERR_FAILED"));
-        // Another daemon has shown ours.
-        let home = Some("http://home/".to_owned());
-        let mut health = Health::new(RunId(1), home, Past::default(), at(0));
-        tries(&mut health, "http://home/");
-    }
-
-    #[test]
-    fn a_page_that_never_comes_climbs_the_ladder() {
-        let mut health = well(at(0));
-        let mut remedies = Vec::new();
-        for second in (100..600).step_by(6) {
-            let url = match remedies.len() {
-                4 => "about:failed",
-                _ => "http://page/",
-            };
-            let url = url.to_owned();
-            remedies.extend(health.handle_sight(Sight::Loading { url }, at(second)));
-            assert!(
-                remedies.is_empty() || second >= 160,
-                "as slow as this is no illness"
-            );
-        }
-        assert_eq!(remedies[0], Remedy::Order(Order::Reload));
-        assert!(matches!(
-            remedies[3],
-            Remedy::Order(Order::ShowBuiltIn(BuiltIn::Failed { .. }))
-        ));
-        assert_eq!(remedies.len(), 4, "a page of our own stays");
-    }
-
-    #[test]
-    fn a_page_that_has_come_and_hangs_is_not_led_there_again_and_again() {
-        let mut health = well(at(0));
-        health.handle_sight(not_loaded(), at(1));
-        health.handle_sight(ours("about:offline"), at(2));
-        let order = health.handle_due(at(5));
-        health.under_way.push(order.clone());
-        assert_eq!(health.handle_sight(Sight::Unanswered, at(15)), None);
-        assert_eq!(health.deadline(), None, "the order is still under way");
-        health.end_order(&order);
-        health.handle_done(&order, &Obeyed::Done);
-        assert_eq!(health.stands_for, None);
-        assert_eq!(health.handle_due(at(15)), Order::Look);
-    }
-
-    fn not_loaded() -> Sight {
-        Sight::NotLoaded {
-            url: "http://page/".into(),
-            error: "net::ERR_FAILED".into(),
-        }
-    }
-
-    /// A browser that can be asked, and has no page.
-    fn no_page() -> Sight {
-        Sight::Loading { url: String::new() }
-    }
-
-    #[test]
-    fn where_no_page_of_ours_comes_either_the_ladder_goes_on() {
-        let mut health = well(at(0));
-        health.past.rung = RESTART + 1;
-        let remedy = health.handle_sight(Sight::Crashed, at(100));
-        let Some(Remedy::Order(order)) = remedy else {
-            panic!("{remedy:?}");
-        };
-        assert!(matches!(&order, Order::ShowBuiltIn(_)));
-        health.under_way.extend([Order::Look, order.clone()]);
-        // The look that has led to it is answered after what it saw.
-        health.end_order(&Order::Look);
-        health.handle_done(&Order::Look, &Obeyed::Done);
-        let meanwhile = health.handle_sight(Sight::Crashed, at(120));
-        assert_eq!((meanwhile, health.deadline()), (None, None));
-        health.end_order(&order);
-        assert_eq!(health.handle_refusal(&order, at(130)), None);
-        assert_eq!(health.deadline(), Some(at(130) + SOON));
-        assert_eq!(health.handle_due(at(132)), Order::Look);
-        let next = health.handle_sight(Sight::Crashed, at(132));
-        assert_eq!(next, Some(Remedy::Order(Order::Reload)));
-    }
-
-    #[test]
-    fn where_ours_cannot_say_it_the_address_is_tried_all_the_same_and_ours_later() {
-        let mut health = well(at(0));
-        let mut said = Vec::new();
-        let mut tried = 0;
-        for second in (10..2000).step_by(4) {
-            if let Some(Remedy::Order(order)) = health.handle_sight(not_loaded(), at(second)) {
-                assert_eq!(health.handle_refusal(&order, at(second)), None);
-                said.push(second);
-            }
-            match health.handle_due(at(second)) {
-                Order::Navigate { .. } => tried += 1,
-                order => panic!("{order:?}"),
-            }
-        }
-        assert!(tried > 400, "{tried}");
-        let pauses = said.windows(2).map(|pair| pair[1] - pair[0]);
-        assert!(pauses.clone().all(|pause| pause >= IMPATIENT.as_secs()));
-        assert!(said.len() >= 6, "{said:?}");
-        assert!(health.past.steps.is_empty());
-    }
-
-    #[test]
-    fn whoever_shows_a_page_of_ours_is_looked_after_as_well() {
-        for (sight, looks) in [
-            (Sight::Silent, 2),
-            (Sight::Unanswered, 2),
-            (Sight::Crashed, 1),
-        ] {
-            let mut health = well(at(0));
-            health.handle_sight(not_loaded(), at(1));
-            health.handle_sight(ours("about:offline"), at(2));
-            let order = health.handle_due(at(1000));
-            assert!(matches!(&order, Order::Navigate { .. }));
-            let next = health.handle_refusal(&order, at(1000));
-            assert_eq!(next, Some(Order::Look));
-            for look in 1..=looks {
-                let remedy = health.handle_sight(sight.clone(), at(1000 + look));
-                assert_eq!(remedy.is_some(), look == looks, "{sight:?}");
-                if remedy.is_none() {
-                    assert_eq!(health.handle_due(at(1000 + look)), Order::Look, "at once");
-                }
-            }
-            assert_eq!(health.stands_for, None);
-        }
-    }
-
-    #[test]
-    fn an_outage_is_no_illness_and_its_page_is_forgiven_like_any_other() {
-        let mut health = well(at(0));
-        health.handle_sight(not_loaded(), at(1));
-        let mut steps = 0;
-        for second in (10..100_000).step_by(30) {
-            let looks = match second % 20_000 < 30 {
-                true => vec![Sight::Unanswered, Sight::Unanswered, ours("about:offline")],
-                false => vec![ours("about:offline")],
-            };
-            for sight in looks {
-                match health.handle_sight(sight, at(second)) {
-                    None => {}
-                    Some(Remedy::Order(Order::Reload)) => steps += 1,
-                    other => panic!("{other:?} for a page that is well now"),
-                }
-            }
-        }
-        assert!((1..=6).contains(&steps), "{steps}");
-    }
-
-    #[test]
-    fn an_address_is_tried_also_where_all_steps_were_taken() {
-        for (sight, looks) in [(Sight::Crashed, 1), (Sight::Unanswered, 2)] {
-            let mut health = well(at(0));
-            health.past.steps = (0..STEPS_MAX as u64).map(at).collect();
-            health.handle_sight(not_loaded(), at(100));
-            health.handle_sight(ours("about:offline"), at(101));
-            for _ in 0..looks {
-                assert_eq!(health.handle_sight(sight.clone(), at(102)), None);
-            }
-            assert_eq!(health.deadline(), Some(at(102) + OFTEN));
-            assert!(matches!(health.handle_due(at(106)), Order::Navigate { .. }));
-        }
-    }
-
-    #[test]
-    fn an_empty_tab_is_no_address() {
-        let home = "http://home/";
-        let mut health = Health::new(RunId(1), Some(home.into()), Past::default(), at(0));
-        let mut addresses = Vec::new();
-        for second in (0..900).step_by(2) {
-            match health.handle_sight(empty_tab(), at(second)) {
-                Some(Remedy::Order(Order::FreshTarget { url })) => addresses.push(url),
-                Some(Remedy::Order(Order::ShowBuiltIn(_))) => match health.handle_due(at(second)) {
-                    Order::Navigate { url, .. } => addresses.push(url),
-                    order => panic!("{order:?}"),
-                },
-                _ => {}
-            }
-        }
-        assert!(addresses.len() > 1 && addresses.iter().all(|url| url == home));
-    }
-
-    #[test]
-    fn a_browser_without_a_page_is_led_to_where_it_belongs() {
-        let home = || Some("http://home/".to_owned());
-        for home in [home(), None] {
-            let mut health = Health::new(RunId(1), home.clone(), Past::default(), at(0));
-            let mut remedies = Vec::new();
-            for second in (0..700).step_by(6) {
-                let remedy = health.handle_sight(no_page(), at(second));
-                // Nothing that is done helps.
-                if let Some(Remedy::Order(order)) = &remedy {
-                    health.handle_refusal(order, at(second));
-                }
-                remedies.extend(remedy);
-            }
-            assert_eq!(health.status.url, None);
-            assert_eq!(remedies[0], Remedy::Order(Order::Reload));
-            match home {
-                Some(url) => {
-                    assert_eq!(remedies[1], Remedy::Order(Order::FreshTarget { url }));
-                    assert!(matches!(remedies[2], Remedy::Restart(_)));
-                    assert!(matches!(remedies[3], Remedy::Order(Order::ShowBuiltIn(_))));
-                    assert_eq!(remedies[4], Remedy::Order(Order::Reload));
-                }
-                None => {
-                    let others = &remedies[1..4];
-                    assert!(others.iter().all(|it| matches!(it, Remedy::Restart(_))));
-                }
-            }
-        }
-    }
-}
+mod tests;
