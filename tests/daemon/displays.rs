@@ -1,10 +1,9 @@
 //! The screens of real displays: what is on them, how they are switched, and what is told of a switch that lies.
 
-use crate::kiosk::{Kiosk, fresh_dir, open_to_all};
+use crate::kiosk::{Kiosk, fresh_dir, write_program};
 use crate::xvfb::Xvfb;
 use serde_json::{Value, json};
 use std::fs;
-use std::os::unix::fs::PermissionsExt;
 
 /// A firmware that does as it is told, and one that only says so.
 const HONEST: &str = "#!/bin/sh
@@ -32,12 +31,10 @@ fn with_firmware(program: &str) -> Option<(Kiosk, Xvfb)> {
     }
     let x = Xvfb::start();
     let dir = fresh_dir();
-    open_to_all(&dir);
     let bin = dir.join("bin");
     fs::create_dir(&bin).unwrap();
     let file = bin.join("vcgencmd");
-    fs::write(&file, program).unwrap();
-    fs::set_permissions(&file, fs::Permissions::from_mode(0o755)).unwrap();
+    write_program(&file, program);
     fs::write(
         dir.join("config.json"),
         r#"{"version": 3, "processes": {}}"#,

@@ -63,13 +63,25 @@ pub fn open_to_all(path: &Path) {
 
 /// A program in this directory that is the daemon: the shell does something `first`, and the daemon is told `more`.
 pub fn wrapped(dir: &Path, first: &str, more: &str) -> PathBuf {
-    use std::os::unix::fs::PermissionsExt;
     let program = dir.join("wrapped");
     let daemon = env!("CARGO_BIN_EXE_ossuary");
     let script = format!("#!/bin/sh\n{first}\nexec {daemon} \"$@\" {more}\n");
-    fs::write(&program, script).unwrap();
-    fs::set_permissions(&program, fs::Permissions::from_mode(0o755)).unwrap();
+    write_program(&program, script);
     program
+}
+
+/// Writes a program, in place of one that is there.
+///
+/// This process never has it open for writing: what another test starts in that moment would have it open as well,
+/// and the kernel runs no such file ("text file busy").
+pub fn write_program(path: &Path, content: impl AsRef<[u8]>) {
+    let mut installer = Command::new("install");
+    installer.args(["-m", "755", "/dev/stdin"]).arg(path);
+    let mut installer = installer.stdin(Stdio::piped()).spawn().unwrap();
+    let mut into = installer.stdin.take().unwrap();
+    into.write_all(content.as_ref()).unwrap();
+    drop(into);
+    assert!(installer.wait().unwrap().success(), "{}", path.display());
 }
 
 impl Kiosk {

@@ -1,6 +1,6 @@
 //! The schedule of a real daemon, whose wall clock is another than the machine's (libfaketime).
 
-use crate::kiosk::{Kiosk, fresh_dir, wait_for};
+use crate::kiosk::{Kiosk, fresh_dir, wait_for, write_program};
 use crate::screen::display_process;
 use crate::xvfb::Xvfb;
 use jiff::tz::TimeZone;
@@ -131,8 +131,7 @@ fn paper_browser(dir: &Path) -> PathBuf {
         "#!/bin/sh\nfor page; do :; done\necho \"$page\" >> {}\nexec sleep 1000\n",
         dir.join("pages").display()
     );
-    fs::write(&program, script).unwrap();
-    fs::set_permissions(&program, fs::Permissions::from_mode(0o755)).unwrap();
+    write_program(&program, script);
     fs::write(dir.join("pages"), "").unwrap();
     fs::set_permissions(dir.join("pages"), fs::Permissions::from_mode(0o666)).unwrap();
     program

@@ -1,6 +1,6 @@
 //! Another program takes over in place, and no process notices.
 
-use crate::kiosk::{Kiosk, fresh_dir, lives, pid_in, signal, wait_for};
+use crate::kiosk::{Kiosk, fresh_dir, lives, pid_in, signal, wait_for, write_program};
 use crate::scene::{Scene, Screen};
 use crate::stage::{GROUND, NAVY, Site};
 use jiff::{SignedDuration, Timestamp};
@@ -145,17 +145,14 @@ fn a_page_of_ours_gives_way_under_the_next_daemon_as_well() {
 fn a_program_that_does_not_work_does_not_take_over() {
     let dir = fresh_dir();
     let program: PathBuf = dir.join("ossuary");
-    fs::copy(env!("CARGO_BIN_EXE_ossuary"), &program).unwrap();
+    write_program(&program, fs::read(env!("CARGO_BIN_EXE_ossuary")).unwrap());
     let document = json!({"version": 3, "processes": {"idle": {"command": "sleep 1000"}}});
     fs::write(dir.join("config.json"), document.to_string()).unwrap();
     let kiosk = Kiosk::start_program(program.clone(), dir);
     let before = kiosk.until_status("idle", "running");
 
     let broken = |content: &str| {
-        use std::os::unix::fs::PermissionsExt;
-        fs::remove_file(&program).unwrap();
-        fs::write(&program, content).unwrap();
-        fs::set_permissions(&program, fs::Permissions::from_mode(0o755)).unwrap();
+        write_program(&program, content);
         let answer = kiosk.post("/api/upgrade");
         assert_eq!(answer.status, 409, "{}", answer.text());
         answer.json()["detail"].as_str().unwrap().to_owned()
