@@ -255,9 +255,8 @@ impl Children {
     /// A variable from the environment of a run: of its main process, or of the first below it that has it.
     pub fn variable(&self, run: RunId, name: &str) -> Option<String> {
         let pid = self.0.runs.borrow().get(&run)?.pid as i32;
-        let below = tree::descendants(pid);
-        let mut values = std::iter::once(pid).chain(below);
-        values.find_map(|pid| proc::variable(pid, name))
+        let mut tree = tree::descent(pid).into_iter();
+        tree.find_map(|(pid, _)| proc::variable(pid, name))
     }
 
     /// Sends the polite signal to everything in the tree of a run; what is stopped (SIGSTOP) is

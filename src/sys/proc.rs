@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::ffi::OsStr;
 use std::fs;
 use std::io::Read;
+use std::mem;
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::FileExt;
 use std::path::Path;
@@ -38,6 +39,7 @@ pub(super) struct Stat {
     pub(super) state: u8,
     pub(super) parent: i32,
     pub(super) group: i32,
+    threads: u32,
     /// When it was started, in clock ticks since boot: with the PID, its identity.
     pub(super) started: u64,
     /// It is between two programs: it has let go of the memory of one, and the other's has no environment yet.
@@ -62,12 +64,14 @@ impl Stat {
         let parent = fields.next()?.parse().ok()?;
         let group = fields.next()?.parse().ok()?;
         let flags: u32 = fields.nth(3)?.parse().ok()?;
-        let started = fields.nth(12)?.parse().ok()?;
+        let threads = fields.nth(10)?.parse().ok()?;
+        let started = fields.nth(1)?.parse().ok()?;
         let environment_end = fields.nth(28);
         Some(Self {
             state,
             parent,
             group,
+            threads,
             started,
             being_executed: environment_end == Some("0")
                 && flags & PF_KTHREAD == 0
@@ -125,21 +129,32 @@ fn environment_of(pid: i32) -> Option<Vec<u8>> {
 
 /// The children of a process, threads counted in. Reliable for our own, because none of them
 /// vanishes before we reap it; of others one may be missed that is born or dies meanwhile, or whose parent is a thread
-/// beside one that ends meanwhile.
-pub(super) fn children_of(pid: i32) -> Vec<i32> {
-    let Ok(threads) = fs::read_dir(format!("/proc/{pid}/task")) else {
-        return Vec::new();
+/// that was born since `stat` was read, or beside one that ends meanwhile.
+pub(super) fn children_of(pid: i32, stat: &Stat) -> Vec<i32> {
+    let of_thread = |thread: i32| format!("/proc/{pid}/task/{thread}/children");
+    // Most have but one thread, and to list threads takes longer than all the rest.
+    let threads = match stat.threads {
+        0 | 1 => vec![pid],
+        _ => threads_of(pid),
     };
-    let mut children = Vec::new();
-    for thread in threads.flatten() {
-        match fs::read(thread.path().join("children")) {
-            Ok(text) => children.extend(pids(&text)),
+    let mut text = Vec::new();
+    for thread in threads {
+        match fs::File::open(of_thread(thread)) {
+            Ok(file) => append(&file, &mut text),
             Err(_) if !kernel_lists_children() => return children_by_scan(pid),
             // The thread has ended; its children were handed to another one.
             Err(_) => {}
         }
     }
-    children
+    pids(&text).collect()
+}
+
+fn threads_of(pid: i32) -> Vec<i32> {
+    let threads = fs::read_dir(format!("/proc/{pid}/task"));
+    let names = threads.into_iter().flatten().flatten();
+    names
+        .filter_map(|entry| pid_of(&entry.file_name()))
+        .collect()
 }
 
 /// The list of our own children, kept open: it is read after every end of a child.
@@ -171,21 +186,32 @@ impl OwnChildren {
         }
         self.text.clear();
         for file in &self.files {
-            let mut offset = 0;
-            let mut piece = [0; 4096];
-            while let Ok(length @ 1..) = file.read_at(&mut piece, offset) {
-                self.text.extend_from_slice(&piece[..length]);
-                offset += length as u64;
-            }
+            append(file, &mut self.text);
         }
         pids(&self.text).collect()
     }
 }
 
+/// Appends what a `children` file holds now.
+fn append(file: &fs::File, text: &mut Vec<u8>) {
+    let mut offset = 0;
+    let mut piece = [0; 4096];
+    while let Ok(length @ 1..) = file.read_at(&mut piece, offset) {
+        text.extend_from_slice(&piece[..length]);
+        offset += length as u64;
+    }
+}
+
 /// The numbers in a `children` file, behind each of which is a blank.
 fn pids(text: &[u8]) -> impl Iterator<Item = i32> {
-    text.split(|byte| *byte == b' ')
-        .filter_map(|pid| str::from_utf8(pid).ok()?.parse().ok())
+    let mut pid = 0;
+    text.iter().filter_map(move |byte| match byte {
+        b'0'..=b'9' => {
+            pid = pid * 10 + i32::from(byte - b'0');
+            None
+        }
+        _ => Some(mem::take(&mut pid)).filter(|pid| *pid != 0),
+    })
 }
 
 /// Whether the kernel was built with `CONFIG_PROC_CHILDREN`.
@@ -243,6 +269,7 @@ mod tests {
         let pid = child.id() as i32;
         let me = std::process::id() as i32;
         // A thread of another test that ends while threads are listed may hide the one whose child it is.
+        let children_of = |pid| children_of(pid, &Stat::of(pid).unwrap());
         assert!((0..100).any(|_| children_of(me).contains(&pid)));
         assert!(children_by_scan(me).contains(&pid));
         assert!(OwnChildren::open().list().contains(&pid));

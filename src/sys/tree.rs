@@ -233,7 +233,10 @@ impl Family {
             return;
         };
         tree.seen = members.iter().map(Member::identity).collect();
-        let is_pinned = tree.main.is_some_and(is_child);
+        let is_pinned = tree.main.is_some_and(|main| {
+            let member = members.iter().find(|member| member.pid == main);
+            member.map_or_else(|| is_child(main), |member| member.pinned)
+        });
         let alone = |member: &&Member| !is_pinned || member.stat.group != tree.group;
         for signal in signals {
             if is_pinned {
@@ -298,15 +301,13 @@ impl Family {
             .map(|(pid, _)| *pid)
             .collect();
         for &stray in &strays {
-            for pid in descendants(stray) {
-                if let Some(stat) = Stat::of(pid) {
-                    Member {
-                        pid,
-                        stat,
-                        pinned: false,
-                    }
-                    .signal(Signal::SIGKILL);
+            for (pid, stat) in descent(stray).into_iter().skip(1) {
+                Member {
+                    pid,
+                    stat,
+                    pinned: false,
                 }
+                .signal(Signal::SIGKILL);
             }
             let _ = kill(Pid::from_raw(stray), Signal::SIGKILL);
         }
@@ -355,14 +356,15 @@ impl Family {
         let roots = tree.main.into_iter().chain(orphans.map(|(pid, _)| *pid));
         let mut members = Vec::new();
         for root in roots {
-            for pid in std::iter::once(root).chain(descendants(root)) {
-                let Some(stat) = Stat::of(pid).filter(|stat| !stat.is_zombie()) else {
-                    continue;
-                };
+            let living = descent(root)
+                .into_iter()
+                .filter(|(_, stat)| !stat.is_zombie());
+            members.extend(living.map(|(pid, stat)| Member {
+                pid,
+                stat,
                 // The main process of a run that was adopted may be somebody else's child.
-                let pinned = pid == root && stat.is_ours();
-                members.push(Member { pid, stat, pinned });
-            }
+                pinned: pid == root && stat.is_ours(),
+            }));
         }
         let inside = tree.cgroup.iter().flat_map(Cgroup::members);
         for (pid, stat) in inside {
@@ -447,12 +449,14 @@ impl Member {
     }
 }
 
-/// Everything below a process, parents before children.
-pub(super) fn descendants(root: i32) -> Vec<i32> {
-    let mut found = proc::children_of(root);
+/// A process and everything below it, parents before children, those that have ended and were not reaped included.
+pub(super) fn descent(root: i32) -> Vec<(i32, Stat)> {
+    let known = |pid| Some((pid, Stat::of(pid)?));
+    let mut found: Vec<_> = known(root).into_iter().collect();
     let mut next = 0;
-    while let Some(&pid) = found.get(next) {
-        found.extend(proc::children_of(pid));
+    while let Some((pid, stat)) = found.get(next) {
+        let children = proc::children_of(*pid, stat);
+        found.extend(children.into_iter().filter_map(known));
         next += 1;
     }
     found
