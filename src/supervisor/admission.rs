@@ -98,12 +98,8 @@ impl Supervisor {
                 continue;
             }
             let is_display = self.machines[index].process.is_display();
-            let holder = (0..self.machines.len()).find(|other| {
-                let machine = &self.machines[*other];
-                *other != index && self.is_in_the_way(machine, index)
-            });
-            let why_not = match holder {
-                Some(holder) => Reason::DisplayTaken(self.machines[holder].process.id.clone()),
+            let why_not = match self.in_the_way_of(index).first() {
+                Some(holder) => Reason::DisplayTaken(self.machines[*holder].process.id.clone()),
                 // The screen is another's, even while that one was stopped.
                 None if is_display && first != Some(index) => Reason::NotStartedYet,
                 None => {
@@ -129,21 +125,16 @@ impl Supervisor {
             .or_else(|| self.machines.iter().position(starts))
     }
 
-    /// The processes that have to make way when this one begins.
-    pub(super) fn displaced_by(&self, index: usize) -> Vec<usize> {
+    /// The processes that hold, or want, what this one needs for itself: they have to make way when it begins.
+    pub(super) fn in_the_way_of(&self, index: usize) -> Vec<usize> {
         let process = &self.machines[index].process;
         if process.display.is_none() && !process.is_display() {
             return Vec::new();
         }
+        let is_in_the_way = |neighbour| holds(neighbour, process) || wants(neighbour, process);
         (0..self.machines.len())
-            .filter(|other| *other != index && self.is_in_the_way(&self.machines[*other], index))
+            .filter(|other| *other != index && is_in_the_way(&self.machines[*other]))
             .collect()
-    }
-
-    /// Whether a neighbour holds, or wants, what the process at `index` needs for itself.
-    fn is_in_the_way(&self, neighbour: &Machine, index: usize) -> bool {
-        let process = &self.machines[index].process;
-        holds(neighbour, process) || wants(neighbour, process)
     }
 
     /// Lets every idle process begin that may, or in shutdown lets everything end in order.
@@ -192,7 +183,7 @@ impl Supervisor {
         {
             return Admission::Waits(Reason::WaitsForDisplay(display.clone()));
         }
-        let rivals = self.displaced_by(index);
+        let rivals = self.in_the_way_of(index);
         let id_of = |other: usize| self.machines[other].process.id.clone();
         for other in &rivals {
             let rival = &self.machines[*other];

@@ -153,7 +153,7 @@ impl Supervisor {
             });
         }
         let stopped = self
-            .displaced_by(index)
+            .in_the_way_of(index)
             .into_iter()
             .filter(|other| self.machines[*other].is_alive())
             .map(|other| self.machines[other].process.id.clone())

@@ -414,8 +414,7 @@ impl Supervisor {
     /// The browser of this run was executed.
     fn begin_canvas_of(&mut self, run: RunId) {
         if let Some(index) = self.runs.get(&run) {
-            let id = self.machines[*index].process.id.clone();
-            self.canvas_begins(&id);
+            self.canvas_begins(*index);
         }
     }
 

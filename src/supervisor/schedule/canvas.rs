@@ -161,14 +161,11 @@ impl Supervisor {
     }
 
     /// A browser was executed: it shows what it is to show by itself.
-    pub(in super::super) fn canvas_begins(&mut self, id: &Id) {
-        let Some(index) = self.index_of(id) else {
-            return;
-        };
+    pub(in super::super) fn canvas_begins(&mut self, index: usize) {
         let machine = &self.machines[index];
-        let executed = machine.running().and_then(|run| run.url.clone());
-        if let Some(canvas) = self.agenda.canvases.get_mut(id)
-            && executed.as_ref() == Some(&canvas.url)
+        if let Some(canvas) = self.agenda.canvases.get_mut(&machine.process.id)
+            && let Some(executed) = machine.running()
+            && executed.url.as_ref() == Some(&canvas.url)
         {
             (canvas.due, canvas.failures) = (None, 0);
         }
