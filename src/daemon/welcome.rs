@@ -47,15 +47,16 @@ impl Welcome {
             keeper: keeper.clone(),
             written: RefCell::default(),
         }));
+        let mut changed = keeper.changed();
+        this.write();
         let follower = this.clone();
         let follow = async move {
             loop {
-                let changed = follower.0.keeper.changed();
-                follower.write();
                 changed.await;
+                changed = follower.0.keeper.changed();
+                follower.write();
             }
         };
-        this.write();
         executor.spawn(follow).detach();
         this
     }

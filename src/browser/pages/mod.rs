@@ -35,11 +35,6 @@ const MAX_SHOWN: usize = 160;
 
 const STYLE: &str = include_str!("page.css");
 
-/// A page as a whole document.
-pub fn render(page: &BuiltIn, facts: &Facts) -> String {
-    document(page, facts, "")
-}
-
 /// The parameter of an address by which a page of ours is known, whoever has put it on the screen.
 const KNOWN_BY: &str = "data:text/html;charset=utf-8;ossuary=";
 
@@ -79,12 +74,13 @@ pub struct Standing {
 
 /// The welcome page as a file.
 pub fn standing_welcome(facts: &Facts) -> Standing {
+    let page = render(&BuiltIn::Welcome, facts);
     let mut stamp = DefaultHasher::new();
-    document(&BuiltIn::Welcome, facts, "").hash(&mut stamp);
+    page.hash(&mut stamp);
     let stamp = stamp.finish();
-    let look = format!("<script>const stamp=\"{stamp:016x}\";{LOOK}</script>");
+    let look = format!("{CHARSET}<script>const stamp=\"{stamp:016x}\";{LOOK}</script>");
     Standing {
-        page: document(&BuiltIn::Welcome, facts, &look),
+        page: page.replacen(CHARSET, &look, 1),
         script: format!("stands(\"{stamp:016x}\")\n"),
     }
 }
@@ -94,14 +90,18 @@ const LOOK: &str = "self.stands=now=>{if(now!==stamp)location.reload()};\
     setInterval(()=>{const look=document.createElement('script');look.src='welcome.js?'+Date.now();\
     look.onload=look.onerror=()=>look.remove();document.head.append(look)},6e4)";
 
-fn document(page: &BuiltIn, facts: &Facts, head: &str) -> String {
+/// What the head of every page of ours begins with.
+const CHARSET: &str = "<meta charset=\"utf-8\">";
+
+/// A page as a whole document.
+pub fn render(page: &BuiltIn, facts: &Facts) -> String {
     let (class, title, body) = match page {
         BuiltIn::Welcome => ("welcome", "Welcome", welcome(facts)),
         BuiltIn::Offline { url, error } => ("offline", "Not reachable", offline(url, error)),
         BuiltIn::Failed { name, reason } => ("failed", "Needs attention", failed(name, reason)),
     };
     format!(
-        "<!doctype html><html lang=\"en\" class=\"{class}\"><head><meta charset=\"utf-8\">{head}\
+        "<!doctype html><html lang=\"en\" class=\"{class}\"><head>{CHARSET}\
          <meta name=\"viewport\" content=\"width=device-width,initial-scale=1\">\
          <meta name=\"color-scheme\" content=\"dark\"><title>{title}</title><style>{STYLE}</style></head>\
          <body><main><header><p class=\"eyebrow\">{MARK}<bdi>{name}</bdi></p></header>\
