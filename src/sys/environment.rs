@@ -141,10 +141,9 @@ impl<'a> Environment<'a> {
     }
 
     fn place_of(&self, name: &str) -> Option<usize> {
-        let is_it = |text: &[u8]| {
-            let rest = text.strip_prefix(name.as_bytes());
-            rest.is_some_and(|rest| rest.first() == Some(&b'='))
-        };
+        // The sign first: it tells nearly all others apart.
+        let is_it =
+            |text: &[u8]| text.get(name.len()) == Some(&b'=') && text.starts_with(name.as_bytes());
         self.0.iter().position(|text| is_it(text.to_bytes()))
     }
 }

@@ -146,6 +146,9 @@ impl Children {
 
 /// A run is over: nobody needs to follow it any more.
 pub(super) fn let_go(id: &Id, run: RunId) {
+    if !handover::is_kept() {
+        return;
+    }
     for what in [PID, OUT, ERR, NOTIFY, CONTROL] {
         handover::forget(&name(id, run, what));
     }
