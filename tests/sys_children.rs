@@ -5,6 +5,7 @@
 #![allow(clippy::unwrap_used)] // What goes wrong in a test's helper is a failure of the test.
 
 use nix::errno::Errno;
+use nix::fcntl::{FcntlArg, fcntl};
 use nix::sys::resource::{Resource, getrlimit, setrlimit};
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::{Pid, geteuid};
@@ -19,6 +20,7 @@ use smol::channel::Receiver;
 use smol::{LocalExecutor, Timer, future};
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs::Permissions;
+use std::io::stdin;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
@@ -69,6 +71,8 @@ impl House {
         let run_dir = Rc::new(RunDir::take(&dir).unwrap());
         // With cgroups where these tests are run in one that was delegated to them, and without elsewhere.
         let cgroups = Cgroups::new(Delegation::take());
+        // What whoever starts a daemon may have left open for it, low and high.
+        let strays = [3, 300].map(|least| fcntl(stdin(), FcntlArg::F_DUPFD(least)).unwrap());
         let house = Rc::new(House {
             children: Children::new(&executor, sender, &run_dir, cgroups).unwrap(),
             events,
@@ -87,6 +91,9 @@ impl House {
             "processes were left behind"
         );
         std::fs::remove_dir_all(&dir).unwrap();
+        for stray in strays {
+            nix::unistd::close(stray).unwrap();
+        }
     }
 
     fn launch(&self, script: &str) -> Launch {
@@ -232,18 +239,6 @@ fn descriptors_of(pid: &str) -> BTreeSet<i32> {
         .collect()
 }
 
-/// The descriptors that whoever started this test wants everything below it to have.
-fn passed_on() -> BTreeSet<i32> {
-    let closed_by_exec = |fd: &i32| {
-        let info = std::fs::read_to_string(format!("/proc/self/fdinfo/{fd}")).unwrap_or_default();
-        let flags = info.lines().find_map(|line| line.strip_prefix("flags:"));
-        flags.is_none_or(|flags| i32::from_str_radix(flags.trim(), 8).unwrap() & 0o2_000_000 != 0)
-    };
-    let mut passed_on = descriptors_of("self");
-    passed_on.retain(|fd| !closed_by_exec(fd));
-    passed_on
-}
-
 fn executable(path: &Path, text: &str) {
     std::fs::write(path, text).unwrap();
     std::fs::set_permissions(path, Permissions::from_mode(0o755)).unwrap();
@@ -343,10 +338,23 @@ fn a_child_leads_a_group_of_its_own_and_holds_nothing_that_it_was_not_given() {
             while state(pid) != Some('T') {
                 future::yield_now().await;
             }
-            let expected: BTreeSet<i32> = passed_on().into_iter().chain(given).collect();
-            assert_eq!(descriptors_of(&pid.to_string()), expected);
+            assert_eq!(descriptors_of(&pid.to_string()), given.collect());
             house.kill(run).await;
         }
+    });
+}
+
+/// A kernel that gives it only a part of our table of descriptors has to give it the rest of the numbers as well.
+#[test]
+fn a_child_has_room_for_descriptors_beside_many_of_ours() {
+    House::open("room", async |house| {
+        let null = || std::fs::File::open("/dev/null").unwrap();
+        let _ours: Vec<_> = std::iter::repeat_with(null).take(300).collect();
+        let open =
+            "python3 -c 'import os; print(\"highest\", [os.dup(0) for _ in range(200)][-1])'";
+        house.start(1, open);
+        assert_eq!(house.exited(1).await, (Ending::Code(0), false));
+        assert_eq!(house.said("highest ").await, "202");
     });
 }
 

@@ -31,7 +31,8 @@ class Counted:
         self.place = place
         place.fifo.drain()
         self.calls = place.home("calls") / "of"
-        wrapper = ["valgrind", "--tool=callgrind", f"--callgrind-out-file={self.calls}"]
+        wrapper = ["env", f"LD_PRELOAD={place.built / 'apart.so'}", "valgrind", "--tool=callgrind"]
+        wrapper.append(f"--callgrind-out-file={self.calls}")
         commands = [[place.child, place.fifo.path, number] for number in range(processes)]
         commands.append(["seq", 10**9, 10**9 + LINES - 1])
         # Rules that wait a day, and are carried out when they are told to be.

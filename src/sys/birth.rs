@@ -6,23 +6,31 @@
 //! do nothing else: what it writes is written here, and a lock that another thread of ours holds is held.
 //! Everything is prepared before, and the child has a stack of its own.
 //!
+//! Of our descriptors it is given those that lie below a few which it needs, and no copy of the others: with a thousand
+//! processes to care for there are three thousand of them, and to copy them at a birth and close them at its end
+//! would take longer than all the rest. So the two have one table until the child takes leave of it.
+//!
 //! Nor may a handler of ours run in it. It is born with all signals blocked, and opens itself to them only when no
 //! handler is left ([`signals::afresh`]).
 
 #![allow(unsafe_code)]
 
+use super::control;
 use super::pidfd::PidFd;
 use super::program::Program;
 use super::signals;
 use super::steps::Steps;
 use nix::errno::Errno;
-use nix::libc::{self, c_int, c_void};
+use nix::fcntl::{FcntlArg, OFlag, fcntl};
+use nix::libc::{self, c_int, c_uint, c_void};
 use nix::sys::signal::{SigSet, SigmaskHow, Signal, kill};
+use nix::sys::utsname::uname;
 use nix::sys::wait::waitpid;
-use nix::unistd::{Pid, chdir, dup2_stderr, dup2_stdin, dup2_stdout, setpgid};
+use nix::unistd::{Pid, chdir, dup2_stderr, dup2_stdin, dup2_stdout, dup3, setpgid};
 use std::fs::File;
 use std::io::{self, PipeWriter};
-use std::os::fd::{FromRawFd, OwnedFd};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, OwnedFd};
+use std::os::unix::net::UnixStream;
 use std::ptr;
 use std::sync::atomic::{AtomicI32, Ordering};
 
@@ -37,6 +45,11 @@ const NONE: c_int = -1;
 pub(super) struct Nursery {
     stack: Stack,
     null: File,
+    /// Where its outputs and the socket that it is driven over lie while a child is born: low among our
+    /// descriptors. In between they lead nowhere.
+    places: [OwnedFd; 3],
+    /// Whether a child shares our table of descriptors until it takes leave of it, or has a copy of it.
+    shares: bool,
 }
 
 /// A child that executes its program.
@@ -47,17 +60,28 @@ pub(super) struct Newborn {
 }
 
 impl Nursery {
+    /// What the daemon was started with beside its standard ends is not for its children, and closed by exec from here
+    /// on. (Where the kernel is older than Linux 5.11 they get it.)
+    ///
     /// # Errors
     /// No memory or no descriptor is left.
     pub(super) fn new() -> io::Result<Self> {
+        let null = File::open("/dev/null")?;
+        let low = |least| -> io::Result<OwnedFd> {
+            let copy = fcntl(&null, FcntlArg::F_DUPFD_CLOEXEC(least))?;
+            // SAFETY: it was made just now, and nobody else knows of it.
+            Ok(unsafe { OwnedFd::from_raw_fd(copy) })
+        };
         Ok(Self {
             stack: Stack::new()?,
-            null: File::open("/dev/null")?,
+            places: [low(0)?, low(0)?, low(control::ABOVE)?],
+            null,
+            shares: close_range(3, libc::CLOSE_RANGE_CLOEXEC).is_ok() && leaves_out_well(),
         })
     }
 
     /// A child that leads a process group of its own, takes these steps and executes this program, nothing at its
-    /// standard input and these pipes at its outputs.
+    /// standard input, these pipes at its outputs, and driven over this socket, where there is one.
     ///
     /// # Errors
     /// It could not be born, or its program cannot be executed; a kernel before Linux 5.2. Nothing is left of it.
@@ -65,18 +89,57 @@ impl Nursery {
         &mut self,
         program: &Program,
         steps: &Steps,
-        [stdout, stderr]: [&PipeWriter; 2],
+        outputs: [&PipeWriter; 2],
+        control: Option<&UnixStream>,
     ) -> io::Result<Newborn> {
+        let [stdout, stderr] = outputs.map(AsFd::as_fd);
+        let ends = [Some(stdout), Some(stderr), control.map(AsFd::as_fd)];
+        lay(&mut self.places, ends);
         let birth = Birth {
             program,
             steps,
             null: &self.null,
-            stdout,
-            stderr,
+            places: &self.places,
+            is_driven: control.is_some(),
+            shares: self.shares,
             failed: AtomicI32::new(0),
         };
-        birth.happen(&mut self.stack)
+        let born = birth.happen(&mut self.stack);
+        // From here on they are the child's alone: when it closes them, we see their ends.
+        let null = self.null.as_fd();
+        lay(&mut self.places, ends.map(|end| end.and(Some(null))));
+        born
     }
+}
+
+/// Puts ends into their places.
+fn lay(places: &mut [OwnedFd; 3], ends: [Option<BorrowedFd<'_>>; 3]) {
+    for (place, end) in places.iter_mut().zip(ends) {
+        // To put one open descriptor in the place of another cannot fail.
+        let _ = end.map(|end| dup3(end, place, OFlag::O_CLOEXEC));
+    }
+}
+
+/// Does with all descriptors from this one on what `how` says (close_range(2)).
+fn close_range(first: c_int, how: c_uint) -> Result<(), Errno> {
+    // SAFETY: takes integers. Either they are closed by exec, or in a table that is nobody else's.
+    let done = unsafe { libc::syscall(libc::SYS_close_range, first, c_uint::MAX, how) };
+    Errno::result(done).map(drop)
+}
+
+/// Whether the kernel makes a table without the upper part of another one as it should. Up to Linux 6.10 the new one may
+/// hold numbers for taken that are free (CVE-2024-45025), and a child then has room for no more than 64.
+fn leaves_out_well() -> bool {
+    let release = uname().ok().map(|us| us.release().to_os_string());
+    release.is_some_and(|release| version(&release.to_string_lossy()) >= Some((6, 11)))
+}
+
+/// The first two numbers of `6.12.20-v8+`.
+fn version(release: &str) -> Option<(u32, u32)> {
+    let (major, rest) = release.split_once('.')?;
+    let end = rest.find(|sign: char| !sign.is_ascii_digit());
+    let minor = &rest[..end.unwrap_or(rest.len())];
+    Some((major.parse().ok()?, minor.parse().ok()?))
 }
 
 /// What a child needs of us until it executes its program.
@@ -84,8 +147,9 @@ struct Birth<'a> {
     program: &'a Program,
     steps: &'a Steps,
     null: &'a File,
-    stdout: &'a PipeWriter,
-    stderr: &'a PipeWriter,
+    places: &'a [OwnedFd; 3],
+    is_driven: bool,
+    shares: bool,
     /// Where the child writes down why it does not live.
     failed: AtomicI32,
 }
@@ -96,10 +160,15 @@ impl Birth<'_> {
         let all = SigSet::all();
         let open = all.thread_swap_mask(SigmaskHow::SIG_SETMASK)?;
         let us = ptr::from_ref(self).cast_mut().cast();
+        let kind = match self.shares {
+            true => LIKE_VFORK | libc::CLONE_FILES,
+            false => LIKE_VFORK,
+        };
         // SAFETY: the stack is nobody else's and large enough; the child only reads what it is given, but for what is
         // atomic; we sleep until it needs none of it any more; and the handle is written before either goes on.
-        let born = unsafe { libc::clone(live, stack.top(), LIKE_VFORK, us, &raw mut handle) };
-        let handle = (handle != NONE).then(|| {
+        let born = unsafe { libc::clone(live, stack.top(), kind, us, &raw mut handle) };
+        // Without a child the number that was meant for its handle may be another's by now.
+        let handle = (born > 0 && handle != NONE).then(|| {
             // SAFETY: the kernel has just made this descriptor for us (close-on-exec), and nobody else has it.
             PidFd::from(unsafe { OwnedFd::from_raw_fd(handle) })
         });
@@ -125,17 +194,33 @@ impl Birth<'_> {
 
     /// In the child: what leads to its program; returns only if there is no way.
     fn live(&self) -> Result<(), Errno> {
+        self.steps.enter();
+        if self.shares {
+            self.take_leave()?;
+        }
         // Itself, in a group that has its number.
         setpgid(Pid::from_raw(0), Pid::from_raw(0))?;
         // The standard library sees to it that these three places are taken, so none is put where it is already.
         dup2_stdin(self.null)?;
-        dup2_stdout(self.stdout)?;
-        dup2_stderr(self.stderr)?;
+        let [stdout, stderr, control] = self.places;
+        dup2_stdout(stdout)?;
+        dup2_stderr(stderr)?;
         // As the daemon: a directory of the operator's choice need not be open to the account.
         chdir(self.program.cwd())?;
+        if self.is_driven {
+            control::put(control)?;
+        }
         self.steps.take()?;
         signals::afresh()?;
         Err(self.program.execute())
+    }
+
+    /// In the child: from here on it has a table of descriptors of its own, in which there are none above those it
+    /// needs. What it was given of others is closed when it executes its program.
+    fn take_leave(&self) -> Result<(), Errno> {
+        let places = self.places.iter().map(AsRawFd::as_raw_fd);
+        let last = places.fold(self.null.as_raw_fd(), Ord::max);
+        close_range(last + 1, libc::CLOSE_RANGE_UNSHARE)
     }
 }
 
@@ -191,5 +276,19 @@ impl Drop for Stack {
     fn drop(&mut self) {
         // SAFETY: the mapping is ours, and no child is on it: each has left it before we woke up.
         unsafe { libc::munmap(self.0, Self::GUARD + Self::SIZE) };
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::version;
+
+    #[test]
+    fn a_kernel_is_known_by_its_first_two_numbers() {
+        assert_eq!(version("6.12.20-v8+"), Some((6, 12)));
+        assert_eq!(version("6.6.31+rpt-rpi-v8"), Some((6, 6)));
+        assert_eq!(version("7.0-rc1"), Some((7, 0)));
+        assert_eq!(version("5.2"), Some((5, 2)));
+        assert!(version("unheard of") < Some((0, 0)));
     }
 }

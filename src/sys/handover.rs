@@ -23,13 +23,16 @@ use sd_notify::NotifyState;
 use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::io;
-use std::os::fd::{AsFd, FromRawFd, OwnedFd, RawFd};
+use std::os::fd::{AsFd, AsRawFd, FromRawFd, OwnedFd, RawFd};
 use std::os::unix::process::CommandExt;
 use std::path::Path;
 use std::process::Command;
 
 /// The first descriptor that is handed over (`SD_LISTEN_FDS_START`).
 const FIRST: RawFd = 3;
+
+/// Below this are the descriptors that a daemon opens when it starts, some twenty.
+const LOW: RawFd = 64;
 
 /// Tells a program that was executed by itself what it was before.
 const UPGRADED_FROM: &str = "OSSUARY_UPGRADED_FROM";
@@ -49,8 +52,7 @@ impl Handover {
                 for (fd, name) in fds {
                     // SAFETY: the protocol says that this descriptor is ours, and this is called once.
                     let fd = unsafe { OwnedFd::from_raw_fd(fd) };
-                    let _ = fcntl(&fd, FcntlArg::F_SETFD(FdFlag::FD_CLOEXEC));
-                    found.insert(name, fd);
+                    found.insert(name, taken(fd));
                 }
             }
             Err(error) => log::warn!("cannot take over what was kept: {}", words(&error)),
@@ -79,6 +81,19 @@ impl Handover {
     pub fn forget_the_rest(self) {
         self.found.keys().for_each(|name| forget(name));
     }
+}
+
+/// A descriptor that was handed to us, closed by exec as any other of ours. One that lies low makes room for those that
+/// children are born with ([`super::birth`]).
+fn taken(fd: OwnedFd) -> OwnedFd {
+    if fd.as_raw_fd() < LOW
+        && let Ok(copy) = fcntl(&fd, FcntlArg::F_DUPFD_CLOEXEC(LOW))
+    {
+        // SAFETY: it was made just now, and nobody else knows of it.
+        return unsafe { OwnedFd::from_raw_fd(copy) };
+    }
+    let _ = fcntl(&fd, FcntlArg::F_SETFD(FdFlag::FD_CLOEXEC));
+    fd
 }
 
 /// Whether somebody keeps descriptors while the daemon is dead.

@@ -11,7 +11,6 @@
 
 use super::accounts::Account;
 use super::birth::{Newborn, Nursery};
-use super::control;
 use super::environment::Environment;
 use super::errno::failure;
 use super::launch::{Belonging, Launch};
@@ -62,17 +61,18 @@ pub(super) fn spawn(
     let mut warnings = Vec::new();
     let cwd = working_directory(launch, account, &mut warnings)?;
     let control = match launch.driven {
-        true => Some(control::pair().map_err(|error| failure("make a socket", &error))?),
+        true => Some(UnixStream::pair().map_err(|error| failure("make a socket", &error))?),
         false => None,
     };
     let (control, theirs) = control.unzip();
-    let steps = Steps::new(account, entrance, theirs);
+    let steps = Steps::new(account, entrance);
     let mut born = || {
         let environment = Environment::of(launch, account, belonging)?;
         let program = Program::new(launch, environment, &cwd)?;
         let (out, its_out) = pipe()?;
         let (err, its_err) = pipe()?;
-        let newborn = nursery.give_birth(&program, &steps, [&its_out, &its_err])?;
+        let newborn =
+            nursery.give_birth(&program, &steps, [&its_out, &its_err], theirs.as_ref())?;
         Ok((newborn, out, err))
     };
     let (newborn, out, err) = born().map_err(|error| cannot_run(launch, &cwd, &error))?;
@@ -97,7 +97,7 @@ pub(super) fn spawn_helper(
     entrance: Option<File>,
 ) -> Result<Child, Failure> {
     let cwd = working_directory(launch, account, &mut Vec::new())?;
-    let steps = Steps::new(account, entrance, None);
+    let steps = Steps::new(account, entrance);
     let born = || {
         let environment = Environment::of(launch, account, belonging)?;
         let program = Program::new(launch, environment, &cwd)?;
@@ -106,6 +106,7 @@ pub(super) fn spawn_helper(
         // Here and not by the standard library, which would look for it in another way, and have a shell execute
         // what is no program.
         let execute = move || {
+            steps.enter();
             steps.take()?;
             Err(program.execute().into())
         };

@@ -7,7 +7,6 @@
 #![allow(unsafe_code)]
 
 use super::accounts::{Account, Switch};
-use super::control::Theirs;
 use super::limits;
 use nix::errno::Errno;
 use nix::libc;
@@ -25,33 +24,32 @@ use libc::{
 #[derive(Debug)]
 pub(super) struct Steps {
     entrance: Option<File>,
-    control: Option<Theirs>,
     switch: Option<Switch>,
     limit: Option<libc::rlimit>,
 }
 
 impl Steps {
     /// Those that make a child of the daemon one of this account, in the cgroup that `entrance` leads to (its
-    /// `cgroup.procs`), where there is one, and driven over `control`, where it is.
-    pub(super) fn new(account: &Account, entrance: Option<File>, control: Option<Theirs>) -> Self {
+    /// `cgroup.procs`), where there is one.
+    pub(super) fn new(account: &Account, entrance: Option<File>) -> Self {
         Self {
             entrance,
-            control,
             switch: account.switch.clone(),
             limit: limits::inherited(),
         }
     }
 
-    /// In the child: takes them. Nothing that it does afterwards needs rights that it had before.
-    pub(super) fn take(&self) -> Result<(), Errno> {
+    /// In the child: enters its cgroup. It may still have its descriptors in common with the daemon.
+    pub(super) fn enter(&self) {
         if let Some(entrance) = &self.entrance {
             // 0 stands for whoever writes it. All it ever forks is born in there. That it cannot enter is no reason
             // to stay dark: whoever started it looks whether it did.
             let _ = nix::unistd::write(entrance, b"0");
         }
-        if let Some(control) = &self.control {
-            control.put()?;
-        }
+    }
+
+    /// In the child: takes the rest. Nothing that it does afterwards needs rights that it had before.
+    pub(super) fn take(&self) -> Result<(), Errno> {
         if let Some(switch) = &self.switch {
             switch.take_on()?;
         }
