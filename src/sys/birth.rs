@@ -160,20 +160,27 @@ impl Birth<'_> {
         let all = SigSet::all();
         let open = all.thread_swap_mask(SigmaskHow::SIG_SETMASK)?;
         let us = ptr::from_ref(self).cast_mut().cast();
-        let kind = match self.shares {
-            true => LIKE_VFORK | libc::CLONE_FILES,
-            false => LIKE_VFORK,
+        let their_handle = &raw mut handle;
+        let mut clone = |kind| {
+            // SAFETY: the stack is nobody else's and large enough; the child only reads what it is given, but for what
+            // is atomic; we sleep until it needs none of it any more; and the handle is written before either goes on.
+            Errno::result(unsafe { libc::clone(live, stack.top(), kind, us, their_handle) })
         };
-        // SAFETY: the stack is nobody else's and large enough; the child only reads what it is given, but for what is
-        // atomic; we sleep until it needs none of it any more; and the handle is written before either goes on.
-        let born = unsafe { libc::clone(live, stack.top(), kind, us, &raw mut handle) };
+        let born = match self.shares {
+            // Emulators of a processor know no such child, and give it a copy.
+            true => match clone(LIKE_VFORK | libc::CLONE_FILES) {
+                Err(Errno::EINVAL) => clone(LIKE_VFORK),
+                born => born,
+            },
+            false => clone(LIKE_VFORK),
+        };
         // Without a child the number that was meant for its handle may be another's by now.
-        let handle = (born > 0 && handle != NONE).then(|| {
+        let handle = (born.is_ok() && handle != NONE).then(|| {
             // SAFETY: the kernel has just made this descriptor for us (close-on-exec), and nobody else has it.
             PidFd::from(unsafe { OwnedFd::from_raw_fd(handle) })
         });
         let failed = self.failed.load(Ordering::Relaxed);
-        let newborn = match (Errno::result(born), handle, failed) {
+        let newborn = match (born, handle, failed) {
             (Err(error), ..) => Err(error),
             (Ok(pid), Some(handle), 0) => Ok(Newborn {
                 pid: pid as u32,
