@@ -8,7 +8,8 @@
 //!
 //! Of our descriptors it is given those that lie below a few which it needs, and no copy of the others: with a thousand
 //! processes to care for there are three thousand of them, and to copy them at a birth and close them at its end
-//! would take longer than all the rest. So the two have one table until the child takes leave of it.
+//! would take longer than all the rest. So the two have one table until the child takes leave of it, where the kernel
+//! does that well.
 //!
 //! Nor may a handler of ours run in it. It is born with all signals blocked, and opens itself to them only when no
 //! handler is left ([`signals::afresh`]).

@@ -141,7 +141,7 @@ impl<'a> Environment<'a> {
     }
 
     fn place_of(&self, name: &str) -> Option<usize> {
-        // The sign first: it tells nearly all others apart.
+        // The `=` first: it tells nearly all others apart.
         let is_it =
             |text: &[u8]| text.get(name.len()) == Some(&b'=') && text.starts_with(name.as_bytes());
         self.0.iter().position(|text| is_it(text.to_bytes()))
