@@ -157,11 +157,10 @@ pub(super) fn config(given: &mut Given) -> Built {
     // `-` is standard input or output, as everywhere.
     let file = given.arguments.pop_front().filter(|file| file != "-");
     let file = file.map(PathBuf::from);
-    match verb.as_str() {
-        "get" => Ok(given.order(Task::ConfigGet(file))),
-        "put" => Ok(given.order(Task::ConfigPut(file))),
-        _ => Err(format!("`config {verb}`: must be get or put")),
-    }
+    Ok(given.order(match verb.as_str() {
+        "put" => Task::ConfigPut(file),
+        _ => Task::ConfigGet(file),
+    }))
 }
 
 pub(super) fn reload(given: &mut Given) -> Built {
@@ -198,11 +197,10 @@ pub(super) fn upgrade(given: &mut Given) -> Built {
 
 pub(super) fn schedule(given: &mut Given) -> Built {
     let mut words = given.words()?.into_iter();
-    match (words.next().as_deref(), words.next()) {
+    match (words.next(), words.next()) {
         (None, _) => Ok(given.order(Task::Schedule)),
-        (Some("run"), Some(rule)) => Ok(given.order(Task::RunRule(rule))),
-        (Some("run"), None) => Err("`schedule run` needs RULE".to_owned()),
-        (Some(word), _) => Err(format!("`schedule {word}`: must be run")),
+        (Some(_run), Some(rule)) => Ok(given.order(Task::RunRule(rule))),
+        (Some(_run), None) => Err("`schedule run` needs RULE".to_owned()),
     }
 }
 
@@ -223,8 +221,7 @@ pub(super) fn token(given: &mut Given) -> Built {
         ("list", None, None, None) => Task::Tokens,
         ("list", ..) => return Err("`token list` takes nothing else".into()),
         ("remove", Some(id), None, None) => Task::RemoveToken(id),
-        ("remove", ..) => return Err("`token remove` needs an ID, and no options".into()),
-        _ => return Err(format!("`token {verb}`: must be add, list or remove")),
+        (_, ..) => return Err("`token remove` needs an ID, and no options".into()),
     };
     Ok(given.order(task))
 }
@@ -233,7 +230,7 @@ pub(super) fn displays(given: &mut Given) -> Built {
     Ok(given.order(Task::Displays))
 }
 
-pub(super) fn power(given: &mut Given) -> Result<Invocation, String> {
+pub(super) fn power(given: &mut Given) -> Built {
     let on = given.word()? == "on";
     let display = given.words()?.pop();
     Ok(given.order(Task::Power { on, display }))
@@ -248,21 +245,15 @@ pub(super) fn events(given: &mut Given) -> Built {
 }
 
 pub(super) fn completion(given: &mut Given) -> Built {
-    let name = given.word()?;
-    match Shell::of(&name) {
-        Some(shell) => Ok(Invocation::Print(shell.script().to_owned())),
-        None => Err(format!("`{name}`: must be bash, zsh or fish")),
-    }
+    let shell = Shell::of(&given.word()?);
+    Ok(Invocation::Print(shell.script().to_owned()))
 }
 
 pub(super) fn help(given: &mut Given) -> Built {
-    let Some(name) = given.words()?.pop() else {
-        return Ok(Invocation::Print(help::overview()));
-    };
-    match table::verb(&name) {
-        Some(verb) => Ok(Invocation::Print(help::of(verb))),
-        None => Err(format!("there is no command `{name}`")),
-    }
+    let verb = given.words()?.pop().and_then(|name| table::verb(&name));
+    Ok(Invocation::Print(
+        verb.map_or_else(help::overview, help::of),
+    ))
 }
 
 fn addresses(given: &Given, unasked: fn() -> Vec<SocketAddr>) -> Result<Vec<SocketAddr>, String> {

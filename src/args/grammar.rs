@@ -63,7 +63,7 @@ pub(super) struct Argument {
     pub name: &'static str,
     /// How often it may stand there.
     pub count: Count,
-    /// What it is, so that completion can offer it.
+    /// What it is: completion offers it, and parsing refuses another word.
     pub kind: Kind,
 }
 
@@ -87,7 +87,7 @@ pub(super) enum Kind {
     File,
     /// A directory.
     Directory,
-    /// One of these.
+    /// One of these; another word is a usage error.
     OneOf(&'static [&'static str]),
     /// A command of this program.
     Command,

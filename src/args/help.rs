@@ -17,13 +17,12 @@ pub enum Shell {
 }
 
 impl Shell {
-    /// The shell of this name.
-    pub fn of(name: &str) -> Option<Shell> {
+    /// The shell of this name, which is one of the three.
+    pub fn of(name: &str) -> Shell {
         match name {
-            "bash" => Some(Shell::Bash),
-            "zsh" => Some(Shell::Zsh),
-            "fish" => Some(Shell::Fish),
-            _ => None,
+            "bash" => Shell::Bash,
+            "zsh" => Shell::Zsh,
+            _ => Shell::Fish,
         }
     }
 
@@ -126,33 +125,4 @@ fn rows<'a>(text: &mut String, rows: impl IntoIterator<Item = (String, &'a str)>
 
 fn say(text: &mut String, words: std::fmt::Arguments<'_>) {
     text.write_fmt(words).expect("a String takes every word");
-}
-
-/// The command somebody may have meant: one that begins so, or is a slip of
-/// the finger away.
-pub(super) fn nearest(name: &str) -> Option<&'static str> {
-    let names = || table::VERBS.iter().map(|verb| verb.name);
-    let begins = |verb: &&'static str| name.len() > 1 && verb.starts_with(name);
-    names().find(begins).or_else(|| {
-        names()
-            .map(|verb| (distance(name.as_bytes(), verb.as_bytes()), verb))
-            .filter(|(distance, _)| *distance <= 2)
-            .min()
-            .map(|(_, verb)| verb)
-    })
-}
-
-/// How many letters must be added, dropped or changed to make `a` of `b` (Levenshtein).
-fn distance(a: &[u8], b: &[u8]) -> usize {
-    let mut row: Vec<usize> = (0..=b.len()).collect();
-    for (i, x) in a.iter().enumerate() {
-        let mut corner = row[0];
-        row[0] = i + 1;
-        for (j, y) in b.iter().enumerate() {
-            let change = corner + usize::from(x != y);
-            corner = row[j + 1];
-            row[j + 1] = change.min(corner + 1).min(row[j] + 1);
-        }
-    }
-    row[b.len()]
 }

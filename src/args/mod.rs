@@ -10,16 +10,18 @@ mod fields;
 mod grammar;
 mod help;
 mod listen;
+mod nearest;
 mod table;
 
 pub use complete::{Candidates, More, complete};
 pub use exit::Exit;
 pub use fields::apply;
 pub use help::Shell;
+pub use nearest::nearest;
 
-use grammar::{Argument, Count, Switch, Verb};
+use grammar::{Argument, Count, Kind, Switch, Verb};
 use serde_json::{Map, Value};
-use std::ffi::OsString;
+use std::ffi::{OsStr, OsString};
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -215,7 +217,11 @@ pub struct UsageError {
 
 impl std::fmt::Display for UsageError {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "{}; see `ossuary help", self.message)?;
+        let see = match self.message.ends_with('?') {
+            true => " See",
+            false => "; see",
+        };
+        write!(f, "{}{see} `ossuary help", self.message)?;
         if let Some(verb) = self.verb {
             write!(f, " {verb}")?;
         }
@@ -264,15 +270,12 @@ pub fn parse(argv: impl IntoIterator<Item = OsString>) -> Result<Invocation, Usa
         };
     }
     let Some(verb) = name.to_str().and_then(table::verb) else {
-        let name = name.to_string_lossy();
-        return Err(general(match help::nearest(&name) {
-            Some(near) => format!("there is no command `{name}`, but `{near}`"),
-            None => format!("there is no command `{name}`"),
-        }));
+        return Err(general(unknown_command(&name)));
     };
     invoke(verb, &mut parser).map_err(|message| UsageError {
         message,
-        verb: Some(verb.name),
+        // The help of `help` says nothing that the list of commands does not.
+        verb: Some(verb.name).filter(|name| *name != "help"),
     })
 }
 
@@ -291,11 +294,18 @@ fn invoke(verb: &'static Verb, parser: &mut lexopt::Parser) -> Result<Invocation
         };
         let value = match switch.value {
             None => OsString::new(),
-            Some(_) => parser.value().map_err(|error| error.to_string())?,
+            Some((_, kind)) => {
+                let value = parser.value().map_err(|error| error.to_string())?;
+                check_word(kind, &format!("--{}", switch.long), &value)?;
+                value
+            }
         };
         given.switches.push((switch, value));
     }
     count(verb, given.arguments.len())?;
+    for (word, argument) in given.arguments.iter().zip(verb.arguments) {
+        check_word(argument.kind, verb.name, word)?;
+    }
     (verb.build)(&mut given)
 }
 
@@ -305,6 +315,41 @@ fn names(arg: &lexopt::Arg<'_>, switch: &Switch) -> bool {
         lexopt::Arg::Long(long) => switch.long == *long,
         lexopt::Arg::Value(_) => false,
     }
+}
+
+/// Refuses a word that is not one of those that may stand there. The functions that build an invocation rely on it:
+/// to them, what is not `on` is `off`.
+fn check_word(kind: Kind, before: &str, word: &OsStr) -> Result<(), String> {
+    match kind {
+        Kind::OneOf(allowed) if !allowed.iter().any(|known| word == *known) => {
+            let word = word.to_string_lossy();
+            let meant = did_you_mean(nearest(&word, allowed.iter().copied()));
+            let allowed = match allowed.split_last() {
+                Some((last, others)) if !others.is_empty() => {
+                    format!("{} or {last}", others.join(", "))
+                }
+                _ => allowed.concat(),
+            };
+            Err(format!("`{before} {word}`: must be {allowed}{meant}"))
+        }
+        Kind::Command if word.to_str().and_then(table::verb).is_none() => {
+            Err(unknown_command(word))
+        }
+        _ => Ok(()),
+    }
+}
+
+fn unknown_command(name: &OsStr) -> String {
+    let name = name.to_string_lossy();
+    let verbs = table::VERBS.iter().map(|verb| verb.name);
+    format!(
+        "unknown command `{name}`{}",
+        did_you_mean(nearest(&name, verbs))
+    )
+}
+
+fn did_you_mean(near: Option<&str>) -> String {
+    near.map_or(String::new(), |near| format!("; did you mean `{near}`?"))
 }
 
 /// Whether a command got as many words as it takes.

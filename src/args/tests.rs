@@ -1,5 +1,6 @@
 //! The command line as operators type it.
 
+use super::grammar::Kind;
 use super::*;
 
 fn parse_line(line: &str) -> Result<Invocation, String> {
@@ -32,7 +33,7 @@ fn more(words: &[&str]) -> More {
 }
 
 #[test]
-fn a_daemon_serves_on_loopback_unless_told_otherwise() {
+fn a_daemon_serves_on_every_address_without_a_listen_option() {
     let Ok(Invocation::Daemon(options)) = parse_line("daemon") else {
         panic!("a daemon");
     };
@@ -120,6 +121,51 @@ fn an_address_given_twice_is_served_once() {
         panic!("a demo");
     };
     assert_eq!(listen.len(), 2);
+}
+
+#[test]
+fn a_word_that_a_command_does_not_know_is_a_usage_error_and_never_another_word() {
+    for (line, message) in [
+        (
+            "power ON",
+            "`power ON`: must be on or off; did you mean `on`? See `ossuary help power`",
+        ),
+        (
+            "power :0",
+            "`power :0`: must be on or off; see `ossuary help power`",
+        ),
+        (
+            "token lst",
+            "`token lst`: must be add, list or remove; did you mean `list`? \
+             See `ossuary help token`",
+        ),
+        (
+            "token add --name a --role Admin",
+            "`--role Admin`: must be view, operate or admin; did you mean `admin`? \
+             See `ossuary help token`",
+        ),
+        (
+            "help strat",
+            "unknown command `strat`; did you mean `start`? See `ossuary help`",
+        ),
+    ] {
+        assert_eq!(parse_line(line), Err(message.to_owned()), "{line}");
+    }
+    // What one of a command's words is, no other word may become, whichever command it is.
+    for verb in table::VERBS {
+        for (index, argument) in verb.arguments.iter().enumerate() {
+            let Kind::OneOf(allowed) = argument.kind else {
+                continue;
+            };
+            let before = "x ".repeat(index);
+            for wrong in [allowed[0].to_uppercase().as_str(), "-", "", ":0", "1"] {
+                let words = [verb.name].into_iter().chain(before.split_whitespace());
+                let result = parse(words.chain([wrong]).map(OsString::from));
+                let error = result.expect_err(verb.name).to_string();
+                assert!(error.contains(allowed[0]), "{} {wrong}: {error}", verb.name);
+            }
+        }
+    }
 }
 
 #[test]
@@ -221,15 +267,19 @@ fn a_mistake_is_told_with_the_way_out() {
     for (line, message) in [
         (
             "strat x",
-            "there is no command `strat`, but `start`; see `ossuary help`",
+            "unknown command `strat`; did you mean `start`? See `ossuary help`",
+        ),
+        (
+            "stauts",
+            "unknown command `stauts`; did you mean `status`? See `ossuary help`",
         ),
         (
             "conf",
-            "there is no command `conf`, but `config`; see `ossuary help`",
+            "unknown command `conf`; did you mean `config`? See `ossuary help`",
         ),
         (
             "frobnicate",
-            "there is no command `frobnicate`; see `ossuary help`",
+            "unknown command `frobnicate`; see `ossuary help`",
         ),
         ("start", "`start` needs ID; see `ossuary help start`"),
         ("set x", "`set` needs FIELD=VALUE; see `ossuary help set`"),
