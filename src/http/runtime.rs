@@ -1,11 +1,11 @@
 //! picoserve on smol: its clock, its socket, and nothing else it need know of our runtime.
 //!
-//! picoserve serves one request at a time here. The head has arrived and was judged
-//! before ([`super::head`]), so its buffer is exactly as large as that head, and what
-//! it can read ends where the request ends.
+//! picoserve serves exactly one request each time it is called: [`config`] always tells it to close afterwards, so
+//! it never looks for a second head, and [`super::server`] alone decides whether another request follows. The head has
+//! arrived and was judged before ([`super::head`]), so its buffer is exactly as large as that head, and what it can
+//! read ends where the request ends.
 
 use super::deadline::Deadline;
-use super::head::Head;
 use super::limits::Limits;
 use super::line::Line;
 use picoserve::io::{BaseWrite, ErrorType, Read, Socket, Write, embedded_io_async};
@@ -47,19 +47,15 @@ impl picoserve::Timer<Rt> for Clock {
     }
 }
 
-/// How picoserve is to serve the request with this head.
-pub fn config(limits: &Limits, head: &Head) -> picoserve::Config {
-    let config = picoserve::Config::new(picoserve::Timeouts {
+/// How picoserve is to serve a request: this one and no other. It would read the next head from the socket, unchecked.
+pub fn config(limits: &Limits) -> picoserve::Config {
+    picoserve::Config::new(picoserve::Timeouts {
         start_read_request: NEVER,
         persistent_start_read_request: NEVER,
         read_request: NEVER,
         write: Duration::from_millis(limits.write.as_millis().try_into().unwrap_or(u64::MAX)),
-    });
-    if head.keep_alive {
-        config.keep_connection_alive()
-    } else {
-        config
-    }
+    })
+    .close_connection_after_response()
 }
 
 /// How far an exchange has come.

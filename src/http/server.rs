@@ -206,10 +206,11 @@ async fn exchange(
         api,
         guest,
         client,
+        keep_alive: head.keep_alive,
         signals: &signals,
     };
     let router = Router::from_service(service);
-    let config = runtime::config(&api.limits, head);
+    let config = runtime::config(&api.limits);
     let mut buffer = vec![0; bytes.len()];
     let exchange = Exchange::new(line, &signals, bytes, head.expects_continue);
     let served = Server::custom(&router, Clock, &config, &mut buffer)

@@ -23,6 +23,9 @@ use std::rc::Rc;
 /// Written at the start of a stream: a client that loses it comes back after so many milliseconds.
 const RETRY: &[u8] = b"retry: 2000\n\n";
 
+/// The media type of a stream (WHATWG HTML, section 9.2).
+const EVENT_STREAM: &str = "text/event-stream";
+
 /// A comment that keeps a silent stream alive.
 const HEARTBEAT: &[u8] = b":\n\n";
 
@@ -34,6 +37,8 @@ pub struct Service<'l> {
     pub guest: &'l Guest,
     /// Where it comes from; `None` for the unix socket.
     pub client: Option<Client>,
+    /// Whether another request may follow on the connection.
+    pub keep_alive: bool,
     /// The way to the socket.
     pub signals: &'l Signals,
 }
@@ -50,15 +55,17 @@ impl PathRouterService for Service<'_> {
         let parts = request.parts;
         let body = request.body_connection.body();
         let answer = self.answer(parts, path.encoded(), body).await;
-        let mut reply = answer.unwrap_or_else(Reply::from);
-        if self.signals.stage.get() == Stage::Asked && request.body_connection.content_length() > 0
-        {
-            reply = reply.with("Connection", "close");
-        }
+        let reply = answer.unwrap_or_else(Reply::from);
+        let is_unread = self.signals.stage.get() == Stage::Asked
+            && request.body_connection.content_length() > 0;
         self.signals.stage.set(Stage::Answered);
         let connection = request.body_connection.finalize().await?;
         let status = StatusCode::new(reply.status);
         let head_only = parts.method() == "HEAD";
+        let persistence = match self.keep_alive && !is_unread {
+            true => ("Connection", "keep-alive"),
+            false => ("Connection", "close"),
+        };
         let fields = &reply.fields[..];
         let cache = match reply.content {
             Content::Bytes(_, Bytes::Static(_) | Bytes::Inflated(_)) | Content::Nothing => {
@@ -69,6 +76,18 @@ impl PathRouterService for Service<'_> {
         match reply.content {
             Content::Nothing => {
                 Response::empty(status)
+                    .with_headers(persistence)
+                    .with_header("Cache-Control", cache)
+                    .with_headers(&door::FIELDS[..])
+                    .with_headers(fields)
+                    .write_to(connection, response_writer)
+                    .await
+            }
+            // The head alone is no stream: it takes no slot, and another request may follow.
+            Content::Events(_) if head_only => {
+                Response::empty(status)
+                    .with_headers(persistence)
+                    .with_header("Content-Type", EVENT_STREAM)
                     .with_header("Cache-Control", cache)
                     .with_headers(&door::FIELDS[..])
                     .with_headers(fields)
@@ -83,6 +102,7 @@ impl PathRouterService for Service<'_> {
                     bytes: if head_only { &[] } else { &bytes },
                 };
                 Response::new(status, body)
+                    .with_headers(persistence)
                     .with_header("Cache-Control", cache)
                     .with_headers(&door::FIELDS[..])
                     .with_headers(fields)
@@ -92,12 +112,12 @@ impl PathRouterService for Service<'_> {
             Content::Events(source) => {
                 self.signals.stage.set(Stage::Streaming);
                 let body = Events {
-                    source: (!head_only).then_some(source),
+                    source,
                     api: self.api,
                     pass: reply.pass,
                 };
                 CustomResponse::build(status)
-                    .with_header("Content-Type", "text/event-stream")
+                    .with_header("Content-Type", EVENT_STREAM)
                     .with_header("Cache-Control", cache)
                     .with_headers(&door::FIELDS[..])
                     .with_headers(fields)
@@ -145,10 +165,12 @@ impl Service<'_> {
             pass: pass.clone(),
             client: self.client,
         };
+        let is_head = parts.method() == "HEAD";
         let answer = route.answer(api, ask).await.map(|reply| reply.to(pass));
         guest.listens();
         if let Ok(reply) = &answer {
             match &reply.content {
+                Content::Events(_) if is_head => guest.holds(0, &api.limits)?,
                 Content::Events(_) => guest.streams(&api.limits)?,
                 Content::Bytes(_, Bytes::Owned(bytes)) => guest.holds(bytes.len(), &api.limits)?,
                 Content::Bytes(..) | Content::Nothing => guest.holds(0, &api.limits)?,
@@ -213,9 +235,9 @@ impl response::Content for Whole<'_> {
     }
 }
 
-/// The body of a stream; for HEAD, none.
+/// The body of a stream.
 struct Events<'l> {
-    source: Option<Box<dyn Source>>,
+    source: Box<dyn Source>,
     api: &'l Rc<Api>,
     /// How whoever listens was let in: with that ends the stream.
     pass: Pass,
@@ -232,14 +254,11 @@ enum Next {
 }
 
 impl CustomBody for Events<'_> {
-    async fn write_response_body<W: Write>(self, mut writer: W) -> Result<(), W::Error> {
-        let Some(mut source) = self.source else {
-            return Ok(());
-        };
+    async fn write_response_body<W: Write>(mut self, mut writer: W) -> Result<(), W::Error> {
         let mut out = RETRY.to_vec();
         loop {
             let goes_on = {
-                let mut next = source.next(&mut out);
+                let mut next = self.source.next(&mut out);
                 loop {
                     let silence = async {
                         Timer::after(self.api.limits.heartbeat).await;

@@ -278,3 +278,72 @@ fn a_log_that_begins_later_is_followed_from_its_beginning() {
         assert_eq!(numbers(&client.event().await.expect("an event").data), [1]);
     });
 }
+
+/// The paths of all streams, with an id in place of `{id}`.
+const STREAMS: [&str; 2] = ["/api/events", "/api/processes/data-sync/logs/stream"];
+
+#[test]
+fn the_head_of_a_stream_can_be_asked_for_and_the_next_request_is_checked_like_the_first() {
+    kiosk(async |kiosk| {
+        for path in STREAMS {
+            for bad in [
+                "GET /healthz HTTP/1.1\nHost: localhost\n\n",
+                "GET /healthz HTTP/1.1\r\nHost: localhost\r\nHost: evil.example\r\n\r\n",
+                "GET /healthz HTTP/1.1\r\nHost: localhost\r\nContent-Length: 0\r\n\
+                 Content-Length: 5\r\n\r\n",
+            ] {
+                let mut client = kiosk.connect().await;
+                client.ask("HEAD", path, "", "").await;
+                let head = client.answer_to("HEAD").await;
+                assert_eq!(head.status, 200);
+                assert_eq!(head.field("content-type"), Some("text/event-stream"));
+                assert_eq!(head.field("content-length"), None);
+                client.ask("GET", "/healthz", "", "").await;
+                assert_eq!(client.answer().await.text(), "ok\n");
+                client.ask("HEAD", path, "", "").await;
+                assert_eq!(client.answer_to("HEAD").await.status, 200);
+                client.send(bad).await;
+                client.answer().await.expect_problem(400, "malformed");
+                assert!(client.rest().await.is_empty(), "{bad:?}");
+            }
+        }
+    });
+}
+
+#[test]
+fn a_connection_that_asked_for_the_head_of_a_stream_is_no_stream() {
+    let limits = Limits {
+        streams: 1,
+        streams_per_address: 1,
+        ..Limits::default()
+    };
+    kiosk_with(limits, async |kiosk| {
+        let mut idle = Vec::new();
+        for _ in 0..32 {
+            for path in STREAMS {
+                let mut client = kiosk.connect().await;
+                client.ask("HEAD", path, "", "").await;
+                assert_eq!(client.answer_to("HEAD").await.status, 200);
+                idle.push(client);
+            }
+        }
+        let metrics = kiosk.get("/metrics").await;
+        assert!(metrics.text().contains("\nossuary_http_streams 0\n"));
+        let mut client = follow(&kiosk, "/api/events", "").await;
+        assert_eq!(client.event().await.expect("an event").name, "snapshot");
+    });
+}
+
+#[test]
+fn a_connection_that_asked_for_the_head_of_a_stream_ends_when_it_stays_silent() {
+    let limits = Limits {
+        idle: Duration::from_millis(20),
+        ..Limits::default()
+    };
+    kiosk_with(limits, async |kiosk| {
+        let mut client = kiosk.connect().await;
+        client.ask("HEAD", "/api/events", "", "").await;
+        assert_eq!(client.answer_to("HEAD").await.status, 200);
+        assert!(client.rest().await.is_empty());
+    });
+}
