@@ -78,6 +78,7 @@ impl Recorder {
         if !this.is_sound() {
             this.begin(life);
         }
+        this.cut_damage_off();
         this
     }
 
@@ -122,6 +123,21 @@ impl Recorder {
         let memory: &[u8] = memory.as_ref().as_ref();
         let (tail, head) = (number(memory, TAIL), number(memory, HEAD));
         memory.starts_with(&MAGIC) && tail <= head && head - tail <= (memory.len() - DATA) as u64
+    }
+
+    /// Drops everything from the first damaged entry on: [`Self::write`] trusts the length of every entry between
+    /// tail and head, and one of zero would keep it in its loop for ever, in each daemon that inherits the memory.
+    fn cut_damage_off(&self) {
+        let mut memory = self.memory.borrow_mut();
+        let memory: &mut [u8] = (**memory).as_mut();
+        let (mut at, head) = (number(memory, TAIL), number(memory, HEAD));
+        let mut bytes = Vec::new();
+        while at < head
+            && let Some((_, _, length)) = entry(memory, at, head, &mut bytes)
+        {
+            at += length;
+        }
+        set_number(memory, HEAD, at);
     }
 
     /// Records a read.
@@ -353,6 +369,39 @@ mod tests {
                 memory[place] = random.u8(..);
             }
             super::super::Book::recorded(Rc::new(Recorder::new(memory, 2)));
+        }
+    }
+
+    #[test]
+    fn a_recorder_in_damaged_memory_goes_on_recording() {
+        for seed in 0..2_000 {
+            let mut random = fastrand::Rng::with_seed(seed);
+            let recorder = Recorder::new(vec![0; 600], 1);
+            for seq in 1..30 {
+                of_any_kind(&mut random, seq).write_to(&recorder);
+            }
+            let mut memory = recorder.copy();
+            match seed {
+                // The length of the oldest entry: what the next write adds to the tail.
+                0 => {
+                    let oldest = place(&memory, number(&memory, TAIL));
+                    memory[oldest] = 0;
+                }
+                _ => {
+                    for _ in 0..random.usize(1..20) {
+                        let place = random.usize(..memory.len());
+                        memory[place] = random.u8(..);
+                    }
+                }
+            }
+            let recorder = Recorder::new(memory, 2);
+            let mut newest = None;
+            for seq in 1_000..1_030 {
+                let read = of_any_kind(&mut random, seq);
+                read.write_to(&recorder);
+                newest = Some(read);
+            }
+            assert_eq!(played(&recorder).last(), newest.as_ref(), "seed {seed}");
         }
     }
 }
