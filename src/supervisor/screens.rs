@@ -43,7 +43,7 @@ struct Turn {
     /// When it is tried again.
     retry: Option<Moment>,
     attempts: Attempts,
-    /// Why it could not be turned. It is not tried again until the display, or what is asked of it, is another.
+    /// Why the last attempt failed, until one succeeds or the display is as it is to be.
     problem: Option<String>,
 }
 
@@ -178,10 +178,11 @@ impl Turn {
         let (Some(wanted), Some(screen)) = (wanted, screen) else {
             return;
         };
-        if screen.outputs.is_empty() || screen.rotation() == Some(wanted) {
+        if screen.outputs.is_empty() || self.busy.is_some() {
             return;
         }
-        if self.busy.is_some() || self.problem.is_some() {
+        if screen.rotation() == Some(wanted) {
+            self.problem = None;
             return;
         }
         let next = self.attempts.next(now);
@@ -197,7 +198,8 @@ impl Turn {
         });
     }
 
-    /// The hands have done it, or could not.
+    /// The display's server agreed or refused. A refusal is retried as a rotation that did not last is: a compositor
+    /// cancels a change because of another one at the same time.
     fn handle_turned(&mut self, result: Result<(), Failure>) {
         self.busy = None;
         self.problem = result.err().map(|failure| failure.message);

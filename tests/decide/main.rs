@@ -6,6 +6,7 @@ mod calendar;
 mod clockwork;
 mod page;
 mod promises;
+mod rotation;
 mod rules;
 mod scenarios;
 mod stage;
