@@ -10,7 +10,6 @@ use super::process::{
 use super::url::{check_http_url, check_url};
 use super::words::is_name;
 use super::{Display, Id};
-use serde::de::{Deserialize, Deserializer, Error};
 use serde_json::{Map, Value};
 use std::ops::RangeInclusive;
 
@@ -39,21 +38,14 @@ const FILE_BYTES: RangeInclusive<u64> = 1 << 10..=1 << 30;
 /// How many rotated files may be kept.
 const FILES: RangeInclusive<u32> = 1..=100;
 
-/// What serialization has written; every field was checked when it was first read.
-impl<'de> Deserialize<'de> for Process {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Process, D::Error> {
-        let map = Map::deserialize(deserializer)?;
-        let id: Id = map
-            .get("id")
-            .and_then(Value::as_str)
-            .and_then(|id| id.parse().ok())
-            .ok_or_else(|| D::Error::missing_field("id"))?;
-        let findings = Findings::default();
-        let process = read_process(&id, &map, Path::Root, &findings);
-        match findings.finish().problems.first() {
-            None => Ok(process),
-            Some(problem) => Err(D::Error::custom(problem)),
-        }
+impl Process {
+    /// Reads what [`Process`]'s serialization has written, perhaps that of another version of the program: a field
+    /// that this version does not know is passed over, and one that it would refuse in a document has its default.
+    /// Nothing where it has no valid `id`.
+    pub fn from_memory(written: &Value) -> Option<Process> {
+        let map = written.as_object()?;
+        let id: Id = map.get("id")?.as_str()?.parse().ok()?;
+        Some(read_process(&id, map, Path::Root, &Findings::default()))
     }
 }
 

@@ -4,18 +4,25 @@
 //! service manager. So whatever the next mind could not find out by itself is written down for each
 //! process when it changes ([`super::Action::Remember`]), and handed to it at
 //! its birth ([`super::Boot::memories`]). It is worth something until the machine is booted again.
+//!
+//! The next daemon may be another version of the program, and a memory that it cannot read costs a run: the screen goes
+//! dark for an upgrade. So reading is lenient. A field that is missing or not understood has its default, one that is
+//! not known is passed over, and a process is not validated as a document is. A field whose meaning changes gets
+//! another name. `tests/decide/fixtures` has what earlier versions wrote.
 
 use super::{Reason, RunId};
 use crate::config::Process;
 use crate::time::Moment;
+use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 use std::rc::Rc;
 
 /// What is remembered of one process.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(try_from = "Value")]
 pub struct Memory {
     /// As it was configured.
-    #[serde(with = "one_of_many")]
     pub process: Rc<Process>,
     /// Whether it is meant to run.
     pub wanted: bool,
@@ -36,7 +43,7 @@ pub struct Memory {
 }
 
 /// What a process was doing when the daemon died.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub enum Doing {
     /// Nothing.
     Idle,
@@ -52,7 +59,7 @@ pub enum Doing {
 }
 
 /// A run that was not over.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Running {
     /// The run.
     pub run: RunId,
@@ -61,7 +68,6 @@ pub struct Running {
     /// When it was executed.
     pub began: Moment,
     /// What was executed: the configuration may have moved on.
-    #[serde(with = "one_of_many")]
     pub process: Rc<Process>,
     /// How far it was.
     pub stage: Stage,
@@ -95,17 +101,75 @@ impl Memory {
     }
 }
 
-/// A configuration that others share is written out like any other.
-mod one_of_many {
-    use crate::config::Process;
-    use serde::{Deserialize, Deserializer, Serialize, Serializer};
-    use std::rc::Rc;
+impl TryFrom<Value> for Memory {
+    type Error = &'static str;
 
-    pub fn serialize<S: Serializer>(process: &Rc<Process>, to: S) -> Result<S::Ok, S::Error> {
-        (**process).serialize(to)
+    fn try_from(written: Value) -> Result<Self, &'static str> {
+        let executed = &written["doing"]["Run"]["process"];
+        let process = Process::from_memory(&written["process"])
+            .or_else(|| Process::from_memory(executed))
+            .map(Rc::new)
+            .ok_or("it names no process")?;
+        let since = field(&written, "since").unwrap_or_default();
+        let doing = Doing::read(&written["doing"], &process, since);
+        let crashes = written["crashes"].as_array().into_iter().flatten();
+        Ok(Self {
+            wanted: field(&written, "wanted").unwrap_or_else(|| doing.is_meant_to_go_on()),
+            doing,
+            restarts: field(&written, "restarts").unwrap_or_default(),
+            crashes: crashes
+                .filter_map(|at| Moment::deserialize(at).ok())
+                .collect(),
+            streak: field(&written, "streak").unwrap_or_default(),
+            reason: field(&written, "reason"),
+            claim: field(&written, "claim").unwrap_or_default(),
+            since,
+            process,
+        })
+    }
+}
+
+impl Doing {
+    fn read(written: &Value, process: &Rc<Process>, since: Moment) -> Self {
+        if let Some(running) = Running::read(&written["Run"], process, since) {
+            return Doing::Run(running);
+        }
+        match &written["Backoff"] {
+            Value::Null => Doing::Idle,
+            backoff => Doing::Backoff {
+                until: field(backoff, "until").unwrap_or(since),
+                looping: field(backoff, "looping").unwrap_or_default(),
+            },
+        }
     }
 
-    pub fn deserialize<'de, D: Deserializer<'de>>(from: D) -> Result<Rc<Process>, D::Error> {
-        Process::deserialize(from).map(Rc::new)
+    /// Whether a process that did this was meant to run, as far as that alone says.
+    fn is_meant_to_go_on(&self) -> bool {
+        match self {
+            Doing::Idle => false,
+            Doing::Backoff { .. } => true,
+            Doing::Run(running) => running.stage != Stage::Ending,
+        }
     }
+}
+
+impl Running {
+    /// A run is named by its number and its PID: without them there is nothing to adopt.
+    fn read(written: &Value, process: &Rc<Process>, since: Moment) -> Option<Self> {
+        Some(Self {
+            run: field(written, "run")?,
+            pid: field(written, "pid")?,
+            began: field(written, "began").unwrap_or(since),
+            process: match Process::from_memory(&written["process"]) {
+                Some(executed) if executed != **process => Rc::new(executed),
+                _ => process.clone(),
+            },
+            stage: field(written, "stage").unwrap_or(Stage::Ready),
+        })
+    }
+}
+
+/// A field of an object, where it is there and can be read.
+fn field<T: DeserializeOwned>(written: &Value, name: &str) -> Option<T> {
+    T::deserialize(written.get(name)?).ok()
 }

@@ -4,6 +4,7 @@
 
 mod calendar;
 mod clockwork;
+mod memory;
 mod page;
 mod promises;
 mod rotation;
