@@ -101,8 +101,24 @@ fn row(id: &str, view: &Value) -> Vec<Cell> {
         plain(words(&view["pid"])),
         plain(uptime(view)),
         plain(words(&view["restarts"])),
-        plain(words(&view["reason"])),
+        reason(view),
     ]
+}
+
+/// Why a process is in its state; of a display process that runs, what is wrong with its page comes first.
+fn reason(view: &Value) -> Cell {
+    let page = &view["page"];
+    match Tint::of_page(&words(&page["state"])) {
+        Tint::Bad => (format!("page {}", page_state(page)), Tint::Bad),
+        _ => (words(&view["reason"]), Tint::Plain),
+    }
+}
+
+/// `net_error: its server cannot be reached`
+fn page_state(page: &Value) -> String {
+    let [state, reason] = ["state", "reason"].map(|field| words(&page[field]));
+    let gap = if reason.is_empty() { "" } else { ": " };
+    format!("{state}{gap}{reason}")
 }
 
 fn uptime(view: &Value) -> String {
@@ -138,6 +154,10 @@ fn describe(id: &str, view: &Value, terminal: &mut Terminal<'_>) -> Result<(), E
     let mut rows = vec![("status", terminal.tinted(&status, Tint::of_status(&status)))];
     rows.extend(["since", "reason", "pid"].map(|field| (field, words(&view[field]))));
     rows.push(("uptime", uptime(view)));
+    let page = &view["page"];
+    let tint = Tint::of_page(&words(&page["state"]));
+    rows.push(("page", terminal.tinted(&page_state(page), tint)));
+    rows.push(("page url", words(&page["url"])));
     rows.extend(
         [
             "restarts",

@@ -45,6 +45,16 @@ impl Tint {
         }
     }
 
+    /// The tint of a state of a page.
+    pub fn of_page(state: &str) -> Tint {
+        match state {
+            "healthy" => Tint::Good,
+            "loading" => Tint::Busy,
+            "hung" | "blank" | "crashed" | "net_error" => Tint::Bad,
+            _ => Tint::Plain,
+        }
+    }
+
     /// The colours every terminal has (ECMA-48, 8.3.117), so that its own palette decides.
     fn code(self) -> Option<&'static str> {
         match self {

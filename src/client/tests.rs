@@ -205,6 +205,33 @@ fn the_status_of_one_process_is_an_exit_code() {
 }
 
 #[test]
+fn the_page_of_a_display_process_is_in_its_status() {
+    let view = |page: &str| {
+        format!(r#"{{"id":"x","name":"X","status":"running","reason":null,"page":{page}}}"#)
+    };
+    let lost = r#"{"state":"net_error","url":"http://a/","title":"A","reason":"its server cannot be reached"}"#;
+    let (exit, out, ..) = Script::new([ok(&view(lost))]).run("status x");
+    assert_eq!(exit, Exit::Done);
+    assert_eq!(
+        out,
+        "X (x)\n  status     running\n  page       net_error: its server cannot be reached\n  \
+         page url   http://a/\n"
+    );
+    let well = r#"{"state":"healthy","url":"http://a/","title":"A","reason":null}"#;
+    let (_, out, ..) = Script::new([ok(&view(well))]).run("status x");
+    assert!(out.contains("  page       healthy\n"), "{out}");
+
+    let all = |page: &str| ok(&format!(r#"{{"processes":{{"x":{}}}}}"#, view(page)));
+    let (_, out, ..) = Script::new([all(lost), ok("{}")]).run("status");
+    assert!(
+        out.contains("page net_error: its server cannot be reached"),
+        "{out}"
+    );
+    let (_, out, ..) = Script::new([all(well), ok("{}")]).run("status");
+    assert!(!out.contains("page"), "{out}");
+}
+
+#[test]
 fn a_start_returns_when_the_process_runs() {
     let events = "event: snapshot\ndata: {\"processes\":{\"x\":{\"status\":\"starting\"},\"y\":{}}}\n\n\
         event: change\ndata: {\"processes\":{\"y\":{\"status\":\"stopped\"}},\"removed\":[]}\n\n\

@@ -93,10 +93,10 @@ impl Hands {
                 let answer = self.drivers.steer(run, order, ticket);
                 self.answers.extend(answer);
             }
-            Action::TryServer { run, url } => {
+            Action::TryServer { url } => {
                 self.report(async move {
                     let reachable = reach::server(&url).await;
-                    Event::ServerTried { run, reachable }
+                    Event::ServerTried { url, reachable }
                 });
             }
             Action::Save { document, keep_old } => {

@@ -57,6 +57,7 @@ impl<'l> Light<'l> {
                 title: page.title.as_deref(),
                 since: self.boot.at(page.since),
                 reason: page.reason.as_deref(),
+                server_reachable: page.server_reachable,
                 last_painted: page.last_painted.map(|at| self.boot.at(at)),
                 last_step: page.last_step.as_deref().map(|step| StepView {
                     at: self.boot.at(step.at),
@@ -157,6 +158,7 @@ struct PageView<'a> {
     title: Option<&'a str>,
     since: Wallclock,
     reason: Option<&'a str>,
+    server_reachable: Option<bool>,
     last_painted: Option<Wallclock>,
     last_step: Option<StepView<'a>>,
 }

@@ -47,8 +47,6 @@ pub enum Action {
     },
     /// Try whether the server of this address takes connections; answered by `ServerTried`.
     TryServer {
-        /// The run that shows it.
-        run: RunId,
         /// The address, of scheme `http` or `https`.
         url: String,
     },

@@ -1,22 +1,28 @@
-//! Decides what is done when the server of the page on the screen goes away and comes back.
+//! Decides what is done when the server of the kiosk page is lost and regained, and when the page is refreshed.
 //!
 //! ```text
-//!            refused once          twice                     answers
-//!   There ───────────────▶ Doubtful ────▶ Lost ─────────────────────────────▶ Back
-//!     ▲  ◀──── answers ─────┘              │ after `timeout_seconds`:          │ after `delay_seconds`: undone,
-//!     │                                    │ a notice, a pause, a refresh      │ then a refresh, a restart, nothing
-//!     └────────────────────────────────────┴───────────────────────────────────┘
+//!              refused             refused again                  answers
+//!   Untried ─────────▶ Doubtful ────────────────▶ Lost ──────────────────────▶ Back
+//!      │                 ▲  │                      ▲ │ after `timeout_seconds`:  │ after `delay_seconds`: undone,
+//!      │         refused │  │ answers              │ │ notice, pause, refresh    │ then refresh, restart, nothing
+//!      │ answers         │  ▼          refused     │                             ▼
+//!      └───────────────▶ There ◀─────────────────────────────────────────────────
 //! ```
 //!
-//! Whether there is a network at all the kernel tells; whether the server can be reached is tried, by a connection
-//! to the page's own server and to nobody else, every [`PAUSE`]: with a refusal and a second look a server that
-//! dies is noticed within 8 s. It costs one TCP handshake each time, and nothing where no behaviour asks for it.
-//! A page that cannot be loaded is not our matter but that of `health`, which shows a page of our own and tries again.
+//! Three facts, each independent of the others: whether this machine has a network (the kernel reports it), whether
+//! the page's server can be reached ([`Server`]), and what is on the screen ([`Page`]). Reachability is not read off
+//! the screen: during an outage that may show the page under a notice, a built-in page, a page that a rule has put
+//! there, or nothing while the browser is restarted.
+//!
+//! The server is tried by a TCP connection to itself and to no third party, every [`PAUSE`]; with a refusal and a
+//! second look a server that dies is noticed within 8 s. That is done where a behavior or a connection rule of the
+//! schedule asks for it, and during an outage until its end.
 
 use super::page::{Order, PageState};
 use super::{Action, Reason, RunId, Supervisor};
-use crate::config::{Behaviors, WhenLost, WhenRegained};
+use crate::config::{Behaviors, Schedule, Trigger, WhenLost, WhenRegained};
 use crate::time::Moment;
+use std::rc::Rc;
 use std::time::Duration;
 
 /// Between two tries of a server that answers.
@@ -37,48 +43,82 @@ const SELDOM: Duration = Duration::from_secs(10);
 pub(super) struct Connection {
     /// This machine has a network.
     network: bool,
-    /// The page that is on the screen, where it has a server.
-    page: Option<Watched>,
+    /// The server that the kiosk page comes from.
+    server: Option<Server>,
+    /// The page of the run on the screen.
+    page: Option<Page>,
+    /// Whether this schedule has connection rules.
+    rules: (Rc<Schedule>, bool),
 }
 
-/// A page whose server is watched.
+/// A server, and whether it can be reached.
 #[derive(Debug)]
-struct Watched {
-    run: RunId,
-    /// Its address.
+struct Server {
+    /// An address on it.
     url: String,
     phase: Phase,
-    /// When its server is tried next.
+    /// When it is tried next.
     try_at: Moment,
+    /// An attempt has not been answered yet.
     trying: bool,
-    /// When it was loaded last, as far as is known.
-    loaded: Moment,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Phase {
+    /// It was not tried yet. Until it was, the connection is as it was before.
+    Untried {
+        was_there: bool,
+    },
     There,
-    Doubtful { since: Moment },
+    Doubtful {
+        since: Moment,
+        was_there: bool,
+    },
     Lost(Loss),
-    Back { since: Moment, loss: Loss },
+    Back {
+        since: Moment,
+        loss: Loss,
+    },
 }
 
-/// A connection that is gone.
+/// A connection that is lost.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 struct Loss {
     since: Moment,
-    /// It has lasted as long as it takes to count, and what was to be done then was done.
+    /// It has lasted for `on_connection_lost.timeout_seconds`.
     counts: bool,
+}
+
+/// The page of a run.
+#[derive(Debug)]
+struct Page {
+    run: RunId,
+    /// When it was loaded last, as far as is known.
+    loaded: Moment,
+    /// It is on the screen, and no built-in page in its place.
+    is_shown: bool,
+    /// It comes from the server that is watched.
+    is_from_server: bool,
+    /// What was done to it because its server was lost, and when. Undone when that is back.
+    affected: Option<(WhenLost, Moment)>,
+}
+
+/// What the configuration asks for.
+#[derive(Clone, Copy, Debug)]
+struct Policy {
+    behaviors: Behaviors,
+    /// There are connection rules.
+    has_rules: bool,
 }
 
 /// What is to be done.
 #[derive(Debug, PartialEq, Eq)]
 enum Step {
     /// Try the server of this address.
-    Try(RunId, String),
+    Try(String),
     /// Have this done with the page, and say why.
     Order(Order, &'static str),
-    /// Start the browser anew.
+    /// Restart the browser.
     Restart,
 }
 
@@ -86,84 +126,119 @@ impl Default for Connection {
     fn default() -> Self {
         Self {
             network: true,
+            server: None,
             page: None,
+            rules: Default::default(),
         }
     }
 }
 
 impl Connection {
-    /// This page is on the screen, and well.
-    fn watch(&mut self, run: RunId, url: &str, now: Moment) {
-        let server = server_of(url);
-        if let Some(page) = &mut self.page
-            && page.run == run
-            && server_of(&page.url) == server
-        {
-            url.clone_into(&mut page.url);
-            return;
-        }
-        let phase = match self.network || is_local(url) {
-            true => Phase::There,
-            false => Phase::Lost(Loss::new(now)),
+    /// This is the page of a run: it is on the screen and healthy, or cannot be loaded and a built-in page stands for it.
+    fn watch(&mut self, run: RunId, url: &str, is_shown: bool, now: Moment) {
+        let page = match &mut self.page {
+            Some(page) if page.run == run => page,
+            other => other.insert(Page {
+                run,
+                loaded: now,
+                is_shown: true,
+                is_from_server: false,
+                affected: None,
+            }),
         };
-        self.page = server.map(|_| Watched {
-            run,
-            url: url.to_owned(),
-            phase,
-            try_at: now + PAUSE,
-            trying: false,
-            loaded: now,
-        });
+        let is_hidden = page.is_shown && !is_shown;
+        if page.is_shown != is_shown {
+            page.show(is_shown, now);
+        }
+        let Some(origin) = server_of(url) else {
+            page.is_from_server = false;
+            if !self.server.as_ref().is_some_and(Server::is_lost) {
+                self.server = None;
+            }
+            return;
+        };
+        match &mut self.server {
+            Some(server) if server_of(&server.url) == Some(origin) => {
+                page.is_from_server = true;
+                url.clone_into(&mut server.url);
+                if is_hidden && !server.is_lost() {
+                    server.try_at = now;
+                }
+            }
+            // A page of this machine needs no connection, and says nothing about one that is lost.
+            Some(server) if server.is_lost() && is_local(url) => page.is_from_server = false,
+            before => {
+                page.is_from_server = true;
+                let was_there = before.as_ref().is_none_or(Server::is_there);
+                let phase = match self.network || is_local(url) {
+                    true => Phase::Untried { was_there },
+                    false => Phase::Lost(Loss::new(now)),
+                };
+                *before = Some(Server {
+                    url: url.to_owned(),
+                    phase,
+                    try_at: now,
+                    trying: false,
+                });
+            }
+        }
     }
 
-    /// The page is loaded anew: whatever was laid over it is gone.
-    fn handle_loading(&mut self, run: RunId, behaviors: &Behaviors, now: Moment) {
-        let Some(page) = self.page.as_mut().filter(|page| page.run == run) else {
-            return;
-        };
-        page.loaded = now;
-        if let Phase::Lost(loss) | Phase::Back { loss, .. } = &mut page.phase
-            && behaviors.when_lost != WhenLost::Refresh
+    /// A built-in page stands for the page of this run.
+    fn hide(&mut self, run: RunId, now: Moment) {
+        if let Some(page) = self.page.as_mut().filter(|page| page.run == run)
+            && page.is_shown
         {
-            loss.counts = false;
+            page.show(false, now);
+        }
+    }
+
+    /// The page is being loaded: nothing covers or pauses it any more.
+    fn handle_loading(&mut self, run: RunId, now: Moment) {
+        if let Some(page) = self.page.as_mut().filter(|page| page.run == run) {
+            page.begin(now);
         }
     }
 
     /// The machine has a network, or has none any more.
     fn handle_network(&mut self, connected: bool, now: Moment) {
         self.network = connected;
-        let Some(page) = self.page.as_mut().filter(|page| !is_local(&page.url)) else {
+        let Some(server) = self.server.as_mut().filter(|it| !is_local(&it.url)) else {
             return;
         };
-        match (connected, page.phase) {
-            (true, _) => page.try_at = now,
-            (false, Phase::There | Phase::Doubtful { .. }) => {
-                page.phase = Phase::Lost(Loss::new(now));
+        match (connected, server.phase) {
+            (true, _) => server.try_at = now,
+            (false, Phase::Untried { .. } | Phase::There | Phase::Doubtful { .. }) => {
+                server.phase = Phase::Lost(Loss::new(now));
             }
-            (false, Phase::Back { loss, .. }) => page.phase = Phase::Lost(loss),
+            (false, Phase::Back { loss, .. }) => server.phase = Phase::Lost(loss),
             (false, Phase::Lost(_)) => {}
         }
     }
 
     /// Whether there is a network, and the page's server can be reached as far as is known.
     pub(super) fn is_there(&self) -> bool {
-        let is_lost = |page: &Watched| matches!(page.phase, Phase::Lost(_));
-        self.network && !self.page.as_ref().is_some_and(is_lost)
+        self.network && self.server.as_ref().is_none_or(Server::is_there)
     }
 
-    /// The server of a page was tried.
-    fn handle_tried(&mut self, run: RunId, reachable: bool, now: Moment) {
+    /// A server was tried. Returns whether it has just come back.
+    fn handle_tried(&mut self, url: &str, reachable: bool, now: Moment) -> bool {
         let network = self.network;
-        let Some(page) = self.page.as_mut().filter(|page| page.run == run) else {
-            return;
+        let Some(server) =
+            (self.server.as_mut()).filter(|server| server_of(&server.url) == server_of(url))
+        else {
+            return false;
         };
-        page.trying = false;
+        server.trying = false;
         // It was asked before the network went.
-        let reachable = reachable && (network || is_local(&page.url));
-        let (phase, pause) = match (page.phase, reachable) {
-            (Phase::There | Phase::Doubtful { .. }, true) => (Phase::There, PAUSE),
-            (Phase::There, false) => (Phase::Doubtful { since: now }, DOUBT),
-            (Phase::Doubtful { since }, false) => (Phase::Lost(Loss::new(since)), OFTEN),
+        let reachable = reachable && (network || is_local(&server.url));
+        let (phase, pause) = match (server.phase, reachable) {
+            (Phase::Untried { .. } | Phase::There | Phase::Doubtful { .. }, true) => {
+                (Phase::There, PAUSE)
+            }
+            (Phase::There, false) => (Phase::doubtful(now, true), DOUBT),
+            (Phase::Untried { was_there }, false) => (Phase::doubtful(now, was_there), DOUBT),
+            (Phase::Doubtful { since, .. }, false) => (Phase::Lost(Loss::new(since)), OFTEN),
             (Phase::Lost(loss), true) => (Phase::Back { since: now, loss }, PAUSE),
             (Phase::Lost(loss) | Phase::Back { loss, .. }, false) => {
                 let is_new = now.since(loss.since) < IMPATIENT;
@@ -171,94 +246,215 @@ impl Connection {
             }
             (back @ Phase::Back { .. }, true) => (back, PAUSE),
         };
-        page.phase = phase;
-        page.try_at = now + pause;
+        let is_back = matches!((server.phase, phase), (Phase::Lost(_), Phase::Back { .. }));
+        server.phase = phase;
+        server.try_at = now + pause;
+        is_back
     }
 
-    /// The next thing to do, if it is time; to be asked until there is none.
-    fn step(&mut self, behaviors: &Behaviors, now: Moment) -> Option<Step> {
-        if self.deadline(behaviors)? > now {
+    /// The next thing to do, if it is time; to be asked until there is none. `in_sight`: the browser runs and takes
+    /// orders.
+    fn step(&mut self, policy: &Policy, in_sight: bool, now: Moment) -> Option<Step> {
+        if self.deadline(policy, in_sight)? > now {
             return None;
         }
-        let page = self.page.as_mut()?;
-        match &mut page.phase {
-            Phase::Lost(loss) if !loss.counts && loss.since + behaviors.lost_after <= now => {
-                loss.counts = true;
-                return match behaviors.when_lost {
-                    WhenLost::ShowOverlay => Some(Step::Order(
-                        Order::ShowOverlay,
-                        "its server cannot be reached; a notice is laid over it",
-                    )),
-                    WhenLost::Pause => Some(Step::Order(
-                        Order::Pause,
-                        "its server cannot be reached; it stands still",
-                    )),
-                    WhenLost::Refresh => Some(Step::Order(
-                        Order::Reload,
-                        "its server cannot be reached; it is loaded anew",
-                    )),
-                    WhenLost::Nothing => self.step(behaviors, now),
-                };
-            }
-            Phase::Back { loss, .. } if !loss.counts => {
-                page.phase = Phase::There;
-                return self.step(behaviors, now);
-            }
-            Phase::Back { since, .. } if *since + behaviors.regained_after <= now => {
-                page.phase = Phase::There;
-                return match (behaviors.when_regained, behaviors.when_lost) {
-                    (WhenRegained::Restart, _) => Some(Step::Restart),
-                    (WhenRegained::RefreshPage, _) => Some(Step::Order(
-                        Order::Reload,
-                        "its server is back; it is loaded anew",
-                    )),
-                    (WhenRegained::Continue, WhenLost::ShowOverlay) => Some(Step::Order(
-                        Order::HideOverlay,
-                        "its server is back; the notice is taken away",
-                    )),
-                    (WhenRegained::Continue, WhenLost::Pause) => {
-                        Some(Step::Order(Order::Resume, "its server is back; it goes on"))
+        let behaviors = &policy.behaviors;
+        if let Some(server) = &mut self.server {
+            match &mut server.phase {
+                Phase::Lost(loss) if loss.since + behaviors.lost_after <= now => {
+                    loss.counts = true;
+                }
+                Phase::Back { loss, .. } if !loss.counts => server.phase = Phase::There,
+                Phase::Back { since, .. } if *since + behaviors.regained_after <= now => {
+                    let back = *since;
+                    server.phase = Phase::There;
+                    let page = self.page.as_mut().filter(|page| page.is_from_server);
+                    let step = page.and_then(|page| page.regain(behaviors.when_regained, back));
+                    if in_sight && step.is_some() {
+                        return step;
                     }
-                    (WhenRegained::Continue, _) => self.step(behaviors, now),
-                };
+                }
+                _ => {}
             }
-            Phase::There
-                if behaviors
-                    .refresh
-                    .is_some_and(|every| page.loaded + every <= now) =>
-            {
-                page.loaded = now;
-                return Some(Step::Order(
-                    Order::Reload,
-                    "it is loaded anew, as it is every so often",
-                ));
+        }
+        if self.is_to_be_affected(policy, in_sight)
+            && let Some(page) = &mut self.page
+        {
+            page.affected = Some((behaviors.when_lost, now));
+            match behaviors.when_lost {
+                WhenLost::ShowOverlay => {
+                    let why = "its server cannot be reached; a notice covers it";
+                    return Some(Step::Order(Order::ShowOverlay, why));
+                }
+                WhenLost::Pause => {
+                    let why = "its server cannot be reached; it is paused";
+                    return Some(Step::Order(Order::Pause, why));
+                }
+                WhenLost::Refresh => {
+                    let why = "its server cannot be reached; reloading";
+                    return Some(Step::Order(Order::Reload, why));
+                }
+                WhenLost::Nothing => {}
             }
-            _ => {}
         }
-        if page.trying || page.try_at > now {
-            return None;
+        if self
+            .refresh_at(policy, in_sight)
+            .is_some_and(|at| at <= now)
+            && let Some(page) = &mut self.page
+        {
+            page.loaded = now;
+            return Some(Step::Order(Order::Reload, "scheduled refresh; reloading"));
         }
-        page.trying = true;
-        Some(Step::Try(page.run, page.url.clone()))
+        if self.try_at(policy, in_sight).is_some_and(|at| at <= now)
+            && let Some(server) = &mut self.server
+        {
+            server.trying = true;
+            return Some(Step::Try(server.url.clone()));
+        }
+        None
     }
 
     /// When there is something to do next.
-    fn deadline(&self, behaviors: &Behaviors) -> Option<Moment> {
-        let page = self.page.as_ref()?;
-        let of_phase = match page.phase {
-            Phase::Lost(loss) if !loss.counts => Some(loss.since + behaviors.lost_after),
+    fn deadline(&self, policy: &Policy, in_sight: bool) -> Option<Moment> {
+        let behaviors = &policy.behaviors;
+        let of_phase = self.server.as_ref().and_then(|server| match server.phase {
+            Phase::Lost(loss) if !loss.counts || self.is_to_be_affected(policy, in_sight) => {
+                Some(loss.since + behaviors.lost_after)
+            }
             Phase::Back { loss, since } if !loss.counts => Some(since),
             Phase::Back { since, .. } => Some(since + behaviors.regained_after),
-            Phase::There => behaviors.refresh.map(|every| page.loaded + every),
             _ => None,
+        });
+        let deadlines = [
+            of_phase,
+            self.refresh_at(policy, in_sight),
+            self.try_at(policy, in_sight),
+        ];
+        deadlines.into_iter().flatten().min()
+    }
+
+    /// Whether the loss counts, and the page on the screen is still as if there was none.
+    fn is_to_be_affected(&self, policy: &Policy, in_sight: bool) -> bool {
+        let counts = |server: &Server| matches!(server.phase, Phase::Lost(loss) if loss.counts);
+        let is_as_before =
+            |page: &Page| page.is_shown && page.is_from_server && page.affected.is_none();
+        in_sight
+            && policy.behaviors.when_lost != WhenLost::Nothing
+            && self.server.as_ref().is_some_and(counts)
+            && self.page.as_ref().is_some_and(is_as_before)
+    }
+
+    /// When the page is refreshed next. One that comes from a server waits until that can be reached.
+    fn refresh_at(&self, policy: &Policy, in_sight: bool) -> Option<Moment> {
+        let every = policy.behaviors.refresh?;
+        let page = (self.page.as_ref()).filter(|page| in_sight && page.is_shown)?;
+        let server = self.server.as_ref().filter(|_| page.is_from_server);
+        let can_be_loaded = server.is_none_or(|server| server.phase == Phase::There);
+        can_be_loaded.then_some(page.loaded + every)
+    }
+
+    /// When the server is tried next.
+    fn try_at(&self, policy: &Policy, in_sight: bool) -> Option<Moment> {
+        let server = self.server.as_ref()?;
+        let is_asked_for = match in_sight {
+            true => policy.asks_for_tries() || !server.is_settled(),
+            // There is no page to do something with, but rules wait for the return.
+            false => policy.has_rules && !server.is_settled(),
         };
-        let is_asked_for = behaviors.when_lost != WhenLost::Nothing
-            || behaviors.when_regained != WhenRegained::Continue
-            || behaviors.refresh.is_some();
         // Without a network there is nothing to try.
-        let may_try = is_asked_for && !page.trying && (self.network || is_local(&page.url));
-        let trying = may_try.then_some(page.try_at);
-        of_phase.into_iter().chain(trying).min()
+        let is_possible = self.network || is_local(&server.url);
+        (is_asked_for && is_possible && !server.trying).then_some(server.try_at)
+    }
+
+    /// Since when the page of this run is covered by a notice, or paused, because its server is lost.
+    pub(super) fn affects(&self, run: RunId) -> Option<Moment> {
+        let page = self.page.as_ref().filter(|page| page.run == run)?;
+        match page.affected? {
+            (WhenLost::ShowOverlay | WhenLost::Pause, since) => Some(since),
+            (WhenLost::Refresh | WhenLost::Nothing, _) => None,
+        }
+    }
+
+    /// Whether the server of this run's page can be reached, where that is known.
+    fn is_reachable(&self, run: RunId, policy: &Policy) -> Option<bool> {
+        let page = self.page.as_ref().filter(|page| page.run == run)?;
+        let server = self.server.as_ref().filter(|_| page.is_from_server)?;
+        match server.phase {
+            Phase::Lost(_) => Some(false),
+            Phase::Back { .. } => Some(true),
+            Phase::Doubtful { was_there, .. } => was_there.then_some(true),
+            Phase::There => policy.asks_for_tries().then_some(true),
+            Phase::Untried { .. } => None,
+        }
+    }
+}
+
+impl Policy {
+    /// Whether anything would come of knowing that the server cannot be reached.
+    fn asks_for_tries(&self) -> bool {
+        self.has_rules
+            || self.behaviors.when_lost != WhenLost::Nothing
+            || self.behaviors.when_regained != WhenRegained::Continue
+            || self.behaviors.refresh.is_some()
+    }
+}
+
+impl Server {
+    fn is_there(&self) -> bool {
+        match self.phase {
+            Phase::Untried { was_there } | Phase::Doubtful { was_there, .. } => was_there,
+            Phase::There | Phase::Back { .. } => true,
+            Phase::Lost(_) => false,
+        }
+    }
+
+    fn is_lost(&self) -> bool {
+        matches!(self.phase, Phase::Lost(_))
+    }
+
+    /// Whether nothing has begun that has to be followed to its end.
+    fn is_settled(&self) -> bool {
+        matches!(self.phase, Phase::Untried { .. } | Phase::There)
+    }
+}
+
+impl Page {
+    /// It takes the place of a built-in page, or gives way to one.
+    fn show(&mut self, is_shown: bool, now: Moment) {
+        self.is_shown = is_shown;
+        self.begin(now);
+    }
+
+    /// It is loaded. One refresh an outage is enough: a page that comes from elsewhere would be reloaded for ever.
+    fn begin(&mut self, now: Moment) {
+        self.loaded = now;
+        self.affected = (self.affected).filter(|(how, _)| *how == WhenLost::Refresh);
+    }
+
+    /// Its server is there, and came back at `back`. A page that was loaded since is not loaded again.
+    fn regain(&mut self, when_regained: WhenRegained, back: Moment) -> Option<Step> {
+        let affected = self.affected.take().map(|(how, _)| how);
+        let is_old = self.is_shown && self.loaded < back;
+        match (when_regained, affected) {
+            (WhenRegained::Restart, _) => is_old.then_some(Step::Restart),
+            (WhenRegained::RefreshPage, _) => {
+                is_old.then_some(Step::Order(Order::Reload, "its server is back; reloading"))
+            }
+            (WhenRegained::Continue, Some(WhenLost::ShowOverlay)) => Some(Step::Order(
+                Order::HideOverlay,
+                "its server is back; the notice is removed",
+            )),
+            (WhenRegained::Continue, Some(WhenLost::Pause)) => {
+                Some(Step::Order(Order::Resume, "its server is back; it resumes"))
+            }
+            (WhenRegained::Continue, _) => None,
+        }
+    }
+}
+
+impl Phase {
+    fn doubtful(since: Moment, was_there: bool) -> Self {
+        Phase::Doubtful { since, was_there }
     }
 }
 
@@ -295,65 +491,131 @@ fn is_local(url: &str) -> bool {
 impl Supervisor {
     /// Something was seen of the page of this run, and taken into its health.
     pub(super) fn watch_connection(&mut self, run: RunId, is_loading: bool, now: Moment) {
+        let Some(index) = self.page_in_sight(run) else {
+            return;
+        };
         let Some((_, health)) = &self.health else {
             return;
         };
-        let behaviors = self.loaded.config.behaviors;
         if is_loading {
-            self.connection.handle_loading(run, &behaviors, now);
+            self.connection.handle_loading(run, now);
         }
+        let is_shown = health.shows_page();
         let status = health.status();
         match (status.state, &status.url) {
-            (PageState::Healthy, Some(url)) => self.connection.watch(run, url, now),
-            // A page of our own stands for it.
-            (PageState::NetError, _) => self.connection.page = None,
+            (PageState::Healthy | PageState::NetError, Some(url)) => {
+                self.connection.watch(run, url, is_shown, now);
+            }
+            _ if !is_shown => self.connection.hide(run, now),
             _ => {}
         }
+        self.show_page(index);
     }
 
     /// The kernel says whether there is a network.
     pub(super) fn handle_network(&mut self, connected: bool, now: Moment) {
         self.connection.handle_network(connected, now);
-        if connected && let Some((_, health)) = &mut self.health {
+        if connected {
+            self.hurry_page(now);
+        }
+        self.show_connection();
+    }
+
+    /// A server was tried.
+    pub(super) fn handle_server_tried(&mut self, url: &str, reachable: bool, now: Moment) {
+        if self.connection.handle_tried(url, reachable, now) {
+            self.hurry_page(now);
+        }
+        self.show_connection();
+    }
+
+    /// What could not be loaded may be there now.
+    fn hurry_page(&mut self, now: Moment) {
+        if let Some((_, health)) = &mut self.health {
             health.hurry(now);
         }
     }
 
-    /// The server of the page of this run was tried.
-    pub(super) fn handle_server_tried(&mut self, run: RunId, reachable: bool, now: Moment) {
-        self.connection.handle_tried(run, reachable, now);
+    /// Has the status say how the connection of the page is.
+    fn show_connection(&mut self) {
+        let run = self.connection.page.as_ref().map(|page| page.run);
+        if let Some(index) = run.and_then(|run| self.page_in_sight(run)) {
+            self.show_page(index);
+        }
+    }
+
+    /// Whether the server of this run's page can be reached, where that is known.
+    pub(super) fn is_page_server_reachable(&self, run: RunId) -> Option<bool> {
+        self.connection.is_reachable(run, &self.connection_policy())
+    }
+
+    fn connection_policy(&self) -> Policy {
+        Policy {
+            behaviors: self.loaded.config.behaviors,
+            has_rules: self.connection.rules.1,
+        }
     }
 
     /// When there is something to do because of the connection.
     pub(super) fn connection_deadline(&self) -> Option<Moment> {
-        let page = self.connection.page.as_ref()?;
-        self.page_in_sight(page.run)?;
-        self.connection.deadline(&self.loaded.config.behaviors)
+        if self.shutting_down {
+            return None;
+        }
+        let run = self.connection.page.as_ref().map(|page| page.run);
+        let in_sight = run.is_some_and(|run| self.page_in_sight(run).is_some());
+        self.connection
+            .deadline(&self.connection_policy(), in_sight)
     }
 
     /// Does what is to be done because of the connection.
     pub(super) fn see_to_the_connection(&mut self, now: Moment) {
-        let Some(run) = self.connection.page.as_ref().map(|page| page.run) else {
+        if self.shutting_down {
             return;
-        };
-        let Some(index) = self.page_in_sight(run) else {
-            return;
-        };
-        let behaviors = self.loaded.config.behaviors;
-        while let Some(step) = self.connection.step(&behaviors, now) {
-            match step {
-                Step::Try(run, url) => self.actions.push_back(Action::TryServer { run, url }),
-                Step::Order(order, why) => {
+        }
+        self.look_for_connection_rules();
+        let run = self.connection.page.as_ref().map(|page| page.run);
+        let page = run.and_then(|run| Some((run, self.page_in_sight(run)?)));
+        if page.is_none() {
+            self.forget_server_of_the_past();
+        }
+        let policy = self.connection_policy();
+        while let Some(step) = self.connection.step(&policy, page.is_some(), now) {
+            match (step, page) {
+                (Step::Try(url), _) => self.actions.push_back(Action::TryServer { url }),
+                (Step::Order(order, why), Some((run, index))) => {
                     self.note_of_page(index, why);
                     self.steer_page(run, order);
+                    self.show_page(index);
                 }
-                Step::Restart => {
+                (Step::Restart, Some((_, index))) => {
                     let why = "its server is back";
                     self.note_of_page(index, &format!("{why}; the browser is restarted"));
                     self.restart_browser(index, Reason::ForThePage(why.to_owned()), now);
                     return;
                 }
+                (Step::Order(..) | Step::Restart, None) => {}
             }
+        }
+    }
+
+    fn look_for_connection_rules(&mut self) {
+        let schedule = &self.loaded.config.schedule;
+        if !Rc::ptr_eq(&self.connection.rules.0, schedule) {
+            let of_connections = |trigger| matches!(trigger, &Trigger::Lost | &Trigger::Regained);
+            let mut rules = schedule.rules.iter();
+            let has_rules =
+                schedule.enabled && rules.any(|rule| rule.enabled && of_connections(&rule.trigger));
+            self.connection.rules = (schedule.clone(), has_rules);
+        }
+    }
+
+    /// The server of a page whose process is not configured any more is of no concern.
+    fn forget_server_of_the_past(&mut self) {
+        if self.connection.server.is_some()
+            && let Some((id, _)) = &self.health
+            && self.index_of(id).is_none()
+        {
+            self.connection.server = None;
         }
     }
 }
@@ -370,24 +632,33 @@ mod tests {
 
     fn well(now: Moment) -> Connection {
         let mut connection = Connection::default();
-        connection.watch(RunId(1), URL, now);
+        connection.watch(RunId(1), URL, true, now);
         connection
+    }
+
+    fn policy_of(behaviors: Behaviors) -> Policy {
+        Policy {
+            behaviors,
+            has_rules: false,
+        }
     }
 
     /// Lets time pass by the second; a server is tried at once. What was done, and when.
     fn live(
         connection: &mut Connection,
-        behaviors: &Behaviors,
+        policy: &Policy,
         span: std::ops::Range<u64>,
         is_up: impl Fn(u64) -> bool,
     ) -> Vec<(u64, Order)> {
         let mut done = Vec::new();
         for second in span {
-            while let Some(step) = connection.step(behaviors, at(second)) {
+            while let Some(step) = connection.step(policy, true, at(second)) {
                 match step {
-                    Step::Try(run, _) => connection.handle_tried(run, is_up(second), at(second)),
+                    Step::Try(url) => {
+                        connection.handle_tried(&url, is_up(second), at(second));
+                    }
                     Step::Order(order, _) => done.push((second, order)),
-                    Step::Restart => panic!("nobody asked for it"),
+                    Step::Restart => panic!("no behavior asks for it"),
                 }
             }
         }
@@ -397,8 +668,8 @@ mod tests {
     #[test]
     fn a_server_that_goes_is_noticed_within_ten_seconds_and_one_that_comes_back_as_well() {
         let mut connection = well(at(0));
-        let behaviors = Behaviors::default();
-        let done = live(&mut connection, &behaviors, 0..200, |second| {
+        let policy = policy_of(Behaviors::default());
+        let done = live(&mut connection, &policy, 0..200, |second| {
             !(100..150).contains(&second)
         });
         let [
@@ -415,61 +686,61 @@ mod tests {
     #[test]
     fn one_refusal_and_an_absence_that_is_too_short_to_count_do_nothing() {
         let mut connection = well(at(0));
-        let behaviors = Behaviors {
+        let policy = policy_of(Behaviors {
             lost_after: Duration::from_secs(60),
             when_regained: WhenRegained::RefreshPage,
             ..Behaviors::default()
-        };
+        });
         let blinks = |second: u64| second % 100 != 6 && !(500..540).contains(&second);
-        assert_eq!(live(&mut connection, &behaviors, 0..1000, blinks), []);
+        assert_eq!(live(&mut connection, &policy, 0..1000, blinks), []);
     }
 
     #[test]
     fn what_the_kernel_says_counts_at_once_but_not_for_a_page_of_this_machine() {
-        let behaviors = Behaviors::default();
+        let policy = policy_of(Behaviors::default());
         let mut connection = well(at(0));
         connection.handle_network(false, at(1));
-        let step = connection.step(&behaviors, at(1));
+        let step = connection.step(&policy, true, at(1));
         assert!(matches!(step, Some(Step::Order(Order::ShowOverlay, _))));
-        assert_eq!(connection.step(&behaviors, at(1)), None);
-        assert_eq!(connection.deadline(&behaviors), None, "nothing is tried");
+        assert_eq!(connection.step(&policy, true, at(1)), None);
+        assert_eq!(connection.deadline(&policy, true), None, "nothing is tried");
         connection.handle_network(true, at(50));
         assert!(matches!(
-            connection.step(&behaviors, at(50)),
+            connection.step(&policy, true, at(50)),
             Some(Step::Try(..))
         ));
 
         let mut connection = Connection::default();
-        connection.watch(RunId(1), "http://LocalHost:3000/", at(0));
+        connection.watch(RunId(1), "http://LocalHost:3000/", true, at(0));
         connection.handle_network(false, at(1));
-        assert_eq!(live(&mut connection, &behaviors, 1..100, |_| true), []);
+        assert_eq!(live(&mut connection, &policy, 1..100, |_| true), []);
     }
 
     #[test]
     fn a_page_that_is_loaded_anew_is_covered_anew() {
-        let behaviors = Behaviors::default();
+        let policy = policy_of(Behaviors::default());
         let mut connection = well(at(0));
         connection.handle_network(false, at(1));
-        assert!(connection.step(&behaviors, at(1)).is_some());
-        connection.handle_loading(RunId(1), &behaviors, at(5));
-        let step = connection.step(&behaviors, at(5));
+        assert!(connection.step(&policy, true, at(1)).is_some());
+        connection.handle_loading(RunId(1), at(5));
+        let step = connection.step(&policy, true, at(5));
         assert!(matches!(step, Some(Step::Order(Order::ShowOverlay, _))));
     }
 
     #[test]
     fn a_refresh_every_so_often_is_one_however_long_nobody_looked_and_waits_for_the_server() {
-        let behaviors = Behaviors {
+        let policy = policy_of(Behaviors {
             refresh: Some(Duration::from_secs(600)),
             when_lost: WhenLost::Nothing,
             ..Behaviors::default()
-        };
+        });
         let mut connection = well(at(0));
-        let done = live(&mut connection, &behaviors, 0..1900, |_| true);
+        let done = live(&mut connection, &policy, 0..1900, |_| true);
         assert_eq!(done.len(), 3, "{done:?}");
-        let done = live(&mut connection, &behaviors, 10_000..10_500, |_| true);
+        let done = live(&mut connection, &policy, 10_000..10_500, |_| true);
         assert_eq!(done.len(), 1, "{done:?}");
         let up = |second: u64| second > 13_000;
-        let done = live(&mut connection, &behaviors, 10_500..13_020, up);
+        let done = live(&mut connection, &policy, 10_500..13_020, up);
         let early: Vec<_> = done
             .iter()
             .filter(|(when, _)| (11_100..13_000).contains(when))
@@ -480,13 +751,13 @@ mod tests {
 
     #[test]
     fn nothing_is_tried_where_nothing_would_be_done() {
-        let behaviors = Behaviors {
+        let policy = policy_of(Behaviors {
             when_lost: WhenLost::Nothing,
             ..Behaviors::default()
-        };
-        assert_eq!(well(at(0)).deadline(&behaviors), None);
+        });
+        assert_eq!(well(at(0)).deadline(&policy, true), None);
         let mut connection = Connection::default();
-        connection.watch(RunId(1), "file:///srv/page.html", at(0));
-        assert_eq!(connection.deadline(&Behaviors::default()), None);
+        connection.watch(RunId(1), "file:///srv/page.html", true, at(0));
+        assert_eq!(connection.deadline(&policy, true), None);
     }
 }

@@ -66,9 +66,9 @@ pub enum Event {
     },
     /// What came of an [`super::Action::TryServer`].
     ServerTried {
-        /// The run.
-        run: RunId,
-        /// Whether the server of its page took a connection.
+        /// As it was given with it.
+        url: String,
+        /// Whether its server took a connection.
         reachable: bool,
     },
     /// What came of an [`super::Action::Steer`]; exactly one for each.

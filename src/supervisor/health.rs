@@ -10,6 +10,7 @@
 //! | nothing on it, and still on its way after [`STALLED`] | blank | the next rung |
 //! | what draws it has died | crashed | the next rung |
 //! | the browser itself is silent, twice in a row | hung | restart of the browser |
+//! | its server cannot be reached, and a behavior covers or pauses it | net_error | see [`super::connection`] |
 //! | it could not be loaded | net_error | our own page says so; its address is tried again until it comes |
 //! | our own page, unexpectedly | net_error | the address that it must stand for is tried until it comes |
 //! | no page at all | loading | as one that is on its way |
@@ -82,6 +83,8 @@ pub struct PageStatus {
     pub last_painted: Option<Moment>,
     /// What was done last for one that was not well.
     pub last_step: Option<Rc<Step>>,
+    /// Whether its server takes connections, where it has one and that is known.
+    pub server_reachable: Option<bool>,
 }
 
 /// Something that was done for a page that was not well.
@@ -160,6 +163,7 @@ impl Health {
                 reason: None,
                 last_painted: past.painted,
                 last_step: past.last_step.clone(),
+                server_reachable: None,
             },
             due: Some(now + PAUSE),
             under_way: Vec::new(),
@@ -483,6 +487,11 @@ impl Health {
         &self.status
     }
 
+    /// Whether the page itself is on the screen, and no built-in page in its place.
+    pub(super) fn shows_page(&self) -> bool {
+        self.status.state != PageState::NetError && self.stands_for.is_none()
+    }
+
     /// The network is back: a page that could not be loaded is tried now.
     pub(super) fn hurry(&mut self, now: Moment) {
         if self.stands_for.is_some() {
@@ -711,14 +720,27 @@ impl Supervisor {
         });
     }
 
-    /// Has the card show the page as it is now.
-    fn show_page(&mut self, index: usize) {
+    /// Has the status of the process show the page as it is now: its health, and what its connection makes of that.
+    pub(super) fn show_page(&mut self, index: usize) {
         let Some((_, health)) = &self.health else {
             return;
         };
+        let mut status = PageStatus {
+            server_reachable: self.is_page_server_reachable(health.run),
+            ..health.status.clone()
+        };
+        // The page answers as before, but what people see is a notice, or a page that is paused.
+        if status.state == PageState::Healthy
+            && let Some(since) = self.connection.affects(health.run)
+        {
+            status.state = PageState::NetError;
+            status.since = since;
+            status.reason = Some("its server cannot be reached".to_owned());
+            status.last_painted = Some(since);
+        }
         let machine = &mut self.machines[index];
-        if machine.page.as_deref() != Some(&health.status) {
-            machine.page = Some(Rc::new(health.status.clone()));
+        if machine.page.as_deref() != Some(&status) {
+            machine.page = Some(Rc::new(status));
             self.touched.push(index);
         }
     }

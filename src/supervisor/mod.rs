@@ -250,8 +250,8 @@ impl Supervisor {
                     self.hurry_canvases(now);
                 }
             }
-            Event::ServerTried { run, reachable } => {
-                self.handle_server_tried(run, reachable, now);
+            Event::ServerTried { url, reachable } => {
+                self.handle_server_tried(&url, reachable, now);
             }
             Event::Saved => self.handle_saved(now),
             Event::SaveFailed { failure } => self.handle_save_failed(failure, now),

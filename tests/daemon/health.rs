@@ -214,10 +214,19 @@ fn a_page_whose_server_dies_is_covered_and_keeps_what_was_typed_into_it(screen: 
     for run in 1..=runs() {
         let begun = Instant::now();
         scene.site.close();
-        let note = "its server cannot be reached; a notice is laid over it";
+        let note = "its server cannot be reached; a notice covers it";
         scene.kiosk.until_noted_times(note, run);
         wait_for("the notice", || corner() != TEAL);
         tell("covered after", begun);
+        let covered = scene.until("net_error");
+        assert_eq!(covered["page"]["reason"], "its server cannot be reached");
+        assert_eq!(covered["page"]["server_reachable"], false);
+        let output = scene.kiosk.ossuary(&["status", "screen"]);
+        let output = String::from_utf8_lossy(&output.stdout).into_owned();
+        assert!(
+            output.contains("net_error: its server cannot be reached"),
+            "{output}"
+        );
         let begun = Instant::now();
         scene.site.reopen();
         wait_for("the page as it was", || corner() == TEAL);

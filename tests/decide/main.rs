@@ -5,6 +5,7 @@
 mod calendar;
 mod clockwork;
 mod memory;
+mod outages;
 mod page;
 mod promises;
 mod rotation;

@@ -1,0 +1,356 @@
+//! What happens while the server of the kiosk page is away, and when it returns: rules, behaviors and status.
+
+use crate::stage::{Stage, id};
+use ossuary::config::Section;
+use ossuary::supervisor::page::{Obeyed, Order, PageState, Sight};
+use ossuary::supervisor::{Action, Ending, Event, Failure, Request, RunId};
+use serde_json::{Value, json};
+use std::collections::BTreeSet;
+
+const PAGE: &str = "https://example.org/page";
+
+/// A kiosk with a real-enough browser, and the servers of its pages.
+struct Kiosk {
+    stage: Stage,
+    /// Servers that are away, by the start of their addresses.
+    away: BTreeSet<&'static str>,
+    /// The address on the screen, or that of a built-in page.
+    on_screen: String,
+    /// Commands that rules have run.
+    ran: Vec<String>,
+    /// What the browser was asked to do with its page, apart from looking at it.
+    orders: Vec<Order>,
+    /// How often a server was tried.
+    tries: usize,
+}
+
+fn rule(name: &str, event: &str, action: Value) -> Value {
+    json!({"id": name, "trigger": {"type": "connection", "event": event}, "action": action})
+}
+
+/// Rules that run a command of their own name.
+fn both_rules() -> Value {
+    json!([
+        rule(
+            "lost",
+            "lost",
+            json!({"type": "run_command", "command": "lost"})
+        ),
+        rule(
+            "regained",
+            "regained",
+            json!({"type": "run_command", "command": "regained"})
+        ),
+    ])
+}
+
+fn document(url: &str, behaviors: Value, rules: Value) -> Value {
+    json!({
+        "version": 3,
+        "processes": {
+            "screen": {"type": "chromium", "url": url, "restart": "always"},
+            "fallback": {"type": "chromium", "url": "file:///srv/fallback.html", "autostart": false}
+        },
+        "active_display_process": "screen",
+        "behaviors": behaviors,
+        "schedule": {"rules": rules}
+    })
+}
+
+impl Kiosk {
+    fn new(document: Value) -> Kiosk {
+        Kiosk::begin(document, [])
+    }
+
+    fn begin(document: Value, away: impl IntoIterator<Item = &'static str>) -> Kiosk {
+        let mut kiosk = Kiosk {
+            stage: Stage::with_displays(document, &[":0"]),
+            away: away.into_iter().collect(),
+            on_screen: String::new(),
+            ran: Vec::new(),
+            orders: Vec::new(),
+            tries: 0,
+        };
+        kiosk.stage.handle(Event::Network { connected: true });
+        kiosk.perform();
+        kiosk.pass(20);
+        kiosk
+    }
+
+    fn is_away(&self, url: &str) -> bool {
+        self.away.iter().any(|server| url.starts_with(server))
+    }
+
+    /// Lets time pass by the second; what the supervisor asks for is done at once.
+    fn pass(&mut self, seconds: u64) {
+        for _ in 0..seconds {
+            self.stage.pass_seconds(1);
+            self.perform();
+        }
+    }
+
+    fn ask(&mut self, request: Request) {
+        let _ = self.stage.ask(request);
+        self.perform();
+    }
+
+    fn perform(&mut self) {
+        while !self.stage.actions.is_empty() {
+            match self.stage.actions.remove(0) {
+                Action::Spawn { run, process } => self.load(run, process.url.as_deref().unwrap()),
+                Action::Signal { run, .. } => {
+                    self.stage.live.remove(&run);
+                    self.stage.handle(Event::Exited {
+                        run,
+                        ending: Ending::Signal(15),
+                        tree_left: false,
+                    });
+                }
+                Action::TryServer { url } => {
+                    self.tries += 1;
+                    let reachable = !self.is_away(&url);
+                    self.stage.handle(Event::ServerTried { url, reachable });
+                }
+                Action::Steer {
+                    run,
+                    order,
+                    ticket: None,
+                } => self.obey(run, order),
+                Action::RunCommand { command, .. } => self.ran.push(command),
+                _ => {}
+            }
+        }
+    }
+
+    fn saw(&mut self, run: RunId, sight: Sight) {
+        self.stage.handle(Event::Saw { run, sight });
+    }
+
+    /// The browser loads an address.
+    fn load(&mut self, run: RunId, url: &str) {
+        let url = url.to_owned();
+        self.on_screen.clone_from(&url);
+        if self.is_away(&url) {
+            let error = "net::ERR_CONNECTION_REFUSED".to_owned();
+            return self.saw(run, Sight::NotLoaded { url, error });
+        }
+        self.saw(run, Sight::Loading { url });
+        self.look(run);
+    }
+
+    fn look(&mut self, run: RunId) {
+        let url = self.on_screen.clone();
+        let title = "Page".to_owned();
+        self.saw(run, Sight::Painted { url, title });
+    }
+
+    fn obey(&mut self, run: RunId, order: Order) {
+        if order != Order::Look {
+            self.orders.push(order.clone());
+        }
+        let result = match &order {
+            Order::Look => {
+                self.look(run);
+                Ok(Obeyed::Done)
+            }
+            Order::Reload => {
+                let url = self.on_screen.clone();
+                self.load(run, &url);
+                Ok(Obeyed::Done)
+            }
+            Order::Navigate { url, .. } if self.is_away(url) => {
+                Err(Failure::system("net::ERR_CONNECTION_REFUSED"))
+            }
+            Order::Navigate { url, .. } => {
+                self.load(run, url);
+                Ok(Obeyed::Done)
+            }
+            Order::ShowBuiltIn(_) => {
+                self.on_screen = "about:offline".to_owned();
+                self.look(run);
+                Ok(Obeyed::Done)
+            }
+            _ => Ok(Obeyed::Done),
+        };
+        self.stage.handle(Event::Obeyed {
+            run,
+            order,
+            ticket: None,
+            result,
+        });
+    }
+
+    fn page(&self, name: &str) -> (PageState, Option<String>) {
+        let status = self.stage.status(name);
+        let page = status.page.as_ref().expect("it runs");
+        (page.state, page.reason.clone())
+    }
+}
+
+#[test]
+fn a_reload_during_an_outage_runs_no_rule_and_the_return_runs_one() {
+    let lost = [
+        json!({"action": "refresh"}),
+        json!({"action": "show_overlay"}),
+        json!({"action": "none"}),
+    ];
+    for lost in lost {
+        let behaviors = json!({"on_connection_lost": lost});
+        let mut kiosk = Kiosk::new(document(PAGE, behaviors, both_rules()));
+        kiosk.away.insert("https://example.org");
+        kiosk.pass(30);
+        // The operator tries what operators try.
+        kiosk.ask(Request::Restart(id("screen")));
+        kiosk.pass(600);
+        assert_eq!(kiosk.on_screen, "about:offline", "{lost}");
+        assert_eq!(kiosk.ran, ["lost"], "{lost}");
+        kiosk.away.clear();
+        kiosk.pass(30);
+        assert_eq!(kiosk.on_screen, PAGE, "{lost}");
+        assert_eq!(kiosk.ran, ["lost", "regained"], "{lost}");
+        kiosk.pass(3600);
+        assert_eq!(kiosk.ran, ["lost", "regained"], "{lost}");
+    }
+}
+
+#[test]
+fn a_connection_rule_is_a_reason_to_try_the_server() {
+    let behaviors = json!({
+        "on_connection_lost": {"action": "none"},
+        "on_connection_regained": {"action": "continue"}
+    });
+    let mut kiosk = Kiosk::new(document(PAGE, behaviors.clone(), both_rules()));
+    kiosk.away.insert("https://example.org");
+    kiosk.pass(15);
+    assert_eq!(kiosk.ran, ["lost"]);
+    kiosk.away.clear();
+    kiosk.pass(15);
+    assert_eq!(kiosk.ran, ["lost", "regained"]);
+    assert_eq!(kiosk.on_screen, PAGE);
+
+    let mut rules = both_rules();
+    for rule in rules.as_array_mut().unwrap() {
+        rule["enabled"] = false.into();
+    }
+    let mut kiosk = Kiosk::new(document(PAGE, behaviors, rules));
+    kiosk.pass(3600);
+    assert_eq!(kiosk.tries, 0, "nothing asks for it");
+}
+
+#[test]
+fn a_server_that_is_away_when_the_kiosk_starts_is_lost_once_and_regained_once() {
+    let behaviors = json!({"on_connection_regained": {"action": "refresh_page"}});
+    let document = document(PAGE, behaviors, both_rules());
+    let mut kiosk = Kiosk::begin(document, ["https://example.org"]);
+    kiosk.pass(3600);
+    assert_eq!(kiosk.ran, ["lost"]);
+    assert_eq!(kiosk.on_screen, "about:offline");
+    kiosk.orders.clear();
+    kiosk.away.clear();
+    kiosk.pass(60);
+    assert_eq!(kiosk.ran, ["lost", "regained"]);
+    let navigations = kiosk
+        .orders
+        .iter()
+        .filter(|order| matches!(order, Order::Navigate { .. }));
+    assert!(navigations.count() <= 2, "{:?}", kiosk.orders);
+    assert!(
+        !kiosk.orders.contains(&Order::Reload),
+        "it was loaded just now"
+    );
+    assert_eq!(kiosk.on_screen, PAGE);
+}
+
+#[test]
+fn a_page_of_this_machine_that_a_rule_shows_during_an_outage_does_not_end_it() {
+    let rules = json!([
+        rule(
+            "down",
+            "lost",
+            json!({"type": "start_process", "process_id": "fallback"})
+        ),
+        rule(
+            "up",
+            "regained",
+            json!({"type": "start_process", "process_id": "screen"})
+        ),
+    ]);
+    let mut kiosk = Kiosk::new(document(PAGE, json!({}), rules));
+    kiosk.away.insert("https://example.org");
+    kiosk.pass(20);
+    assert_eq!(kiosk.on_screen, "file:///srv/fallback.html");
+    let run = kiosk.stage.run("fallback");
+    kiosk.orders.clear();
+    kiosk.pass(3600);
+    assert_eq!(kiosk.on_screen, "file:///srv/fallback.html");
+    assert_eq!(kiosk.stage.run("fallback"), run);
+    assert_eq!(kiosk.orders, [], "the fallback page needs no server");
+    kiosk.away.clear();
+    kiosk.pass(30);
+    assert_eq!(kiosk.on_screen, PAGE);
+}
+
+#[test]
+fn an_outage_that_is_noticed_is_followed_to_its_end_whatever_is_configured_meanwhile() {
+    let mut kiosk = Kiosk::new(document(PAGE, json!({}), json!([])));
+    kiosk.away.insert("https://example.org");
+    kiosk.pass(20);
+    assert_eq!(kiosk.orders, [Order::ShowOverlay]);
+    kiosk.ask(Request::ReplaceSection {
+        section: Section::Behaviors,
+        value: json!({
+            "on_connection_lost": {"action": "none"},
+            "on_connection_regained": {"action": "continue"}
+        }),
+        if_match: None,
+    });
+    kiosk.away.clear();
+    kiosk.pass(20);
+    assert_eq!(kiosk.orders, [Order::ShowOverlay, Order::HideOverlay]);
+}
+
+#[test]
+fn a_notice_over_the_page_is_in_its_status_until_it_is_removed() {
+    for action in ["show_overlay", "pause"] {
+        let behaviors = json!({"on_connection_lost": {"action": action}});
+        let mut kiosk = Kiosk::new(document(PAGE, behaviors, json!([])));
+        assert_eq!(kiosk.page("screen"), (PageState::Healthy, None));
+        let before = kiosk.stage.status("screen").page.clone().unwrap();
+        kiosk.away.insert("https://example.org");
+        kiosk.pass(20);
+        let (state, reason) = kiosk.page("screen");
+        assert_eq!(state, PageState::NetError, "{action}");
+        assert_eq!(reason.as_deref(), Some("its server cannot be reached"));
+        let page = kiosk.stage.status("screen").page.clone().unwrap();
+        assert!(page.since > before.since);
+        assert_eq!(
+            (before.server_reachable, page.server_reachable),
+            (Some(true), Some(false))
+        );
+        assert!(page.last_painted.is_some());
+        // Looks at a page that answers change nothing.
+        kiosk.pass(600);
+        let later = kiosk.stage.status("screen").page.clone().unwrap();
+        assert_eq!(
+            (later.state, later.since),
+            (PageState::NetError, page.since)
+        );
+        kiosk.away.clear();
+        kiosk.pass(20);
+        assert_eq!(kiosk.page("screen"), (PageState::Healthy, None), "{action}");
+    }
+}
+
+#[test]
+fn a_page_without_a_server_is_refreshed_at_its_interval() {
+    let behaviors = json!({"scheduled_refresh": {"enabled": true, "interval_minutes": 10}});
+    let mut kiosk = Kiosk::new(document("file:///srv/page.html", behaviors, json!([])));
+    kiosk.pass(3600);
+    assert!(
+        kiosk.orders.iter().all(|order| *order == Order::Reload),
+        "{:?}",
+        kiosk.orders
+    );
+    assert!((5..=6).contains(&kiosk.orders.len()), "{:?}", kiosk.orders);
+    assert_eq!(kiosk.tries, 0);
+}
