@@ -59,7 +59,7 @@ impl Connection {
         let mut stream = Async::<UnixStream>::connect(socket)
             .await
             .map_err(|error| cannot(&error))?;
-        let (name, cookie) = authority::cookie(display, &stream);
+        let (name, cookie) = authority::cookie(display, &stream).await;
         let (mut connect, request) = Connect::with_authorization(name, cookie);
         stream
             .write_all(&request)
