@@ -6,6 +6,7 @@
 
 use nix::errno::Errno;
 use nix::fcntl::{FcntlArg, fcntl};
+use nix::sys::prctl;
 use nix::sys::resource::{Resource, getrlimit, setrlimit};
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::{Pid, geteuid};
@@ -340,6 +341,29 @@ fn a_child_leads_a_group_of_its_own_and_holds_nothing_that_it_was_not_given() {
             }
             assert_eq!(descriptors_of(&pid.to_string()), given.collect());
             house.kill(run).await;
+        }
+    });
+}
+
+/// A child that becomes another user while it still lives in our memory sets our flag to `fs.suid_dumpable`. Where that
+/// is 2, as systemd-coredump has it, the flag would stay set; elsewhere it has to be set by hand to see it cleared.
+#[test]
+fn the_daemon_leaves_no_core_file_after_a_start_either() {
+    House::open("core", async |house| {
+        let users = if geteuid().is_root() {
+            vec![Some("nobody"), Some("root")]
+        } else {
+            vec![None]
+        };
+        let starts = users.iter().flat_map(|user| [(user, false), (user, true)]);
+        for (run, (user, before)) in (1..).zip(starts) {
+            let mut launch = house.launch("exit 0");
+            launch.user = user.map(str::to_owned);
+            prctl::set_dumpable(before).unwrap();
+            house.spawn(run, &launch).unwrap();
+            let after = prctl::get_dumpable();
+            assert_eq!(after, Ok(false), "as {user:?}, {before} before");
+            assert_eq!(house.exited(run).await, (Ending::Code(0), false));
         }
     });
 }

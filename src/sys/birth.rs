@@ -17,6 +17,7 @@
 #![allow(unsafe_code)]
 
 use super::control;
+use super::core_dump;
 use super::pidfd::PidFd;
 use super::program::Program;
 use super::signals;
@@ -106,6 +107,8 @@ impl Nursery {
             failed: AtomicI32::new(0),
         };
         let born = birth.happen(&mut self.stack);
+        // The memory is ours: a child that becomes another user in it sets our flag to `fs.suid_dumpable` (proc(5)).
+        let _ = core_dump::prevent();
         // From here on they are the child's alone: when it closes them, we see their ends.
         let null = self.null.as_fd();
         lay(&mut self.places, ends.map(|end| end.and(Some(null))));
