@@ -327,13 +327,16 @@ fn a_program_is_looked_for_where_its_process_would_look() {
     });
 }
 
+/// So no child has the terminal that the daemon was started from, to type into it or to be interrupted from it.
 #[test]
-fn a_child_leads_a_group_of_its_own_and_holds_nothing_that_it_was_not_given() {
+fn a_child_leads_a_session_of_its_own_and_holds_nothing_that_it_was_not_given() {
     House::open("given", async |house| {
         let mut launch = house.launch("kill -STOP $$");
         for (run, driven, given) in [(1, false, 0..3), (2, true, 0..5)] {
             launch.driven = driven;
             let pid = house.spawn(run, &launch).unwrap();
+            let session = nix::unistd::getsid(Some(Pid::from_raw(pid)));
+            assert_eq!(session, Ok(Pid::from_raw(pid)));
             let group = nix::unistd::getpgid(Some(Pid::from_raw(pid)));
             assert_eq!(group, Ok(Pid::from_raw(pid)));
             while state(pid) != Some('T') {
@@ -342,6 +345,18 @@ fn a_child_leads_a_group_of_its_own_and_holds_nothing_that_it_was_not_given() {
             assert_eq!(descriptors_of(&pid.to_string()), given.collect());
             house.kill(run).await;
         }
+    });
+}
+
+#[test]
+fn a_program_beside_a_run_leads_a_session_of_its_own_as_well() {
+    House::open("helper", async |house| {
+        let is_leader = "read -r pid name state parent group session rest < /proc/self/stat; \
+            test $session = $$ && test $group = $$";
+        let status = house
+            .children
+            .try_out(["/bin/sh", "-c", is_leader].map(str::to_owned).to_vec());
+        assert!(status.await.unwrap().success());
     });
 }
 

@@ -28,7 +28,7 @@ use nix::libc::{self, c_int, c_uint, c_void};
 use nix::sys::signal::{SigSet, SigmaskHow, Signal, kill};
 use nix::sys::utsname::uname;
 use nix::sys::wait::waitpid;
-use nix::unistd::{Pid, chdir, dup2_stderr, dup2_stdin, dup2_stdout, dup3, setpgid};
+use nix::unistd::{Pid, chdir, dup2_stderr, dup2_stdin, dup2_stdout, dup3, setsid};
 use std::fs::File;
 use std::io::{self, PipeWriter};
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, OwnedFd};
@@ -82,7 +82,7 @@ impl Nursery {
         })
     }
 
-    /// A child that leads a process group of its own, takes these steps and executes this program, nothing at its
+    /// A child that leads a session (and so a process group) of its own, takes these steps and executes this program, nothing at its
     /// standard input, these pipes at its outputs, and driven over this socket, where there is one.
     ///
     /// # Errors
@@ -209,8 +209,7 @@ impl Birth<'_> {
         if self.shares {
             self.take_leave()?;
         }
-        // Itself, in a group that has its number.
-        setpgid(Pid::from_raw(0), Pid::from_raw(0))?;
+        setsid()?;
         // The standard library sees to it that these three places are taken, so none is put where it is already.
         dup2_stdin(self.null)?;
         let [stdout, stderr, control] = self.places;

@@ -1,7 +1,8 @@
 //! Starts one program: the main process of a run, or a helper beside one.
 //!
-//! Each leads a process group of its own, not a session: that keeps the keys of a terminal (`ossuary demo`) away from
-//! it just as well, and makes the group killable in one stroke.
+//! Each leads a session of its own (setsid(2)): no child has the terminal that the daemon was started from, so it can
+//! neither be interrupted from it nor type into it (TIOCSTI). A session is a process group as well, which can be killed
+//! in one stroke.
 //!
 //! A main process is born by our own hand ([`super::birth`]): it is what a kiosk waits for after a crash. Helpers
 //! come and go beside it and are left to async-process. What either does before it executes its program is the
@@ -18,6 +19,7 @@ use super::program::Program;
 use super::steps::Steps;
 use crate::supervisor::Failure;
 use async_process::{Child, Command, Stdio};
+use nix::unistd::setsid;
 use smol::Async;
 use std::fs::File;
 use std::io::{self, PipeReader, PipeWriter};
@@ -102,11 +104,12 @@ pub(super) fn spawn_helper(
         let environment = Environment::of(launch, account, belonging)?;
         let program = Program::new(launch, environment, &cwd)?;
         let mut command = std::process::Command::new(launch.program());
-        command.current_dir(&cwd).process_group(0);
+        command.current_dir(&cwd);
         // Here and not by the standard library, which would look for it in another way, and have a shell execute
         // what is no program.
         let execute = move || {
             steps.enter();
+            setsid()?;
             steps.take()?;
             Err(program.execute().into())
         };
