@@ -1,6 +1,7 @@
 //! The environment of a child: the daemon's own, and what is different for the child.
 
 use super::accounts::Account;
+use super::handover::UPGRADED_FROM;
 use super::launch::{Belonging, Launch, PATH};
 use super::proc::MARKER;
 use crate::config::Display;
@@ -10,8 +11,10 @@ use std::os::unix::ffi::OsStrExt;
 use std::path::PathBuf;
 use std::sync::LazyLock;
 
-/// What the service manager told the daemon is not meant for its children (systemd.exec(5)).
-const NOT_FOR_CHILDREN: [&str; 18] = [
+/// What the service manager passes to the daemon is not meant for its children (systemd.exec(5)), nor is what the daemon
+/// passes to the program it becomes.
+const NOT_FOR_CHILDREN: [&str; 19] = [
+    UPGRADED_FROM,
     "CACHE_DIRECTORY",
     "CONFIGURATION_DIRECTORY",
     "CREDENTIALS_DIRECTORY",

@@ -34,8 +34,12 @@ const FIRST: RawFd = 3;
 /// Below this are the descriptors that a daemon opens when it starts, some twenty.
 const LOW: RawFd = 64;
 
-/// Tells a program that was executed by itself what it was before.
-const UPGRADED_FROM: &str = "OSSUARY_UPGRADED_FROM";
+/// Tells a program that was executed by itself what it was before. Valid together with `LISTEN_PID`: a daemon that was
+/// started by one of an older version may have inherited it.
+pub(super) const UPGRADED_FROM: &str = "OSSUARY_UPGRADED_FROM";
+
+/// The process that the handed-over descriptors are for (sd_listen_fds(3)).
+const LISTEN_PID: &str = "LISTEN_PID";
 
 /// What the daemon before this one has left.
 #[derive(Debug, Default)]
@@ -103,7 +107,9 @@ pub fn is_kept() -> bool {
 
 /// The version that was upgraded from, in a program that has just taken over in place.
 pub fn upgraded_from() -> Option<String> {
-    std::env::var(UPGRADED_FROM).ok()
+    let listener = std::env::var(LISTEN_PID).ok()?;
+    let is_for_us = listener == std::process::id().to_string();
+    std::env::var(UPGRADED_FROM).ok().filter(|_| is_for_us)
 }
 
 /// Has the service manager keep a descriptor, also when its other end is gone: the last words may still be in it.
@@ -144,7 +150,7 @@ pub fn execute(program: &Path, arguments: &[OsString], hand: Vec<(String, OwnedF
             let become_it = |program: &Path| {
                 Command::new(program)
                     .args(arguments)
-                    .env("LISTEN_PID", std::process::id().to_string())
+                    .env(LISTEN_PID, std::process::id().to_string())
                     .env("LISTEN_FDS", count.to_string())
                     .env("LISTEN_FDNAMES", names.join(":"))
                     .env(UPGRADED_FROM, env!("CARGO_PKG_VERSION"))

@@ -164,3 +164,29 @@ fn a_program_that_does_not_work_does_not_take_over() {
     assert_eq!(kiosk.process("idle")["pid"], before["pid"]);
     assert_eq!(kiosk.get("/api/status").json()["shutting_down"], false);
 }
+
+/// By this variable a program knows that it has taken over from itself. Its children have not.
+#[test]
+fn the_mark_of_an_upgrade_is_not_passed_on_and_not_believed_from_above() {
+    const MARK: &str = "OSSUARY_UPGRADED_FROM";
+    let dir = fresh_dir();
+    let document = json!({"version": 3, "processes": {
+        "say": {"command": "sh -c 'env; echo pid $$; exec sleep 1000'"}
+    }});
+    fs::write(dir.join("config.json"), document.to_string()).unwrap();
+    let kiosk = Kiosk::start_supervised(dir, vec![(MARK.to_owned(), "0.0.1".to_owned())]);
+    let reason = || kiosk.get("/api/status").json()["last_start"]["reason"].clone();
+    let has_no_mark = |restarts: u32| {
+        let say = kiosk.until("say", |p| p["restarts"] == restarts && p["pid"].is_u64());
+        let pid = say["pid"].as_u64().unwrap() as u32;
+        kiosk.until_logged("say", &format!("pid {pid}"));
+        assert!(!kiosk.log("say").contains(MARK));
+        pid
+    };
+    let first = has_no_mark(0);
+    assert_eq!(reason(), "first start");
+    upgrade(&kiosk);
+    assert_eq!(reason(), "upgrade");
+    signal(first, "KILL");
+    has_no_mark(1);
+}
