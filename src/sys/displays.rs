@@ -27,7 +27,7 @@ use std::os::fd::{AsRawFd, OwnedFd};
 use std::path::{Path, PathBuf};
 use std::rc::Rc;
 use std::task::Poll;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 /// A server binds its socket before it listens on it. After something has changed, a socket that refuses
 /// is tried again after these pauses, in milliseconds: 3 s in all, then it counts as stale.
@@ -37,6 +37,14 @@ const RETRIES: [u64; 8] = [5, 10, 25, 60, 150, 350, 800, 1600];
 /// Xwayland's. Between the two it reads the theme of its pointer, from a card perhaps. A server of X does not answer
 /// that soon either.
 const YOUNG: Duration = Duration::from_millis(500);
+
+/// Any account may make sockets and remove them without end, and each look reads all directories and connects to what is
+/// in them. So after a few looks that follow each other at once (a compositor makes several files when it starts) there
+/// is one in this time.
+const LOOKS_EVERY: Duration = Duration::from_millis(100);
+
+/// How many looks may follow each other at once.
+const LOOKS_AT_ONCE: u32 = 5;
 
 /// What is looked at, at most: a directory that somebody fills with names must not cost us memory.
 const SOCKETS_MAX: usize = 64;
@@ -82,6 +90,8 @@ pub struct Displays {
     places: Places,
     inotify: Async<Inotify>,
     asked: event_listener::Event,
+    #[cfg(test)]
+    looks: std::cell::Cell<u32>,
 }
 
 impl Displays {
@@ -98,10 +108,12 @@ impl Displays {
             places,
             inotify,
             asked: event_listener::Event::new(),
+            #[cfg(test)]
+            looks: Default::default(),
         }))
     }
 
-    /// Looks again at once. Nothing needs this to notice a display; it is for an operator who does not believe it.
+    /// Looks again. Nothing needs this to notice a display; it is for an operator who does not believe it.
     pub fn recheck(&self) {
         self.asked.notify(usize::MAX);
     }
@@ -112,9 +124,11 @@ impl Displays {
         let mut watches = BTreeMap::new();
         let mut told = None;
         let mut retry = 0;
+        let mut pace = Pace(Instant::now());
         loop {
             let asked = self.asked.listen();
             self.arm(&mut watches);
+            let next = pace.next(Instant::now());
             let seen = self.look(told.as_deref().unwrap_or_default());
             if let Some(screens) = &screens {
                 screens.attend(&seen.sockets).await;
@@ -128,18 +142,24 @@ impl Displays {
             let news = self.changed();
             let gone = any_ended(seen.servers.into_values().flatten().collect());
             let asked = future::or(asked, gone);
-            let retries = async {
+            let change = async {
+                future::or(news, asked).await;
+                true
+            };
+            let again = async {
                 match pause {
                     Some(millis) => Timer::after(Duration::from_millis(*millis)).await,
                     None => future::pending().await,
                 };
-                retry + 1
+                false
             };
-            let change = async {
-                future::or(news, asked).await;
-                0
+            retry = match future::or(change, again).await {
+                true => {
+                    Timer::at(next).await;
+                    0
+                }
+                false => retry + 1,
             };
-            retry = future::or(change, retries).await;
         }
     }
 
@@ -159,7 +179,8 @@ impl Displays {
                 .await;
             match events {
                 Ok(events) if events.iter().any(about_display) => return,
-                Ok(_) => {}
+                // An account that fills a directory does not keep the loop.
+                Ok(_) => future::yield_now().await,
                 Err(error) => {
                     log::error!("displays that come or go are no longer noticed: {error}");
                     return future::pending().await;
@@ -210,6 +231,8 @@ impl Displays {
 
     /// What is there now; `told` was there before.
     fn look(&self, told: &[Display]) -> Seen {
+        #[cfg(test)]
+        self.looks.set(self.looks.get() + 1);
         let mut seen = Seen::default();
         let (x, wayland): (Vec<_>, Vec<_>) = (self.directories())
             .flat_map(|directory| self.sockets_in(&directory))
@@ -238,6 +261,18 @@ impl Displays {
             (is_x == matches!(display, Display::X(_))).then(|| (display, entry.path()))
         });
         sockets.take(SOCKETS_MAX)
+    }
+}
+
+/// When the next look may be, where [`LOOKS_AT_ONCE`] have not followed each other.
+#[derive(Debug)]
+struct Pace(Instant);
+
+impl Pace {
+    /// A look begins now. The earliest time of the next one.
+    fn next(&mut self, now: Instant) -> Instant {
+        self.0 = self.0.max(now) + LOOKS_EVERY;
+        self.0 - LOOKS_EVERY * LOOKS_AT_ONCE
     }
 }
 
@@ -386,6 +421,55 @@ mod tests {
             fs::remove_file(x.join("X1")).unwrap();
             drop(one);
             assert_eq!(next(&events).await, ["wayland-0"]);
+        });
+    }
+
+    #[test]
+    fn others_have_a_turn_while_a_directory_is_filled() {
+        let dir = Dir::new("displays-filled");
+        let x = dir.path().join("tmp/.X11-unix");
+        fs::create_dir_all(&x).unwrap();
+        let displays = Displays::new(places(&dir)).unwrap();
+        displays.arm(&mut BTreeMap::new());
+        // More than is read at once.
+        for number in 0..1000 {
+            fs::write(x.join(format!("file-{number}")), "").unwrap();
+        }
+        fs::write(x.join("X1"), "").unwrap();
+        smol::block_on(async {
+            let mut changed = std::pin::pin!(displays.changed());
+            assert_eq!(future::poll_once(changed.as_mut()).await, None);
+            changed.await;
+        });
+    }
+
+    #[test]
+    fn sockets_that_come_and_go_without_end_are_looked_at_at_a_bounded_rate() {
+        let dir = Dir::new("displays-flood");
+        let x = dir.path().join("tmp/.X11-unix");
+        fs::create_dir_all(&x).unwrap();
+        watching(&dir, async |displays, events| {
+            assert_eq!(next(&events).await, [""; 0]);
+            let begin = Instant::now();
+            let (done, is_done) = smol::channel::bounded::<()>(1);
+            let socket = x.join("X5");
+            let flood = std::thread::spawn(move || {
+                for _ in 0..3000 {
+                    fs::write(&socket, "").unwrap();
+                    fs::remove_file(&socket).unwrap();
+                }
+                drop(done);
+            });
+            let _ = is_done.recv().await;
+            flood.join().unwrap();
+            // Each may be followed by a second one, for a socket that refuses.
+            let time = begin.elapsed().div_duration_f64(LOOKS_EVERY) as u32;
+            let most = 2 * (1 + LOOKS_AT_ONCE + time);
+            let looks = displays.looks.get();
+            assert!(looks <= most, "{looks} looks, at most {most}");
+            // What is there in the end is seen.
+            let _one = UnixListener::bind(x.join("X5")).unwrap();
+            assert_eq!(next(&events).await, [":5"]);
         });
     }
 

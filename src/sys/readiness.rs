@@ -116,7 +116,8 @@ impl NotifySocket {
         loop {
             match self.socket.recv(&mut message).await {
                 Ok(length) if says_ready(&message[..length]) => return,
-                Ok(_) => {}
+                // A process that sends without end does not keep the loop.
+                Ok(_) => future::yield_now().await,
                 Err(error) => {
                     log::error!("{} cannot be read: {error}", self.path.display());
                     return future::pending().await;
@@ -263,6 +264,23 @@ mod tests {
                 Err(_) => TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.unwrap(),
             };
             tcp(listener.local_addr().unwrap().port()).await;
+        });
+    }
+
+    #[test]
+    fn others_have_a_turn_between_the_messages_of_a_process() {
+        let dir = Dir::new("readiness-flood");
+        let uid = nix::unistd::geteuid().as_raw();
+        let socket = NotifySocket::bind(dir.path(), RunId(4), uid).unwrap();
+        let sender = std::os::unix::net::UnixDatagram::unbound().unwrap();
+        for message in ["STATUS=1", "STATUS=2", "READY=1"] {
+            sender.send_to(message.as_bytes(), socket.path()).unwrap();
+        }
+        smol::block_on(async {
+            let mut ready = std::pin::pin!(socket.ready());
+            assert_eq!(future::poll_once(ready.as_mut()).await, None);
+            assert_eq!(future::poll_once(ready.as_mut()).await, None);
+            ready.await;
         });
     }
 
