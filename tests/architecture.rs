@@ -165,25 +165,54 @@ fn no_program_is_built_with_faults_unless_it_is_asked_for() {
 
 #[test]
 fn unsafe_code_lives_in_sys_and_every_block_says_why() {
+    let broken: Vec<String> = (sources().iter())
+        .flat_map(|(path, text)| unexplained(path, text))
+        .collect();
+    assert!(broken.is_empty(), "\n{}", broken.join("\n"));
+}
+
+/// Unsafe code that is outside `sys`, or has no reason above it.
+fn unexplained(path: &Path, text: &str) -> Vec<String> {
+    let lines: Vec<&str> = text.lines().collect();
     let mut broken = Vec::new();
-    for (path, text) in sources() {
-        let lines: Vec<&str> = text.lines().collect();
-        for (number, line) in code(&text) {
-            if !(line.contains("unsafe {") || line.contains("unsafe fn")) {
-                continue;
-            }
-            if room_of(&path) != "sys" {
-                broken.push(format!("{}:{number}: outside sys", path.display()));
-            }
-            let explained = (number.saturating_sub(6)..number).any(|above| {
-                lines
-                    .get(above)
-                    .is_some_and(|line| line.contains("SAFETY:"))
-            });
-            if !explained {
-                broken.push(format!("{}:{number}: no SAFETY comment", path.display()));
-            }
+    for (number, line) in code(text) {
+        let forms = ["{", "fn", "impl", "trait", "extern"];
+        if !forms
+            .iter()
+            .any(|form| line.contains(&format!("unsafe {form}")))
+        {
+            continue;
+        }
+        if room_of(path) != "sys" {
+            broken.push(format!("{}:{number}: outside sys", path.display()));
+        }
+        let explained = (number.saturating_sub(6)..number).any(|above| {
+            lines
+                .get(above)
+                .is_some_and(|line| line.contains("SAFETY:"))
+        });
+        if !explained {
+            broken.push(format!("{}:{number}: no SAFETY comment", path.display()));
         }
     }
-    assert!(broken.is_empty(), "\n{}", broken.join("\n"));
+    broken
+}
+
+#[test]
+fn no_form_of_unsafe_code_is_overlooked() {
+    let forms = [
+        "    unsafe { call() }",
+        "unsafe fn call() {}",
+        "unsafe impl Send for Program {}",
+        "unsafe trait Plain {}",
+        "unsafe extern \"C\" {}",
+    ];
+    for form in forms {
+        let inside = Path::new("sys/program.rs");
+        assert_eq!(unexplained(inside, form).len(), 1, "{form}");
+        let with_reason = format!("// SAFETY: a reason.\n{form}");
+        assert_eq!(unexplained(inside, &with_reason).len(), 0, "{form}");
+        let outside = Path::new("http/reply.rs");
+        assert_eq!(unexplained(outside, &with_reason).len(), 1, "{form}");
+    }
 }

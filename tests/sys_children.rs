@@ -9,7 +9,7 @@ use nix::fcntl::{FcntlArg, fcntl};
 use nix::sys::prctl;
 use nix::sys::resource::{Resource, getrlimit, setrlimit};
 use nix::sys::signal::{Signal, kill};
-use nix::unistd::{Pid, geteuid};
+use nix::unistd::{Pid, User, geteuid};
 use ossuary::config::{Command, Id, Limits, Ready, ReadySign, StopSignal};
 use ossuary::logs::Log;
 use ossuary::supervisor::{Ending, Event, Failure, RunId};
@@ -768,21 +768,22 @@ fn a_flood_is_counted_to_the_last_line() {
 fn a_child_starts_with_no_signal_blocked_or_ignored_and_null_at_its_stdin() {
     House::open("clean", async |house| {
         let users = if geteuid().is_root() {
-            vec!["root", "nobody"]
+            vec![Some("root"), Some("nobody")]
         } else {
-            vec![]
+            vec![None]
         };
+        let runs = users.len();
         for (run, user) in (1..).zip(users) {
             let mut launch =
                 house.launch("grep -E '^Sig(Blk|Ign)' /proc/self/status; readlink /proc/self/fd/0");
-            launch.user = Some(user.to_owned());
+            launch.user = user.map(str::to_owned);
             house.spawn(run, &launch).unwrap();
             assert_eq!(house.exited(run).await, (Ending::Code(0), false));
         }
         let lines = house.lines();
         for line in &lines {
             match line.split_once('\t') {
-                // 32 and 33 are glibc's own, which lets nobody touch them: they are as they were for whoever runs this.
+                // 32 and 33 are glibc's own, which no program can change: they are as they were when this test began.
                 Some((_, mask)) => {
                     let mask = u64::from_str_radix(mask, 16).unwrap();
                     assert_eq!(mask & !(0b11 << 31), 0, "{line}");
@@ -790,24 +791,50 @@ fn a_child_starts_with_no_signal_blocked_or_ignored_and_null_at_its_stdin() {
                 None => assert_eq!(line, "/dev/null"),
             }
         }
-        assert_eq!(lines.len() % 3, 0);
+        assert_eq!(lines.len(), 3 * runs);
     });
 }
 
 #[test]
-fn a_process_of_another_user_has_only_what_that_user_has() {
-    if !geteuid().is_root() {
-        return; // Only root can become somebody else.
-    }
-    House::open("nobody", async |house| {
+fn a_process_has_only_what_its_account_has() {
+    House::open("account", async |house| {
+        let own = User::from_uid(geteuid()).unwrap().unwrap();
+        // Only root can become another user.
+        let user = match geteuid().is_root() {
+            true => User::from_name("nobody").unwrap().unwrap(),
+            false => own.clone(),
+        };
         let mut launch = house
             .launch("echo uid $(id -u) $(id -ru); echo groups $(id -G); echo home $HOME $USER");
-        launch.user = Some("nobody".to_owned());
+        launch.user = (user != own).then(|| user.name.clone());
         house.spawn(1, &launch).unwrap();
         assert_eq!(house.exited(1).await, (Ending::Code(0), false));
-        assert_eq!(house.said("uid ").await, "65534 65534");
-        assert_eq!(house.said("groups ").await, "65534");
-        assert_eq!(house.said("home ").await, "/nonexistent nobody");
+        let uid = user.uid;
+        assert_eq!(house.said("uid ").await, format!("{uid} {uid}"));
+        let groups = std::process::Command::new("id")
+            .args(["-G", &user.name])
+            .output();
+        let groups = String::from_utf8(groups.unwrap().stdout).unwrap();
+        assert_eq!(house.said("groups ").await, groups.trim());
+        let (home, name) = (user.dir.display(), &user.name);
+        assert_eq!(house.said("home ").await, format!("{home} {name}"));
+    });
+}
+
+#[test]
+fn a_process_runs_as_root_or_another_user_only_where_the_daemon_may_become_that() {
+    House::open("rights", async |house| {
+        let mut launch = house.launch("id -u");
+        launch.user = Some("root".to_owned());
+        let started = house.spawn(1, &launch);
+        if geteuid().is_root() {
+            started.unwrap();
+            assert_eq!(house.exited(1).await, (Ending::Code(0), false));
+            assert_eq!(house.lines(), ["0"]);
+        } else {
+            let refused = started.unwrap_err().message;
+            assert!(refused.starts_with("cannot run as root: "), "{refused}");
+        }
     });
 }
 
