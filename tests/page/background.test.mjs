@@ -68,6 +68,25 @@ onThePage("an edit leaves alone what its dialog does not show", {
   assert.equal(sync.stop_timeout_seconds, 3);
 });
 
+onThePage("a line of the environment without a value is refused and not taken for an empty one", {
+  processes: { sync: { ...SYNC, env: { PLACE: "cellar", KEY: "first line\nsecond line" } } },
+}, async ({ page, kiosk }) => {
+  await button(card(page, "Data Sync Service"), "Edit").click();
+  await dialog(page).getByText("Advanced").click();
+  const environment = dialog(page).getByLabel("Environment");
+  const typed = await environment.inputValue();
+  await environment.fill("PLACE=attic\nFOO");
+  await button(dialog(page), "Save").click();
+  await seen(dialog(page), "`FOO` must be NAME=value");
+  // As it was: a value of two lines is not what was typed, so it stays.
+  await environment.fill(typed);
+  await dialog(page).getByLabel("Restart on crash").uncheck();
+  await button(dialog(page), "Save").click();
+  await dialog(page).waitFor({ state: "hidden" });
+  await kiosk.until(({ sync }) => sync.restart_on_crash === false);
+  assert.deepEqual(kiosk.file.processes.sync.env, { PLACE: "cellar", KEY: "first line\nsecond line" });
+});
+
 onThePage("a process is stopped, started and restarted by its buttons", {
   processes: { sync: SYNC },
 }, async ({ page, kiosk }) => {

@@ -1,7 +1,7 @@
 // Adds and changes a process. What is typed here is never lost: not to a refusal, not to a broken connection, and not to
 // the Escape key.
 
-import { ask, pathOf } from "./api.js";
+import { Refusal, ask, pathOf } from "./api.js";
 import { dialog } from "./dialog.js";
 import { announce, button, el, say, whileBusy } from "./dom.js";
 import { Draft } from "./draft.js";
@@ -157,11 +157,13 @@ function backgroundFields(process) {
     const sorted = [...depends.filter((id) => ids.includes(id)), ...ids.filter((id) => !depends.includes(id))];
     return sorted.length > 0 ? sorted : null;
   };
-  const environment = lines("Environment", Object.entries(process.env ?? {}).map((entry) => entry.join("=")).join("\n"), {
+  const pairs = Object.entries(process.env ?? {}).map((entry) => entry.join("=")).join("\n");
+  const environment = lines("Environment", pairs, {
     hint: "One NAME=value a line.",
     placeholder: "LANG=en_GB.UTF-8",
   });
-  environment.read = () => environmentOf(environment.control.value);
+  // A value may have several lines, which cannot be told apart here: what was not changed is not parsed.
+  environment.read = () => (environment.control.value === pairs ? process.env ?? null : environmentOf(environment.control.value));
   const fields = {
     name: text("Name", process.name, { maxLength: 80, placeholder: "Data Sync Service" }),
     command: lines("Command", process.command, { hint: COMMAND_HINT, placeholder: "python3 /home/pi/sync.py" }),
@@ -184,11 +186,15 @@ const toggles = ({ autostart = true, restart_on_crash = true }) => ({
   restart_on_crash: check("Restart on crash", restart_on_crash, "Starts again when it fails"),
 });
 
-/** `NAME=value` lines as the API has them. A line without a value is a name, and the daemon says what is wrong with it. */
+/** `NAME=value` lines as the API has them. A line without `=` is refused as the daemon refuses a value. */
 function environmentOf(typed) {
   const pairs = typed.split("\n").filter((line) => line.trim() !== "").map((line) => {
     const at = line.indexOf("=");
-    return at < 0 ? [line, ""] : [line.slice(0, at).trim(), line.slice(at + 1)];
+    if (at < 0) {
+      const detail = `\`${line.trim()}\` must be NAME=value`;
+      throw new Refusal(detail, [{ field: "env", detail }]);
+    }
+    return [line.slice(0, at).trim(), line.slice(at + 1)];
   });
   return pairs.length > 0 ? Object.fromEntries(pairs) : null;
 }
