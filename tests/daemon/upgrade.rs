@@ -142,6 +142,26 @@ fn a_page_of_ours_gives_way_under_the_next_daemon_as_well() {
 }
 
 #[test]
+fn a_memory_that_another_version_wrote_costs_no_run() {
+    let kiosk = Kiosk::with(json!({"idle": {"command": "sleep 1000"}}));
+    let before = kiosk.until_status("idle", "running");
+    let path = kiosk.dir.join("run/idle.memory");
+    let mut memory: Value = serde_json::from_slice(&fs::read(&path).unwrap()).unwrap();
+    let fields = memory.as_object_mut().unwrap();
+    fields.remove("restarts").unwrap();
+    fields.insert("priority".into(), json!({"of": "a later version"}));
+    fields["reason"] = json!({"NotInvented": 1});
+    // Signals and commands that this version refuses in a document.
+    fields["process"]["stop_signal"] = json!("WINCH");
+    fields["doing"]["Run"]["process"]["command"] = json!("");
+    fields["doing"]["Run"]["stage"] = json!("Warm");
+    fs::write(&path, memory.to_string()).unwrap();
+    upgrade(&kiosk);
+    let after = kiosk.until_status("idle", "running");
+    assert_eq!(after["pid"], before["pid"]);
+}
+
+#[test]
 fn a_program_that_does_not_work_does_not_take_over() {
     let dir = fresh_dir();
     let program: PathBuf = dir.join("ossuary");

@@ -3,8 +3,8 @@
 use crate::stage::load;
 use ossuary::config::Process;
 use ossuary::supervisor::{
-    Action, Boot, Doing, Ending, Failure, Memory, Reason, RunId, Running, Source, Stage, State,
-    Supervisor,
+    Action, Boot, Doing, Ending, Failure, Kept, Memory, Reason, RunId, Running, Source, Stage,
+    State, Supervisor,
 };
 use ossuary::time::Moment;
 use serde_json::{Value, json};
@@ -13,6 +13,9 @@ use std::time::Duration;
 
 /// What version 0.1.0 wrote to `RUN_DIR/<id>.memory`, by id. Never change it: add that of another version beside it.
 const VERSION_0_1_0: &str = include_str!("fixtures/memories-0.1.0.json");
+
+/// What version 0.1.0 wrote to `STATE_DIR/schedule.json`. Never change it either.
+const SCHEDULE_0_1_0: &str = include_str!("fixtures/schedule-0.1.0.json");
 
 fn document() -> Value {
     json!({
@@ -258,4 +261,56 @@ fn a_command_that_a_later_version_refuses_does_not_end_its_run() {
     memory["doing"]["Run"]["process"]["url"] = json!("no address at all");
     let memory = read(&memory).expect("it is read");
     assert_eq!(memory.running().map(|it| it.pid), Some(4011));
+}
+
+fn schedule_fixture() -> Value {
+    serde_json::from_str(SCHEDULE_0_1_0).unwrap()
+}
+
+/// The document as this version keeps it, reduced to the fields of the fixture.
+fn kept(document: &Value) -> Value {
+    let kept = Kept::from_bytes(document.to_string().as_bytes()).expect("it is read");
+    let mut kept: Value = serde_json::from_slice(&kept.to_bytes()).unwrap();
+    let of_the_fixture = schedule_fixture();
+    (kept.as_object_mut().unwrap()).retain(|name, _| of_the_fixture.get(name).is_some());
+    for held in kept["held"].as_object_mut().unwrap().values_mut() {
+        (held.as_object_mut().unwrap())
+            .retain(|name, _| ["begin", "end", "deed"].contains(&&**name));
+    }
+    kept
+}
+
+#[test]
+fn the_schedule_that_version_0_1_0_kept_is_read_without_loss() {
+    assert_eq!(kept(&schedule_fixture()), schedule_fixture());
+}
+
+#[test]
+fn what_this_version_cannot_read_of_the_schedule_costs_that_item_alone() {
+    let fixture = schedule_fixture();
+    for place in places(&fixture) {
+        let mut other = fixture.clone();
+        *other.pointer_mut(&place).unwrap() = json!({"Later": [1, {"than": "this"}]});
+        let kept = kept(&other);
+        let mut names = place.split('/').skip(1);
+        let (field, item) = (names.next().unwrap(), names.next());
+        for (name, before) in fixture.as_object().unwrap() {
+            if name != field {
+                assert_eq!(kept[name], *before, "{place}");
+                continue;
+            }
+            // A value that may be anything is read, whatever it is.
+            let (now, before) = (children(&kept[name]), children(before));
+            let lost = before.iter().filter(|child| !now.contains(child));
+            assert!(item.is_none() || lost.count() <= 1, "{place}: {kept:#}");
+        }
+    }
+}
+
+fn children(value: &Value) -> Vec<&Value> {
+    match value {
+        Value::Array(list) => list.iter().collect(),
+        Value::Object(map) => map.values().collect(),
+        other => vec![other],
+    }
 }

@@ -5,7 +5,7 @@ use super::record::{Entry, Kind, Outcome};
 use crate::config::Id;
 use jiff::Timestamp;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
-use serde_json::Value;
+use serde_json::{Map, Value, json};
 use std::collections::BTreeMap;
 
 /// What is written down, at most once an occurrence.
@@ -55,12 +55,19 @@ pub(super) struct Written {
 }
 
 impl Kept {
-    /// As it was read. Nothing, with a sentence, where it is broken: the schedule begins anew.
+    /// As it was read. What this version of the program cannot read is left out, item by item: another one wrote it.
     ///
     /// # Errors
-    /// Why it cannot be used.
+    /// It is no such document at all: the schedule begins without a past.
     pub fn from_bytes(bytes: &[u8]) -> Result<Kept, String> {
-        serde_json::from_slice(bytes).map_err(|error| error.to_string())
+        let document: Map<String, Value> =
+            serde_json::from_slice(bytes).map_err(|error| error.to_string())?;
+        let readable = document.into_iter().filter_map(|(name, value)| {
+            let value = only_readable(&name, value)?;
+            Some((name, value))
+        });
+        let document = Value::Object(readable.collect());
+        Kept::deserialize(document).map_err(|error| error.to_string())
     }
 
     /// As it is written.
@@ -69,6 +76,27 @@ impl Kept {
         bytes.push(b'\n');
         bytes
     }
+}
+
+/// A field of the document, without those of its items that cannot be read.
+fn only_readable(name: &str, value: Value) -> Option<Value> {
+    let is_readable = |value: Value| Kept::deserialize(json!({ name: value })).is_ok();
+    if is_readable(value.clone()) {
+        return Some(value);
+    }
+    match value {
+        Value::Array(items) => {
+            let items = items.into_iter();
+            Some(items.filter(|item| is_readable(json!([item]))).collect())
+        }
+        Value::Object(items) => {
+            let items = items.into_iter();
+            let items = items.filter(|(key, item)| is_readable(json!({ key: item })));
+            Some(Value::Object(items.collect()))
+        }
+        _ => None,
+    }
+    .filter(|value| is_readable(value.clone()))
 }
 
 impl From<&Entry> for Written {
