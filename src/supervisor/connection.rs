@@ -47,6 +47,8 @@ pub(super) struct Connection {
     server: Option<Server>,
     /// The page of the run on the screen.
     page: Option<Page>,
+    /// A run that an earlier daemon has started, and whose page it may have left under a notice or paused.
+    inherited: Option<RunId>,
     /// Whether this schedule has connection rules.
     rules: (Rc<Schedule>, bool),
 }
@@ -118,6 +120,8 @@ enum Step {
     Try(String),
     /// Have this done with the page, and say why.
     Order(Order, &'static str),
+    /// Undo what an earlier daemon may have done to the page.
+    Undo(Order),
     /// Restart the browser.
     Restart,
 }
@@ -128,12 +132,18 @@ impl Default for Connection {
             network: true,
             server: None,
             page: None,
+            inherited: None,
             rules: Default::default(),
         }
     }
 }
 
 impl Connection {
+    /// An earlier daemon has started this run.
+    pub(super) fn inherit(&mut self, run: Option<RunId>) {
+        self.inherited = run;
+    }
+
     /// This is the page of a run: it is on the screen and healthy, or cannot be loaded and a built-in page stands for it.
     fn watch(&mut self, run: RunId, url: &str, is_shown: bool, now: Moment) {
         let page = match &mut self.page {
@@ -195,6 +205,7 @@ impl Connection {
 
     /// The page is being loaded: nothing covers or pauses it any more.
     fn handle_loading(&mut self, run: RunId, now: Moment) {
+        self.inherited = self.inherited.filter(|inherited| *inherited != run);
         if let Some(page) = self.page.as_mut().filter(|page| page.run == run) {
             page.begin(now);
         }
@@ -281,6 +292,7 @@ impl Connection {
             && let Some(page) = &mut self.page
         {
             page.affected = Some((behaviors.when_lost, now));
+            self.inherited = None;
             match behaviors.when_lost {
                 WhenLost::ShowOverlay => {
                     let why = "its server cannot be reached; a notice covers it";
@@ -296,6 +308,10 @@ impl Connection {
                 }
                 WhenLost::Nothing => {}
             }
+        }
+        if let Some(order) = self.to_undo(policy, in_sight) {
+            self.inherited = None;
+            return Some(Step::Undo(order));
         }
         if self
             .refresh_at(policy, in_sight)
@@ -325,7 +341,9 @@ impl Connection {
             Phase::Back { since, .. } => Some(since + behaviors.regained_after),
             _ => None,
         });
+        let undo = self.to_undo(policy, in_sight).map(|_| Moment::default());
         let deadlines = [
+            undo,
             of_phase,
             self.refresh_at(policy, in_sight),
             self.try_at(policy, in_sight),
@@ -342,6 +360,21 @@ impl Connection {
             && policy.behaviors.when_lost != WhenLost::Nothing
             && self.server.as_ref().is_some_and(counts)
             && self.page.as_ref().is_some_and(is_as_before)
+    }
+
+    /// What an earlier daemon may have left on the page, now that its server is known to be there: the outage may have
+    /// ended with no daemon to see it.
+    fn to_undo(&self, policy: &Policy, in_sight: bool) -> Option<Order> {
+        let is_left =
+            |page: &&Page| in_sight && page.is_from_server && Some(page.run) == self.inherited;
+        self.page.as_ref().filter(is_left)?;
+        let server = self.server.as_ref()?;
+        match policy.behaviors.when_lost {
+            _ if server.phase != Phase::There => None,
+            WhenLost::ShowOverlay => Some(Order::HideOverlay),
+            WhenLost::Pause => Some(Order::Resume),
+            WhenLost::Refresh | WhenLost::Nothing => None,
+        }
     }
 
     /// When the page is refreshed next. One that comes from a server waits until that can be reached.
@@ -587,13 +620,14 @@ impl Supervisor {
                     self.steer_page(run, order);
                     self.show_page(index);
                 }
+                (Step::Undo(order), Some((run, _))) => self.steer_page(run, order),
                 (Step::Restart, Some((_, index))) => {
                     let why = "its server is back";
                     self.note_of_page(index, &format!("{why}; the browser is restarted"));
                     self.restart_browser(index, Reason::ForThePage(why.to_owned()), now);
                     return;
                 }
-                (Step::Order(..) | Step::Restart, None) => {}
+                (Step::Order(..) | Step::Undo(_) | Step::Restart, None) => {}
             }
         }
     }
@@ -658,7 +692,7 @@ mod tests {
                         connection.handle_tried(&url, is_up(second), at(second));
                     }
                     Step::Order(order, _) => done.push((second, order)),
-                    Step::Restart => panic!("no behavior asks for it"),
+                    Step::Undo(_) | Step::Restart => panic!("nothing asks for it"),
                 }
             }
         }

@@ -482,6 +482,11 @@ impl Health {
         None
     }
 
+    /// The run whose page it is.
+    pub(super) fn run(&self) -> RunId {
+        self.run
+    }
+
     /// How the page fares.
     pub(super) fn status(&self) -> &PageStatus {
         &self.status

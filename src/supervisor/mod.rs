@@ -190,6 +190,8 @@ impl Supervisor {
         for run in this.runs.keys().copied().collect::<Vec<_>>() {
             this.watch_page_of(run, now);
         }
+        let page = this.health.as_ref().map(|(_, health)| health.run());
+        this.connection.inherit(page);
         this.settle(now);
         // What was to happen while no daemon lived.
         this.handle_tick(now);

@@ -1,11 +1,13 @@
 //! What happens while the server of the kiosk page is away, and when it returns: rules, behaviors and status.
 
-use crate::stage::{Stage, id};
-use ossuary::config::Section;
+use crate::stage::{Stage, id, load};
+use ossuary::config::{Id, Section};
 use ossuary::supervisor::page::{Obeyed, Order, PageState, Sight};
-use ossuary::supervisor::{Action, Ending, Event, Failure, Request, RunId};
+use ossuary::supervisor::{
+    Action, Boot, Ending, Event, Failure, Memory, Request, RunId, Source, Supervisor,
+};
 use serde_json::{Value, json};
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 const PAGE: &str = "https://example.org/page";
 
@@ -22,6 +24,8 @@ struct Kiosk {
     orders: Vec<Order>,
     /// How often a server was tried.
     tries: usize,
+    /// What the next daemon finds.
+    memories: BTreeMap<Id, Memory>,
 }
 
 fn rule(name: &str, event: &str, action: Value) -> Value {
@@ -70,6 +74,7 @@ impl Kiosk {
             ran: Vec::new(),
             orders: Vec::new(),
             tries: 0,
+            memories: BTreeMap::new(),
         };
         kiosk.stage.handle(Event::Network { connected: true });
         kiosk.perform();
@@ -117,9 +122,29 @@ impl Kiosk {
                     ticket: None,
                 } => self.obey(run, order),
                 Action::RunCommand { command, .. } => self.ran.push(command),
+                Action::Remember { memory } => {
+                    self.memories.insert(memory.process.id.clone(), *memory);
+                }
                 _ => {}
             }
         }
+    }
+
+    /// Another daemon takes over; the browser lives on.
+    fn replace_daemon(&mut self) {
+        let document = self.stage.mind.status().configuration.document.clone();
+        let boot = Boot {
+            loaded: load(Value::Object(document.as_map().clone())),
+            source: Source::File,
+            problems: Vec::new(),
+            displays: vec![":0".parse().unwrap()],
+            memories: self.memories.values().cloned().collect(),
+            next_run: 100,
+            schedule: Default::default(),
+        };
+        self.stage.mind = Supervisor::new(boot, self.stage.now);
+        self.stage.handle(Event::Network { connected: true });
+        self.perform();
     }
 
     fn saw(&mut self, run: RunId, sight: Sight) {
@@ -338,6 +363,33 @@ fn a_notice_over_the_page_is_in_its_status_until_it_is_removed() {
         kiosk.away.clear();
         kiosk.pass(20);
         assert_eq!(kiosk.page("screen"), (PageState::Healthy, None), "{action}");
+    }
+}
+
+#[test]
+fn a_notice_that_an_earlier_daemon_left_is_removed_once_the_server_is_there() {
+    let actions = [
+        ("show_overlay", Order::ShowOverlay, Order::HideOverlay),
+        ("pause", Order::Pause, Order::Resume),
+    ];
+    for (action, done, undone) in actions {
+        let behaviors = json!({"on_connection_lost": {"action": action}});
+        let mut kiosk = Kiosk::new(document(PAGE, behaviors, json!([])));
+        kiosk.away.insert("https://example.org");
+        kiosk.pass(20);
+        assert_eq!(kiosk.orders, std::slice::from_ref(&done));
+        // The server is still away under the next daemon, and back before the one after it.
+        kiosk.replace_daemon();
+        kiosk.pass(20);
+        assert_eq!(kiosk.orders, [done.clone(), done.clone()]);
+        assert_eq!(kiosk.page("screen").0, PageState::NetError);
+        kiosk.away.clear();
+        kiosk.replace_daemon();
+        kiosk.pass(20);
+        assert_eq!(kiosk.orders, [done.clone(), done, undone], "{action}");
+        assert_eq!(kiosk.page("screen"), (PageState::Healthy, None));
+        kiosk.pass(3600);
+        assert_eq!(kiosk.orders.len(), 3, "{action}");
     }
 }
 
