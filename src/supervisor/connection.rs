@@ -162,7 +162,7 @@ impl Connection {
         }
         let Some(origin) = server_of(url) else {
             page.is_from_server = false;
-            if !self.server.as_ref().is_some_and(Server::is_lost) {
+            if self.server.as_ref().is_some_and(Server::is_there) {
                 self.server = None;
             }
             return;
@@ -176,7 +176,7 @@ impl Connection {
                 }
             }
             // A page of this machine needs no connection, and says nothing about one that is lost.
-            Some(server) if server.is_lost() && is_local(url) => page.is_from_server = false,
+            Some(server) if !server.is_there() && is_local(url) => page.is_from_server = false,
             before => {
                 page.is_from_server = true;
                 let was_there = before.as_ref().is_none_or(Server::is_there);
