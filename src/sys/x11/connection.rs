@@ -5,8 +5,10 @@ use crate::config::Display;
 use crate::supervisor::Failure;
 use crate::sys::errno::{failure, words};
 use smol::Async;
+use smol::future::yield_now;
 use smol::io::{AsyncReadExt, AsyncWriteExt};
 use std::io;
+use std::marker::PhantomData;
 use std::os::unix::net::UnixStream;
 use std::path::Path;
 use x11rb_protocol::connect::Connect;
@@ -18,6 +20,9 @@ use x11rb_protocol::x11_utils::{ReplyRequest, TryParse, VoidRequest};
 
 /// The longest answer that is taken. A list of outputs and modes is some kilobytes long.
 const ANSWER_MAX: usize = 1 << 20;
+
+/// How much is read at once. Before each piece the other tasks have their turn.
+const PIECE: usize = 4096;
 
 /// What every packet of a server has at least.
 const PACKET: usize = 32;
@@ -35,6 +40,16 @@ pub(super) struct Extension {
     pub first_event: u8,
 }
 
+/// A request whose answer is still to be read.
+#[derive(Debug)]
+pub(super) struct Pending<R> {
+    sequence: u16,
+    /// What it was, for messages.
+    major: u8,
+    minor: u8,
+    _reply: PhantomData<R>,
+}
+
 /// A connection to an X server.
 #[derive(Debug)]
 pub(super) struct Connection {
@@ -45,6 +60,8 @@ pub(super) struct Connection {
     sequence: u16,
     /// What has come and was not taken yet.
     inbox: Vec<u8>,
+    /// Requests that are not written yet.
+    outbox: Vec<u8>,
     randr: Option<Extension>,
     dpms: Option<Extension>,
     /// An event has come that matters, and nobody was told yet.
@@ -87,6 +104,7 @@ impl Connection {
             root: screen.root,
             sequence: 0,
             inbox: Vec::new(),
+            outbox: Vec::new(),
             randr: None,
             dpms: None,
             news: false,
@@ -126,8 +144,8 @@ impl Connection {
         major: u8,
         request: impl VoidRequest,
     ) -> Result<(), Failure> {
-        let (bytes, _) = request.serialize(major);
-        self.send(&bytes).await
+        self.queue_void(major, request);
+        self.flush().await
     }
 
     /// Sends a request and waits for its answer.
@@ -139,18 +157,64 @@ impl Connection {
         major: u8,
         request: R,
     ) -> Result<R::Reply, Failure> {
+        let pending = self.queue(major, request);
+        self.flush().await?;
+        self.answer(pending).await
+    }
+
+    /// Has a request sent with the next [`Connection::flush`]; its answer is read by [`Connection::answer`].
+    pub(super) fn queue<R: ReplyRequest>(&mut self, major: u8, request: R) -> Pending<R> {
         let (bytes, _) = request.serialize(major);
-        self.send(&bytes).await?;
-        let sequence = self.sequence;
+        let minor = bytes[1];
+        Pending {
+            sequence: self.enqueue(&bytes),
+            major,
+            minor,
+            _reply: PhantomData,
+        }
+    }
+
+    /// Has a request without an answer sent with the next [`Connection::flush`].
+    pub(super) fn queue_void(&mut self, major: u8, request: impl VoidRequest) {
+        let (bytes, _) = request.serialize(major);
+        self.enqueue(&bytes);
+    }
+
+    fn enqueue(&mut self, bytes: &[u8]) -> u16 {
+        self.outbox.extend_from_slice(bytes);
+        self.sequence = self.sequence.wrapping_add(1);
+        self.sequence
+    }
+
+    /// Writes everything that is queued, in one piece where the socket takes it. May be dropped at any time: the next
+    /// one writes the rest, so a request never arrives in part.
+    pub(super) async fn flush(&mut self) -> Result<(), Failure> {
+        while !self.outbox.is_empty() {
+            match self.stream.write(&self.outbox).await {
+                Ok(length) => drop(self.outbox.drain(..length)),
+                Err(error) => return Err(self.lost(&error)),
+            }
+        }
+        Ok(())
+    }
+
+    /// Waits for the answer to a request. Answers are to be waited for in the order of their requests.
+    ///
+    /// # Errors
+    /// The server refuses, or the connection is gone.
+    pub(super) async fn answer<R: ReplyRequest>(
+        &mut self,
+        pending: Pending<R>,
+    ) -> Result<R::Reply, Failure> {
         loop {
             let packet = self.packet().await?;
-            let is_ours = u16::from_ne_bytes([packet[2], packet[3]]) == sequence;
+            let is_ours = u16::from_ne_bytes([packet[2], packet[3]]) == pending.sequence;
             match packet[0] {
                 ERROR if is_ours => {
-                    let (code, request) = (packet[1], bytes[1]);
-                    let display = &self.display;
+                    let (code, display) = (packet[1], &self.display);
+                    let (major, minor) = (pending.major, pending.minor);
                     return Err(Failure::system(format!(
-                        "{display} refuses a request ({major}.{request}: error {code})"
+                        "{display} refuses a request ({major}.{minor}: error {code})"
                     )));
                 }
                 ANSWER if is_ours => {
@@ -180,12 +244,6 @@ impl Connection {
             }
             self.receive().await?;
         }
-    }
-
-    async fn send(&mut self, bytes: &[u8]) -> Result<(), Failure> {
-        self.sequence = self.sequence.wrapping_add(1);
-        let sent = self.stream.write_all(bytes).await;
-        sent.map_err(|error| self.lost(&error))
     }
 
     /// The next packet, whatever it is.
@@ -220,7 +278,9 @@ impl Connection {
     }
 
     async fn receive(&mut self) -> Result<(), Failure> {
-        let mut buffer = [0; 4096];
+        // A server that sends without pause must not keep the loop from its other tasks.
+        yield_now().await;
+        let mut buffer = [0; PIECE];
         let length = self.stream.read(&mut buffer).await;
         match length {
             Ok(0) => Err(self.lost(&io::ErrorKind::UnexpectedEof.into())),

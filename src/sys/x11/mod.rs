@@ -94,3 +94,6 @@ impl Server for X {
         self.set_rotation(rotation).await
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -193,14 +193,19 @@ impl X {
             mm_height: (f64::from(size.height) * MILLIMETRES) as u32,
         };
         let (resize, shown) = (resize(size), shown(way(wanted)));
-        // A screen must not become smaller than what shows it, so that is put out meanwhile; and nobody
-        // shall see the steps.
-        self.connection.tell(0, GrabServerRequest).await?;
+        // A screen must not become smaller than what shows it, so its CRTC is switched off meanwhile. The grab keeps other
+        // clients from seeing the steps. All five requests are one write: whatever happens to us after it, and however
+        // long the server takes, it switches the CRTC on again and releases the grab.
         let dark = set(0, &[], Way::ROTATE0);
-        let put_out = self.connection.ask(randr.major, dark).await;
-        self.connection.tell(randr.major, resize).await?;
-        let result = self.connection.ask(randr.major, shown).await;
-        self.connection.tell(0, UngrabServerRequest).await?;
+        let connection = &mut self.connection;
+        connection.queue_void(0, GrabServerRequest);
+        let dark = connection.queue(randr.major, dark);
+        connection.queue_void(randr.major, resize);
+        let shown = connection.queue(randr.major, shown);
+        connection.queue_void(0, UngrabServerRequest);
+        connection.flush().await?;
+        let put_out = connection.answer(dark).await;
+        let result = connection.answer(shown).await;
         put_out?;
         match result?.status {
             SetConfig::SUCCESS => Ok(()),
