@@ -6,6 +6,7 @@ use crate::config::{Display, Rotation};
 use crate::supervisor::{Failure, Screen, Size};
 use crate::sys::errno::{failure, words};
 use smol::Async;
+use smol::future::yield_now;
 use smol::io::{AsyncReadExt, AsyncWriteExt};
 use std::io;
 use std::os::unix::net::UnixStream;
@@ -13,6 +14,13 @@ use std::path::Path;
 
 /// Outputs and heads that are kept, at most: more than any machine has.
 const OUTPUTS_MAX: usize = 16;
+
+/// Objects that may wait for the compositor to say that their numbers are free. A handful do; one that never says it is
+/// not spoken with any longer.
+const DYING_MAX: usize = 256;
+
+/// How much is read at once. Before each piece the other tasks have their turn.
+const PIECE: usize = 4096;
 
 /// The objects that every conversation begins with.
 const DISPLAY: u32 = 1;
@@ -52,6 +60,8 @@ pub(super) struct Session {
     /// The lowest number that no object ever had, and those of objects that are gone.
     next_object: u32,
     free: Vec<u32>,
+    /// Objects that end, until the compositor says that their numbers are free.
+    dying: Vec<u32>,
     outputs: Vec<WlOutput>,
     heads: Vec<Head>,
     /// `zwlr_output_power_manager_v1`, where the compositor has it.
@@ -79,6 +89,7 @@ impl Session {
             inbox: Vec::new(),
             outbox: Vec::new(),
             free: Vec::new(),
+            dying: Vec::new(),
             next_object: FIRST_FREE,
             outputs: Vec::new(),
             heads: Vec::new(),
@@ -97,6 +108,8 @@ impl Session {
     /// Waits until the compositor has done, and told, everything up to here.
     pub(super) async fn round_trip(&mut self) -> Result<(), Failure> {
         let callback = self.new_object();
+        // It ends with its answer.
+        self.dying.push(callback);
         let request = Request::new(DISPLAY, DISPLAY_SYNC).number(callback);
         self.wait_for(callback, request).await.map(drop)
     }
@@ -177,6 +190,7 @@ impl Session {
         let serial = self.serial;
         let request = Request::new(manager, MANAGER_CREATE_CONFIGURATION);
         self.send(request.number(configuration).number(serial));
+        let mut settings = Vec::new();
         // Every head has to be mentioned, or the compositor ends the conversation.
         for index in 0..self.heads.len() {
             let (head, enabled) = (self.heads[index].object, self.heads[index].enabled);
@@ -186,6 +200,7 @@ impl Session {
                 continue;
             }
             let setting = self.new_object();
+            settings.push(setting);
             let request = Request::new(configuration, CONFIGURATION_ENABLE);
             self.send(request.number(setting).number(head));
             let request = Request::new(setting, HEAD_SET_TRANSFORM);
@@ -194,6 +209,9 @@ impl Session {
         let apply = Request::new(configuration, CONFIGURATION_APPLY);
         let result = self.wait_for(configuration, apply).await?;
         self.send(Request::new(configuration, CONFIGURATION_DESTROY));
+        self.dying.push(configuration);
+        // With the configuration end the settings in it.
+        self.dying.append(&mut settings);
         match result {
             CONFIGURATION_SUCCEEDED => Ok(()),
             CONFIGURATION_CANCELLED => Err(cannot("something else was changed meanwhile")),
@@ -216,8 +234,8 @@ impl Session {
             }
             (DISPLAY, DISPLAY_DELETE_ID) => {
                 let object = arguments.number();
-                if (FIRST_FREE..self.next_object).contains(&object) {
-                    self.free.push(object);
+                if let Some(place) = self.dying.iter().position(|dying| *dying == object) {
+                    self.free.push(self.dying.swap_remove(place));
                 }
             }
             (REGISTRY, REGISTRY_GLOBAL) => {
@@ -274,6 +292,7 @@ impl Session {
             POWER_FAILED => {
                 (output.power, output.on) = (None, None);
                 self.send(Request::new(event.object, POWER_DESTROY));
+                self.dying.push(event.object);
             }
             _ => {}
         }
@@ -336,6 +355,12 @@ impl Session {
     }
 
     fn handle_what_came(&mut self) -> Result<(), Failure> {
+        if self.dying.len() > DYING_MAX {
+            let display = &self.display;
+            return Err(Failure::system(format!(
+                "{display} never frees the numbers of objects"
+            )));
+        }
         loop {
             match Event::take(&mut self.inbox) {
                 Ok(Some(event)) => self.handle(event)?,
@@ -370,7 +395,9 @@ impl Session {
                 Err(error) => return Err(self.lost(&error)),
             }
         }
-        let mut buffer = [0; 4096];
+        // A compositor that sends without pause must not keep the loop from its other tasks.
+        yield_now().await;
+        let mut buffer = [0; PIECE];
         match self.stream.read(&mut buffer).await {
             Ok(0) => Err(self.lost(&io::ErrorKind::UnexpectedEof.into())),
             Ok(length) => {
@@ -389,3 +416,6 @@ impl Session {
         ))
     }
 }
+
+#[cfg(test)]
+mod tests;
