@@ -84,6 +84,9 @@ pub(super) const ALWAYS: Meaning = Meaning {
         "--hide-crash-restore-bubble",
         // Nobody is there to unlock a keyring.
         "--password-store=basic",
+        // Raspberry Pi OS starts Chromium by a script that asks on a board with 1 GB of memory or less whether it is
+        // meant, in a dialog that waits for a click. Chromium itself ignores the switch.
+        "--no-memcheck",
         // Downloads that nobody asked for, onto a card that wears out.
         "--disable-component-update",
     ],

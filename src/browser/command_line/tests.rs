@@ -15,7 +15,7 @@ const PLAIN: Flags = Flags {
 /// What stands in every command line, behind what the operator wrote.
 const NEEDED: &str = "--user-data-dir=/data/profile --no-first-run --no-default-browser-check \
     --disable-search-engine-choice-screen --noerrdialogs --hide-crash-restore-bubble \
-    --password-store=basic --disable-component-update";
+    --password-store=basic --no-memcheck --disable-component-update";
 
 fn process(command: &str) -> Process {
     Process {
