@@ -13,6 +13,13 @@ use std::time::{Duration, Instant};
 /// After this time nobody comes to answer a dialog, and the page behind it goes on.
 const DIALOG: Duration = Duration::from_secs(30);
 
+/// Whether what an expression promises is waited for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Awaits {
+    No,
+    ItsPromise,
+}
+
 impl Chromium {
     /// What is on the screen: of a page that has left it meanwhile nothing is told.
     pub(super) async fn look(&self) -> Sight {
@@ -102,6 +109,17 @@ impl Chromium {
         expression: &str,
         until: Instant,
     ) -> Result<T, Trouble> {
+        self.evaluate(page, expression, Awaits::No, until).await
+    }
+
+    /// The same, also for an expression that makes a promise. In a page that is paused no promise is ever kept.
+    pub(super) async fn evaluate<T: DeserializeOwned>(
+        &self,
+        page: &Page,
+        expression: &str,
+        awaits: Awaits,
+        until: Instant,
+    ) -> Result<T, Trouble> {
         #[derive(Deserialize)]
         #[serde(rename_all = "camelCase")]
         struct World {
@@ -128,7 +146,9 @@ impl Chromium {
             "expression": expression,
             "contextId": execution_context_id,
             "returnByValue": true,
-            "awaitPromise": true,
+            "awaitPromise": awaits == Awaits::ItsPromise,
+            // Where the page is to stop at its next statement, this is none.
+            "disableBreaks": true,
         });
         let evaluated: Evaluated = self.ask(page, "Runtime.evaluate", question, until).await?;
         if let Some(details) = evaluated.exception_details {

@@ -135,13 +135,26 @@ impl Program for Chromium {
                 Order::FreshTarget { url } => self.renew(url).await?,
                 Order::ShowBuiltIn(built_in) => self.show_built_in(built_in).await?,
                 Order::ShowOverlay => {
+                    // A page that is paused draws nothing new.
+                    let page = self.on_screen().await?;
+                    self.release(&page);
                     let script = pages::overlay(&(self.around.facts)());
                     self.run_on_page(&script).await?;
                 }
                 Order::HideOverlay => self.run_on_page(pages::NO_OVERLAY).await?,
-                Order::Pause => self.run_on_page(include_str!("pause.js")).await?,
-                Order::Resume => self.run_on_page(include_str!("resume.js")).await?,
+                Order::Pause => {
+                    self.run_on_page(include_str!("pause.js")).await?;
+                    let page = self.on_screen().await?;
+                    self.pause(&page);
+                }
+                Order::Resume => {
+                    let page = self.on_screen().await?;
+                    self.release(&page);
+                    self.run_on_page(include_str!("resume.js")).await?;
+                }
             }
+                    // A page that is paused draws nothing new.
+                    self.release(&self.on_screen().await?);
             Ok(Obeyed::Done)
         })
     }
@@ -167,6 +180,12 @@ impl Chromium {
             .await?;
         let page = Rc::new(Page::new(target, session_id, url));
         self.pages
+        if self.taken_over {
+            // With the hold of another daemon ends what it had paused.
+            let which = json!({"targetId": target});
+            let method = "Target.detachFromTarget";
+            let _: Result<Value, _> = self.cdp.ask(None, method, which, BROWSER).await;
+        }
             .borrow_mut()
             .insert(page.session.clone(), page.clone());
         if self.taken_over {
@@ -273,6 +292,7 @@ impl Chromium {
         let past_caches = json!({"ignoreCache": true});
         let reloaded: Result<Value, _> = self
             .ask(&page, "Page.reload", past_caches, Instant::now() + LOOK)
+        self.release(&page);
             .await;
         match reloaded {
             Ok(_) => Ok(()),
@@ -292,6 +312,21 @@ impl Chromium {
         done.map(drop).map_err(|trouble| no_answer(&page, trouble))
     }
 }
+    /// Stops the scripts of a page at their next statement, as a debugger does: timers, events and answers wait until it
+    /// is released. A page that is frozen (`Page.setWebLifecycleState`) would be a hidden one, and the screen white.
+    fn pause(&self, page: &Page) {
+        self.tell(page, "Debugger.enable", json!({}));
+        self.tell(page, "Debugger.pause", json!({}));
+        page.hear(|heard| heard.paused = true);
+    }
+
+    /// Lets the scripts of a page go on that was paused.
+    pub(super) fn release(&self, page: &Page) {
+        if page.hear(|heard| std::mem::take(&mut heard.paused)) {
+            self.tell(page, "Debugger.disable", json!({}));
+        }
+    }
+
 
 /// Why a page does not do what it was asked to.
 fn no_answer(page: &Page, trouble: Trouble) -> Failure {

@@ -179,6 +179,7 @@ impl Chromium {
     }
 
     fn has_navigated(&self, page: &Rc<Page>, frame: Frame) {
+        self.release(page);
         page.hear(|heard| {
             (heard.crashed, heard.silent, heard.dialog) = (false, false, None);
             heard.built_in = pages::name_at(&frame.url);

@@ -41,6 +41,8 @@ pub struct Heard {
     /// It and everything it needs was loaded.
     pub loaded: bool,
     /// It was drawn.
+    /// Its scripts stand still.
+    pub paused: bool,
     pub painted: bool,
     /// A picture of it has come.
     pub has_frame: bool,

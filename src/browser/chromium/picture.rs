@@ -47,7 +47,7 @@ impl Chromium {
             .await
             .map_err(silent)?;
         let smaller = width.filter(|width| f64::from(*width) < found.view[0]);
-        let data = match smaller {
+        let data = match smaller.or(whole) {
             Some(width) => self.frame(&page, width, until).await,
             None => {
                 let how = json!({"format": "png"});
@@ -59,6 +59,8 @@ impl Chromium {
         if data.len() / 4 * 3 > PICTURE_MAX {
             let most = PICTURE_MAX / 1024 / 1024;
             return Err(Failure::system(format!(
+        // A page that is paused draws no frame for a whole picture, but the one that is there can be had.
+        let whole = page.heard().paused.then_some(found.view[0] as u32);
                 "the picture is over {most} MiB; ask for a smaller width"
             )));
         }

@@ -9,6 +9,7 @@
 //! A tab behind another one is loaded, but not drawn. When it is shown, Chromium keeps what was on the screen until
 //! the first frame of the new page is there, so nothing is seen between the two.
 
+use super::look::Awaits;
 use super::news::TargetId;
 use super::picture::Shot;
 use super::{BROWSER, Chromium, LOOK, Page, cut};
@@ -265,7 +266,8 @@ impl Chromium {
 
     /// What was on the screen, to fade from.
     async fn farewell(&self, old: &Page) -> Option<String> {
-        if old.heard().silent || old.heard().crashed {
+        let heard = old.heard();
+        if heard.silent || heard.crashed || heard.paused {
             return None;
         }
         let how = json!({"format": "jpeg", "quality": 85});
@@ -281,7 +283,9 @@ impl Chromium {
             "{}({picture}).then(() => null)",
             include_str!("fade.js").trim_end()
         );
-        let laid: Result<Value, _> = self.in_world(page, &script, until).await;
+        let laid: Result<Value, _> = (self)
+            .evaluate(page, &script, Awaits::ItsPromise, until)
+            .await;
         if let Err(trouble) = laid {
             log::debug!("run {}: no fading: {trouble}", self.around.run);
         }
