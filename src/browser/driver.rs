@@ -60,6 +60,12 @@ pub(super) trait Program {
     /// Carries out an order. Ends in a bounded time.
     fn obey<'a>(&'a self, order: &'a Order) -> Later<'a, Result<Obeyed, Failure>>;
 
+    /// Why an order cannot be carried out, where that is known without trying: it is answered at once, however many
+    /// others wait.
+    fn why_not(&self, _order: &Order) -> Option<Failure> {
+        None
+    }
+
     /// What goes on beside the orders, for as long as the run lives.
     fn live(&self) -> Later<'_, ()>;
 }
@@ -70,6 +76,7 @@ pub struct Driver {
     looks: Sender<Job>,
     changes: Sender<Job>,
     owed: Rc<RefCell<Owed>>,
+    program: Rc<dyn Program>,
     _tasks: [Task<()>; 3],
 }
 
@@ -89,7 +96,7 @@ struct Owed {
 impl Driver {
     /// Begins to drive a program.
     pub(super) fn new(program: impl Program + 'static, around: Rc<Surroundings>) -> Self {
-        let program = Rc::new(program);
+        let program: Rc<dyn Program> = Rc::new(program);
         let owed = Rc::<RefCell<Owed>>::default();
         let way = || {
             let (sender, jobs) = bounded(WAITING);
@@ -106,6 +113,7 @@ impl Driver {
             looks,
             changes,
             owed,
+            program,
             _tasks: [looking, changing, living],
         }
     }
@@ -116,6 +124,9 @@ impl Driver {
             Order::Look | Order::Screenshot { .. } => &self.looks,
             _ => &self.changes,
         };
+        if let Some(why) = self.program.why_not(&order) {
+            return Some(answer(self.run, order, ticket, Err(why)));
+        }
         let mut owed = self.owed.borrow_mut();
         let number = owed.next;
         let job = Job {
@@ -168,7 +179,7 @@ pub fn answer(
 }
 
 async fn carry_out(
-    program: Rc<impl Program>,
+    program: Rc<dyn Program>,
     jobs: Receiver<Job>,
     owed: Rc<RefCell<Owed>>,
     around: Rc<Surroundings>,

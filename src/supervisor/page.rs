@@ -77,8 +77,8 @@ pub enum Order {
     ShowOverlay,
     /// Take the notice away.
     HideOverlay,
-    /// Have the page stand still: its films, sounds and animations stop, its picture stays. Its scripts go on:
-    /// Chromium stops those only together with the picture (a frozen page is a hidden one), or breaks them.
+    /// Have the page stand still: its films, sounds, animations and scripts stop, its picture stays. What other processes
+    /// of the browser do for it goes on: frames from other sites, workers.
     Pause,
     /// Have it go on.
     Resume,

@@ -7,7 +7,7 @@ use crate::xvfb::{self, Xvfb};
 use ossuary::browser::pages::Facts;
 use ossuary::browser::{Chromium, Driver, Pointer, Surroundings};
 use ossuary::supervisor::page::{BuiltIn, Obeyed, Order, Sight, Transition};
-use ossuary::supervisor::{Event, Failure, RunId};
+use ossuary::supervisor::{Event, Failure, RunId, Ticket};
 use smol::channel::{Receiver, Sender, bounded};
 use smol::future::or;
 use smol::{LocalExecutor, Timer, block_on};
@@ -20,7 +20,7 @@ use std::os::unix::process::CommandExt;
 use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
 use std::rc::Rc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 /// Longer than anything here takes on a busy machine; only a test that fails waits this long.
 const PATIENCE: Duration = Duration::from_secs(120);
@@ -128,12 +128,25 @@ impl Stage {
     }
 
     async fn order(&self, order: Order) -> Result<Obeyed, Failure> {
-        let at_once = self.driver.borrow().as_ref().unwrap().steer(order, None);
-        assert!(at_once.is_none(), "{at_once:?}");
+        if let Some(Event::Obeyed { result, .. }) = self.steer(order, None) {
+            return result;
+        }
         loop {
             if let Event::Obeyed { result, .. } = self.next().await {
                 return result;
             }
+        }
+    }
+
+    /// Gives an order; its answer where that comes at once.
+    fn steer(&self, order: Order, ticket: Option<Ticket>) -> Option<Event> {
+        self.driver.borrow().as_ref().unwrap().steer(order, ticket)
+    }
+
+    /// Waits for this, of which nobody tells.
+    async fn until(&self, is_so: impl Fn() -> bool) {
+        while !is_so() {
+            Timer::after(Duration::from_millis(5)).await;
         }
     }
 
@@ -267,8 +280,14 @@ fn a_page_that_hangs_is_told_apart_from_its_browser_and_reloading_helps_both() {
         );
         stage.site.fall_ill("hang");
         while stage.look().await != Sight::Unanswered {}
-        let why = stage.order(Order::Screenshot { width: None }).await;
-        assert_eq!(why.unwrap_err().message, "the page does not answer");
+        // Others may wait, and it is known.
+        assert!(stage.steer(Order::Look, None).is_none());
+        let at_once = stage.steer(Order::Screenshot { width: None }, None);
+        let Some(Event::Obeyed { result, .. }) = at_once else {
+            panic!("a picture of a page that is known to hang is waited for: {at_once:?}");
+        };
+        assert_eq!(result.unwrap_err().message, "the page does not answer");
+        assert_eq!(stage.look().await, Sight::Unanswered);
         let asked = stage.site.asked("hang");
         assert_eq!(stage.order(Order::Reload).await, Ok(Obeyed::Done));
         assert_eq!(stage.site.asked("hang"), asked + 1);
@@ -338,13 +357,14 @@ fn a_page_that_cannot_be_loaded_is_told_unasked_and_gives_way_to_one_of_our_own(
     });
 }
 
+/// Width and height, as the file says (PNG, 11.2.2).
+fn size(png: &[u8]) -> [u32; 2] {
+    assert_eq!(png[..8], *b"\x89PNG\r\n\x1a\n");
+    [16, 20].map(|at| u32::from_be_bytes(png[at..at + 4].try_into().unwrap()))
+}
+
 #[test]
 fn a_picture_is_of_this_moment_and_as_wide_as_it_was_asked_for() {
-    /// Width and height, as the file says (PNG, 11.2.2).
-    fn size(png: &[u8]) -> [u32; 2] {
-        assert_eq!(png[..8], *b"\x89PNG\r\n\x1a\n");
-        [16, 20].map(|at| u32::from_be_bytes(png[at..at + 4].try_into().unwrap()))
-    }
     with_page("teal", async |stage| {
         stage.until_painted("teal").await;
         stage.until_all_is(TEAL).await;
@@ -378,24 +398,138 @@ fn a_picture_is_of_this_moment_and_as_wide_as_it_was_asked_for() {
 }
 
 #[test]
-fn a_notice_and_a_pause_leave_the_page_as_it_is() {
+fn a_page_that_leads_on_before_it_was_read_is_shown_as_what_it_leads_to() {
+    with_page("teal", async |stage| {
+        stage.until_painted("teal").await;
+        for transition in [Transition::Cut, Transition::Fade] {
+            let shown = stage.navigate("leads-on", transition).await;
+            assert_eq!(shown, Ok(Obeyed::Done));
+            stage.until_all_is(PURPLE).await;
+            assert_eq!(stage.look().await, painted(stage, "purple"));
+            assert_eq!(stage.navigate("teal", transition).await, Ok(Obeyed::Done));
+        }
+        let nowhere = stage.navigate("leads-nowhere", Transition::Cut).await;
+        let why = nowhere.unwrap_err().message;
+        assert!(why.contains("cannot be loaded: net::ERR_"), "{why}");
+        assert_eq!(stage.look().await, painted(stage, "teal"));
+    });
+}
+
+#[test]
+fn a_picture_and_one_from_before_a_step_can_be_taken_at_the_same_time() {
     with_page("teal", async |stage| {
         stage.until_painted("teal").await;
         assert_eq!(
             stage.navigate("moves", Transition::Cut).await,
             Ok(Obeyed::Done)
         );
-        for (order, title) in [
-            (Order::ShowOverlay, "running"),
-            (Order::ShowOverlay, "running"),
-            (Order::Pause, "paused"),
-            (Order::Pause, "paused"),
-            (Order::Resume, "running"),
-            (Order::HideOverlay, "running"),
-        ] {
+        for _ in 0..10 {
+            let width = Some(100);
+            assert!(stage.steer(Order::KeepEvidence, None).is_none());
+            assert!(stage.steer(Order::Screenshot { width }, None).is_none());
+            let mut widths = Vec::new();
+            while widths.len() < 2 {
+                match stage.next().await {
+                    Event::Obeyed { result, .. } => match result {
+                        Ok(Obeyed::Picture(picture) | Obeyed::Evidence(Some(picture))) => {
+                            widths.push(size(&picture.png)[0]);
+                        }
+                        other => panic!("{other:?}"),
+                    },
+                    _ => continue,
+                }
+            }
+            widths.sort_unstable();
+            assert_eq!(widths, [100, 480]);
+        }
+    });
+}
+
+/// What a page that moves tells in its title: how often its timer has come, and for how long it stood still.
+async fn counted(stage: &Stage) -> (u64, u64) {
+    loop {
+        if let Sight::Painted { title, .. } = stage.look().await
+            && let Some((count, still)) = title.split_once(' ')
+        {
+            return (count.parse().unwrap(), still.parse().unwrap());
+        }
+    }
+}
+
+#[test]
+fn a_page_that_is_paused_stands_still_and_goes_on_where_it_was() {
+    with_page("teal", async |stage| {
+        stage.until_painted("teal").await;
+        assert_eq!(
+            stage.navigate("moves", Transition::Cut).await,
+            Ok(Obeyed::Done)
+        );
+        let begun = counted(stage).await;
+        while counted(stage).await == begun {}
+        for _ in 0..2 {
+            assert_eq!(stage.order(Order::Pause).await, Ok(Obeyed::Done));
+        }
+        let paused = counted(stage).await;
+        let since = Instant::now();
+        while since.elapsed() < Duration::from_millis(500) {
+            assert_eq!(counted(stage).await, paused, "its timer goes on");
+        }
+        // It is well, and there are pictures of it.
+        for width in [None, Some(100)] {
+            let picture = stage.order(Order::Screenshot { width }).await;
+            let Ok(Obeyed::Picture(picture)) = picture else {
+                panic!("{picture:?}");
+            };
+            assert_eq!(size(&picture.png)[0], width.unwrap_or(800));
+        }
+        let evidence = stage.order(Order::KeepEvidence).await;
+        assert!(matches!(evidence, Ok(Obeyed::Evidence(Some(_)))));
+        assert_eq!(counted(stage).await, paused);
+        stage.until_all_is(TEAL).await;
+
+        assert_eq!(stage.order(Order::Resume).await, Ok(Obeyed::Done));
+        let gone_on = loop {
+            let counted = counted(stage).await;
+            if counted.0 > paused.0 {
+                break counted;
+            }
+        };
+        assert!(
+            gone_on.1 >= paused.1 + 400,
+            "its animation went on: {paused:?}, {gone_on:?}"
+        );
+        assert_eq!(stage.site.asked("moves"), 1);
+
+        // Whatever changes it next ends the pause: a notice, another load, another daemon.
+        let goes_on = async || {
+            let before = counted(stage).await;
+            while counted(stage).await == before {}
+        };
+        for order in [Order::ShowOverlay, Order::Reload] {
+            assert_eq!(stage.order(Order::Pause).await, Ok(Obeyed::Done));
             assert_eq!(stage.order(order).await, Ok(Obeyed::Done));
-            let is_so = |sight: &Sight| matches!(sight, Sight::Painted { title: there, .. } if there == title);
-            while !is_so(&stage.look().await) {}
+            goes_on().await;
+        }
+        assert_eq!(stage.order(Order::Pause).await, Ok(Obeyed::Done));
+        stage.driver.take();
+        stage.drive(true, 1_000);
+        stage.until_painted("moves").await;
+        goes_on().await;
+    });
+}
+
+#[test]
+fn a_notice_leaves_the_page_as_it_is() {
+    with_page("teal", async |stage| {
+        stage.until_painted("teal").await;
+        assert_eq!(
+            stage.navigate("moves", Transition::Cut).await,
+            Ok(Obeyed::Done)
+        );
+        for order in [Order::ShowOverlay, Order::ShowOverlay, Order::HideOverlay] {
+            assert_eq!(stage.order(order).await, Ok(Obeyed::Done));
+            let before = counted(stage).await;
+            while counted(stage).await == before {}
         }
         stage.until_all_is(TEAL).await;
         assert_eq!(stage.site.asked("moves"), 1);

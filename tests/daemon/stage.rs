@@ -22,6 +22,10 @@ pub const NAVY: Colour = [0, 0, 128];
 /// The ground of the daemon's own pages.
 pub const GROUND: Colour = [0x12, 0x12, 0x11];
 
+/// For so long a page is not answered whose address ends in `?held`: longer than it takes to cancel it, shorter than the
+/// daemon waits.
+const HELD: Duration = Duration::from_secs(8);
+
 /// A server of pages. `/teal` is a page of that colour, and so on; the others have their names below.
 pub struct Site {
     address: SocketAddr,
@@ -163,6 +167,14 @@ fn serve(client: TcpStream, record: &Mutex<Record>) -> Option<()> {
         (name, _) => content(name),
     };
     let mut client = client;
+    if name.ends_with("?held") {
+        client.set_read_timeout(Some(HELD)).ok()?;
+        // Whoever leaves meanwhile gets nothing.
+        if client.read(&mut [0]).is_ok() {
+            return None;
+        }
+        client.set_read_timeout(None).ok()?;
+    }
     write!(
         client,
         "HTTP/1.1 {status}\r\nContent-Type: text/html\r\nCache-Control: max-age=3600\r\nContent-Security-Policy: img-src 'none'\r\nContent-Length: {}\r\nConnection: close\r\n\r\n{body}",
@@ -244,16 +256,33 @@ fn content(name: &str) -> (&'static str, String) {
                 "<script>console.log('fine'); console.error('not well', 7); throw new Error('broken')</script>",
             ),
         ),
-        // The square moves for an hour, and says in its title how far it is.
+        // The square moves for an hour. The title tells how often a timer has come, and for how long the square stood still.
         "moves" => (
             "200 OK",
             coloured(
                 "teal",
                 "<i id=i></i><script>
                     const motion = i.animate([{ opacity: 1 }, { opacity: 0.5 }], 3600000);
-                    setInterval(() => document.title = motion.playState, 5);
+                    let count = 0;
+                    setInterval(() => {
+                        const still = document.timeline.currentTime - (motion.currentTime ?? 0);
+                        document.title = `${++count} ${Math.round(still)}`;
+                    }, 5);
                 </script>",
             ),
+        ),
+        // Leads on before it was read: what comes after the script never does.
+        "leads-on" => (
+            "200 OK",
+            "<!doctype html><title>leads-on</title><script>location.replace('/purple')</script>
+             <script src='/script?held'></script>"
+                .to_owned(),
+        ),
+        "leads-nowhere" => (
+            "200 OK",
+            "<!doctype html><title>leads-nowhere</title><script>location.replace('http://127.0.0.1:9/')</script>
+             <script src='/script?held'></script>"
+                .to_owned(),
         ),
         "asks" => (
             "200 OK",

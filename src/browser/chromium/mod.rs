@@ -119,6 +119,13 @@ impl Chromium {
 }
 
 impl Program for Chromium {
+    fn why_not(&self, order: &Order) -> Option<Failure> {
+        match order {
+            Order::Screenshot { .. } => self.why_no_picture(),
+            _ => None,
+        }
+    }
+
     fn obey<'a>(&'a self, order: &'a Order) -> Later<'a, Result<Obeyed, Failure>> {
         Box::pin(async move {
             match order {
@@ -153,8 +160,6 @@ impl Program for Chromium {
                     self.run_on_page(include_str!("resume.js")).await?;
                 }
             }
-                    // A page that is paused draws nothing new.
-                    self.release(&self.on_screen().await?);
             Ok(Obeyed::Done)
         })
     }
@@ -173,6 +178,12 @@ impl Program for Chromium {
 impl Chromium {
     /// Takes hold of a tab.
     async fn attach(&self, target: String, url: String) -> Result<Rc<Page>, Trouble> {
+        if self.taken_over {
+            // With the hold of another daemon ends what it had paused.
+            let which = json!({"targetId": target});
+            let method = "Target.detachFromTarget";
+            let _: Result<Value, _> = self.cdp.ask(None, method, which, BROWSER).await;
+        }
         let hold = json!({"targetId": target, "flatten": true});
         let SessionId { session_id } = self
             .cdp
@@ -180,12 +191,6 @@ impl Chromium {
             .await?;
         let page = Rc::new(Page::new(target, session_id, url));
         self.pages
-        if self.taken_over {
-            // With the hold of another daemon ends what it had paused.
-            let which = json!({"targetId": target});
-            let method = "Target.detachFromTarget";
-            let _: Result<Value, _> = self.cdp.ask(None, method, which, BROWSER).await;
-        }
             .borrow_mut()
             .insert(page.session.clone(), page.clone());
         if self.taken_over {
@@ -285,6 +290,7 @@ impl Chromium {
         if heard.dialog.is_some() {
             self.close_dialog(&page, true);
         }
+        self.release(&page);
         let answers = heard.crashed || !heard.silent && self.find(&page, LOOK).await.is_ok();
         if !answers {
             return self.renew(&heard.url).await;
@@ -292,7 +298,6 @@ impl Chromium {
         let past_caches = json!({"ignoreCache": true});
         let reloaded: Result<Value, _> = self
             .ask(&page, "Page.reload", past_caches, Instant::now() + LOOK)
-        self.release(&page);
             .await;
         match reloaded {
             Ok(_) => Ok(()),
@@ -305,13 +310,6 @@ impl Chromium {
         self.swap(&url, Some(name), Transition::Cut).await
     }
 
-    async fn run_on_page(&self, script: &str) -> Result<(), Failure> {
-        let page = self.on_screen().await?;
-        let script = format!("void ({script})");
-        let done: Result<Value, _> = self.in_world(&page, &script, Instant::now() + LOOK).await;
-        done.map(drop).map_err(|trouble| no_answer(&page, trouble))
-    }
-}
     /// Stops the scripts of a page at their next statement, as a debugger does: timers, events and answers wait until it
     /// is released. A page that is frozen (`Page.setWebLifecycleState`) would be a hidden one, and the screen white.
     fn pause(&self, page: &Page) {
@@ -327,6 +325,13 @@ impl Chromium {
         }
     }
 
+    async fn run_on_page(&self, script: &str) -> Result<(), Failure> {
+        let page = self.on_screen().await?;
+        let script = format!("void ({script})");
+        let done: Result<Value, _> = self.in_world(&page, &script, Instant::now() + LOOK).await;
+        done.map(drop).map_err(|trouble| no_answer(&page, trouble))
+    }
+}
 
 /// Why a page does not do what it was asked to.
 fn no_answer(page: &Page, trouble: Trouble) -> Failure {

@@ -144,8 +144,8 @@ impl Chromium {
                 }
             }
             "Page.screencastFrame" => {
-                if let Some(Shot { data }) = news.read() {
-                    page.put_frame(data);
+                if let Some(Shot { data, session_id }) = news.read() {
+                    page.put_frame(data, session_id);
                 }
             }
             "Page.loadEventFired" if self.is_shown(page) => self.errand(Errand::Look),

@@ -5,8 +5,13 @@ use crate::browser::pages;
 use crate::supervisor::page::Sight;
 use event_listener::Event;
 use serde::Deserialize;
-use std::cell::RefCell;
+use smol::lock::{Mutex, MutexGuard};
+use std::cell::{Cell, RefCell};
 use std::time::Instant;
+
+/// How many documents may lead on to another until the one that was asked for is forgotten: browsers follow as many
+/// redirects of a server.
+const LED_MAX: usize = 20;
 
 /// A page that we are attached to. The names are the browser's: a target is a tab, a session our hold on it.
 #[derive(Debug)]
@@ -16,6 +21,10 @@ pub struct Page {
     heard: RefCell<Heard>,
     /// A picture that was asked for, in base64.
     frame: RefCell<Option<String>>,
+    /// The browser sends the frames of one screencast a page at a time: held while it is running.
+    casting: Mutex<()>,
+    /// The number of the screencast whose frame was taken last: more of its frames may still be on their way.
+    cast: Cell<i64>,
     changed: Event,
 }
 
@@ -32,17 +41,19 @@ pub struct Heard {
     pub gone: bool,
     /// It has not answered when it was last looked at.
     pub silent: bool,
+    /// Its scripts stand still.
+    pub paused: bool,
     /// Since when it waits for somebody to answer its dialog.
     pub dialog: Option<Instant>,
     /// The document that is there or on its way, and how far that is.
     pub loader: String,
+    /// The documents that came before it, since an address was loaded; no more than [`LED_MAX`].
+    pub led_by: Vec<String>,
     /// Its markup was read.
     pub parsed: bool,
     /// It and everything it needs was loaded.
     pub loaded: bool,
     /// It was drawn.
-    /// Its scripts stand still.
-    pub paused: bool,
     pub painted: bool,
     /// A picture of it has come.
     pub has_frame: bool,
@@ -66,6 +77,13 @@ pub struct Finding {
     pub lacks: Option<[f64; 2]>,
 }
 
+impl Heard {
+    /// Whether the document that is there is this one, or one that it has led to.
+    pub fn comes_from(&self, loader: &str) -> bool {
+        self.loader == loader || self.led_by.iter().any(|before| before == loader)
+    }
+}
+
 impl Page {
     /// A page with this address that nothing was heard of yet. If it is one of ours, which page that stands for
     /// is known by whoever has put it there.
@@ -84,6 +102,8 @@ impl Page {
                 ..Heard::default()
             }),
             frame: RefCell::default(),
+            casting: Mutex::new(()),
+            cast: Cell::new(0),
             changed: Event::new(),
         }
     }
@@ -134,8 +154,17 @@ impl Page {
         }
     }
 
-    /// A picture has come.
-    pub fn put_frame(&self, picture: String) {
+    /// Waits until no other screencast is running, and keeps others from being started while the result lives.
+    pub async fn casting(&self) -> MutexGuard<'_, ()> {
+        self.casting.lock().await
+    }
+
+    /// A picture has come, of the screencast with this number. One that was stopped counts no more.
+    pub fn put_frame(&self, picture: String, cast: i64) {
+        if cast <= self.cast.get() {
+            return;
+        }
+        self.cast.set(cast);
         *self.frame.borrow_mut() = Some(picture);
         self.hear(|heard| heard.has_frame = true);
     }
@@ -150,7 +179,10 @@ impl Page {
     pub fn come_to(&self, loader: &str, stage: &str) {
         self.hear(|heard| {
             if heard.loader != loader {
-                loader.clone_into(&mut heard.loader);
+                let before = std::mem::replace(&mut heard.loader, loader.to_owned());
+                if heard.led_by.len() < LED_MAX {
+                    heard.led_by.push(before);
+                }
                 (heard.parsed, heard.loaded, heard.painted) = (false, false, false);
             }
             match stage {
@@ -230,6 +262,22 @@ mod tests {
         ] {
             assert_eq!(sight(painted, loading, code), comes_to);
         }
+    }
+
+    #[test]
+    fn a_document_that_was_led_to_comes_from_the_one_that_was_asked_for() {
+        let page = Page::new("1".to_owned(), "2".to_owned(), String::new());
+        page.come_to("blank", "load");
+        assert!(!page.heard().comes_from("asked"));
+        page.come_to("asked", "init");
+        page.come_to("next", "init");
+        page.come_to("next", "DOMContentLoaded");
+        let heard = page.heard();
+        assert!(heard.comes_from("asked") && heard.comes_from("next") && heard.parsed);
+        for number in 0..1000 {
+            page.come_to(&number.to_string(), "init");
+        }
+        assert!(page.heard().led_by.len() <= LED_MAX);
     }
 
     #[test]

@@ -29,23 +29,38 @@ const PICTURE_MAX: usize = 16 * 1024 * 1024;
 
 /// A picture, in base64.
 #[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
 pub(super) struct Shot {
     pub(super) data: String,
+    /// Of a frame: the number of the screencast that it belongs to.
+    #[serde(default)]
+    pub(super) session_id: i64,
 }
 
 impl Chromium {
+    /// Why there can be no picture now, where that is known without asking the page.
+    pub(super) fn why_no_picture(&self) -> Option<Failure> {
+        let page = self.shown.borrow().clone()?;
+        let heard = page.heard();
+        let is_silent = heard.silent || self.is_silent.get();
+        let is_known = heard.crashed || is_silent || heard.dialog.is_some();
+        is_known.then(|| no_answer(&page, Trouble::Unanswered))
+    }
+
     /// A picture of this moment: of a page that answers, or none.
     pub(super) async fn picture(&self, width: Option<u32>) -> Result<Picture, Failure> {
         let page = self.on_screen().await?;
         let until = Instant::now() + PICTURE;
         let silent = |trouble| no_answer(&page, trouble);
-        if page.heard().crashed {
-            return Err(silent(Trouble::Unanswered));
+        if let Some(why) = self.why_no_picture() {
+            return Err(why);
         }
         let found: Finding = self
             .in_world(&page, include_str!("look.js"), until)
             .await
             .map_err(silent)?;
+        // A page that is paused draws no frame for a whole picture, but the one that is there can be had.
+        let whole = page.heard().paused.then_some(found.view[0] as u32);
         let smaller = width.filter(|width| f64::from(*width) < found.view[0]);
         let data = match smaller.or(whole) {
             Some(width) => self.frame(&page, width, until).await,
@@ -59,8 +74,6 @@ impl Chromium {
         if data.len() / 4 * 3 > PICTURE_MAX {
             let most = PICTURE_MAX / 1024 / 1024;
             return Err(Failure::system(format!(
-        // A page that is paused draws no frame for a whole picture, but the one that is there can be had.
-        let whole = page.heard().paused.then_some(found.view[0] as u32);
                 "the picture is over {most} MiB; ask for a smaller width"
             )));
         }
@@ -73,9 +86,11 @@ impl Chromium {
     /// The next frame of a page, scaled down. To scale a picture with `captureScreenshot` would make the page
     /// itself smaller for an instant, on the screen.
     async fn frame(&self, page: &Page, width: u32, until: Instant) -> Result<String, Trouble> {
+        let _casting = within(until, page.casting()).await?;
         page.take_frame();
-        let how = json!({"format": "png", "maxWidth": width, "maxHeight": TALLEST});
-        let started: Result<Value, _> = self.ask(page, "Page.startScreencast", how, until).await;
+        let started: Result<Value, _> = self
+            .ask(page, "Page.startScreencast", cast(width), until)
+            .await;
         started?;
         let frame = self.next_frame(page, until).await;
         self.tell(page, "Page.stopScreencast", json!({}));
@@ -86,10 +101,11 @@ impl Chromium {
     /// none comes in time, or what draws the page has died.
     pub(super) async fn evidence(&self) -> Option<Picture> {
         let page = self.shown.borrow().clone()?;
+        let soon = || Instant::now() + EVIDENCE;
+        let _casting = within(soon(), page.casting()).await.ok()?;
         page.take_frame();
-        let how = json!({"format": "png", "maxWidth": EVIDENCE_WIDTH, "maxHeight": TALLEST});
-        self.tell(&page, "Page.startScreencast", how);
-        let frame = self.next_frame(&page, Instant::now() + EVIDENCE).await;
+        self.tell(&page, "Page.startScreencast", cast(EVIDENCE_WIDTH));
+        let frame = self.next_frame(&page, soon()).await;
         self.tell(&page, "Page.stopScreencast", json!({}));
         let png = Base64::decode_vec(&frame.ok()?).ok()?;
         Some(Picture { png: png.into() })
@@ -99,12 +115,21 @@ impl Chromium {
         let come = async {
             page.until(|heard| heard.has_frame || heard.crashed || heard.gone)
                 .await;
-            page.take_frame().ok_or(Trouble::Unanswered)
+            page.take_frame()
         };
-        let late = async {
-            Timer::at(until).await;
-            Err(Trouble::Unanswered)
-        };
-        or(come, late).await
+        within(until, come).await?.ok_or(Trouble::Unanswered)
     }
+}
+
+/// How frames are to be: no wider than this.
+fn cast(width: u32) -> Value {
+    json!({"format": "png", "maxWidth": width, "maxHeight": TALLEST})
+}
+
+async fn within<T>(until: Instant, work: impl Future<Output = T>) -> Result<T, Trouble> {
+    let late = async {
+        Timer::at(until).await;
+        Err(Trouble::Unanswered)
+    };
+    or(async { Ok(work.await) }, late).await
 }

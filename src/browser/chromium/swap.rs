@@ -11,6 +11,7 @@
 
 use super::look::Awaits;
 use super::news::TargetId;
+use super::page::{Finding, Heard};
 use super::picture::Shot;
 use super::{BROWSER, Chromium, LOOK, Page, cut};
 use crate::browser::cdp::Trouble;
@@ -171,7 +172,14 @@ impl Chromium {
         until: Instant,
     ) -> Result<(), String> {
         self.load(new, url, until).await?;
-        let found = self.find(new, LOOK).await.map_err(|why| why.to_string())?;
+        let found = self.find_loaded(new, until).await?;
+        if let Some(code) = found.error {
+            // It leads on to another page, and that one cannot be loaded.
+            let code = if code.is_empty() { "ERR_FAILED" } else { &code };
+            return Err(format!(
+                "it leads to a page that cannot be loaded: net::{code}"
+            ));
+        }
         if found.status >= 400 {
             return Err(format!("its server answers {}", found.status));
         }
@@ -183,7 +191,25 @@ impl Chromium {
         Ok(())
     }
 
-    /// Loads an address in a tab, and waits until its page is there.
+    /// Looks at a page that was loaded. One that leads on to another page meanwhile is waited for.
+    async fn find_loaded(&self, page: &Page, until: Instant) -> Result<Finding, String> {
+        loop {
+            let loader = page.heard().loader;
+            match self.find(page, LOOK).await {
+                Ok(found) => return Ok(found),
+                // Its document has gone while it was looked at.
+                Err(Trouble::Refused(words)) => {
+                    let until = until.min(Instant::now() + LOOK);
+                    let successor = |heard: &Heard| heard.loader != loader && heard.parsed;
+                    (self.wait(page, until, successor).await).map_err(|_| words)?;
+                }
+                Err(trouble) => return Err(trouble.to_string()),
+            }
+        }
+    }
+
+    /// Loads an address in a tab, and waits until its page is there. That may be another one, to which the first has
+    /// led by a script before it was read.
     async fn load(&self, page: &Rc<Page>, url: &str, until: Instant) -> Result<(), String> {
         #[derive(Deserialize)]
         #[serde(rename_all = "camelCase")]
@@ -198,6 +224,7 @@ impl Chromium {
             if heard.built_in.is_none() {
                 url.clone_into(&mut heard.url);
             }
+            heard.led_by.clear();
         });
         let navigation: Navigation = self
             .ask(page, "Page.navigate", json!({"url": url}), until)
@@ -213,8 +240,10 @@ impl Chromium {
             return Err("it is a file to download".to_owned());
         }
         let loader = navigation.loader_id;
-        self.wait(page, until, |heard| heard.loader == loader && heard.parsed)
-            .await?;
+        self.wait(page, until, |heard| {
+            heard.comes_from(&loader) && heard.parsed
+        })
+        .await?;
         let the_rest = page.until(|heard| heard.loaded || heard.crashed || heard.gone);
         let enough = async {
             Timer::at(until.min(Instant::now() + THE_REST)).await;
@@ -228,7 +257,7 @@ impl Chromium {
         &self,
         page: &Page,
         until: Instant,
-        is_there: impl Fn(&super::page::Heard) -> bool,
+        is_there: impl Fn(&Heard) -> bool,
     ) -> Result<(), String> {
         let come = async {
             page.until(|heard| is_there(heard) || heard.crashed || heard.gone)

@@ -26,7 +26,7 @@ const REGAINED = [
 
 /** Every field by its place in the document, with what stands for one that is not there. */
 const FIELDS = {
-  "on_connection_lost.action": { field: choice("Action", "", LOST, "Under a notice the page keeps its state. Paused, its picture stays and nothing moves."), usual: "show_overlay" },
+  "on_connection_lost.action": { field: choice("Action", "", LOST, "Under a notice the page keeps its state. Paused, its picture stays: its scripts, videos, sounds and animations stop. Frames from other sites go on."), usual: "show_overlay" },
   "on_connection_lost.timeout_seconds": { field: number("After seconds", "", "How long the connection has to be away. 0 is at once."), usual: 0 },
   "on_connection_regained.action": { field: choice("Action", "", REGAINED), usual: "continue" },
   "on_connection_regained.delay_seconds": { field: number("After seconds", "", "How long the connection has to be back. 0 is at once."), usual: 3 },
