@@ -11,6 +11,7 @@ use ossuary::http::{About, Api, Feed, Forgetful, Limits, Mailbox, Now, Requests}
 use ossuary::logs::Book;
 use ossuary::supervisor::page::Picture;
 use ossuary::supervisor::{
+    Event,
     ConfigurationStatus, Done, Foresight, LastStart, ProcessStatus, Request, Source, State, Status,
     Traces,
 };
@@ -126,7 +127,9 @@ fuzz_target!(|bytes: &[u8]| {
     KIOSK.with(|(api, requests, _)| {
         let mind = async {
             loop {
-                let (ticket, request) = requests.next().await;
+                let Event::Request { ticket, request } = requests.next().await else {
+                    continue;
+                };
                 let done = match request {
                     Request::Create(_) => Done::Created("a".parse().expect("an id")),
                     Request::Start(id) => Done::Started { stopped: vec![id] },

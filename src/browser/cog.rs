@@ -2,7 +2,7 @@
 //!
 //! It is executed beside the run, as the same user and on the same session bus. What it cannot do it says.
 
-use super::driver::{Driver, Later, Program, Surroundings};
+use super::driver::{Driver, Later, Program, Surroundings, Withdrawn};
 use crate::supervisor::Failure;
 use crate::supervisor::page::{Obeyed, Order, Sight};
 use smol::Timer;
@@ -53,7 +53,11 @@ impl Cog {
 }
 
 impl Program for Cog {
-    fn obey<'a>(&'a self, order: &'a Order) -> Later<'a, Result<Obeyed, Failure>> {
+    fn obey<'a>(
+        &'a self,
+        order: &'a Order,
+        _withdrawn: &'a Withdrawn,
+    ) -> Later<'a, Result<Obeyed, Failure>> {
         Box::pin(async move {
             match order {
                 Order::Reload => self.control(&["reload"]).await,

@@ -9,6 +9,7 @@ use crate::supervisor::{Event, Failure, RunId, Ticket};
 use smol::channel::{Receiver, Sender, bounded};
 use smol::{LocalExecutor, Task};
 use std::cell::RefCell;
+use std::convert::Infallible;
 use std::fmt;
 use std::future::Future;
 use std::pin::Pin;
@@ -57,8 +58,12 @@ pub(super) type Later<'a, T> = Pin<Box<dyn Future<Output = T> + 'a>>;
 
 /// A program that can be driven, each in its own way.
 pub(super) trait Program {
-    /// Carries out an order. Ends in a bounded time.
-    fn obey<'a>(&'a self, order: &'a Order) -> Later<'a, Result<Obeyed, Failure>>;
+    /// Carries out an order. Ends in a bounded time; soon where it was withdrawn.
+    fn obey<'a>(
+        &'a self,
+        order: &'a Order,
+        withdrawn: &'a Withdrawn,
+    ) -> Later<'a, Result<Obeyed, Failure>>;
 
     /// Why an order cannot be carried out, where that is known without trying: it is answered at once, however many
     /// others wait.
@@ -68,6 +73,27 @@ pub(super) trait Program {
 
     /// What goes on beside the orders, for as long as the run lives.
     fn live(&self) -> Later<'_, ()>;
+}
+
+/// Whether an order is not wanted any more.
+#[derive(Clone, Debug)]
+pub(super) struct Withdrawn(Receiver<Infallible>);
+
+impl Withdrawn {
+    /// An order, and what withdraws it when it is dropped.
+    fn new() -> (Self, Sender<Infallible>) {
+        let (sender, receiver) = bounded(1);
+        (Self(receiver), sender)
+    }
+
+    fn has_happened(&self) -> bool {
+        self.0.is_closed()
+    }
+
+    /// Resolves once it is withdrawn.
+    pub(super) async fn happens(&self) {
+        let Err(_) = self.0.recv().await;
+    }
 }
 
 /// The driver of one run. Dropped, it lets go of the program, which lives on.
@@ -84,13 +110,22 @@ struct Job {
     number: u64,
     order: Order,
     ticket: Option<Ticket>,
+    withdrawn: Withdrawn,
 }
 
 /// Orders that are not answered yet.
 #[derive(Default)]
 struct Owed {
     next: u64,
-    open: Vec<(u64, Order, Option<Ticket>)>,
+    open: Vec<Open>,
+}
+
+struct Open {
+    number: u64,
+    order: Order,
+    ticket: Option<Ticket>,
+    /// Dropped when it is withdrawn.
+    wanted: Option<Sender<Infallible>>,
 }
 
 impl Driver {
@@ -129,18 +164,34 @@ impl Driver {
         }
         let mut owed = self.owed.borrow_mut();
         let number = owed.next;
+        let (withdrawn, wanted) = Withdrawn::new();
         let job = Job {
             number,
             order: order.clone(),
             ticket,
+            withdrawn,
         };
         if way.try_send(job).is_err() {
             let busy = Failure::system("the page is busy with other orders; try again");
             return Some(answer(self.run, order, ticket, Err(busy)));
         }
         owed.next += 1;
-        owed.open.push((number, order, ticket));
+        owed.open.push(Open {
+            number,
+            order,
+            ticket,
+            wanted: Some(wanted),
+        });
         None
+    }
+
+    /// The client with this ticket does not want its order any more. It is still answered.
+    pub fn withdraw(&self, ticket: Ticket) {
+        let mut owed = self.owed.borrow_mut();
+        let open = (owed.open.iter_mut()).find(|open| open.ticket == Some(ticket));
+        if let Some(open) = open {
+            open.wanted = None;
+        }
     }
 
     /// The run is over: the answers that are still owed.
@@ -148,7 +199,7 @@ impl Driver {
         let run = self.run;
         let open = std::mem::take(&mut self.owed.borrow_mut().open);
         open.into_iter()
-            .map(move |(_, order, ticket)| answer(run, order, ticket, Err(ended())))
+            .map(move |open| answer(run, open.order, open.ticket, Err(ended())))
     }
 }
 
@@ -161,6 +212,11 @@ impl fmt::Debug for Driver {
 /// Nobody is there to obey.
 pub fn ended() -> Failure {
     Failure::system("the browser has ended")
+}
+
+/// Nobody wants it any more.
+pub(super) fn withdrawn() -> Failure {
+    Failure::system("it was cancelled")
 }
 
 /// What came of an order, as the loop is told.
@@ -185,13 +241,16 @@ async fn carry_out(
     around: Rc<Surroundings>,
 ) {
     while let Ok(job) = jobs.recv().await {
-        let result = program.obey(&job.order).await;
+        let result = match job.withdrawn.has_happened() {
+            true => Err(withdrawn()),
+            false => program.obey(&job.order, &job.withdrawn).await,
+        };
         let answer = answer(around.run, job.order, job.ticket, result);
         let told = around.events.send(answer);
         // Either it is told or it is owed: nothing happens between the two.
         if told.await.is_ok() {
             let mut owed = owed.borrow_mut();
-            owed.open.retain(|(number, ..)| *number != job.number);
+            owed.open.retain(|open| open.number != job.number);
         }
     }
 }

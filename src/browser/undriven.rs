@@ -2,7 +2,7 @@
 //!
 //! It is supervised like any other. What its page looks like nobody knows, and to reload it is to restart it.
 
-use super::driver::{Driver, Later, Program, Surroundings};
+use super::driver::{Driver, Later, Program, Surroundings, Withdrawn};
 use crate::supervisor::Failure;
 use crate::supervisor::page::{Obeyed, Order, Sight};
 use std::rc::Rc;
@@ -25,7 +25,11 @@ impl Undriven {
 }
 
 impl Program for Undriven {
-    fn obey<'a>(&'a self, order: &'a Order) -> Later<'a, Result<Obeyed, Failure>> {
+    fn obey<'a>(
+        &'a self,
+        order: &'a Order,
+        _withdrawn: &'a Withdrawn,
+    ) -> Later<'a, Result<Obeyed, Failure>> {
         Box::pin(std::future::ready(match order {
             Order::Reload => Ok(Obeyed::OnlyByRestart),
             _ => Err(Failure::system(

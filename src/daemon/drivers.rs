@@ -99,6 +99,13 @@ impl Drivers {
         }
     }
 
+    /// The client that has given this order does not want it any more; it is still answered.
+    pub fn withdraw(&self, run: RunId, ticket: Ticket) {
+        if let Some(driver) = self.drivers.get(&run) {
+            driver.withdraw(ticket);
+        }
+    }
+
     /// The loop hears of something: with a run ends its driver, and what it still owes is answered.
     pub fn hear(&mut self, event: &Event) -> impl Iterator<Item = Event> + use<> {
         let ended = match event {

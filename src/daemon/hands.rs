@@ -93,6 +93,7 @@ impl Hands {
                 let answer = self.drivers.steer(run, order, ticket);
                 self.answers.extend(answer);
             }
+            Action::Withdraw { run, ticket } => self.drivers.withdraw(run, ticket),
             Action::TryServer { url } => {
                 self.report(async move {
                     let reachable = reach::server(&url).await;

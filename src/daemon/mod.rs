@@ -147,8 +147,9 @@ impl Kiosk {
         let requests = self.hands.requests.clone();
         let refuse = async {
             loop {
-                let (ticket, _) = requests.next().await;
-                requests.reply(ticket, Err(Refusal::ShuttingDown));
+                if let Event::Request { ticket, .. } = requests.next().await {
+                    requests.reply(ticket, Err(Refusal::ShuttingDown));
+                }
             }
         };
         self.hands.finish().or(refuse).await;

@@ -40,10 +40,6 @@ impl Sources {
                 }
             }
         };
-        let request = async {
-            let (ticket, request) = self.requests.next().await;
-            Event::Request { ticket, request }
-        };
         let tick = async {
             match timeout {
                 Some(moment) => {
@@ -62,6 +58,11 @@ impl Sources {
                 None => future::pending().await,
             }
         };
-        report.or(signal).or(request).or(answer).or(tick).await
+        report
+            .or(signal)
+            .or(self.requests.next())
+            .or(answer)
+            .or(tick)
+            .await
     }
 }

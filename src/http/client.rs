@@ -1,7 +1,6 @@
 //! The counter between clients and the mind: requests go over it one way, answers the other.
 
-use crate::supervisor::{Outcome, Refusal, Request, Ticket};
-use event_listener::Event;
+use crate::supervisor::{self, Outcome, Refusal, Request, Ticket};
 use heapless::LinearMap;
 use std::cell::{Cell, RefCell};
 use std::rc::Rc;
@@ -25,8 +24,8 @@ struct Counter {
     tickets: Cell<u64>,
     /// Somebody wants to know whether the loop still comes round.
     knocked: Cell<bool>,
-    asked: Event,
-    answered: Event,
+    asked: event_listener::Event,
+    answered: event_listener::Event,
 }
 
 #[derive(Debug)]
@@ -35,8 +34,10 @@ enum Place {
     Asked(Request),
     /// The mind has it; somebody waits.
     Taken,
-    /// The mind has it; nobody waits any more.
+    /// The mind has it; the client has gone, which the mind does not know yet.
     Left,
+    /// The mind has it, and knows that the client has gone.
+    Withdrawn,
     /// To be collected.
     Answered(Outcome),
 }
@@ -49,7 +50,8 @@ impl Mailbox {
     }
 
     /// Asks the mind, and waits for its answer. A client that goes away before the
-    /// request is taken has not asked; one that goes away later is not told.
+    /// request is taken has not asked; of one that goes away later the mind hears
+    /// ([`supervisor::Event::Withdrawn`]).
     ///
     /// # Errors
     /// What the mind refuses; [`Refusal::Busy`] when the counter is full.
@@ -101,7 +103,10 @@ impl Drop for Leaving<'_> {
     fn drop(&mut self) {
         let mut places = self.counter.places.borrow_mut();
         match places.get_mut(&self.ticket) {
-            Some(place @ Place::Taken) => *place = Place::Left,
+            Some(place @ Place::Taken) => {
+                *place = Place::Left;
+                self.counter.asked.notify(1);
+            }
             _ => {
                 places.remove(&self.ticket);
             }
@@ -110,16 +115,20 @@ impl Drop for Leaving<'_> {
 }
 
 impl Requests {
-    /// The next request, in the order they came. The future may be dropped at any time: nothing is lost.
-    pub async fn next(&self) -> (Ticket, Request) {
+    /// The next request, in the order they came, or that the client of an earlier one has gone. The future may be
+    /// dropped at any time: nothing is lost.
+    pub async fn next(&self) -> supervisor::Event {
         let counter = &*self.0;
         loop {
             let asked = counter.asked.listen();
             if counter.knocked.take() {
                 counter.answered.notify(usize::MAX);
             }
-            if let Some(next) = self.take() {
-                return next;
+            if let Some(ticket) = self.take_withdrawn() {
+                return supervisor::Event::Withdrawn { ticket };
+            }
+            if let Some((ticket, request)) = self.take() {
+                return supervisor::Event::Request { ticket, request };
             }
             asked.await;
         }
@@ -133,11 +142,19 @@ impl Requests {
                 *place = Place::Answered(outcome);
                 self.0.answered.notify(usize::MAX);
             }
-            Some(Place::Left) => {
+            Some(Place::Left | Place::Withdrawn) => {
                 places.remove(&ticket);
             }
             _ => log::error!("a second answer to request {}", ticket.0),
         }
+    }
+
+    fn take_withdrawn(&self) -> Option<Ticket> {
+        let mut places = self.0.places.borrow_mut();
+        let (ticket, place) =
+            (places.iter_mut()).find(|(_, place)| matches!(place, Place::Left))?;
+        *place = Place::Withdrawn;
+        Some(*ticket)
     }
 
     fn take(&self) -> Option<(Ticket, Request)> {
@@ -147,7 +164,7 @@ impl Requests {
             .min_by_key(|(ticket, _)| **ticket)?;
         match std::mem::replace(place, Place::Taken) {
             Place::Asked(request) => Some((*ticket, request)),
-            Place::Taken | Place::Left | Place::Answered(_) => None,
+            Place::Taken | Place::Left | Place::Withdrawn | Place::Answered(_) => None,
         }
     }
 }
@@ -155,17 +172,42 @@ impl Requests {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::supervisor::Done;
+    use crate::supervisor::{Done, Event};
     use smol::future::{block_on, poll_once, zip};
     use std::pin::pin;
+
+    async fn taken(requests: &Requests) -> (Ticket, Request) {
+        match requests.next().await {
+            Event::Request { ticket, request } => (ticket, request),
+            other => panic!("{other:?}"),
+        }
+    }
+
+    #[test]
+    fn the_mind_hears_once_of_a_client_that_leaves_after_its_request_was_taken() {
+        let (mailbox, requests) = Mailbox::new();
+        block_on(async {
+            let mut asking = Box::pin(mailbox.ask(Request::Reload));
+            assert!(poll_once(asking.as_mut()).await.is_none());
+            let (taken, _) = taken(&requests).await;
+            let mut next = pin!(requests.next());
+            assert!(poll_once(next.as_mut()).await.is_none());
+            drop(asking);
+            let heard = next.await;
+            assert!(matches!(heard, Event::Withdrawn { ticket } if ticket == taken));
+            assert!(poll_once(requests.next()).await.is_none());
+            requests.reply(taken, Ok(Done::Accepted));
+        });
+        assert!(requests.0.places.borrow().is_empty());
+    }
 
     #[test]
     fn requests_are_taken_in_order_and_each_gets_its_own_answer() {
         let (mailbox, requests) = Mailbox::new();
         let mind = async {
-            let (first, request) = requests.next().await;
+            let (first, request) = taken(&requests).await;
             assert!(matches!(request, Request::Reload));
-            let (second, _) = requests.next().await;
+            let (second, _) = taken(&requests).await;
             requests.reply(second, Err(Refusal::Outdated));
             requests.reply(first, Ok(Done::Accepted));
         };
@@ -194,7 +236,7 @@ mod tests {
             let ticket = {
                 let mut asking = pin!(mailbox.ask(Request::Reload));
                 assert!(poll_once(asking.as_mut()).await.is_none());
-                requests.next().await.0
+                taken(&requests).await.0
             };
             requests.reply(ticket, Ok(Done::Accepted));
         });
@@ -212,7 +254,7 @@ mod tests {
                 waiting.push(asking);
             }
             assert_eq!(mailbox.ask(Request::Reload).await, Err(Refusal::Busy));
-            let (ticket, _) = requests.next().await;
+            let (ticket, _) = taken(&requests).await;
             requests.reply(ticket, Ok(Done::Changed));
             assert_eq!(waiting.swap_remove(0).await, Ok(Done::Changed));
             assert!(poll_once(mailbox.ask(Request::Reload)).await.is_none());

@@ -8,8 +8,10 @@ use crate::trust::Client;
 use picoserve::request::RequestParts;
 use serde::Serialize;
 use serde_json::{Map, Value};
+use smol::Async;
 use std::borrow::Cow;
 use std::future::Future;
+use std::net::TcpStream;
 use std::ops::Deref;
 use std::pin::Pin;
 use std::rc::Rc;
@@ -30,6 +32,22 @@ pub struct Ask<'r> {
     pub pass: Pass,
     /// Where its sender is; `None` for whoever came through the unix socket.
     pub client: Option<Client>,
+    /// The sender's end of the connection.
+    pub peer: Peer<'r>,
+}
+
+/// The other end of a connection.
+#[derive(Clone, Copy, Debug)]
+pub struct Peer<'r>(pub &'r Async<TcpStream>);
+
+impl Peer<'_> {
+    /// Resolves once the client has closed the connection. Of one that has sent another request in advance, that is not
+    /// noticed.
+    pub async fn gone(self) {
+        if let Ok(1..) = self.0.peek(&mut [0]).await {
+            std::future::pending().await
+        }
+    }
 }
 
 impl<'r> Ask<'r> {

@@ -86,7 +86,10 @@ pub struct Signals {
 /// One request and its answer, as a socket for picoserve.
 #[derive(Debug)]
 pub struct Exchange<'l> {
-    line: &'l mut Line,
+    socket: &'l Async<TcpStream>,
+    inbox: &'l mut Vec<u8>,
+    body_left: &'l mut usize,
+    deadline: &'l mut Deadline,
     signals: &'l Signals,
     head: &'l [u8],
     expects_continue: bool,
@@ -94,20 +97,32 @@ pub struct Exchange<'l> {
 }
 
 impl<'l> Exchange<'l> {
-    /// The exchange that begins with this head.
+    /// The exchange that begins with this head. The socket is lent, for whoever wants to know whether the client is
+    /// still there.
     pub fn new(
         line: &'l mut Line,
         signals: &'l Signals,
         head: &'l [u8],
         expects_continue: bool,
-    ) -> Self {
-        Self {
-            line,
+    ) -> (Self, &'l Async<TcpStream>) {
+        let Line {
+            socket,
+            inbox,
+            deadline,
+            body_left,
+        } = line;
+        let socket = &*socket;
+        let exchange = Self {
+            socket,
+            inbox,
+            body_left,
+            deadline,
             signals,
             head,
             expects_continue,
             outbox: Vec::new(),
-        }
+        };
+        (exchange, socket)
     }
 }
 
@@ -124,16 +139,16 @@ impl Socket<Rt> for Exchange<'_> {
 
     fn split(&mut self) -> (Incoming<'_>, Outgoing<'_>) {
         let incoming = Incoming {
-            socket: &self.line.socket,
+            socket: self.socket,
             head: self.head,
             expects_continue: self.expects_continue,
-            inbox: &mut self.line.inbox,
-            body_left: &mut self.line.body_left,
-            deadline: &mut self.line.deadline,
+            inbox: self.inbox,
+            body_left: self.body_left,
+            deadline: self.deadline,
             signals: self.signals,
         };
         let outgoing = Outgoing {
-            socket: &self.line.socket,
+            socket: self.socket,
             outbox: &mut self.outbox,
             signals: self.signals,
         };

@@ -5,8 +5,9 @@ use super::error::{Error, Kind};
 use super::processes::{id, reply};
 use super::reply::{Ask, Reply};
 use crate::supervisor::page::Transition;
-use crate::supervisor::{Done, Refusal, Request};
+use crate::supervisor::{Done, Failure, Refusal, Request};
 use serde_json::{Map, Value};
+use smol::future::or;
 use std::cell::Cell;
 use std::ops::Deref;
 use std::rc::Rc;
@@ -74,7 +75,13 @@ pub async fn navigate(api: &Rc<Api>, ask: Ask<'_>) -> Result<Reply, Error> {
         url,
         transition,
     };
-    api.mind.ask(request).await?;
+    // Whoever cancels it closes the connection: then the page that is there is to stay.
+    let gone = async {
+        ask.peer.gone().await;
+        let why = Failure::system("the client closed the connection");
+        Err(Refusal::PageFailed(id.clone(), why))
+    };
+    or(api.mind.ask(request), gone).await?;
     reply(api, 200, &id)
 }
 

@@ -202,17 +202,18 @@ async fn exchange(
 ) -> After {
     line.deadline.set(api.limits.body);
     let signals = Signals::default();
+    let (exchange, socket) = Exchange::new(line, &signals, bytes, head.expects_continue);
     let service = Service {
         api,
         guest,
         client,
         keep_alive: head.keep_alive,
         signals: &signals,
+        socket,
     };
     let router = Router::from_service(service);
     let config = runtime::config(&api.limits);
     let mut buffer = vec![0; bytes.len()];
-    let exchange = Exchange::new(line, &signals, bytes, head.expects_continue);
     let served = Server::custom(&router, Clock, &config, &mut buffer)
         .serve(exchange)
         .await;

@@ -6,7 +6,7 @@ use super::door;
 use super::error::{Error, Kind};
 use super::keeper::Pass;
 use super::limits::HELD_FREE;
-use super::reply::{Ask, Bytes, Content, Reply, Source};
+use super::reply::{Ask, Bytes, Content, Peer, Reply, Source};
 use super::routes::{self, Found};
 use super::runtime::{Signals, Stage};
 use crate::trust::Client;
@@ -16,8 +16,9 @@ use picoserve::request::{Path, Request, RequestBody, RequestParts};
 use picoserve::response::custom::{CustomBody, CustomResponse};
 use picoserve::response::{self, IntoResponse, Response, ResponseWriter, StatusCode};
 use picoserve::routing::PathRouterService;
-use smol::Timer;
 use smol::future::or;
+use smol::{Async, Timer};
+use std::net::TcpStream;
 use std::rc::Rc;
 
 /// Written at the start of a stream: a client that loses it comes back after so many milliseconds.
@@ -41,6 +42,8 @@ pub struct Service<'l> {
     pub keep_alive: bool,
     /// The way to the socket.
     pub signals: &'l Signals,
+    /// Whose other end is the client.
+    pub socket: &'l Async<TcpStream>,
 }
 
 impl PathRouterService for Service<'_> {
@@ -164,6 +167,7 @@ impl Service<'_> {
             body,
             pass: pass.clone(),
             client: self.client,
+            peer: Peer(self.socket),
         };
         let is_head = parts.method() == "HEAD";
         let answer = route.answer(api, ask).await.map(|reply| reply.to(pass));

@@ -45,6 +45,14 @@ pub enum Action {
         /// The client that waits for it, where one does; it comes back with the answer.
         ticket: Option<Ticket>,
     },
+    /// The client with this ticket does not wait any more for what it has asked of a page: it need not be done. It is
+    /// still answered by its `Obeyed`.
+    Withdraw {
+        /// The run.
+        run: RunId,
+        /// As it was given with [`Action::Steer`].
+        ticket: Ticket,
+    },
     /// Try whether the server of this address takes connections; answered by `ServerTried`.
     TryServer {
         /// The address, of scheme `http` or `https`.

@@ -19,6 +19,11 @@ pub enum Event {
         /// What it asks for.
         request: Request,
     },
+    /// The client that waits with this ticket has closed its connection. The request is still owed its reply.
+    Withdrawn {
+        /// As it was given with the request.
+        ticket: Ticket,
+    },
     /// The program of this run was executed.
     Spawned {
         /// The run.

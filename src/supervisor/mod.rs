@@ -207,6 +207,7 @@ impl Supervisor {
         match event {
             Event::Tick => self.handle_tick(now),
             Event::Request { ticket, request } => self.handle_request(ticket, request, now),
+            Event::Withdrawn { ticket } => self.handle_withdrawn(ticket),
             Event::Spawned { run, pid } => {
                 self.with_run(run, |machine, out| machine.handle_spawned(pid, now, out));
                 self.watch_page_of(run, now);

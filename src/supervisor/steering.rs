@@ -20,6 +20,8 @@ pub(super) struct Steering {
 struct Wish {
     id: Id,
     run: RunId,
+    /// The address that it wants to see.
+    url: Option<String>,
 }
 
 impl Supervisor {
@@ -40,10 +42,11 @@ impl Supervisor {
                 if !matches!(order, Order::Screenshot { .. }) {
                     self.forgive_page(run);
                 }
-                if let (Order::Navigate { url, .. }, false) = (&order, ticket.is_ours()) {
-                    self.heed_navigation(&id, url);
-                }
-                self.steering.open.insert(ticket, Wish { id, run });
+                let url = match &order {
+                    Order::Navigate { url, .. } if !ticket.is_ours() => Some(url.clone()),
+                    _ => None,
+                };
+                self.steering.open.insert(ticket, Wish { id, run, url });
                 self.actions.push_back(Action::Steer {
                     run,
                     order,
@@ -77,6 +80,16 @@ impl Supervisor {
         }
     }
 
+    /// A client does not wait any more: the page that it wanted to see is not to be shown. Whatever else clients ask for
+    /// is done without them.
+    pub(super) fn handle_withdrawn(&mut self, ticket: Ticket) {
+        let wish = self.steering.open.get(&ticket);
+        if let Some(wish) = wish.filter(|wish| wish.url.is_some()) {
+            let run = wish.run;
+            self.actions.push_back(Action::Withdraw { run, ticket });
+        }
+    }
+
     /// What came of an order that a client waits for.
     pub(super) fn handle_obeyed_client(
         &mut self,
@@ -84,9 +97,13 @@ impl Supervisor {
         result: Result<Obeyed, Failure>,
         now: Moment,
     ) {
-        let Some(Wish { id, run }) = self.steering.open.remove(&ticket) else {
+        let Some(Wish { id, run, url }) = self.steering.open.remove(&ticket) else {
             return;
         };
+        // A page that was not shown, or not wanted any more, leaves everything as it is.
+        if let (Ok(Obeyed::Done), Some(url)) = (&result, &url) {
+            self.heed_navigation(&id, url);
+        }
         let outcome = match result {
             Ok(Obeyed::Done | Obeyed::Evidence(_)) => Ok(Done::Accepted),
             Ok(Obeyed::Picture(picture)) => Ok(Done::Picture(picture)),

@@ -445,6 +445,41 @@ fn a_picture_and_one_from_before_a_step_can_be_taken_at_the_same_time() {
     });
 }
 
+#[test]
+fn a_page_that_is_not_wanted_any_more_is_not_shown() {
+    with_page("teal", async |stage| {
+        stage.until_painted("teal").await;
+        let ticket = Ticket(7);
+        let url = stage.site.page("purple?held");
+        let transition = Transition::Cut;
+        let order = Order::Navigate { url, transition };
+        assert!(stage.steer(order.clone(), Some(ticket)).is_none());
+        // One that waits its turn is withdrawn as well.
+        let waiting = Ticket(8);
+        assert!(stage.steer(order, Some(waiting)).is_none());
+        stage.until(|| stage.site.asked("purple?held") == 1).await;
+        for withdrawn in [ticket, waiting] {
+            let driver = stage.driver.borrow();
+            driver.as_ref().unwrap().withdraw(withdrawn);
+        }
+        for withdrawn in [ticket, waiting] {
+            let (answered, result) = loop {
+                if let Event::Obeyed { ticket, result, .. } = stage.next().await {
+                    break (ticket, result);
+                }
+            };
+            assert_eq!(answered, Some(withdrawn));
+            let why = result.unwrap_err().message;
+            assert!(why.contains("cancelled"), "{why}");
+        }
+        assert_eq!(stage.site.asked("purple?held"), 1);
+        assert_eq!(stage.look().await, painted(stage, "teal"));
+        stage.until_all_is(TEAL).await;
+        assert_eq!(stage.navigate("navy", transition).await, Ok(Obeyed::Done));
+        stage.until_all_is(NAVY).await;
+    });
+}
+
 /// What a page that moves tells in its title: how often its timer has come, and for how long it stood still.
 async fn counted(stage: &Stage) -> (u64, u64) {
     loop {

@@ -1,11 +1,13 @@
 //! From one page to the next, with every frame on the screen looked at.
 
 use crate::health::{runs, tell};
-use crate::kiosk::wait_for;
+use crate::kiosk::{credential, wait_for};
 use crate::scene::{Scene, Screen};
-use crate::stage::{PURPLE, Site, TEAL};
+use crate::stage::{NAVY, PURPLE, Site, TEAL};
 use crate::xvfb::{Colour, Xvfb};
 use serde_json::json;
+use std::io::Write;
+use std::net::TcpStream;
 use std::time::Instant;
 
 /// Shows a page, and tells every colour that was on the screen until it had its own.
@@ -68,6 +70,32 @@ fn a_page_fades_into_the_next_without_a_flash() {
             assert!(seen.len() > 2, "{page}: that was a cut: {seen:?}");
         }
     }
+}
+
+#[test]
+fn a_page_whose_client_has_gone_before_it_was_there_is_never_seen() {
+    let scene = Scene::with("teal");
+    scene.until_well("teal");
+    wait_for("the page", || scene.screen.is_all(TEAL));
+    let page = "purple?held";
+    let ((), seen) = scene.screen.watch(|| {
+        let body = json!({"url": scene.site.page(page)}).to_string();
+        let mut client = TcpStream::connect(scene.kiosk.address).unwrap();
+        write!(
+            client,
+            "POST /api/processes/screen/navigate HTTP/1.1\r\nHost: localhost\r\n{}Content-Type: application/json\r\nContent-Length: {}\r\n\r\n{body}",
+            credential(scene.kiosk.address),
+            body.len()
+        )
+        .unwrap();
+        wait_for("its question", || scene.site.asked(page) == 1);
+        drop(client);
+        // Its turn comes after the other one's.
+        scene.navigate("navy");
+        wait_for("the page", || scene.screen.is_all(NAVY));
+    });
+    let stray = seen.iter().find(|colour| ![TEAL, NAVY].contains(colour));
+    assert_eq!(stray, None, "{seen:?}");
 }
 
 #[test]

@@ -236,6 +236,13 @@ impl World {
                     assert!(life.executed && life.process.is_display());
                     self.steered.push((run, order, ticket));
                 }
+                Action::Withdraw { run, ticket } => {
+                    let is_it = |(of, order, given): &(RunId, Order, Option<Ticket>)| {
+                        let navigates = matches!(order, Order::Navigate { .. });
+                        (*of, *given, navigates) == (run, Some(ticket), true)
+                    };
+                    assert!(self.steered.iter().any(is_it), "nothing to withdraw");
+                }
                 Action::Remember { memory } => {
                     if self.rng.u32(0..16) == 0 {
                         // As it would come back from the run directory.
@@ -605,6 +612,9 @@ impl World {
         self.owed.insert(self.next_ticket);
         let ticket = Ticket(self.next_ticket);
         self.handle(Event::Request { ticket, request });
+        if self.owed.contains(&ticket.0) && self.rng.u32(0..8) == 0 {
+            self.handle(Event::Withdrawn { ticket });
+        }
     }
 
     fn some_fields(&mut self) -> Map<String, Value> {

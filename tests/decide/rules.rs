@@ -2,10 +2,10 @@
 
 use crate::stage::{DiskMood, Stage, id};
 use jiff::{SignedDuration, Timestamp};
-use ossuary::supervisor::page::Order;
+use ossuary::supervisor::page::{Obeyed, Order};
 use ossuary::supervisor::{
-    Action, Done, Event, Kept, Reading, Refusal, Request, RuleOutcome, RuleStatus, ScheduleBoot,
-    State,
+    Action, Done, Ending, Event, Failure, Kept, Reading, Refusal, Request, RuleOutcome, RuleStatus,
+    ScheduleBoot, State, Ticket,
 };
 use ossuary::time::Moment;
 use serde_json::{Value, json};
@@ -122,6 +122,32 @@ impl Kiosk {
             _ => None,
         });
         commands.collect()
+    }
+
+    /// An operator shows another page; the ticket of that.
+    fn navigate_by_hand(&mut self) -> Ticket {
+        let answer = self.stage.ask(Request::Navigate {
+            id: id("screen"),
+            url: "https://example.org/mine".into(),
+            transition: Default::default(),
+        });
+        assert!(answer.is_none(), "{answer:?}");
+        Ticket(self.stage.next_ticket - 1)
+    }
+
+    /// What comes of the last order for a page.
+    fn come_to(&mut self, result: Result<Obeyed, Failure>) {
+        let order = self.stage.actions.iter().rev().find_map(|it| match it {
+            Action::Steer { run, order, ticket } => Some((*run, order.clone(), *ticket)),
+            _ => None,
+        });
+        let (run, order, ticket) = order.unwrap();
+        self.stage.handle(Event::Obeyed {
+            run,
+            order,
+            ticket,
+            result,
+        });
     }
 
     /// The addresses that were put on the screen since the last look: by starting a browser, or in one that runs.
@@ -473,15 +499,37 @@ fn who_shows_another_page_by_hand_has_the_last_word() {
     let rules = json!([canvas("day", "08:00", "18:00", DAY_PAGE)]);
     let mut kiosk = Kiosk::new(rules, MORNING);
     kiosk.until("2026-11-26T08:00:00Z");
-    kiosk.stage.ask(Request::Navigate {
-        id: id("screen"),
-        url: "https://example.org/mine".into(),
-        transition: Default::default(),
-    });
+    kiosk.navigate_by_hand();
+    kiosk.come_to(Ok(Obeyed::Done));
     kiosk.shown();
     kiosk.until("2026-11-26T18:00:00Z");
     assert_eq!(kiosk.shown(), [""; 0]);
     assert_eq!(kiosk.last("day").0, RuleOutcome::Skipped);
+}
+
+#[test]
+fn a_page_that_an_operator_cannot_show_or_cancels_leaves_the_rules_page_in_force() {
+    for is_cancelled in [false, true] {
+        let rules = json!([canvas("day", "08:00", "18:00", DAY_PAGE)]);
+        let mut kiosk = Kiosk::new(rules, MORNING);
+        kiosk.until("2026-11-26T08:00:00Z");
+        let ticket = kiosk.navigate_by_hand();
+        if is_cancelled {
+            kiosk.stage.handle(Event::Withdrawn { ticket });
+            let withdraws = |action: &Action| matches!(action, Action::Withdraw { ticket: of, .. } if *of == ticket);
+            assert!(kiosk.stage.actions.iter().any(withdraws));
+        }
+        kiosk.come_to(Err(Failure::system("it is not there within 15 s")));
+        let answer = &kiosk.stage.replies[&ticket.0];
+        assert!(matches!(answer, Err(Refusal::PageFailed(..))), "{answer:?}");
+        // The browser starts anew with the page that is in force.
+        kiosk.shown();
+        kiosk.stage.exit("screen", Ending::Signal(9));
+        kiosk.stage.pass_seconds(60);
+        assert_eq!(kiosk.shown(), [format!("start {DAY_PAGE}")]);
+        kiosk.until("2026-11-26T18:00:00Z");
+        assert_eq!(kiosk.shown(), ["https://example.org/"]);
+    }
 }
 
 #[test]

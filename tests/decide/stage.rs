@@ -22,7 +22,7 @@ pub struct Stage {
     /// The runs that were executed and not yet reported as ended.
     pub live: BTreeMap<RunId, Rc<Process>>,
     pub replies: BTreeMap<u64, Outcome>,
-    next_ticket: u64,
+    pub next_ticket: u64,
     next_pid: u32,
     /// Whether programs can be executed.
     pub exec_works: bool,

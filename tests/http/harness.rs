@@ -6,8 +6,8 @@ use ossuary::http::{
 };
 use ossuary::logs::Book;
 use ossuary::supervisor::{
-    ConfigurationStatus, DisplayStatus, Done, LastStart, Outcome, ProcessStatus, Reason, Request,
-    RunId, Source, State, Status, Traces,
+    self, ConfigurationStatus, DisplayStatus, Done, LastStart, Outcome, ProcessStatus, Reason,
+    Request, RunId, Source, State, Status, Traces,
 };
 use ossuary::time::Moment;
 use ossuary::trust::Role;
@@ -175,7 +175,9 @@ pub fn kiosk_with(limits: Limits, test: impl AsyncFnOnce(Rc<Kiosk>)) {
         let kiosk = kiosk.clone();
         async move {
             loop {
-                let (ticket, request) = requests.next().await;
+                let supervisor::Event::Request { ticket, request } = requests.next().await else {
+                    continue;
+                };
                 kiosk.asked.borrow_mut().push_back(request);
                 let outcome = kiosk.script.borrow_mut().pop_front();
                 requests.reply(ticket, outcome.unwrap_or(Ok(Done::Accepted)));

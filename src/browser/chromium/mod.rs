@@ -17,7 +17,7 @@ mod picture;
 mod swap;
 
 use super::cdp::{Cdp, Trouble};
-use super::driver::{Driver, Later, Pointer, Program, Surroundings, ended};
+use super::driver::{Driver, Later, Pointer, Program, Surroundings, Withdrawn, ended};
 use super::pages;
 use crate::supervisor::Failure;
 use crate::supervisor::page::{BuiltIn, MAX_TEXT, Obeyed, Order, Sight, Transition};
@@ -126,7 +126,11 @@ impl Program for Chromium {
         }
     }
 
-    fn obey<'a>(&'a self, order: &'a Order) -> Later<'a, Result<Obeyed, Failure>> {
+    fn obey<'a>(
+        &'a self,
+        order: &'a Order,
+        withdrawn: &'a Withdrawn,
+    ) -> Later<'a, Result<Obeyed, Failure>> {
         Box::pin(async move {
             match order {
                 Order::Look => {
@@ -137,10 +141,12 @@ impl Program for Chromium {
                 Order::Screenshot { width } => {
                     return self.picture(*width).await.map(Obeyed::Picture);
                 }
-                Order::Reload => self.reload().await?,
-                Order::Navigate { url, transition } => self.swap(url, None, *transition).await?,
+                Order::Reload => self.reload(withdrawn).await?,
+                Order::Navigate { url, transition } => {
+                    self.swap(url, None, *transition, withdrawn).await?;
+                }
                 Order::FreshTarget { url } => self.renew(url).await?,
-                Order::ShowBuiltIn(built_in) => self.show_built_in(built_in).await?,
+                Order::ShowBuiltIn(built_in) => self.show_built_in(built_in, withdrawn).await?,
                 Order::ShowOverlay => {
                     // A page that is paused draws nothing new.
                     let page = self.on_screen().await?;
@@ -281,11 +287,12 @@ impl Chromium {
 
 impl Chromium {
     /// Loads the page anew. One that does not answer cannot do that, and gives way to a new tab.
-    async fn reload(&self) -> Result<(), Failure> {
+    async fn reload(&self, withdrawn: &Withdrawn) -> Result<(), Failure> {
         let page = self.on_screen().await?;
         let heard = page.heard();
         if heard.built_in.is_some() {
-            return self.swap(&heard.url, None, Transition::Cut).await;
+            let cut = Transition::Cut;
+            return self.swap(&heard.url, None, cut, withdrawn).await;
         }
         if heard.dialog.is_some() {
             self.close_dialog(&page, true);
@@ -305,9 +312,14 @@ impl Chromium {
         }
     }
 
-    async fn show_built_in(&self, built_in: &BuiltIn) -> Result<(), Failure> {
+    async fn show_built_in(
+        &self,
+        built_in: &BuiltIn,
+        withdrawn: &Withdrawn,
+    ) -> Result<(), Failure> {
         let (name, url) = pages::address(built_in, &(self.around.facts)());
-        self.swap(&url, Some(name), Transition::Cut).await
+        let cut = Transition::Cut;
+        self.swap(&url, Some(name), cut, withdrawn).await
     }
 
     /// Stops the scripts of a page at their next statement, as a debugger does: timers, events and answers wait until it

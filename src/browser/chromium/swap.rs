@@ -15,7 +15,7 @@ use super::page::{Finding, Heard};
 use super::picture::Shot;
 use super::{BROWSER, Chromium, LOOK, Page, cut};
 use crate::browser::cdp::Trouble;
-use crate::browser::driver::ended;
+use crate::browser::driver::{self, Withdrawn, ended};
 use crate::supervisor::Failure;
 use crate::supervisor::page::Transition;
 use serde::Deserialize;
@@ -49,7 +49,7 @@ impl Chromium {
         Swapping(self)
     }
 
-    /// Prepares a page and shows it; the one that is there stays where that fails. `name` is that of a page of our own.
+    /// Prepares a page and shows it; the one that is there stays where that fails or is withdrawn. `name` is that of a page of our own.
     ///
     /// # Errors
     /// The browser's words.
@@ -58,6 +58,7 @@ impl Chromium {
         url: &str,
         name: Option<&'static str>,
         transition: Transition,
+        withdrawn: &Withdrawn,
     ) -> Result<(), Failure> {
         let old = self.on_screen().await?;
         let _swapping = self.begin_swap();
@@ -72,7 +73,11 @@ impl Chromium {
             let url = old.heard().url;
             new.hear(|heard| (heard.built_in, heard.url) = (Some(name), url));
         }
-        let shown = self.show(&new, url, picture, until).await;
+        let cancelled = async {
+            withdrawn.happens().await;
+            Err(driver::withdrawn().message)
+        };
+        let shown = or(cancelled, self.show(&new, url, picture, until)).await;
         if let Err(why) = shown {
             self.activate(&old).await;
             self.close(&new);

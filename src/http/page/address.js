@@ -30,11 +30,14 @@ export function openAddress({ id, name, page }) {
   url.control.select();
 
   let isDone = false;
+  // However the dialog is left, a page that is still being prepared is not shown.
+  const cancel = new AbortController();
   function leave() {
     isDone = true;
     element.close();
   }
   element.addEventListener("close", () => {
+    cancel.abort();
     if (!isDone && url.control.value !== untouched) drafts.set(id, url.control.value);
     else if (isDone) drafts.delete(id);
   });
@@ -45,10 +48,11 @@ export function openAddress({ id, name, page }) {
       url.blame("");
       say(problem, "");
       try {
-        await ask("POST", pathOf(id, "/navigate"), { url: url.read() ?? "", transition: transition.read() });
+        await ask("POST", pathOf(id, "/navigate"), { url: url.read() ?? "", transition: transition.read() }, cancel.signal);
         announce(`${name} shows ${url.read()}.`);
         leave();
       } catch (error) {
+        if (cancel.signal.aborted) return;
         const blamed = error.problems.find(({ field }) => field === "url");
         if (blamed) url.blame(sentence(blamed.detail));
         else say(problem, sentence(error.message));

@@ -22,9 +22,9 @@ export function whenStranger(listener) {
   letIn = listener;
 }
 
-async function send(method, path, body, headers = {}) {
+async function send(method, path, body, headers = {}, signal = undefined) {
   for (;;) {
-    const answer = await sendOnce(method, path, body, headers);
+    const answer = await sendOnce(method, path, body, headers, signal);
     if (answer.status !== 401 || letIn === null || isWayIn(path)) return answer;
     const { type } = (await parsed(answer.clone())) ?? {};
     if (!STRANGER.includes(type)) return answer;
@@ -34,12 +34,13 @@ async function send(method, path, body, headers = {}) {
 
 const isWayIn = (path) => path === "/api/login" || path === "/api/claim";
 
-async function sendOnce(method, path, body, headers) {
+async function sendOnce(method, path, body, headers, signal) {
   try {
     return await fetch(path, {
       method,
       headers: body === undefined ? headers : { "Content-Type": "application/json", ...headers },
       body: body === undefined ? undefined : JSON.stringify(body),
+      signal,
     });
   } catch {
     throw unreachable();
@@ -70,9 +71,9 @@ async function refusal(answer) {
   return new Refusal(detail, document?.problems ?? blamed, { status: answer.status, type: document?.type });
 }
 
-/** One request; what it answers, parsed. Throws a [`Refusal`] and nothing else. */
-export async function ask(method, path, body) {
-  const answer = await send(method, path, body);
+/** One request; what it answers, parsed. Throws a [`Refusal`] and nothing else. `signal` gives it up. */
+export async function ask(method, path, body, signal) {
+  const answer = await send(method, path, body, {}, signal);
   if (!answer.ok) throw await refusal(answer);
   return parsed(answer);
 }
