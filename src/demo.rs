@@ -1,11 +1,13 @@
 //! `ossuary demo`: the daemon with a configuration to play with, in directories of its own.
 //!
 //! It needs neither root nor systemd nor a screen. Where there is a display and a browser,
-//! its display process shows itself; where not, it waits for the display.
+//! its display process shows itself; where not, it waits for the display. Started by root on a machine without an
+//! ordinary account, it runs its processes as `nobody`: nothing of the demo needs root.
 
 use crate::args::DaemonOptions;
 use crate::daemon::{self, StartError};
 use crate::supervisor::Failure;
+use crate::sys::accounts::Account;
 use crate::sys::errno::{failure, words};
 use crate::sys::run_dir::RunDir;
 use crate::sys::{handover, system, vault};
@@ -21,6 +23,8 @@ use std::path::{Path, PathBuf};
 const CONFIGURATION: &str = include_str!("demo.json");
 /// What its display process shows.
 const PAGE: &str = include_str!("demo.html");
+/// The account without rights that every Linux system has.
+const UNPRIVILEGED: &str = "nobody";
 
 /// Runs the demo until it is interrupted, and removes what it made. It begins anew each time.
 ///
@@ -77,7 +81,7 @@ fn prepare(dir: &Path) -> Result<(), Failure> {
 
 fn write_configuration(dir: &Path, options: &DaemonOptions) -> Result<(), Failure> {
     let page = dir.join("page.html");
-    let document = configuration(&page);
+    let document = configuration(&page, account());
     let written =
         fs::write(&page, PAGE).and_then(|()| fs::write(&options.config, document.to_string()));
     written.map_err(|error| failure(format_args!("write {}", options.config.display()), &error))
@@ -95,10 +99,24 @@ fn is_ours(dir: &Path) -> io::Result<()> {
     ))
 }
 
-/// The configuration, its display process showing `page` on the display this session has.
-fn configuration(page: &Path) -> Value {
+/// The account the document must name: none where the daemon finds one of its own choice. On a new machine there may
+/// be root alone, and the daemon runs nothing as root that does not say so.
+fn account() -> Option<&'static str> {
+    (Account::choose(None).is_err() && Account::choose(Some(UNPRIVILEGED)).is_ok())
+        .then_some(UNPRIVILEGED)
+}
+
+/// The configuration, its display process showing `page` on the display this session has. Every process runs as
+/// `user`, if there is one; such an account has no home.
+fn configuration(page: &Path, user: Option<&str>) -> Value {
     let mut document: Value = serde_json::from_str(CONFIGURATION)
         .expect("it is part of the program, and a test reads it");
+    if let (Some(user), Some(processes)) = (user, document["processes"].as_object_mut()) {
+        for process in processes.values_mut() {
+            process["user"] = json!(user);
+            process["cwd"] = json!("/");
+        }
+    }
     let screen = &mut document["processes"]["gallery-display"];
     screen["url"] = json!(format!("file://{}", page.display()));
     if let Some(display) = display() {
@@ -124,5 +142,18 @@ mod tests {
         let loaded = Loaded::from_bytes(CONFIGURATION.as_bytes()).unwrap();
         assert!(loaded.warnings.is_empty(), "{:?}", loaded.warnings);
         assert_eq!(loaded.config.processes.len(), 5);
+    }
+
+    #[test]
+    fn every_process_runs_as_the_account_it_is_given() {
+        let page = Path::new("/tmp/page.html");
+        for user in [None, Some("nobody")] {
+            let document = configuration(page, user).to_string();
+            let loaded = Loaded::from_bytes(document.as_bytes()).unwrap();
+            assert!(loaded.warnings.is_empty(), "{:?}", loaded.warnings);
+            for process in &loaded.config.processes {
+                assert_eq!(process.user.as_deref(), user, "{}", process.name);
+            }
+        }
     }
 }

@@ -1,6 +1,6 @@
 //! The demo, which runs where everybody may write.
 
-use crate::kiosk::{fresh_dir, introduce, open_to_all, signal, try_ask};
+use crate::kiosk::{fresh_dir, introduce, open_to_all, signal, try_ask, wait_for};
 use serde_json::{Value, json};
 use std::fs;
 use std::io::{BufRead, BufReader};
@@ -27,7 +27,11 @@ fn place(temp: &Path) -> PathBuf {
 }
 
 fn start(temp: &Path) -> (Child, SocketAddr) {
-    let mut child = demo(temp)
+    start_as(demo(temp), temp)
+}
+
+fn start_as(mut demo: Command, temp: &Path) -> (Child, SocketAddr) {
+    let mut child = demo
         .stdout(Stdio::piped())
         .stderr(Stdio::null())
         .spawn()
@@ -63,6 +67,58 @@ fn refused(temp: &Path) -> (Option<i32>, String) {
     let output = demo(temp).output().unwrap();
     let said = String::from_utf8_lossy(&output.stderr).into_owned();
     (output.status.code(), said)
+}
+
+/// The demo on a machine that has no account but root and those of the system: the same machine, with another
+/// /etc/passwd in a mount namespace. Where root may not mount, and for an ordinary user, the demo as it is.
+fn demo_without_accounts(temp: &Path) -> (Command, Option<u32>) {
+    let passwd = temp.join("passwd");
+    let accounts = "root:x:0:0:root:/root:/bin/sh\n\
+        nobody:x:65534:65534:nobody:/nonexistent:/usr/sbin/nologin\n";
+    fs::write(&passwd, accounts).unwrap();
+    let mounted = |then: &[&str]| {
+        let mut command = Command::new("unshare");
+        let bind = "mount --bind \"$0\" /etc/passwd && exec \"$@\"";
+        command.args(["--mount", "sh", "-c", bind]).arg(&passwd);
+        command.args(then);
+        command
+    };
+    let as_it_is = demo(temp);
+    let may_mount = mounted(&["true"]).stderr(Stdio::null()).status();
+    if !may_mount.is_ok_and(|status| status.success()) {
+        return (as_it_is, None);
+    }
+    let mut command = mounted(&[env!("CARGO_BIN_EXE_ossuary")]);
+    command.args(as_it_is.get_args()).stdin(Stdio::null());
+    for (name, value) in as_it_is.get_envs() {
+        match value {
+            Some(value) => command.env(name, value),
+            None => command.env_remove(name),
+        };
+    }
+    (command, Some(65_534))
+}
+
+/// The demo is what a newcomer starts first, on a new machine.
+#[test]
+fn every_process_of_the_demo_runs_on_a_machine_that_has_only_root() {
+    let temp = fresh_dir();
+    let (command, user) = demo_without_accounts(&temp);
+    let (mut child, address) = start_as(command, &temp);
+    for id in ["clock", "data-sync", "weather-feed"] {
+        let mut process = Value::Null;
+        let path = format!("/api/processes/{id}");
+        wait_for(&path, || {
+            process = try_ask(address, "GET", &path, None).unwrap().json();
+            assert_ne!(process["status"], "backoff", "{process:#}");
+            process["status"] == "running"
+        });
+        let running = fs::metadata(format!("/proc/{}", process["pid"])).unwrap();
+        assert_eq!(running.uid(), user.unwrap_or(running.uid()), "{id}");
+    }
+    signal(child.id(), "TERM");
+    assert!(child.wait().unwrap().success());
+    fs::remove_dir_all(temp).unwrap();
 }
 
 #[test]
