@@ -367,11 +367,13 @@ fn display_of(name: &OsStr) -> Option<Display> {
 mod tests {
     use super::*;
     use crate::sys::test::Dir;
+    use nix::sys::socket::{Backlog, bind, listen};
     use nix::unistd::Pid;
     use smol::LocalExecutor;
     use smol::channel::Receiver;
     use std::os::unix::net::UnixListener;
-    use std::process::{Command, Stdio};
+    use std::os::unix::process::CommandExt;
+    use std::process::{Child, Command};
     use std::time::SystemTime;
 
     fn places(dir: &Dir) -> Places {
@@ -546,6 +548,25 @@ mod tests {
         });
     }
 
+    /// A program of its own that listens on this socket. The kernel names to a client the process that listened.
+    fn server_of(path: PathBuf) -> Child {
+        let (kind, flags) = (SockType::Stream, SockFlag::SOCK_CLOEXEC);
+        let own = socket(AddressFamily::Unix, kind, flags, None).unwrap();
+        bind(own.as_raw_fd(), &UnixAddr::new(&path).unwrap()).unwrap();
+        let mut server = Command::new("sleep");
+        server.arg("600").stdin(own.try_clone().unwrap());
+        let listening = move || Ok(listen(&own, Backlog::MAXCONN)?);
+        // SAFETY: between fork and exec it makes one system call, and allocates nothing.
+        #[expect(
+            unsafe_code,
+            reason = "the process that the kernel names has to listen itself"
+        )]
+        unsafe {
+            server.pre_exec(listening)
+        };
+        server.spawn().unwrap()
+    }
+
     #[test]
     fn a_server_that_is_killed_takes_its_display_along() {
         let dir = Dir::new("displays-killed");
@@ -553,14 +574,8 @@ mod tests {
         fs::create_dir_all(&x).unwrap();
         watching(&dir, async |_, events| {
             assert_eq!(next(&events).await, [""; 0]);
-            let script = "import socket, sys, time; s = socket.socket(socket.AF_UNIX); \
-                s.bind(sys.argv[1]); s.listen(); time.sleep(600)";
-            let mut server = Command::new("python3")
-                .args(["-c", script])
-                .arg(x.join("X7"))
-                .stdin(Stdio::null())
-                .spawn()
-                .unwrap();
+            let mut server = server_of(dir.path().join("server"));
+            fs::rename(dir.path().join("server"), x.join("X7")).unwrap();
             assert_eq!(next(&events).await, [":7"]);
             nix::sys::signal::kill(
                 Pid::from_raw(server.id() as i32),
