@@ -5,9 +5,9 @@ import { mkdirSync } from "node:fs";
 import { basename, join, resolve } from "node:path";
 import { after, test } from "node:test";
 import { chromium } from "playwright-core";
-import { Kiosk, PATIENCE, PretendDisplay } from "./kiosk.mjs";
+import { HERE, Kiosk, PATIENCE, PretendDisplay } from "./kiosk.mjs";
 
-const OUTPUT = resolve(import.meta.dirname, "../output");
+const OUTPUT = resolve(HERE, "../output");
 const SUBJECT = basename(process.argv[1], ".test.mjs");
 
 /** What a Chromium of Debian needs to run as root, without a screen, and without calling home. */

@@ -4,10 +4,9 @@ import assert from "node:assert/strict";
 import { execFileSync } from "node:child_process";
 import { readFileSync } from "node:fs";
 import { createRequire } from "node:module";
-import { resolve } from "node:path";
 import { onTheScreen } from "./browser.mjs";
+import { REPOSITORY } from "./kiosk.mjs";
 
-const REPOSITORY = resolve(import.meta.dirname, "../..");
 const JSQR = readFileSync(createRequire(import.meta.url).resolve("jsqr"), "utf8");
 
 /** Built with the daemon, from the same sources. */

@@ -8,6 +8,7 @@ import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import { createInterface } from "node:readline";
+import { fileURLToPath } from "node:url";
 
 /** Longer than anything here takes on a busy machine; only a test that fails waits this long. */
 export const PATIENCE = 20_000;
@@ -15,7 +16,9 @@ export const PATIENCE = 20_000;
 /** The password of every kiosk that is signed in to. */
 export const PASSWORD = "correct horse";
 
-const REPOSITORY = resolve(import.meta.dirname, "../..");
+/** The directory of these tests. Debian 12 has Node.js 18, whose modules have no `import.meta.dirname`. */
+export const HERE = fileURLToPath(new URL(".", import.meta.url));
+export const REPOSITORY = resolve(HERE, "../..");
 const TARGET = resolve(REPOSITORY, process.env.CARGO_TARGET_DIR ?? "target");
 const BINARY = process.env.OSSUARY_BINARY ?? join(TARGET, "debug/ossuary");
 
