@@ -1,8 +1,9 @@
 //! What an earlier daemon has left: processes that live on, and what it knew of them.
 //!
 //! Where descriptors were handed over, the kiosk goes on: what runs and can be followed is adopted, what cannot is
-//! ended, and the mind begins with what was remembered. Otherwise that daemon was killed on a machine
-//! where nobody keeps anything: what it left is ended, and everything starts anew.
+//! ended. Otherwise that daemon was killed on a machine without an fd store: what it left is ended. In both cases the
+//! supervisor begins with what was remembered in this boot of the machine: what the operator started and stopped
+//! stays so.
 
 use crate::logs::Book;
 use crate::supervisor::{Memory, RunId};
@@ -18,14 +19,21 @@ pub struct Estate {
     /// What was known of each process.
     pub memories: Vec<Memory>,
     found: BTreeMap<RunId, Foundling>,
+    last_run: u64,
 }
 
 impl Estate {
-    /// Finds what can be gone on with, and ends what cannot.
-    pub async fn claim(run_dir: &RunDir, cgroups: &Cgroups, handover: &mut Handover) -> Self {
+    /// Finds what can be gone on with, and ends what cannot. What was remembered counts if the daemon before this one
+    /// died in this boot of the machine (`same_boot`), or handed descriptors over.
+    pub async fn claim(
+        run_dir: &RunDir,
+        cgroups: &Cgroups,
+        handover: &mut Handover,
+        same_boot: bool,
+    ) -> Self {
         let mut memories = Vec::new();
         let mut found = BTreeMap::new();
-        if !handover.is_empty() {
+        if same_boot || !handover.is_empty() {
             memories = run_dir.memories();
             for memory in &memories {
                 let Some(running) = memory.running() else {
@@ -49,9 +57,15 @@ impl Estate {
         if memories.is_empty() {
             run_dir.clean();
         } else {
-            run_dir.tidy();
+            run_dir.tidy(&kept);
         }
-        Self { memories, found }
+        let runs = memories.iter().filter_map(Memory::running);
+        let last_run = runs.map(|running| running.run.0).max().unwrap_or(0);
+        Self {
+            memories,
+            found,
+            last_run,
+        }
     }
 
     /// Goes on with the runs; one that cannot be gone on with has ended, as far as anybody knows.
@@ -78,9 +92,8 @@ impl Estate {
         }
     }
 
-    /// Above every run that was ever begun.
+    /// Above every run that an earlier daemon has left, those that could not be adopted included.
     pub fn next_run(&self) -> u64 {
-        let last = self.memories.iter().filter_map(Memory::running);
-        last.map(|running| running.run.0).max().unwrap_or(0) + 1
+        self.last_run + 1
     }
 }

@@ -16,7 +16,7 @@ use crate::config::{Loaded, Problem};
 use crate::http::{self, About, Api, Feed, Keeper, Listener, Mailbox, Now};
 use crate::logs::{Book, RECORDER_BYTES, Recorder};
 use crate::supervisor::{
-    Boot, Event, Failure, Kept, LastStart, Memory, ScheduleBoot, Source, Supervisor,
+    Boot, Event, Failure, Kept, LastStart, Memory, ScheduleBoot, Source, StartReason, Supervisor,
 };
 use crate::sys::cgroup::{Cgroups, Delegation};
 use crate::sys::children::Children;
@@ -112,10 +112,14 @@ pub async fn start(
     let signals = Signals::new().map_err(|error| system_error("watch for signals", &error))?;
     let run_dir = Rc::new(RunDir::take(&options.run_dir).map_err(StartError::RunDir)?);
     let cgroups = Cgroups::new(Delegation::take());
-    let mut estate = Estate::claim(&run_dir, &cgroups, &mut handover).await;
     make_state_dir(&options.state_dir);
     let marker = Marker::new(&options.state_dir, run_dir.path());
     let last_start = LastStart::from_traces(&marker.traces());
+    let same_boot = matches!(
+        last_start.reason,
+        StartReason::Crash | StartReason::Watchdog
+    );
+    let mut estate = Estate::claim(&run_dir, &cgroups, &mut handover, same_boot).await;
     tell_last_start(&last_start);
 
     let mut heirlooms = Vec::new();

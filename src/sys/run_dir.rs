@@ -2,7 +2,8 @@
 
 use super::errno::{failure, words};
 use crate::config::Id;
-use crate::supervisor::{Failure, Memory};
+use crate::supervisor::{Failure, Memory, RunId};
+use std::collections::BTreeSet;
 use std::fs::{self, File, OpenOptions, TryLockError};
 use std::io::{Read, Seek, Write};
 use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
@@ -132,10 +133,16 @@ impl RunDir {
         remove(self.inherited());
     }
 
-    /// Removes only what nobody needs whose processes live on: PID files are written anew, and what is
+    /// Removes what neither the memories need nor the runs that go on: PID files are written again, and what is
     /// listened on by name.
-    pub fn tidy(&self) {
-        let needed = |path: &PathBuf| is_memory(path) || has_ending(path, "notify");
+    pub fn tidy(&self, kept: &BTreeSet<RunId>) {
+        let listens = |path: &PathBuf| {
+            let run = path
+                .file_stem()
+                .and_then(|stem| stem.to_str()?.parse().ok());
+            has_ending(path, "notify") && run.is_some_and(|run| kept.contains(&RunId(run)))
+        };
+        let needed = |path: &PathBuf| is_memory(path) || listens(path);
         remove(self.inherited().filter(|path| !needed(path)));
     }
 
@@ -328,16 +335,20 @@ mod tests {
         let all_there = || strangers.iter().all(|name| dir.path().join(name).exists());
         let first = RunDir::take(dir.path()).unwrap();
         first.clean();
-        first.tidy();
+        first.tidy(&BTreeSet::new());
         assert!(all_there());
         first.write_pid(&"sync".parse().unwrap(), 42).unwrap();
         fs::write(dir.path().join(SOCKET), "").unwrap();
-        fs::write(dir.path().join("7.notify"), "").unwrap();
+        for name in ["7.notify", "8.notify"] {
+            fs::write(dir.path().join(name), "").unwrap();
+        }
         fs::write(dir.path().join("sync.memory.new"), "").unwrap();
         // As if it were killed.
         let _ = first._manager.unlock();
         let second = RunDir::take(dir.path()).unwrap();
         assert!(second.memories().is_empty());
+        second.tidy(&BTreeSet::from([RunId(7)]));
+        assert!(dir.path().join("7.notify").exists() && !dir.path().join("8.notify").exists());
         second.clean();
         assert!(all_there());
         let left = fs::read_dir(dir.path()).unwrap().count();
@@ -353,7 +364,7 @@ mod tests {
         }
         let run_dir = RunDir::take(dir.path()).unwrap();
         run_dir.clean();
-        run_dir.tidy();
+        run_dir.tidy(&BTreeSet::new());
         for name in names {
             assert!(dir.path().join(name).exists(), "{name}");
         }

@@ -55,6 +55,40 @@ fn the_reason_of_the_last_start_is_told() {
     );
 }
 
+/// Without a service manager that keeps descriptors, processes do not survive the daemon. What the operator asked for does.
+#[test]
+fn what_the_operator_started_and_stopped_outlives_a_daemon_that_is_killed() {
+    let sleeps = |autostart| json!({"command": "sleep 1000", "autostart": autostart});
+    let mut kiosk = Kiosk::with(json!({
+        "always": sleeps(true), "stopped": sleeps(true), "started": sleeps(false), "idle": sleeps(false)
+    }));
+    wait_for("the mark", || kiosk.dir.join("state/running").exists());
+    kiosk.until_status("stopped", "running");
+    assert_eq!(kiosk.post("/api/processes/stopped/stop").status, 202);
+    assert_eq!(kiosk.post("/api/processes/started/start").status, 202);
+    kiosk.until_status("stopped", "stopped");
+    let former = kiosk.until_status("started", "running")["pid"].clone();
+
+    for _ in 0..2 {
+        kiosk.kill();
+        kiosk.revive();
+        kiosk.until_status("always", "running");
+        let started = kiosk.until_status("started", "running");
+        assert_ne!(started["pid"], former);
+        let stopped = kiosk.process("stopped");
+        assert_eq!(stopped["status"], "stopped", "{stopped:#}");
+        assert_eq!(stopped["reason"], "stopped by the operator");
+        assert_eq!(kiosk.process("idle")["status"], "stopped");
+    }
+
+    // What was remembered is of this boot of the machine.
+    kiosk.kill();
+    fs::write(kiosk.dir.join("state/running"), "another boot\n").unwrap();
+    kiosk.revive();
+    kiosk.until_status("stopped", "running");
+    assert_eq!(kiosk.process("started")["status"], "stopped");
+}
+
 #[test]
 fn a_mark_that_cannot_be_written_is_a_warning() {
     let kiosk = Kiosk::with(json!({}));
