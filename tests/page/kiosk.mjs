@@ -41,6 +41,8 @@ export class Kiosk {
     chmodSync(kiosk.directory, 0o777);
     const programs = join(kiosk.directory, "programs");
     mkdirSync(programs);
+    // A program may write beside itself, and the daemon may not be root (see `account`).
+    chmodSync(programs, 0o777);
     for (const name of STOOD_IN_FOR) writeFileSync(join(programs, name), STAND_IN, { mode: 0o755 });
     for (const [name, program] of Object.entries(tools)) writeFileSync(join(programs, name), program, { mode: 0o755 });
     kiosk.configure({ version: 3, processes, ...rest });
