@@ -21,7 +21,7 @@ use crate::supervisor::{
 use crate::sys::cgroup::{Cgroups, Delegation};
 use crate::sys::children::Children;
 use crate::sys::displays::{Displays, Places};
-use crate::sys::errno::words;
+use crate::sys::errno::{has_no_such_address, words};
 use crate::sys::handover::{self, Handover};
 use crate::sys::mark::Marker;
 use crate::sys::network::Network;
@@ -484,9 +484,7 @@ fn listen(
                 listeners.push(listener);
             }
             // A machine without IPv6 is no reason to stay dark.
-            Err(error)
-                if error.kind() == io::ErrorKind::AddrNotAvailable && addresses.len() > 1 =>
-            {
+            Err(error) if has_no_such_address(&error) && addresses.len() > 1 => {
                 log::warn!("cannot listen on {address}: {}", words(&error));
             }
             Err(error) => return Err(refused(address, &error)),

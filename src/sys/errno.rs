@@ -1,6 +1,7 @@
 //! What the system said no with, in words an operator reads.
 
 use crate::supervisor::Failure;
+use nix::errno::Errno;
 use std::fmt;
 use std::io;
 
@@ -23,9 +24,23 @@ pub fn failure(attempt: impl fmt::Display, error: &io::Error) -> Failure {
     Failure::system(format!("cannot {attempt}: {}", words(error)))
 }
 
+/// Whether an address could not be bound because this machine has none of its kind: IPv6 is switched off, or the
+/// kernel was started without it.
+pub fn has_no_such_address(error: &io::Error) -> bool {
+    let why = error.raw_os_error().map(Errno::from_raw);
+    matches!(why, Some(Errno::EADDRNOTAVAIL | Errno::EAFNOSUPPORT))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_machine_without_ipv6_is_told_from_an_address_that_is_taken() {
+        let is_without = |errno: Errno| has_no_such_address(&io::Error::from(errno));
+        assert!(is_without(Errno::EADDRNOTAVAIL) && is_without(Errno::EAFNOSUPPORT));
+        assert!(!is_without(Errno::EADDRINUSE) && !is_without(Errno::EACCES));
+    }
 
     #[test]
     fn an_error_is_told_in_words_without_its_number() {
