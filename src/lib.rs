@@ -19,6 +19,7 @@ pub mod client;
 pub mod config;
 pub mod daemon;
 pub mod demo;
+pub mod facts;
 pub mod first_boot;
 pub mod http;
 pub mod logs;

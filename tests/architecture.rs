@@ -9,13 +9,14 @@ use std::path::{Path, PathBuf};
 /// For each room, the rooms it may name besides itself. `time` is open to everybody.
 const WALLS: &[(&str, &[&str])] = &[
     ("time", &[]),
+    ("facts", &[]),
     ("config", &[]),
     ("logs", &["config"]),
     ("trust", &[]),
     ("supervisor", &["config"]),
     ("browser", &["config", "supervisor"]),
-    ("sys", &["config", "supervisor", "logs"]),
-    ("http", &["config", "supervisor", "logs", "trust"]),
+    ("sys", &["config", "supervisor", "logs", "facts"]),
+    ("http", &["config", "supervisor", "logs", "trust", "facts"]),
     ("client", &["args", "config"]),
     ("args", &["config"]),
     (
@@ -25,7 +26,7 @@ const WALLS: &[(&str, &[&str])] = &[
 ];
 
 /// What the pure rooms must not touch: the clock, the disk, the network, threads, other programs.
-const PURE: &[&str] = &["time", "config", "logs", "supervisor", "trust"];
+const PURE: &[&str] = &["time", "facts", "config", "logs", "supervisor", "trust"];
 const IMPURE: &[&str] = &[
     "std::fs",
     "std::net",

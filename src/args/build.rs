@@ -221,7 +221,7 @@ pub(super) fn token(given: &mut Given) -> Built {
         ("list", None, None, None) => Task::Tokens,
         ("list", ..) => return Err("`token list` takes nothing else".into()),
         ("remove", Some(id), None, None) => Task::RemoveToken(id),
-        (_, ..) => return Err("`token remove` needs an ID, and no options".into()),
+        (..) => return Err("`token remove` needs an ID, and no options".into()),
     };
     Ok(given.order(task))
 }

@@ -50,7 +50,7 @@ static HOST: Switch = Switch {
         "host",
         "NAME",
         Kind::Text,
-        "Another name by which browsers call this kiosk,\nas behind a proxy; may be repeated",
+        "Another name by which browsers call this kiosk,\nas behind a proxy; shown as https://NAME where it\nlistens on loopback only; may be repeated",
     )
 };
 static DEMO_LISTEN: Switch = Switch {

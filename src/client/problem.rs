@@ -70,17 +70,25 @@ impl Refused {
 /// Each problem on a line of its own, `field: detail`.
 impl fmt::Display for Refused {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match (&self.field, self.problems.is_empty()) {
-            (Some(field), true) => write!(f, "{field}: {}", self.detail)?,
-            _ => f.write_str(&self.detail)?,
+        // The first of several problems is `field` and `detail` as well.
+        if self.problems.is_empty() {
+            return line(f, self.field.as_deref().unwrap_or_default(), &self.detail);
         }
-        for problem in &self.problems {
-            match problem.field.as_str() {
-                "" => write!(f, "\n{}", problem.detail)?,
-                field => write!(f, "\n{field}: {}", problem.detail)?,
+        for (number, problem) in self.problems.iter().enumerate() {
+            if number > 0 {
+                f.write_str("\n")?;
             }
+            line(f, &problem.field, &problem.detail)?;
         }
         Ok(())
+    }
+}
+
+/// `detail` never repeats `field`: this is the one place where they are put together.
+fn line(f: &mut fmt::Formatter<'_>, field: &str, detail: &str) -> fmt::Result {
+    match field {
+        "" => f.write_str(detail),
+        field => write!(f, "{field}: {detail}"),
     }
 }
 
@@ -91,12 +99,12 @@ mod tests {
     #[test]
     fn every_problem_has_its_line() {
         let body = r#"{"type":"about:blank","title":"Invalid","status":422,
-            "detail":"2 problems","field":"command","problems":[
+            "detail":"must not be empty (and 1 more)","field":"command","problems":[
             {"field":"command","detail":"must not be empty"},
             {"field":"env.PATH","detail":"must be a string, not a number"}]}"#;
         assert_eq!(
             Refused::read(422, body).to_string(),
-            "2 problems\ncommand: must not be empty\nenv.PATH: must be a string, not a number"
+            "command: must not be empty\nenv.PATH: must be a string, not a number"
         );
     }
 

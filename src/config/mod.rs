@@ -30,6 +30,7 @@ mod quote;
 mod read;
 mod read_process;
 mod read_schedule;
+pub mod redact;
 mod report;
 mod schedule;
 mod show;

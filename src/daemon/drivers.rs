@@ -14,7 +14,7 @@ use crate::sys::launch::Launch;
 use crate::sys::{clock, system};
 use smol::LocalExecutor;
 use smol::channel::Sender;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::{IpAddr, SocketAddr};
 use std::path::Path;
 use std::rc::Rc;
@@ -25,21 +25,20 @@ pub struct Drivers {
     reports: Sender<Event>,
     children: Children,
     logs: Rc<Book>,
-    /// Where the API and the page are served.
-    doors: Rc<[SocketAddr]>,
+    reach: Reach,
     /// Knows the code that the welcome page shows.
     keeper: Rc<Keeper>,
     drivers: BTreeMap<RunId, Driver>,
 }
 
 impl Drivers {
-    /// No drivers yet. `doors` are the addresses where the kiosk can be reached.
+    /// No drivers yet.
     pub fn new(
         executor: &Rc<LocalExecutor<'static>>,
         reports: &Sender<Event>,
         children: &Children,
         logs: &Rc<Book>,
-        doors: &[SocketAddr],
+        reach: &Reach,
         keeper: &Rc<Keeper>,
     ) -> Self {
         Self {
@@ -47,7 +46,7 @@ impl Drivers {
             reports: reports.clone(),
             children: children.clone(),
             logs: logs.clone(),
-            doors: doors.into(),
+            reach: reach.clone(),
             keeper: keeper.clone(),
             drivers: BTreeMap::new(),
         }
@@ -117,7 +116,7 @@ impl Drivers {
 
     fn surroundings(&self, run: RunId, process: &Process) -> Surroundings {
         let (logs, id) = (self.logs.clone(), process.id.clone());
-        let (doors, keeper) = (self.doors.clone(), self.keeper.clone());
+        let (reach, keeper) = (self.reach.clone(), self.keeper.clone());
         Surroundings {
             run,
             pointer: match process.flags.cursor {
@@ -132,7 +131,7 @@ impl Drivers {
                     log.note(text, clock::now());
                 }
             }),
-            facts: Box::new(move || facts(&doors, keeper.claim_code())),
+            facts: Box::new(move || reach.facts(keeper.claim_code())),
         }
     }
 
@@ -152,32 +151,65 @@ impl Drivers {
     }
 }
 
-/// What the pages of our own tell: how the kiosk is reached.
-pub(super) fn facts(doors: &[SocketAddr], claim_code: Option<String>) -> Facts {
-    let hostname = system::hostname();
-    let mut links = Vec::new();
-    for door in doors {
-        let port = door.port();
-        match door.ip() {
-            ip if ip.is_unspecified() => {
-                let reached = system::addresses().into_iter();
-                let same = reached.filter(|address| address.is_ipv4() || door.is_ipv6());
-                links.extend(same.map(|address| link(address, port)));
-                links.push(format!("http://{hostname}.local:{port}"));
-            }
-            ip if ip.is_loopback() => {}
-            ip => links.push(link(ip, port)),
+/// How clients reach the web UI. Cheap to clone.
+#[derive(Clone)]
+pub(super) struct Reach {
+    listeners: Rc<[SocketAddr]>,
+    hosts: Rc<[String]>,
+}
+
+impl Reach {
+    /// The daemon listens at `listeners`; `hosts` are the names that `--host` gives.
+    pub fn new(listeners: &[SocketAddr], hosts: &[String]) -> Self {
+        Self {
+            listeners: listeners.into(),
+            hosts: hosts.into(),
         }
     }
-    if links.is_empty() {
-        links.extend(doors.iter().map(|door| link(door.ip(), door.port())));
+
+    /// What the built-in pages show: the best link first, which is also the QR code.
+    pub fn facts(&self, claim_code: Option<String>) -> Facts {
+        let hostname = system::hostname();
+        let mut links = self.links(&hostname);
+        let mut seen = BTreeSet::new();
+        links.retain(|link| seen.insert(link.clone()));
+        Facts {
+            hostname,
+            links,
+            claim_code,
+        }
     }
-    let mut seen = std::collections::BTreeSet::new();
-    links.retain(|link| seen.insert(link.clone()));
-    Facts {
-        hostname,
-        links,
-        claim_code,
+
+    /// A daemon that listens on loopback only is reached through a proxy, by the name that the proxy has a certificate
+    /// for. Where it listens on the network too, its addresses need no name service and come first.
+    fn links(&self, hostname: &str) -> Vec<String> {
+        let is_open = |listener: &&SocketAddr| !listener.ip().is_loopback();
+        let open: Vec<&SocketAddr> = self.listeners.iter().filter(is_open).collect();
+        if open.is_empty() && !self.hosts.is_empty() {
+            let secure = |host: &String| format!("https://{host}");
+            return self.hosts.iter().map(secure).collect();
+        }
+        if open.is_empty() {
+            let links = self.listeners.iter();
+            return links.map(|local| link(local.ip(), local.port())).collect();
+        }
+        let mut links = Vec::new();
+        for listener in &open {
+            let port = listener.port();
+            if listener.ip().is_unspecified() {
+                let reached = system::addresses().into_iter();
+                let same = reached.filter(|address| address.is_ipv4() || listener.is_ipv6());
+                links.extend(same.map(|address| link(address, port)));
+                links.push(format!("http://{hostname}.local:{port}"));
+            } else {
+                links.push(link(listener.ip(), port));
+            }
+        }
+        for listener in open {
+            let named = |host: &String| format!("http://{host}:{}", listener.port());
+            links.extend(self.hosts.iter().map(named));
+        }
+        links
     }
 }
 
@@ -189,12 +221,37 @@ fn link(address: IpAddr, port: u16) -> String {
 mod tests {
     use super::*;
 
+    fn reach(listeners: &[&str], hosts: &[&str]) -> Reach {
+        let listeners: Vec<SocketAddr> = (listeners.iter())
+            .map(|listener| listener.parse().unwrap())
+            .collect();
+        let hosts: Vec<String> = hosts.iter().map(|host| (*host).to_owned()).collect();
+        Reach::new(&listeners, &hosts)
+    }
+
     #[test]
-    fn the_links_lead_to_the_doors() {
-        let links = |doors: &[&str]| {
-            let doors: Vec<SocketAddr> = doors.iter().map(|door| door.parse().unwrap()).collect();
-            facts(&doors, None).links
-        };
+    fn behind_a_proxy_the_link_is_the_public_name() {
+        let local = ["127.0.0.1:8081", "[::1]:8081"];
+        let behind = reach(&local, &["kiosk.example.org", "lobby.example.org"]);
+        assert_eq!(
+            behind.facts(None).links,
+            ["https://kiosk.example.org", "https://lobby.example.org"]
+        );
+    }
+
+    #[test]
+    fn on_the_network_a_further_name_comes_after_the_addresses() {
+        let listeners = ["192.0.2.7:80", "127.0.0.1:80"];
+        let open = reach(&listeners, &["kiosk.example.org"]);
+        assert_eq!(
+            open.facts(None).links,
+            ["http://192.0.2.7:80", "http://kiosk.example.org:80"]
+        );
+    }
+
+    #[test]
+    fn the_links_lead_to_the_listeners() {
+        let links = |listeners: &[&str]| reach(listeners, &[]).facts(None).links;
         assert_eq!(
             links(&["192.0.2.7:80", "127.0.0.1:80"]),
             ["http://192.0.2.7:80"]

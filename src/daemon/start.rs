@@ -1,6 +1,6 @@
 //! Everything that has to succeed before the loop runs.
 
-use super::drivers::Drivers;
+use super::drivers::{Drivers, Reach};
 use super::estate::Estate;
 #[cfg(feature = "faults")]
 use super::faults;
@@ -147,7 +147,8 @@ pub async fn start(
     let logs = Book::recorded(recorder.clone());
     estate.adopt(&children, &logs);
     let keeper = vault::open(&options.state_dir, &run_dir).await;
-    let mut drivers = Drivers::new(&executor, &reporter, &children, &logs, &addresses, &keeper);
+    let reach = Reach::new(&addresses, &options.hosts);
+    let mut drivers = Drivers::new(&executor, &reporter, &children, &logs, &reach, &keeper);
     for running in estate.memories.iter().filter_map(Memory::running) {
         drivers.resume(running, &options.state_dir);
     }
@@ -159,7 +160,7 @@ pub async fn start(
     let requests = Rc::new(requests);
     let about = about(options, recorder.life(), last_start);
     let entrance = invite(&keeper, guest).await;
-    let welcome = Welcome::keep(&executor, &run_dir, &addresses, &keeper);
+    let welcome = Welcome::keep(&executor, &run_dir, &reach, &keeper);
     let api = open_api(
         options,
         &mind,

@@ -3,7 +3,7 @@
 //! A device comes with a display process that shows it, so that a kiosk which nobody has claimed says on its own
 //! screen how that is done. Whoever may read files on the device may read its code; a page from a network may not.
 
-use super::drivers::facts;
+use super::drivers::Reach;
 use crate::browser::pages;
 use crate::http::Keeper;
 use crate::sys::errno::words;
@@ -12,7 +12,6 @@ use smol::LocalExecutor;
 use std::cell::RefCell;
 use std::fs;
 use std::io;
-use std::net::SocketAddr;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::rc::Rc;
@@ -25,8 +24,7 @@ struct Inner {
     file: PathBuf,
     /// By it a page that is shown learns of another one.
     script: PathBuf,
-    /// Where the API and the page are served.
-    doors: Vec<SocketAddr>,
+    reach: Reach,
     keeper: Rc<Keeper>,
     /// What stands in the file.
     written: RefCell<String>,
@@ -37,13 +35,13 @@ impl Welcome {
     pub fn keep(
         executor: &LocalExecutor<'static>,
         run_dir: &RunDir,
-        doors: &[SocketAddr],
+        reach: &Reach,
         keeper: &Rc<Keeper>,
     ) -> Self {
         let this = Self(Rc::new(Inner {
             file: run_dir.path().join(WELCOME),
             script: run_dir.path().join(WELCOME_SCRIPT),
-            doors: doors.to_vec(),
+            reach: reach.clone(),
             keeper: keeper.clone(),
             written: RefCell::default(),
         }));
@@ -64,7 +62,7 @@ impl Welcome {
     /// Writes the page, where it tells something else than before.
     pub fn write(&self) {
         let inner = &self.0;
-        let new = pages::standing_welcome(&facts(&inner.doors, inner.keeper.claim_code()));
+        let new = pages::standing_welcome(&inner.reach.facts(inner.keeper.claim_code()));
         if *inner.written.borrow() == new.page {
             return;
         }

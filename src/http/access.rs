@@ -1,12 +1,13 @@
 //! Coming in and going out: claiming, signing in and out, the password, and who is signed in.
 
 use super::Api;
+use super::door;
 use super::error::{Error, Kind};
 use super::keeper::{Opened, Pass, Visitor};
 use super::reply::{Ask, Reply};
 use super::view::Light;
 use super::when::Wallclock;
-use crate::trust::{ABSOLUTE, COOKIE, Session, check_password};
+use crate::trust::{ABSOLUTE, Session, check_password, cookie_name};
 use serde::Serialize;
 use serde_json::{Map, Value, json};
 use std::rc::Rc;
@@ -75,9 +76,14 @@ pub async fn set_password(api: &Rc<Api>, ask: Ask<'_>) -> Result<Reply, Error> {
         true => Some(text(&mut body, "current", "")?),
         false => None,
     };
+    let revoke_tokens = match body.remove("revoke_tokens") {
+        None => true,
+        Some(Value::Bool(revoke)) => revoke,
+        Some(_) => return Err(Error::invalid("revoke_tokens", "must be true or false")),
+    };
     nothing_else(&body)?;
-    let keeper = &api.keeper;
-    (keeper.change_password(&password, current, &ask.pass, &visitor(&ask))).await?;
+    let (keeper, from) = (&api.keeper, visitor(&ask));
+    (keeper.change_password(&password, current, revoke_tokens, &ask.pass, &from)).await?;
     Ok(Reply::empty(204))
 }
 
@@ -131,7 +137,7 @@ pub async fn end(api: &Rc<Api>, ask: Ask<'_>) -> Result<Reply, Error> {
     }
 }
 
-fn visitor<'a>(ask: &Ask<'a>) -> Visitor<'a> {
+pub(super) fn visitor<'a>(ask: &Ask<'a>) -> Visitor<'a> {
     let agent = ask.header("user-agent").unwrap_or_default();
     match ask.client {
         Some(client) => Visitor {
@@ -161,13 +167,13 @@ fn cookie(value: &str, seconds: u64, ask: &Ask<'_>) -> String {
         .header("origin")
         .is_some_and(|origin| origin.starts_with("https://"));
     let secure = if is_secure { "; Secure" } else { "" };
-    format!("{COOKIE}={value}; Path=/; Max-Age={seconds}; HttpOnly; SameSite=Strict{secure}")
+    let name = cookie_name(ask.header("host").and_then(door::port));
+    format!("{name}={value}; Path=/; Max-Age={seconds}; HttpOnly; SameSite=Strict{secure}")
 }
 
 fn new_password(body: &mut Map<String, Value>) -> Result<String, Error> {
     let password = text(body, "password", "it is the new password")?;
-    check_password(&password)
-        .map_err(|why| Error::invalid("password", format!("password: {why}")))?;
+    check_password(&password).map_err(|why| Error::invalid("password", why))?;
     Ok(password)
 }
 
@@ -177,7 +183,7 @@ pub(super) fn text(
     field: &'static str,
     what: &str,
 ) -> Result<String, Error> {
-    let wrong = |why: &str| Err(Error::invalid(field, format!("{field}: {why}")));
+    let wrong = |why: &str| Err(Error::invalid(field, why));
     match body.remove(field) {
         Some(Value::String(text)) => Ok(text),
         Some(_) => wrong("must be a string"),
@@ -189,9 +195,6 @@ pub(super) fn text(
 pub(super) fn nothing_else(body: &Map<String, Value>) -> Result<(), Error> {
     match body.keys().next() {
         None => Ok(()),
-        Some(name) => Err(Error::invalid(
-            name.clone(),
-            format!("{name}: there is no such field here"),
-        )),
+        Some(name) => Err(Error::invalid(name.clone(), "there is no such field here")),
     }
 }

@@ -7,8 +7,8 @@
 use super::Api;
 use super::error::Error;
 use super::reply::{Ask, Reply};
-use super::view::Configuration;
-use crate::config::{Etag, Section};
+use super::view::{Configuration, Disclosure};
+use crate::config::{Etag, Section, redact};
 use crate::supervisor::Request;
 use serde::Serialize;
 use std::rc::Rc;
@@ -21,7 +21,8 @@ struct Reloaded<'a> {
 
 /// `GET /api/config`
 pub async fn show(api: &Rc<Api>, ask: Ask<'_>) -> Result<Reply, Error> {
-    Ok(document(api, None, ask.header("if-none-match")))
+    let known = ask.header("if-none-match");
+    Ok(document(api, &ask, None, known))
 }
 
 /// `PUT /api/config`
@@ -31,13 +32,13 @@ pub async fn replace(api: &Rc<Api>, ask: Ask<'_>) -> Result<Reply, Error> {
         if_match: if_match(ask.header("if-match")),
     };
     api.mind.ask(request).await?;
-    Ok(document(api, None, None))
+    Ok(document(api, &ask, None, None))
 }
 
 /// `GET /api/behaviors`
 pub async fn show_behaviors(api: &Rc<Api>, ask: Ask<'_>) -> Result<Reply, Error> {
     let known = ask.header("if-none-match");
-    Ok(document(api, Some(Section::Behaviors), known))
+    Ok(document(api, &ask, Some(Section::Behaviors), known))
 }
 
 /// `PUT /api/behaviors`
@@ -48,7 +49,7 @@ pub async fn replace_behaviors(api: &Rc<Api>, ask: Ask<'_>) -> Result<Reply, Err
 /// `GET /api/schedule`
 pub async fn show_schedule(api: &Rc<Api>, ask: Ask<'_>) -> Result<Reply, Error> {
     let known = ask.header("if-none-match");
-    Ok(document(api, Some(Section::Schedule), known))
+    Ok(document(api, &ask, Some(Section::Schedule), known))
 }
 
 /// `PUT /api/schedule`
@@ -57,12 +58,12 @@ pub async fn replace_schedule(api: &Rc<Api>, ask: Ask<'_>) -> Result<Reply, Erro
 }
 
 /// `POST /api/reload`
-pub async fn reload(api: &Rc<Api>, _ask: Ask<'_>) -> Result<Reply, Error> {
+pub async fn reload(api: &Rc<Api>, ask: Ask<'_>) -> Result<Reply, Error> {
     api.mind.ask(Request::Reload).await?;
     let status = api.feed.current();
     let reloaded = Reloaded {
         generation: status.generation,
-        configuration: Configuration::of(api, &status.configuration),
+        configuration: Configuration::of(api, &status.configuration, ask.pass.disclosure()),
     };
     Ok(Reply::json(202, &reloaded))
 }
@@ -74,11 +75,12 @@ async fn replace_section(api: &Rc<Api>, ask: &Ask<'_>, section: Section) -> Resu
         if_match: if_match(ask.header("if-match")),
     };
     api.mind.ask(request).await?;
-    Ok(document(api, Some(section), None))
+    Ok(document(api, ask, Some(section), None))
 }
 
-/// The document or a part of it, or 304 where the client has it already.
-fn document(api: &Api, section: Option<Section>, known: Option<&str>) -> Reply {
+/// The document or a part of it, or 304 where the client has it already. Below the role `admin` a part has only its
+/// public fields; the whole document is for that role alone.
+fn document(api: &Api, ask: &Ask<'_>, section: Option<Section>, known: Option<&str>) -> Reply {
     let status = api.feed.current();
     let document = &status.configuration.document;
     let etag = document.etag();
@@ -87,7 +89,10 @@ fn document(api: &Api, section: Option<Section>, known: Option<&str>) -> Reply {
     let reply = match section {
         _ if is_known => Reply::empty(304),
         None => Reply::bytes(200, "application/json", document.to_bytes()),
-        Some(section) => Reply::json(200, &document.section(section)),
+        Some(section) => match ask.pass.disclosure() {
+            Disclosure::Full => Reply::json(200, &document.section(section)),
+            Disclosure::Redacted => Reply::json(200, &redact::outline(&document.section(section))),
+        },
     };
     reply.with("ETag", format!("\"{etag}\""))
 }

@@ -38,10 +38,10 @@ pub async fn switch_power(api: &Rc<Api>, ask: Ask<'_>) -> Result<Reply, Error> {
     let display = name(ask.id)?;
     let body = ask.object()?;
     if let Some(unknown) = body.keys().find(|name| *name != "on") {
-        return Err(Error::invalid(unknown, "unknown field"));
+        return Err(Error::invalid(unknown, "there is no such field here"));
     }
     let Some(on) = body.get("on").and_then(Value::as_bool) else {
-        return Err(Error::invalid("on", "on: must be true or false"));
+        return Err(Error::invalid("on", "must be true or false"));
     };
     let request = Request::SwitchPower {
         display: display.clone(),
@@ -60,11 +60,9 @@ pub async fn switch_power(api: &Rc<Api>, ask: Ask<'_>) -> Result<Reply, Error> {
     }
 }
 
-/// The display in a path; its colon may be escaped.
+/// The display in a path.
 fn name(text: &str) -> Result<Display, Error> {
-    let bare = text.strip_prefix("%3A").or(text.strip_prefix("%3a"));
-    let plain = bare.map_or(text.to_owned(), |number| format!(":{number}"));
-    plain.parse().map_err(|_| no_such(text))
+    text.parse().map_err(|_| no_such(text))
 }
 
 fn no_such(text: &str) -> Error {

@@ -115,6 +115,12 @@ pub fn check_media_type(parts: &RequestParts<'_>, body: usize) -> Result<(), Err
     Ok(())
 }
 
+/// The port in a `Host`, where there is one.
+pub fn port(host: &str) -> Option<u16> {
+    let (_, port) = host.rsplit_once(':')?;
+    port.parse().ok()
+}
+
 /// An address is always this machine's own: a site elsewhere cannot be called by it.
 fn is_this_machine(host: &str, hosts: &[String], hostname: &dyn Fn() -> String) -> bool {
     let name = match host.rsplit_once(':') {

@@ -1,8 +1,9 @@
 //! Problem details (RFC 9457), and the only place where a refusal becomes a status code.
 
 use super::reply::Reply;
+use super::view::Disclosure;
 use crate::config::Problem;
-use crate::supervisor::{FailureKind, Refusal};
+use crate::supervisor::{Done, FailureKind, Refusal};
 use serde::Serialize;
 use std::fmt;
 
@@ -103,13 +104,15 @@ pub enum Kind {
     ShuttingDown,
     /// The daemon's loop does not come round.
     Stuck,
+    /// A defect of the daemon.
+    Internal,
     /// Another version of HTTP.
     Version,
 }
 
 impl Kind {
     /// Every kind, by status code.
-    pub const ALL: [Kind; 46] = [
+    pub const ALL: [Kind; 47] = [
         Kind::Malformed,
         Kind::NotJson,
         Kind::SignIn,
@@ -155,6 +158,7 @@ impl Kind {
         Kind::NotRead,
         Kind::ShuttingDown,
         Kind::Stuck,
+        Kind::Internal,
         Kind::Version,
     ];
 
@@ -211,6 +215,7 @@ impl Kind {
             Kind::NotRead => (503, "/problems/not-read", "Not read"),
             Kind::ShuttingDown => (503, "/problems/shutting-down", "Shutting down"),
             Kind::Stuck => (503, "/problems/stuck", "Not responding"),
+            Kind::Internal => (500, "/problems/internal", "Internal error"),
             Kind::Version => (505, "/problems/version", "Unknown HTTP version"),
         }
     }
@@ -250,11 +255,31 @@ impl Error {
         }
     }
 
-    /// A value that is understood and wrong, and where it stands.
+    /// A value that is understood and wrong, and where it stands. `detail` does not repeat `field`: clients show it
+    /// beside the field, or put the field before it.
     pub fn invalid(field: impl Into<String>, detail: impl Into<String>) -> Self {
+        let (field, detail) = (field.into(), detail.into());
+        debug_assert!(!detail.starts_with(&format!("{field}:")), "{detail}");
         Self {
-            field: Some(field.into()),
+            field: Some(field),
             ..Self::new(Kind::Invalid, detail)
+        }
+    }
+
+    /// The supervisor did something other than what it was asked for, which no client can change.
+    pub fn unexpected(done: &Done) -> Self {
+        log::error!("unexpected reply from the supervisor: {done:?}");
+        Self::new(
+            Kind::Internal,
+            "internal error: unexpected reply from the supervisor",
+        )
+    }
+
+    /// The same, for a reader who may see this much of the configuration.
+    pub fn disclosing(self, disclosure: Disclosure) -> Self {
+        Self {
+            detail: disclosure.text(&self.detail).into_owned(),
+            ..self
         }
     }
 
@@ -263,7 +288,7 @@ impl Error {
         if problems.iter().any(|problem| !problem.path.is_empty()) {
             return Refusal::Invalid(problems).into();
         }
-        Self::new(Kind::NotJson, format!("the body {}", sentence(&problems)))
+        Self::new(Kind::NotJson, format!("the body {}", summary(&problems)))
     }
 
     /// A route that knows only these methods.
@@ -360,9 +385,9 @@ impl From<Refusal> for Error {
         let error = Error::new(kind, refusal.to_string());
         match refusal {
             Refusal::Invalid(problems) => Self {
-                detail: sentence(&problems),
-                field: (problems.iter().map(|problem| problem.path.clone()))
-                    .find(|path| !path.is_empty()),
+                detail: summary(&problems),
+                field: (problems.first().map(|problem| problem.path.clone()))
+                    .filter(|path| !path.is_empty()),
                 problems,
                 ..error
             },
@@ -375,12 +400,12 @@ impl From<Refusal> for Error {
     }
 }
 
-/// The first problem in full, and how many more there are.
-fn sentence(problems: &[Problem]) -> String {
+/// What is wrong at the first problem's path, and how many more there are.
+fn summary(problems: &[Problem]) -> String {
     match problems {
         [] => "the document is invalid".into(),
-        [only] => only.to_string(),
-        [first, more @ ..] => format!("{first} (and {} more)", more.len()),
+        [only] => only.message.clone(),
+        [first, more @ ..] => format!("{} (and {} more)", first.message, more.len()),
     }
 }
 
@@ -434,7 +459,8 @@ mod tests {
                 .iter()
                 .all(|kind| (400..=505).contains(&kind.facts().0))
         );
-        assert!(Kind::ALL.iter().all(|kind| kind.facts().0 != 500));
+        let internal = Kind::ALL.iter().filter(|kind| kind.facts().0 == 500);
+        assert_eq!(internal.collect::<Vec<_>>(), [&Kind::Internal]);
     }
 
     #[test]
@@ -454,7 +480,7 @@ mod tests {
         assert_eq!(body["problems"][1]["field"], "env.PATH");
         assert_eq!(
             body["detail"],
-            "command: must be a string, not a number (and 1 more)"
+            "must be a string, not a number (and 1 more)"
         );
     }
 

@@ -5,7 +5,7 @@ use super::displays::{Connectors, Displays};
 use super::error::Error;
 use super::reply::{Ask, Later, Reply, Source, write_event};
 use super::schedule::ScheduleView;
-use super::view::{Configuration, Light, Order, Processes};
+use super::view::{Configuration, Disclosure, Light, Order, Processes};
 use crate::config::Id;
 use crate::supervisor::{ProcessStatus, Status};
 use serde::Serialize;
@@ -15,15 +15,18 @@ use std::time::Instant;
 
 /// `GET /api/events`. A client that comes back gets a new snapshot: it is hardly larger than
 /// what it may have missed, and never wrong.
-pub async fn stream(api: &Rc<Api>, _ask: Ask<'_>) -> Result<Reply, Error> {
+pub async fn stream(api: &Rc<Api>, ask: Ask<'_>) -> Result<Reply, Error> {
     Ok(Reply::events(Changes {
         api: api.clone(),
+        disclosure: ask.pass.disclosure(),
         sent: None,
     }))
 }
 
 struct Changes {
     api: Rc<Api>,
+    /// A role never changes: a session or token of another role is another one.
+    disclosure: Disclosure,
     /// What the client has seen last, and when it was sent.
     sent: Option<(Rc<Status>, Instant)>,
 }
@@ -34,7 +37,7 @@ impl Source for Changes {
             let status = match &self.sent {
                 None => {
                     let status = self.api.feed.current();
-                    write_snapshot(out, &self.api, &status);
+                    write_snapshot(out, &self.api, &status, self.disclosure);
                     status
                 }
                 Some((sent, at)) => {
@@ -45,7 +48,7 @@ impl Source for Changes {
                         Timer::after(gap).await;
                     }
                     let status = self.api.feed.current();
-                    write_change(out, &self.api, sent, &status);
+                    write_change(out, &self.api, sent, &status, self.disclosure);
                     status
                 }
             };
@@ -82,27 +85,33 @@ fn displays_of<'a>(api: &'a Api, status: &'a Status) -> Displays<'a> {
     }
 }
 
-fn write_snapshot(out: &mut Vec<u8>, api: &Api, status: &Status) {
+fn write_snapshot(out: &mut Vec<u8>, api: &Api, status: &Status, disclosure: Disclosure) {
     let event = Event {
         generation: status.generation,
         processes: Processes {
             shown: &status.processes,
-            light: Light::of(api),
+            light: Light::of(api).disclosing(disclosure),
         },
         removed: None,
         order: Some(Order(&status.processes)),
         active_display: status.active_display.as_ref(),
         displays: Some(displays_of(api, status)),
         connectors: Some(Connectors(status)),
-        configuration: Some(Configuration::of(api, &status.configuration)),
-        schedule: Some(ScheduleView(&status.schedule)),
+        configuration: Some(Configuration::of(api, &status.configuration, disclosure)),
+        schedule: Some(ScheduleView::of(status, disclosure)),
         shutting_down: status.shutting_down,
     };
     write_event(out, "snapshot", Some(status.generation), &event);
 }
 
 /// What differs is found by pointer: what a generation has not touched it shares with the one before.
-fn write_change(out: &mut Vec<u8>, api: &Api, before: &Status, status: &Status) {
+fn write_change(
+    out: &mut Vec<u8>,
+    api: &Api,
+    before: &Status,
+    status: &Status,
+    disclosure: Disclosure,
+) {
     let is_shared = |shown: &&Rc<ProcessStatus>| {
         let earlier = before.process(&shown.process.id);
         earlier.is_some_and(|earlier| Rc::ptr_eq(earlier, shown))
@@ -125,7 +134,7 @@ fn write_change(out: &mut Vec<u8>, api: &Api, before: &Status, status: &Status) 
         generation: status.generation,
         processes: Processes {
             shown: &changed,
-            light: Light::of(api),
+            light: Light::of(api).disclosing(disclosure),
         },
         removed: Some(removed.collect()),
         order: (ids(before) != ids(status)).then_some(Order(&status.processes)),
@@ -133,9 +142,9 @@ fn write_change(out: &mut Vec<u8>, api: &Api, before: &Status, status: &Status) 
         displays: is_rearranged.then(|| displays_of(api, status)),
         connectors: is_rearranged.then_some(Connectors(status)),
         configuration: (!Rc::ptr_eq(&before.configuration, &status.configuration))
-            .then(|| Configuration::of(api, &status.configuration)),
+            .then(|| Configuration::of(api, &status.configuration, disclosure)),
         schedule: (!Rc::ptr_eq(&before.schedule, &status.schedule))
-            .then_some(ScheduleView(&status.schedule)),
+            .then_some(ScheduleView::of(status, disclosure)),
         shutting_down: status.shutting_down,
     };
     write_event(out, "change", Some(status.generation), &event);

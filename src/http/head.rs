@@ -40,6 +40,8 @@ pub struct Head {
     pub keep_alive: bool,
     /// Whether it waits for `100 Continue` before it sends the body.
     pub expects_continue: bool,
+    /// Where the scheme and the authority of a target in absolute form begin and end ([`to_origin_form`]).
+    pub origin: Option<(usize, usize)>,
 }
 
 /// The length of the head at the beginning of `bytes`, `None` while its end has not
@@ -80,12 +82,14 @@ pub fn check(head: &[u8]) -> Result<Head, Error> {
     let mut lines = head
         .split(|&byte| byte == b'\n')
         .map(|line| line.strip_suffix(b"\r").unwrap_or(line));
-    let newer = check_request_line(lines.next().unwrap_or_default())?;
+    let request = check_request_line(lines.next().unwrap_or_default())?;
+    let newer = request.is_newer;
     let mut checked = Head {
         length: head.len(),
         body: 0,
         keep_alive: newer,
         expects_continue: false,
+        origin: request.origin,
     };
     let mut seen = [false; ONCE.len()];
     for (number, line) in lines.take_while(|line| !line.is_empty()).enumerate() {
@@ -101,7 +105,9 @@ pub fn check(head: &[u8]) -> Result<Head, Error> {
         {
             return Err(malformed(format!("two fields {name}")));
         }
-        if name.eq_ignore_ascii_case("content-length") {
+        if name.eq_ignore_ascii_case("host") {
+            check_authority(request.authority, value)?;
+        } else if name.eq_ignore_ascii_case("content-length") {
             checked.body = content_length(value)?;
         } else if name.eq_ignore_ascii_case("connection") {
             checked.keep_alive &= !value
@@ -140,8 +146,37 @@ pub fn check(head: &[u8]) -> Result<Head, Error> {
     Ok(checked)
 }
 
-/// Whether it is HTTP/1.1 rather than 1.0.
-fn check_request_line(line: &[u8]) -> Result<bool, Error> {
+/// Puts a target in absolute form into origin form: RFC 9112, section 3.2.2, wants both to be accepted, and after this
+/// there is one. `Host` says the same as what is cut out: [`check`] has seen to it.
+pub fn to_origin_form(bytes: &mut Vec<u8>, head: &Head) {
+    if let Some((start, end)) = head.origin {
+        let path: &[u8] = if bytes[end] == b'/' { b"" } else { b"/" };
+        bytes.splice(start..end, path.iter().copied());
+    }
+}
+
+/// A target in absolute form must name the host that `Host` names (RFC 9112, section 3.2): a program that goes by the
+/// one and a program that goes by the other must not see two hosts.
+fn check_authority(authority: Option<&str>, host: &str) -> Result<(), Error> {
+    match authority {
+        Some(authority) if !authority.eq_ignore_ascii_case(host) => Err(malformed(
+            "Host must be the host and port that the request target names",
+        )),
+        _ => Ok(()),
+    }
+}
+
+/// What a request line says.
+struct RequestLine<'l> {
+    /// Whether it is HTTP/1.1 rather than 1.0.
+    is_newer: bool,
+    /// The host and port that a target in absolute form names.
+    authority: Option<&'l str>,
+    /// Where scheme and authority begin and end.
+    origin: Option<(usize, usize)>,
+}
+
+fn check_request_line(line: &[u8]) -> Result<RequestLine<'_>, Error> {
     let bad = || malformed("the request line must be: METHOD /path HTTP/1.1");
     let line = std::str::from_utf8(line).map_err(|_| bad())?;
     let mut words = line.split(' ');
@@ -160,12 +195,31 @@ fn check_request_line(line: &[u8]) -> Result<bool, Error> {
         ));
     }
     let graphic = |byte: u8| byte.is_ascii_graphic() && byte != b'#';
-    if !target.starts_with('/') || !target.bytes().all(graphic) {
-        return Err(malformed("the request target must be a path"));
+    let scheme = ["http://", "https://"].into_iter().find(|scheme| {
+        let start = target.get(..scheme.len());
+        start.is_some_and(|start| start.eq_ignore_ascii_case(scheme))
+    });
+    let scheme = scheme.map(str::len);
+    let authority = scheme.map(|scheme| {
+        let rest = &target[scheme..];
+        &rest[..rest.find(['/', '?']).unwrap_or(rest.len())]
+    });
+    let is_bad = authority.is_some_and(|authority| authority.is_empty() || authority.contains('@'));
+    if (authority.is_none() && !target.starts_with('/')) || is_bad || !target.bytes().all(graphic) {
+        return Err(malformed(
+            "the request target must be a path, or a URL without a user name",
+        ));
     }
+    let start = method.len() + 1;
+    let line = |is_newer| RequestLine {
+        is_newer,
+        authority,
+        origin: (scheme.zip(authority))
+            .map(|(scheme, authority)| (start, start + scheme + authority.len())),
+    };
     match version {
-        "HTTP/1.1" => Ok(true),
-        "HTTP/1.0" => Ok(false),
+        "HTTP/1.1" => Ok(line(true)),
+        "HTTP/1.0" => Ok(line(false)),
         _ if version.starts_with("HTTP/") && version.bytes().all(graphic) => Err(Error::new(
             Kind::Version,
             "only HTTP/1.1 and HTTP/1.0 are spoken here",
@@ -221,6 +275,7 @@ mod tests {
             body: 12,
             keep_alive: true,
             expects_continue: false,
+            origin: None,
         };
         assert_eq!(checked(head), Ok(expected));
         assert_eq!(end(head.as_bytes(), 0), Ok(Some(head.len())));
@@ -270,7 +325,11 @@ mod tests {
             "GET  / HTTP/1.1\r\nHost: x\r\n\r\n",
             "GET / HTTP/1.1 \r\nHost: x\r\n\r\n",
             "GET / HTTP/1.1\r\r\nHost: x\r\n\r\n",
-            "GET http://x/ HTTP/1.1\r\nHost: x\r\n\r\n",
+            "GET http://y/ HTTP/1.1\r\nHost: x\r\n\r\n",
+            "GET http://x:80/ HTTP/1.1\r\nHost: x\r\n\r\n",
+            "GET http://u@x/ HTTP/1.1\r\nHost: x\r\n\r\n",
+            "GET http:/// HTTP/1.1\r\nHost: x\r\n\r\n",
+            "GET ftp://x/ HTTP/1.1\r\nHost: x\r\n\r\n",
             "GET /\u{a0} HTTP/1.1\r\nHost: x\r\n\r\n",
             "GET /#x HTTP/1.1\r\nHost: x\r\n\r\n",
             "\r\n",
@@ -278,6 +337,26 @@ mod tests {
             assert_eq!(checked(head), Err(400), "{head:?}");
         }
         assert_eq!(checked("GET / HTTP/2.0\r\nHost: x\r\n\r\n"), Err(505));
+    }
+
+    #[test]
+    fn a_target_in_absolute_form_becomes_one_in_origin_form() {
+        for (target, host, origin) in [
+            ("http://x/a?b", "x", "/a?b"),
+            ("HTTP://X:80", "x:80", "/"),
+            (
+                "https://[::1]:8081?q=http://y/",
+                "[::1]:8081",
+                "/?q=http://y/",
+            ),
+            ("/a", "x", "/a"),
+        ] {
+            let mut bytes = format!("GET {target} HTTP/1.1\r\nHost: {host}\r\n\r\n").into_bytes();
+            let head = check(&bytes).expect("nothing is wrong with it");
+            to_origin_form(&mut bytes, &head);
+            let expected = format!("GET {origin} HTTP/1.1\r\nHost: {host}\r\n\r\n");
+            assert_eq!(bytes, expected.into_bytes(), "{target}");
+        }
     }
 
     #[test]

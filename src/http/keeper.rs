@@ -3,6 +3,7 @@
 
 use super::error::{Error, Kind};
 use super::reply::Later;
+use super::view::Disclosure;
 use crate::supervisor::Failure;
 use crate::time::Moment;
 use crate::trust::{
@@ -59,6 +60,16 @@ impl Pass {
             Pass::Nobody => Who::Stranger,
             Pass::Local => Who::Local,
             Pass::Session(_, role) | Pass::Token(_, role) => Who::Holder(*role),
+        }
+    }
+
+    /// How much of the configuration its holder may read: all of it needs the role `admin`.
+    pub fn disclosure(&self) -> Disclosure {
+        match self {
+            Pass::Local | Pass::Session(_, Role::Admin) | Pass::Token(_, Role::Admin) => {
+                Disclosure::Full
+            }
+            Pass::Nobody | Pass::Session(..) | Pass::Token(..) => Disclosure::Redacted,
         }
     }
 
@@ -154,12 +165,14 @@ impl Keeper {
                     Pass::Token(token.id.clone(), token.role)
                 })
             }
-            Presented::Session(secret) => {
+            Presented::Session(secrets) => {
                 let mut sessions = self.sessions.borrow_mut();
-                let session = sessions.admit(&secret.digest(), (self.clock)());
-                session.map_or(Pass::Nobody, |session| {
-                    Pass::Session(session.name.clone(), session.role)
-                })
+                let now = (self.clock)();
+                let mut admitted = secrets.iter().filter_map(|secret| {
+                    let session = sessions.admit(&secret.digest(), now)?;
+                    Some(Pass::Session(session.name.clone(), session.role))
+                });
+                admitted.next().unwrap_or(Pass::Nobody)
             }
         }
     }
@@ -202,7 +215,8 @@ impl Keeper {
         let _changing = self.changing.lock().await;
         // Somebody else may have been quicker meanwhile.
         self.check_code(code, from)?;
-        self.own(hash, None).await?;
+        let owned = self.credentials().owned(hash);
+        self.own(owned, None).await?;
         log::info!("the kiosk was claimed from {}", from.address);
         self.succeeded(from);
         Ok(self.open(Role::Admin, from))
@@ -326,8 +340,8 @@ impl Keeper {
 
     // ---- changing who may come in ----
 
-    /// Gives the kiosk a new password, which ends every other session. Whoever is not on the machine itself has to
-    /// know the one that there is.
+    /// Gives the kiosk a new password, which ends every other session and, where `revoke_tokens` says so, every token.
+    /// A client that is not on the machine itself has to know the current one.
     ///
     /// # Errors
     /// The current one is wrong or was tried too often; it could not be saved.
@@ -335,6 +349,7 @@ impl Keeper {
         &self,
         password: &str,
         current: Option<String>,
+        revoke_tokens: bool,
         pass: &Pass,
         from: &Visitor<'_>,
     ) -> Result<(), Error> {
@@ -343,7 +358,7 @@ impl Keeper {
             let Some(current) = current else {
                 return Err(Error::invalid(
                     "current",
-                    "current: is missing; it is the password of now",
+                    "is missing; it is the current password",
                 ));
             };
             self.check_password(current, from).await?;
@@ -354,7 +369,12 @@ impl Keeper {
             Pass::Session(name, _) => Some(name),
             _ => None,
         };
-        self.own(hash, kept).await?;
+        let mut credentials = self.credentials().owned(hash);
+        // What root made before the first password was set is no token of an earlier owner.
+        if revoke_tokens && is_owned {
+            credentials = credentials.without_tokens();
+        }
+        self.own(credentials, kept).await?;
         log::info!("the password was set from {}", from.address);
         Ok(())
     }
@@ -369,7 +389,8 @@ impl Keeper {
         if self.claim_code().is_none() {
             return Ok(());
         }
-        self.own(hash, None).await
+        let owned = self.credentials().owned(hash);
+        self.own(owned, None).await
     }
 
     /// Forgets password, tokens and sessions; the kiosk is nobody's, and this is the code that claims it.
@@ -389,6 +410,29 @@ impl Keeper {
     /// A code for a kiosk that nobody owns.
     pub fn new_code(&self) -> ClaimCode {
         ClaimCode::from_random(self.random())
+    }
+
+    /// Asks for the password again: a session that was stolen must not become a credential that outlives it.
+    /// The unix socket and tokens are not asked.
+    ///
+    /// # Errors
+    /// It is missing, wrong or was tried too often.
+    pub async fn confirm(
+        &self,
+        password: Option<String>,
+        pass: &Pass,
+        from: &Visitor<'_>,
+    ) -> Result<(), Error> {
+        if !matches!(pass, Pass::Session(..)) {
+            return Ok(());
+        }
+        let Some(password) = password else {
+            let detail = "is missing; it is your password, asked for once more";
+            return Err(Error::invalid("password", detail));
+        };
+        self.check_password(password, from).await?;
+        self.succeeded(from);
+        Ok(())
     }
 
     /// Makes a token, which is shown this once.
@@ -416,7 +460,7 @@ impl Keeper {
         let more = self.credentials().with_token(token.clone());
         let more = more.map_err(|(field, why)| match field {
             "" => Error::new(Kind::Invalid, why),
-            field => Error::invalid(field, format!("{field}: {why}")),
+            field => Error::invalid(field, why),
         })?;
         self.adopt(more).await?;
         Ok((token, secret))
@@ -441,8 +485,7 @@ impl Keeper {
         self.ended.listen()
     }
 
-    async fn own(&self, hash: Hash, kept: Option<&Name>) -> Result<(), Error> {
-        let owned = self.credentials().owned(hash);
+    async fn own(&self, owned: Credentials, kept: Option<&Name>) -> Result<(), Error> {
         self.adopt(owned).await?;
         self.sessions.borrow_mut().end_others(kept);
         self.sessions_changed();

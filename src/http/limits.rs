@@ -9,6 +9,9 @@ pub const HEAD_MAX: usize = 8 * 1024;
 /// The longest request body, in bytes: a configuration of some hundred processes.
 pub const BODY_MAX: usize = 256 * 1024;
 
+/// The longest body of a route that needs no credential, in bytes: a password and a code.
+pub const OPEN_BODY_MAX: usize = 4 * 1024;
+
 /// What a connection may hold of a body or an answer without drawing on
 /// [`Limits::held_bytes`]: nearly every request and answer there is.
 pub const HELD_FREE: usize = 16 * 1024;

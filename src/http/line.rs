@@ -143,9 +143,10 @@ impl Line {
 
     fn take_head(&mut self, length: usize) -> Next {
         let rest = self.inbox.split_off(length);
-        let bytes = std::mem::replace(&mut self.inbox, rest);
+        let mut bytes = std::mem::replace(&mut self.inbox, rest);
         match head::check(&bytes) {
             Ok(head) => {
+                head::to_origin_form(&mut bytes, &head);
                 self.body_left = head.body;
                 Next::Request(head, bytes)
             }

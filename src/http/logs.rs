@@ -200,7 +200,7 @@ fn wanted(ask: &Ask<'_>) -> Result<Option<usize>, Error> {
         Ok(lines @ 0..=LINES_MAX) => Ok(Some(lines)),
         _ => Err(Error::invalid(
             "lines",
-            format!("lines must be a number from 0 to {LINES_MAX}"),
+            format!("must be a number from 0 to {LINES_MAX}"),
         )),
     }
 }

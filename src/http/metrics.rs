@@ -27,7 +27,7 @@ pub async fn show(api: &Rc<Api>, _ask: Ask<'_>) -> Result<Reply, Error> {
     page.line("last_start_info", &format!("{{reason=\"{reason}\"}}"), 1);
     page.gauge("generation", "Grows with every change.");
     page.line("generation", "", status.generation);
-    if let Some(bytes) = (api.system)().pointer("/daemon/resident_bytes") {
+    if let Some(bytes) = (api.system)().memory.daemon {
         page.gauge("resident_memory_bytes", "Resident memory of the daemon.");
         page.line("resident_memory_bytes", "", bytes);
     }

@@ -30,6 +30,7 @@ mod logs;
 mod metrics;
 mod openapi;
 mod page;
+mod percent;
 mod processes;
 mod reply;
 mod runtime;
@@ -54,6 +55,7 @@ pub use usage::{Memory, Usage, WhyUnenforced};
 pub use when::Now;
 
 use crate::config::Id;
+use crate::facts::MachineFacts;
 use crate::logs::Book;
 use crate::supervisor::LastStart;
 use crate::time::Moment;
@@ -71,8 +73,8 @@ pub struct Api {
     pub keeper: Rc<Keeper>,
     /// Reads both clocks.
     pub clock: fn() -> Now,
-    /// Facts of the machine for `GET /api/system`: an object, from whoever can know them.
-    pub system: Box<dyn Fn() -> serde_json::Value>,
+    /// Reads the facts of the machine.
+    pub system: Box<dyn Fn() -> MachineFacts>,
     /// Why the limits of a process are not enforced, or not all of them; `None` where they are.
     pub why_unenforced: Box<WhyUnenforced>,
     /// What the run of a process uses.
@@ -124,7 +126,7 @@ impl Api {
             logs,
             keeper,
             clock,
-            system: Box::new(|| serde_json::Value::Object(serde_json::Map::new())),
+            system: Box::new(MachineFacts::default),
             why_unenforced: Box::new(|_| Some("nobody enforces them here".to_owned())),
             usage: Box::new(|_| Usage::default()),
             about,

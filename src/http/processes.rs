@@ -3,7 +3,7 @@
 use super::Api;
 use super::error::{Error, Kind};
 use super::reply::{Ask, Reply};
-use super::view::{Light, Processes};
+use super::view::{Disclosure, Light, Processes};
 use crate::config::Id;
 use crate::supervisor::{Done, ProcessStatus, Refusal, Request};
 use serde::Serialize;
@@ -11,9 +11,12 @@ use std::cell::RefCell;
 use std::rc::Rc;
 
 /// The list as it was written last. It says whole seconds, so it is written at most
-/// once a second and generation, however many ask for it.
+/// once a second and generation for each [`Disclosure`], however many ask for it.
 #[derive(Debug, Default)]
-pub struct Rendered(RefCell<Option<Written>>);
+pub struct Rendered {
+    redacted: RefCell<Option<Written>>,
+    full: RefCell<Option<Written>>,
+}
 
 #[derive(Debug)]
 struct Written {
@@ -29,11 +32,16 @@ struct List<'a> {
 }
 
 /// `GET /api/processes`
-pub async fn list(api: &Rc<Api>, _ask: Ask<'_>) -> Result<Reply, Error> {
+pub async fn list(api: &Rc<Api>, ask: Ask<'_>) -> Result<Reply, Error> {
     let status = api.feed.current();
-    let light = Light::of(api);
+    let disclosure = ask.pass.disclosure();
+    let light = Light::of(api).disclosing(disclosure);
     let second = light.now().mono.since_boot().as_secs();
-    let mut last = api.processes.0.borrow_mut();
+    let last = match disclosure {
+        Disclosure::Redacted => &api.processes.redacted,
+        Disclosure::Full => &api.processes.full,
+    };
+    let mut last = last.borrow_mut();
     if let Some(last) = &*last
         && (last.generation, last.second) == (status.generation, second)
     {
@@ -62,7 +70,8 @@ pub async fn list(api: &Rc<Api>, _ask: Ask<'_>) -> Result<Reply, Error> {
 pub async fn show(api: &Rc<Api>, ask: Ask<'_>) -> Result<Reply, Error> {
     let shown = find(api, &id(ask.id)?)?;
     let usage = (api.usage)(&shown.process.id);
-    let view = Light::of(api).process(&shown).using(usage);
+    let light = Light::of(api).disclosing(ask.pass.disclosure());
+    let view = light.process(&shown).using(usage);
     Ok(Reply::json(200, &view))
 }
 
@@ -71,9 +80,9 @@ pub async fn create(api: &Rc<Api>, ask: Ask<'_>) -> Result<Reply, Error> {
     let fields = ask.object()?;
     match api.mind.ask(Request::Create(fields)).await? {
         Done::Created(id) => {
-            Ok(reply(api, 201, &id)?.with("Location", format!("/api/processes/{id}")))
+            Ok(reply(api, &ask, 201, &id)?.with("Location", format!("/api/processes/{id}")))
         }
-        done => Err(unexpected(&done)),
+        done => Err(Error::unexpected(&done)),
     }
 }
 
@@ -82,7 +91,7 @@ pub async fn change(api: &Rc<Api>, ask: Ask<'_>) -> Result<Reply, Error> {
     let id = id(ask.id)?;
     let fields = ask.object()?;
     api.mind.ask(Request::Change(id.clone(), fields)).await?;
-    reply(api, 200, &id)
+    reply(api, &ask, 200, &id)
 }
 
 /// `DELETE /api/processes/{id}`. One that rules name is deleted only with `?force=true`, which switches these rules off.
@@ -91,7 +100,7 @@ pub async fn delete(api: &Rc<Api>, ask: Ask<'_>) -> Result<Reply, Error> {
     let request = match ask.query("force") {
         None | Some("false") => Request::Delete(id),
         Some("true") => Request::ForceDelete(id),
-        Some(_) => return Err(Error::invalid("force", "force: must be true or false")),
+        Some(_) => return Err(Error::invalid("force", "must be true or false")),
     };
     api.mind.ask(request).await?;
     Ok(Reply::empty(204))
@@ -101,21 +110,21 @@ pub async fn delete(api: &Rc<Api>, ask: Ask<'_>) -> Result<Reply, Error> {
 pub async fn start(api: &Rc<Api>, ask: Ask<'_>) -> Result<Reply, Error> {
     let id = id(ask.id)?;
     let done = api.mind.ask(Request::Start(id.clone())).await?;
-    started(api, &id, done)
+    started(api, &ask, &id, done)
 }
 
 /// `POST /api/processes/{id}/stop`
 pub async fn stop(api: &Rc<Api>, ask: Ask<'_>) -> Result<Reply, Error> {
     let id = id(ask.id)?;
     api.mind.ask(Request::Stop(id.clone())).await?;
-    reply(api, 202, &id)
+    reply(api, &ask, 202, &id)
 }
 
 /// `POST /api/processes/{id}/restart`
 pub async fn restart(api: &Rc<Api>, ask: Ask<'_>) -> Result<Reply, Error> {
     let id = id(ask.id)?;
     let done = api.mind.ask(Request::Restart(id.clone())).await?;
-    started(api, &id, done)
+    started(api, &ask, &id, done)
 }
 
 /// The id in a path. What cannot be an id is nobody's.
@@ -132,23 +141,19 @@ pub fn find(api: &Api, id: &Id) -> Result<Rc<ProcessStatus>, Error> {
 }
 
 /// A process as it is now.
-pub(super) fn reply(api: &Api, status: u16, id: &Id) -> Result<Reply, Error> {
+pub(super) fn reply(api: &Api, ask: &Ask<'_>, status: u16, id: &Id) -> Result<Reply, Error> {
     let shown = find(api, id)?;
-    Ok(Reply::json(status, &Light::of(api).process(&shown)))
+    let light = Light::of(api).disclosing(ask.pass.disclosure());
+    Ok(Reply::json(status, &light.process(&shown)))
 }
 
-fn started(api: &Api, id: &Id, done: Done) -> Result<Reply, Error> {
+fn started(api: &Api, ask: &Ask<'_>, id: &Id, done: Done) -> Result<Reply, Error> {
     let stopped = match done {
         Done::Started { stopped } => stopped,
         _ => Vec::new(),
     };
     let shown = find(api, id)?;
-    let view = Light::of(api).process(&shown).instead_of(&stopped);
+    let light = Light::of(api).disclosing(ask.pass.disclosure());
+    let view = light.process(&shown).instead_of(&stopped);
     Ok(Reply::json(202, &view))
-}
-
-/// The mind did something else than it was asked for: nothing a client could mend.
-fn unexpected(done: &Done) -> Error {
-    log::error!("the answer to a new process was {done:?}");
-    Error::new(Kind::Stuck, "the daemon gave an answer that does not fit")
 }

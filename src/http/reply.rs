@@ -2,6 +2,7 @@
 
 use super::error::{Error, Kind};
 use super::keeper::Pass;
+use super::percent::Pairs;
 use super::screen::Lent;
 use crate::config::parse_json;
 use crate::trust::Client;
@@ -24,8 +25,10 @@ pub type Later<'a, T> = Pin<Box<dyn Future<Output = T> + 'a>>;
 pub struct Ask<'r> {
     /// Method, path, query and header fields.
     pub parts: RequestParts<'r>,
-    /// What stands in the place of `{id}` in the path.
+    /// What stands in the place of `{id}` in the path, decoded.
     pub id: &'r str,
+    /// Names and values of the query.
+    pub query: Pairs<'r>,
     /// The whole body.
     pub body: Vec<u8>,
     /// How its sender was let in.
@@ -56,11 +59,10 @@ impl<'r> Ask<'r> {
         self.parts.headers().get(name)?.as_str().ok()
     }
 
-    /// A parameter of the query, as it stands there.
-    pub fn query(&self, name: &str) -> Option<&'r str> {
-        (self.parts.query()?.0.split('&'))
-            .filter_map(|pair| pair.split_once('='))
-            .find_map(|(key, value)| (key == name).then_some(value))
+    /// A parameter of the query.
+    pub fn query(&self, name: &str) -> Option<&str> {
+        let parameter = self.query.iter().find(|(key, _)| key == name);
+        parameter.map(|(_, value)| &**value)
     }
 
     /// Whether the client would rather have this media type than what it gets unasked.

@@ -50,11 +50,11 @@ pub static ROUTES: &[Route] = routes! {
     POST   "/api/processes/{id}/stop"         Operate [202, 404, 503]                processes::stop;
     POST   "/api/processes/{id}/restart"      Operate [202, 404, 409, 503]           processes::restart;
     POST   "/api/processes/{id}/reload"       Operate [202, 404, 409, 503]           screen::reload;
-    POST   "/api/processes/{id}/navigate"     Operate [200, 400, 404, 409, 422, 503] screen::navigate;
+    POST   "/api/processes/{id}/navigate"     Operate [200, 400, 403, 404, 409, 422, 503] screen::navigate;
     GET    "/api/processes/{id}/screenshot"   View    [200, 404, 409, 422, 503]      screen::picture;
     GET    "/api/processes/{id}/evidence"     View    [200, 404, 503]                screen::evidence;
-    GET    "/api/processes/{id}/logs"         View    [200, 404, 422, 503]           logs::show;
-    GET    "/api/processes/{id}/logs/stream"  View    [200, 404, 422, 503]           logs::stream;
+    GET    "/api/processes/{id}/logs"         Operate [200, 404, 422, 503]           logs::show;
+    GET    "/api/processes/{id}/logs/stream"  Operate [200, 404, 422, 503]           logs::stream;
     GET    "/api/displays"                    View    [200]                          displays::list;
     POST   "/api/displays/{id}/power"         Operate [202, 400, 404, 409, 422, 503] displays::switch_power;
     GET    "/api/behaviors"                   View    [200, 304]                     config::show_behaviors;
@@ -64,7 +64,7 @@ pub static ROUTES: &[Route] = routes! {
     GET    "/api/schedule/next"               View    [200, 422, 503]                schedule::next;
     GET    "/api/schedule/record"             View    [200]                          schedule::record;
     POST   "/api/schedule/rules/{id}/run"     Operate [202, 404, 503]                schedule::run;
-    GET    "/api/config"                      View    [200, 304]                     config::show;
+    GET    "/api/config"                      Admin   [200, 304]                     config::show;
     PUT    "/api/config"                      Admin   [200, 400, 409, 412, 422, 503] config::replace;
     POST   "/api/reload"                      Admin   [202, 409, 422, 503]           config::reload;
     POST   "/api/upgrade"                     Admin   [202, 409, 503]                system::upgrade;
@@ -80,7 +80,7 @@ pub static ROUTES: &[Route] = routes! {
     GET    "/api/sessions"                    Admin   [200]                          access::list;
     DELETE "/api/sessions/{id}"               Admin   [204, 404]                     access::end;
     GET    "/api/tokens"                      Admin   [200]                          tokens::list;
-    POST   "/api/tokens"                      Admin   [201, 400, 401, 422, 503]      tokens::create;
+    POST   "/api/tokens"                      Admin   [201, 400, 401, 422, 429, 503] tokens::create;
     DELETE "/api/tokens/{id}"                 Admin   [204, 404, 503]                tokens::delete;
     GET    "/api/openapi.json"                View    [200, 304]                     openapi::show;
     GET    "/healthz"                         Nothing [200, 503]                     system::health;

@@ -5,14 +5,17 @@
 use super::Api;
 use super::error::{Error, Kind};
 use super::reply::{Ask, Reply};
-use crate::config::{Deed, Id};
+use super::view::Disclosure;
+use crate::config::{Deed, Id, redact};
 use crate::supervisor::{
-    Conflict, Done, Entry, Foresight, Last, LocalTime, Occurrence, Request, RuleOutcome,
-    RuleStatus, ScheduleStatus, Turn,
+    Conflict, Done, Entry, Foresight, LocalTime, Occurrence, Request, RuleOutcome, RuleStatus,
+    ScheduleStatus, Status, Turn,
 };
 use jiff::{SignedDuration, Timestamp};
 use serde::ser::SerializeMap;
 use serde::{Serialize, Serializer};
+use serde_json::{Value, json};
+use std::borrow::Cow;
 use std::rc::Rc;
 
 /// What is told where nobody says until when.
@@ -34,7 +37,7 @@ struct NextView<'a> {
 struct OccurrenceView<'a> {
     rule: &'a Id,
     at: LocalTime,
-    action: &'a Deed,
+    action: Value,
     kind: &'static str,
 }
 
@@ -57,14 +60,14 @@ struct EntryView<'a> {
     at: Option<LocalTime>,
     kind: &'static str,
     outcome: &'static str,
-    detail: Option<&'a str>,
+    detail: Option<Cow<'a, str>>,
 }
 
 #[derive(Serialize)]
 struct RanView<'a> {
     rule: &'a Id,
     outcome: &'static str,
-    detail: Option<&'a str>,
+    detail: Option<Cow<'a, str>>,
 }
 
 /// `GET /api/schedule/next`
@@ -75,27 +78,28 @@ pub async fn next(api: &Rc<Api>, ask: Ask<'_>) -> Result<Reply, Error> {
         None => from.checked_add(DAY).unwrap_or(Timestamp::MAX),
     };
     if to < from {
-        return Err(Error::invalid("to", "to: must not be before from"));
+        return Err(Error::invalid("to", "must not be before from"));
     }
     if to.duration_since(from) > SPAN {
-        let detail = format!(
-            "to: must be at most {} days after from",
-            SPAN.as_hours() / 24
-        );
+        let detail = format!("must be at most {} days after from", SPAN.as_hours() / 24);
         return Err(Error::invalid("to", detail));
     }
     match api.mind.ask(Request::Foresee { from, to }).await? {
-        Done::Foreseen(foresight) => Ok(Reply::json(200, &NextView::of(&foresight))),
-        done => Err(unexpected(&done)),
+        Done::Foreseen(foresight) => {
+            let disclosure = ask.pass.disclosure();
+            Ok(Reply::json(200, &NextView::of(&foresight, disclosure)))
+        }
+        done => Err(Error::unexpected(&done)),
     }
 }
 
 /// `GET /api/schedule/record`
-pub async fn record(api: &Rc<Api>, _ask: Ask<'_>) -> Result<Reply, Error> {
+pub async fn record(api: &Rc<Api>, ask: Ask<'_>) -> Result<Reply, Error> {
     let status = api.feed.current();
+    let details = Details::of(&status, ask.pass.disclosure());
     let record = status.schedule.record.iter();
     let record = record
-        .map(|(entry, at)| EntryView::of(entry, *at))
+        .map(|(entry, at)| EntryView::of(entry, *at, &details))
         .collect();
     Ok(Reply::json(200, &RecordView { record }))
 }
@@ -113,39 +117,28 @@ pub async fn run(api: &Rc<Api>, ask: Ask<'_>) -> Result<Reply, Error> {
             outcome,
             detail,
         } => {
+            let status = api.feed.current();
+            let details = Details::of(&status, ask.pass.disclosure());
             let ran = RanView {
                 rule: &rule,
                 outcome: outcome_name(outcome),
-                detail: detail.as_deref(),
+                detail: details.show(&rule, detail.as_deref()),
             };
             Ok(Reply::json(202, &ran))
         }
-        done => Err(unexpected(&done)),
+        done => Err(Error::unexpected(&done)),
     }
 }
 
-/// An instant in the query, where it is there: RFC 3339, its `+` escaped or not.
+/// An instant in the query, where it is there (RFC 3339).
 fn instant(ask: &Ask<'_>, name: &'static str) -> Result<Option<Timestamp>, Error> {
     let Some(text) = ask.query(name) else {
         return Ok(None);
     };
-    let plain = text
-        .replace("%3A", ":")
-        .replace("%3a", ":")
-        .replace("%2B", "+")
-        .replace("%2b", "+")
-        .replace(' ', "+");
-    plain.parse().map(Some).map_err(|_| {
-        let detail =
-            format!("{name}: must be a time by RFC 3339, such as 2026-11-27T08:00:00+01:00");
+    text.parse().map(Some).map_err(|_| {
+        let detail = "must be a time by RFC 3339, such as 2026-11-27T08:00:00+01:00";
         Error::invalid(name, detail)
     })
-}
-
-/// The mind did something else than it was asked for: nothing a client could mend.
-fn unexpected(done: &Done) -> Error {
-    log::error!("the answer to a question about the schedule was {done:?}");
-    Error::new(Kind::Stuck, "the daemon gave an answer that does not fit")
 }
 
 /// What came of something, `begun` while it is under way.
@@ -154,14 +147,13 @@ fn outcome_name(outcome: Option<RuleOutcome>) -> &'static str {
 }
 
 impl<'a> NextView<'a> {
-    fn of(foresight: &'a Foresight) -> Self {
+    fn of(foresight: &'a Foresight, disclosure: Disclosure) -> Self {
+        let occurrences = foresight.occurrences.iter();
         Self {
             timezone: &foresight.timezone,
             clock_trusted: foresight.clock_trusted,
-            occurrences: foresight
-                .occurrences
-                .iter()
-                .map(OccurrenceView::of)
+            occurrences: occurrences
+                .map(|occurrence| OccurrenceView::of(occurrence, disclosure))
                 .collect(),
             conflicts: foresight.conflicts.iter().map(ConflictView::of).collect(),
             more: foresight.more,
@@ -170,11 +162,15 @@ impl<'a> NextView<'a> {
 }
 
 impl<'a> OccurrenceView<'a> {
-    fn of(occurrence: &'a Occurrence) -> Self {
+    fn of(occurrence: &'a Occurrence, disclosure: Disclosure) -> Self {
+        let action = json!(occurrence.rule.deed);
         Self {
             rule: &occurrence.rule.id,
             at: occurrence.at,
-            action: &occurrence.rule.deed,
+            action: match disclosure {
+                Disclosure::Full => action,
+                Disclosure::Redacted => redact::outline(&action),
+            },
             kind: match occurrence.turn {
                 Turn::Begin => "begin",
                 Turn::End => "end",
@@ -194,36 +190,79 @@ impl<'a> ConflictView<'a> {
 }
 
 impl<'a> EntryView<'a> {
-    fn of(entry: &'a Entry, at: Option<LocalTime>) -> Self {
+    fn of(entry: &'a Entry, at: Option<LocalTime>, details: &Details<'_>) -> Self {
         Self {
             rule: &entry.rule,
             name: &entry.name,
             at,
             kind: entry.kind.as_str(),
             outcome: outcome_name(entry.outcome),
-            detail: entry.detail.as_deref(),
+            detail: details.show(&entry.rule, entry.detail.as_deref()),
+        }
+    }
+}
+
+/// Decides which details of executions a reader may see: that of a `run_command` rule names the command, and that of
+/// an `update_process` rule can quote a value.
+#[derive(Debug)]
+struct Details<'a> {
+    rules: &'a [RuleStatus],
+    disclosure: Disclosure,
+}
+
+impl<'a> Details<'a> {
+    fn of(status: &'a Status, disclosure: Disclosure) -> Self {
+        Self {
+            rules: &status.schedule.rules,
+            disclosure,
+        }
+    }
+
+    /// A rule that is not there any more may have been any.
+    fn show<'d>(&self, rule: &Id, detail: Option<&'d str>) -> Option<Cow<'d, str>> {
+        let is_public = || {
+            let shown = self.rules.iter().find(|shown| shown.id == *rule);
+            let rule = shown.and_then(|shown| shown.rule.as_ref());
+            rule.is_some_and(|rule| !matches!(rule.deed, Deed::Run(_) | Deed::Update { .. }))
+        };
+        match self.disclosure {
+            Disclosure::Redacted if !is_public() => None,
+            disclosure => detail.map(|detail| disclosure.text(detail)),
         }
     }
 }
 
 /// The schedule in `/api/status` and `/api/events`.
 #[derive(Debug)]
-pub struct ScheduleView<'a>(pub &'a ScheduleStatus);
+pub struct ScheduleView<'a> {
+    shown: &'a ScheduleStatus,
+    details: Details<'a>,
+}
+
+impl<'a> ScheduleView<'a> {
+    /// The schedule as a reader may see it.
+    pub fn of(status: &'a Status, disclosure: Disclosure) -> Self {
+        Self {
+            shown: &status.schedule,
+            details: Details::of(status, disclosure),
+        }
+    }
+}
 
 impl Serialize for ScheduleView<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let mut map = serializer.serialize_map(Some(5))?;
-        map.serialize_entry("enabled", &self.0.enabled)?;
-        map.serialize_entry("timezone", &self.0.timezone)?;
-        map.serialize_entry("clock_trusted", &self.0.clock_trusted)?;
-        map.serialize_entry("problem", &self.0.problem)?;
-        map.serialize_entry("rules", &Rules(&self.0.rules))?;
+        map.serialize_entry("enabled", &self.shown.enabled)?;
+        map.serialize_entry("timezone", &self.shown.timezone)?;
+        map.serialize_entry("clock_trusted", &self.shown.clock_trusted)?;
+        map.serialize_entry("problem", &self.shown.problem)?;
+        map.serialize_entry("rules", &Rules(&self.shown.rules, &self.details))?;
         map.end()
     }
 }
 
 /// Rules by id, in the order of the file.
-struct Rules<'a>(&'a [RuleStatus]);
+struct Rules<'a>(&'a [RuleStatus], &'a Details<'a>);
 
 #[derive(Serialize)]
 struct RuleView<'a> {
@@ -236,7 +275,7 @@ struct RuleView<'a> {
 struct LastView<'a> {
     at: Option<LocalTime>,
     outcome: &'static str,
-    detail: Option<&'a str>,
+    detail: Option<Cow<'a, str>>,
 }
 
 impl Serialize for Rules<'_> {
@@ -245,19 +284,13 @@ impl Serialize for Rules<'_> {
             let view = RuleView {
                 next: shown.next,
                 active: shown.active,
-                last: shown.last.as_deref().map(LastView::of),
+                last: (shown.last.as_deref()).map(|last| LastView {
+                    at: last.at,
+                    outcome: last.outcome.as_str(),
+                    detail: self.1.show(&shown.id, last.detail.as_deref()),
+                }),
             };
             (&shown.id, view)
         }))
-    }
-}
-
-impl<'a> LastView<'a> {
-    fn of(last: &'a Last) -> Self {
-        Self {
-            at: last.at,
-            outcome: last.outcome.as_str(),
-            detail: last.detail.as_deref(),
-        }
     }
 }

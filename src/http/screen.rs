@@ -4,6 +4,7 @@ use super::Api;
 use super::error::{Error, Kind};
 use super::processes::{id, reply};
 use super::reply::{Ask, Reply};
+use super::view::Disclosure;
 use crate::supervisor::page::Transition;
 use crate::supervisor::{Done, Failure, Refusal, Request};
 use serde_json::{Map, Value};
@@ -63,13 +64,18 @@ impl Deref for Lent {
 pub async fn reload(api: &Rc<Api>, ask: Ask<'_>) -> Result<Reply, Error> {
     let id = id(ask.id)?;
     api.mind.ask(Request::ReloadPage(id.clone())).await?;
-    reply(api, 202, &id)
+    reply(api, &ask, 202, &id)
 }
 
 /// `POST /api/processes/{id}/navigate`
 pub async fn navigate(api: &Rc<Api>, ask: Ask<'_>) -> Result<Reply, Error> {
     let id = id(ask.id)?;
     let (url, transition) = target(ask.object()?)?;
+    if ask.pass.disclosure() == Disclosure::Redacted && !is_on_the_web(&url) {
+        let detail =
+            "the role operate opens http:// and https:// only; other URLs need the role admin";
+        return Err(Error::new(Kind::NotAllowed, detail));
+    }
     let request = Request::Navigate {
         id: id.clone(),
         url,
@@ -82,7 +88,7 @@ pub async fn navigate(api: &Rc<Api>, ask: Ask<'_>) -> Result<Reply, Error> {
         Err(Refusal::PageFailed(id.clone(), why))
     };
     or(api.mind.ask(request), gone).await?;
-    reply(api, 200, &id)
+    reply(api, &ask, 200, &id)
 }
 
 /// `GET /api/processes/{id}/screenshot`
@@ -93,18 +99,14 @@ pub async fn picture(api: &Rc<Api>, ask: Ask<'_>) -> Result<Reply, Error> {
         Some(text) => match text.parse() {
             Ok(width @ 1..=WIDTH_MAX) => Some(width),
             _ => {
-                let detail = format!("width: must be a number of pixels from 1 to {WIDTH_MAX}");
+                let detail = format!("must be a number of pixels from 1 to {WIDTH_MAX}");
                 return Err(Error::invalid("width", detail));
             }
         },
     };
     match api.mind.ask(Request::Screenshot { id, width }).await? {
         Done::Picture(picture) => Ok(Reply::picture(api.pictures.lend(picture.png)?)),
-        done => {
-            log::error!("the answer to a picture was {done:?}");
-            let detail = "the daemon gave an answer that does not fit";
-            Err(Error::new(Kind::Stuck, detail))
-        }
+        done => Err(Error::unexpected(&done)),
     }
 }
 
@@ -126,13 +128,22 @@ pub async fn evidence(api: &Rc<Api>, ask: Ask<'_>) -> Result<Reply, Error> {
     }
 }
 
+/// Whether a URL names something on the network. Others (`file:`, `chrome:`, `view-source:`) name what the account of
+/// the browser can read.
+fn is_on_the_web(url: &str) -> bool {
+    let starts = |scheme: &str| {
+        (url.get(..scheme.len())).is_some_and(|start| start.eq_ignore_ascii_case(scheme))
+    };
+    starts("http://") || starts("https://")
+}
+
 /// What a body asks for: `{"url", "transition"?}`.
 fn target(mut body: Map<String, Value>) -> Result<(String, Transition), Error> {
     let url = match body.remove("url") {
         Some(Value::String(url)) => url,
-        Some(_) => return Err(Error::invalid("url", "url: must be a string")),
+        Some(_) => return Err(Error::invalid("url", "must be a string")),
         None => {
-            let detail = "url: is missing; it is the address of the page to show";
+            let detail = "is missing; it is the address of the page to show";
             return Err(Error::invalid("url", detail));
         }
     };
@@ -141,14 +152,14 @@ fn target(mut body: Map<String, Value>) -> Result<(String, Transition), Error> {
         Some(Value::String(word)) if word == "cut" => Transition::Cut,
         Some(Value::String(word)) if word == "fade" => Transition::Fade,
         Some(_) => {
-            let detail = "transition: must be \"cut\" or \"fade\"";
+            let detail = "must be \"cut\" or \"fade\"";
             return Err(Error::invalid("transition", detail));
         }
     };
     match body.keys().next() {
         None => Ok((url, transition)),
         Some(name) => {
-            let detail = format!("{name}: there is no such field; there are url and transition");
+            let detail = "there is no such field; there are url and transition";
             Err(Error::invalid(name.clone(), detail))
         }
     }

@@ -5,11 +5,12 @@ use super::crowd::Guest;
 use super::door;
 use super::error::{Error, Kind};
 use super::keeper::Pass;
-use super::limits::HELD_FREE;
+use super::limits::{HELD_FREE, OPEN_BODY_MAX};
+use super::percent;
 use super::reply::{Ask, Bytes, Content, Peer, Reply, Source};
 use super::routes::{self, Found};
 use super::runtime::{Signals, Stage};
-use crate::trust::Client;
+use crate::trust::{Client, Needs};
 use picoserve::ResponseSent;
 use picoserve::io::{Read, Write};
 use picoserve::request::{Path, Request, RequestBody, RequestParts};
@@ -140,6 +141,8 @@ impl Service<'_> {
         body: RequestBody<'_, R>,
     ) -> Result<Reply, Error> {
         let (api, guest) = (self.api, self.guest);
+        let path = &*percent::path(path)?;
+        let query = percent::query(parts.query().map_or("", |query| query.0))?;
         let (route, id) = match routes::find(parts.method(), path) {
             Found::Route(route, id) => (route, id),
             Found::Methods(allow) if parts.method() == "OPTIONS" => {
@@ -159,18 +162,26 @@ impl Service<'_> {
         };
         door::check_pass(&api.keeper, route.needs, &pass)?;
         door::check_media_type(&parts, body.content_length())?;
+        if route.needs == Needs::Nothing && body.content_length() > OPEN_BODY_MAX {
+            let detail = format!("the body is longer than {OPEN_BODY_MAX} bytes");
+            return Err(Error::new(Kind::BodyTooLarge, detail));
+        }
         let body = self.read(body).await?;
         guest.works();
         let ask = Ask {
             parts,
             id,
+            query,
             body,
             pass: pass.clone(),
             client: self.client,
             peer: Peer(self.socket),
         };
         let is_head = parts.method() == "HEAD";
-        let answer = route.answer(api, ask).await.map(|reply| reply.to(pass));
+        let disclosure = pass.disclosure();
+        let answer = (route.answer(api, ask).await)
+            .map(|reply| reply.to(pass))
+            .map_err(|error| error.disclosing(disclosure));
         guest.listens();
         if let Ok(reply) = &answer {
             match &reply.content {
@@ -188,8 +199,9 @@ impl Service<'_> {
                 );
             })
             .inspect_err(|error| {
+                // A defect of the daemon is no answer of a route.
                 debug_assert!(
-                    route.answers.contains(&error.status()),
+                    error.status() == 500 || route.answers.contains(&error.status()),
                     "{route:?}: {error:?}"
                 );
             })

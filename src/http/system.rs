@@ -8,9 +8,10 @@ use super::schedule::ScheduleView;
 use super::view::{Configuration, Count, Light};
 use super::when::Wallclock;
 use crate::config::Id;
+use crate::facts::MachineFacts;
 use crate::supervisor::Request;
 use serde::Serialize;
-use serde_json::{Value, json};
+use serde_json::json;
 use smol::Timer;
 use smol::future::or;
 use std::rc::Rc;
@@ -50,6 +51,7 @@ struct LastStartView<'a> {
 pub async fn status(api: &Rc<Api>, ask: Ask<'_>) -> Result<Reply, Error> {
     let status = api.feed.current();
     let light = Light::of(api);
+    let disclosure = ask.pass.disclosure();
     let started = light.boot().at(api.about.started);
     let shown = Shown {
         version: api.about.version,
@@ -63,9 +65,9 @@ pub async fn status(api: &Rc<Api>, ask: Ask<'_>) -> Result<Reply, Error> {
         },
         hostname: (api.about.hostname)(),
         active_display: status.active_display.as_ref(),
-        configuration: Configuration::of(api, &status.configuration),
+        configuration: Configuration::of(api, &status.configuration, disclosure),
         processes: Count::of(&status),
-        schedule: ScheduleView(&status.schedule),
+        schedule: ScheduleView::of(&status, disclosure),
         shutting_down: status.shutting_down,
         claim_code: (api.keeper.claim_code()).filter(|_| ask.pass == Pass::Local),
     };
@@ -78,13 +80,20 @@ pub async fn upgrade(api: &Rc<Api>, _ask: Ask<'_>) -> Result<Reply, Error> {
     Ok(Reply::json(202, &json!({"version": api.about.version})))
 }
 
+#[derive(Serialize)]
+struct Machine<'a> {
+    #[serde(flatten)]
+    facts: MachineFacts,
+    version: &'a str,
+}
+
 /// `GET /api/system`
 pub async fn machine(api: &Rc<Api>, _ask: Ask<'_>) -> Result<Reply, Error> {
-    let mut facts = (api.system)();
-    if let Value::Object(facts) = &mut facts {
-        facts.insert("version".into(), api.about.version.into());
-    }
-    Ok(Reply::json(200, &facts))
+    let shown = Machine {
+        facts: (api.system)(),
+        version: api.about.version,
+    };
+    Ok(Reply::json(200, &shown))
 }
 
 /// `GET /healthz`: `ok` once the daemon's loop has come round to ask for its next

@@ -1,7 +1,7 @@
 //! `/api/tokens`: credentials for programs. Each is shown once, when it is made.
 
 use super::Api;
-use super::access::{nothing_else, text};
+use super::access::{nothing_else, text, visitor};
 use super::error::{Error, Kind};
 use super::reply::{Ask, Reply};
 use super::view::Light;
@@ -21,12 +21,19 @@ pub async fn create(api: &Rc<Api>, ask: Ask<'_>) -> Result<Reply, Error> {
     let mut body = ask.object()?;
     let name = text(&mut body, "name", "it tells people what the token is for")?;
     let role = text(&mut body, "role", "it is view, operate or admin")?;
+    let password = match body.contains_key("password") {
+        true => Some(text(&mut body, "password", "")?),
+        false => None,
+    };
     nothing_else(&body)?;
     let role = (Role::ALL.into_iter()).find(|known| known.as_str() == role);
     let Some(role) = role else {
-        let detail = "role: must be \"view\", \"operate\" or \"admin\"";
+        let detail = "must be \"view\", \"operate\" or \"admin\"";
         return Err(Error::invalid("role", detail));
     };
+    api.keeper
+        .confirm(password, &ask.pass, &visitor(&ask))
+        .await?;
     let light = Light::of(api);
     let created = light.boot().at(light.now().mono).to_string();
     let (token, secret) = api.keeper.add_token(name, role, created).await?;

@@ -3,11 +3,39 @@
 use super::Api;
 use super::usage::Usage;
 use super::when::{Boot, Now, Wallclock};
-use crate::config::{Id, Limits, Problem, Process};
-use crate::supervisor::{ConfigurationStatus, ProcessStatus, Source, State, Status};
-use serde::ser::SerializeMap;
+use crate::config::{Id, Limits, Problem, Process, redact};
+use crate::supervisor::{ConfigurationStatus, ProcessStatus, Reason, Source, State, Status};
+use serde::ser::{Error as _, SerializeMap};
 use serde::{Serialize, Serializer};
+use std::borrow::Cow;
 use std::rc::Rc;
+
+/// How much of the configuration a reader may see.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Disclosure {
+    /// No command, no environment, no credential and no query of a URL: for the roles `view` and `operate`.
+    Redacted,
+    /// All of it: for the role `admin`.
+    Full,
+}
+
+impl Disclosure {
+    /// A sentence that may name URLs of the configuration.
+    pub fn text(self, text: &str) -> Cow<'_, str> {
+        match self {
+            Disclosure::Full => text.into(),
+            Disclosure::Redacted => redact::text(text).into(),
+        }
+    }
+
+    /// A URL of the configuration or of a page.
+    fn url(self, url: &str) -> Cow<'_, str> {
+        match self {
+            Disclosure::Full => url.into(),
+            Disclosure::Redacted => redact::address(url).into(),
+        }
+    }
+}
 
 /// What is needed to show anything: both clocks as they were when the showing began, and whom to ask
 /// about the rest.
@@ -16,17 +44,24 @@ pub struct Light<'l> {
     api: &'l Api,
     now: Now,
     boot: Boot,
+    disclosure: Disclosure,
 }
 
 impl<'l> Light<'l> {
-    /// Reads the clocks.
+    /// Reads the clocks. What is shown is redacted until [`Light::disclosing`] says otherwise.
     pub fn of(api: &'l Api) -> Self {
         let now = (api.clock)();
         Self {
             api,
             now,
             boot: api.wall.of(now),
+            disclosure: Disclosure::Redacted,
         }
+    }
+
+    /// The same, for a reader who may see this much.
+    pub fn disclosing(self, disclosure: Disclosure) -> Self {
+        Self { disclosure, ..self }
     }
 
     /// Now.
@@ -42,6 +77,8 @@ impl<'l> Light<'l> {
     /// A process as the API shows it.
     pub fn process<'a>(&self, shown: &'a ProcessStatus) -> ProcessView<'a> {
         let uptime = |started| self.now.mono.since(started).as_secs();
+        let disclosure = self.disclosure;
+        let text = |text: &'a Option<String>| text.as_deref().map(|text| disclosure.text(text));
         let has_limits = shown.process.limits != Limits::default();
         ProcessView {
             process: &shown.process,
@@ -50,25 +87,33 @@ impl<'l> Light<'l> {
             uptime: shown.started.filter(|_| shown.pid.is_some()).map(uptime),
             restarts: shown.restarts,
             since: self.boot.at(shown.since),
-            reason: shown.reason.as_ref().map(ToString::to_string),
+            reason: (shown.reason.as_ref()).map(|reason| match (reason, disclosure) {
+                // It names the program.
+                (Reason::NotStarted(_), Disclosure::Redacted) => "could not be started".to_owned(),
+                _ => disclosure.text(&reason.to_string()).into_owned(),
+            }),
             page: shown.page.as_deref().map(|page| PageView {
                 state: page.state.as_str(),
-                url: page.url.as_deref(),
-                title: page.title.as_deref(),
+                url: page.url.as_deref().map(|url| disclosure.url(url)),
+                title: page.title.as_deref().map(|title| match disclosure {
+                    Disclosure::Full => title.into(),
+                    Disclosure::Redacted => redact::title(title, page.url.as_deref()).into(),
+                }),
                 since: self.boot.at(page.since),
-                reason: page.reason.as_deref(),
+                reason: text(&page.reason),
                 server_reachable: page.server_reachable,
                 last_painted: page.last_painted.map(|at| self.boot.at(at)),
                 last_step: page.last_step.as_deref().map(|step| StepView {
                     at: self.boot.at(step.at),
                     state: step.state.as_str(),
-                    what: &step.what,
+                    what: disclosure.text(&step.what),
                     evidence: step.evidence.as_ref().map(|(at, _)| self.boot.at(*at)),
                 }),
             }),
             unenforced: has_limits.then(|| (self.api.why_unenforced)(&shown.process)),
             usage: Usage::default(),
             stopped: None,
+            disclosure,
         }
     }
 }
@@ -101,6 +146,7 @@ pub struct ProcessView<'a> {
     unenforced: Option<Option<String>>,
     usage: Usage,
     stopped: Option<&'a [Id]>,
+    disclosure: Disclosure,
 }
 
 impl<'a> ProcessView<'a> {
@@ -121,7 +167,16 @@ impl<'a> ProcessView<'a> {
 impl Serialize for ProcessView<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let mut map = serializer.serialize_map(None)?;
-        self.process.serialize_fields(&mut map)?;
+        match self.disclosure {
+            Disclosure::Full => self.process.serialize_fields(&mut map)?,
+            Disclosure::Redacted => {
+                let fields = serde_json::to_value(self.process).map_err(S::Error::custom)?;
+                let fields = redact::outline(&fields);
+                for (name, value) in fields.as_object().into_iter().flatten() {
+                    map.serialize_entry(name, value)?;
+                }
+            }
+        }
         map.serialize_entry("status", self.status)?;
         map.serialize_entry("pid", &self.pid)?;
         map.serialize_entry("uptime", &self.uptime)?;
@@ -154,10 +209,10 @@ impl Serialize for ProcessView<'_> {
 #[derive(Debug, Serialize)]
 struct PageView<'a> {
     state: &'static str,
-    url: Option<&'a str>,
-    title: Option<&'a str>,
+    url: Option<Cow<'a, str>>,
+    title: Option<Cow<'a, str>>,
     since: Wallclock,
-    reason: Option<&'a str>,
+    reason: Option<Cow<'a, str>>,
     server_reachable: Option<bool>,
     last_painted: Option<Wallclock>,
     last_step: Option<StepView<'a>>,
@@ -168,7 +223,7 @@ struct PageView<'a> {
 struct StepView<'a> {
     at: Wallclock,
     state: &'static str,
-    what: &'a str,
+    what: Cow<'a, str>,
     /// When the picture was taken that `/evidence` shows.
     evidence: Option<Wallclock>,
 }
@@ -207,13 +262,23 @@ impl Serialize for Order<'_> {
 pub struct Configuration<'a> {
     file: &'a str,
     source: &'static str,
-    problems: &'a [Problem],
-    warnings: &'a [Problem],
+    problems: Cow<'a, [Problem]>,
+    warnings: Cow<'a, [Problem]>,
 }
 
 impl<'a> Configuration<'a> {
-    /// The configuration in force.
-    pub fn of(api: &'a Api, shown: &'a ConfigurationStatus) -> Self {
+    /// The configuration in force. What is wrong with a field can quote its value, so only the field is named to a
+    /// reader who may not see that.
+    pub fn of(api: &'a Api, shown: &'a ConfigurationStatus, disclosure: Disclosure) -> Self {
+        let problems = |problems: &'a [Problem]| match disclosure {
+            Disclosure::Full => problems.into(),
+            Disclosure::Redacted => (problems.iter())
+                .map(|problem| Problem {
+                    path: problem.path.clone(),
+                    message: "sign in as administrator to read what is wrong here".to_owned(),
+                })
+                .collect(),
+        };
         Self {
             file: &api.about.config_file,
             source: match shown.source {
@@ -222,8 +287,8 @@ impl<'a> Configuration<'a> {
                 Source::LastGood => "last_good",
                 Source::Empty => "empty",
             },
-            problems: &shown.problems,
-            warnings: &shown.warnings,
+            problems: problems(&shown.problems),
+            warnings: problems(&shown.warnings),
         }
     }
 }

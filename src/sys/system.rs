@@ -1,14 +1,14 @@
 //! Facts of the machine for `GET /api/system`.
 //!
-//! What cannot be found out is `null`; nothing here fails.
+//! What cannot be found out is `None`; nothing here fails.
 
 use super::clock;
+use crate::facts::{ClockFacts, DiskFacts, InterfaceFacts, MachineFacts, MemoryFacts};
 use nix::ifaddrs::getifaddrs;
 use nix::net::if_::InterfaceFlags;
 use nix::sys::statfs::{TMPFS_MAGIC, statfs};
 use nix::sys::statvfs::statvfs;
 use nix::sys::utsname::uname;
-use serde_json::{Map, Value, json};
 use std::collections::BTreeMap;
 use std::fs;
 use std::net::IpAddr;
@@ -16,28 +16,28 @@ use std::path::Path;
 
 /// Everything an operator wants to know about the machine, as of now. Sizes are in bytes, times in
 /// seconds, temperatures in degrees Celsius. `state_dir` names the disk that matters.
-pub fn facts(state_dir: &Path) -> Value {
+pub fn facts(state_dir: &Path) -> MachineFacts {
     let kernel = uname().ok();
     let name =
         |text: Option<&std::ffi::OsStr>| text.map(|text| text.to_string_lossy().into_owned());
-    json!({
-        "hostname": name(kernel.as_ref().map(|k| k.nodename())),
-        "os": os_name(),
-        "kernel": name(kernel.as_ref().map(|k| k.release())),
-        "architecture": name(kernel.as_ref().map(|k| k.machine())),
-        "model": model(),
-        "uptime": clock::now().since_boot().as_secs(),
-        "load": load(),
-        "memory": memory(),
-        "disk": disk(state_dir),
-        "temperature": temperature(),
-        "network": network(),
-        "clock": {
-            "now": clock::wall().to_string(),
-            "trusted": clock::trusted(),
-            "timezone": timezone(),
+    MachineFacts {
+        hostname: name(kernel.as_ref().map(|k| k.nodename())),
+        os: os_name(),
+        kernel: name(kernel.as_ref().map(|k| k.release())),
+        architecture: name(kernel.as_ref().map(|k| k.machine())),
+        model: model(),
+        uptime: clock::now().since_boot().as_secs(),
+        load: load(),
+        memory: memory(),
+        disk: disk(state_dir),
+        temperature: temperature(),
+        network: network(),
+        clock: ClockFacts {
+            now: clock::wall().to_string(),
+            trusted: clock::trusted(),
+            timezone: timezone(),
         },
-    })
+    }
 }
 
 /// The machine's name as it is now; it may be given another while the daemon runs.
@@ -78,15 +78,15 @@ fn load() -> Option<[f64; 3]> {
     Some([numbers.next()??, numbers.next()??, numbers.next()??])
 }
 
-fn memory() -> Value {
+fn memory() -> MemoryFacts {
     let info = text("/proc/meminfo").unwrap_or_default();
-    json!({
-        "total": kib_field(&info, "MemTotal:"),
-        "available": kib_field(&info, "MemAvailable:"),
+    MemoryFacts {
+        total: kib_field(&info, "MemTotal:"),
+        available: kib_field(&info, "MemAvailable:"),
         // The daemon's own share: what it shares with others counts in part.
-        "daemon": kib_field(&text("/proc/self/smaps_rollup").unwrap_or_default(), "Pss:")
+        daemon: kib_field(&text("/proc/self/smaps_rollup").unwrap_or_default(), "Pss:")
             .or_else(|| kib_field(&text("/proc/self/status").unwrap_or_default(), "VmRSS:")),
-    })
+    }
 }
 
 /// The value of a line like `MemTotal:  1024 kB`, in bytes.
@@ -96,20 +96,20 @@ fn kib_field(text: &str, name: &str) -> Option<u64> {
     Some(kib * 1024)
 }
 
-fn disk(path: &Path) -> Value {
+fn disk(path: &Path) -> DiskFacts {
     let space = statvfs(path).ok();
     let bytes = |blocks: fn(&nix::sys::statvfs::Statvfs) -> u64| {
         space
             .as_ref()
             .map(|space| blocks(space) * space.fragment_size())
     };
-    json!({
-        "path": path.display().to_string(),
-        "total": bytes(|space| space.blocks()),
-        "available": bytes(|space| space.blocks_available()),
+    DiskFacts {
+        path: path.display().to_string(),
+        total: bytes(|space| space.blocks()),
+        available: bytes(|space| space.blocks_available()),
         // What is set up is gone with the power: a device whose data partition cannot be used has this in its place.
-        "in_memory": statfs(path).ok().map(|kind| kind.filesystem_type() == TMPFS_MAGIC),
-    })
+        in_memory: (statfs(path).ok()).map(|kind| kind.filesystem_type() == TMPFS_MAGIC),
+    }
 }
 
 /// Of the warmest sensor.
@@ -159,8 +159,8 @@ pub fn addresses() -> Vec<IpAddr> {
 }
 
 /// Every interface but the loopback, by name. Link-local IPv6 addresses are left out: no browser takes them.
-fn network() -> Vec<Value> {
-    let mut interfaces: BTreeMap<String, (bool, Vec<Value>)> = BTreeMap::new();
+fn network() -> Vec<InterfaceFacts> {
+    let mut interfaces: BTreeMap<String, (bool, Vec<String>)> = BTreeMap::new();
     for entry in getifaddrs().into_iter().flatten() {
         if entry.flags.contains(InterfaceFlags::IFF_LOOPBACK) {
             continue;
@@ -172,22 +172,20 @@ fn network() -> Vec<Value> {
             continue;
         };
         if let Some(v4) = address.as_sockaddr_in() {
-            addresses.push(v4.ip().to_string().into());
+            addresses.push(v4.ip().to_string());
         } else if let Some(v6) = address
             .as_sockaddr_in6()
             .filter(|v6| !v6.ip().is_unicast_link_local())
         {
-            addresses.push(v6.ip().to_string().into());
+            addresses.push(v6.ip().to_string());
         }
     }
-    let value = |(name, (up, addresses)): (String, (bool, Vec<Value>))| {
-        let mut interface = Map::new();
-        interface.insert("interface".to_owned(), name.into());
-        interface.insert("up".to_owned(), up.into());
-        interface.insert("addresses".to_owned(), addresses.into());
-        interface.into()
+    let facts = |(interface, (up, addresses))| InterfaceFacts {
+        interface,
+        up,
+        addresses,
     };
-    interfaces.into_iter().map(value).collect()
+    interfaces.into_iter().map(facts).collect()
 }
 
 /// The IANA name of the system's time zone: `TZ`, or where `/etc/localtime` points to (localtime(5)).
@@ -219,23 +217,18 @@ mod tests {
     #[test]
     fn the_facts_are_of_this_machine() {
         let facts = facts(Path::new("/"));
-        assert!(facts["hostname"].is_string() && facts["kernel"].is_string());
-        assert!(facts["memory"]["total"].as_u64() > facts["memory"]["daemon"].as_u64());
-        assert!(facts["disk"]["total"].as_u64() >= facts["disk"]["available"].as_u64());
-        assert_eq!(facts["load"].as_array().map(Vec::len), Some(3));
-        assert!(
-            facts["clock"]["now"]
-                .as_str()
-                .is_some_and(|now| now.ends_with('Z'))
-        );
-        let loopback = |i: &Value| i["interface"] == "lo";
-        assert!(!facts["network"].as_array().unwrap().iter().any(loopback));
+        assert!(facts.hostname.is_some() && facts.kernel.is_some());
+        assert!(facts.memory.daemon.is_some() && facts.memory.total > facts.memory.daemon);
+        assert!(facts.disk.total >= facts.disk.available);
+        assert!(facts.load.is_some());
+        assert!(facts.clock.now.ends_with('Z'));
+        assert!(!facts.network.iter().any(|link| link.interface == "lo"));
     }
 
     #[test]
     fn a_disk_that_is_none_is_told() {
-        assert_eq!(disk(Path::new("/dev"))["in_memory"], true);
-        assert_eq!(disk(Path::new("/proc"))["in_memory"], false);
-        assert_eq!(disk(Path::new("/nowhere"))["in_memory"], Value::Null);
+        assert_eq!(disk(Path::new("/dev")).in_memory, Some(true));
+        assert_eq!(disk(Path::new("/proc")).in_memory, Some(false));
+        assert_eq!(disk(Path::new("/nowhere")).in_memory, None);
     }
 }

@@ -158,6 +158,14 @@ impl Credentials {
         }
     }
 
+    /// The same, without any token.
+    pub fn without_tokens(&self) -> Self {
+        Self {
+            owner: self.owner.clone(),
+            tokens: Vec::new(),
+        }
+    }
+
     /// All tokens, the newest last.
     pub fn tokens(&self) -> &[Token] {
         &self.tokens

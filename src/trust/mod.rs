@@ -23,7 +23,7 @@ pub use code::ClaimCode;
 pub use credentials::{Credentials, Owner, TOKENS_MAX, Token};
 pub use name::Name;
 pub use password::{Hash, PASSWORD_MAX, PASSWORD_MIN, check as check_password};
-pub use presented::{COOKIE, Presented};
+pub use presented::{Presented, cookie_name};
 pub use role::{Needs, Role, Verdict, Who};
 pub use secret::{Digest, Secret};
 pub use sessions::{ABSOLUTE, IDLE, SESSIONS_MAX, Session, Sessions};

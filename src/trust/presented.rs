@@ -2,16 +2,35 @@
 
 use super::secret::Secret;
 
-/// The name of the session's cookie.
-pub const COOKIE: &str = "ossuary";
+/// The name of the session's cookie, for a client that names no port.
+const COOKIE: &str = "ossuary";
+
+/// The name of the session's cookie at a port. Browsers send a cookie to every port of a host, so another server there
+/// would replace one of the same name.
+pub fn cookie_name(port: Option<u16>) -> String {
+    match port {
+        Some(port) => format!("{COOKIE}-{port}"),
+        None => COOKIE.to_owned(),
+    }
+}
+
+/// Whether this is the session's cookie, at whatever port. Versions without a port in the name used the bare name.
+fn is_ours(name: &str) -> bool {
+    let is_port = |port: &str| !port.is_empty() && port.bytes().all(|byte| byte.is_ascii_digit());
+    match name.strip_prefix(COOKIE) {
+        Some("") => true,
+        Some(rest) => rest.strip_prefix('-').is_some_and(is_port),
+        None => false,
+    }
+}
 
 /// What a request shows to be let in.
 #[derive(Clone, Debug)]
 pub enum Presented {
     /// Nothing that is meant for us.
     Nothing,
-    /// The cookie of a session.
-    Session(Secret),
+    /// Every cookie that may be that of a session: at least one.
+    Session(Vec<Secret>),
     /// A token.
     Token(Secret),
     /// Something that never was a credential of ours.
@@ -25,9 +44,14 @@ impl Presented {
         if let Some(authorization) = authorization {
             return token(authorization).map_or(Presented::Nonsense, Presented::Token);
         }
-        match cookies.and_then(cookie) {
-            None => Presented::Nothing,
-            Some(text) => Secret::from_cookie(text).map_or(Presented::Nonsense, Presented::Session),
+        let values: Vec<&str> = cookies.into_iter().flat_map(cookies_of_ours).collect();
+        let secrets: Vec<Secret> = (values.iter())
+            .filter_map(|value| Secret::from_cookie(value))
+            .collect();
+        match (values.is_empty(), secrets.is_empty()) {
+            (true, _) => Presented::Nothing,
+            (false, true) => Presented::Nonsense,
+            (false, false) => Presented::Session(secrets),
         }
     }
 }
@@ -39,12 +63,12 @@ fn token(authorization: &str) -> Option<Secret> {
     Secret::from_token(is_bearer.then_some(token)?.trim_matches(' '))
 }
 
-/// The value of our cookie among those that were sent (RFC 6265, section 4.2.1). One that stands there twice
-/// counts as it stands first: browsers send the one with the longer path first, and we set `Path=/`.
-fn cookie(cookies: &str) -> Option<&str> {
+/// The values of our cookies among those that were sent (RFC 6265, section 4.2.1). There can be several: browsers also
+/// send those that another port of the host has set, in an order that says nothing about who set them.
+fn cookies_of_ours(cookies: &str) -> impl Iterator<Item = &str> {
     (cookies.split(';'))
         .filter_map(|pair| pair.split_once('='))
-        .find(|(name, _)| name.trim() == COOKIE)
+        .filter(|(name, _)| is_ours(name.trim()))
         .map(|(_, value)| value.trim())
 }
 
@@ -68,11 +92,15 @@ mod tests {
             format!("ossuary={secret}"),
             format!("theme=dark; ossuary={secret}; lang=en"),
             format!("theme;ossuary= {secret} ;"),
+            format!("ossuary=x; ossuary={secret}"),
+            format!("ossuary-8081={secret}; ossuary-8082=x; ossuary="),
         ] {
             assert_eq!(kind(None, Some(&cookies)), "session", "{cookies}");
         }
         assert_eq!(kind(None, Some("theme=dark")), "nothing");
         assert_eq!(kind(None, Some(&format!("xossuary={secret}"))), "nothing");
+        assert_eq!(kind(None, Some(&format!("ossuary-x={secret}"))), "nothing");
+        assert_eq!(kind(None, Some(&format!("ossuary-={secret}"))), "nothing");
         assert_eq!(kind(None, Some("ossuary=")), "nonsense");
         assert_eq!(kind(None, None), "nothing");
     }

@@ -256,7 +256,7 @@ fn a_stream_ends_with_the_session_or_the_token_it_was_opened_with() {
             assert_eq!(status(&kiosk, "GET", path, &cookie).await.status, 200);
 
             let made = kiosk
-                .post("/api/tokens", r#"{"name": "x", "role": "view"}"#)
+                .post("/api/tokens", r#"{"name": "x", "role": "operate"}"#)
                 .await
                 .json();
             let token = bearer(made["token"].as_str().expect("a token"));
@@ -360,6 +360,142 @@ fn a_new_password_ends_every_other_session_and_needs_the_old_one() {
             .post_as_stranger("/api/login", &old)
             .await
             .expect_problem(401, "wrong-password");
+    });
+}
+
+/// Browsers send a cookie to every port of a host: another server there may have set one of our name.
+#[test]
+fn a_cookie_of_another_server_of_the_host_keeps_nobody_out() {
+    kiosk(async |kiosk| {
+        let mine = claim(&kiosk).await;
+        let mine = mine.trim().strip_prefix("Cookie: ").expect("a cookie");
+        let other = "A".repeat(43);
+        for cookies in [
+            format!("ossuary=x; {mine}"),
+            format!("ossuary={other}; {mine}"),
+            format!("ossuary-8081={other}; {mine}; ossuary-3000=x"),
+            format!("{mine}; ossuary={other}"),
+        ] {
+            let fields = format!("Cookie: {cookies}\r\n");
+            let got = status(&kiosk, "GET", "/api/status", &fields).await.status;
+            assert_eq!(got, 200, "{cookies}");
+        }
+        let fields = format!("Cookie: ossuary={other}; ossuary=x\r\n");
+        let got = status(&kiosk, "GET", "/api/status", &fields).await.status;
+        assert_eq!(got, 401);
+    });
+}
+
+#[test]
+fn the_cookie_is_named_after_the_port() {
+    kiosk(async |kiosk| {
+        claim(&kiosk).await;
+        let body = json!({"password": PASSWORD}).to_string();
+        for (host, name) in [
+            ("localhost", "ossuary="),
+            ("localhost:8081", "ossuary-8081="),
+            ("[::1]", "ossuary="),
+            ("[::1]:80", "ossuary-80="),
+        ] {
+            let mut client = kiosk.connect_as_stranger().await;
+            let request = format!(
+                "POST /api/login HTTP/1.1\r\nHost: {host}\r\nContent-Type: application/json\r\n\
+                 Content-Length: {}\r\n\r\n{body}",
+                body.len()
+            );
+            client.send(request).await;
+            let answer = client.answer().await;
+            let set = answer.field("set-cookie").expect("a cookie");
+            assert!(set.starts_with(name), "{host}: {set}");
+            let (pair, _) = set.split_once("; ").expect("attributes");
+            let fields = format!("Cookie: {pair}\r\n");
+            let got = status(&kiosk, "GET", "/api/status", &fields).await.status;
+            assert_eq!(got, 200, "{host}");
+        }
+    });
+}
+
+#[test]
+fn a_new_password_revokes_the_tokens_unless_it_is_asked_not_to() {
+    kiosk(async |kiosk| {
+        let mine = claim(&kiosk).await;
+        let fields = format!("{mine}Content-Type: application/json\r\n");
+        let put = async |body: Value| {
+            let body = body.to_string();
+            kiosk
+                .call_as_stranger("PUT", "/api/password", &fields, &body)
+                .await
+        };
+        let tokens = || kiosk.api.keeper.credentials().tokens().len();
+        let new = "battery staple";
+        let body = json!({"password": new, "current": PASSWORD, "revoke_tokens": "no"});
+        let refused = put(body).await.expect_problem(422, "invalid");
+        assert_eq!(refused["field"], "revoke_tokens");
+        let kept = put(json!({"password": new, "current": PASSWORD, "revoke_tokens": false})).await;
+        assert_eq!((kept.status, tokens()), (204, 3));
+        let view = bearer(&kiosk.tokens[0]);
+        let mut stream = listen(&kiosk, "/api/events", &view).await;
+        let revoked = put(json!({"password": PASSWORD, "current": new})).await;
+        assert_eq!((revoked.status, tokens()), (204, 0));
+        stream.rest().await;
+        let got = status(&kiosk, "GET", "/api/status", &view).await.status;
+        assert_eq!(got, 401);
+        let got = status(&kiosk, "GET", "/api/status", &mine).await.status;
+        assert_eq!(got, 200, "the session that changed it stays");
+    });
+}
+
+/// A session that was stolen must not become a token, which outlives it.
+#[test]
+fn a_session_makes_a_token_only_with_the_password() {
+    kiosk(async |kiosk| {
+        let mine = claim(&kiosk).await;
+        let fields = format!("{mine}Content-Type: application/json\r\n");
+        let make = async |password: Value| {
+            let mut body = json!({"name": "x", "role": "view"});
+            if !password.is_null() {
+                body["password"] = password;
+            }
+            let body = body.to_string();
+            kiosk
+                .call_as_stranger("POST", "/api/tokens", &fields, &body)
+                .await
+        };
+        let missing = make(Value::Null).await.expect_problem(422, "invalid");
+        assert_eq!(missing["field"], "password");
+        let wrong = make(json!("something else")).await;
+        wrong.expect_problem(401, "wrong-password");
+        assert_eq!(kiosk.api.keeper.credentials().tokens().len(), 3);
+        assert_eq!(make(json!(PASSWORD)).await.status, 201);
+        for _ in 0..5 {
+            make(json!("guess guess"))
+                .await
+                .expect_problem(401, "wrong-password");
+        }
+        make(json!(PASSWORD))
+            .await
+            .expect_problem(429, "too-many-tries");
+    });
+}
+
+#[test]
+fn a_body_that_needs_no_credential_is_short() {
+    kiosk(async |kiosk| {
+        let password = |length: usize| {
+            let rest = json!({"password": ""}).to_string().len();
+            json!({"password": "x".repeat(length - rest)}).to_string()
+        };
+        for (path, method) in [("/api/login", "POST"), ("/api/claim", "POST")] {
+            let json = "Content-Type: application/json\r\n";
+            let long = kiosk
+                .call_as_stranger(method, path, json, &password(4097))
+                .await;
+            long.expect_problem(413, "body-too-large");
+            let just = kiosk
+                .call_as_stranger(method, path, json, &password(4096))
+                .await;
+            assert_ne!(just.status, 413, "{path}");
+        }
     });
 }
 

@@ -144,7 +144,7 @@ pub fn kiosk_with(limits: Limits, test: impl AsyncFnOnce(Rc<Kiosk>)) {
     let keeper = Forgetful::keeper(|| clock().mono + LATER.get());
     let mut api = Api::new(feed, mind, Book::new(), keeper, clock, about);
     api.limits = limits;
-    api.system = Box::new(|| serde_json::json!({"daemon": {"resident_bytes": 4096}}));
+    api.system = Box::new(|| ossuary::sys::system::facts(std::path::Path::new("/")));
     api.why_unenforced = Box::new(|process| {
         process
             .is_display()
@@ -333,6 +333,10 @@ impl Answer {
         assert_eq!(problem["status"], status);
         for text in ["title", "detail"] {
             assert!(!problem[text].as_str().expect("text").is_empty());
+        }
+        if let Some(field) = problem["field"].as_str() {
+            let detail = problem["detail"].as_str().expect("text");
+            assert!(!detail.starts_with(&format!("{field}:")), "{detail}");
         }
         problem
     }

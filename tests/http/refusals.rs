@@ -2,7 +2,7 @@
 
 use crate::harness::{id, kiosk};
 use ossuary::config::Problem;
-use ossuary::supervisor::{Failure, FailureKind, Refusal};
+use ossuary::supervisor::{Done, Failure, FailureKind, Refusal};
 
 #[test]
 fn every_refusal_of_the_mind_has_its_status_and_type() {
@@ -103,6 +103,50 @@ fn a_process_that_does_not_exist_is_told_from_a_route_that_does_not() {
             .await
             .expect_problem(404, "no-such-process");
         assert!(kiosk.was_asked().is_none());
+    });
+}
+
+#[test]
+fn what_is_encoded_in_a_path_or_a_query_means_the_same_everywhere() {
+    kiosk(async |kiosk| {
+        assert_eq!(kiosk.get("/%61pi/status").await.status, 200);
+        assert_eq!(kiosk.get("/api/processes/data%2Dsync").await.status, 200);
+        let power = kiosk
+            .post("/api/displays/%3A0/power", r#"{"on": true}"#)
+            .await;
+        assert_eq!(power.status, 202);
+        let lines = kiosk
+            .get("/api/processes/data-sync/logs?%6Cines=%31x")
+            .await;
+        assert_eq!(lines.expect_problem(422, "invalid")["field"], "lines");
+        let missing = kiosk.get("/api/processes/Foyer%20left").await;
+        let problem = missing.expect_problem(404, "no-such-process");
+        assert_eq!(problem["detail"], "there is no process Foyer left");
+        let slash = kiosk.get("/api%2Fstatus").await;
+        slash.expect_problem(404, "not-found");
+        for path in ["/api/processes/%", "/api/%zz", "/api/status?x=%f", "/%ff"] {
+            kiosk.get(path).await.expect_problem(400, "malformed");
+        }
+    });
+}
+
+#[test]
+fn an_answer_of_the_supervisor_that_does_not_fit_is_a_defect_of_the_daemon() {
+    kiosk(async |kiosk| {
+        kiosk.will_say(Ok(Done::Changed));
+        let made = kiosk.post("/api/processes", r#"{"command": "x"}"#).await;
+        let problem = made.expect_problem(500, "internal");
+        assert_eq!(
+            problem["detail"],
+            "internal error: unexpected reply from the supervisor"
+        );
+        assert_eq!(made.field("retry-after"), None);
+        kiosk.will_say(Ok(Done::Changed));
+        let next = kiosk.get("/api/schedule/next").await;
+        next.expect_problem(500, "internal");
+        kiosk.will_say(Ok(Done::Changed));
+        let picture = kiosk.get("/api/processes/main-display/screenshot").await;
+        picture.expect_problem(500, "internal");
     });
 }
 

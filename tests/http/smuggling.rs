@@ -199,11 +199,14 @@ fn a_line_that_ends_otherwise_or_is_no_field_is_refused() {
 
 #[test]
 fn a_request_line_that_could_mean_two_things_is_refused() {
-    let lines: [&[u8]; 27] = [
+    let lines: [&[u8]; 30] = [
         // Who else is meant?
-        b"GET http://localhost/healthz HTTP/1.1",
         b"GET http://evil.example/healthz HTTP/1.1",
-        b"GET HTTP://localhost/ HTTP/1.1",
+        b"GET http://localhost:80/healthz HTTP/1.1",
+        b"GET http://user@localhost/healthz HTTP/1.1",
+        b"GET http://localhost@evil.example/healthz HTTP/1.1",
+        b"GET http:///healthz HTTP/1.1",
+        b"GET ftp://localhost/healthz HTTP/1.1",
         b"GET localhost/healthz HTTP/1.1",
         b"CONNECT localhost:80 HTTP/1.1",
         b"OPTIONS * HTTP/1.1",
@@ -262,6 +265,31 @@ fn a_head_that_is_too_long_ends_the_connection() {
         400,
         [[&long.as_bytes()[..17], b" / HTTP/1.1\r\nHost: x\r\n\r\n"].concat()],
     );
+}
+
+/// RFC 9112, section 3.2.2: a server must accept it.
+#[test]
+fn a_target_in_absolute_form_is_the_same_request_and_names_a_host_of_this_machine() {
+    kiosk(async |kiosk| {
+        let ask = async |target: &str, host: &str| {
+            let mut client = kiosk.connect().await;
+            let line = format!("GET {target} HTTP/1.1\r\nHost: {host}\r\n\r\n");
+            client.send(line).await;
+            client.answer().await
+        };
+        for target in ["http://localhost/healthz", "HTTPS://LOCALHOST/healthz?x"] {
+            assert_eq!(ask(target, "localhost").await.text(), "ok\n");
+        }
+        let front = ask("http://kiosk:8081", "kiosk:8081").await;
+        assert_eq!(
+            front.field("content-type"),
+            Some("text/html; charset=utf-8")
+        );
+        let foreign = ask("http://evil.example/healthz", "evil.example").await;
+        foreign.expect_problem(421, "foreign-host");
+        let two = ask("http://localhost/healthz", "kiosk").await;
+        two.expect_problem(400, "malformed");
+    });
 }
 
 /// Fields by which proxies and servers agree on something between them mean nothing here.

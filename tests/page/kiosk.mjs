@@ -140,13 +140,13 @@ export class Kiosk {
 
   /** Gives the kiosk its password, and signs a browser in. */
   async signIn(context) {
-    await this.asRoot("PUT", "/api/password", { password: PASSWORD });
+    await this.asRoot("PUT", "/api/password", { password: PASSWORD, revoke_tokens: false });
     const answer = await fetch(`${this.url}/api/login`, {
       method: "POST",
       headers: { "Content-Type": "application/json" },
       body: JSON.stringify({ password: PASSWORD }),
     });
-    const [, name, value] = /^(\w+)=([^;]*)/.exec(answer.headers.get("set-cookie"));
+    const [, name, value] = /^([\w-]+)=([^;]*)/.exec(answer.headers.get("set-cookie"));
     await context.addCookies([{ name, value, url: this.url, httpOnly: true, sameSite: "Strict" }]);
   }
 

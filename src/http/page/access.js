@@ -8,8 +8,8 @@ import { asked, changePassword, signOut } from "./signin.js";
 import { moment, sentence } from "./words.js";
 
 const ROLES = [
-  ["view", "View: see how the kiosk fares"],
-  ["operate", "Operate: start and stop as well"],
+  ["view", "View: see the state, without commands and secrets"],
+  ["operate", "Operate: start, stop, open pages and read logs as well"],
   ["admin", "Admin: everything"],
 ];
 
@@ -17,7 +17,7 @@ const ROLES = [
 export function showAccess() {
   const on = (id, work) => byId(id).addEventListener("click", (event) => whileBusy(event.currentTarget, () => told(work)));
   on("add-token", addToken);
-  on("change-password", async () => (await changePassword()) && "The password is changed. Everybody else has to sign in again.");
+  on("change-password", async () => (await changePassword()) && "The password is changed. All other sessions have ended.");
   on("sign-out", signOut);
 }
 
@@ -83,9 +83,10 @@ async function addToken() {
   const fields = {
     name: text("Name", "", { maxLength: 80, placeholder: "Monitoring", hint: "What it is for." }),
     role: choice("Role", "view", ROLES),
+    password: text("Your password", "", { type: "password", autocomplete: "current-password", required: true, hint: "Asked for again, because a token outlives this session." }),
   };
   const made = await asked("Add a token", "Add", fields, () =>
-    ask("POST", "/api/tokens", { name: fields.name.control.value.trim(), role: fields.role.read() }),
+    ask("POST", "/api/tokens", { name: fields.name.control.value.trim(), role: fields.role.read(), password: fields.password.control.value }),
   );
   return made && showSecret(made);
 }

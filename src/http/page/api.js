@@ -67,8 +67,9 @@ async function parsed(answer) {
 async function refusal(answer) {
   const document = await parsed(answer);
   const detail = document?.detail ?? `The kiosk answered ${answer.status} ${answer.statusText}`.trimEnd();
-  const blamed = document?.field ? [{ field: document.field, detail: detail.replace(`${document.field}: `, "") }] : [];
-  return new Refusal(detail, document?.problems ?? blamed, { status: answer.status, type: document?.type });
+  const blamed = document?.field ? [{ field: document.field, detail }] : [];
+  const message = document?.field ? `${document.field}: ${detail}` : detail;
+  return new Refusal(message, document?.problems ?? blamed, { status: answer.status, type: document?.type });
 }
 
 /** One request; what it answers, parsed. Throws a [`Refusal`] and nothing else. `signal` gives it up. */

@@ -3,7 +3,7 @@
 import { ask, whenStranger } from "./api.js";
 import { dialog } from "./dialog.js";
 import { button, el, whileBusy } from "./dom.js";
-import { text } from "./form.js";
+import { text, toggle } from "./form.js";
 import { sentence } from "./words.js";
 
 /** The part of the address that `ossuary demo` prints. */
@@ -137,9 +137,10 @@ export function changePassword() {
   const fields = {
     current: text("Password of now", "", { type: "password", autocomplete: "current-password", required: true }),
     password: text("New password", "", { type: "password", autocomplete: "new-password", required: true, hint: "At least 8 characters." }),
+    revoke_tokens: toggle("Revoke all tokens", true, "Programs that use one need a new one."),
   };
   return asked("Change password", "Change", fields, () =>
-    ask("PUT", "/api/password", { current: fields.current.control.value, password: fields.password.control.value }),
+    ask("PUT", "/api/password", { current: fields.current.control.value, password: fields.password.control.value, revoke_tokens: fields.revoke_tokens.read() }),
   );
 }
 
