@@ -38,6 +38,7 @@ pub fn run(listen: Vec<SocketAddr>) -> Result<(), StartError> {
         run_dir: dir.join("run"),
         listen,
         hosts: Vec::new(),
+        trusted_proxies: Vec::new(),
     };
     prepare(&dir).map_err(StartError::System)?;
     // Another demo that lives refuses this one; a program that was upgraded goes on with what it had.

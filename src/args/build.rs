@@ -31,6 +31,9 @@ pub(super) fn daemon(given: &mut Given) -> Built {
         run_dir: given.path("run-dir").unwrap_or_else(|| RUN_DIR.into()),
         listen: addresses(given, listen::default)?,
         hosts: given.values("host").map(text).collect::<Result<_, _>>()?,
+        trusted_proxies: (given.values("trusted-proxy"))
+            .map(|value| listen::parse_proxy(&text(value)?))
+            .collect::<Result<_, _>>()?,
     }))
 }
 

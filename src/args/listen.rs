@@ -18,6 +18,14 @@ pub fn here() -> Vec<SocketAddr> {
     ]
 }
 
+/// `127.0.0.1:8082` or `[::1]:8082`: whatever reaches it may name any client, so the network must not.
+pub fn parse_proxy(text: &str) -> Result<SocketAddr, String> {
+    let address: Option<SocketAddr> = text.parse().ok();
+    address
+        .filter(|address| address.ip().is_loopback())
+        .ok_or_else(|| format!("--trusted-proxy {text}: must be a loopback address and a port, such as 127.0.0.1:8082"))
+}
+
 /// `127.0.0.1:8081`, `[::]:8081`, or `:8081` for every address of the machine.
 pub fn parse(text: &str) -> Result<SocketAddr, String> {
     let everywhere = |port: &str| {

@@ -79,6 +79,8 @@ pub struct DaemonOptions {
     pub listen: Vec<SocketAddr>,
     /// Names by which a browser may call the kiosk, beside its own.
     pub hosts: Vec<String>,
+    /// Where to serve proxies that say whose connection they pass on.
+    pub trusted_proxies: Vec<SocketAddr>,
 }
 
 /// Something the daemon is to be asked.

@@ -53,6 +53,15 @@ static HOST: Switch = Switch {
         "Another name by which browsers call this kiosk,\nas behind a proxy; shown as https://NAME where it\nlistens on loopback only; may be repeated",
     )
 };
+static TRUSTED_PROXY: Switch = Switch {
+    repeated: true,
+    ..option(
+        "trusted-proxy",
+        "ADDR",
+        Kind::Text,
+        "Where to serve a proxy that begins each connection\nwith a PROXY line (version 1), as 127.0.0.1:8082;\nloopback only; may be repeated",
+    )
+};
 static DEMO_LISTEN: Switch = Switch {
     help: "Where to serve; may be repeated [127.0.0.1:8081\nand [::1]:8081]",
     ..LISTEN
@@ -135,7 +144,14 @@ pub(super) static VERBS: &[Verb] = &[
         name: "daemon",
         group: Group::Kiosk,
         arguments: &[],
-        switches: &[&CONFIG, &STATE_DIR, &RUN_DIR, &LISTEN, &HOST],
+        switches: &[
+            &CONFIG,
+            &STATE_DIR,
+            &RUN_DIR,
+            &LISTEN,
+            &HOST,
+            &TRUSTED_PROXY,
+        ],
         summary: "Keep the configured processes alive; serve the API and the page",
         about: "SIGHUP re-reads the configuration; SIGTERM and SIGINT stop every process in\n\
                 order and end the daemon.",
@@ -327,7 +343,7 @@ pub(super) static VERBS: &[Verb] = &[
         switches: &[&RESET, &RUN_DIR, &SOCKET, &JSON],
         summary: "Set the password of the page, or begin anew without one",
         about: "Asks for it, or reads a line of standard input. A kiosk that nobody has claimed\n\
-                is claimed by that; whoever was signed in has to sign in again.",
+                is claimed by that; all sessions and tokens end with the old one.",
         build: build::passwd,
     },
     Verb {

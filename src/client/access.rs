@@ -7,7 +7,7 @@ use super::terminal::{Cell, Terminal, Tint, words};
 use crate::args::Exit;
 use serde_json::{Value, json};
 
-/// Sets the password, which is asked for; whoever is signed in has to sign in again.
+/// Sets the password, which is asked for. All sessions and tokens end with the old one.
 pub fn set_password(daemon: &Daemon, terminal: &mut Terminal<'_>) -> Result<Exit, Error> {
     let password = terminal.ask_secret("New password: ")?;
     if terminal.is_watched() && terminal.ask_secret("Once more: ")? != password {
@@ -16,7 +16,7 @@ pub fn set_password(daemon: &Daemon, terminal: &mut Terminal<'_>) -> Result<Exit
     }
     let body = json!({ "password": password }).to_string();
     daemon.ask(&Request::new("PUT", "/api/password").json(body))?;
-    terminal.remark("the password is set; whoever was signed in has to sign in again");
+    terminal.remark("the password is set; sessions and tokens of the old one have ended");
     Ok(Exit::Done)
 }
 

@@ -126,12 +126,8 @@ pub async fn start(
     let recorder = recorder(&mut handover, &mut heirlooms)
         .map_err(|error| system_error("keep logs", &error))?;
     let doors = handover.take_all(DOOR);
-    let (listeners, addresses) = listen(
-        &options.listen,
-        doors,
-        &run_dir.path().join(SOCKET),
-        &mut heirlooms,
-    )?;
+    let (listeners, addresses) =
+        listen(options, doors, &run_dir.path().join(SOCKET), &mut heirlooms)?;
     for (name, fd) in &heirlooms {
         handover::keep(name, fd);
     }
@@ -451,9 +447,10 @@ fn open_api(
     Rc::new(api)
 }
 
-/// Opens every door, or goes on with those of an earlier daemon, and tells at which addresses.
+/// Opens every listener, or goes on with those of an earlier daemon; the addresses are those where clients are served
+/// directly.
 fn listen(
-    addresses: &[SocketAddr],
+    options: &DaemonOptions,
     mut earlier: Vec<OwnedFd>,
     socket: &Path,
     heirlooms: &mut Vec<(String, OwnedFd)>,
@@ -470,22 +467,33 @@ fn listen(
     };
     let mut listeners = Vec::new();
     let mut open = Vec::new();
-    for address in addresses {
+    let direct = options.listen.iter().map(|address| (address, false));
+    let proxies = options
+        .trusted_proxies
+        .iter()
+        .map(|address| (address, true));
+    for (address, is_proxy) in direct.chain(proxies) {
         let opened = match take_earlier(address, &mut earlier) {
             Some(tcp) => Ok(tcp),
             None => bind(address, &mut earlier),
         };
         match opened.and_then(|tcp| {
             let (taken, again) = (tcp.local_addr()?, tcp.try_clone()?);
-            Ok((taken, again, Listener::tcp(tcp)?))
+            let listener = match is_proxy {
+                true => Listener::proxy(tcp)?,
+                false => Listener::tcp(tcp)?,
+            };
+            Ok((taken, again, listener))
         }) {
             Ok((taken, again, listener)) => {
-                heirlooms.push((format!("{DOOR}{}", open.len()), again.into()));
-                open.push(taken);
+                heirlooms.push((format!("{DOOR}{}", listeners.len()), again.into()));
                 listeners.push(listener);
+                if !is_proxy {
+                    open.push(taken);
+                }
             }
             // A machine without IPv6 is no reason to stay dark.
-            Err(error) if has_no_such_address(&error) && addresses.len() > 1 => {
+            Err(error) if has_no_such_address(&error) && options.listen.len() > 1 => {
                 log::warn!("cannot listen on {address}: {}", words(&error));
             }
             Err(error) => return Err(refused(address, &error)),

@@ -7,10 +7,14 @@ use super::keeper::{Opened, Pass, Visitor};
 use super::reply::{Ask, Reply};
 use super::view::Light;
 use super::when::Wallclock;
-use crate::trust::{ABSOLUTE, Session, check_password, cookie_name};
+use crate::trust::{ABSOLUTE, Session, check_password, cookie_name, device_cookie_name};
 use serde::Serialize;
 use serde_json::{Map, Value, json};
 use std::rc::Rc;
+use std::time::Duration;
+
+/// How long a browser keeps its device cookie: a year from its last sign-in.
+const DEVICE: Duration = Duration::from_secs(365 * 24 * 60 * 60);
 
 /// What anybody may know, and what whoever asks may do.
 #[derive(Serialize)]
@@ -41,8 +45,11 @@ pub async fn claim(api: &Rc<Api>, ask: Ask<'_>) -> Result<Reply, Error> {
     let code = text(&mut body, "code", "it is the code on the kiosk's screen")?;
     let password = new_password(&mut body)?;
     nothing_else(&body)?;
-    let opened = api.keeper.claim(&code, &password, &visitor(&ask)).await?;
-    Ok(signed_in(&ask, &opened))
+    let opened = api
+        .keeper
+        .claim(&code, &password, &visitor(api, &ask))
+        .await?;
+    Ok(signed_in(api, &ask, &opened))
 }
 
 /// `POST /api/login`: with the password, or by the link that signs in once.
@@ -51,13 +58,13 @@ pub async fn login(api: &Rc<Api>, ask: Ask<'_>) -> Result<Reply, Error> {
     let opened = if body.contains_key("invitation") {
         let secret = text(&mut body, "invitation", "")?;
         nothing_else(&body)?;
-        api.keeper.accept_invitation(&secret, &visitor(&ask))?
+        api.keeper.accept_invitation(&secret, &visitor(api, &ask))?
     } else {
         let password = text(&mut body, "password", "it is the password of this kiosk")?;
         nothing_else(&body)?;
-        api.keeper.sign_in(password, &visitor(&ask)).await?
+        api.keeper.sign_in(password, &visitor(api, &ask)).await?
     };
-    Ok(signed_in(&ask, &opened))
+    Ok(signed_in(api, &ask, &opened))
 }
 
 /// `POST /api/logout`: ends the session that asks for it.
@@ -65,7 +72,10 @@ pub async fn logout(api: &Rc<Api>, ask: Ask<'_>) -> Result<Reply, Error> {
     if let Pass::Session(name, _) = &ask.pass {
         api.keeper.end_session(name.as_str());
     }
-    Ok(Reply::empty(204).with("Set-Cookie", cookie("", 0, &ask)))
+    Ok(Reply::empty(204).with(
+        "Set-Cookie",
+        cookie(&cookie_name(port(&ask)), "", Duration::ZERO, &ask),
+    ))
 }
 
 /// `PUT /api/password`
@@ -82,7 +92,7 @@ pub async fn set_password(api: &Rc<Api>, ask: Ask<'_>) -> Result<Reply, Error> {
         Some(_) => return Err(Error::invalid("revoke_tokens", "must be true or false")),
     };
     nothing_else(&body)?;
-    let (keeper, from) = (&api.keeper, visitor(&ask));
+    let (keeper, from) = (&api.keeper, visitor(api, &ask));
     (keeper.change_password(&password, current, revoke_tokens, &ask.pass, &from)).await?;
     Ok(Reply::empty(204))
 }
@@ -137,37 +147,52 @@ pub async fn end(api: &Rc<Api>, ask: Ask<'_>) -> Result<Reply, Error> {
     }
 }
 
-pub(super) fn visitor<'a>(ask: &Ask<'a>) -> Visitor<'a> {
+pub(super) fn visitor<'a>(api: &Api, ask: &Ask<'a>) -> Visitor<'a> {
     let agent = ask.header("user-agent").unwrap_or_default();
     match ask.client {
         Some(client) => Visitor {
-            client: (ask.pass != Pass::Local).then_some(client),
+            guesser: (ask.pass != Pass::Local)
+                .then(|| (api.keeper).guesser(client, ask.header("cookie").unwrap_or_default())),
             address: std::net::Ipv6Addr::from(client.0)
                 .to_canonical()
                 .to_string(),
             agent,
         },
         None => Visitor {
-            client: None,
+            guesser: None,
             address: "this machine".to_owned(),
             agent,
         },
     }
 }
 
-fn signed_in(ask: &Ask<'_>, opened: &Opened) -> Reply {
-    let cookie = cookie(&opened.secret.to_cookie(), ABSOLUTE.as_secs(), ask);
-    Reply::json(200, &json!({"session": opened.name, "role": "admin"})).with("Set-Cookie", cookie)
+fn signed_in(api: &Api, ask: &Ask<'_>, opened: &Opened) -> Reply {
+    let name = cookie_name(port(ask));
+    let session = cookie(&name, &opened.secret.to_cookie(), ABSOLUTE, ask);
+    let reply = Reply::json(200, &json!({"session": opened.name, "role": "admin"}))
+        .with("Set-Cookie", session);
+    match api.keeper.device_cookie() {
+        Some(value) => {
+            let name = device_cookie_name(port(ask));
+            reply.with("Set-Cookie", cookie(&name, &value, DEVICE, ask))
+        }
+        None => reply,
+    }
+}
+
+/// The port by which the client calls the kiosk.
+fn port(ask: &Ask<'_>) -> Option<u16> {
+    ask.header("host").and_then(door::port)
 }
 
 /// Scripts cannot read it (`HttpOnly`), no other site can have it sent (`SameSite=Strict`), and where the page came
 /// through TLS it is never sent without (`Secure`).
-fn cookie(value: &str, seconds: u64, ask: &Ask<'_>) -> String {
+fn cookie(name: &str, value: &str, lifetime: Duration, ask: &Ask<'_>) -> String {
+    let seconds = lifetime.as_secs();
     let is_secure = ask
         .header("origin")
         .is_some_and(|origin| origin.starts_with("https://"));
     let secure = if is_secure { "; Secure" } else { "" };
-    let name = cookie_name(ask.header("host").and_then(door::port));
     format!("{name}={value}; Path=/; Max-Age={seconds}; HttpOnly; SameSite=Strict{secure}")
 }
 

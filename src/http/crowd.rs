@@ -47,7 +47,8 @@ enum Standing {
 
 #[derive(Debug)]
 struct Seat {
-    address: Address,
+    /// A client behind a proxy is known later than its connection.
+    address: Cell<Address>,
     standing: Cell<Standing>,
     held: Cell<usize>,
     task: RefCell<Option<Task<()>>>,
@@ -89,15 +90,15 @@ impl Crowd {
     /// # Errors
     /// Everybody who could go is busy.
     pub fn admit(self: &Rc<Self>, address: Address, limits: &Limits) -> Result<Guest, Error> {
-        let here = self.count(|seat| seat.address == address);
+        let here = self.count(|seat| seat.address.get() == address);
         if here >= limits.connections_per_address {
-            self.dismiss_one_of(|seat| seat.address == address)?;
+            self.dismiss_one_of(|seat| seat.address.get() == address)?;
         } else if self.size() >= limits.connections {
             let most = self.address_with_most_waiting();
-            self.dismiss_one_of(|seat| Some(seat.address) == most)?;
+            self.dismiss_one_of(|seat| Some(seat.address.get()) == most)?;
         }
         let seat = Rc::new(Seat {
-            address,
+            address: Cell::new(address),
             standing: Cell::new(Standing::Waiting(self.next_wait())),
             held: Cell::new(0),
             task: RefCell::new(None),
@@ -136,8 +137,8 @@ impl Crowd {
         let waits = |seat: &&Rc<Seat>| matches!(seat.standing.get(), Standing::Waiting(_));
         (seats.iter().filter(waits))
             .map(|seat| {
-                let of_it = |other: &&Rc<Seat>| other.address == seat.address;
-                (seats.iter().filter(of_it).count(), seat.address)
+                let of_it = |other: &&Rc<Seat>| other.address.get() == seat.address.get();
+                (seats.iter().filter(of_it).count(), seat.address.get())
             })
             .max_by_key(|(count, _)| *count)
             .map(|(_, address)| address)
@@ -174,7 +175,25 @@ impl Guest {
 
     /// Whether it came through the unix socket.
     pub fn is_local(&self) -> bool {
-        self.seat.address == Address::Local
+        self.seat.address.get() == Address::Local
+    }
+
+    /// It is a client of another address, as the proxy in front says. Where that has its share, its connection that has
+    /// waited longest goes.
+    ///
+    /// # Errors
+    /// All connections of that address are busy.
+    pub fn comes_from(&self, address: Address, limits: &Limits) -> Result<(), Error> {
+        if self.seat.address.get() == address {
+            return Ok(());
+        }
+        let there = self.crowd.count(|seat| seat.address.get() == address);
+        if there >= limits.connections_per_address {
+            self.crowd
+                .dismiss_one_of(|seat| seat.address.get() == address)?;
+        }
+        self.seat.address.set(address);
+        Ok(())
     }
 
     /// It waits for its client from now on, and holds nothing.
@@ -201,7 +220,7 @@ impl Guest {
     /// There are too many already.
     pub fn streams(&self, limits: &Limits) -> Result<(), Error> {
         let streams = |seat: &Seat| seat.standing.get() == Standing::Streaming;
-        let of_it = |seat: &Seat| streams(seat) && seat.address == self.seat.address;
+        let of_it = |seat: &Seat| streams(seat) && seat.address.get() == self.seat.address.get();
         if self.crowd.count(streams) >= limits.streams
             || self.crowd.count(of_it) >= limits.streams_per_address
         {
@@ -219,7 +238,9 @@ impl Guest {
         self.seat.held.set(bytes);
         if bytes > HELD_FREE
             && (self.crowd.held(|_| true) > limits.held_bytes
-                || self.crowd.held(|seat| seat.address == self.seat.address)
+                || self
+                    .crowd
+                    .held(|seat| seat.address.get() == self.seat.address.get())
                     > limits.held_bytes / 2)
         {
             self.seat.held.set(0);

@@ -7,8 +7,8 @@ use super::view::Disclosure;
 use crate::supervisor::Failure;
 use crate::time::Moment;
 use crate::trust::{
-    ClaimCode, Client, Credentials, Hash, Name, Owner, Presented, Role, Secret, Session, Sessions,
-    Throttle, Token, Who,
+    ClaimCode, Client, Credentials, Guesser, Hash, Name, Owner, Presented, Role, Secret, Session,
+    Sessions, Throttle, Token, Who, device, device_cookie,
 };
 use event_listener::{Event, EventListener};
 use smol::channel;
@@ -91,8 +91,8 @@ pub struct Opened {
 /// Somebody who wants to come in.
 #[derive(Clone, Debug)]
 pub struct Visitor<'a> {
-    /// The address, as the throttle counts it; `None` for whoever came through the unix socket and is not slowed.
-    pub client: Option<Client>,
+    /// As the rate limit counts it; `None` for a client of the unix socket, which is not limited.
+    pub guesser: Option<Guesser>,
     /// The address as people read it.
     pub address: String,
     /// What the program calls itself.
@@ -111,7 +111,7 @@ pub struct Keeper {
     /// Held while a password is being hashed, by whoever does it: a client that leaves does not make room for another.
     hashing: Arc<Mutex<()>>,
     /// Whose passwords are being tried, or wait for it.
-    queue: RefCell<Vec<Option<Client>>>,
+    queue: RefCell<Vec<Option<Guesser>>>,
     /// Rings when somebody's way in has ended.
     ended: Event,
 }
@@ -200,6 +200,24 @@ impl Keeper {
 
     // ---- coming in ----
 
+    /// How the rate limit counts a client that sends these cookies.
+    pub fn guesser(&self, client: Client, cookies: &str) -> Guesser {
+        let device = match self.credentials().owner() {
+            Owner::Somebody(hash) => device(hash, cookies),
+            Owner::Nobody(_) | Owner::Unknown(_) => None,
+        };
+        device.map_or(Guesser::Stranger(client), Guesser::Device)
+    }
+
+    /// A device cookie for a browser that has signed in, while the kiosk has an owner.
+    pub fn device_cookie(&self) -> Option<String> {
+        let secret = Secret::from_random(self.random());
+        match self.credentials().owner() {
+            Owner::Somebody(hash) => Some(device_cookie(hash, &secret)),
+            Owner::Nobody(_) | Owner::Unknown(_) => None,
+        }
+    }
+
     /// Makes the kiosk that of whoever knows the code, and signs them in.
     ///
     /// # Errors
@@ -211,7 +229,7 @@ impl Keeper {
         from: &Visitor<'_>,
     ) -> Result<Opened, Error> {
         self.check_code(code, from)?;
-        let hash = self.hash(password, from.client).await?;
+        let hash = self.hash(password, from.guesser).await?;
         let _changing = self.changing.lock().await;
         // Somebody else may have been quicker meanwhile.
         self.check_code(code, from)?;
@@ -288,7 +306,7 @@ impl Keeper {
         };
         self.may_try(from)?;
         let is_right = self
-            .slowly(from.client, move || hash.is_of(&password))
+            .slowly(from.guesser, move || hash.is_of(&password))
             .await?;
         if is_right {
             return Ok(());
@@ -319,22 +337,22 @@ impl Keeper {
     }
 
     fn may_try(&self, from: &Visitor<'_>) -> Result<(), Error> {
-        let Some(client) = from.client else {
+        let Some(guesser) = from.guesser else {
             return Ok(());
         };
-        let may = self.throttle.borrow().may_try(client, (self.clock)());
+        let may = self.throttle.borrow().may_try(guesser, (self.clock)());
         may.map_err(|wait| Error::too_many_tries(whole_seconds(wait)))
     }
 
     fn failed(&self, from: &Visitor<'_>) {
-        if let Some(client) = from.client {
-            self.throttle.borrow_mut().failed(client, (self.clock)());
+        if let Some(guesser) = from.guesser {
+            self.throttle.borrow_mut().failed(guesser, (self.clock)());
         }
     }
 
     fn succeeded(&self, from: &Visitor<'_>) {
-        if let Some(client) = from.client {
-            self.throttle.borrow_mut().succeeded(client);
+        if let Some(guesser) = from.guesser {
+            self.throttle.borrow_mut().succeeded(guesser);
         }
     }
 
@@ -363,7 +381,7 @@ impl Keeper {
             };
             self.check_password(current, from).await?;
         }
-        let hash = self.hash(password, from.client).await?;
+        let hash = self.hash(password, from.guesser).await?;
         let _changing = self.changing.lock().await;
         let kept = match pass {
             Pass::Session(name, _) => Some(name),
@@ -507,10 +525,10 @@ impl Keeper {
 
     // ---- slow and random ----
 
-    async fn hash(&self, password: &str, client: Option<Client>) -> Result<Hash, Error> {
+    async fn hash(&self, password: &str, guesser: Option<Guesser>) -> Result<Hash, Error> {
         let (password, salt) = (password.to_owned(), self.random());
         let hash = self
-            .slowly(client, move || Hash::make(&password, salt))
+            .slowly(guesser, move || Hash::make(&password, salt))
             .await?;
         hash.map_err(|why| Error::new(Kind::Busy, format!("cannot hash the password: {why}")))
     }
@@ -518,25 +536,25 @@ impl Keeper {
     /// Does what takes long and much memory: one at a time, and nobody waits twice.
     async fn slowly<T: Send + 'static>(
         &self,
-        client: Option<Client>,
+        guesser: Option<Guesser>,
         work: impl FnOnce() -> T + Send + 'static,
     ) -> Result<T, Error> {
         let mine = self
             .queue
             .borrow()
             .iter()
-            .filter(|other| **other == client)
+            .filter(|other| **other == guesser)
             .count();
-        if mine > 0 && client.is_some() || self.queue.borrow().len() >= QUEUE {
+        if mine > 0 && guesser.is_some() || self.queue.borrow().len() >= QUEUE {
             return Err(Error::new(
                 Kind::Busy,
                 "another password is being tried; try again in a moment",
             ));
         }
-        self.queue.borrow_mut().push(client);
+        self.queue.borrow_mut().push(guesser);
         let _place = Place {
             keeper: self,
-            client,
+            guesser,
         };
         let turn = self.hashing.lock_arc().await;
         let (done, result) = channel::bounded(1);
@@ -570,13 +588,13 @@ impl std::fmt::Debug for Keeper {
 /// A place in the queue of passwords, free when this is dropped.
 struct Place<'k> {
     keeper: &'k Keeper,
-    client: Option<Client>,
+    guesser: Option<Guesser>,
 }
 
 impl Drop for Place<'_> {
     fn drop(&mut self) {
         let mut queue = self.keeper.queue.borrow_mut();
-        if let Some(place) = queue.iter().position(|other| *other == self.client) {
+        if let Some(place) = queue.iter().position(|other| *other == self.guesser) {
             queue.swap_remove(place);
         }
     }

@@ -4,9 +4,10 @@ use super::deadline::Deadline;
 use super::error::{Error, Kind};
 use super::head::{self, Head};
 use super::limits::{HEAD_MAX, Limits};
+use super::proxy_line;
 use smol::{Async, io::AsyncWriteExt};
 use std::io::{ErrorKind, Read};
-use std::net::{Shutdown, TcpStream};
+use std::net::{IpAddr, Shutdown, TcpStream};
 use std::time::Duration;
 
 /// How much is read at once while a head is awaited: a whole head, nearly always.
@@ -103,6 +104,31 @@ impl Line {
                     ));
                 }
             }
+        }
+    }
+
+    /// Waits for the line by which a proxy begins a connection. `None` where it does not come in time or is not one: who is
+    /// behind it is unknown then, and nothing is answered.
+    pub async fn proxied(&mut self, limits: &Limits) -> Option<IpAddr> {
+        self.deadline.set(limits.head);
+        loop {
+            let seen = self.inbox.len().min(proxy_line::MAX);
+            if let Some(end) = self.inbox[..seen].iter().position(|byte| *byte == b'\n') {
+                let client = proxy_line::client(&self.inbox[..=end]);
+                self.inbox.drain(..=end);
+                return client;
+            }
+            if seen == proxy_line::MAX {
+                return None;
+            }
+            match self.fill() {
+                Ok(0) => return None,
+                Ok(_) => continue,
+                Err(error) if error.kind() == ErrorKind::Interrupted => continue,
+                Err(error) if error.kind() == ErrorKind::WouldBlock => (),
+                Err(_) => return None,
+            }
+            (self.deadline.cut(self.socket.readable()).await.ok()?).ok()?;
         }
     }
 

@@ -32,6 +32,7 @@ mod openapi;
 mod page;
 mod percent;
 mod processes;
+mod proxy_line;
 mod reply;
 mod runtime;
 mod schedule;

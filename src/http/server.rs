@@ -26,8 +26,10 @@ pub type Vouch = Box<dyn Fn(BorrowedFd<'_>) -> bool>;
 
 /// A place where connections come in.
 pub enum Listener {
-    /// A TCP port: anybody.
+    /// A TCP port, for every client.
     Tcp(Async<TcpListener>),
+    /// A TCP port for a proxy in front, which begins each connection with the client's address ([`super::proxy_line`]).
+    Proxy(Async<TcpListener>),
     /// The unix socket: whoever may open it, which the file system decides, and is vouched for.
     Unix(Async<UnixListener>, Vouch),
 }
@@ -36,6 +38,8 @@ pub enum Listener {
 struct Arrival {
     address: Address,
     client: Option<Client>,
+    /// Whether a proxy will say first whose connection it is.
+    is_proxied: bool,
     socket: Async<TcpStream>,
 }
 
@@ -44,13 +48,13 @@ impl Arrival {
         Self {
             address: Address::from(peer),
             client: Some(client(peer)),
+            is_proxied: false,
             socket,
         }
     }
 }
 
-/// An address as the throttle counts it: each by itself. In a house all devices are of one network of 64 bits, so
-/// the one who guesses must not stand for all.
+/// An address as `trust` has it.
 fn client(peer: IpAddr) -> Client {
     Client(match peer {
         IpAddr::V4(address) => address.to_ipv6_mapped().octets(),
@@ -67,6 +71,17 @@ impl Listener {
         Async::try_from(listener).map(Listener::Tcp)
     }
 
+    /// Listens on a TCP port for a proxy. Only programs of this machine may reach it: each can name any client.
+    ///
+    /// # Errors
+    /// The port is not on a loopback address, or the system refuses to watch it.
+    pub fn proxy(listener: TcpListener) -> io::Result<Self> {
+        if !listener.local_addr()?.ip().is_loopback() {
+            return Err(io::ErrorKind::AddrNotAvailable.into());
+        }
+        Async::try_from(listener).map(Listener::Proxy)
+    }
+
     /// Listens on a unix socket.
     ///
     /// # Errors
@@ -78,11 +93,14 @@ impl Listener {
 
     async fn accept(&self) -> io::Result<Arrival> {
         match self {
-            Listener::Tcp(listener) => {
+            Listener::Tcp(listener) | Listener::Proxy(listener) => {
                 let (stream, peer) = listener.accept().await?;
                 // Answers go out whole, events one by one: there is nothing to wait and gather for.
                 let _ = stream.get_ref().set_nodelay(true);
-                Ok(Arrival::from_network(peer.ip(), stream))
+                Ok(Arrival {
+                    is_proxied: matches!(self, Listener::Proxy(_)),
+                    ..Arrival::from_network(peer.ip(), stream)
+                })
             }
             Listener::Unix(listener, vouch) => {
                 let (stream, _) = listener.read_with(UnixListener::accept).await?;
@@ -94,6 +112,7 @@ impl Listener {
                 Ok(Arrival {
                     address: Address::Local,
                     client: None,
+                    is_proxied: false,
                     socket: as_tcp(stream)?,
                 })
             }
@@ -142,18 +161,37 @@ fn welcome(api: &Rc<Api>, arrival: Arrival, executor: &Rc<LocalExecutor<'static>
     let Arrival {
         address,
         client,
+        is_proxied,
         socket,
     } = arrival;
     match api.crowd.admit(address, &api.limits) {
         Ok(guest) => {
             let place = guest.place();
             let line = Line::new(socket);
-            place.hold_task(executor.spawn(converse(api.clone(), guest, client, line)));
+            let api = api.clone();
+            place.hold_task(match is_proxied {
+                true => executor.spawn(converse_behind_proxy(api, guest, line)),
+                false => executor.spawn(converse(api, guest, client, line)),
+            });
         }
         // What a fresh socket does not take at once is not worth waiting for.
         Err(error) => {
             let _ = io::Write::write(&mut socket.get_ref(), &error.into_bytes());
         }
+    }
+}
+
+/// A client behind a proxy, which names it first.
+async fn converse_behind_proxy(api: Rc<Api>, guest: Guest, mut line: Line) {
+    let Some(peer) = line.proxied(&api.limits).await else {
+        log::debug!(
+            "a connection to the listener of the trusted proxy did not begin with a PROXY line"
+        );
+        return;
+    };
+    match guest.comes_from(Address::from(peer), &api.limits) {
+        Ok(()) => converse(api, guest, Some(client(peer)), line).await,
+        Err(error) => turn_away(&api, &mut line, error).await,
     }
 }
 

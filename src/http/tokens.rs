@@ -32,7 +32,7 @@ pub async fn create(api: &Rc<Api>, ask: Ask<'_>) -> Result<Reply, Error> {
         return Err(Error::invalid("role", detail));
     };
     api.keeper
-        .confirm(password, &ask.pass, &visitor(&ask))
+        .confirm(password, &ask.pass, &visitor(api, &ask))
         .await?;
     let light = Light::of(api);
     let created = light.boot().at(light.now().mono).to_string();

@@ -11,6 +11,7 @@
 
 mod code;
 mod credentials;
+mod device;
 mod name;
 mod password;
 mod presented;
@@ -21,10 +22,11 @@ mod throttle;
 
 pub use code::ClaimCode;
 pub use credentials::{Credentials, Owner, TOKENS_MAX, Token};
+pub use device::{Device, device, device_cookie, device_cookie_name};
 pub use name::Name;
 pub use password::{Hash, PASSWORD_MAX, PASSWORD_MIN, check as check_password};
 pub use presented::{Presented, cookie_name};
 pub use role::{Needs, Role, Verdict, Who};
 pub use secret::{Digest, Secret};
 pub use sessions::{ABSOLUTE, IDLE, SESSIONS_MAX, Session, Sessions};
-pub use throttle::{Client, Throttle};
+pub use throttle::{Client, Guesser, Throttle};

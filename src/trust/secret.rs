@@ -69,6 +69,11 @@ impl Digest {
     pub fn of(bytes: &[u8]) -> Self {
         Self(Blake2b::<U32>::digest(bytes).into())
     }
+
+    /// Its bytes.
+    pub(super) fn to_bytes(self) -> [u8; 32] {
+        self.0
+    }
 }
 
 impl fmt::Debug for Digest {

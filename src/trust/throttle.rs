@@ -1,12 +1,14 @@
-//! Decides whether somebody may guess again: slower after each failure, for each client and for all together.
+//! The rate limit for passwords and codes: slower after each failure, for each guesser and for all strangers together.
 //!
-//! A client has a few tries, then waits twice as long after each. That alone would let somebody with ten thousand
+//! A guesser has a few tries, then waits twice as long after each. That alone would let someone with ten thousand
 //! addresses guess ten thousand times as often, so failures of strangers also fill one bucket that drains slowly, and
-//! while it is full no stranger may try. Whoever has signed in before is no stranger, and a single address that
-//! attacks cannot fill the bucket: it waits more than the bucket needs. So no attacker on one address
-//! locks the owner on another out; and whoever commands very many can keep out only those
-//! who have never been here from where they come now.
+//! while it is full no stranger may try. A single network cannot fill the bucket: it waits more than the bucket needs.
+//!
+//! A stranger is counted by its network ([`Client`]). A browser that has signed in before is counted by its device
+//! cookie ([`Device`]) and by nothing else: neither the bucket nor failures from the same network, such as all clients
+//! behind one proxy, keep it out.
 
+use super::device::Device;
 use crate::time::Moment;
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -23,12 +25,9 @@ const LONGEST_WAIT: Duration = Duration::from_secs(60);
 /// After this time without a failure a client is as good as new.
 const FORGIVEN: Duration = Duration::from_secs(15 * 60);
 
-/// Clients whose failures are remembered. A full memory forgets the one that has failed longest ago: whoever has so
-/// many addresses is held by the bucket.
-const CLIENTS_MAX: usize = 512;
-
-/// Clients that have signed in and are remembered for that: the devices of a household, or of a gallery's staff.
-const KNOWN_MAX: usize = 32;
+/// Guessers whose failures are remembered. A full memory forgets the stranger that has failed longest ago: someone with
+/// so many addresses is held by the bucket. Devices are forgotten last: each has signed in once.
+const GUESSERS_MAX: usize = 512;
 
 /// Failures of strangers that the bucket holds.
 const BUCKET: u32 = 60;
@@ -39,6 +38,37 @@ const DRAIN: Duration = Duration::from_secs(6);
 /// A client's address: IPv6, or IPv4 mapped into it (RFC 4291, section 2.5.5.2).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Client(pub [u8; 16]);
+
+impl Client {
+    /// The network that counts as one: of IPv6 the first 64 bits, because a single machine has all addresses of them.
+    fn network(self) -> Self {
+        let is_v4 = self.0[..10] == [0; 10] && self.0[10..12] == [0xFF; 2];
+        let mut network = self;
+        if !is_v4 {
+            network.0[8..].fill(0);
+        }
+        network
+    }
+}
+
+/// Someone who tries a password or a code.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Guesser {
+    /// A client that shows no device cookie.
+    Stranger(Client),
+    /// A browser that has signed in before.
+    Device(Device),
+}
+
+impl Guesser {
+    /// As it is counted.
+    fn counted(self) -> Self {
+        match self {
+            Guesser::Stranger(client) => Guesser::Stranger(client.network()),
+            device => device,
+        }
+    }
+}
 
 /// What is remembered of a client that has failed.
 #[derive(Clone, Copy, Debug)]
@@ -65,30 +95,30 @@ impl Record {
 /// Who has failed, and how often.
 #[derive(Debug, Default)]
 pub struct Throttle {
-    clients: BTreeMap<Client, Record>,
-    /// The one that has signed in last stands last.
-    known: Vec<Client>,
+    guessers: BTreeMap<Guesser, Record>,
     /// When the bucket will be empty. How full it is follows from that.
     empty_at: Moment,
 }
 
 impl Throttle {
-    /// Nobody has failed yet.
+    /// No one has failed yet.
     pub fn new() -> Self {
         Self::default()
     }
 
-    /// Whether this client may try now.
+    /// Whether this guesser may try now.
     ///
     /// # Errors
     /// How long it has to wait, never zero.
-    pub fn may_try(&self, client: Client, now: Moment) -> Result<(), Duration> {
-        let own = self.clients.get(&client);
+    pub fn may_try(&self, guesser: Guesser, now: Moment) -> Result<(), Duration> {
+        let own = self.guessers.get(&guesser.counted());
         let own = own.map_or(now, Record::until).since(now);
-        let all = match self.known.contains(&client) {
-            true => Duration::ZERO,
+        let all = match guesser {
+            Guesser::Device(_) => Duration::ZERO,
             // The newest failure must have had room.
-            false => (self.empty_at.since(now) + DRAIN).saturating_sub(DRAIN * BUCKET),
+            Guesser::Stranger(_) => {
+                (self.empty_at.since(now) + DRAIN).saturating_sub(DRAIN * BUCKET)
+            }
         };
         match own.max(all) {
             Duration::ZERO => Ok(()),
@@ -97,45 +127,63 @@ impl Throttle {
     }
 
     /// It has tried, and failed.
-    pub fn failed(&mut self, client: Client, now: Moment) {
-        self.clients.retain(|_, record| !record.is_forgiven(now));
-        if self.clients.len() >= CLIENTS_MAX && !self.clients.contains_key(&client) {
-            let oldest = self.clients.iter().min_by_key(|(_, record)| record.last);
-            if let Some(oldest) = oldest.map(|(client, _)| *client) {
-                self.clients.remove(&oldest);
+    pub fn failed(&mut self, guesser: Guesser, now: Moment) {
+        let guesser = guesser.counted();
+        self.guessers.retain(|_, record| !record.is_forgiven(now));
+        if self.guessers.len() >= GUESSERS_MAX && !self.guessers.contains_key(&guesser) {
+            let is_device = |guesser: &Guesser| matches!(guesser, Guesser::Device(_));
+            let oldest = (self.guessers.iter())
+                .min_by_key(|(guesser, record)| (is_device(guesser), record.last));
+            if let Some(oldest) = oldest.map(|(guesser, _)| *guesser) {
+                self.guessers.remove(&oldest);
             }
         }
-        let record = self.clients.entry(client).or_insert(Record {
+        let record = self.guessers.entry(guesser).or_insert(Record {
             failures: 0,
             last: now,
         });
         record.failures = record.failures.saturating_add(1);
         record.last = now;
-        if !self.known.contains(&client) {
+        if let Guesser::Stranger(_) = guesser {
             self.empty_at = self.empty_at.max(now) + DRAIN;
         }
     }
 
-    /// It has signed in: what it has failed before is forgotten, and it is no stranger any more.
-    pub fn succeeded(&mut self, client: Client) {
-        self.clients.remove(&client);
-        self.known.retain(|known| *known != client);
-        if self.known.len() >= KNOWN_MAX {
-            self.known.remove(0);
-        }
-        self.known.push(client);
+    /// It has signed in: its failures are forgotten.
+    pub fn succeeded(&mut self, guesser: Guesser) {
+        self.guessers.remove(&guesser.counted());
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::trust::{Hash, Secret, device, device_cookie};
 
-    const OWNER: Client = client(0);
+    const OWNER: Guesser = client(0);
 
-    const fn client(number: u32) -> Client {
+    const fn client(number: u32) -> Guesser {
         let [a, b, c, d] = number.to_be_bytes();
-        Client([0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xFF, 0xFF, a, b, c, d])
+        Guesser::Stranger(Client([
+            0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xFF, 0xFF, a, b, c, d,
+        ]))
+    }
+
+    /// An address of an IPv6 network of 64 bits.
+    fn address(network: u8, interface: u64) -> Guesser {
+        let mut bytes = [0x20, 1, 0xD, 0xB8, 0, 0, 0, network, 0, 0, 0, 0, 0, 0, 0, 0];
+        bytes[8..].copy_from_slice(&interface.to_be_bytes());
+        Guesser::Stranger(Client(bytes))
+    }
+
+    fn known(number: u8) -> Guesser {
+        let owner = Hash::import(
+            "$argon2id$v=19$m=19456,t=2,p=1$c29tZXNhbHQ$CTFhFdXPJO1aFaMaO6Mm5c8y7cJHAph8ArZWb2GRPPc",
+        );
+        let owner = owner.expect("a hash");
+        let cookie = device_cookie(&owner, &Secret::from_random([number; 32]));
+        let device = device(&owner, &format!("ossuary-device={cookie}"));
+        Guesser::Device(device.expect("a device"))
     }
 
     fn at(seconds: u64) -> Moment {
@@ -143,7 +191,7 @@ mod tests {
     }
 
     /// Tries as often as it may from `from` on, for so many seconds; how often that was.
-    fn attack(throttle: &mut Throttle, clients: &[Client], seconds: u64) -> u32 {
+    fn attack(throttle: &mut Throttle, clients: &[Guesser], seconds: u64) -> u32 {
         let mut tries = 0;
         for second in 0..seconds {
             for client in clients {
@@ -195,24 +243,41 @@ mod tests {
     #[test]
     fn very_many_addresses_are_no_more_than_ten_guesses_a_minute() {
         let mut throttle = Throttle::new();
-        let crowd: Vec<Client> = (1..=10_000).map(client).collect();
+        let crowd: Vec<Guesser> = (1..=10_000).map(client).collect();
         let hour = 60 * 60;
         let tries = attack(&mut throttle, &crowd, hour);
         assert!(tries <= BUCKET + 60 * 10 + 1, "{tries}");
-        assert!(throttle.clients.len() <= CLIENTS_MAX);
+        assert!(throttle.guessers.len() <= GUESSERS_MAX);
     }
 
     #[test]
-    fn whoever_has_signed_in_before_is_let_in_through_any_attack() {
+    fn a_browser_that_has_signed_in_before_is_let_in_through_any_attack() {
         let mut throttle = Throttle::new();
-        throttle.succeeded(OWNER);
-        let crowd: Vec<Client> = (1..=10_000).map(client).collect();
+        let crowd: Vec<Guesser> = (0..=10_000).map(client).collect();
         attack(&mut throttle, &crowd, 60);
         assert!(
-            throttle.may_try(client(20_000), at(59)).is_err(),
-            "a stranger waits"
+            throttle.may_try(OWNER, at(59)).is_err(),
+            "its address waits"
         );
-        assert!(throttle.may_try(OWNER, at(59)).is_ok());
+        assert!(throttle.may_try(known(1), at(59)).is_ok());
+    }
+
+    #[test]
+    fn a_stolen_device_cookie_guesses_no_faster_than_an_address() {
+        let mut throttle = Throttle::new();
+        let tries = attack(&mut throttle, &[known(1)], 60 * 60);
+        assert!(tries <= FREE + 70, "{tries}");
+        assert!(throttle.may_try(known(2), at(60 * 60)).is_ok());
+        assert!(throttle.may_try(OWNER, at(60 * 60)).is_ok());
+    }
+
+    #[test]
+    fn a_machine_with_many_ipv6_addresses_is_one_guesser() {
+        let mut throttle = Throttle::new();
+        let machine: Vec<Guesser> = (0..1000).map(|number| address(1, number)).collect();
+        let tries = attack(&mut throttle, &machine, 60);
+        assert!(tries <= FREE + 7, "{tries}");
+        assert!(throttle.may_try(address(2, 1), at(59)).is_ok());
     }
 
     #[test]
@@ -246,8 +311,7 @@ mod tests {
                         assert!(wait <= LONGEST_WAIT.max(DRAIN), "{wait:?}");
                     }
                 }
-                assert!(throttle.clients.len() <= CLIENTS_MAX);
-                assert!(throttle.known.len() <= KNOWN_MAX);
+                assert!(throttle.guessers.len() <= GUESSERS_MAX);
             }
             let later = now + FORGIVEN;
             for somebody in 0..population {

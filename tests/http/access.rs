@@ -363,9 +363,9 @@ fn a_new_password_ends_every_other_session_and_needs_the_old_one() {
     });
 }
 
-/// Browsers send a cookie to every port of a host: another server there may have set one of our name.
+/// Browsers send a cookie to every port of a host: another server there may have set one of the same name.
 #[test]
-fn a_cookie_of_another_server_of_the_host_keeps_nobody_out() {
+fn a_cookie_of_another_server_of_the_host_keeps_no_one_out() {
     kiosk(async |kiosk| {
         let mine = claim(&kiosk).await;
         let mine = mine.trim().strip_prefix("Cookie: ").expect("a cookie");
@@ -537,6 +537,51 @@ fn whoever_guesses_is_slowed_and_the_owner_elsewhere_is_not() {
         sign_in(&kiosk).await;
         later(Duration::from_secs(1));
         assert_eq!(guess(PASSWORD).await.status, 200);
+    });
+}
+
+/// Behind a proxy all clients have one address.
+#[test]
+fn a_browser_that_has_signed_in_before_is_not_kept_out_by_its_neighbours() {
+    kiosk(async |kiosk| {
+        claim(&kiosk).await;
+        let json = "Content-Type: application/json\r\n";
+        let try_with = async |fields: &str, password: &str| {
+            let body = json!({"password": password}).to_string();
+            let fields = format!("{fields}{json}");
+            kiosk
+                .call_as_stranger("POST", "/api/login", &fields, &body)
+                .await
+        };
+        let first = try_with("", PASSWORD).await;
+        let set = (first.fields.iter())
+            .filter(|(name, _)| name.eq_ignore_ascii_case("set-cookie"))
+            .find_map(|(_, set)| set.strip_prefix("ossuary-device="))
+            .expect("a device cookie");
+        let (value, attributes) = set.split_once("; ").expect("attributes");
+        assert_eq!(
+            attributes,
+            "Path=/; Max-Age=31536000; HttpOnly; SameSite=Strict"
+        );
+        let device = format!("Cookie: ossuary-device={value}\r\n");
+        for _ in 0..5 {
+            let wrong = try_with("", "guess guess").await;
+            wrong.expect_problem(401, "wrong-password");
+        }
+        let slowed = try_with("", PASSWORD).await;
+        slowed.expect_problem(429, "too-many-tries");
+        let forged = format!("Cookie: ossuary-device={}\r\n", value.replace('.', ".A"));
+        let slowed = try_with(&forged, PASSWORD).await;
+        slowed.expect_problem(429, "too-many-tries");
+        assert_eq!(try_with(&device, PASSWORD).await.status, 200);
+        let got = status(&kiosk, "GET", "/api/status", &device).await.status;
+        assert_eq!(got, 401, "it is no credential");
+        for _ in 0..5 {
+            let wrong = try_with(&device, "guess guess").await;
+            wrong.expect_problem(401, "wrong-password");
+        }
+        let slowed = try_with(&device, PASSWORD).await;
+        slowed.expect_problem(429, "too-many-tries");
     });
 }
 

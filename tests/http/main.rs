@@ -8,6 +8,7 @@ mod harness;
 mod hostile;
 mod limits;
 mod openapi;
+mod proxied;
 mod refusals;
 mod routes;
 mod smuggling;
