@@ -98,8 +98,9 @@ pub async fn stream(api: &Rc<Api>, ask: Ask<'_>) -> Result<Reply, Error> {
     let lines = wanted(&ask)?.unwrap_or(LINES) as u64;
     let life = api.about.life;
     // A number that was given by an earlier daemon says nothing about the lines of this one.
-    let last_seen: Option<u64> = ask
-        .header("last-event-id")
+    // A script cannot set a header of an `EventSource` it opens: it names the id in the query.
+    let last_seen: Option<u64> = (ask.header("last-event-id"))
+        .or_else(|| ask.query("last_event_id"))
         .and_then(|id| id.split_once('.'))
         .filter(|(theirs, _)| *theirs == life.to_string())
         .and_then(|(_, seq)| seq.parse().ok());

@@ -177,6 +177,10 @@ fn a_client_that_comes_back_misses_nothing() {
         let mut client = follow(&kiosk, path, &resume).await;
         let next = client.event().await.expect("an event");
         assert_eq!(numbers(&next.data), [2, 3]);
+        let path = format!("{path}?lines=500&last_event_id={first}");
+        let mut client = follow(&kiosk, &path, "").await;
+        let next = client.event().await.expect("an event");
+        assert_eq!(numbers(&next.data), [2, 3], "named in the query");
     });
 }
 

@@ -143,3 +143,21 @@ export function seen(place, text) {
 export function gone(place, text) {
   return place.getByText(text).filter({ visible: true }).first().waitFor({ state: "hidden" });
 }
+
+/** Another tab of the browser is in front. Headless, Chromium keeps all tabs visible: only the page is made to believe it. */
+export async function hide(page) {
+  await page.evaluate(() => {
+    Object.defineProperty(document, "hidden", { value: true, configurable: true });
+    Object.defineProperty(document, "visibilityState", { value: "hidden", configurable: true });
+    document.dispatchEvent(new Event("visibilitychange"));
+  });
+}
+
+/** The tab is in front again. */
+export async function unhide(page) {
+  await page.evaluate(() => {
+    delete document.hidden;
+    delete document.visibilityState;
+    document.dispatchEvent(new Event("visibilitychange"));
+  });
+}

@@ -137,3 +137,28 @@ onThePage("a rule is added by keyboard alone, and switched off", {
   assert.equal(await hasFocus(enabled), true);
   assert.equal(kiosk.file.schedule.rules[0].enabled, false);
 });
+
+onThePage("a dialog leaves a long page where it was, and the focus comes back within sight", {
+  processes: Object.fromEntries(Array.from({ length: 30 }, (_, place) => [`helper-${place + 1}`, { name: `Helper ${place + 1}`, command: "sleep 1000", autostart: false }])),
+  view: { viewport: { width: 1280, height: 740 } },
+}, async ({ page }) => {
+  const place = () => page.evaluate(() => scrollY);
+  const inSight = (thing) => thing.evaluate((it) => {
+    const { top, bottom } = it.getBoundingClientRect();
+    return top >= 0 && bottom <= innerHeight;
+  });
+  for (const name of ["Edit", "Delete"]) {
+    const opener = button(card(page, "Helper 25"), name);
+    await opener.scrollIntoViewIfNeeded();
+    const before = await place();
+    assert.ok(before > 1000, `scrolled to ${before}`);
+    await opener.click();
+    await dialog(page).waitFor();
+    assert.equal(await place(), before, `${name} is open`);
+    assert.equal(await inSight(dialog(page)), true, "all of the dialog is in sight");
+    await page.keyboard.press("Escape");
+    await dialog(page).waitFor({ state: "hidden" });
+    assert.equal(await place(), before, `${name} was closed`);
+    assert.equal(await hasFocus(opener) && await inSight(opener), true);
+  }
+});

@@ -1,7 +1,7 @@
 // The page as a window: what changes elsewhere is seen here, without a reload.
 
 import assert from "node:assert/strict";
-import { button, card, dialog, gone, onThePage, seen } from "./browser.mjs";
+import { button, card, dialog, gone, hide, onThePage, seen, unhide } from "./browser.mjs";
 
 const SYNC = { name: "Data Sync Service", command: "sleep 1000" };
 
@@ -88,4 +88,21 @@ onThePage("a kiosk nobody has set up says how to begin", {}, async ({ page, kios
   await kiosk.ask("POST", "/api/processes", { name: "Clock", command: "sleep 1000" });
   await card(page, "Clock").waitFor();
   await gone(page, /nothing is set up yet/i);
+});
+
+onThePage("a page that was hidden shows what happened meanwhile, and never that the connection is lost", { processes: { sync: SYNC } }, async ({ page, kiosk }) => {
+  await seen(card(page, "Data Sync Service"), /^running$/i);
+  await page.evaluate(() => {
+    const state = document.getElementById("connection");
+    new MutationObserver(() => state.dataset.state === "lost" && (state.dataset.wasLost = "yes")).observe(state, { attributes: true });
+  });
+  await hide(page);
+  await kiosk.halt("sync");
+  await kiosk.untilStatus("sync", "stopped");
+  await kiosk.ask("POST", "/api/processes", { name: "Clock", command: "sleep 1000" });
+  await unhide(page);
+  await seen(card(page, "Data Sync Service"), /^stopped$/i);
+  await seen(card(page, "Clock"), /^running$/i);
+  await seen(page, "Connected");
+  assert.equal(await page.locator("#connection").getAttribute("data-was-lost"), null);
 });

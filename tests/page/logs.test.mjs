@@ -3,7 +3,7 @@
 import assert from "node:assert/strict";
 import { appendFileSync, chmodSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { button, card, gone, onThePage, openTab, seen } from "./browser.mjs";
+import { button, card, gone, hide, onThePage, openTab, seen, unhide } from "./browser.mjs";
 
 const HOSTILE = "<img src=x onerror=\"document.title='taken'\"><script>document.title='taken'</script>";
 
@@ -100,4 +100,89 @@ onThePage("whoever is at the end of a log stays there when the window gets anoth
     await page.evaluate(() => new Promise((drawn) => requestAnimationFrame(() => requestAnimationFrame(drawn))));
     await untilAtEnd();
   }
+});
+
+/** Waits until the newest line is visible, and the log says that it follows. */
+async function untilFollowing(page) {
+  await page.waitForFunction(() => {
+    const pane = document.getElementById("log-lines");
+    return pane.scrollTop > 0 && pane.scrollHeight - pane.scrollTop - pane.clientHeight < 40;
+  });
+  await seen(page.getByRole("tabpanel", { name: "Logs" }), /^Following/);
+}
+
+for (const [device, viewport] of Object.entries({ desk: { width: 1280, height: 900 }, phone: { width: 360, height: 640 } })) {
+  onThePage(`lines that wrap scroll in as they are printed, on a ${device}`, { view: { viewport } }, async ({ page, kiosk }) => {
+    const print = await printer(kiosk);
+    const long = "long enough to be broken into several lines, ".repeat(8);
+    for (let number = 1; number <= 200; number += 1) print(`${number} ${long}`);
+    const logs = await openTab(page, "Logs");
+    await logs.getByText(/^200 /).waitFor();
+    await untilFollowing(page);
+    for (const word of ["alpha", "beta", "gamma"]) {
+      print(`${word} ${long}`);
+      await logs.getByText(new RegExp(`^${word} `)).waitFor();
+      await untilFollowing(page);
+    }
+  });
+}
+
+onThePage("a log that was scrolled up stays there, says so, and leads back to the end", {
+  view: { viewport: { width: 1280, height: 900 } },
+}, async ({ page, kiosk }) => {
+  const print = await printer(kiosk);
+  for (let number = 1; number <= 200; number += 1) print(`line ${number}`);
+  const logs = await openTab(page, "Logs");
+  await logs.getByText("line 200", { exact: true }).waitFor();
+  await untilFollowing(page);
+  await button(logs, "Jump to end").waitFor({ state: "hidden" });
+
+  const pane = logs.getByRole("log");
+  await pane.evaluate((it) => it.scrollTo(0, 100));
+  await seen(logs, /^Not following/);
+  await gone(logs, /^Following/);
+  print("printed meanwhile");
+  await seen(logs, /1 new line below/);
+  assert.equal(await pane.evaluate((it) => it.scrollTop), 100);
+
+  await button(logs, "Jump to end").click();
+  await untilFollowing(page);
+  print("printed after that");
+  await logs.getByText("printed after that").waitFor();
+  await untilFollowing(page);
+});
+
+onThePage("a log continues where it was after its page was hidden", {}, async ({ page, kiosk }) => {
+  const print = await printer(kiosk);
+  const logs = await openTab(page, "Logs");
+  await seen(logs, "the first line");
+  await button(logs, "Pause").click();
+  await hide(page);
+  print("printed while hidden");
+  await unhide(page);
+  await seen(logs, /1 new line/);
+  await button(logs, "Resume").click();
+  await seen(logs, "printed while hidden");
+  assert.equal(await logs.getByText("the first line").count(), 1, "no line is repeated or lost");
+});
+
+onThePage("as many tabs of a browser as there are show the kiosk and its logs", {}, async ({ page, kiosk, context }) => {
+  await printer(kiosk);
+  const logs = await openTab(page, "Logs");
+  await seen(logs, "the first line");
+  let shown = page;
+  for (let tab = 2; tab <= 7; tab += 1) {
+    await hide(shown);
+    shown = await context.newPage();
+    await shown.goto(kiosk.url);
+    await seen(card(shown, "Data Sync Service"), /^running$/i);
+    await seen(await openTab(shown, "Logs"), "the first line");
+  }
+  await hide(shown);
+  await unhide(page);
+  await seen(page, "Connected");
+  await seen(logs, /^Following/);
+  await kiosk.halt("sync");
+  await openTab(page, "Processes");
+  await seen(card(page, "Data Sync Service"), /^stopped$/i);
 });

@@ -35,9 +35,17 @@ function tell() {
   for (const listener of listeners) listener();
 }
 
-/** Connects, and stays connected. */
+let source = null;
+let retry = 0;
+/** Whether the page follows the kiosk at all: not before the operator is signed in. */
+let isStarted = false;
+
+/** Connects, and stays connected while the page is visible. */
 export function connect() {
-  const source = new EventSource("/api/events");
+  isStarted = true;
+  clearTimeout(retry);
+  if (source !== null || document.hidden) return;
+  source = new EventSource("/api/events");
   source.addEventListener("snapshot", (event) => {
     kiosk.processes.clear();
     take(JSON.parse(event.data));
@@ -46,15 +54,30 @@ export function connect() {
   source.addEventListener("error", () => {
     kiosk.connection = "lost";
     tell();
-    // The browser tries again by itself after a broken line, but not after a refusal (the kiosk is busy, or does not
-    // know who asks any more).
-    if (source.readyState === EventSource.CLOSED) setTimeout(() => admitted().then(connect), PAUSE);
+    // The browser retries after a broken connection, but not after a refusal (the kiosk is busy, or the session has
+    // ended).
+    if (source.readyState !== EventSource.CLOSED) return;
+    source = null;
+    retry = setTimeout(() => admitted().then(connect), PAUSE);
   });
-  // A page that is left frees its place at the kiosk at once.
-  addEventListener("pagehide", () => source.close(), { once: true });
 }
 
-addEventListener("pageshow", (event) => event.persisted && connect());
+/** Closes the stream without reporting a lost connection. */
+function disconnect() {
+  clearTimeout(retry);
+  source?.close();
+  source = null;
+  if (kiosk.connection === "connected") kiosk.connection = "connecting";
+}
+
+// A browser opens six connections to a kiosk, for all of its tabs together. A stream holds one: a page that is not
+// visible gives it back.
+document.addEventListener("visibilitychange", () => {
+  if (document.hidden) disconnect();
+  else if (isStarted) connect();
+});
+addEventListener("pagehide", disconnect);
+addEventListener("pageshow", (event) => event.persisted && isStarted && connect());
 
 function take(event) {
   const heard = performance.now();

@@ -20,12 +20,18 @@ let onChoice = () => {};
 let followed = null;
 let source = null;
 let retry = 0;
+/** Whether the tab is open. */
+let isOpen = false;
+/** The id of the last event: a stream that is opened again continues after it. */
+let lastEventId = "";
 let isPaused = false;
 /** What has come and is not on the page yet: lines, and gaps. Never longer than the page. */
 let waiting = [];
 let frame = 0;
-/** Whether the newest line was in sight when the log was last looked at. */
-let wasAtEnd = true;
+/** Whether new lines scroll in: so it is until the operator scrolls up. */
+let isFollowing = true;
+/** Lines that came in below what is visible. */
+let unseen = 0;
 
 /** Sets the tab up. `choice` is called with the id when another process is chosen. */
 export function showLogs(choice) {
@@ -33,49 +39,71 @@ export function showLogs(choice) {
   byId("log-process").addEventListener("change", (event) => onChoice(event.target.value));
   byId("log-pause").addEventListener("click", () => setPaused(!isPaused));
   const pane = byId("log-lines");
-  // A pane of another size shows other lines: whoever was at the end stays there. Of a new size the pane hears before
-  // it hears of what that did to its place.
-  pane.addEventListener("scroll", () => (wasAtEnd = isAtEnd(pane)));
-  new ResizeObserver(() => wasAtEnd && toEnd(pane)).observe(pane);
+  byId("log-end").addEventListener("click", () => {
+    toEnd(pane);
+    pane.focus();
+  });
+  // A pane that is hidden has no height, and its position says nothing.
+  pane.addEventListener("scroll", () => pane.clientHeight > 0 && setFollowing(isAtEnd(pane)));
+  // A pane of another size breaks its lines elsewhere. This is called before the scroll event of the same change.
+  new ResizeObserver(() => isFollowing && toEnd(pane)).observe(pane);
+  // A page that is not visible gives its connection back, and continues where it was.
+  document.addEventListener("visibilitychange", () => {
+    if (!isOpen || !followed) return;
+    if (document.hidden) close();
+    else open();
+  });
+  addEventListener("pagehide", close);
+  addEventListener("pageshow", (event) => event.persisted && isOpen && followed && open());
   onChange(offerProcesses);
 }
 
 /** Follows a process: the one named, or the first. */
 export function follow(id) {
   const wanted = id || followed || kiosk.order[0];
+  isOpen = true;
   if (!wanted) return describe();
   if (wanted === followed && source) return;
+  close();
   if (wanted !== followed) {
-    waiting = [];
+    [waiting, lastEventId] = [[], ""];
     byId("log-lines").replaceChildren();
+    setFollowing(true);
   }
-  leave();
   followed = wanted;
   setPaused(false);
   offerProcesses();
   open();
 }
 
-/** Nobody looks any more. */
+/** Another tab is open. */
 export function leave() {
+  isOpen = false;
+  close();
+}
+
+function close() {
   clearTimeout(retry);
   source?.close();
   source = null;
 }
 
 function open() {
+  close();
+  if (document.hidden) return;
   const select = byId("log-process");
   const text = byId("log-text");
   select.value = followed;
   text.href = pathOf(followed, `/logs?lines=10000`);
   text.hidden = false;
-  // A stream starts with the last lines again, so it starts with an empty page.
-  waiting = [];
-  byId("log-lines").replaceChildren();
-  const stream = new EventSource(pathOf(followed, `/logs/stream?lines=${FIRST_LINES}`));
+  const after = lastEventId && `&last_event_id=${lastEventId}`;
+  const stream = new EventSource(pathOf(followed, `/logs/stream?lines=${FIRST_LINES}${after}`));
   source = stream;
   stream.addEventListener("open", describe);
-  stream.addEventListener("lines", (event) => take(JSON.parse(event.data)));
+  stream.addEventListener("lines", (event) => {
+    lastEventId = event.lastEventId;
+    take(JSON.parse(event.data));
+  });
   stream.addEventListener("gap", (event) => take([JSON.parse(event.data)]));
   stream.addEventListener("error", () => {
     describe();
@@ -95,11 +123,11 @@ function print() {
   frame = 0;
   if (isPaused) return;
   const pane = byId("log-lines");
-  const follows = isAtEnd(pane);
+  unseen += waiting.length;
   pane.append(...waiting.map((entry) => ("lost" in entry ? gap(entry) : line(entry))));
   waiting = [];
   while (pane.childElementCount > LINES) pane.firstElementChild.remove();
-  if (follows) toEnd(pane);
+  if (isFollowing) toEnd(pane);
   describe();
 }
 
@@ -107,7 +135,14 @@ const isAtEnd = (pane) => pane.scrollHeight - pane.scrollTop - pane.clientHeight
 
 function toEnd(pane) {
   pane.scrollTop = pane.scrollHeight;
-  wasAtEnd = true;
+  setFollowing(true);
+}
+
+function setFollowing(value) {
+  if (value) unseen = 0;
+  if (value === isFollowing) return;
+  [isFollowing, unseen] = [value, 0];
+  describe();
 }
 
 const line = ({ time, stream, text, cut }) =>
@@ -132,6 +167,7 @@ function describe() {
   const shown = byId("log-lines").childElementCount;
   say(byId("log-state"), stateInWords(shown));
   byId("log-pause").disabled = !followed;
+  byId("log-end").hidden = isFollowing;
 }
 
 function stateInWords(shown) {
@@ -140,6 +176,7 @@ function stateInWords(shown) {
   if (isPaused) return waiting.length === LINES ? `Paused. ${LINES} new lines and more.` : `Paused. ${count(waiting.length, "new line")}.`;
   if (source?.readyState !== EventSource.OPEN) return "Connecting…";
   if (shown === 0) return "Following. Nothing printed yet.";
+  if (!isFollowing) return `Not following: scrolled up. ${count(Math.min(unseen, LINES), "new line")} below.`;
   return shown >= LINES ? `Following. The last ${LINES} lines.` : "Following.";
 }
 
