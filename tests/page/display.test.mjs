@@ -30,6 +30,7 @@ onThePage("a LumenCanvas is added by its address", {}, async ({ page, kiosk }) =
   assert.match(process.url ?? process.command, /https:\/\/lumencanvas\.studio\/canvas\/abc/);
   assert.equal(process.flags.kiosk, true);
   assert.equal(process.flags.webgpu, true);
+  assert.equal(process.restart, "always", "a display process is meant to be on the screen");
 });
 
 onThePage("a web kiosk is added and runs on its display", {}, async ({ page, kiosk, keep }) => {
@@ -41,7 +42,8 @@ onThePage("a web kiosk is added and runs on its display", {}, async ({ page, kio
   await dialog(page).getByLabel("Display", { exact: true }).selectOption(screen.name);
   await button(dialog(page), "Add").click();
   await dialog(page).waitFor({ state: "hidden" });
-  await seen(card(page, "Front Door"), /^running$/i);
+  // The browser is a stand-in: it runs, and its page loads for ever.
+  await seen(card(page, "Front Door"), /^loading$/i);
   await seen(card(page, "Front Door"), /^display$/i);
   const process = await kiosk.process("front-door");
   assert.equal(process.display, screen.name);

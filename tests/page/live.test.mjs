@@ -75,12 +75,28 @@ onThePage("a lost connection is told, and mends itself", {
 
   await kiosk.revive();
   await gone(page, /^connection lost/i);
+  await gone(page, /cannot be reached/i);
   await kiosk.untilStatus("sync", "running");
   await button(dialog(page), "Add").click();
   await dialog(page).waitFor({ state: "hidden" });
   await seen(card(page, "Local API Server"), /^running$/i);
   await seen(card(page, "Data Sync Service"), /^running$/i);
   assert.equal(await page.evaluate(() => document.documentElement.dataset.witness), "still the same page");
+});
+
+onThePage("a card forgets that the kiosk could not be reached once it can", {
+  processes: { sync: SYNC },
+  complaints: [/ERR_CONNECTION_REFUSED/, /ERR_INCOMPLETE_CHUNKED_ENCODING/, /ERR_CONNECTION_RESET/, /ERR_EMPTY_RESPONSE/],
+}, async ({ page, kiosk }) => {
+  const place = card(page, "Data Sync Service");
+  await seen(place, /^running$/i);
+  await kiosk.kill();
+  await seen(page, /^connection lost/i);
+  await button(place, "Restart").click();
+  await seen(place, /cannot be reached/i);
+  await kiosk.revive();
+  await gone(page, /^connection lost/i);
+  await gone(place, /cannot be reached/i);
 });
 
 onThePage("a kiosk nobody has set up says how to begin", {}, async ({ page, kiosk }) => {

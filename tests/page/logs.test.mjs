@@ -142,7 +142,7 @@ onThePage("a log that was scrolled up stays there, says so, and leads back to th
   await seen(logs, /^Not following/);
   await gone(logs, /^Following/);
   print("printed meanwhile");
-  await seen(logs, /1 new line below/);
+  await seen(logs, "Not following. 1 new line.");
   assert.equal(await pane.evaluate((it) => it.scrollTop), 100);
 
   await button(logs, "Jump to end").click();

@@ -115,9 +115,9 @@ for (const colorScheme of ["light", "dark"]) {
   });
 }
 
-for (const width of [360, 768, 1280]) {
+for (const width of [320, 360, 768, 1280]) {
   onTheFullPage(`nothing scrolls sideways at ${width} pixels`, {
-    viewport: { width, height: 740 }, hasTouch: width === 360,
+    viewport: { width, height: 740 }, hasTouch: width <= 360,
   }, async ({ page }) => {
     await visitAll(page, async (place) => {
       const wide = await page.evaluate(() => {
@@ -129,6 +129,16 @@ for (const width of [360, 768, 1280]) {
     });
   });
 }
+
+onThePage("no tab breaks its name in two at 320 pixels", { view: { viewport: { width: 320, height: 640 } } }, async ({ page }) => {
+  const tabs = await page.getByRole("tab").evaluateAll((tabs) => tabs.map((tab) => {
+    const text = document.createRange();
+    text.selectNodeContents(tab);
+    const { left, right } = tab.getBoundingClientRect();
+    return { lines: text.getClientRects().length, isInside: left >= 0 && right <= innerWidth };
+  }));
+  assert.deepEqual(tabs, TABS.map(() => ({ lines: 1, isInside: true })));
+});
 
 onTheFullPage("a finger hits every button on a phone", { viewport: { width: 360, height: 740 }, hasTouch: true, isMobile: true }, async ({ page }) => {
   await visitAll(page, async (place) => {

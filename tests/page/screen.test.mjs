@@ -55,6 +55,47 @@ onTheCard("what is wrong with a page is told in words, with its reason", async (
   await seen(place, "net::ERR_NAME_NOT_RESOLVED");
 });
 
+onTheCard("the badge, its colour and the state of the page say the same", async ({ page, screen, place }) => {
+  const badge = place.locator(".badge.status");
+  const colour = (thing) => thing.evaluate((it) => getComputedStyle(it).color);
+  const token = (name) => page.evaluate((name) => {
+    const probe = document.body.appendChild(document.createElement("p"));
+    probe.style.color = `var(${name})`;
+    const { color } = getComputedStyle(probe);
+    probe.remove();
+    return color;
+  }, name);
+  const conditions = {
+    healthy: ["Running", "--teal"],
+    net_error: ["Page unreachable", "--red"],
+    hung: ["Not responding", "--red"],
+    blank: ["Page blank", "--red"],
+    crashed: ["Page crashed", "--red"],
+    loading: ["Loading", "--amber"],
+  };
+  await place.getByRole("img").waitFor();
+  for (const [state, [label, name]] of Object.entries(conditions)) {
+    await screen.show("gallery", { state });
+    await seen(place, new RegExp(`^${label}$`));
+    assert.equal(await badge.textContent(), label);
+    assert.equal(await colour(badge), await token(name), `the badge of a page that is ${state}`);
+    assert.equal(await colour(place.locator(".page-state")), await token(name), `the state of a page that is ${state}`);
+  }
+});
+
+onTheCard("a page that is healthy again says nothing of what was wrong with it", async ({ screen, place }) => {
+  const what = "net::ERR_CONNECTION_REFUSED; a built-in page says so until the server is back";
+  const step = { at: "2026-11-23T08:05:00Z", state: "net_error", what, evidence: null };
+  await place.getByRole("img").waitFor();
+  await screen.show("gallery", { state: "net_error", reason: "net::ERR_CONNECTION_REFUSED", last_step: step });
+  await seen(place, /: net::ERR_CONNECTION_REFUSED; a built-in page/);
+  await screen.show("gallery", { state: "healthy", reason: null });
+  await gone(place, /ERR_CONNECTION_REFUSED/);
+  await screen.show("gallery", { last_step: { ...step, evidence: "2026-11-23T08:05:01Z" } });
+  await seen(place, /^Last recovery: .*\d\d:05$/);
+  await gone(place, /ERR_CONNECTION_REFUSED/);
+});
+
 onTheCard("what was done for a page that was not well is told, with what was on the screen before", async ({ page, screen, place }) => {
   await place.getByRole("img").waitFor();
   assert.equal(await button(place, "Picture before").count(), 0);
@@ -189,6 +230,22 @@ onTheCard("another page is shown by its address, cut or faded", async ({ page, s
   const { body } = screen.asked.find(({ what }) => what === "navigate");
   assert.deepEqual(body, { url: "https://example.org/next", transition: "fade" });
 });
+
+for (const [how, leave] of Object.entries({ Cancel: (page) => button(dialog(page), "Cancel").click(), Escape: (page) => page.keyboard.press("Escape") })) {
+  onTheCard(`${how} cancels a page that is on its way to the screen`, async ({ page, place }) => {
+    await page.route("**/navigate", () => {}); // It takes as long as the test.
+    await button(place, "Open URL").click();
+    await dialog(page).getByLabel("URL", { exact: true }).fill("https://example.org/slow");
+    const sent = page.waitForRequest(/\/navigate$/);
+    await button(dialog(page), "Show").click();
+    const request = await sent;
+    const failed = page.waitForEvent("requestfailed");
+    await leave(page);
+    await dialog(page).waitFor({ state: "hidden" });
+    assert.equal(await failed, request);
+    assert.match(request.failure().errorText, /ERR_ABORTED/);
+  });
+}
 
 onTheCard("an address that cannot be shown stays where it was typed", async ({ page, screen, place }) => {
   screen.answers.navigate = problem(422, "url: must begin with http:// or https://", "url");

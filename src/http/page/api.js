@@ -47,7 +47,10 @@ async function sendOnce(method, path, body, headers, signal) {
   }
 }
 
-const unreachable = () => new Refusal("The kiosk cannot be reached. Nothing was lost: try again when the connection is back.");
+/** The message where nothing answers: not true any more once the connection is back. */
+export const UNREACHABLE = "The kiosk cannot be reached. Nothing was lost: try again when the connection is back.";
+
+const unreachable = () => new Refusal(UNREACHABLE);
 
 async function parsed(answer) {
   let text;

@@ -1,6 +1,7 @@
 // The page: its tabs, its notices, and the connection to the kiosk.
 
 import { lookBehaviors, showBehaviors } from "./behaviors.js";
+import { UNREACHABLE } from "./api.js";
 import { byId, el, say } from "./dom.js";
 import { connect, kiosk, onChange, whenRefused } from "./feed.js";
 import { follow, leave, showLogs } from "./logs.js";
@@ -64,6 +65,9 @@ function showNotices() {
   const connection = byId("connection");
   connection.dataset.state = kiosk.connection;
   say(connection, CONNECTIONS[kiosk.connection]);
+  if (kiosk.connection === "connected") {
+    for (const error of document.querySelectorAll(".error")) if (error.textContent.startsWith(UNREACHABLE)) say(error, "");
+  }
   // Rebuilt only when something else is to be said, so that it is read out once.
   const { configuration } = kiosk;
   const matter = [kiosk.connection === "lost", kiosk.isShuttingDown, configuration?.source, configuration?.problems];

@@ -176,7 +176,7 @@ function stateInWords(shown) {
   if (isPaused) return waiting.length === LINES ? `Paused. ${LINES} new lines and more.` : `Paused. ${count(waiting.length, "new line")}.`;
   if (source?.readyState !== EventSource.OPEN) return "Connecting…";
   if (shown === 0) return "Following. Nothing printed yet.";
-  if (!isFollowing) return `Not following: scrolled up. ${count(Math.min(unseen, LINES), "new line")} below.`;
+  if (!isFollowing) return unseen === 0 ? "Not following." : `Not following. ${count(unseen, "new line")}.`;
   return shown >= LINES ? `Following. The last ${LINES} lines.` : "Following.";
 }
 

@@ -6,7 +6,7 @@ import { announce, attempt, byId, deed, el, newId, say } from "./dom.js";
 import { edit } from "./editor.js";
 import { inOrder, isAlive, isWanted, kiosk, nameOf, onChange, standingInTheWayOf } from "./feed.js";
 import { Screen } from "./screen.js";
-import { STATES, count, duration, moment, sentence } from "./words.js";
+import { PAGE_STATES, STATES, count, duration, moment, sentence } from "./words.js";
 
 /** The problem of a process that rules of the schedule name. */
 const NAMED_BY_RULES = "/problems/named-by-rules";
@@ -42,6 +42,14 @@ function arrange() {
   });
   byId("empty").hidden = processes.length > 0 || kiosk.configuration === null;
   list.hidden = processes.length === 0;
+}
+
+/** The one state of a process and of its page, which its card shows in one colour. */
+function conditionOf(process) {
+  if (!process.enabled && !isWanted(process)) return { label: "Disabled", look: "rest" };
+  const page = process.status === "running" ? PAGE_STATES[process.page?.state] : null;
+  if (page?.badge) return { ...page, label: page.badge };
+  return STATES[process.status] ?? { label: sentence(process.status), look: "rest" };
 }
 
 class Card {
@@ -90,11 +98,10 @@ class Card {
   /** Shows how the process fares now. */
   show(process) {
     if (process === this.#process) return;
-    const before = this.#process;
+    const before = this.#process && conditionOf(this.#process);
     this.#process = process;
-    const isDisabled = !process.enabled && !isWanted(process);
-    const state = isDisabled ? { label: "Disabled" } : STATES[process.status] ?? { label: process.status };
-    this.article.dataset.status = process.status;
+    const state = conditionOf(process);
+    this.article.dataset.look = state.look;
     this.article.classList.toggle("passing", Boolean(state.isPassing));
     this.article.classList.toggle("resting", process.status === "stopped");
     say(this.name, process.name);
@@ -111,7 +118,10 @@ class Card {
     this.buttons.logs.href = `#logs/${process.id}`;
     this.#fitButtons();
     this.tick();
-    if (before && before.status !== process.status) this.#tell(state);
+    if (!before || before.label === state.label) return;
+    // What was refused or failed before is no longer so.
+    if (state.look === "good") say(this.error, "");
+    this.#tell(state);
   }
 
   /** Lets the uptime go on, and the picture. */
@@ -142,8 +152,8 @@ class Card {
   }
 
   #tell(state) {
-    const { status, name } = this.#process;
-    if (!this.#isWatched && status !== "failed") return;
+    const { name } = this.#process;
+    if (!this.#isWatched && state.look !== "bad") return;
     announce(`${name}: ${state.label}`);
     if (!state.isPassing) this.#isWatched = false;
   }

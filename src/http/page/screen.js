@@ -15,6 +15,12 @@ const WIDTH = 480;
 /** The states in which there is a picture to be had. */
 const PHOTOGENIC = ["healthy", "blank", "net_error"];
 
+/** The last recovery step; of a page that is healthy again only when that was, and only if a screenshot shows why. */
+function stepInWords({ at, what, evidence }, isOver) {
+  if (!isOver) return `${moment(at)}: ${sentence(what)}`;
+  return evidence ? `Last recovery: ${moment(at)}` : "";
+}
+
 /** The page of one display process, as a part of its card. */
 export class Screen {
   #process = null;
@@ -80,19 +86,17 @@ export class Screen {
     this.element.hidden = !page || process.status !== "running";
     if (this.element.hidden || !isSameRun) this.#forget();
     if (this.element.hidden) return;
-    const { label, isBad } = PAGE_STATES[page.state] ?? { label: sentence(page.state) };
+    const { label, look = "" } = PAGE_STATES[page.state] ?? { label: sentence(page.state) };
     say(this.state, label);
-    this.element.dataset.page = page.state;
+    this.element.dataset.look = look;
     const since = page.since ? `since ${moment(page.since)}` : "";
     say(this.since, page.last_painted ? `${since}, last seen well at ${timeOfDay(page.last_painted)}` : since);
     say(this.title, page.title || "");
     say(this.address, page.url || "");
-    // The browser's own words are names, and stay as they are.
-    const reason = page.reason ?? "";
-    say(this.reason, reason.startsWith("net::") ? reason : sentence(reason));
-    this.reason.classList.toggle("bad", Boolean(isBad));
+    say(this.reason, sentence(page.reason ?? ""));
+    this.reason.classList.toggle("bad", look === "bad");
     const step = page.last_step;
-    say(this.step, step ? `${moment(step.at)}: ${sentence(step.what)}` : "");
+    say(this.step, step ? stepInWords(step, look === "good") : "");
     this.evidence.hidden = !step?.evidence;
     if (page.state !== before?.state || page.url !== before?.url) this.#due = 0;
     this.tick();

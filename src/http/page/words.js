@@ -1,24 +1,27 @@
 // How things are said: durations, sizes, moments, states.
 
-/** What a state is called, and whether something is under way that will end by itself. */
+/** The states of a process: label, colour (`look`), and whether the state ends without the operator. */
 export const STATES = {
-  stopped: { label: "Stopped" },
-  waiting: { label: "Waiting", isPassing: true },
-  starting: { label: "Starting", isPassing: true },
-  running: { label: "Running" },
-  stopping: { label: "Stopping", isPassing: true },
-  backoff: { label: "Restarting", isPassing: true },
-  failed: { label: "Failed" },
+  stopped: { label: "Stopped", look: "rest" },
+  waiting: { label: "Waiting", look: "busy", isPassing: true },
+  starting: { label: "Starting", look: "busy", isPassing: true },
+  running: { label: "Running", look: "good" },
+  stopping: { label: "Stopping", look: "busy", isPassing: true },
+  backoff: { label: "Restarting", look: "busy", isPassing: true },
+  failed: { label: "Failed", look: "bad" },
 };
 
-/** What the state of a page is called, whether something is wrong with it, and what stands where no picture can be taken. */
+/**
+ * The states of a page: label, colour, the badge of the card while its process runs, and the text where no screenshot
+ * can be taken.
+ */
 export const PAGE_STATES = {
-  loading: { label: "Loading", instead: "Loading…" },
-  healthy: { label: "Page is shown" },
-  hung: { label: "Page does not answer", isBad: true, instead: "The page does not answer" },
-  blank: { label: "Page is blank", isBad: true },
-  crashed: { label: "Page has crashed", isBad: true, instead: "The page has crashed" },
-  net_error: { label: "Page cannot be reached", isBad: true },
+  loading: { label: "Loading", look: "busy", badge: "Loading", isPassing: true, instead: "Loading…" },
+  healthy: { label: "Page is shown", look: "good", badge: "Running" },
+  hung: { label: "Page does not answer", look: "bad", badge: "Not responding", instead: "The page does not answer" },
+  blank: { label: "Page is blank", look: "bad", badge: "Page blank" },
+  crashed: { label: "Page has crashed", look: "bad", badge: "Page crashed", instead: "The page has crashed" },
+  net_error: { label: "Page cannot be reached", look: "bad", badge: "Page unreachable" },
   unknown: { label: "Page not known", instead: "Nothing is known of the page" },
 };
 
@@ -59,8 +62,19 @@ export const timeOfDay = (text) => SECOND.format(new Date(text));
 /** A day and a time, in full. */
 export const dayAndTime = (text) => `${DAY.format(new Date(text))}, ${timeOfDay(text)}`;
 
+/** A day and a time in a zone, with its name. A zone that the browser does not know is shown as UTC. */
+export function inZone(date, timeZone) {
+  const parts = { day: "numeric", month: "short", year: "numeric", hour: "2-digit", minute: "2-digit", second: "2-digit" };
+  const options = { ...parts, hourCycle: "h23", timeZoneName: "short" };
+  try {
+    return new Intl.DateTimeFormat(undefined, { ...options, timeZone }).format(date);
+  } catch {
+    return new Intl.DateTimeFormat(undefined, { ...options, timeZone: "UTC" }).format(date);
+  }
+}
+
 /** One of something, or more of them. */
 export const count = (number, one, many = `${one}s`) => `${number} ${number === 1 ? one : many}`;
 
-/** The same with a capital letter. */
-export const sentence = (text) => text.charAt(0).toUpperCase() + text.slice(1);
+/** The same with a capital letter; the browser's own names of errors (`net::ERR_…`) stay as they are. */
+export const sentence = (text) => (text.startsWith("net::") ? text : text.charAt(0).toUpperCase() + text.slice(1));
