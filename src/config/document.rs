@@ -88,10 +88,7 @@ impl Document {
 
     /// Names this content.
     pub fn etag(&self) -> Etag {
-        // `new` has a fixed key, so the same content has the same tag after a restart.
-        let mut hasher = DefaultHasher::new();
-        hasher.write(&self.to_bytes());
-        Etag(hasher.finish())
+        Etag::of(&self.to_bytes())
     }
 
     /// The part with this name; an empty object where there is none.
@@ -150,6 +147,16 @@ impl Section {
             Section::Behaviors => "behaviors",
             Section::Schedule => "schedule",
         }
+    }
+}
+
+impl Etag {
+    /// Names these bytes.
+    pub(super) fn of(bytes: &[u8]) -> Etag {
+        // `new` has a fixed key, so the same content has the same tag after a restart.
+        let mut hasher = DefaultHasher::new();
+        hasher.write(bytes);
+        Etag(hasher.finish())
     }
 }
 

@@ -1,5 +1,6 @@
 //! Shows a process as the API does: its fields by the names and in the order of the file.
 
+use super::document::Etag;
 use super::process::{Kind, Limits, Log, Process, Ready, ReadySign, Restart, StopSignal};
 use serde::ser::{Serialize, SerializeMap, Serializer};
 use serde_json::Number;
@@ -16,6 +17,11 @@ impl Serialize for Process {
 }
 
 impl Process {
+    /// Names this configuration of the process, whatever else the document contains.
+    pub fn etag(&self) -> Etag {
+        Etag::of(&serde_json::to_vec(self).expect("a process can always be shown"))
+    }
+
     /// Writes the fields into a map that is written already, for an answer that has
     /// more to tell of the process.
     ///

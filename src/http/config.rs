@@ -99,7 +99,7 @@ fn document(api: &Api, ask: &Ask<'_>, section: Option<Section>, known: Option<&s
 
 /// The entity tags of `If-Match`; `None` where any document will do. A tag that is none
 /// of ours matches nothing, but counts: the client does care.
-fn if_match(field: Option<&str>) -> Option<Vec<Etag>> {
+pub(super) fn if_match(field: Option<&str>) -> Option<Vec<Etag>> {
     let field = field.filter(|field| field.trim() != "*")?;
     Some(tags(field, false).collect())
 }

@@ -1,6 +1,7 @@
 //! `/api/processes`: what is configured, how it fares, and the buttons.
 
 use super::Api;
+use super::config::if_match;
 use super::error::{Error, Kind};
 use super::reply::{Ask, Reply};
 use super::view::{Disclosure, Light, Processes};
@@ -70,9 +71,15 @@ pub async fn list(api: &Rc<Api>, ask: Ask<'_>) -> Result<Reply, Error> {
 pub async fn show(api: &Rc<Api>, ask: Ask<'_>) -> Result<Reply, Error> {
     let shown = find(api, &id(ask.id)?)?;
     let usage = (api.usage)(&shown.process.id);
-    let light = Light::of(api).disclosing(ask.pass.disclosure());
+    let disclosure = ask.pass.disclosure();
+    let light = Light::of(api).disclosing(disclosure);
     let view = light.process(&shown).using(usage);
-    Ok(Reply::json(200, &view))
+    let reply = Reply::json(200, &view);
+    // The tag is a hash of secrets, too.
+    Ok(match disclosure {
+        Disclosure::Full => reply.with("ETag", tag(&shown)),
+        Disclosure::Redacted => reply,
+    })
 }
 
 /// `POST /api/processes`
@@ -90,8 +97,22 @@ pub async fn create(api: &Rc<Api>, ask: Ask<'_>) -> Result<Reply, Error> {
 pub async fn change(api: &Rc<Api>, ask: Ask<'_>) -> Result<Reply, Error> {
     let id = id(ask.id)?;
     let fields = ask.object()?;
-    api.mind.ask(Request::Change(id.clone(), fields)).await?;
-    reply(api, &ask, 200, &id)
+    let request = match if_match(ask.header("if-match")) {
+        None => Request::Change(id.clone(), fields),
+        Some(if_match) => Request::ChangeIfMatch {
+            id: id.clone(),
+            fields,
+            if_match,
+        },
+    };
+    api.mind.ask(request).await?;
+    let shown = find(api, &id)?;
+    Ok(reply(api, &ask, 200, &id)?.with("ETag", tag(&shown)))
+}
+
+/// The entity tag of a process: it names its configuration, not its state.
+fn tag(shown: &ProcessStatus) -> String {
+    format!("\"{}\"", shown.process.etag())
 }
 
 /// `DELETE /api/processes/{id}`. One that rules name is deleted only with `?force=true`, which switches these rules off.

@@ -44,7 +44,7 @@ pub static ROUTES: &[Route] = routes! {
     GET    "/api/processes"                   View    [200]                          processes::list;
     POST   "/api/processes"                   Admin   [201, 400, 409, 422, 503]      processes::create;
     GET    "/api/processes/{id}"              View    [200, 404]                     processes::show;
-    PUT    "/api/processes/{id}"              Admin   [200, 400, 404, 409, 422, 503] processes::change;
+    PUT    "/api/processes/{id}"              Admin   [200, 400, 404, 409, 412, 422, 503] processes::change;
     DELETE "/api/processes/{id}"              Admin   [204, 404, 409, 422, 503]      processes::delete;
     POST   "/api/processes/{id}/start"        Operate [202, 404, 409, 503]           processes::start;
     POST   "/api/processes/{id}/stop"         Operate [202, 404, 503]                processes::stop;

@@ -306,6 +306,17 @@ impl Supervisor {
                 let next = self.loaded.with_changes(&id, fields).map_err(invalid)?;
                 (next, Done::Changed, None)
             }
+            Request::ChangeIfMatch {
+                id,
+                fields,
+                if_match,
+            } => {
+                let index = self.configured(&id)?;
+                if !if_match.contains(&self.machines[index].process.etag()) {
+                    return Err(Refusal::Outdated);
+                }
+                return self.plan(Request::Change(id, fields), now);
+            }
             Request::Delete(ref id) | Request::ForceDelete(ref id) => {
                 let is_forced = matches!(request, Request::ForceDelete(_));
                 let id = id.clone();

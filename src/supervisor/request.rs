@@ -25,6 +25,15 @@ pub enum Request {
     Create(Map<String, Value>),
     /// Replace the named fields of a process.
     Change(Id, Map<String, Value>),
+    /// The same, provided the process is still configured as the client has seen it.
+    ChangeIfMatch {
+        /// Which.
+        id: Id,
+        /// The named fields.
+        fields: Map<String, Value>,
+        /// The entity tags one of which the process must have (`If-Match`).
+        if_match: Vec<Etag>,
+    },
     /// Remove a process that does not run, and that no rule names.
     Delete(Id),
     /// Remove a process that does not run; rules that name it are switched off.

@@ -198,7 +198,8 @@ impl Shared {
     fn changed_on_disk(&self) -> Failure {
         Failure {
             message: format!(
-                "{} was edited meanwhile and not yet read again: reload it (SIGHUP), then make this change again",
+                "{} was edited by hand and not read since: reload it (\"Reload configuration\" in the tab System, or \
+                 `ossuary reload`), then make this change again",
                 self.file.display()
             ),
             kind: FailureKind::ChangedOnDisk,

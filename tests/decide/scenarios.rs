@@ -336,6 +336,26 @@ fn a_change_of_one_process_leaves_the_others_running() {
 }
 
 #[test]
+fn a_change_of_a_process_that_another_client_has_changed_meanwhile_is_refused() {
+    let mut stage = Stage::new(three_processes());
+    let seen = stage.status("sync").process.etag();
+    let change = |command: &str, tag| Request::ChangeIfMatch {
+        id: id("sync"),
+        fields: fields(json!({"command": command})),
+        if_match: vec![tag],
+    };
+    // What changes of another process does not matter.
+    let other = fields(json!({"name": "Data"}));
+    stage.ask(Request::Change(id("server"), other));
+    assert_eq!(stage.ask(change("one", seen)), Some(Ok(Done::Changed)));
+    assert_eq!(stage.ask(change("two", seen)), Some(Err(Refusal::Outdated)));
+    let process = stage.status("sync").process.clone();
+    assert_eq!(process.command.as_deref(), Some("one"));
+    let outcome = stage.ask(change("two", process.etag()));
+    assert_eq!(outcome, Some(Ok(Done::Changed)));
+}
+
+#[test]
 fn a_new_name_needs_no_restart() {
     let mut stage = Stage::new(three_processes());
     let pid = stage.status("sync").pid;

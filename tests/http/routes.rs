@@ -137,6 +137,39 @@ fn a_process_is_changed_and_removed() {
 }
 
 #[test]
+fn a_change_of_a_process_names_the_version_it_is_about() {
+    kiosk(async |kiosk| {
+        let shown = kiosk.get("/api/processes/data-sync").await;
+        let tag = shown.field("etag").expect("a tag").to_owned();
+        kiosk.will_say(Ok(Done::Changed));
+        let head = format!("Content-Type: application/json\r\nIf-Match: {tag}\r\n");
+        let answer = kiosk
+            .call(
+                "PUT",
+                "/api/processes/data-sync",
+                &head,
+                r#"{"name":"New"}"#,
+            )
+            .await;
+        assert_eq!(answer.status, 200);
+        assert_eq!(answer.field("etag"), Some(tag.as_str()), "unchanged here");
+        let Some(Request::ChangeIfMatch {
+            id: sync, if_match, ..
+        }) = kiosk.was_asked()
+        else {
+            panic!("the supervisor was asked for something else");
+        };
+        assert_eq!(sync, id("data-sync"));
+        assert_eq!(format!("\"{}\"", if_match[0]), tag);
+        kiosk.will_say(Err(Refusal::Outdated));
+        let answer = kiosk
+            .call("PUT", "/api/processes/data-sync", &head, "{}")
+            .await;
+        assert_eq!(answer.status, 412);
+    });
+}
+
+#[test]
 fn the_buttons_ask_the_mind_and_tell_who_makes_way() {
     kiosk(async |kiosk| {
         let stopped = vec![id("main-display")];

@@ -23,7 +23,7 @@ onThePage("the toggles of a new process are what it is made of", {}, async ({ pa
   await button(page, "Add Background Process").click();
   await dialog(page).getByLabel("Name", { exact: true }).fill("Local API Server");
   await dialog(page).getByLabel("Command", { exact: true }).fill("sleep 1000");
-  await dialog(page).getByLabel("Restart on crash").uncheck();
+  await dialog(page).getByLabel("Restart", { exact: true }).selectOption("never");
   await dialog(page).getByLabel("Autostart").uncheck();
   await button(dialog(page), "Add").click();
   await dialog(page).waitFor({ state: "hidden" });
@@ -59,7 +59,7 @@ onThePage("an edit leaves alone what its dialog does not show", {
   processes: { sync: { ...SYNC, env: { PLACE: "cellar" }, stop_timeout_seconds: 3, depends_on: [] } },
 }, async ({ page, kiosk }) => {
   await button(card(page, "Data Sync Service"), "Edit").click();
-  await dialog(page).getByLabel("Restart on crash").uncheck();
+  await dialog(page).getByLabel("Restart", { exact: true }).selectOption("never");
   await button(dialog(page), "Save").click();
   await dialog(page).waitFor({ state: "hidden" });
   await kiosk.until(({ sync }) => sync.restart_on_crash === false);
@@ -80,7 +80,7 @@ onThePage("a line of the environment without a value is refused and not taken fo
   await seen(dialog(page), "`FOO` must be NAME=value");
   // As it was: a value of two lines is not what was typed, so it stays.
   await environment.fill(typed);
-  await dialog(page).getByLabel("Restart on crash").uncheck();
+  await dialog(page).getByLabel("Restart", { exact: true }).selectOption("never");
   await button(dialog(page), "Save").click();
   await dialog(page).waitFor({ state: "hidden" });
   await kiosk.until(({ sync }) => sync.restart_on_crash === false);
@@ -130,7 +130,7 @@ onThePage("what is wrong stands beside its field, and nothing typed is lost", {
   const name = dialog(page).getByLabel("Name", { exact: true });
   const command = dialog(page).getByLabel("Command", { exact: true });
   await name.fill("Data Sync Service");
-  await dialog(page).getByLabel("Restart on crash").uncheck();
+  await dialog(page).getByLabel("Restart", { exact: true }).selectOption("never");
 
   for (const wrong of ["", "echo 'never closed"]) {
     await command.fill(wrong);
@@ -141,7 +141,7 @@ onThePage("what is wrong stands beside its field, and nothing typed is lost", {
     assert.equal(await command.evaluate((field) => field === document.activeElement), true, "the field has the focus");
     assert.equal(await name.inputValue(), "Data Sync Service");
     assert.equal(await command.inputValue(), wrong);
-    assert.equal(await dialog(page).getByLabel("Restart on crash").isChecked(), false);
+    assert.equal(await dialog(page).getByLabel("Restart", { exact: true }).inputValue(), "never");
   }
 
   await command.fill("echo 'closed'; exec sleep 1000");
@@ -211,6 +211,98 @@ onThePage("a disabled process says so and cannot be started", {
   const start = button(place, "Start");
   assert.equal((await start.count()) === 0 || (await start.isDisabled()), true);
   await gone(place, /^running$/i);
+});
+
+onThePage("the restart policy of a process is chosen, and shown as it is", { processes: { sync: SYNC } }, async ({ page, kiosk }) => {
+  const policy = dialog(page).getByLabel("Restart", { exact: true });
+  const { pid } = await kiosk.untilStatus("sync", "running");
+  let shown = "on_crash";
+  for (const chosen of ["always", "never", "on_crash"]) {
+    await button(card(page, "Data Sync Service"), "Edit").click();
+    assert.equal(await policy.inputValue(), shown);
+    await policy.selectOption(chosen);
+    await button(dialog(page), "Save").click();
+    await dialog(page).waitFor({ state: "hidden" });
+    const { restart, restart_on_crash } = await kiosk.process("sync");
+    assert.deepEqual({ restart, restart_on_crash }, { restart: chosen === "always" ? "always" : undefined, restart_on_crash: chosen !== "never" });
+    shown = chosen;
+  }
+  assert.equal((await kiosk.process("sync")).pid, pid, "another policy needs no restart");
+});
+
+onThePage("of two browsers that edit one process the second is shown what the first has changed", { processes: { sync: SYNC } }, async ({ page, kiosk, context }) => {
+  const field = (page, label) => dialog(page).getByLabel(label, { exact: true });
+  const other = await context.newPage();
+  await other.goto(kiosk.url);
+  for (const browser of [page, other]) {
+    await button(card(browser, "Data Sync Service"), "Edit").click();
+    await field(browser, "Command").waitFor();
+  }
+  await field(other, "Command").fill("sleep 2000");
+  await field(other, "Name").fill("Picture Sync");
+  await button(dialog(other), "Save").click();
+  await dialog(other).waitFor({ state: "hidden" });
+
+  await field(page, "Command").fill("sleep 3000");
+  await button(dialog(page), "Save").click();
+  await seen(dialog(page), /^Not saved yet/);
+  await seen(dialog(page), "Command: sleep 2000");
+  await gone(dialog(page), /Name: Picture Sync/);
+  assert.equal(await field(page, "Command").inputValue(), "sleep 3000", "what was typed is still there");
+  assert.equal((await kiosk.process("sync")).command, "sleep 2000");
+
+  await button(dialog(page), "Save").click();
+  await dialog(page).waitFor({ state: "hidden" });
+  const { command, name } = await kiosk.process("sync");
+  assert.deepEqual({ command, name }, { command: "sleep 3000", name: "Picture Sync" });
+});
+
+onThePage("a change that arrives between looking and saving is not lost either", {
+  processes: { sync: SYNC },
+  complaints: [/status of 412/],
+}, async ({ page, kiosk }) => {
+  await button(card(page, "Data Sync Service"), "Edit").click();
+  await dialog(page).getByLabel("Command", { exact: true }).fill("sleep 3000");
+  let isFirst = true;
+  await page.route("**/api/processes/sync", async (route) => {
+    if (route.request().method() === "PUT" && isFirst) {
+      isFirst = false;
+      await kiosk.ask("PUT", "/api/processes/sync", { command: "sleep 2000" });
+    }
+    await route.continue();
+  });
+  await button(dialog(page), "Save").click();
+  await seen(dialog(page), "Command: sleep 2000");
+  assert.equal((await kiosk.process("sync")).command, "sleep 2000");
+});
+
+onThePage("a change that is refused because the file was edited by hand names the button that reloads it", {
+  processes: { sync: SYNC },
+  complaints: [/status of 409/],
+}, async ({ page, kiosk }) => {
+  kiosk.configure({ version: 3, processes: { sync: { ...SYNC, name: "Edited by hand" } } });
+  await button(card(page, "Data Sync Service"), "Edit").click();
+  await dialog(page).getByLabel("Command", { exact: true }).fill("sleep 2000");
+  await button(dialog(page), "Save").click();
+  await seen(dialog(page), /edited by hand.*"Reload configuration"/);
+});
+
+onThePage("what could not be done is not said any more once the process runs", {
+  processes: { sync: SYNC },
+  complaints: [/status of 409/],
+}, async ({ page, kiosk }) => {
+  const place = card(page, "Data Sync Service");
+  await seen(place, /^running$/i);
+  await page.route("**/api/processes/sync/restart", (route) =>
+    route.fulfill({ status: 409, contentType: "application/problem+json", body: JSON.stringify({ type: "/problems/x", title: "x", status: 409, detail: "sync is refused" }) }));
+  await button(place, "Restart").click();
+  await seen(place, "Sync is refused");
+  await kiosk.halt("sync");
+  await seen(place, /^stopped$/i);
+  await seen(place, "Sync is refused");
+  await kiosk.start("sync");
+  await seen(place, /^running$/i);
+  await gone(place, "Sync is refused");
 });
 
 /** What a screen reader says of a field or button beyond its name. */

@@ -53,8 +53,8 @@ onThePage("a process is added by keyboard, and the focus comes back", {}, async 
   await page.keyboard.type("Data Sync Service");
   await tabTo(page, dialog(page).getByLabel("Command", { exact: true }));
   await page.keyboard.type("sleep 1000");
-  await tabTo(page, dialog(page).getByLabel("Restart on crash"));
-  await page.keyboard.press("Space");
+  await tabTo(page, dialog(page).getByLabel("Restart", { exact: true }));
+  await page.keyboard.press("n");
   await tabTo(page, button(dialog(page), "Add"));
   await page.keyboard.press("Enter");
   await dialog(page).waitFor({ state: "hidden" });

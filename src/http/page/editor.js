@@ -1,7 +1,7 @@
 // Adds and changes a process. What is typed here is never lost: not to a refusal, not to a broken connection, and not to
 // the Escape key.
 
-import { Refusal, ask, pathOf } from "./api.js";
+import { Refusal, ask, latest, pathOf, replace } from "./api.js";
 import { dialog } from "./dialog.js";
 import { announce, button, el, say, whileBusy } from "./dom.js";
 import { Draft } from "./draft.js";
@@ -17,31 +17,39 @@ const URLS = {
   custom: { label: "URL", placeholder: "https://example.org" },
 };
 
+/** When a process is started again: the policies of the API. */
+const POLICIES = [["always", "Always"], ["on_crash", "After a crash"], ["never", "Never"]];
+
+/** How often another client may change the same process while a change is on its way. */
+const ATTEMPTS = 3;
+
 /** Opens the dialog: of a process as it is configured, or of a new one, of which only the type is known. */
 export function edit(process) {
   const isNew = process.id === undefined;
   const isDisplay = process.type === "chromium";
   const kind = isDisplay ? "Display Process" : "Background Process";
-  const fields = isDisplay ? displayFields(process, isNew) : backgroundFields(process);
-  if (!isNew) fields.enabled = check("Enabled", process.enabled, "A disabled process cannot be started.");
+  const fields = fieldsOf(process);
 
   const problem = el("p", { className: "error", role: "alert" });
   const save = el("button", { type: "submit", className: "primary" }, isNew ? "Add" : "Save");
-  const toggles = [fields.autostart, fields.restart_on_crash, fields.enabled].filter(Boolean);
+  const toggles = [fields.autostart, fields.enabled].filter(Boolean);
+  const notice = el("div", { className: "notice", role: "status", hidden: true });
   const form = el(
     "form",
     { noValidate: true },
     el(
       "div",
       { className: "body" },
+      notice,
       isDisplay ? warning(process, isNew) : null,
       ...fields.shown.map((field) => field.element),
       checks("When it runs", toggles).element,
+      fields.restart.element,
       fields.advanced ?? null,
     ),
     el("footer", {}, problem, el("div", { className: "actions" }, button("Cancel", () => draft.leave()), save)),
   );
-  const before = read(fields);
+  let before = read(fields);
   const draft = new Draft(process.id ?? process.type, form, fields.onRestore);
   const element = dialog(isNew ? `Add ${kind}` : `Edit ${process.name}`, {}, form);
   (form.querySelector("input:checked[type=radio], input[type=text]") ?? save).focus();
@@ -53,14 +61,26 @@ export function edit(process) {
       for (const field of Object.values(fields)) field?.blame?.("");
       say(problem, "");
       try {
-        const saved = await send(process, read(fields), isNew ? null : before);
+        const typed = read(fields);
+        const saved = await (isNew ? create(process.type, typed) : change(process.id, typed, before));
         draft.leave();
         announce(saved ? `${saved.name} is ${isNew ? "added" : "saved"}.` : "Nothing was changed.");
       } catch (error) {
-        blame(fields, process.id, error, problem);
+        if (!(error instanceof Conflict)) return blame(fields, process.id, error, problem);
+        before = { ...before, ...error.theirs };
+        warn(notice, fields, error.theirs);
+        say(problem, sentence(error.message));
       }
     });
   });
+}
+
+/** The fields of a process, with the values it has. */
+function fieldsOf(process) {
+  const isNew = process.id === undefined;
+  const fields = process.type === "chromium" ? displayFields(process, isNew) : backgroundFields(process);
+  if (!isNew) fields.enabled = check("Enabled", process.enabled, "A disabled process cannot be started.");
+  return fields;
 }
 
 /** Every value as the API takes it, by field; what is not shown is not there. */
@@ -70,17 +90,63 @@ function read(fields) {
   return Object.fromEntries(entries.map(([name, field]) => [name, field.read()]));
 }
 
-/** Sends what differs: what somebody else changes meanwhile stays theirs. Null where nothing does. */
-async function send(process, typed, before) {
-  if (before === null) {
-    const given = Object.entries(typed).filter(([, value]) => value !== null);
-    return ask("POST", "/api/processes", { type: process.type, ...Object.fromEntries(given) });
+function create(type, typed) {
+  const given = Object.entries(typed).filter(([, value]) => value !== null);
+  return ask("POST", "/api/processes", { type, ...Object.fromEntries(given) });
+}
+
+/** Fields that were changed here and by another client, with the values of the other. */
+class Conflict extends Error {
+  constructor(theirs) {
+    super("Not saved yet: look at what has changed, and save again");
+    this.theirs = theirs;
   }
-  // A field that is hidden now had a value that is not wanted any more.
+}
+
+/**
+ * Sends the fields that differ from `before`, which is what the dialog showed at first; the other fields stay as
+ * another client may have changed them. Null where no field differs.
+ */
+async function change(id, typed, before) {
+  // A field that is hidden now had a value that is to be removed.
   const names = new Set([...Object.keys(typed), ...Object.keys(before)]);
-  const changed = [...names].filter((name) => JSON.stringify(typed[name] ?? null) !== JSON.stringify(before[name] ?? null));
+  const isSame = (one, other) => JSON.stringify(one ?? null) === JSON.stringify(other ?? null);
+  const changed = [...names].filter((name) => !isSame(typed[name], before[name]));
   if (changed.length === 0) return null;
-  return ask("PUT", pathOf(process.id), Object.fromEntries(changed.map((name) => [name, typed[name] ?? null])));
+  const content = Object.fromEntries(changed.map((name) => [name, typed[name] ?? null]));
+  for (let attempt = 1; ; attempt += 1) {
+    const now = await latest(pathOf(id), null);
+    const theirs = read(fieldsOf(now.content));
+    const contested = changed.filter((name) => !isSame(theirs[name], before[name]) && !isSame(theirs[name], typed[name]));
+    if (contested.length > 0) throw new Conflict(Object.fromEntries(contested.map((name) => [name, theirs[name] ?? null])));
+    try {
+      return (await replace(pathOf(id), content, now)).content;
+    } catch (error) {
+      if (error.status !== 412 || attempt === ATTEMPTS) throw error;
+    }
+  }
+}
+
+/** Shows the values that saving would replace. */
+function warn(notice, fields, theirs) {
+  const values = Object.entries(theirs).map(([name, value]) =>
+    el("li", {}, `${fields[name].element.querySelector("label, legend").textContent}: ${inWords(fields[name], value)}`),
+  );
+  notice.replaceChildren(
+    el("strong", {}, "Changed elsewhere meanwhile."),
+    " What you typed is still here; saving puts it in the place of:",
+    el("ul", {}, ...values),
+  );
+  notice.hidden = false;
+  notice.scrollIntoView({ block: "nearest" });
+}
+
+function inWords({ control }, value) {
+  if (value === null || value === "") return "nothing";
+  if (typeof value === "boolean") return value ? "yes" : "no";
+  if (Array.isArray(value)) return value.map(nameOf).join(", ");
+  if (typeof value === "object") return Object.entries(value).map((entry) => entry.join("=")).join(", ");
+  return [...(control.options ?? [])].find((option) => option.value === value)?.text ?? value;
 }
 
 /** Says beside each field what is wrong with it, and the rest below; goes to the first. */
@@ -125,7 +191,7 @@ function displayFields(process, isNew) {
     command: lines("Command", command, { hint: COMMAND_HINT, placeholder: "chromium https://example.org" }),
     display: displayChoice(process, ":0"),
     flags: checks("Browser", Object.values(flag), readFlags),
-    ...toggles(process),
+    ...whenItRuns(process, "always"),
   };
   const adapt = () => {
     const preset = fields.preset.read();
@@ -167,7 +233,7 @@ function backgroundFields(process) {
   const fields = {
     name: text("Name", process.name, { maxLength: 80, placeholder: "Data Sync Service" }),
     command: lines("Command", process.command, { hint: COMMAND_HINT, placeholder: "python3 /home/pi/sync.py" }),
-    ...toggles(process),
+    ...whenItRuns(process, "on_crash"),
     user: text("User", process.user, { hint: "Who runs it. Empty: the kiosk's ordinary user." }),
     cwd: text("Working directory", process.cwd, { hint: "Empty: the user's home." }),
     env: environment,
@@ -181,10 +247,14 @@ function backgroundFields(process) {
   return fields;
 }
 
-const toggles = ({ autostart = true, restart_on_crash = true }) => ({
-  autostart: check("Autostart", autostart, "Starts with the kiosk"),
-  restart_on_crash: check("Restart on crash", restart_on_crash, "Starts again when it fails"),
-});
+function whenItRuns({ id, autostart = true, restart_on_crash, restart }, usual) {
+  const policy = id === undefined ? usual : restart ?? (restart_on_crash ? "on_crash" : "never");
+  const hint = "A crash is an exit code other than 0, or a signal. Always: after exit code 0 as well.";
+  return {
+    autostart: check("Autostart", autostart, "Starts with the kiosk"),
+    restart: choice("Restart", policy, POLICIES, hint),
+  };
+}
 
 /** `NAME=value` lines as the API has them. A line without `=` is refused as the daemon refuses a value. */
 function environmentOf(typed) {
