@@ -91,6 +91,12 @@ onTheTab("a clock that is not trusted is told in one sentence, as long as it is 
   await gone(tab, "The clock is not trusted yet:");
 }, { before: onATuesday({ clock_trusted: false, rules: { morning: fares(null) } }) });
 
+onTheTab("an interval is not said to wait for the clock", scheduleOf(MORNING, { ...NIGHTLY, trigger: { type: "interval", minutes: 30 } }), async ({ rule }) => {
+  await seen(rule("Morning canvas"), "When the clock is trusted");
+  await seen(rule("Nightly restart"), "Every 30 minutes, at a time unknown");
+  await gone(rule("Nightly restart"), "When the clock is trusted");
+}, { before: onATuesday({ clock_trusted: false, rules: { morning: fares(null), nightly: fares(null) } }) });
+
 onTheTab("what is to come, what happened, and which rules are in each other's way are listed", scheduleOf(MORNING, NIGHTLY), async ({ tab }) => {
   const [next, record] = [tab.getByRole("list", { name: "The next 24 hours" }), tab.getByRole("list", { name: "What happened" })];
   assert.deepEqual(await next.getByRole("listitem").allInnerTexts(), [

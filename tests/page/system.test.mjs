@@ -70,3 +70,57 @@ onThePage("a disk that does not outlive the power is told", { processes: PROCESS
   await page.route("**/api/system", (route) => route.fulfill({ json: facts }));
   await seen(await openTab(page, "System"), "In memory, gone with the power");
 });
+
+onThePage("the clock is the kiosk's, by its own zone, and goes on", {
+  view: { timezoneId: "America/New_York", locale: "en-US" },
+}, async ({ page, kiosk }) => {
+  const facts = await kiosk.ask("GET", "/api/system");
+  facts.clock = { now: "2026-11-30T21:25:35Z", trusted: true, timezone: "Asia/Kathmandu" };
+  await page.route("**/api/system", (route) => route.fulfill({ json: facts }));
+  const system = await openTab(page, "System");
+  const clock = system.getByText(/^Dec 1, 2026, 03:1\d:\d\d GMT\+5:45$/);
+  const first = await clock.textContent();
+  await clock.filter({ hasNotText: first }).waitFor();
+  await seen(system, "Asia/Kathmandu");
+});
+
+onThePage("a zone that the browser does not know is shown as UTC", { view: { locale: "en-US" } }, async ({ page, kiosk }) => {
+  const facts = await kiosk.ask("GET", "/api/system");
+  facts.clock = { now: "2026-11-30T21:25:35Z", trusted: true, timezone: "Mars/Olympus" };
+  await page.route("**/api/system", (route) => route.fulfill({ json: facts }));
+  await seen(await openTab(page, "System"), /^Nov 30, 2026, 21:2\d:\d\d UTC$/);
+});
+
+onThePage("the facts are read again while the tab is open, and not while it is not", { processes: PROCESSES }, async ({ page, kiosk }) => {
+  const now = Date.now();
+  await page.clock.install({ time: now });
+  await page.reload();
+  const facts = await kiosk.ask("GET", "/api/system");
+  let asked = 0;
+  await page.route("**/api/system", (route) => {
+    asked += 1;
+    return route.fulfill({ json: { ...facts, temperature: 40 + asked } });
+  });
+  const system = await openTab(page, "System");
+  await seen(system, "41.0 °C");
+  await page.clock.runFor(11_000);
+  await seen(system, "42.0 °C");
+  await openTab(page, "Processes");
+  await page.clock.runFor(60_000);
+  assert.equal(asked, 2);
+});
+
+onThePage("the facts are those of the daemon that is there now", {
+  processes: PROCESSES,
+  complaints: [/ERR_CONNECTION_REFUSED/, /ERR_INCOMPLETE_CHUNKED_ENCODING/, /ERR_CONNECTION_RESET/, /ERR_EMPTY_RESPONSE/],
+}, async ({ page, kiosk }) => {
+  const system = await openTab(page, "System");
+  const before = await kiosk.ask("GET", "/api/status");
+  await seen(system, before.last_start.detail);
+  await kiosk.kill();
+  await kiosk.revive();
+  const after = await kiosk.ask("GET", "/api/status");
+  assert.notEqual(after.last_start.detail, before.last_start.detail);
+  await seen(system, after.last_start.detail);
+  await gone(system, before.last_start.detail);
+});

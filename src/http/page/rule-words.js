@@ -133,5 +133,7 @@ export function neverInWords(rule, { enabled, clock_trusted: isTrusted }) {
   if (!enabled) return "Not while the schedule is off";
   if (rule.trigger?.type === "boot") return "At the next start";
   if (rule.trigger?.type === "connection") return whenInWords({ trigger: rule.trigger });
-  return isTrusted ? "Unknown" : "When the clock is trusted";
+  if (isTrusted) return "Unknown";
+  // An interval is measured without the clock; only its end is a time of day.
+  return rule.trigger?.type === "interval" ? `${whenInWords({ trigger: rule.trigger })}, at a time unknown` : "When the clock is trusted";
 }

@@ -5,42 +5,87 @@ import { ask } from "./api.js";
 import { showDisplays } from "./displays.js";
 import { byId, el, say, whileBusy } from "./dom.js";
 import { kiosk, onChange } from "./feed.js";
-import { count, dayAndTime, duration, sentence, size } from "./words.js";
+import { count, duration, inZone, sentence, size } from "./words.js";
+
+/** How often the facts are read again while they are visible, in milliseconds. */
+const PAUSE = 10_000;
+
+/** The last answers, and when they came by the clock of this page; null before the first. */
+let known = null;
+let connection = "";
+/** How many requests for the facts are under way: a slow kiosk is not asked again by the clock. */
+let pending = 0;
 
 /** Sets the tab up. */
 export function showSystem() {
   byId("reload").addEventListener("click", (event) => whileBusy(event.currentTarget, reload));
   onChange(showConfiguration);
+  // After a lost connection the kiosk may be another: its daemon was restarted, or its address has changed.
+  onChange(() => {
+    const before = connection;
+    connection = kiosk.connection;
+    if (before !== "connected" && isVisible()) look();
+  });
+  setInterval(() => isVisible() && known !== null && show(), 1000);
+  setInterval(() => isVisible() && pending === 0 && refresh(), PAUSE);
   showDisplays();
   showAccess();
 }
 
-/** Asks how the machine fares, once: whoever looks again, asks again. */
-export async function look() {
-  const facts = byId("facts");
+const isVisible = () => !document.hidden && !byId("panel-system").hidden && kiosk.connection === "connected";
+
+/** Reads the facts of the machine and who has access. */
+export function look() {
   lookAccess();
+  return refresh();
+}
+
+async function refresh() {
+  pending += 1;
   try {
     const [machine, status] = await Promise.all([ask("GET", "/api/system"), ask("GET", "/api/status")]);
-    facts.replaceChildren(...groups(machine, status));
+    known = { machine, status, at: performance.now() };
+    show();
   } catch (error) {
-    facts.replaceChildren(el("p", { className: "error", role: "alert" }, error.message));
+    // What was read before stays: that the connection is lost is shown above.
+    if (known === null) byId("facts").replaceChildren(el("p", { className: "error", role: "alert" }, error.message));
+  } finally {
+    pending -= 1;
   }
 }
 
-function groups(machine, status) {
+/** Shows the facts as they are now; the clocks go on between two answers. */
+function show() {
+  const facts = byId("facts");
+  const fresh = groups(known.machine, known.status, Math.floor((performance.now() - known.at) / 1000));
+  if (facts.children.length !== fresh.length) return facts.replaceChildren(...fresh);
+  fresh.forEach((group, place) => renew(facts.children[place], group));
+}
+
+/** Replaces what differs and no more, so that a text that is selected stays selected. */
+function renew(before, after) {
+  if (before.isEqualNode(after)) return;
+  const isList = ["SECTION", "DL"].includes(before.tagName) && before.children.length === after.children.length;
+  if (isList) [...after.children].forEach((child, place) => renew(before.children[place], child));
+  else before.replaceWith(after);
+}
+
+/** The facts, `later` seconds after they were read. */
+function groups(machine, status, later) {
   const { memory, disk, clock } = machine;
+  const local = (text, plus = 0) => inZone(Date.parse(text) + plus * 1000, clock?.timezone);
   return [
     group("Machine", {
       Name: machine.hostname,
       Model: machine.model,
       System: machine.os,
       Kernel: [machine.kernel, machine.architecture].filter(Boolean).join(", "),
-      Up: machine.uptime === null ? null : duration(machine.uptime),
+      Up: machine.uptime === null ? null : duration(machine.uptime + later),
     }),
     group("Ossuary", {
       Version: status.version,
-      Up: duration(status.uptime),
-      Started: dayAndTime(status.started),
+      Up: duration(status.uptime + later),
+      Started: local(status.started),
       "Last start": `${sentence(status.last_start.reason)}: ${status.last_start.detail}`,
       Memory: memory?.daemon ? size(memory.daemon) : null,
       Processes: `${status.processes.running} of ${status.processes.total} running`,
@@ -53,7 +98,7 @@ function groups(machine, status) {
     }),
     group("Network and clock", {
       ...Object.fromEntries((machine.network ?? []).map((port) => [port.interface, portInWords(port)])),
-      Clock: clock && [el("div", {}, dayAndTime(clock.now)), el("div", {}, clock.trusted ? "Trusted" : "Not trusted yet: not synchronised")],
+      Clock: clock && [el("div", {}, local(clock.now, later)), el("div", {}, clock.trusted ? "Trusted" : "Not trusted yet: not synchronized")],
       "Time zone": clock?.timezone,
     }),
   ];
@@ -84,7 +129,7 @@ function group(title, facts) {
 }
 
 const SOURCES = {
-  file: "The file, as it is on the disk",
+  file: "The file, as it was last read or saved here",
   running: "The configuration from before: the file cannot be used",
   last_good: "The last good copy: the file cannot be used",
   empty: "None yet: nothing is set up",
@@ -114,6 +159,6 @@ async function reload() {
     say(answer, problems > 0 ? `Read, with ${count(problems, "problem")}.` : "Reloaded. The file is in force.");
   } catch (error) {
     answer.className = "error";
-    say(answer, `${sentence(error.message)}. What was in force stays.`.replace("..", "."));
+    say(answer, `${sentence(error.message)}. The previous configuration stays active.`.replace("..", "."));
   }
 }
