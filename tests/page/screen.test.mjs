@@ -67,6 +67,7 @@ onTheCard("the badge, its colour and the state of the page say the same", async 
   }, name);
   const conditions = {
     healthy: ["Running", "--teal"],
+    "healthy, without its server": ["Server unreachable", "--amber"],
     net_error: ["Page unreachable", "--red"],
     hung: ["Not responding", "--red"],
     blank: ["Page blank", "--red"],
@@ -74,12 +75,13 @@ onTheCard("the badge, its colour and the state of the page say the same", async 
     loading: ["Loading", "--amber"],
   };
   await place.getByRole("img").waitFor();
-  for (const [state, [label, name]] of Object.entries(conditions)) {
-    await screen.show("gallery", { state });
+  for (const [condition, [label, name]] of Object.entries(conditions)) {
+    const [state, rest] = condition.split(",");
+    await screen.show("gallery", { state, server_reachable: rest === undefined });
     await seen(place, new RegExp(`^${label}$`));
     assert.equal(await badge.textContent(), label);
-    assert.equal(await colour(badge), await token(name), `the badge of a page that is ${state}`);
-    assert.equal(await colour(place.locator(".page-state")), await token(name), `the state of a page that is ${state}`);
+    assert.equal(await colour(badge), await token(name), `the badge of a page that is ${condition}`);
+    assert.equal(await colour(place.locator(".page-state")), await token(name), `the state of a page that is ${condition}`);
   }
 });
 

@@ -6,7 +6,7 @@ import { announce, attempt, byId, deed, el, newId, say } from "./dom.js";
 import { edit } from "./editor.js";
 import { inOrder, isAlive, isWanted, kiosk, nameOf, onChange, standingInTheWayOf } from "./feed.js";
 import { Screen } from "./screen.js";
-import { PAGE_STATES, STATES, count, duration, moment, sentence } from "./words.js";
+import { STATES, count, duration, moment, pageStateOf, sentence } from "./words.js";
 
 /** The problem of a process that rules of the schedule name. */
 const NAMED_BY_RULES = "/problems/named-by-rules";
@@ -47,7 +47,7 @@ function arrange() {
 /** The one state of a process and of its page, which its card shows in one colour. */
 function conditionOf(process) {
   if (!process.enabled && !isWanted(process)) return { label: "Disabled", look: "rest" };
-  const page = process.status === "running" ? PAGE_STATES[process.page?.state] : null;
+  const page = process.status === "running" ? pageStateOf(process.page) : null;
   if (page?.badge) return { ...page, label: page.badge };
   return STATES[process.status] ?? { label: sentence(process.status), look: "rest" };
 }

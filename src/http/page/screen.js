@@ -4,7 +4,7 @@ import { ask, pathOf, picture } from "./api.js";
 import { openAddress } from "./address.js";
 import { dialog } from "./dialog.js";
 import { announce, button, byId, el, say, whileBusy } from "./dom.js";
-import { PAGE_STATES, dayAndTime, moment, sentence, timeOfDay } from "./words.js";
+import { dayAndTime, moment, pageStateOf, sentence, timeOfDay } from "./words.js";
 
 /** A picture costs the kiosk some work: no more of them than this, in milliseconds, while nothing happens. */
 const PAUSE = 10_000;
@@ -86,7 +86,7 @@ export class Screen {
     this.element.hidden = !page || process.status !== "running";
     if (this.element.hidden || !isSameRun) this.#forget();
     if (this.element.hidden) return;
-    const { label, look = "" } = PAGE_STATES[page.state] ?? { label: sentence(page.state) };
+    const { label, look = "" } = pageStateOf(page);
     say(this.state, label);
     this.element.dataset.look = look;
     const since = page.since ? `since ${moment(page.since)}` : "";
@@ -146,7 +146,7 @@ export class Screen {
     const isNow = Boolean(this.#taken?.isNow) && this.#canBePhotographed();
     this.element.classList.toggle("stale", this.#taken !== null && !isNow);
     if (this.#taken === null) {
-      say(this.note, PAGE_STATES[page.state]?.instead ?? "No picture yet");
+      say(this.note, pageStateOf(page).instead ?? "No picture yet");
     } else {
       const at = timeOfDay(this.#taken.at);
       if (!this.image.isConnected) this.frame.prepend(this.image);

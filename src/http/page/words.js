@@ -15,7 +15,7 @@ export const STATES = {
  * The states of a page: label, colour, the badge of the card while its process runs, and the text where no screenshot
  * can be taken.
  */
-export const PAGE_STATES = {
+const PAGE_STATES = {
   loading: { label: "Loading", look: "busy", badge: "Loading", isPassing: true, instead: "Loading…" },
   healthy: { label: "Page is shown", look: "good", badge: "Running" },
   hung: { label: "Page does not answer", look: "bad", badge: "Not responding", instead: "The page does not answer" },
@@ -24,6 +24,16 @@ export const PAGE_STATES = {
   net_error: { label: "Page cannot be reached", look: "bad", badge: "Page unreachable" },
   unknown: { label: "Page not known", instead: "Nothing is known of the page" },
 };
+
+/** A healthy page whose server is gone, where no behavior covers or pauses it. */
+const OFFLINE = { label: "Page is shown, its server cannot be reached", look: "busy", badge: "Server unreachable" };
+
+/** The state of a page in words; null where there is no page. */
+export function pageStateOf(page) {
+  if (!page) return null;
+  if (page.state === "healthy" && page.server_reachable === false) return OFFLINE;
+  return PAGE_STATES[page.state] ?? { label: sentence(page.state) };
+}
 
 /** Seconds as two units at most: `42s`, `5m 12s`, `2h 15m`, `3d 4h`. */
 export function duration(seconds) {
