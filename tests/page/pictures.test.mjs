@@ -3,6 +3,7 @@
 import { mkdirSync } from "node:fs";
 import { join } from "node:path";
 import { button, card, dialog, onThePage, openTab, pretendDisplay, seen } from "./browser.mjs";
+import { PAGE, pretendPages } from "./pretend.mjs";
 
 const DIRECTORY = process.env.OSSUARY_SCREENSHOTS;
 
@@ -45,7 +46,12 @@ const RULES = [
   },
 ];
 
-const DESK = { viewport: { width: 1280, height: 800 }, colorScheme: "light" };
+/** What the display shows. */
+const CANVAS = `<body style="margin: 0; height: 100vh; display: grid; place-items: center; color: #fbf8f3; font: 300 9vh/1.3 sans-serif; text-align: center;
+  background: radial-gradient(circle at 25% 30%, #4fd8c6 0 6%, transparent 6.3%), radial-gradient(circle at 78% 68%, #f2bb62 0 11%, transparent 11.3%),
+  linear-gradient(135deg, #04201c, #0b6b63)"><p>Entrance Hall<br>Open until 18:00</p>`;
+
+const DESK = { viewport: { width: 1280, height: 960 }, colorScheme: "light" };
 const PHONE = { viewport: { width: 360, height: 740 }, isMobile: true, hasTouch: true, deviceScaleFactor: 2 };
 
 const VIEWS = {
@@ -57,12 +63,20 @@ const VIEWS = {
 
 for (const [name, view] of DIRECTORY ? Object.entries(VIEWS) : []) {
   const complaints = [/status of 422/, /ERR_/];
-  onThePage(`pictures: ${name}`, { processes: PROCESSES, rest: { schedule: { rules: RULES } }, complaints, view }, async ({ page, kiosk, keep }) => {
+  onThePage(`pictures: ${name}`, { processes: PROCESSES, rest: { schedule: { rules: RULES } }, complaints, view }, async ({ page, kiosk, context, keep }) => {
     await pretendDisplay(keep, ":0");
+    const canvas = await context.newPage();
+    await canvas.setViewportSize({ width: 960, height: 540 });
+    await canvas.setContent(CANVAS);
+    const body = await canvas.screenshot({ scale: "css" });
+    await canvas.close();
     mkdirSync(DIRECTORY, { recursive: true });
     const shoot = (what) =>
       page.screenshot({ path: join(DIRECTORY, `${[name, what].filter(Boolean).join("-")}.png`), animations: "disabled" });
 
+    await kiosk.untilStatus("main-display", "running");
+    const screen = await pretendPages(page, { "main-display": { ...PAGE, since: new Date().toISOString() } });
+    screen.answers.screenshot = { contentType: "image/png", body };
     await seen(card(page, "Gallery Display"), /^running$/i);
     await seen(card(page, "Data Sync Service"), /^running$/i);
     // As it looks a while later. The page counts from what it was told.
@@ -71,6 +85,7 @@ for (const [name, view] of DIRECTORY ? Object.entries(VIEWS) : []) {
     await seen(card(page, "Data Sync Service"), /^running$/i);
     await page.clock.fastForward("02:15:04");
     await seen(card(page, "Data Sync Service"), /2h 15m/);
+    await card(page, "Gallery Display").getByRole("img").waitFor();
     await shoot();
 
     await page.clock.resume();
