@@ -103,7 +103,7 @@ pub(super) fn read_process(
             .or(is_display.then_some(Display::X(0))),
         enabled: fields.boolean("enabled").unwrap_or(true),
         autostart: fields.boolean("autostart").unwrap_or(true),
-        restart: restart(&fields),
+        restart: restart(&fields, is_display),
         flags: flags(&fields, path, findings),
         user: fields.checked("user", check_user).map(str::to_owned),
         cwd: fields.checked("cwd", check_cwd).map(str::to_owned),
@@ -127,8 +127,9 @@ fn kind(fields: &Fields) -> Kind {
 }
 
 /// `restart` says it all; `restart_on_crash` is the plan's shorter way. Where they
-/// contradict each other `restart` wins, and the operator is told.
-fn restart(fields: &Fields) -> Restart {
+/// contradict each other `restart` wins, with a warning. A display process is meant to be on the screen, so it is
+/// restarted however it ends.
+fn restart(fields: &Fields, is_display: bool) -> Restart {
     let on_crash = fields.boolean("restart_on_crash");
     let choices = [
         ("never", Restart::Never),
@@ -146,6 +147,7 @@ fn restart(fields: &Fields) -> Restart {
             restart
         }
         (None, Some(false)) => Restart::Never,
+        (None, _) if is_display => Restart::Always,
         (None, _) => Restart::OnCrash,
     }
 }

@@ -37,8 +37,11 @@ impl Process {
         map.serialize_entry("enabled", &self.enabled)?;
         map.serialize_entry("autostart", &self.autostart)?;
         map.serialize_entry("restart_on_crash", &(self.restart != Restart::Never))?;
-        if self.restart == Restart::Always {
-            map.serialize_entry("restart", "always")?;
+        match self.restart {
+            Restart::Always => map.serialize_entry("restart", "always")?,
+            // Not what a display process does by default.
+            Restart::OnCrash if self.is_display() => map.serialize_entry("restart", "on_crash")?,
+            Restart::OnCrash | Restart::Never => {}
         }
         if self.is_display() {
             map.serialize_entry("flags", &self.flags)?;
