@@ -50,6 +50,11 @@ pub struct Process {
 }
 
 impl Process {
+    /// Whether it is started when the daemon starts.
+    pub fn starts_at_boot(&self) -> bool {
+        self.enabled && self.autostart
+    }
+
     /// How long the whole tree may take to end where the operator says nothing else.
     pub const STOP_TIMEOUT: Duration = Duration::from_secs(10);
 

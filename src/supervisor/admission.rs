@@ -9,12 +9,20 @@
 //!
 //! Of two that want the same place the one with the later claim (the operator's latest
 //! start) has it. The other is asked to go only when the newcomer could otherwise begin:
-//! starting something on a display that is not plugged in leaves the picture on the wall.
+//! starting something on a display that is not plugged in leaves the page on the wall.
+//!
+//! That a process is meant to run is recorded at once, whoever still holds its place; admission decides when. Where
+//! nothing is meant to run on a display any more, what the configuration starts there takes its place.
 
 use super::process::Machine;
 use super::{Action, Reason, RunId, Supervisor};
-use crate::config::Process;
+use crate::config::{Display, Id, Process};
 use crate::time::Moment;
+use std::time::Duration;
+
+/// How long the display of the process that is meant to be on the screen may be missing before another one is shown on a
+/// display that exists. An X server or a compositor that is restarted is back well before.
+const MISSING_DISPLAY: Duration = Duration::from_secs(10);
 
 /// Whether two processes cannot run at the same time.
 fn exclude_each_other(a: &Process, b: &Process) -> bool {
@@ -31,6 +39,15 @@ fn holds(neighbour: &Machine, process: &Process) -> bool {
 /// Whether a neighbour is meant to run where `process` would.
 fn wants(neighbour: &Machine, process: &Process) -> bool {
     neighbour.is_wanted() && exclude_each_other(&neighbour.process, process)
+}
+
+/// Every display process that is meant to run waits for a display that is not there.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct ScreenWait {
+    /// When another one may be shown instead.
+    until: Moment,
+    /// That time has come.
+    is_over: bool,
 }
 
 /// What becomes of a process that wants to begin.
@@ -56,13 +73,17 @@ impl Supervisor {
         self.want_dependencies(index);
     }
 
-    /// Lets a process run anew, which may need by now what it has not needed before.
-    pub(super) fn renew(&mut self, index: usize, reason: Reason, now: Moment) {
-        let claim = self.next_claim;
+    /// Restarts a process because an operator or a rule asks for it: of those that want its display it has it.
+    pub(super) fn restart_by_hand(&mut self, index: usize, reason: Reason, now: Moment) {
+        self.machines[index].claim = self.next_claim;
         self.next_claim += 1;
-        self.with(index, |machine, out| {
-            machine.renew(reason, claim, now, out);
-        });
+        self.renew(index, reason, now);
+    }
+
+    /// Restarts a process, which may need other dependencies now. Its claim stays what it was: an automatic restart does
+    /// not outrank what an operator has asked for since.
+    pub(super) fn renew(&mut self, index: usize, reason: Reason, now: Moment) {
+        self.with(index, |machine, out| machine.renew(reason, now, out));
         self.want_dependencies(index);
     }
 
@@ -80,49 +101,195 @@ impl Supervisor {
         }
     }
 
-    /// Starts what starts by itself among these processes: at boot, and when they are new.
-    /// Nobody is displaced by it; of the display processes only the active one starts.
-    pub(super) fn autostart(&mut self, candidates: &[usize]) {
-        let first = self.boot_display();
-        let mut order: Vec<usize> = candidates
-            .iter()
-            .copied()
-            .filter(|index| {
-                let process = &self.machines[*index].process;
-                process.enabled && process.autostart
-            })
-            .collect();
-        order.sort_by_key(|index| Some(*index) != first);
-        for index in order {
-            if self.machines[index].is_wanted() {
-                continue;
-            }
-            let is_display = self.machines[index].process.is_display();
-            let why_not = match self.in_the_way_of(index).first() {
-                Some(holder) => Reason::DisplayTaken(self.machines[*holder].process.id.clone()),
-                // The screen is another's, even while that one was stopped.
-                None if is_display && first != Some(index) => Reason::NotStartedYet,
-                None => {
-                    self.want(index);
-                    continue;
-                }
-            };
-            self.with(index, |machine, _| machine.hold_back(why_not));
+    /// The display process that starts at boot: the one the configuration names, or the first that starts
+    /// automatically where that one does not. A screen is not left dark for one that will not be started.
+    pub(super) fn boot_display(&self) -> Option<usize> {
+        let named = self.active_display().filter(|index| {
+            let machine = &self.machines[*index];
+            machine.process.starts_at_boot() || machine.is_wanted()
+        });
+        named.or_else(|| self.displays_starting_at_boot().next())
+    }
+
+    /// The display process that the configuration names.
+    pub(super) fn active_display(&self) -> Option<usize> {
+        let active = self.loaded.config.active_display.as_ref()?;
+        self.index_of(active)
+            .filter(|index| !self.machines[*index].leaving)
+    }
+
+    fn displays_starting_at_boot(&self) -> impl Iterator<Item = usize> {
+        let machines = self.machines.iter().enumerate();
+        let starting = machines.filter(|(_, machine)| {
+            machine.process.is_display() && machine.process.starts_at_boot() && !machine.leaving
+        });
+        starting.map(|(index, _)| index)
+    }
+
+    /// The configuration names a display process that is not the one on the screen: switch to it.
+    pub(super) fn follow_active_display(&mut self) {
+        if let Some(index) = self.active_display()
+            && self.machines[index].process.enabled
+            && !self.machines[index].is_wanted()
+        {
+            self.want(index);
         }
     }
 
-    /// The display process that starts at boot: the one the configuration names, or the first that starts by
-    /// itself where that one does not. A screen is not left dark for one that nobody will start.
-    fn boot_display(&self) -> Option<usize> {
-        let starts = |machine: &Machine| {
+    /// Whether a display process is meant to run.
+    pub(super) fn is_screen_in_use(&self) -> bool {
+        let mut machines = self.machines.iter();
+        machines.any(|machine| machine.process.is_display() && machine.is_wanted())
+    }
+
+    /// Starts what the configuration starts at boot: then, and whenever nothing is meant to run in its place any more,
+    /// because what did was removed, disabled or displaced by something that has gone. What an operator or a rule has
+    /// stopped, or what has finished, is neither started nor replaced: a screen may be dark on purpose. No process that
+    /// is meant to run is displaced.
+    pub(super) fn start_what_is_configured(&mut self, now: Moment) {
+        if !std::mem::take(&mut self.something_changed) {
+            return;
+        }
+        self.fill_screen(now);
+        let mut seen: Vec<Display> = Vec::new();
+        for index in 0..self.machines.len() {
+            let machine = &self.machines[index];
             let process = &machine.process;
-            process.is_display() && process.enabled && process.autostart
+            if process.is_display() || !process.starts_at_boot() || machine.leaving {
+                continue;
+            }
+            if let Some(display) = &process.display {
+                // Of those that share a display it is the first one in the file.
+                if seen.contains(display) {
+                    continue;
+                }
+                seen.push(display.clone());
+            }
+            let machine = &self.machines[index];
+            if !machine.is_wanted() && !machine.rests() && self.rival_of(index).is_none() {
+                self.want(index);
+            }
+        }
+        self.correct_reasons();
+    }
+
+    fn fill_screen(&mut self, now: Moment) {
+        let waits_for_missing = |machine: &Machine| machine.is_due() && self.is_missing(machine);
+        let mut wanted = self
+            .machines
+            .iter()
+            .filter(|machine| machine.process.is_display() && machine.is_wanted())
+            .peekable();
+        let is_free = wanted.peek().is_none();
+        if wanted.any(|machine| !waits_for_missing(machine)) {
+            self.screen_wait = None;
+            return;
+        }
+        let Some(first) = self.boot_display() else {
+            return;
         };
-        let named = self.loaded.config.active_display.as_ref();
-        named
-            .and_then(|id| self.index_of(id))
-            .filter(|index| starts(&self.machines[*index]) || self.machines[*index].is_wanted())
-            .or_else(|| self.machines.iter().position(starts))
+        if self.machines[first].rests() {
+            return;
+        }
+        if is_free {
+            if self.rival_of(first).is_none() {
+                self.want(first);
+            }
+            return;
+        }
+        // All that are meant to be on the screen wait for displays that are not there.
+        let wait = self.screen_wait.get_or_insert(ScreenWait {
+            until: now + MISSING_DISPLAY,
+            is_over: false,
+        });
+        if !wait.is_over {
+            return;
+        }
+        let substitute = self.displays_starting_at_boot().find(|index| {
+            let machine = &self.machines[*index];
+            !machine.is_wanted()
+                && !machine.rests()
+                && !self.is_missing(machine)
+                && (self.in_the_way_of(*index).into_iter())
+                    .all(|other| self.machines[other].is_due() && self.unmet_need(other).is_some())
+        });
+        if let Some(index) = substitute {
+            // Below every other claim: it goes as soon as one of those can begin.
+            self.with(index, |machine, _| machine.want(0));
+            self.want_dependencies(index);
+        }
+    }
+
+    /// When another display process is shown while the display of the one that is meant to be there is missing.
+    pub(super) fn screen_deadline(&self) -> Option<Moment> {
+        let wait = self.screen_wait.filter(|wait| !wait.is_over)?;
+        Some(wait.until)
+    }
+
+    pub(super) fn handle_screen_wait(&mut self, now: Moment) {
+        if let Some(wait) = &mut self.screen_wait
+            && !wait.is_over
+            && wait.until <= now
+        {
+            wait.is_over = true;
+            self.something_changed = true;
+        }
+    }
+
+    /// A process that ended in good order because its display went away has not finished: it waits for the display.
+    pub(super) fn expect_display_back(&mut self, index: usize, now: Moment) {
+        let machine = &self.machines[index];
+        if machine.has_just_finished(now) && self.is_missing(machine) {
+            let claim = machine.claim;
+            self.with(index, |machine, _| machine.want(claim));
+        }
+    }
+
+    /// Says of each process that is not meant to run, though it was not stopped, what keeps it from running now.
+    fn correct_reasons(&mut self) {
+        for index in 0..self.machines.len() {
+            let machine = &self.machines[index];
+            let is_open = matches!(
+                machine.reason(),
+                Some(Reason::DisplayTaken(_) | Reason::NotStartedYet | Reason::Disabled)
+            );
+            let is_idle = !machine.is_wanted() && !machine.is_alive();
+            if !is_idle || !machine.process.enabled || !is_open {
+                continue;
+            }
+            let rival = self.rival_of(index).filter(|_| machine.process.autostart);
+            let reason = match rival {
+                Some(rival) => Reason::DisplayTaken(self.machines[rival].process.id.clone()),
+                None => Reason::NotStartedYet,
+            };
+            if machine.reason() != Some(&reason) {
+                self.with(index, |machine, _| machine.hold_back(reason));
+            }
+        }
+    }
+
+    fn is_missing(&self, machine: &Machine) -> bool {
+        let display = machine.process.display.as_ref();
+        display.is_some_and(|display| self.present.binary_search(display).is_err())
+    }
+
+    /// A process that is meant to run where this one would.
+    fn rival_of(&self, index: usize) -> Option<usize> {
+        let process = &self.machines[index].process;
+        (0..self.machines.len())
+            .find(|other| *other != index && wants(&self.machines[*other], process))
+    }
+
+    /// What waits in vain for a missing display gives up its place for one that an operator wants there now.
+    pub(super) fn displace_waiting_rivals(&mut self, index: usize, now: Moment) {
+        let newcomer = self.machines[index].process.id.clone();
+        for other in self.in_the_way_of(index) {
+            let rival = &self.machines[other];
+            if rival.is_due() && self.is_missing(rival) {
+                let reason = Reason::MadeWayFor(newcomer.clone());
+                self.with(other, |machine, out| machine.end(reason, now, out));
+            }
+        }
     }
 
     /// The processes that hold, or want, what this one needs for itself: they have to make way when it begins.
@@ -142,6 +309,7 @@ impl Supervisor {
         if self.shutting_down {
             return self.end_next(now);
         }
+        self.start_what_is_configured(now);
         for index in self.due.iter().copied().collect::<Vec<_>>() {
             if !self.machines[index].is_due() {
                 continue;
@@ -168,21 +336,11 @@ impl Supervisor {
     }
 
     fn admission(&self, index: usize) -> Admission {
+        if let Some(reason) = self.unmet_need(index) {
+            return Admission::Waits(reason);
+        }
         let machine = &self.machines[index];
         let process = &machine.process;
-        for id in &process.depends_on {
-            let ready = self
-                .index_of(id)
-                .is_some_and(|other| self.machines[other].satisfies_dependents());
-            if !ready {
-                return Admission::Waits(Reason::WaitsForProcess(id.clone()));
-            }
-        }
-        if let Some(display) = &process.display
-            && (self.present.binary_search(display).is_err() || !self.screens.is_settled(display))
-        {
-            return Admission::Waits(Reason::WaitsForDisplay(display.clone()));
-        }
         let rivals = self.in_the_way_of(index);
         let id_of = |other: usize| self.machines[other].process.id.clone();
         for other in &rivals {
@@ -199,6 +357,10 @@ impl Supervisor {
                 wants(rival, process) && rival.claim < machine.claim
             })
             .collect();
+        // Without what it depends on it could not begin after all.
+        if let Some(needed) = displaced.iter().find(|other| self.needs(process, **other)) {
+            return Admission::Waits(Reason::DisplayTaken(id_of(*needed)));
+        }
         if !displaced.is_empty() {
             return Admission::Displaces(displaced);
         }
@@ -209,6 +371,28 @@ impl Supervisor {
             Some(other) => Admission::Waits(Reason::WaitsForEndOf(id_of(*other))),
             None => Admission::Granted,
         }
+    }
+
+    /// What it would wait for even if nothing else were in its place.
+    fn unmet_need(&self, index: usize) -> Option<Reason> {
+        let process = &self.machines[index].process;
+        let is_ready = |id: &&Id| {
+            self.index_of(id)
+                .is_some_and(|other| self.machines[other].satisfies_dependents())
+        };
+        if let Some(id) = process.depends_on.iter().find(|id| !is_ready(id)) {
+            return Some(Reason::WaitsForProcess(id.clone()));
+        }
+        let display = process.display.as_ref()?;
+        let is_there = self.present.binary_search(display).is_ok();
+        let is_usable = is_there && self.screens.is_settled(display);
+        (!is_usable).then(|| Reason::WaitsForDisplay(display.clone()))
+    }
+
+    /// Whether a process depends on this one, or on one that does. The configuration has no circle.
+    fn needs(&self, process: &Process, other: usize) -> bool {
+        let mut needed = process.depends_on.iter().filter_map(|id| self.index_of(id));
+        needed.any(|index| index == other || self.needs(&self.machines[index].process, other))
     }
 
     /// Tells why a process is not admitted yet, where that is news.

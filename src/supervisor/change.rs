@@ -159,10 +159,11 @@ impl Supervisor {
             .map(|other| self.machines[other].process.id.clone())
             .collect();
         if renew && self.machines[index].is_alive() {
-            self.renew(index, Reason::RestartedByOperator, now);
+            self.restart_by_hand(index, Reason::RestartedByOperator, now);
         } else {
             self.want(index);
         }
+        self.displace_waiting_rivals(index, now);
         Ok(Done::Started { stopped })
     }
 
@@ -170,7 +171,7 @@ impl Supervisor {
         let index = self.configured(id)?;
         let was_starting = self.forget_starts(id);
         let machine = &self.machines[index];
-        let is_at_rest = !machine.is_wanted() && !machine.is_alive();
+        let is_at_rest = (machine.rests() || !machine.process.enabled) && !machine.is_alive();
         if was_starting || !is_at_rest || machine.state() == State::Failed {
             self.with(index, |machine, out| {
                 machine.end(Reason::StoppedByOperator, now, out);

@@ -659,13 +659,9 @@ impl Supervisor {
         self.steer_page(run, order);
     }
 
-    /// Starts the browser anew, for the sake of its page.
+    /// Restarts the browser, for the sake of its page.
     pub(super) fn restart_browser(&mut self, index: usize, reason: Reason, now: Moment) {
-        let claim = self.next_claim;
-        self.next_claim += 1;
-        self.with(index, |machine, out| {
-            machine.restart(reason, claim, now, out);
-        });
+        self.with(index, |machine, out| machine.restart(reason, now, out));
     }
 
     /// The machine of a run whose page can be asked.

@@ -68,6 +68,7 @@ pub use status::{ConfigurationStatus, DisplayStatus, ProcessStatus, Source, Stat
 
 use crate::config::{Display, Id, Loaded, Problem};
 use crate::time::Moment;
+use admission::ScreenWait;
 use change::Disk;
 use connection::Connection;
 use health::Health;
@@ -145,6 +146,10 @@ pub struct Supervisor {
     filed: Vec<Option<Moment>>,
     /// Machines that wait to be admitted.
     due: BTreeSet<usize>,
+    /// Something happened after which a process may start that something else has kept from starting.
+    something_changed: bool,
+    /// Set while every display process that is meant to run waits for a display that is not there.
+    screen_wait: Option<ScreenWait>,
     /// Whose run it is, for the runs that are not over.
     runs: BTreeMap<RunId, usize>,
     /// Machines or displays have come or gone since the last picture.
@@ -179,6 +184,8 @@ impl Supervisor {
             deadlines: BTreeSet::new(),
             filed: Vec::new(),
             due: BTreeSet::new(),
+            something_changed: true,
+            screen_wait: None,
             runs: BTreeMap::new(),
             rearranged: true,
             status: Rc::new(status),
@@ -222,11 +229,21 @@ impl Supervisor {
                 run,
                 ending,
                 tree_left,
-            } => self.with_run(run, |machine, out| {
-                machine.handle_exited(ending, tree_left, now, out);
-            }),
+            } => {
+                let index = self.runs.get(&run).copied();
+                self.with_run(run, |machine, out| {
+                    machine.handle_exited(ending, tree_left, now, out);
+                });
+                if let Some(index) = index {
+                    self.expect_display_back(index, now);
+                }
+            }
             Event::TreeGone { run } => {
+                let index = self.runs.get(&run).copied();
                 self.with_run(run, |machine, out| machine.handle_tree_gone(now, out));
+                if let Some(index) = index {
+                    self.expect_display_back(index, now);
+                }
             }
             Event::Ready { run } => self.with_run(run, |machine, _| machine.handle_ready()),
             Event::Obeyed {
@@ -293,6 +310,7 @@ impl Supervisor {
             self.connection_deadline(),
             self.screens.deadline(),
             self.schedule_deadline(),
+            self.screen_deadline(),
         ];
         deadlines.into_iter().flatten().min()
     }
@@ -317,6 +335,7 @@ impl Supervisor {
         }
         self.handle_disk_deadline(now);
         self.handle_screen_deadline(now);
+        self.handle_screen_wait(now);
     }
 
     /// Lets something happen to the machine of a run; late news of a run that is over falls away.
@@ -333,6 +352,7 @@ impl Supervisor {
         change: impl FnOnce(&mut Machine, &mut VecDeque<Action>) -> T,
     ) -> T {
         self.touched.push(index);
+        self.something_changed = true;
         let before = self.machines[index].run();
         let result = change(&mut self.machines[index], &mut self.actions);
         let after = self.machines[index].run();

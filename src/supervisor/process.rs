@@ -29,6 +29,10 @@ use std::collections::VecDeque;
 use std::rc::Rc;
 use std::time::Duration;
 
+/// A program that ends this soon before its display goes away has ended because of that: the end of a process and the
+/// disappearance of a socket are reported by different parts of the system.
+const WITH_ITS_DISPLAY: Duration = Duration::from_secs(2);
+
 /// One process and its current run.
 #[derive(Debug)]
 pub(super) struct Machine {
@@ -48,6 +52,8 @@ pub(super) struct Machine {
     pub claim: u64,
     /// It is no longer configured and vanishes when its run is over.
     pub leaving: bool,
+    /// When its latest run ended automatically.
+    ended: Option<Moment>,
     /// What was last published, to know when `since` begins anew.
     shown: (State, Option<RunId>),
     since: Moment,
@@ -134,6 +140,7 @@ impl Machine {
             waits_for: None,
             claim: 0,
             leaving: false,
+            ended: None,
             shown: (State::Stopped, None),
             since: now,
             shows: None,
@@ -205,10 +212,17 @@ impl Machine {
         }
     }
 
-    /// What the next daemon is to be told of it, where that is news. Nothing while a program is about to be
-    /// executed: what comes of it is known in an instant.
+    /// What the next daemon has to know of it, where that is news. While a program is about to be executed it is only
+    /// that the process is meant to run: the rest is known in an instant.
     pub fn news(&mut self) -> Option<Memory> {
+        let was_stopped = self
+            .remembered
+            .as_ref()
+            .is_some_and(|memory| !memory.wanted);
         let doing = match &self.phase {
+            Phase::Starting { life, .. } if life.pid.is_none() && self.wanted && was_stopped => {
+                Doing::Idle
+            }
             Phase::Idle => Doing::Idle,
             Phase::Backoff { until, looping } => Doing::Backoff {
                 until: *until,
@@ -248,7 +262,8 @@ impl Machine {
         self.leaving = false;
         match self.phase {
             Phase::Starting { .. } | Phase::Running { .. } => return,
-            Phase::Stopping { .. } => {}
+            // Whatever this run ends of, another follows.
+            Phase::Stopping { ref mut end, .. } => *end = End::Asked,
             Phase::Idle | Phase::Backoff { .. } => self.phase = Phase::Idle,
         }
         self.history.clear();
@@ -268,11 +283,11 @@ impl Machine {
         self.reason = Some(reason);
     }
 
-    /// It shall run anew: end what runs, then start.
-    pub fn renew(&mut self, reason: Reason, claim: u64, now: Moment, out: &mut Actions) {
+    /// It shall be restarted: end what runs, then start.
+    pub fn renew(&mut self, reason: Reason, now: Moment, out: &mut Actions) {
         let was_alive = self.is_alive();
         self.ask_to_end(now, out);
-        self.want(claim);
+        self.want(self.claim);
         if was_alive {
             self.reason = Some(reason);
         }
@@ -285,6 +300,31 @@ impl Machine {
         }
     }
 
+    /// Whether it does not run because it was stopped on purpose or has finished, and is to stay so.
+    pub fn rests(&self) -> bool {
+        let on_purpose = matches!(
+            self.reason,
+            Some(
+                Reason::StoppedByOperator
+                    | Reason::StoppedBySchedule
+                    | Reason::Ended(_)
+                    | Reason::NotStarted(_)
+                    | Reason::NotReady(_)
+            )
+        );
+        !self.wanted && on_purpose
+    }
+
+    /// Whether it ended with exit code 0 a moment ago, where only a crash is a reason to restart it.
+    pub fn has_just_finished(&self, now: Moment) -> bool {
+        !self.wanted
+            && self.process.restart == Restart::OnCrash
+            && self.reason == Some(Reason::Ended(Ending::Code(0)))
+            && self
+                .ended
+                .is_some_and(|ended| now.since(ended) < WITH_ITS_DISPLAY)
+    }
+
     /// What was asked for just now was asked for by a rule.
     pub fn blame_the_schedule(&mut self) {
         self.reason = match self.reason.take() {
@@ -294,10 +334,10 @@ impl Machine {
         };
     }
 
-    /// It is started anew for its own good: the daemon's doing, so it counts as a restart.
-    pub fn restart(&mut self, reason: Reason, claim: u64, now: Moment, out: &mut Actions) {
+    /// The daemon restarts it automatically, so it counts as a restart.
+    pub fn restart(&mut self, reason: Reason, now: Moment, out: &mut Actions) {
         let restarts = self.restarts;
-        self.renew(reason, claim, now, out);
+        self.renew(reason, now, out);
         self.restarts = restarts.saturating_add(1);
     }
 
@@ -511,6 +551,7 @@ impl Machine {
             return;
         }
         let finished = reason == Reason::Ended(Ending::Code(0));
+        self.ended = Some(now);
         self.reason = Some(reason);
         let again = match self.process.restart {
             Restart::Never => false,

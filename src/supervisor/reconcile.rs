@@ -23,7 +23,19 @@ impl Supervisor {
                 document: loaded.document.clone(),
             });
         }
+        let in_use = self.is_screen_in_use();
         self.adopt(loaded, now);
+        // The file may name another active display process than when the daemon before this one ended. One that does not
+        // start automatically would not be on the screen after a boot either.
+        let follows = self.boot_display().is_some_and(|index| {
+            let machine = &self.machines[index];
+            self.active_display() == Some(index) && !machine.is_wanted() && !machine.rests()
+        });
+        if in_use && follows {
+            self.follow_active_display();
+        }
+        // Rules that were in force may stop some of it before anything is executed.
+        self.start_what_is_configured(now);
     }
 
     /// Goes on where the daemon before this one has ended; the configuration may have changed since.
@@ -41,12 +53,12 @@ impl Supervisor {
     pub(super) fn adopt(&mut self, next: Loaded, now: Moment) {
         self.loaded = next;
         self.rearranged = true;
+        self.something_changed = true;
         let mut former: BTreeMap<Id, Machine> = std::mem::take(&mut self.machines)
             .into_iter()
             .map(|machine| (machine.process.id.clone(), machine))
             .collect();
 
-        let mut fresh = Vec::new();
         let mut different = Vec::new();
         let config = Rc::make_mut(&mut self.loaded.config);
         let mut processes = std::mem::take(&mut config.processes);
@@ -54,7 +66,6 @@ impl Supervisor {
             let Some(mut machine) = former.remove(&process.id) else {
                 self.keep_log(process);
                 self.machines.push(Machine::new(process.clone(), now));
-                fresh.push(index);
                 continue;
             };
             let old = machine.process.clone();
@@ -70,7 +81,6 @@ impl Supervisor {
             } else if machine.leaving || !old.enabled {
                 machine.leaving = false;
                 machine.hold_back(Reason::NotStartedYet);
-                fresh.push(index);
             } else if !old.runs_like(process) && machine.is_wanted() {
                 different.push(index);
             }
@@ -87,19 +97,16 @@ impl Supervisor {
         for index in different {
             self.renew(index, Reason::ConfigurationChanged, now);
         }
-        if self.shutting_down {
-            return;
-        }
-        self.autostart(&fresh);
     }
 
     /// Takes up another configuration; where it names another active display process, the screen follows.
     pub(super) fn take_up(&mut self, next: Loaded, now: Moment) {
         let previous = self.loaded.config.active_display.clone();
+        let in_use = self.is_screen_in_use();
         self.adopt(next, now);
         self.turn_displays(now);
-        if !self.shutting_down && previous != self.loaded.config.active_display {
-            self.follow_active_display(previous);
+        if !self.shutting_down && in_use && previous != self.loaded.config.active_display {
+            self.follow_active_display();
         }
     }
 
@@ -113,26 +120,6 @@ impl Supervisor {
             self.actions.push_back(Action::Forget {
                 process: machine.process.id.clone(),
             });
-        }
-    }
-
-    /// The document names another active display process: switch to it, if the screen is in use.
-    fn follow_active_display(&mut self, previous: Option<Id>) {
-        let Some(index) = self
-            .loaded
-            .config
-            .active_display
-            .as_ref()
-            .and_then(|id| self.index_of(id))
-        else {
-            return;
-        };
-        let in_use = previous
-            .and_then(|id| self.index_of(&id))
-            .is_some_and(|index| self.machines[index].is_wanted());
-        let machine = &self.machines[index];
-        if in_use && machine.process.enabled && !machine.is_wanted() {
-            self.want(index);
         }
     }
 

@@ -211,8 +211,12 @@ impl Supervisor {
     pub(super) fn handle_displays(&mut self, present: Vec<Display>, now: Moment) {
         self.present = present;
         self.rearranged = true;
+        self.something_changed = true;
         self.screens.keep(&self.present, now);
         self.look_at_screens(now);
+        for index in 0..self.machines.len() {
+            self.expect_display_back(index, now);
+        }
     }
 
     /// News of screens.

@@ -6,6 +6,7 @@ mod calendar;
 mod clockwork;
 mod memory;
 mod outages;
+mod display_holder;
 mod page;
 mod promises;
 mod rotation;

@@ -11,6 +11,8 @@
 //! 5. the loop cannot spin: the next timeout is in the future
 //! 6. after `Exit` nothing is spawned, and shutdown ends within the sum of the grace times
 //! 7. a process is not started more often than its policy allows
+//! 9. liveness: once events cease, what should run runs, and the screen is not dark while a display process could be
+//!    on it (8 is held by `rules`)
 //!
 //! They hold through the death of the daemon, too: now and then the mind is replaced by another that
 //! knows only what was to be remembered, while the processes live on.
@@ -19,8 +21,8 @@ use ossuary::config::{Display, Document, Id, Loaded, Process, Restart, Rotation}
 use ossuary::supervisor::page::{Obeyed, Order, Sight, Transition};
 use ossuary::supervisor::restart::ORDERLY_RUN;
 use ossuary::supervisor::{
-    Action, Backend, Boot, Ending, Event, Failure, Memory, Output, PowerReport, Request, RunId,
-    Screen, Size, Source, State, Supervisor, Ticket,
+    Action, Backend, Boot, Ending, Event, Failure, Memory, Output, PowerReport, ProcessStatus,
+    Reason, Request, RunId, Screen, Size, Source, State, Supervisor, Ticket,
 };
 use ossuary::time::Moment;
 use serde_json::{Map, Value, json};
@@ -32,6 +34,10 @@ use std::time::Duration;
 const EVENTS: usize = 1_000_000;
 /// Events of one sequence before the kiosk is shut down.
 const SEQUENCE: usize = 2_000;
+/// Events until everything is given the time to come to rest, and what should run by then is looked for.
+const UNTIL_REST: usize = 100;
+/// More than the longest back-off, a grace period, the wait for readiness and the wait for a missing display.
+const REST: Duration = Duration::from_secs(180);
 
 #[test]
 fn the_promises_hold_through_a_million_random_events() {
@@ -39,8 +45,12 @@ fn the_promises_hold_through_a_million_random_events() {
     let mut seed = 1;
     while handled < EVENTS {
         let mut world = World::new(seed);
-        for _ in 0..SEQUENCE {
+        for step in 1..=SEQUENCE {
             world.step();
+            if step % UNTIL_REST == 0 {
+                world.come_to_rest();
+                world.check_liveness();
+            }
         }
         world.shut_down();
         handled += world.handled;
@@ -98,13 +108,19 @@ struct World {
     errand: Option<Errand>,
     /// What is on the disk.
     durable: Rc<Document>,
-    /// What somebody may have written there by hand.
-    by_hand: Vec<u8>,
+    /// What stands in the file, where an operator may have edited it.
+    file: Vec<u8>,
     displays: Vec<&'static str>,
     /// Screens that somebody is to switch or to look at, and those that are to be turned.
     powers: VecDeque<Display>,
     turns: VecDeque<Display>,
     owed: BTreeSet<u64>,
+    /// Starts (true) and stops that are not answered yet, by ticket.
+    asked: BTreeMap<u64, (Id, bool)>,
+    /// The latest start or stop by hand of each process, and its ticket.
+    by_hand: BTreeMap<Id, (u64, bool)>,
+    /// Processes whose latest run ended when their policy did not want another.
+    finished: BTreeSet<Id>,
     /// Orders to drivers that are not answered yet.
     steered: Vec<(RunId, Order, Option<Ticket>)>,
     /// Addresses whose servers are being tried.
@@ -169,12 +185,15 @@ impl World {
             live: BTreeMap::new(),
             memories: BTreeMap::new(),
             errand: None,
-            by_hand: durable.to_bytes(),
+            file: durable.to_bytes(),
             durable,
             displays: vec![":0", ":1"],
             powers: VecDeque::new(),
             turns: VecDeque::new(),
             owed: BTreeSet::new(),
+            asked: BTreeMap::new(),
+            by_hand: BTreeMap::new(),
+            finished: BTreeSet::new(),
             steered: Vec::new(),
             tried: Vec::new(),
             next_ticket: 1,
@@ -215,8 +234,17 @@ impl World {
                     assert!(self.errand.is_none(), "two errands for the disk");
                     self.errand = Some(Errand::Load);
                 }
-                Action::Reply { ticket, .. } => {
+                Action::Reply { ticket, outcome } => {
                     assert!(self.owed.remove(&ticket.0), "{ticket:?} was answered twice");
+                    if let Some((id, runs)) = self.asked.remove(&ticket.0)
+                        && outcome.is_ok()
+                        && self
+                            .by_hand
+                            .get(&id)
+                            .is_none_or(|(last, _)| *last < ticket.0)
+                    {
+                        self.by_hand.insert(id, (ticket.0, runs));
+                    }
                 }
                 Action::Exit => {
                     assert!(self.live.is_empty(), "left with live runs");
@@ -289,17 +317,271 @@ impl World {
             "what is in force is not what is on the disk (seed {})",
             self.seed
         );
+        self.by_hand.retain(|id, _| status.process(id).is_some());
         for card in &status.processes {
+            let id = &card.process.id;
+            if !card.process.enabled || card.reason == Some(Reason::Removed) {
+                self.by_hand.remove(id);
+            }
+            let gave_way = matches!(
+                card.reason,
+                Some(Reason::MadeWayFor(_) | Reason::DisplayTaken(_))
+            );
+            if gave_way && self.by_hand.get(id).is_some_and(|(_, runs)| *runs) {
+                self.by_hand.remove(id);
+            }
+            let has_ended = matches!(
+                card.reason,
+                Some(Reason::Ended(_) | Reason::NotStarted(_) | Reason::NotReady(_))
+            );
+            if card.run.is_some() || !has_ended {
+                self.finished.remove(id);
+            } else if card.process.restart != Restart::Always {
+                self.finished.insert(id.clone());
+            }
             let run = self
                 .live
                 .iter()
                 .find(|(_, life)| life.process.id == card.process.id);
-            assert_eq!(card.run, run.map(|(run, _)| *run), "seed {}", self.seed);
+            assert_eq!(
+                card.run,
+                run.map(|(run, _)| *run),
+                "{card:?} seed {}",
+                self.seed
+            );
             let lives = !matches!(
                 card.state,
                 State::Stopped | State::Waiting | State::Backoff | State::Failed
             );
             assert_eq!(lives, run.is_some(), "{card:?} (seed {})", self.seed);
+        }
+    }
+
+    /// Nothing happens any more but what was asked for, for as long as the longest back-off and then some.
+    fn come_to_rest(&mut self) {
+        let end = self.now + REST;
+        for round in 0.. {
+            assert!(round < 10_000, "never comes to rest: {}", self.in_short());
+            self.do_what_was_asked();
+            match self.mind.poll_timeout() {
+                Some(next) if next <= end => {
+                    self.now = next;
+                    self.handle(Event::Tick);
+                }
+                _ => break,
+            }
+        }
+        self.now = end;
+        self.handle(Event::Tick);
+        self.do_what_was_asked();
+    }
+
+    /// Every program starts, gets ready and ends when asked to; the disk, the pages and the screens work.
+    fn do_what_was_asked(&mut self) {
+        for round in 0.. {
+            assert!(round < 10_000, "never comes to rest: {}", self.in_short());
+            self.pardons.push_back(self.now);
+            if std::mem::take(&mut self.handing_over) {
+                // An upgrade that was decided before.
+                self.die();
+            } else if let Some(run) = self.pick_run(|life| !life.executed) {
+                self.live.get_mut(&run).unwrap().executed = true;
+                let pid = 1000 + run.0 as u32;
+                self.handle(Event::Spawned { run, pid });
+            } else if let Some((run, ends)) = self.next_starting_or_stopping() {
+                match ends {
+                    true => self.end_run(run),
+                    false => self.handle(Event::Ready { run }),
+                }
+            } else if let Some(errand) = self.errand.take() {
+                match errand {
+                    Errand::Save(document) => {
+                        self.file = document.to_bytes();
+                        self.durable = document;
+                        self.handle(Event::Saved);
+                    }
+                    Errand::Load => self.read_the_file(),
+                }
+            } else if let Some((run, order, ticket)) = self.steered.pop() {
+                let looks = matches!(order, Order::Look);
+                let result = Ok(Obeyed::Done);
+                self.handle(Event::Obeyed {
+                    run,
+                    order,
+                    ticket,
+                    result,
+                });
+                if looks && self.live.contains_key(&run) {
+                    let (url, title) = ("http://page/".to_owned(), String::new());
+                    let sight = Sight::Painted { url, title };
+                    self.handle(Event::Saw { run, sight });
+                }
+            } else if let Some(run) = self.tried.pop() {
+                let reachable = true;
+                self.handle(Event::ServerTried { run, reachable });
+            } else if std::mem::take(&mut self.trying) {
+                let result = Err(Failure::system("it does not work"));
+                self.handle(Event::Tried { result });
+            } else if let Some(display) = self.powers.pop_front() {
+                let report = PowerReport {
+                    backend: Some(Backend::Dpms),
+                    actual: Some(true),
+                    failure: None,
+                };
+                self.handle(Event::Power { display, report });
+            } else if let Some(display) = self.turns.pop_front() {
+                let result = Ok(());
+                self.handle(Event::Turned { display, result });
+            } else {
+                break;
+            }
+        }
+    }
+
+    /// The state of each process, for a message.
+    fn in_short(&self) -> String {
+        let lines = self.mind.status().processes.iter().map(|card| {
+            let (process, state) = (&card.process, card.state);
+            let (id, kind, display) = (&process.id, process.kind, &process.display);
+            let (needs, reason) = (&process.depends_on, &card.reason);
+            format!("{id} ({kind:?} on {display:?}, needs {needs:?}): {state:?}, {reason:?}")
+        });
+        format!(
+            "seed {}: {}",
+            self.seed,
+            lines.collect::<Vec<_>>().join("; ")
+        )
+    }
+
+    fn next_starting_or_stopping(&self) -> Option<(RunId, bool)> {
+        let status = self.mind.status();
+        let next = status.processes.iter().find_map(|card| match card.state {
+            State::Starting => Some((card.run?, false)),
+            State::Stopping => Some((card.run?, true)),
+            _ => None,
+        });
+        next
+    }
+
+    /// What should run does, and a screen is dark only where somebody wants it to be or nothing can be shown.
+    fn check_liveness(&self) {
+        let status = self.mind.status().clone();
+        let cards: Vec<_> = (status.processes.iter().map(|card| &**card))
+            .filter(|card| card.process.enabled)
+            .collect();
+        let seed = || self.in_short();
+        let exclude = |a: &Process, b: &Process| {
+            a.id != b.id
+                && ((a.is_display() && b.is_display())
+                    || (a.display.is_some() && a.display == b.display))
+        };
+        let exists = |process: &Process| {
+            let display = process.display.as_ref().map(ToString::to_string);
+            display.is_none_or(|display| self.displays.contains(&display.as_str()))
+        };
+        let by_hand = |process: &Process| self.by_hand.get(&process.id).map(|(_, runs)| *runs);
+        let ended = |card: &ProcessStatus| self.finished.contains(&card.process.id);
+        let is_needed_first = |process: &Process| {
+            process.depends_on.iter().any(|id| {
+                let other = status.process(id);
+                !other.is_some_and(|other| {
+                    other.state == State::Running
+                        || other.reason == Some(Reason::Ended(Ending::Code(0)))
+                })
+            })
+        };
+        let runs = |process: &Process| status.process(&process.id).unwrap().run.is_some();
+        // Whether nothing but the kiosk itself keeps it from running.
+        let could_run = |card: &ProcessStatus| {
+            let process = &card.process;
+            by_hand(process) != Some(false)
+                && !ended(card)
+                && exists(process)
+                && !is_needed_first(process)
+        };
+        let starts =
+            |card: &ProcessStatus| by_hand(&card.process) == Some(true) || card.process.autostart;
+
+        for card in &cards {
+            let settled = matches!(
+                card.state,
+                State::Running | State::Stopped | State::Failed | State::Waiting
+            );
+            assert!(
+                settled,
+                "{} does not come to rest: {}",
+                card.process.id,
+                seed()
+            );
+            if card.state == State::Running || !starts(card) || !could_run(card) {
+                continue;
+            }
+            let rivals = || {
+                cards
+                    .iter()
+                    .filter(|other| exclude(&other.process, &card.process))
+            };
+            // It is also another's while that one waits for something.
+            let place_is_taken =
+                rivals().any(|other| runs(&other.process) || other.state == State::Waiting);
+            let is_empty_by_choice =
+                rivals().any(|other| by_hand(&other.process) == Some(false) || ended(other));
+            // The screen is looked at below; it is the active one's, even where that one waits.
+            assert!(
+                place_is_taken || is_empty_by_choice || card.process.is_display(),
+                "{} should run: {}",
+                card.process.id,
+                seed()
+            );
+        }
+
+        let browsers = || {
+            cards
+                .iter()
+                .copied()
+                .filter(|card| card.process.is_display())
+        };
+        if browsers().any(|card| runs(&card.process)) {
+            return;
+        }
+        let is_active = |card: &&ProcessStatus| {
+            Some(&card.process.id) == status.active_display.as_ref()
+                && (card.process.autostart || by_hand(&card.process) == Some(true))
+        };
+        let first = browsers().find(is_active);
+        let Some(first) = first.or_else(|| browsers().find(|card| card.process.autostart)) else {
+            return;
+        };
+        let is_taken = |card: &ProcessStatus| {
+            let mut rivals = cards
+                .iter()
+                .filter(|other| exclude(&other.process, &card.process));
+            rivals.any(|other| runs(&other.process))
+        };
+        // An operator has put something else in its place, which may wait for what it needs.
+        let is_replaced = cards.iter().any(|other| {
+            (other.state == State::Waiting || other.run.is_some())
+                && !other.process.is_display()
+                && exclude(&other.process, &first.process)
+        });
+        assert!(
+            !could_run(first) || is_replaced,
+            "the screen is dark, and not by choice of {}: {}",
+            first.process.id,
+            seed()
+        );
+        // It is there already, or dark on purpose.
+        let is_unwanted = by_hand(&first.process) == Some(false) || ended(first);
+        if exists(&first.process) || is_unwanted || is_replaced {
+            return;
+        }
+        for card in browsers().filter(|card| card.process.autostart) {
+            assert!(
+                !could_run(card) || is_taken(card),
+                "the screen is dark; {} could be shown: {}",
+                card.process.id,
+                seed()
+            );
         }
     }
 
@@ -417,8 +699,9 @@ impl World {
             Some(Errand::Save(document)) if self.rng.bool() => self.durable = document,
             _ => {}
         }
-        self.by_hand = self.durable.to_bytes();
+        self.file = self.durable.to_bytes();
         self.owed.clear();
+        self.asked.clear();
         self.steered.clear();
         self.tried.clear();
         self.trying = false;
@@ -441,7 +724,7 @@ impl World {
             }
         }
         self.now = self.now + Duration::from_millis(self.rng.u64(1..5_000));
-        let loaded = Loaded::from_bytes(&self.by_hand).unwrap();
+        let loaded = Loaded::from_bytes(&self.file).unwrap();
         self.durable = loaded.document.clone();
         let present = self.displays.iter().map(|name| name.parse().unwrap());
         let boot = Boot {
@@ -611,6 +894,15 @@ impl World {
         self.next_ticket += 1;
         self.owed.insert(self.next_ticket);
         let ticket = Ticket(self.next_ticket);
+        match &request {
+            Request::Start(id) | Request::Restart(id) => {
+                self.asked.insert(ticket.0, (id.clone(), true));
+            }
+            Request::Stop(id) => {
+                self.asked.insert(ticket.0, (id.clone(), false));
+            }
+            _ => {}
+        }
         self.handle(Event::Request { ticket, request });
         if self.owed.contains(&ticket.0) && self.rng.u32(0..8) == 0 {
             self.handle(Event::Withdrawn { ticket });
@@ -656,21 +948,25 @@ impl World {
             }
             Some(Errand::Save(document)) => {
                 self.pardons.push_back(self.now);
-                self.by_hand = document.to_bytes();
+                self.file = document.to_bytes();
                 self.durable = document;
                 self.handle(Event::Saved);
             }
             Some(Errand::Load) => {
                 self.pardons.push_back(self.now);
-                let bytes = self.by_hand.clone();
-                if let Ok(loaded) = Loaded::from_bytes(&bytes)
-                    && !bytes.is_empty()
-                {
-                    self.durable = loaded.document;
-                }
-                self.handle(Event::Read { bytes: Ok(bytes) });
+                self.read_the_file();
             }
         }
+    }
+
+    fn read_the_file(&mut self) {
+        let bytes = self.file.clone();
+        if let Ok(loaded) = Loaded::from_bytes(&bytes)
+            && !bytes.is_empty()
+        {
+            self.durable = loaded.document;
+        }
+        self.handle(Event::Read { bytes: Ok(bytes) });
     }
 
     fn some_display(&mut self) -> Display {
@@ -725,7 +1021,7 @@ impl World {
     }
 
     fn edit_by_hand(&mut self) {
-        self.by_hand = match self.rng.u32(0..4) {
+        self.file = match self.rng.u32(0..4) {
             0 => b"{ not json".to_vec(),
             // It is emptied or gone: what is in force stays.
             3 => Vec::new(),
