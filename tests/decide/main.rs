@@ -4,9 +4,9 @@
 
 mod calendar;
 mod clockwork;
+mod display_holder;
 mod memory;
 mod outages;
-mod display_holder;
 mod page;
 mod promises;
 mod rotation;

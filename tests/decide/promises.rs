@@ -416,9 +416,9 @@ impl World {
                     let sight = Sight::Painted { url, title };
                     self.handle(Event::Saw { run, sight });
                 }
-            } else if let Some(run) = self.tried.pop() {
+            } else if let Some(url) = self.tried.pop() {
                 let reachable = true;
-                self.handle(Event::ServerTried { run, reachable });
+                self.handle(Event::ServerTried { url, reachable });
             } else if std::mem::take(&mut self.trying) {
                 let result = Err(Failure::system("it does not work"));
                 self.handle(Event::Tried { result });
