@@ -47,9 +47,13 @@ fn row(id: &str, rule: &Value) -> Vec<Cell> {
         Value::Bool(true) => "yes",
         _ => "",
     };
+    let next = match rule["waits_for_clock"] {
+        Value::Bool(true) => ("when the clock is trusted".to_owned(), Tint::Quiet),
+        _ => plain(&rule["next"]),
+    };
     vec![
         (id.to_owned(), Tint::Plain),
-        plain(&rule["next"]),
+        next,
         (active.to_owned(), Tint::Good),
         plain(&last["at"]),
         (outcome, tint),

@@ -267,6 +267,7 @@ struct Rules<'a>(&'a [RuleStatus], &'a Details<'a>);
 #[derive(Serialize)]
 struct RuleView<'a> {
     next: Option<LocalTime>,
+    waits_for_clock: bool,
     active: bool,
     last: Option<LastView<'a>>,
 }
@@ -283,6 +284,7 @@ impl Serialize for Rules<'_> {
         serializer.collect_map(self.0.iter().map(|shown| {
             let view = RuleView {
                 next: shown.next,
+                waits_for_clock: shown.waits_for_clock,
                 active: shown.active,
                 last: (shown.last.as_deref()).map(|last| LastView {
                     at: last.at,

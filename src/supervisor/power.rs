@@ -145,6 +145,11 @@ impl Power {
         self.take(Step::Switch, display, now, out);
     }
 
+    /// It is to be so. Nothing is switched before the screen was looked at.
+    pub fn expect(&mut self, on: bool) {
+        self.status.requested = Some(on);
+    }
+
     /// Something about where the screen is plugged in may have changed: it is looked at before long, and at once
     /// where nobody has looked yet.
     pub fn stir(

@@ -100,6 +100,29 @@ impl Screens {
         }
     }
 
+    /// What was asked of each screen.
+    pub fn requests(&self) -> BTreeMap<Display, bool> {
+        let entries = self.entries.iter();
+        let requests = entries.filter_map(|(display, entry)| {
+            Some((display.clone(), entry.power.status().requested?))
+        });
+        requests.collect()
+    }
+
+    /// What an earlier daemon was asked for counts on: the screen is as it left it.
+    pub fn recall_request(&mut self, display: &Display, on: bool, is_present: bool) {
+        let entry = self.entries.entry(display.clone()).or_default();
+        entry.is_present = is_present;
+        entry.power.expect(on);
+    }
+
+    /// A screen that is away is to be so when it is back.
+    pub fn request_for_later(&mut self, display: &Display, on: bool) {
+        if let Some(entry) = self.entries.get_mut(display) {
+            entry.power.expect(on);
+        }
+    }
+
     /// When time has passed for one of them.
     pub fn deadline(&self) -> Option<Moment> {
         let of_entry = |entry: &Entry| {

@@ -7,6 +7,7 @@ mod clockwork;
 mod display_holder;
 mod memory;
 mod outages;
+mod overrides;
 mod page;
 mod promises;
 mod rotation;

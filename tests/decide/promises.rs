@@ -297,7 +297,12 @@ impl World {
                     self.pardons.push_back(self.now);
                 }
                 Action::FindZone { .. } => {}
-                Action::KeepSchedule { .. } | Action::RunCommand { .. } | Action::Reboot { .. } => {
+                // What was asked of the screens.
+                Action::KeepSchedule { .. } => {
+                    let kept = Event::ScheduleKept { result: Ok(()) };
+                    self.mind.handle(kept, self.now);
+                }
+                Action::RunCommand { .. } | Action::Reboot { .. } => {
                     panic!("there is no rule: {action:?}")
                 }
                 Action::KeepGoodCopy { .. } | Action::Note { .. } | Action::KeepLog { .. } => {}

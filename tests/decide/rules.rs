@@ -11,16 +11,16 @@ use ossuary::time::Moment;
 use serde_json::{Value, json};
 use std::time::Duration;
 
-const DAY_PAGE: &str = "https://example.org/day";
+pub const DAY_PAGE: &str = "https://example.org/day";
 
 /// A Thursday in Berlin, where it is an hour later than at UTC.
-const MORNING: &str = "2026-11-26T06:00:00Z";
+pub const MORNING: &str = "2026-11-26T06:00:00Z";
 
-fn at(text: &str) -> Timestamp {
+pub fn at(text: &str) -> Timestamp {
     text.parse().unwrap()
 }
 
-fn document(rules: Value) -> Value {
+pub fn document(rules: Value) -> Value {
     json!({
         "version": 3,
         "processes": {
@@ -34,38 +34,50 @@ fn document(rules: Value) -> Value {
     })
 }
 
-fn time(time: &str) -> Value {
+pub fn time(time: &str) -> Value {
     json!({"type": "time", "time": time, "days": ["*"]})
 }
 
-fn run(name: &str, time: &str) -> Value {
+pub fn run(name: &str, time: &str) -> Value {
     json!({"id": name, "trigger": self::time(time), "action": {"type": "run_command", "command": name}})
 }
 
-fn canvas(name: &str, from: &str, until: &str, url: &str) -> Value {
+pub fn canvas(name: &str, from: &str, until: &str, url: &str) -> Value {
     json!({
         "id": name, "trigger": time(from), "until": until,
         "action": {"type": "switch_canvas", "process_id": "screen", "url": url},
     })
 }
 
-fn with(mut rule: Value, field: &str, value: Value) -> Value {
+pub fn with(mut rule: Value, field: &str, value: Value) -> Value {
     rule[field] = value;
     rule
 }
 
 /// A kiosk whose wall the test can see.
-struct Kiosk {
-    stage: Stage,
-    clock: Reading,
+pub struct Kiosk {
+    pub stage: Stage,
+    pub clock: Reading,
 }
 
 impl Kiosk {
-    fn new(rules: Value, wall: &str) -> Kiosk {
+    pub fn new(rules: Value, wall: &str) -> Kiosk {
         Kiosk::begin(document(rules), at(wall), true, Kept::default(), "one")
     }
 
-    fn begin(document: Value, wall: Timestamp, trusted: bool, kept: Kept, boot: &str) -> Kiosk {
+    pub fn begin(document: Value, wall: Timestamp, trusted: bool, kept: Kept, boot: &str) -> Kiosk {
+        Kiosk::begin_on(&[":0"], document, wall, trusted, kept, boot)
+    }
+
+    /// The same, with these displays.
+    pub fn begin_on(
+        displays: &[&str],
+        document: Value,
+        wall: Timestamp,
+        trusted: bool,
+        kept: Kept,
+        boot: &str,
+    ) -> Kiosk {
         let now = Moment::from_boot(Duration::from_secs(100));
         let clock = Reading { at: now, wall };
         let schedule = ScheduleBoot {
@@ -77,23 +89,25 @@ impl Kiosk {
                 crate::stage::find_zone("Europe/Berlin"),
             )),
         };
-        let mut stage = Stage::boot(document, &[":0"], schedule, now);
+        let mut stage = Stage::boot(document, displays, schedule, now);
+        let screens = displays.iter().map(|name| (name.parse().unwrap(), true));
+        stage.screens = screens.collect();
         stage.perform();
         Kiosk { stage, clock }
     }
 
-    fn wall(&self) -> Timestamp {
+    pub fn wall(&self) -> Timestamp {
         self.clock.wall + SignedDuration::try_from(self.stage.now.since(self.clock.at)).unwrap()
     }
 
     /// Lets time pass until the wall shows this.
-    fn until(&mut self, wall: &str) {
+    pub fn until(&mut self, wall: &str) {
         let by = Duration::try_from(at(wall).duration_since(self.wall())).unwrap();
         self.stage.pass(by);
     }
 
     /// The clock is set.
-    fn set(&mut self, wall: &str, trusted: bool) {
+    pub fn set(&mut self, wall: &str, trusted: bool) {
         self.clock = Reading {
             at: self.stage.now,
             wall: at(wall),
@@ -105,7 +119,7 @@ impl Kiosk {
     }
 
     /// The power goes, and is back at this time.
-    fn lose_power_until(self, wall: &str) -> Kiosk {
+    pub fn lose_power_until(self, wall: &str) -> Kiosk {
         let document = self.stage.mind.status().configuration.document.clone();
         let document = Value::Object(document.as_map().clone());
         let kept = self.stage.kept.unwrap_or_default();
@@ -115,7 +129,7 @@ impl Kiosk {
     }
 
     /// The commands that were run since the last look.
-    fn ran(&mut self) -> Vec<String> {
+    pub fn ran(&mut self) -> Vec<String> {
         let actions = self.stage.actions.drain(..);
         let commands = actions.filter_map(|action| match action {
             Action::RunCommand { command, .. } => Some(command),
@@ -151,7 +165,7 @@ impl Kiosk {
     }
 
     /// The addresses that were put on the screen since the last look: by starting a browser, or in one that runs.
-    fn shown(&mut self) -> Vec<String> {
+    pub fn shown(&mut self) -> Vec<String> {
         let actions = self.stage.actions.drain(..);
         let shown = actions.filter_map(|action| match action {
             Action::Spawn { process, .. } if process.is_display() => Some(format!(
@@ -167,7 +181,7 @@ impl Kiosk {
         shown.collect()
     }
 
-    fn rule(&self, name: &str) -> RuleStatus {
+    pub fn rule(&self, name: &str) -> RuleStatus {
         let rules = &self.stage.mind.status().schedule.rules;
         rules
             .iter()
@@ -177,7 +191,7 @@ impl Kiosk {
     }
 
     /// What came of a rule last, and why.
-    fn last(&self, name: &str) -> (RuleOutcome, String) {
+    pub fn last(&self, name: &str) -> (RuleOutcome, String) {
         let last = self
             .rule(name)
             .last
@@ -185,14 +199,14 @@ impl Kiosk {
         (last.outcome, last.detail.clone().unwrap_or_default())
     }
 
-    fn next(&self, name: &str) -> String {
+    pub fn next(&self, name: &str) -> String {
         self.rule(name)
             .next
             .map(|next| next.to_string())
             .unwrap_or_default()
     }
 
-    fn field(&self, process: &str, name: &str) -> Value {
+    pub fn field(&self, process: &str, name: &str) -> Value {
         let status = self.stage.mind.status();
         status.configuration.document.as_map()["processes"][process][name].clone()
     }

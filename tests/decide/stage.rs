@@ -1,11 +1,11 @@
 //! A stage for scenarios: the mind, a clock in the hand, and hands that do what they are told at once.
 
 use jiff::tz::TimeZone;
-use ossuary::config::{Id, Loaded, Process};
-use ossuary::supervisor::page::Obeyed;
+use ossuary::config::{Display, Id, Loaded, Process};
+use ossuary::supervisor::page::{Obeyed, Order};
 use ossuary::supervisor::{
-    Action, Boot, Ending, Event, Failure, KeepOld, Kept, Outcome, ProcessStatus, Request, RunId,
-    ScheduleBoot, Source, State, Supervisor, Ticket,
+    Action, Backend, Boot, Ending, Event, Failure, KeepOld, Kept, Outcome, PowerReport,
+    ProcessStatus, Request, RunId, ScheduleBoot, Source, State, Supervisor, Ticket,
 };
 use ossuary::time::Moment;
 use serde_json::Value;
@@ -32,6 +32,10 @@ pub struct Stage {
     pub kept: Option<Kept>,
     /// Whether pages that rules ask for can be shown.
     pub pages_load: bool,
+    /// Pages that cannot be loaded even then.
+    pub dead_pages: Vec<String>,
+    /// The screens, and whether they are on. One that is not listed cannot be switched.
+    pub screens: BTreeMap<Display, bool>,
 }
 
 #[derive(Clone, Copy, PartialEq)]
@@ -104,6 +108,8 @@ impl Stage {
             disk: DiskMood::Works,
             kept: None,
             pages_load: true,
+            dead_pages: Vec::new(),
+            screens: BTreeMap::new(),
         }
     }
 
@@ -165,11 +171,21 @@ impl Stage {
                     run: *run,
                     order: order.clone(),
                     ticket: Some(*ticket),
-                    result: match self.pages_load {
-                        true => Ok(Obeyed::Done),
-                        false => Err(Failure::system("it cannot be loaded")),
+                    result: match order {
+                        Order::Navigate { url, .. } if self.dead_pages.contains(url) => {
+                            Err(Failure::system("it cannot be loaded"))
+                        }
+                        _ if !self.pages_load => Err(Failure::system("it cannot be loaded")),
+                        _ => Ok(Obeyed::Done),
                     },
                 }),
+                Action::SwitchPower { display, on, .. } if self.screens.contains_key(display) => {
+                    self.screens.insert(display.clone(), *on);
+                    Some(self.report_power(display))
+                }
+                Action::ReadPower { display, .. } if self.screens.contains_key(display) => {
+                    Some(self.report_power(display))
+                }
                 Action::Reply { ticket, outcome } => {
                     let twice = self.replies.insert(ticket.0, outcome.clone());
                     assert!(twice.is_none(), "{ticket:?} was answered twice");
@@ -184,6 +200,18 @@ impl Stage {
         }
         let next = self.mind.poll_timeout();
         assert!(next.is_none_or(|next| next > self.now), "the loop spins");
+    }
+
+    fn report_power(&self, display: &Display) -> Event {
+        let report = PowerReport {
+            backend: Some(Backend::Dpms),
+            actual: self.screens.get(display).copied(),
+            failure: None,
+        };
+        Event::Power {
+            display: display.clone(),
+            report,
+        }
     }
 
     /// A client asks; the answer, if it came at once.

@@ -26,6 +26,13 @@ const NIGHTLY = {
   catch_up: true,
 };
 
+const OFTEN = {
+  id: "often",
+  name: "Refresh often",
+  trigger: { type: "interval", minutes: 30 },
+  action: { type: "refresh_page", process_id: "gallery" },
+};
+
 const scheduleOf = (...rules) => ({ enabled: true, timezone: "Europe/Berlin", rules });
 
 /** A kiosk with this schedule, and the tab open. */
@@ -83,13 +90,14 @@ onTheTab("a time is told by the clock beside the kiosk, wherever whoever looks m
   }),
 });
 
-onTheTab("a clock that is not trusted is told in one sentence, as long as it is not", scheduleOf(MORNING), async ({ tab, rule, told }) => {
+onTheTab("a clock that is not trusted is told in one sentence, as long as it is not", scheduleOf(MORNING, OFTEN), async ({ tab, rule, told }) => {
   await seen(tab, "The clock is not trusted yet:");
   await seen(rule("Morning canvas"), "When the clock is trusted");
+  assert.equal(await rule("Refresh often").getByText("When the clock is trusted").isVisible(), false, "an interval needs no clock");
   await told.show({ schedule: { enabled: true, timezone: "Europe/Berlin", clock_trusted: true, rules: { morning: fares("2026-11-25T08:00:00+01:00") } } });
   await seen(rule("Morning canvas"), "Tomorrow 08:00");
   await gone(tab, "The clock is not trusted yet:");
-}, { before: onATuesday({ clock_trusted: false, rules: { morning: fares(null) } }) });
+}, { before: onATuesday({ clock_trusted: false, rules: { morning: fares(null), often: fares(null) } }) });
 
 onTheTab("an interval is not said to wait for the clock", scheduleOf(MORNING, { ...NIGHTLY, trigger: { type: "interval", minutes: 30 } }), async ({ rule }) => {
   await seen(rule("Morning canvas"), "When the clock is trusted");

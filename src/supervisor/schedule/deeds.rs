@@ -11,8 +11,15 @@ impl Supervisor {
     /// It is this one's turn. Exactly one `conclude` follows.
     pub(super) fn act(&mut self, number: u64, rule: &Id, step: Step, now: Moment) {
         match step {
-            Step::Do(deed) | Step::Begin(deed) => self.do_deed(number, deed, now),
-            Step::End => self.undo(number, rule, now),
+            Step::Begin(Deed::Power { on, display }) => {
+                self.begin_power(number, on, display.as_ref(), now);
+            }
+            Step::Begin(deed) => self.do_deed(number, deed, now),
+            Step::Do(deed) => {
+                self.heed_deed(&deed, self.agenda.line.asked_by(number));
+                self.do_deed(number, deed, now);
+            }
+            Step::End(overruled) => self.undo(number, rule, overruled, now),
         }
     }
 
@@ -21,7 +28,7 @@ impl Supervisor {
             Deed::Update { process, fields } => self.change(number, process, fields, now),
             Deed::Enable(id) => self.change(number, id, enabled(true), now),
             Deed::Disable(id) => self.change(number, id, enabled(false), now),
-            Deed::Show { process, url } => self.show(&process, Some(url), Some(number), now),
+            Deed::Show { process, url } => self.show(&process, Some(url), number, now),
             Deed::Start(id) => self.turn(number, Request::Start(id), now),
             Deed::Stop(id) => self.turn(number, Request::Stop(id), now),
             Deed::Restart(id) => self.turn(number, Request::Restart(id), now),
@@ -54,12 +61,14 @@ impl Supervisor {
     /// Starts or ends a process.
     pub(super) fn turn(&mut self, number: u64, request: Request, now: Moment) {
         self.agenda.line.hold_up(number);
-        let (Request::Start(id) | Request::Stop(id) | Request::Restart(id)) = &request else {
-            return;
+        // A stop of what was stopped before is not the doing of the rule.
+        let stops = match &request {
+            Request::Stop(id) => self.index_of(id),
+            _ => None,
         };
-        let id = id.clone();
+        let stops = stops.filter(|index| self.machines[*index].is_wanted());
         self.ask_for(number, request, now);
-        if let Some(index) = self.index_of(&id) {
+        if let Some(index) = stops {
             self.with(index, |machine, _| machine.blame_the_schedule());
         }
     }

@@ -1,8 +1,10 @@
 //! What of the schedule outlives the daemon and the power: one small file in the state directory.
 
-use super::layers::Stack;
+use super::layers::{Stack, Thing};
+use super::overlay::By;
+use super::page_override::KeptPage;
 use super::record::{Entry, Kind, Outcome};
-use crate::config::Id;
+use crate::config::{Display, Id};
 use jiff::Timestamp;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use serde_json::{Map, Value, json};
@@ -24,8 +26,12 @@ pub struct Kept {
     pub(super) held: BTreeMap<Id, Held>,
     /// What they have laid over the kiosk.
     pub(super) stacks: Vec<Stack>,
-    /// The pages that display processes show in place of their own.
+    /// The page overrides that browsers start with.
     pub(super) canvases: BTreeMap<Id, String>,
+    /// Everything else about them. Missing in files of the first release.
+    pub(super) pages: BTreeMap<Id, KeptPage>,
+    /// What was asked of each screen since the machine was booted. Missing in files of the first release.
+    pub(super) powers: Option<BTreeMap<Display, bool>>,
     /// Oldest first.
     pub(super) record: Vec<Written>,
 }
@@ -37,6 +43,9 @@ pub(super) struct Held {
     pub end: Stamp,
     /// What it did: it may have been edited since.
     pub deed: Value,
+    /// What others have changed since it began.
+    #[serde(default)]
+    pub overruled: Vec<(Thing, By)>,
 }
 
 /// An instant, written as RFC 3339.

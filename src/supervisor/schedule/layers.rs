@@ -1,9 +1,9 @@
-//! What rules have laid over the kiosk for a while, and what is beneath.
+//! What rules override for a while, and what comes back.
 //!
-//! A rule with an end lays its value over a thing (the page of a screen, a field of a process, whether it runs,
-//! whether a screen is on) and takes it away at its end. Where several lie over the same thing the one that began last
-//! is seen, and what was there before the first comes back with the end of the last, in whatever order they end.
-//! Whoever changes the thing by hand meanwhile has the last word: all layers over it are gone.
+//! A rule with an end puts its value over a thing (the page of a screen, a field of a process, whether it runs,
+//! whether a screen is on) and takes it away at its end. Where several override the same thing the one that began last
+//! is visible, and the base comes back with the end of the last, in whatever order they end. Once an operator or a rule
+//! without an end changes the thing meanwhile, all layers over it are gone.
 
 use crate::config::{Display, Id};
 use serde::{Deserialize, Serialize};
@@ -18,7 +18,8 @@ pub(super) enum Thing {
     Canvas(Id),
     /// Whether a process is to run: true or false, or the id of the one that has its place.
     Runs(Id),
-    /// Whether a screen is to be on; all of them where none is named.
+    /// Whether a screen is to be on. All of them where none is named, which only the preview and files of the first
+    /// release have: each display has its own stack.
     Power(Option<String>),
 }
 
@@ -50,6 +51,34 @@ impl Stack {
     pub fn is_laid(&self) -> bool {
         self.layers.last().is_some_and(|layer| layer.laid)
     }
+
+    /// Whether a rule has a layer.
+    pub fn has(&self, rule: &Id) -> bool {
+        self.layers.iter().any(|layer| layer.rule == *rule)
+    }
+
+    /// The rules that override the thing.
+    pub fn rules(&self) -> impl Iterator<Item = &Id> {
+        self.layers.iter().map(|layer| &layer.rule)
+    }
+
+    /// The rules whose value was not put there yet.
+    pub fn unlaid(&self) -> impl Iterator<Item = &Id> {
+        let unlaid = self.layers.iter().filter(|layer| !layer.laid);
+        unlaid.map(|layer| &layer.rule)
+    }
+}
+
+/// What a rule leaves behind at its end.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Uncovered {
+    pub thing: Thing,
+    /// What is to be seen from now on.
+    pub value: Value,
+    /// The value of the rule.
+    pub before: Value,
+    /// What is beneath all layers.
+    pub base: Value,
 }
 
 /// All of them.
@@ -98,39 +127,57 @@ impl Layers {
         }
     }
 
-    /// A rule ends. What comes is what is to be seen now where that is something else, and what was there.
-    pub fn end(&mut self, rule: &Id) -> Vec<(Thing, Value, Value)> {
+    /// Replaces all layers of a thing, in the order in which the rules began.
+    pub fn rebuild(&mut self, thing: Thing, base: Value, layers: Vec<(Id, Value)>) {
+        self.drop(&thing);
+        let layers = layers.into_iter();
+        let layers = layers.map(|(rule, value)| Layer {
+            rule,
+            value,
+            laid: true,
+        });
+        let layers: Vec<Layer> = layers.collect();
+        if !layers.is_empty() {
+            self.0.push(Stack {
+                thing,
+                base,
+                layers,
+            });
+        }
+    }
+
+    /// A rule ends. Returns the things whose visible value changes.
+    pub fn end(&mut self, rule: &Id) -> Vec<Uncovered> {
         let mut changes = Vec::new();
         self.0.retain_mut(|stack| {
             let before = stack.top().clone();
             let is_top = stack.layers.last().is_some_and(|top| top.rule == *rule);
             stack.layers.retain(|layer| layer.rule != *rule);
             if is_top && *stack.top() != before {
-                changes.push((stack.thing.clone(), stack.top().clone(), before));
+                changes.push(Uncovered {
+                    thing: stack.thing.clone(),
+                    value: stack.top().clone(),
+                    before,
+                    base: stack.base.clone(),
+                });
             }
             !stack.layers.is_empty()
         });
         changes
     }
 
-    /// Somebody has the last word about this thing. Returns whether anything lay over it.
-    pub fn drop(&mut self, thing: &Thing) -> bool {
-        let before = self.0.len();
-        self.0.retain(|stack| stack.thing != *thing);
-        self.0.len() != before
-    }
-
-    /// Takes away every stack that is not as `keep` says. Returns whether any was.
-    pub fn retain(&mut self, keep: impl FnMut(&Stack) -> bool) -> bool {
-        let before = self.0.len();
-        self.0.retain(keep);
-        self.0.len() != before
+    /// Removes the layers of a thing. Returns their rules.
+    pub fn drop(&mut self, thing: &Thing) -> Vec<Id> {
+        let place = self.0.iter().position(|stack| stack.thing == *thing);
+        let stack = place.map(|place| self.0.remove(place));
+        let layers = stack.into_iter().flat_map(|stack| stack.layers);
+        layers.map(|layer| layer.rule).collect()
     }
 }
 
 impl Thing {
-    pub fn power(display: Option<&Display>) -> Self {
-        Thing::Power(display.map(ToString::to_string))
+    pub fn power(display: &Display) -> Self {
+        Thing::Power(Some(display.to_string()))
     }
 }
 
@@ -147,25 +194,34 @@ mod tests {
         Thing::Canvas(id("screen"))
     }
 
+    fn uncovered(value: Value, before: &str) -> Uncovered {
+        Uncovered {
+            thing: canvas(),
+            value,
+            before: json!(before),
+            base: Value::Null,
+        }
+    }
+
     #[test]
     fn what_was_there_comes_back_in_whatever_order_they_end() {
         let mut layers = Layers::default();
         layers.begin(&id("a"), canvas(), json!("a"), Value::Null);
         layers.begin(&id("b"), canvas(), json!("b"), json!("a"));
         assert!(layers.end(&id("a")).is_empty(), "b is on top");
-        assert_eq!(layers.end(&id("b")), [(canvas(), Value::Null, json!("b"))]);
+        assert_eq!(layers.end(&id("b")), [uncovered(Value::Null, "b")]);
         assert!(layers.stacks().is_empty());
         layers.begin(&id("a"), canvas(), json!("a"), Value::Null);
         layers.begin(&id("b"), canvas(), json!("b"), json!("a"));
-        assert_eq!(layers.end(&id("b")), [(canvas(), json!("a"), json!("b"))]);
-        assert_eq!(layers.end(&id("a")), [(canvas(), Value::Null, json!("a"))]);
+        assert_eq!(layers.end(&id("b")), [uncovered(json!("a"), "b")]);
+        assert_eq!(layers.end(&id("a")), [uncovered(Value::Null, "a")]);
     }
 
     #[test]
-    fn after_somebodys_last_word_nothing_is_undone() {
+    fn what_was_overruled_is_not_undone() {
         let mut layers = Layers::default();
         layers.begin(&id("a"), canvas(), json!("a"), Value::Null);
-        assert!(layers.drop(&canvas()));
+        assert_eq!(layers.drop(&canvas()), [id("a")]);
         assert!(layers.end(&id("a")).is_empty());
     }
 }

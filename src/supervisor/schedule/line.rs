@@ -5,6 +5,7 @@
 //! a power cut it is not begun again. Everything else is done first and written down afterwards. Either way it is one
 //! write an occurrence. What comes of it is heard as the answer to a request, and entered in the record.
 
+use super::overlay::By;
 use super::record::{Entry, Kind, Outcome};
 use super::{Kept, Last, LocalTime};
 use crate::config::{Deed, Id, Rule, Trigger};
@@ -47,6 +48,8 @@ pub(super) struct Firing {
     is_written_first: bool,
     /// It happens so often that it is not written down each time.
     is_frequent: bool,
+    /// Who asked for it.
+    by: By,
 }
 
 /// What is to be done.
@@ -56,15 +59,18 @@ pub(super) enum Step {
     Do(Deed),
     /// The same, and it is to be undone.
     Begin(Deed),
-    /// It is undone.
-    End,
+    /// It is undone, unless others have changed what it did.
+    End(Option<By>),
 }
 
 /// What a request of ours is for.
 #[derive(Debug, Default)]
 pub(super) struct Errand {
     pub firing: Option<u64>,
-    pub canvas: Option<Id>,
+    /// The page it opens for a process; nothing for the configured page.
+    pub page: Option<(Id, Option<String>)>,
+    /// The process that it restarts.
+    pub restarts: Option<Id>,
 }
 
 /// What is being written down.
@@ -101,6 +107,18 @@ impl Ticket {
 }
 
 impl Line {
+    /// Who asked for what is being carried out.
+    pub fn asked_by(&self, number: u64) -> By {
+        self.open.get(&number).map_or(By::Rule, |firing| firing.by)
+    }
+
+    /// Who asked for the change whose answer has just come; nothing where it was no rule.
+    pub fn changed_by(&self) -> Option<By> {
+        let errands = self.answers.iter();
+        let mut errands = errands.filter_map(|(ticket, _)| self.errands.get(ticket));
+        errands.find_map(|errand| Some(self.open.get(&errand.firing?)?.by))
+    }
+
     pub fn is_busy(&self) -> bool {
         !self.waiting.is_empty() || self.busy.is_some() || self.keeping.under_way.is_some()
     }
@@ -154,7 +172,7 @@ impl Supervisor {
     }
 
     /// A rule that may not be there any more is undone.
-    pub(super) fn line_up_end(&mut self, id: &Id, at: Option<Timestamp>) {
+    pub(super) fn line_up_end(&mut self, id: &Id, at: Option<Timestamp>, overruled: Option<By>) {
         let rule = self.agenda.rule(id);
         let name = rule.map_or(id.to_string(), |rule| rule.name.clone());
         let occasion = Occasion {
@@ -162,7 +180,7 @@ impl Supervisor {
             kind: Kind::End,
             client: None,
         };
-        self.line_up_as(id, &name, Step::End, occasion, false, false);
+        self.line_up_as(id, &name, Step::End(overruled), occasion, false, false);
     }
 
     fn line_up_as(
@@ -186,6 +204,10 @@ impl Supervisor {
             number,
             rule: id.clone(),
             step,
+            by: match occasion.client {
+                Some(_) => By::Operator,
+                None => By::Rule,
+            },
             client: occasion.client,
             is_written_first,
             is_frequent,
@@ -258,8 +280,13 @@ impl Supervisor {
                 continue;
             };
             let mut outcome = outcome;
-            if let Some(id) = errand.canvas {
-                outcome = self.handle_canvas_shown(&id, outcome, now);
+            if let Some((id, url)) = errand.page {
+                outcome = self.handle_page_opened(&id, &url, outcome, now);
+            }
+            if let Some(index) = errand.restarts.and_then(|id| self.index_of(&id))
+                && outcome.is_ok()
+            {
+                self.with(index, |machine, _| machine.blame_the_schedule());
             }
             let Some(number) = errand.firing else {
                 continue;
@@ -387,13 +414,19 @@ impl Supervisor {
 
     /// Has everything written down as it is now.
     pub(super) fn keep(&mut self) {
-        let kept: Kept = match self.agenda.line.keeping.under_way {
+        let mut kept: Kept = match self.agenda.line.keeping.under_way {
             Some(_) => {
                 self.agenda.line.keeping.again = true;
                 return;
             }
             None => self.agenda.kept(),
         };
+        let starts = self.agenda.pages.keys().filter_map(|id| {
+            let index = self.index_of(id)?;
+            Some((id.clone(), self.machines[index].shows.clone()?))
+        });
+        kept.canvases = starts.collect();
+        kept.powers = Some(self.screens.requests());
         self.agenda.line.keeping.under_way = Some(self.agenda.record.next());
         let kept = Box::new(kept);
         self.actions.push_back(Action::KeepSchedule { kept });
@@ -417,9 +450,14 @@ impl Supervisor {
 
     /// Asks for something as a client would; what comes of it is what came of the occurrence.
     pub(super) fn ask_for(&mut self, number: u64, request: Request, now: Moment) {
+        let restarts = match &request {
+            Request::Restart(id) => Some(id.clone()),
+            _ => None,
+        };
         let ticket = self.agenda.line.send(Errand {
             firing: Some(number),
-            canvas: None,
+            page: None,
+            restarts,
         });
         self.handle_request(ticket, request, now);
     }

@@ -11,15 +11,14 @@
 //! | `occurrences` | which occurrence is due, which was missed, which rule is in force |
 //! | `line` | in which order they are carried out, and what has to be durable before |
 //! | `deeds` | how each is carried out: as the request of a client would be |
-//! | `canvas` | which page a display process shows in place of its own |
-//! | `overlay` | what a rule with an end lays over the kiosk, and what comes back |
+//! | `page_override` | which page a display process shows instead of its configured one |
+//! | `overlay` | what a rule with an end overrides, what comes back, and what an operator did meanwhile |
 //! | `foresee` | what is going to happen, and which rules contradict each other |
 //!
 //! `calendar`, `reading`, `lived`, `layers`, `queue` and `record` are what they reckon with. Rules with a time
 //! wait until the clock is trusted; intervals, starts and connections need none.
 
 mod calendar;
-mod canvas;
 mod deeds;
 mod foresee;
 mod kept;
@@ -28,6 +27,7 @@ mod line;
 mod lived;
 mod occurrences;
 mod overlay;
+mod page_override;
 mod queue;
 mod reading;
 mod record;
@@ -41,15 +41,15 @@ pub use record::{Entry, Kind, Outcome};
 pub use status::{Last, LocalTime, RuleStatus, ScheduleStatus};
 
 use super::{Action, Event, Failure, Refusal, Supervisor, Ticket};
-use crate::config::{Document, Id, Rule, Schedule, Zone};
+use crate::config::{Document, Id, Rule, Schedule, Trigger, Zone};
 use crate::time::Moment;
 use calendar::Calendar;
-use canvas::Canvas;
 use jiff::tz::TimeZone;
 use kept::{Held, Stamp};
 use layers::Layers;
 use line::Line;
 use lived::Lived;
+use page_override::PageOverride;
 use queue::Queue;
 use record::Record;
 use std::collections::BTreeMap;
@@ -90,7 +90,7 @@ pub(super) struct Agenda {
     /// The rules in force until their end.
     held: BTreeMap<Id, Held>,
     layers: Layers,
-    canvases: BTreeMap<Id, Canvas>,
+    pages: BTreeMap<Id, PageOverride>,
     line: Line,
     record: Record,
     wire: Wire,
@@ -138,6 +138,8 @@ impl Supervisor {
             held,
             stacks,
             canvases,
+            pages,
+            powers,
             record,
         } = boot.kept;
         let stretches = lived.into_iter().map(|(from, to)| (from.0, to.0)).collect();
@@ -162,7 +164,8 @@ impl Supervisor {
         agenda.is_news = true;
         let is_first = booted != boot.boot;
         agenda.boot = boot.boot;
-        self.recall_canvases(canvases, now);
+        self.recall_pages(canvases, pages, now);
+        self.recall_powers(powers, is_first);
         self.recall_layers(now);
         self.recall_record(record.into_iter().map(Entry::from));
         self.expect_intervals(now);
@@ -207,7 +210,7 @@ impl Supervisor {
         self.reckon(now);
         self.do_what_is_due(now);
         self.watch_the_wire(now);
-        self.see_to_canvases(now);
+        self.poll_pages(now);
         self.see_to_powers(now);
         self.carry_on(now);
     }
@@ -232,7 +235,7 @@ impl Supervisor {
             time,
             agenda.queue.first_interval(),
             self.wire_deadline(),
-            self.canvas_deadline(),
+            self.page_override_deadline(),
         ];
         deadlines.into_iter().flatten().min()
     }
@@ -319,6 +322,10 @@ impl Supervisor {
             id: rule.id.clone(),
             rule: Some(rule.clone()),
             next: (state.next.filter(|_| is_on && rule.enabled)).and_then(next),
+            waits_for_clock: is_on
+                && rule.enabled
+                && agenda.clock.is_none()
+                && matches!(rule.trigger, Trigger::Time { .. }),
             active: rule.until.is_some() && agenda.held.contains_key(&rule.id),
             last: state.last.clone(),
         });
@@ -326,6 +333,7 @@ impl Supervisor {
             id: id.clone(),
             rule: None,
             next: None,
+            waits_for_clock: false,
             active: false,
             last: None,
         });
@@ -387,7 +395,7 @@ impl Agenda {
         found.unwrap_or(self.schedule.zone.as_str()).to_owned()
     }
 
-    /// What is to be written down now.
+    /// What is to be written down now of what the schedule knows by itself.
     fn kept(&self) -> Kept {
         let stamp = |(from, to): &(_, _)| (Stamp(*from), Stamp(*to));
         Kept {
@@ -399,9 +407,11 @@ impl Agenda {
                 .collect(),
             held: self.held.clone(),
             stacks: self.layers.stacks().to_vec(),
-            canvases: (self.canvases.iter())
-                .map(|(id, canvas)| (id.clone(), canvas.url.clone()))
+            canvases: BTreeMap::new(),
+            pages: (self.pages.iter())
+                .map(|(id, page)| (id.clone(), page.kept()))
                 .collect(),
+            powers: None,
             record: self.record.entries().map(kept::Written::from).collect(),
         }
     }

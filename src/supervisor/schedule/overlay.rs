@@ -1,16 +1,27 @@
-//! What a rule with an end lays over the kiosk, what comes back when it ends, and who has the last word.
+//! What a rule with an end overrides, what comes back when it ends, and what others have changed meanwhile.
 
 use super::deeds::enabled;
 use super::kept::{Held, Stamp};
-use super::layers::Thing;
+use super::layers::{Stack, Thing, Uncovered};
 use super::line::{Occasion, Step};
+use super::page_override::PageOverride;
 use super::record::{Kind, Outcome};
 use crate::config::{Deed, Display, Id};
 use crate::supervisor::{Reason, Request, Supervisor};
 use crate::time::Moment;
 use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
+use std::collections::BTreeMap;
 use std::rc::Rc;
+
+/// Who changes something that a rule in force has set.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) enum By {
+    Operator,
+    /// A rule without an end.
+    Rule,
+}
 
 /// What a deed sets, and to what.
 pub(super) fn things_of(deed: &Deed) -> Vec<(Thing, Value)> {
@@ -31,7 +42,10 @@ pub(super) fn things_of(deed: &Deed) -> Vec<(Thing, Value)> {
         Deed::Show { process, url } => vec![(Thing::Canvas(process.clone()), json!(url))],
         Deed::Start(id) => vec![(Thing::Runs(id.clone()), json!(true))],
         Deed::Stop(id) => vec![(Thing::Runs(id.clone()), json!(false))],
-        Deed::Power { on, display } => vec![(Thing::power(display.as_ref()), json!(on))],
+        Deed::Power { on, display } => vec![(
+            Thing::Power(display.as_ref().map(ToString::to_string)),
+            json!(on),
+        )],
         Deed::Restart(_) | Deed::Refresh(_) | Deed::Run(_) | Deed::Reboot => Vec::new(),
     }
 }
@@ -40,20 +54,15 @@ impl Supervisor {
     /// A rule with an end begins.
     pub(super) fn hold(&mut self, index: usize, begin: Timestamp, end: Timestamp) {
         let rule = self.agenda.schedule.rules[index].clone();
-        for (thing, value) in things_of(&rule.deed) {
-            let over = self.agenda.layers.over(&thing);
-            let is_overruled =
-                over.is_some_and(|stack| stack.is_laid() && !self.shows(&thing, stack.top()));
-            if is_overruled {
-                self.agenda.layers.drop(&thing);
-            }
-            let there = self.there(&thing);
-            self.agenda.layers.begin(&rule.id, thing, value, there);
+        for (thing, value) in self.things_here(&rule.deed) {
+            let base = self.base(&thing);
+            self.agenda.layers.begin(&rule.id, thing, value, base);
         }
         let held = Held {
             begin: Stamp(begin),
             end: Stamp(end),
             deed: json!(rule.deed),
+            overruled: Vec::new(),
         };
         self.agenda.held.insert(rule.id.clone(), held);
         let occasion = Occasion {
@@ -79,43 +88,61 @@ impl Supervisor {
 
     /// A rule with an end is over.
     pub(super) fn release(&mut self, id: &Id, at: Option<Timestamp>) {
-        self.agenda.held.remove(id);
-        self.line_up_end(id, at);
+        let held = self.agenda.held.remove(id);
+        let overruled = held.map(|held| held.overruled).unwrap_or_default();
+        // An operator's change is named before that of a rule.
+        let by_operator = overruled.iter().find(|(_, by)| *by == By::Operator);
+        let overruled = by_operator.or(overruled.first()).map(|(_, by)| *by);
+        self.line_up_end(id, at, overruled);
     }
 
     /// Puts back what was there.
-    pub(super) fn undo(&mut self, number: u64, rule: &Id, now: Moment) {
+    pub(super) fn undo(&mut self, number: u64, rule: &Id, overruled: Option<By>, now: Moment) {
         let changes = self.agenda.layers.end(rule);
-        let (mine, others): (Vec<_>, Vec<_>) = changes
-            .into_iter()
-            .partition(|(thing, _, before)| self.shows(thing, before));
-        let mut mine = mine
-            .into_iter()
-            .map(|(thing, value, _)| (thing, value))
-            .peekable();
-        let Some((thing, _)) = mine.peek() else {
-            let why = match others.is_empty() {
-                true => "there is nothing to undo",
-                false => "somebody has changed it meanwhile, and it stays so",
+        let is_nothing = changes.is_empty();
+        let (mut mine, _): (Vec<_>, Vec<_>) =
+            (changes.into_iter()).partition(|change| self.is_left(change));
+        let Some(first) = mine.first() else {
+            let why = match overruled {
+                Some(By::Operator) => "an operator has changed it meanwhile, and it stays so",
+                Some(By::Rule) => "another rule has changed it meanwhile, and it stays so",
+                None if is_nothing => "there is nothing to undo",
+                None => "it is not as the rule left it, and stays so",
             };
             return self.conclude_as(number, Outcome::Skipped, Some(why.to_owned()), now);
         };
-        if let Thing::Field(id, _) = thing {
+        if let Thing::Field(id, _) = &first.thing {
             let id = id.clone();
-            let field = |(thing, value)| match thing {
-                Thing::Field(_, name) => Some((name, value)),
+            let field = |change: Uncovered| match change.thing {
+                Thing::Field(_, name) => Some((name, change.value)),
                 _ => None,
             };
-            let fields = mine.filter_map(field).collect();
+            let fields = mine.into_iter().filter_map(field).collect();
             return self.change(number, id, fields, now);
         }
-        let Some((thing, value)) = mine.next() else {
-            return;
-        };
+        if let Thing::Power(_) = &first.thing {
+            return self.end_power(number, &mine, now);
+        }
+        let Uncovered {
+            thing,
+            value,
+            before,
+            base,
+        } = mine.swap_remove(0);
         match thing {
             Thing::Canvas(id) => {
-                let url = value.as_str().map(str::to_owned);
-                self.show(&id, url, Some(number), now);
+                let page = |value: &Value| {
+                    let url = value.as_str().map(str::to_owned);
+                    self.with_a_rule(&id, url)
+                };
+                let (value, base) = (page(&value), page(&base));
+                let wanted = self.agenda.pages.get(&id).map(|page| &page.wanted);
+                // A rule that came later wants another page, which could not be shown yet.
+                let is_replaced = wanted.is_some_and(|wanted| json!(wanted) != before);
+                match is_replaced {
+                    true => self.fall_back(&id, base, number, now),
+                    false => self.show_or(&id, value, base, number, now),
+                }
             }
             Thing::Runs(id) => {
                 let request = match value.as_str().and_then(|other| other.parse().ok()) {
@@ -125,13 +152,43 @@ impl Supervisor {
                 };
                 self.turn(number, request, now);
             }
-            Thing::Power(display) => {
-                let display = display.and_then(|name| name.parse().ok());
-                // Nobody had asked for anything: a screen that nobody asks about is on.
-                let on = value.as_bool().unwrap_or(true);
-                self.switch_power(number, on, display, now);
+            Thing::Power(_) | Thing::Field(..) => {}
+        }
+    }
+
+    /// What a deed sets on this kiosk: each display by its name.
+    fn things_here(&self, deed: &Deed) -> Vec<(Thing, Value)> {
+        match deed {
+            Deed::Power { on, display: None } => {
+                let things = self.present.iter().map(Thing::power);
+                things.map(|thing| (thing, json!(on))).collect()
             }
-            Thing::Field(..) => {}
+            deed => things_of(deed),
+        }
+    }
+
+    /// What comes back once no rule overrides a thing any more.
+    fn base(&self, thing: &Thing) -> Value {
+        match thing {
+            Thing::Canvas(id) => {
+                let page = self.agenda.pages.get(id);
+                json!(page.and_then(PageOverride::base))
+            }
+            // Never a past "off": a screen that nothing keeps dark is on.
+            Thing::Power(_) => json!(true),
+            thing => self.there(thing),
+        }
+    }
+
+    /// Whether what a rule has set is still so. Pages and screens are: whoever changes them overrules the rule.
+    fn is_left(&self, change: &Uncovered) -> bool {
+        match &change.thing {
+            Thing::Canvas(_) | Thing::Power(_) => true,
+            // A process that has ended without a request is no change of mind.
+            thing @ Thing::Runs(_) => {
+                self.shows(thing, &change.before) || self.there(thing) == json!(false)
+            }
+            thing => self.shows(thing, &change.before),
         }
     }
 
@@ -144,15 +201,12 @@ impl Supervisor {
                 let field = process.and_then(|process| process.get(name));
                 field.cloned().unwrap_or(Value::Null)
             }
-            Thing::Canvas(id) => match self.agenda.canvases.get(id) {
-                Some(canvas) => json!(canvas.url),
+            Thing::Canvas(id) => match self.agenda.pages.get(id) {
+                Some(page) => json!(page.wanted),
                 None => Value::Null,
             },
             Thing::Runs(id) => self.whether_it_runs(id),
-            Thing::Power(display) => match self.power_asked_for(display.as_deref()) {
-                Some(on) => json!(on),
-                None => Value::Null,
-            },
+            Thing::Power(_) => Value::Null,
         }
     }
 
@@ -183,82 +237,229 @@ impl Supervisor {
         instead.map_or(json!(false), |other| json!(other.process.id))
     }
 
-    fn power_asked_for(&self, display: Option<&str>) -> Option<bool> {
-        let named = display.and_then(|name| name.parse::<Display>().ok());
-        let display = named.as_ref().or(self.present.first())?;
-        self.screens.status(display, None).power.requested
-    }
+    // ---- screens ----
 
-    // ---- who has the last word ----
-
-    /// A client asks for something: what it touches is its own from now on.
-    pub(in super::super) fn heed_client(&mut self, request: &Request) {
-        let others = |this: &Self, id: &Id| -> Vec<Id> {
-            let is_display = |id: &Id| {
-                let process = this.loaded.config.process(id);
-                process.is_some_and(|process| process.is_display())
-            };
-            let stacks = this.agenda.layers.stacks().iter();
-            let running = stacks.filter_map(|stack| match &stack.thing {
-                Thing::Runs(other) if other != id && is_display(other) && is_display(id) => {
-                    Some(other.clone())
-                }
-                _ => None,
-            });
-            running.collect()
-        };
-        match request {
-            Request::Start(id) | Request::Restart(id) => {
-                let others = others(self, id);
-                self.overrule(&Thing::Runs(id.clone()), &json!(true));
-                for other in others {
-                    self.overrule(&Thing::Runs(other), &Value::Null);
+    /// Restores what was asked of the screens, if the machine was not restarted since: a screen must not stay dark
+    /// across a start for a reason that may be gone. The first release kept no requests, and one stack for all screens.
+    pub(super) fn recall_powers(&mut self, kept: Option<BTreeMap<Display, bool>>, is_first: bool) {
+        if kept.is_none() {
+            let stacks = self.agenda.layers.stacks().iter();
+            let stacks = stacks.filter(|stack| matches!(stack.thing, Thing::Power(_)));
+            let stacks: Vec<Stack> = stacks.cloned().collect();
+            for (rule, held) in &mut self.agenda.held {
+                let is_power = held.deed["type"] == "display_power";
+                if is_power && !stacks.iter().any(|stack| stack.has(rule)) {
+                    held.overruled.push((Thing::Power(None), By::Operator));
                 }
             }
-            Request::Stop(id) => self.overrule(&Thing::Runs(id.clone()), &json!(false)),
-            Request::SwitchPower { display, on } => {
-                self.overrule(&Thing::power(Some(display)), &json!(on));
-                self.overrule(&Thing::power(None), &json!(on));
+            for stack in stacks {
+                self.agenda.layers.drop(&stack.thing);
+            }
+        }
+        for (display, on) in kept.into_iter().flatten().filter(|_| !is_first) {
+            let is_present = self.present.binary_search(&display).is_ok();
+            self.screens.recall_request(&display, on, is_present);
+        }
+    }
+
+    /// A rule that switches screens begins. One that is away is switched when it appears.
+    pub(super) fn begin_power(
+        &mut self,
+        number: u64,
+        on: bool,
+        display: Option<&Display>,
+        now: Moment,
+    ) {
+        let is_there = match display {
+            Some(display) => self.present.binary_search(display).is_ok(),
+            None => !self.present.is_empty(),
+        };
+        match is_there {
+            true => self.switch_power(number, on, display.cloned(), now),
+            false => {
+                let why = "it is switched when its display appears".to_owned();
+                self.conclude_as(number, Outcome::Done, Some(why), now);
+            }
+        }
+    }
+
+    /// A rule that has switched screens ends.
+    fn end_power(&mut self, number: u64, changes: &[Uncovered], now: Moment) {
+        let mut refused = None;
+        for Uncovered { thing, value, .. } in changes {
+            let Thing::Power(Some(name)) = thing else {
+                continue;
+            };
+            let Ok(display) = name.parse::<Display>() else {
+                continue;
+            };
+            let on = value.as_bool().unwrap_or(true);
+            if let Err(refusal) = self.ask_for_power(&display, on, now) {
+                self.screens.request_for_later(&display, on);
+                refused = Some(refusal.to_string());
+            }
+        }
+        self.conclude_as(number, Outcome::Done, refused, now);
+    }
+
+    /// Has screens switched as the rules in force want it: those that have just appeared, and those that nothing was
+    /// asked of since.
+    pub(super) fn see_to_powers(&mut self, now: Moment) {
+        for display in self.present.clone() {
+            let thing = Thing::power(&display);
+            let rules = self.power_rules(&display);
+            let stack = self.agenda.layers.over(&thing);
+            let has = |(rule, _): &(Id, Value)| stack.is_some_and(|stack| stack.has(rule));
+            let is_complete = rules.iter().all(has);
+            if !is_complete {
+                let base = self.base(&thing);
+                self.agenda.layers.rebuild(thing.clone(), base, rules);
+                self.agenda.line.keep_soon();
+            }
+            let Some(stack) = self.agenda.layers.over(&thing).filter(|it| it.is_laid()) else {
+                continue;
+            };
+            let Some(on) = stack.top().as_bool() else {
+                continue;
+            };
+            let requested = self.screens.status(&display, None).power.requested;
+            if !is_complete || requested.is_none() {
+                // If it cannot be switched, its status says so.
+                let _ = self.ask_for_power(&display, on, now);
+            }
+        }
+    }
+
+    /// The rules in force for a screen that were not overruled there, in the order in which they began.
+    fn power_rules(&self, display: &Display) -> Vec<(Id, Value)> {
+        let (one, all) = (Thing::power(display), Thing::Power(None));
+        let held = self.agenda.held.iter().filter_map(|(id, held)| {
+            let rule = self.agenda.rule(id)?;
+            let Deed::Power { on, display: named } = &rule.deed else {
+                return None;
+            };
+            let is_overruled = (held.overruled.iter()).any(|(it, _)| *it == one || *it == all);
+            let is_meant = named.as_ref().is_none_or(|named| named == display);
+            let place = self.agenda.places.get(id)?;
+            (is_meant && !is_overruled).then(|| ((held.begin, place), (id.clone(), json!(on))))
+        });
+        let mut held: Vec<_> = held.collect();
+        held.sort_by_key(|(order, _)| *order);
+        held.into_iter().map(|(_, rule)| rule).collect()
+    }
+
+    // ---- what others change meanwhile ----
+
+    /// A client asks for something: what it touches no rule in force undoes.
+    pub(in super::super) fn heed_client(&mut self, request: &Request) {
+        self.heed(request, By::Operator);
+    }
+
+    /// A rule without an end, or one that an operator runs now, does something.
+    pub(super) fn heed_deed(&mut self, deed: &Deed, by: By) {
+        match deed {
+            Deed::Start(id) => self.heed(&Request::Start(id.clone()), by),
+            Deed::Restart(id) => self.heed(&Request::Restart(id.clone()), by),
+            Deed::Stop(id) => self.heed(&Request::Stop(id.clone()), by),
+            Deed::Power { on, display } => {
+                for it in self.present.clone() {
+                    if display.as_ref().is_none_or(|named| *named == it) {
+                        let (display, on) = (it, *on);
+                        self.heed(&Request::SwitchPower { display, on }, by);
+                    }
+                }
+            }
+            // Pages are heeded once they are shown, the document once it is saved.
+            _ => {}
+        }
+    }
+
+    fn heed(&mut self, request: &Request, by: By) {
+        match request {
+            Request::Start(id) | Request::Restart(id) => {
+                let process = self.loaded.config.process(id);
+                let Some(process) = process.filter(|process| process.enabled) else {
+                    return;
+                };
+                let others = match process.is_display() {
+                    true => self.display_processes_with_rules(id),
+                    false => Vec::new(),
+                };
+                self.overrule(&Thing::Runs(id.clone()), &json!(true), by);
+                for other in others {
+                    self.overrule(&Thing::Runs(other), &Value::Null, by);
+                }
+            }
+            Request::Stop(id) => self.overrule(&Thing::Runs(id.clone()), &json!(false), by),
+            Request::SwitchPower { display, on } if self.present.binary_search(display).is_ok() => {
+                self.overrule(&Thing::power(display), &json!(on), by);
+                // What was asked for by hand outlives the daemon.
+                self.agenda.line.keep_soon();
             }
             _ => {}
         }
     }
 
-    /// A client shows another page.
+    /// The display processes but this one that a rule in force starts or stops.
+    fn display_processes_with_rules(&self, id: &Id) -> Vec<Id> {
+        let stacks = self.agenda.layers.stacks().iter();
+        let others = stacks.filter_map(|stack| match &stack.thing {
+            Thing::Runs(other) if other != id => Some(other),
+            _ => None,
+        });
+        let is_display = |id: &&Id| {
+            let process = self.loaded.config.process(id);
+            process.is_some_and(|process| process.is_display())
+        };
+        others.filter(is_display).cloned().collect()
+    }
+
+    /// A client has opened another page.
     pub(in super::super) fn heed_navigation(&mut self, id: &Id, url: &str) {
-        let canvas = self.agenda.canvases.get(id);
-        if canvas.is_some_and(|canvas| canvas.url != url) {
-            self.drop_canvas(id);
+        let page = self.agenda.pages.get(id);
+        if page.is_some_and(|page| page.wanted.as_deref() != Some(url)) {
+            self.end_page_override(id, By::Operator);
             self.keep();
         }
     }
 
-    fn overrule(&mut self, thing: &Thing, value: &Value) {
+    /// A thing is set by others: the rules in force leave it so, unless they want the same.
+    pub(super) fn overrule(&mut self, thing: &Thing, value: &Value, by: By) {
         let over = self.agenda.layers.over(thing);
-        if over.is_some_and(|stack| stack.top() != value) && self.agenda.layers.drop(thing) {
-            self.agenda.is_news = true;
-            self.keep();
+        if over.is_some_and(|stack| stack.is_laid() && stack.top() != value) {
+            self.replace(thing, by);
         }
     }
 
-    /// The document is another: whatever a rule has laid over it and is not there any more, somebody has changed.
+    /// A thing is no longer as rules have set it.
+    pub(super) fn replace(&mut self, thing: &Thing, by: By) {
+        for rule in self.agenda.layers.drop(thing) {
+            if let Some(held) = self.agenda.held.get_mut(&rule) {
+                held.overruled.push((thing.clone(), by));
+            }
+            self.agenda.is_news = true;
+            self.agenda.line.keep_soon();
+        }
+    }
+
+    /// The document is another: what a rule has set in it and is different now, others have changed.
     pub(super) fn heed_the_document(&mut self) {
         let document = &self.loaded.document;
         if Rc::ptr_eq(&self.agenda.document, document) {
             return;
         }
         self.agenda.document = document.clone();
+        let by = self.agenda.line.changed_by().unwrap_or(By::Operator);
         let stacks = self.agenda.layers.stacks().iter();
         let over = stacks.filter(|stack| {
             let is_field = matches!(stack.thing, Thing::Field(..));
             is_field && stack.is_laid() && !self.shows(&stack.thing, stack.top())
         });
         let over: Vec<Thing> = over.map(|stack| stack.thing.clone()).collect();
-        let any = self
-            .agenda
-            .layers
-            .retain(|stack| !over.contains(&stack.thing));
-        if self.drop_canvases_of_the_past() | any {
+        for thing in &over {
+            self.replace(thing, by);
+        }
+        if self.end_page_overrides_of_the_past(by) {
             self.agenda.is_news = true;
             self.agenda.line.keep_soon();
         }
@@ -267,6 +468,7 @@ impl Supervisor {
     /// What rules have laid over the kiosk is so again; to be called when everything is about to start.
     pub(super) fn recall_layers(&mut self, now: Moment) {
         self.settle_half_begun();
+        self.end_orphans();
         for stack in self.agenda.layers.stacks().to_vec() {
             let Thing::Runs(id) = &stack.thing else {
                 continue;
@@ -291,54 +493,36 @@ impl Supervisor {
         let mut begun = Vec::new();
         let mut again = Vec::new();
         for stack in self.agenda.layers.stacks() {
-            if stack.is_laid() {
-                continue;
-            }
-            let is_done = self.shows(&stack.thing, stack.top());
-            let is_field = matches!(stack.thing, Thing::Field(..));
-            let rules = self.agenda.held.keys();
-            let rules = rules.filter(|rule| {
-                let deed = &self.agenda.held[*rule].deed;
-                let rule = self.agenda.rule(rule);
-                rule.is_some_and(|rule| json!(rule.deed) == *deed)
-            });
-            for rule in rules {
-                if is_field && !is_done {
-                    again.push(rule.clone());
-                } else {
-                    begun.push(rule.clone());
-                }
+            let is_done = match &stack.thing {
+                // The stack is built, and the screen switched, by `see_to_powers`.
+                Thing::Power(_) => false,
+                Thing::Runs(_) => true,
+                thing => self.shows(thing, stack.top()),
+            };
+            for rule in stack.unlaid() {
+                let list = if is_done { &mut begun } else { &mut again };
+                list.push((rule.clone(), stack.thing.clone()));
             }
         }
-        for rule in again {
-            self.agenda.held.remove(&rule);
+        for (rule, thing) in again {
             self.agenda.layers.end(&rule);
+            if !matches!(thing, Thing::Power(_)) {
+                self.agenda.held.remove(&rule);
+            }
         }
-        for rule in begun {
+        for (rule, _) in begun {
             self.agenda.layers.lay(&rule);
         }
     }
 
-    /// A screen that has come, and that nobody has asked about since, is as the rules want it.
-    pub(super) fn see_to_powers(&mut self, now: Moment) {
+    /// The daemon ended between the end of a rule and undoing it: it is undone now.
+    fn end_orphans(&mut self) {
         let stacks = self.agenda.layers.stacks().iter();
-        let wishes = stacks.filter_map(|stack| match &stack.thing {
-            Thing::Power(display) if stack.is_laid() => {
-                Some((display.clone(), stack.top().as_bool()?))
-            }
-            _ => None,
-        });
-        let wishes: Vec<(Option<String>, bool)> = wishes.collect();
-        for (named, on) in wishes {
-            let named = named.and_then(|name| name.parse::<Display>().ok());
-            for display in self.present.clone() {
-                let is_meant = named.as_ref().is_none_or(|named| *named == display);
-                let power = self.screens.status(&display, None).power;
-                if is_meant && power.requested.is_none() {
-                    // Where it cannot be switched, the display itself says so.
-                    let _ = self.ask_for_power(&display, on, now);
-                }
-            }
+        let rules = stacks.flat_map(|stack| stack.rules());
+        let orphans = rules.filter(|rule| !self.agenda.held.contains_key(*rule));
+        let orphans: std::collections::BTreeSet<Id> = orphans.cloned().collect();
+        for rule in orphans {
+            self.line_up_end(&rule, None, None);
         }
     }
 }

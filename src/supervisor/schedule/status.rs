@@ -34,6 +34,8 @@ pub struct RuleStatus {
     pub rule: Option<Rc<Rule>>,
     /// When it is done next, where that is known.
     pub next: Option<LocalTime>,
+    /// It has a time, and the clock is not trusted yet. Every other rule runs without a clock.
+    pub waits_for_clock: bool,
     /// It has an end, and is in force.
     pub active: bool,
     /// What came of it last.

@@ -1,0 +1,469 @@
+//! Which page a display process shows instead of its configured one.
+//!
+//! A rule that switches the page leaves the document as it is. The new page is prepared behind the current one and
+//! replaces it once it has loaded; a browser that starts later opens it at once. A page that cannot be loaded replaces
+//! nothing and is retried: a kiosk without a network for a moment at 08:00 must not show the night page all day. Until
+//! it has been shown it is not a page to return to, and no browser starts with it.
+
+use super::line::Errand;
+use super::overlay::By;
+use super::record::Outcome;
+use super::{Supervisor, layers::Thing};
+use crate::config::{Deed, Id, page_of};
+use crate::supervisor::page::{PageState, Transition};
+use crate::supervisor::{self, Done, Refusal, Request};
+use crate::time::Moment;
+use serde::{Deserialize, Serialize};
+use serde_json::json;
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
+
+/// Pauses between attempts to show a page; the last one repeats.
+const PATIENCE: [Duration; 4] = [
+    Duration::from_secs(2),
+    Duration::from_secs(5),
+    Duration::from_secs(15),
+    Duration::from_secs(60),
+];
+
+/// What a display process is to show. In each field an address stands for a page override, and nothing for the
+/// configured page.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct PageOverride {
+    /// The page that the latest rule wants.
+    pub wanted: Option<String>,
+    /// The page that is shown while the wanted one cannot be loaded.
+    fallback: Option<String>,
+    /// The page that was shown last.
+    shown: Option<String>,
+    /// The configured page that is overridden: once the document names another one, the override ends.
+    replaced: Option<String>,
+    /// Who asked for the wanted page.
+    by: By,
+    /// When the wanted page is tried again.
+    due: Option<Moment>,
+    /// How often it failed.
+    failures: usize,
+}
+
+/// A page override as it is persisted, beside the page that a browser starts with.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub(super) struct KeptPage {
+    wanted: Option<String>,
+    fallback: Option<String>,
+    shown: Option<String>,
+    /// The configured page that is overridden.
+    in_place_of: Option<String>,
+}
+
+impl PageOverride {
+    pub fn kept(&self) -> KeptPage {
+        KeptPage {
+            wanted: self.wanted.clone(),
+            fallback: self.fallback.clone(),
+            shown: self.shown.clone(),
+            in_place_of: self.replaced.clone(),
+        }
+    }
+
+    /// The page to return to once a rule that begins now has ended.
+    pub fn base(&self) -> Option<&str> {
+        self.fallback.as_deref()
+    }
+
+    /// The configured page is shown, and nothing else is wanted.
+    fn is_over(&self) -> bool {
+        self.wanted.is_none() && self.shown.is_none() && self.due.is_none()
+    }
+
+    fn settle(&mut self) {
+        (self.due, self.failures) = (None, 0);
+    }
+
+    fn retry_later(&mut self, now: Moment) {
+        let patience = PATIENCE[self.failures.min(PATIENCE.len() - 1)];
+        self.failures += 1;
+        self.due = Some(now + patience);
+    }
+}
+
+impl Supervisor {
+    /// Restores the page overrides of the previous daemon. `starts` are the pages that browsers start with; the first
+    /// release persisted nothing else.
+    pub(super) fn recall_pages(
+        &mut self,
+        starts: BTreeMap<Id, String>,
+        mut kept: BTreeMap<Id, KeptPage>,
+        now: Moment,
+    ) {
+        let ids: BTreeSet<Id> = starts.keys().chain(kept.keys()).cloned().collect();
+        for id in ids {
+            let Some(index) = self.index_of(&id) else {
+                self.agenda.layers.drop(&Thing::Canvas(id));
+                continue;
+            };
+            let start = starts.get(&id).cloned();
+            let machine = &mut self.machines[index];
+            let executed = machine.running().map(|process| process.url.clone());
+            let kept = kept.remove(&id).unwrap_or_else(|| KeptPage {
+                wanted: start.clone(),
+                fallback: start.clone(),
+                // Only what the browser was started with is known.
+                shown: start.clone().filter(|_| executed.as_ref() == Some(&start)),
+                in_place_of: page_of(&machine.process),
+            });
+            let on_screen = match executed {
+                Some(_) => &kept.shown,
+                None => &start,
+            };
+            let due = (*on_screen != kept.wanted).then(|| now + PATIENCE[0]);
+            let page = PageOverride {
+                shown: on_screen.clone(),
+                wanted: kept.wanted,
+                fallback: kept.fallback,
+                replaced: kept.in_place_of,
+                by: By::Rule,
+                due,
+                failures: 0,
+            };
+            machine.shows = start;
+            self.agenda.pages.insert(id.clone(), page);
+            self.forget_page_if_over(&id);
+        }
+        self.end_page_overrides_of_the_past(By::Operator);
+    }
+
+    /// Has a display process show this page, or its configured one.
+    pub(super) fn show(&mut self, id: &Id, url: Option<String>, firing: u64, now: Moment) {
+        let fallback = match (&url, self.agenda.pages.get(id)) {
+            (Some(_), Some(page)) => page.fallback.clone(),
+            _ => None,
+        };
+        self.show_or(id, url, fallback, firing, now);
+    }
+
+    /// Has a display process show this page, and the other one for as long as this one cannot be loaded.
+    pub(super) fn show_or(
+        &mut self,
+        id: &Id,
+        url: Option<String>,
+        fallback: Option<String>,
+        firing: u64,
+        now: Moment,
+    ) {
+        let index = match self.configured(id) {
+            Ok(index) => index,
+            Err(refusal) => {
+                let why = Some(refusal.to_string());
+                return self.conclude_as(firing, Outcome::Failed, why, now);
+            }
+        };
+        let own = page_of(&self.machines[index].process);
+        let before = self.agenda.pages.get(id);
+        let page = PageOverride {
+            wanted: url.clone(),
+            fallback: fallback.clone(),
+            shown: before.and_then(|page| page.shown.clone()),
+            replaced: own.clone(),
+            by: self.agenda.line.asked_by(firing),
+            due: None,
+            failures: 0,
+        };
+        self.agenda.pages.insert(id.clone(), page);
+        let machine = &mut self.machines[index];
+        if !machine.is_alive() || machine.is_stopping() {
+            machine.shows = url;
+            let why = "it is shown when the process runs".to_owned();
+            self.conclude_as(firing, Outcome::Done, Some(why), now);
+            return self.forget_page_if_over(id);
+        }
+        machine.shows = fallback;
+        if machine.is_about_to_run() {
+            if let Some(page) = self.agenda.pages.get_mut(id) {
+                page.due = Some(now + PATIENCE[0]);
+            }
+            let why = "it is shown as soon as the browser runs".to_owned();
+            return self.conclude_as(firing, Outcome::Done, Some(why), now);
+        }
+        if url.is_some() || own.is_some() {
+            return self.open(id, url, Some(firing), now);
+        }
+        // Only the command of the process knows its page.
+        let restarted = self.restart_for_page(id, now);
+        match restarted {
+            Ok(_) => {
+                let why = "the browser was restarted".to_owned();
+                self.conclude_as(firing, Outcome::Done, Some(why), now);
+            }
+            Err(refusal) => {
+                self.conclude_as(firing, Outcome::Failed, Some(refusal.to_string()), now);
+            }
+        }
+    }
+
+    /// A rule whose page was replaced by one that has not been shown ends: what is beneath it is shown until then.
+    pub(super) fn fall_back(&mut self, id: &Id, to: Option<String>, firing: u64, now: Moment) {
+        let Some(index) = self.index_of(id) else {
+            return self.conclude_as(firing, Outcome::Done, None, now);
+        };
+        let machine = &mut self.machines[index];
+        let Some(page) = self.agenda.pages.get_mut(id) else {
+            return self.conclude_as(firing, Outcome::Done, None, now);
+        };
+        page.fallback.clone_from(&to);
+        if machine.is_alive() {
+            machine.shows.clone_from(&to);
+        }
+        // While the other page is being tried its answer decides.
+        let is_idle = page.due.is_some();
+        if is_idle && page.shown != to && self.can_show(id) {
+            return self.open(id, to, Some(firing), now);
+        }
+        self.conclude_as(firing, Outcome::Done, None, now);
+    }
+
+    fn open(&mut self, id: &Id, url: Option<String>, firing: Option<u64>, now: Moment) {
+        let own = self
+            .index_of(id)
+            .and_then(|index| page_of(&self.machines[index].process));
+        let Some(address) = url.clone().or(own) else {
+            return;
+        };
+        let ticket = self.agenda.line.send(Errand {
+            firing,
+            page: Some((id.clone(), url)),
+            restarts: None,
+        });
+        let request = Request::Navigate {
+            id: id.clone(),
+            url: address,
+            transition: Transition::Cut,
+        };
+        self.handle_request(ticket, request, now);
+    }
+
+    /// Starts the browser with the wanted page.
+    fn restart_for_page(&mut self, id: &Id, now: Moment) -> supervisor::Outcome {
+        let wanted = (self.agenda.pages.get(id)).and_then(|page| page.wanted.clone());
+        self.page_is_shown(id, &wanted);
+        let restarted = self.start(id, true, now);
+        if let Some(index) = self.index_of(id) {
+            self.with(index, |machine, _| machine.blame_the_schedule());
+        }
+        restarted
+    }
+
+    /// The driver has answered: the page is shown, or could not be.
+    pub(super) fn handle_page_opened(
+        &mut self,
+        id: &Id,
+        url: &Option<String>,
+        outcome: supervisor::Outcome,
+        now: Moment,
+    ) -> supervisor::Outcome {
+        let is_driven = self.health.as_ref().is_none_or(|(looked_at, health)| {
+            looked_at != id || health.status().state != PageState::Unknown
+        });
+        let failed = matches!(outcome, Err(Refusal::PageFailed(..)));
+        let Some(page) = self.agenda.pages.get_mut(id) else {
+            return outcome;
+        };
+        match &outcome {
+            Ok(_) => self.page_is_shown(id, url),
+            // A program that cannot be driven is restarted with the page.
+            Err(_) if failed && !is_driven && !self.shutting_down => {
+                return match page.wanted == *url {
+                    true => self.restart_for_page(id, now).map(|_| Done::Accepted),
+                    false => outcome,
+                };
+            }
+            Err(_) if page.wanted == *url => {
+                page.retry_later(now);
+                let fallback = page.fallback.clone();
+                if page.shown != fallback && page.wanted != fallback {
+                    self.open(id, fallback, None, now);
+                }
+            }
+            Err(_) => {}
+        }
+        outcome
+    }
+
+    /// A page was loaded: it is a page to return to.
+    fn page_is_shown(&mut self, id: &Id, url: &Option<String>) {
+        let Some(page) = self.agenda.pages.get_mut(id) else {
+            return;
+        };
+        page.shown.clone_from(url);
+        if page.wanted == *url {
+            page.settle();
+            page.fallback.clone_from(url);
+            let by = page.by;
+            if let Some(index) = self.index_of(id) {
+                self.machines[index].shows.clone_from(url);
+            }
+            self.overrule(&Thing::Canvas(id.clone()), &json!(url), by);
+        }
+        self.agenda.line.keep_soon();
+        self.forget_page_if_over(id);
+    }
+
+    fn forget_page_if_over(&mut self, id: &Id) {
+        if self.agenda.pages.get(id).is_some_and(PageOverride::is_over) {
+            self.agenda.pages.remove(id);
+        }
+    }
+
+    /// A browser was executed: it opens the page that it was started with.
+    pub(in super::super) fn canvas_begins(&mut self, index: usize) {
+        let machine = &self.machines[index];
+        let id = machine.process.id.clone();
+        let own = page_of(&machine.process);
+        let Some(page) = self.agenda.pages.get_mut(&id) else {
+            return;
+        };
+        let executed = machine.running().and_then(|process| process.url.clone());
+        let opens = |page: &Option<String>| executed == page.clone().or(own.clone());
+        if opens(&page.wanted) {
+            page.shown.clone_from(&page.wanted);
+            page.settle();
+        } else if opens(&page.fallback) {
+            page.shown.clone_from(&page.fallback);
+        }
+        self.forget_page_if_over(&id);
+    }
+
+    /// A browser that was started with its page has loaded it: it is a page to return to.
+    fn confirm_started_page(&mut self) {
+        let Some((id, health)) = &self.health else {
+            return;
+        };
+        let state = health.status().state;
+        let is_shown = matches!(state, PageState::Healthy | PageState::Unknown);
+        let Some(page) = self.agenda.pages.get(id).filter(|_| is_shown) else {
+            return;
+        };
+        if page.due.is_none() && page.shown == page.wanted && page.fallback != page.wanted {
+            let (id, url) = (id.clone(), page.wanted.clone());
+            self.page_is_shown(&id, &url);
+        }
+    }
+
+    /// The network is there again: what could not be shown is tried now.
+    pub(in super::super) fn hurry_canvases(&mut self, now: Moment) {
+        for page in self.agenda.pages.values_mut() {
+            page.due = page.due.map(|_| now);
+        }
+    }
+
+    /// Retries what could not be shown.
+    pub(super) fn poll_pages(&mut self, now: Moment) {
+        self.confirm_started_page();
+        while let Some((id, url)) = self.due_page(now) {
+            if let Some(page) = self.agenda.pages.get_mut(&id) {
+                page.due = None;
+            }
+            self.open(&id, url, None, now);
+        }
+    }
+
+    fn due_page(&self, now: Moment) -> Option<(Id, Option<String>)> {
+        let mut pages = self.agenda.pages.iter();
+        let is_due = |page: &PageOverride| page.due.is_some_and(|due| due <= now);
+        let (id, page) = pages.find(|(id, page)| is_due(page) && self.can_show(id))?;
+        Some((id.clone(), page.wanted.clone()))
+    }
+
+    fn can_show(&self, id: &Id) -> bool {
+        self.index_of(id).is_some_and(|index| {
+            let machine = &self.machines[index];
+            machine.pid().is_some() && !machine.is_stopping()
+        })
+    }
+
+    /// When something is retried.
+    pub(super) fn page_override_deadline(&self) -> Option<Moment> {
+        let pages = self.agenda.pages.iter();
+        let due = pages.filter(|(id, _)| self.can_show(id));
+        due.filter_map(|(_, page)| page.due).min()
+    }
+
+    /// Ends the overrides whose process is gone or has another configured page, and those whose rule is gone. What
+    /// rules in force override is left to their end. Returns whether there was any.
+    pub(super) fn end_page_overrides_of_the_past(&mut self, by: By) -> bool {
+        let ids: Vec<Id> = self.agenda.pages.keys().cloned().collect();
+        let mut any = false;
+        for id in ids {
+            let config = &self.loaded.config;
+            let process = config.process(&id).filter(|process| process.is_display());
+            let Some(page) = self.agenda.pages.get(&id) else {
+                continue;
+            };
+            if process.is_none_or(|process| page_of(process) != page.replaced) {
+                self.end_page_override(&id, by);
+                any = true;
+            } else if self
+                .agenda
+                .layers
+                .over(&Thing::Canvas(id.clone()))
+                .is_none()
+            {
+                any |= self.drop_pages_without_a_rule(&id);
+            }
+        }
+        any
+    }
+
+    fn drop_pages_without_a_rule(&mut self, id: &Id) -> bool {
+        let of_rules = |this: &Self, url: &Option<String>| {
+            url.is_none() || this.with_a_rule(id, url.clone()).is_some()
+        };
+        let Some(page) = self.agenda.pages.get(id) else {
+            return false;
+        };
+        let is_wanted = of_rules(self, &page.wanted);
+        let is_fallback = of_rules(self, &page.fallback);
+        if is_wanted && is_fallback {
+            return false;
+        }
+        let index = self.index_of(id);
+        match self.agenda.pages.get_mut(id).filter(|_| is_wanted) {
+            Some(page) => {
+                let machine = index.map(|index| &mut self.machines[index]);
+                let machine = machine.filter(|machine| machine.shows == page.fallback);
+                page.fallback = None;
+                if let Some(machine) = machine {
+                    machine.shows = None;
+                }
+            }
+            None => {
+                self.agenda.pages.remove(id);
+                if let Some(index) = index {
+                    self.machines[index].shows = None;
+                }
+            }
+        }
+        true
+    }
+
+    /// This page, if a rule of the schedule shows it; otherwise the configured one.
+    pub(super) fn with_a_rule(&self, id: &Id, url: Option<String>) -> Option<String> {
+        let url = url?;
+        let rules = &self.loaded.config.schedule.rules;
+        let mut rules = rules.iter().map(|rule| &rule.deed);
+        let is_shown = rules.any(|deed| {
+            matches!(deed, Deed::Show { process, url: other } if process == id && *other == url)
+        });
+        is_shown.then_some(url)
+    }
+
+    /// The configured page, or one that an operator opened, counts from now on.
+    pub(super) fn end_page_override(&mut self, id: &Id, by: By) {
+        self.agenda.pages.remove(id);
+        self.replace(&Thing::Canvas(id.clone()), by);
+        if let Some(index) = self.index_of(id) {
+            self.machines[index].shows = None;
+        }
+    }
+}

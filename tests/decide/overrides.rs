@@ -1,0 +1,525 @@
+//! What rules override for a while, and what comes back: pages that cannot be shown, screens, and what an operator
+//! did by hand.
+
+use crate::rules::{DAY_PAGE, Kiosk, MORNING, at, canvas, document, time};
+use crate::stage::id;
+use ossuary::config::{Display, Section};
+use ossuary::supervisor::{Done, Event, Kept, Request, RuleOutcome, State};
+use serde_json::{Value, json};
+
+const OWN_PAGE: &str = "https://example.org/";
+const DEAD_PAGE: &str = "https://dead.example.org/";
+
+/// A rule that shows a page, and has no end.
+fn show(name: &str, at: &str, url: &str) -> Value {
+    json!({
+        "id": name, "trigger": time(at),
+        "action": {"type": "switch_canvas", "process_id": "screen", "url": url},
+    })
+}
+
+/// A rule that switches screens off for the night.
+fn dark(name: &str, display: Option<&str>) -> Value {
+    json!({
+        "id": name, "trigger": time("22:00"), "until": "06:00",
+        "action": {"type": "display_power", "power": "off", "display": display},
+    })
+}
+
+fn display(name: &str) -> Display {
+    name.parse().unwrap()
+}
+
+/// A kiosk with these displays.
+fn kiosk_on(displays: &[&str], rules: Value, wall: &str) -> Kiosk {
+    let kept = Kept::default();
+    Kiosk::begin_on(displays, document(rules), at(wall), true, kept, "one")
+}
+
+impl Kiosk {
+    /// The daemon ends and another one begins, on the same start of the machine unless `boot` says otherwise.
+    fn begin_again(self, displays: &[&str], boot: &str, edit: impl FnOnce(&mut Value)) -> Kiosk {
+        let configuration = &self.stage.mind.status().configuration;
+        let mut document = Value::Object(configuration.document.as_map().clone());
+        edit(&mut document);
+        let kept = self.stage.kept.clone().unwrap_or_default().to_bytes();
+        let kept = Kept::from_bytes(&kept).unwrap();
+        let wall = self.wall();
+        let screens = self.stage.screens.clone();
+        let mut kiosk = Kiosk::begin_on(displays, document, wall, true, kept, boot);
+        if boot == "one" {
+            kiosk.stage.screens.extend(screens);
+        }
+        kiosk
+    }
+
+    fn switch(&mut self, name: &str, on: bool) {
+        let request = Request::SwitchPower {
+            display: display(name),
+            on,
+        };
+        assert_eq!(self.stage.ask(request), Some(Ok(Done::Accepted)));
+    }
+
+    fn is_on(&self, name: &str) -> bool {
+        self.stage.screens[&display(name)]
+    }
+
+    /// Which displays exist from now on.
+    fn plug(&mut self, names: &[&str]) {
+        let present: Vec<Display> = names.iter().map(|name| display(name)).collect();
+        for display in &present {
+            self.stage.screens.entry(display.clone()).or_insert(true);
+        }
+        self.stage.handle(Event::Displays { present });
+    }
+
+    fn set_rules(&mut self, rules: Value) {
+        let request = Request::ReplaceSection {
+            section: Section::Schedule,
+            value: json!({"timezone": "Europe/Berlin", "rules": rules}),
+            if_match: None,
+        };
+        assert_eq!(self.stage.ask(request), Some(Ok(Done::Changed)));
+    }
+
+    /// The page a browser opens that is started now.
+    fn opens(&mut self) -> String {
+        self.shown();
+        self.stage.ask(Request::Restart(id("screen")));
+        let signal = ossuary::supervisor::Ending::Signal(15);
+        self.stage.exit("screen", signal);
+        self.shown().remove(0)
+    }
+}
+
+// ---- pages ----
+
+#[test]
+fn a_page_from_before_the_document_was_edited_does_not_hide_the_new_one() {
+    for rule in [
+        show("day", "08:00", DAY_PAGE),
+        canvas("day", "08:00", "18:00", DAY_PAGE),
+    ] {
+        let mut kiosk = Kiosk::new(json!([rule]), MORNING);
+        kiosk.until("2026-11-26T08:00:00Z");
+        assert_eq!(kiosk.opens(), format!("start {DAY_PAGE}"));
+        let mut kiosk = kiosk.begin_again(&[":0"], "two", |document| {
+            document["processes"]["screen"]["url"] = json!("https://example.org/new");
+        });
+        assert_eq!(kiosk.shown(), ["start https://example.org/new"]);
+        kiosk.until("2026-11-26T20:00:00Z");
+        assert_eq!(kiosk.shown(), [""; 0]);
+    }
+}
+
+#[test]
+fn a_page_override_survives_another_daemon() {
+    let mut kiosk = Kiosk::new(json!([show("day", "08:00", DAY_PAGE)]), MORNING);
+    kiosk.until("2026-11-26T08:00:00Z");
+    let mut kiosk = kiosk.begin_again(&[":0"], "two", |_| {});
+    assert_eq!(kiosk.shown(), [format!("start {DAY_PAGE}")]);
+}
+
+#[test]
+fn a_page_that_was_never_shown_is_nothing_to_return_to() {
+    let rules = json!([
+        show("dead", "08:00", DEAD_PAGE),
+        canvas("win", "08:01", "08:02", DAY_PAGE),
+    ]);
+    let mut kiosk = Kiosk::new(rules, MORNING);
+    kiosk.stage.dead_pages.push(DEAD_PAGE.to_owned());
+    kiosk.until("2026-11-26T07:00:30Z");
+    assert_eq!(kiosk.last("dead").0, RuleOutcome::Failed);
+    kiosk.until("2026-11-26T07:01:30Z");
+    kiosk.shown();
+    kiosk.until("2026-11-26T07:02:00Z");
+    assert_eq!(kiosk.shown(), [OWN_PAGE]);
+    assert_eq!(kiosk.last("win"), (RuleOutcome::Done, String::new()));
+    kiosk.until("2026-11-26T09:00:00Z");
+    assert_eq!(kiosk.shown(), [""; 0], "another rule came after it");
+    assert_eq!(kiosk.opens(), format!("start {OWN_PAGE}"));
+}
+
+#[test]
+fn a_browser_does_not_start_with_a_page_that_could_not_be_shown() {
+    let mut kiosk = Kiosk::new(json!([show("dead", "08:00", DEAD_PAGE)]), MORNING);
+    kiosk.stage.dead_pages.push(DEAD_PAGE.to_owned());
+    kiosk.until("2026-11-26T07:00:30Z");
+    assert_eq!(kiosk.opens(), format!("start {OWN_PAGE}"));
+    // It is still wanted.
+    let mut kiosk = kiosk.begin_again(&[":0"], "two", |_| {});
+    assert_eq!(kiosk.shown()[0], format!("start {OWN_PAGE}"));
+    kiosk.stage.pass_seconds(120);
+    assert_eq!(kiosk.shown(), [DEAD_PAGE]);
+}
+
+#[test]
+fn without_its_rule_a_page_is_not_opened_by_a_restart() {
+    for (url, fails) in [(DAY_PAGE, false), (DEAD_PAGE, true)] {
+        let mut kiosk = Kiosk::new(json!([show("rule", "08:00", url)]), MORNING);
+        if fails {
+            kiosk.stage.dead_pages.push(url.to_owned());
+        }
+        kiosk.until("2026-11-26T07:00:30Z");
+        kiosk.set_rules(json!([]));
+        kiosk.shown();
+        kiosk.stage.pass_seconds(3600);
+        assert_eq!(kiosk.shown(), [""; 0], "what is on the screen stays there");
+        assert_eq!(kiosk.opens(), format!("start {OWN_PAGE}"));
+        let mut kiosk = kiosk.begin_again(&[":0"], "two", |_| {});
+        assert_eq!(kiosk.shown(), [format!("start {OWN_PAGE}")]);
+    }
+}
+
+#[test]
+fn a_rule_that_is_edited_while_no_daemon_runs_leaves_no_page_behind() {
+    let mut kiosk = Kiosk::new(json!([show("day", "08:00", DAY_PAGE)]), MORNING);
+    kiosk.until("2026-11-26T08:00:00Z");
+    let mut kiosk = kiosk.begin_again(&[":0"], "two", |document| {
+        document["schedule"]["rules"] = json!([]);
+    });
+    assert_eq!(kiosk.shown(), [format!("start {OWN_PAGE}")]);
+}
+
+#[test]
+fn a_page_that_fails_while_another_ends_changes_nothing_for_that_end() {
+    let rules = json!([
+        canvas("win", "08:00", "09:00", DAY_PAGE),
+        show("dead", "09:00", DEAD_PAGE),
+    ]);
+    let mut kiosk = Kiosk::new(rules, MORNING);
+    kiosk.stage.dead_pages.push(DEAD_PAGE.to_owned());
+    kiosk.until("2026-11-26T07:30:00Z");
+    kiosk.shown();
+    kiosk.until("2026-11-26T08:00:00Z");
+    assert_eq!(kiosk.shown(), [DEAD_PAGE, OWN_PAGE]);
+    assert_eq!(kiosk.last("win"), (RuleOutcome::Done, String::new()));
+    // It is not forgotten.
+    kiosk.stage.dead_pages.clear();
+    kiosk.stage.pass_seconds(120);
+    assert_eq!(kiosk.shown(), [DEAD_PAGE]);
+    assert_eq!(kiosk.opens(), format!("start {DEAD_PAGE}"));
+}
+
+#[test]
+fn a_rule_whose_page_another_rule_has_replaced_says_so() {
+    let rules = json!([
+        canvas("win", "08:00", "10:00", DAY_PAGE),
+        show("other", "09:00", "https://example.org/other"),
+    ]);
+    let mut kiosk = Kiosk::new(rules, MORNING);
+    kiosk.until("2026-11-26T08:30:00Z");
+    kiosk.shown();
+    kiosk.until("2026-11-26T10:00:00Z");
+    assert_eq!(kiosk.shown(), [""; 0], "the later rule wins");
+    let why = "another rule has changed it meanwhile, and it stays so";
+    assert_eq!(kiosk.last("win"), (RuleOutcome::Skipped, why.into()));
+}
+
+#[test]
+fn only_what_an_operator_has_changed_is_said_to_be() {
+    let mut kiosk = Kiosk::new(json!([canvas("day", "08:00", "18:00", DAY_PAGE)]), MORNING);
+    kiosk.until("2026-11-26T08:00:00Z");
+    kiosk.open_by_hand("https://example.org/mine", true);
+    kiosk.until("2026-11-26T18:00:00Z");
+    let why = "an operator has changed it meanwhile, and it stays so";
+    assert_eq!(kiosk.last("day"), (RuleOutcome::Skipped, why.into()));
+}
+
+#[test]
+fn the_own_page_is_tried_again_until_it_can_be_shown() {
+    let rules = json!([canvas("day", "08:00", "09:00", DAY_PAGE)]);
+    let mut kiosk = Kiosk::new(rules, MORNING);
+    kiosk.until("2026-11-26T07:30:00Z");
+    kiosk.stage.dead_pages.push(OWN_PAGE.to_owned());
+    kiosk.until("2026-11-26T08:00:30Z");
+    assert_eq!(kiosk.last("day").0, RuleOutcome::Failed);
+    kiosk.stage.dead_pages.clear();
+    kiosk.shown();
+    kiosk.stage.pass_seconds(120);
+    assert_eq!(kiosk.shown(), [OWN_PAGE]);
+    kiosk.stage.pass_seconds(3600);
+    assert_eq!(kiosk.shown(), [""; 0]);
+}
+
+#[test]
+fn a_page_beneath_that_cannot_be_shown_gives_way_to_the_own_one() {
+    let rules = json!([
+        canvas("dead", "08:00", "18:00", DEAD_PAGE),
+        canvas("win", "09:00", "10:00", DAY_PAGE),
+    ]);
+    let mut kiosk = Kiosk::new(rules, MORNING);
+    kiosk.stage.dead_pages.push(DEAD_PAGE.to_owned());
+    kiosk.until("2026-11-26T08:59:50Z");
+    kiosk.shown();
+    kiosk.until("2026-11-26T09:00:00Z");
+    assert_eq!(kiosk.shown(), [DEAD_PAGE, OWN_PAGE]);
+    kiosk.stage.dead_pages.clear();
+    kiosk.stage.pass_seconds(120);
+    assert_eq!(kiosk.shown(), [DEAD_PAGE], "it is in force until its end");
+    kiosk.until("2026-11-26T17:00:00Z");
+    assert_eq!(kiosk.shown(), [OWN_PAGE]);
+}
+
+#[test]
+fn an_open_by_hand_that_fails_changes_nothing_for_the_rule() {
+    let rules = json!([canvas("day", "08:00", "18:00", DAY_PAGE)]);
+    let mut kiosk = Kiosk::new(rules, MORNING);
+    kiosk.until("2026-11-26T08:00:00Z");
+    kiosk.open_by_hand(DEAD_PAGE, false);
+    kiosk.shown();
+    kiosk.until("2026-11-26T17:00:00Z");
+    assert_eq!(kiosk.shown(), [OWN_PAGE]);
+    assert_eq!(kiosk.last("day").0, RuleOutcome::Done);
+}
+
+// ---- screens ----
+
+#[test]
+fn waking_one_screen_at_night_leaves_the_others_to_their_rule() {
+    let mut kiosk = kiosk_on(&[":0", ":1"], json!([dark("night", None)]), MORNING);
+    kiosk.until("2026-11-26T22:00:00Z");
+    assert!(!kiosk.is_on(":0") && !kiosk.is_on(":1"));
+    kiosk.switch(":1", true);
+    kiosk.until("2026-11-27T02:00:00Z");
+    assert!(!kiosk.is_on(":0") && kiosk.is_on(":1"));
+    kiosk.until("2026-11-27T05:00:00Z");
+    assert!(kiosk.is_on(":0") && kiosk.is_on(":1"));
+    kiosk.until("2026-11-27T22:00:00Z");
+    assert!(!kiosk.is_on(":0") && !kiosk.is_on(":1"));
+    kiosk.until("2026-11-28T05:00:00Z");
+    assert!(kiosk.is_on(":0") && kiosk.is_on(":1"));
+}
+
+#[test]
+fn a_screen_that_was_switched_off_by_hand_in_the_evening_is_on_every_morning() {
+    for rule in [dark("night", None), dark("night", Some(":0"))] {
+        let mut kiosk = Kiosk::new(json!([rule]), MORNING);
+        kiosk.until("2026-11-26T20:30:00Z");
+        kiosk.switch(":0", false);
+        for morning in ["2026-11-27T05:00:00Z", "2026-11-28T05:00:00Z"] {
+            kiosk.until(morning);
+            assert!(kiosk.is_on(":0"), "{morning}");
+            assert_eq!(kiosk.last("night"), (RuleOutcome::Done, String::new()));
+        }
+    }
+}
+
+#[test]
+fn a_screen_that_was_switched_by_hand_stays_so_across_daemons() {
+    let mut kiosk = kiosk_on(&[":0", ":1"], json!([dark("night", None)]), MORNING);
+    kiosk.switch(":1", false);
+    let mut kiosk = kiosk.begin_again(&[":0", ":1"], "one", |_| {});
+    assert_eq!(kiosk.requested(":1"), Some(false));
+    assert!(!kiosk.is_on(":1"));
+    // Nothing switches it but the rule, at the times that were configured.
+    kiosk.until("2026-11-26T20:59:00Z");
+    assert!(!kiosk.is_on(":1") && kiosk.is_on(":0"));
+    kiosk.until("2026-11-26T22:00:00Z");
+    kiosk.switch(":1", true);
+    let mut kiosk = kiosk.begin_again(&[":0", ":1"], "one", |_| {});
+    assert!(!kiosk.is_on(":0") && kiosk.is_on(":1"));
+    kiosk.until("2026-11-27T02:00:00Z");
+    assert!(!kiosk.is_on(":0") && kiosk.is_on(":1"));
+    kiosk.until("2026-11-27T05:00:00Z");
+    assert!(kiosk.is_on(":0") && kiosk.is_on(":1"));
+}
+
+#[test]
+fn a_start_of_the_machine_forgets_a_screen_that_was_switched_off_by_hand() {
+    let mut kiosk = kiosk_on(&[":0", ":1"], json!([dark("night", None)]), MORNING);
+    kiosk.switch(":1", false);
+    let kiosk = kiosk.begin_again(&[":0", ":1"], "two", |_| {});
+    assert_eq!(kiosk.requested(":1"), None);
+    assert!(kiosk.is_on(":1"));
+    // What was woken by hand at night is not switched off by the start.
+    let mut kiosk = kiosk_on(&[":0", ":1"], json!([dark("night", None)]), MORNING);
+    kiosk.until("2026-11-26T22:00:00Z");
+    kiosk.switch(":1", true);
+    let mut kiosk = kiosk.begin_again(&[":0", ":1"], "two", |_| {});
+    kiosk.stage.pass_seconds(600);
+    assert!(!kiosk.is_on(":0") && kiosk.is_on(":1"));
+}
+
+#[test]
+fn a_screen_that_comes_while_its_rule_is_in_force_is_as_the_rule_wants_it() {
+    let mut kiosk = kiosk_on(&[], json!([dark("night", None)]), "2026-11-26T22:00:00Z");
+    kiosk.plug(&[":0"]);
+    kiosk.stage.pass_seconds(60);
+    assert!(!kiosk.is_on(":0"));
+    kiosk.plug(&[":0", ":1"]);
+    kiosk.stage.pass_seconds(60);
+    assert!(!kiosk.is_on(":1"));
+    // One that is away at the end is on when it is back.
+    kiosk.plug(&[":0"]);
+    kiosk.until("2026-11-27T05:00:00Z");
+    assert!(kiosk.is_on(":0"));
+    kiosk.plug(&[":0", ":1"]);
+    kiosk.stage.pass_seconds(600);
+    assert!(kiosk.is_on(":1"));
+}
+
+#[test]
+fn rules_about_one_screen_and_about_all_end_in_any_order() {
+    let rules = json!([
+        dark("night", None),
+        {
+            "id": "show", "trigger": time("23:00"), "until": "01:00",
+            "action": {"type": "display_power", "power": "on", "display": ":1"},
+        },
+        {
+            "id": "late", "trigger": time("05:00"), "until": "07:00",
+            "action": {"type": "display_power", "power": "off", "display": ":0"},
+        },
+    ]);
+    let mut kiosk = kiosk_on(&[":0", ":1"], rules, MORNING);
+    for (wall, zero, one) in [
+        ("2026-11-26T21:30:00Z", false, false),
+        ("2026-11-26T22:30:00Z", false, true),
+        ("2026-11-27T00:30:00Z", false, false),
+        ("2026-11-27T04:30:00Z", false, false),
+        ("2026-11-27T05:30:00Z", false, true),
+        ("2026-11-27T06:30:00Z", true, true),
+    ] {
+        kiosk.until(wall);
+        assert_eq!(
+            (kiosk.is_on(":0"), kiosk.is_on(":1")),
+            (zero, one),
+            "{wall}"
+        );
+    }
+}
+
+#[test]
+fn a_switch_by_hand_that_is_refused_overrules_nothing() {
+    let mut kiosk = kiosk_on(&[":0"], json!([dark("night", Some(":0"))]), MORNING);
+    kiosk.until("2026-11-26T22:00:00Z");
+    kiosk.plug(&[]);
+    let request = Request::SwitchPower {
+        display: display(":0"),
+        on: true,
+    };
+    assert!(kiosk.stage.ask(request).unwrap().is_err());
+    kiosk.plug(&[":0"]);
+    kiosk.until("2026-11-27T05:00:00Z");
+    assert!(kiosk.is_on(":0"));
+    assert_eq!(kiosk.last("night").0, RuleOutcome::Done);
+}
+
+// ---- processes ----
+
+#[test]
+fn a_process_that_has_failed_leaves_the_screen_at_the_end_of_its_rule() {
+    let mut document = document(json!([{
+        "id": "night", "trigger": time("20:00"), "until": "06:00",
+        "action": {"type": "start_process", "process_id": "night"},
+    }]));
+    document["processes"]["night"]["restart"] = json!("never");
+    let mut kiosk = Kiosk::begin(document, at(MORNING), true, Kept::default(), "one");
+    kiosk.until("2026-11-26T19:00:00Z");
+    let signal = ossuary::supervisor::Ending::Signal(15);
+    kiosk.stage.exit("screen", signal);
+    kiosk
+        .stage
+        .exit("night", ossuary::supervisor::Ending::Code(0));
+    kiosk.until("2026-11-27T05:00:00Z");
+    let state = kiosk.stage.state("screen");
+    assert_eq!(state, State::Running);
+    assert_eq!(kiosk.last("night"), (RuleOutcome::Done, String::new()));
+}
+
+#[test]
+fn a_stop_by_hand_is_not_said_to_be_one_of_the_schedule() {
+    let rules = json!([{
+        "id": "stop", "trigger": time("08:00"),
+        "action": {"type": "stop_process", "process_id": "sync"},
+    }]);
+    let mut kiosk = Kiosk::new(rules, MORNING);
+    kiosk.stage.ask(Request::Stop(id("sync")));
+    let signal = ossuary::supervisor::Ending::Signal(15);
+    kiosk.stage.exit("sync", signal);
+    kiosk.until("2026-11-26T08:00:00Z");
+    assert_eq!(kiosk.last("stop").0, RuleOutcome::Done);
+    assert_eq!(kiosk.stage.reason("sync"), "stopped by the operator");
+}
+
+// ---- what comes next ----
+
+#[test]
+fn a_rule_that_needs_no_clock_does_not_wait_for_it() {
+    let rules = json!([
+        canvas("day", "08:00", "18:00", DAY_PAGE),
+        {"id": "often", "trigger": {"type": "interval", "minutes": 30}, "action": {"type": "refresh_page"}},
+    ]);
+    let epoch = at("1970-01-01T00:00:00Z");
+    let mut kiosk = Kiosk::begin(document(rules), epoch, false, Kept::default(), "one");
+    let waits = |kiosk: &Kiosk, name: &str| kiosk.rule(name).waits_for_clock;
+    assert!(waits(&kiosk, "day") && !waits(&kiosk, "often"));
+    kiosk.set(MORNING, true);
+    assert!(!waits(&kiosk, "day") && !waits(&kiosk, "often"));
+}
+
+impl Kiosk {
+    fn requested(&self, name: &str) -> Option<bool> {
+        let displays = &self.stage.mind.status().displays;
+        let display = displays.iter().find(|it| it.display == display(name));
+        display.and_then(|it| it.screen.power.requested)
+    }
+
+    /// A client has a page opened, and the driver answers.
+    pub fn open_by_hand(&mut self, url: &str, works: bool) {
+        use ossuary::supervisor::page::Obeyed;
+        use ossuary::supervisor::{Action, Failure};
+        self.stage.actions.clear();
+        self.stage.ask(Request::Navigate {
+            id: id("screen"),
+            url: url.to_owned(),
+            transition: Default::default(),
+        });
+        let mut steered = self.stage.actions.iter().filter_map(|action| match action {
+            Action::Steer { run, order, ticket } => Some((*run, order.clone(), *ticket)),
+            _ => None,
+        });
+        let (run, order, ticket) = steered.next().unwrap();
+        let result = match works {
+            true => Ok(Obeyed::Done),
+            false => Err(Failure::system("it cannot be loaded")),
+        };
+        self.stage.handle(Event::Obeyed {
+            run,
+            order,
+            ticket,
+            result,
+        });
+    }
+}
+
+#[test]
+fn what_the_first_release_has_kept_is_read() {
+    let kept = include_bytes!("../data/schedule-0.1.json");
+    let rules = json!([
+        show("morning", "08:00", "https://example.org/morning"),
+        canvas("day", "09:00", "18:00", DAY_PAGE),
+        {"id": "dark", "trigger": time("10:00"), "until": "12:00", "action": {"type": "display_power", "power": "off"}},
+        {"id": "fast", "trigger": time("08:30"), "until": "18:00",
+         "action": {"type": "update_process", "process_id": "sync", "updates": {"env": {"MODE": "fast"}}}},
+        {"id": "extra", "trigger": time("08:30"), "until": "18:00", "action": {"type": "start_process", "process_id": "extra"}},
+    ]);
+    let mut document = document(rules);
+    document["processes"]["sync"]["env"]["MODE"] = json!("fast");
+    let kept = Kept::from_bytes(kept).unwrap();
+    let wall = at("2026-11-26T09:30:00Z");
+    let mut kiosk = Kiosk::begin_on(&[":0", ":1"], document, wall, true, kept, "two");
+    assert_eq!(kiosk.shown(), [format!("start {DAY_PAGE}")]);
+    assert!(!kiosk.is_on(":0") && !kiosk.is_on(":1"));
+    assert_eq!(kiosk.stage.state("extra"), State::Running);
+    kiosk.until("2026-11-26T11:00:00Z");
+    assert!(kiosk.is_on(":0"), "it had put aside that it was off");
+    assert!(kiosk.is_on(":1"));
+    kiosk.until("2026-11-26T17:00:00Z");
+    assert_eq!(kiosk.shown(), ["https://example.org/morning"]);
+    assert_eq!(kiosk.field("sync", "env"), json!({"MODE": "slow"}));
+    assert_eq!(kiosk.stage.state("extra"), State::Stopping);
+    assert_eq!(kiosk.last("fast").0, RuleOutcome::Done);
+}
