@@ -447,6 +447,41 @@ fn a_stop_by_hand_is_not_said_to_be_one_of_the_schedule() {
 // ---- what comes next ----
 
 #[test]
+fn adjacent_spans_report_each_occurrence_once() {
+    let rules = json!([
+        canvas("day", "08:00", "18:00", DAY_PAGE),
+        {"id": "often", "trigger": {"type": "interval", "minutes": 60}, "action": {"type": "refresh_page"}},
+    ]);
+    let mut kiosk = Kiosk::new(rules, MORNING);
+    let mut told = Vec::new();
+    for hour in 6..30 {
+        let instant =
+            |hour: i64| at("2026-11-26T00:00:00Z") + jiff::SignedDuration::from_hours(hour);
+        let request = Request::Foresee {
+            from: instant(hour),
+            to: instant(hour + 1),
+        };
+        let Some(Ok(Done::Foreseen(foresight))) = kiosk.stage.ask(request) else {
+            panic!("it is answered at once");
+        };
+        for it in &foresight.occurrences {
+            assert!(it.at.instant() >= instant(hour) && it.at.instant() < instant(hour + 1));
+            told.push(format!("{} {:?} {}", it.at, it.turn, it.rule.id));
+        }
+    }
+    let of_day: Vec<&String> = told.iter().filter(|line| line.ends_with(" day")).collect();
+    assert_eq!(
+        of_day,
+        [
+            "2026-11-26T08:00:00+01:00 Begin day",
+            "2026-11-26T18:00:00+01:00 End day",
+        ]
+    );
+    let often = told.iter().filter(|line| line.ends_with(" often"));
+    assert_eq!(often.count(), 24);
+}
+
+#[test]
 fn a_rule_that_needs_no_clock_does_not_wait_for_it() {
     let rules = json!([
         canvas("day", "08:00", "18:00", DAY_PAGE),

@@ -7,7 +7,7 @@ use super::overlay::things_of;
 use super::queue::Turn;
 use super::{LocalTime, Supervisor};
 use crate::config::{Id, Rule, Trigger};
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
@@ -59,7 +59,7 @@ pub struct Conflict {
 type Ahead = BTreeSet<(Timestamp, Turn, usize)>;
 
 impl Supervisor {
-    /// What is going to happen after `from`, up to `to`.
+    /// What is going to happen from `from` on and before `to`: of adjacent spans each occurrence is in one.
     pub(in super::super) fn foresee(&self, from: Timestamp, to: Timestamp) -> Foresight {
         let agenda = &self.agenda;
         let mut foresight = Foresight {
@@ -73,9 +73,11 @@ impl Supervisor {
             return foresight;
         };
         let mut ahead = Ahead::new();
+        let before = from.checked_sub(SignedDuration::from_nanos(1));
+        let before = before.unwrap_or(Timestamp::MIN);
         let rules = &self.loaded.config.schedule.rules;
         for (index, rule) in rules.iter().enumerate().filter(|(_, rule)| rule.enabled) {
-            self.look_ahead(index, rule, calendar, from, to, &mut ahead);
+            self.look_ahead(index, rule, calendar, before, to, &mut ahead);
         }
         while let Some((at, turn, index)) = ahead.pop_first() {
             if foresight.occurrences.len() == OCCURRENCES {
@@ -110,7 +112,7 @@ impl Supervisor {
         ahead: &mut Ahead,
     ) {
         let mut enter = |at: Timestamp, turn| {
-            if at > after && at <= to {
+            if at > after && at < to {
                 ahead.insert((at, turn, index));
             }
         };
