@@ -2,11 +2,11 @@
 
 use ossuary::args::{self, Exit, Invocation};
 use ossuary::client::{self, Terminal};
-use ossuary::config::{self, Loaded, Problem};
+use ossuary::config::{self, Loaded, Problem, Zone};
 use ossuary::daemon::{self, StartError};
 use ossuary::demo;
 use ossuary::first_boot;
-use ossuary::sys::{cgroup, core_dump, terminal};
+use ossuary::sys::{cgroup, core_dump, terminal, zones};
 use std::io::Write;
 use std::path::Path;
 use std::process::ExitCode;
@@ -68,6 +68,20 @@ fn print(text: &str) -> Exit {
     }
 }
 
+/// A zone that this machine lacks is no error: the file may be meant for another one, and a daemon that reads it shows
+/// its page nevertheless.
+fn warn_of_zone(mut loaded: Loaded) -> Loaded {
+    if let Zone::Named(name) = &loaded.config.schedule.zone
+        && let Err(message) = zones::exists(Path::new(zones::DATABASE), name)
+    {
+        let path = "schedule.timezone".to_owned();
+        let message = format!("{message}; rules with a time do not run there");
+        let warnings = loaded.warnings.iter().cloned();
+        loaded.warnings = warnings.chain([Problem { path, message }]).collect();
+    }
+    loaded
+}
+
 fn check(file: &Path, json: bool) -> Exit {
     let bytes = match std::fs::read(file) {
         Ok(bytes) => bytes,
@@ -83,7 +97,7 @@ fn check(file: &Path, json: bool) -> Exit {
             return Exit::Refused;
         }
     };
-    let read = Loaded::from_bytes(&bytes);
+    let read = Loaded::from_bytes(&bytes).map(warn_of_zone);
     let is_sound = read.is_ok();
     let printed = print(&match json {
         true => config::report_as_json(read),

@@ -54,6 +54,7 @@ pub use process::{
 };
 pub use program::starts_chromium;
 pub use quote::quote;
+pub use read_schedule::check_zone;
 pub use report::{report, report_as_json};
 pub use schedule::{Days, Deed, Rule, Schedule, TimeOfDay, TimeOfDayError, Trigger, Zone};
 pub use url::check_url;

@@ -475,8 +475,11 @@ fn fields_until(
     }
 }
 
-/// The name of a zone. Whether there is one is seen when it is looked for.
-fn check_zone(name: &str) -> Result<(), &'static str> {
+/// Checks the form of a zone's name. Whether the system has such a zone is seen when it is looked for.
+///
+/// # Errors
+/// What it must be.
+pub fn check_zone(name: &str) -> Result<(), &'static str> {
     let plain = |part: &str| {
         let byte = |byte: u8| byte.is_ascii_alphanumeric() || b"_+-".contains(&byte);
         !part.is_empty() && part.bytes().all(byte)

@@ -430,6 +430,7 @@ fn open_api(
     api.hosts = options.hosts.clone();
     let state_dir = options.state_dir.clone();
     api.system = Box::new(move || system::facts(&state_dir));
+    api.check_zone = Box::new(|name| Box::pin(zones::check(name)));
     let runs = children.clone();
     api.why_unenforced = Box::new(move |process| runs.why_unenforced(&process.id, &process.limits));
     let runs = children.clone();

@@ -8,9 +8,10 @@ use super::Api;
 use super::error::Error;
 use super::reply::{Ask, Reply};
 use super::view::{Configuration, Disclosure};
-use crate::config::{Etag, Section, redact};
-use crate::supervisor::Request;
+use crate::config::{Etag, Loaded, Problem, Section, Zone, check_zone, redact};
+use crate::supervisor::{Refusal, Request};
 use serde::Serialize;
+use serde_json::Value;
 use std::rc::Rc;
 
 #[derive(Serialize)]
@@ -27,8 +28,12 @@ pub async fn show(api: &Rc<Api>, ask: Ask<'_>) -> Result<Reply, Error> {
 
 /// `PUT /api/config`
 pub async fn replace(api: &Rc<Api>, ask: Ask<'_>) -> Result<Reply, Error> {
+    let new: Value = ask.json()?;
+    if let Some(problem) = unknown_zone(api, new.get("schedule")).await {
+        return Err(refuse(api, problem, |loaded| loaded.replaced_by(new)));
+    }
     let request = Request::ReplaceConfig {
-        document: ask.json()?,
+        document: new,
         if_match: if_match(ask.header("if-match")),
     };
     api.mind.ask(request).await?;
@@ -69,13 +74,56 @@ pub async fn reload(api: &Rc<Api>, ask: Ask<'_>) -> Result<Reply, Error> {
 }
 
 async fn replace_section(api: &Rc<Api>, ask: &Ask<'_>, section: Section) -> Result<Reply, Error> {
+    let value: Value = ask.json()?;
+    if section == Section::Schedule
+        && let Some(problem) = unknown_zone(api, Some(&value)).await
+    {
+        return Err(refuse(api, problem, |loaded| {
+            loaded.with_section(section, value)
+        }));
+    }
     let request = Request::ReplaceSection {
         section,
-        value: ask.json()?,
+        value,
         if_match: if_match(ask.header("if-match")),
     };
     api.mind.ask(request).await?;
     Ok(document(api, ask, Some(section), None))
+}
+
+/// What is wrong with the time zone of a schedule, if this machine does not have it. The zones are files of the machine,
+/// so the configuration cannot judge them. The zone in force stays valid: its file may have gone with an update, and
+/// that must not keep an operator from changing something else.
+async fn unknown_zone(api: &Api, schedule: Option<&Value>) -> Option<Problem> {
+    let zone = |schedule: &Value| Some(schedule.get("timezone")?.as_str()?.to_owned());
+    let name = zone(schedule?)?;
+    let document = api.feed.current().configuration.document.clone();
+    if name == Zone::Auto.as_str()
+        || zone(&document.section(Section::Schedule)) == Some(name.clone())
+    {
+        return None;
+    }
+    // Other words are no name of a zone, and refused as such.
+    if check_zone(&name).is_err() {
+        return None;
+    }
+    let message = (api.check_zone)(name).await.err()?;
+    let path = "schedule.timezone".to_owned();
+    Some(Problem { path, message })
+}
+
+/// Refuses a change for this problem and for every other one of it.
+fn refuse(
+    api: &Api,
+    problem: Problem,
+    change: impl FnOnce(&Loaded) -> Result<Loaded, Vec<Problem>>,
+) -> Error {
+    let document = api.feed.current().configuration.document.clone();
+    let loaded = Loaded::from_bytes(&document.to_bytes());
+    let changed = loaded.and_then(|loaded| change(&loaded));
+    let mut problems = changed.err().unwrap_or_default();
+    problems.push(problem);
+    Refusal::Invalid(problems).into()
 }
 
 /// The document or a part of it, or 304 where the client has it already. Below the role `admin` a part has only its

@@ -60,7 +60,11 @@ use crate::facts::MachineFacts;
 use crate::logs::Book;
 use crate::supervisor::LastStart;
 use crate::time::Moment;
+use std::pin::Pin;
 use std::rc::Rc;
+
+/// Tells whether this machine has a time zone of a name.
+pub type CheckZone = dyn Fn(String) -> Pin<Box<dyn Future<Output = Result<(), String>>>>;
 
 /// All that the handlers know. One is shared by all listeners.
 pub struct Api {
@@ -76,6 +80,8 @@ pub struct Api {
     pub clock: fn() -> Now,
     /// Reads the facts of the machine.
     pub system: Box<dyn Fn() -> MachineFacts>,
+    /// Whether a time zone can be used on this machine, from whoever can know it; why not.
+    pub check_zone: Box<CheckZone>,
     /// Why the limits of a process are not enforced, or not all of them; `None` where they are.
     pub why_unenforced: Box<WhyUnenforced>,
     /// What the run of a process uses.
@@ -128,6 +134,7 @@ impl Api {
             keeper,
             clock,
             system: Box::new(MachineFacts::default),
+            check_zone: Box::new(|_| Box::pin(std::future::ready(Ok(())))),
             why_unenforced: Box::new(|_| Some("nobody enforces them here".to_owned())),
             usage: Box::new(|_| Usage::default()),
             about,

@@ -2,7 +2,7 @@
 //!
 //! What cannot be found out is `None`; nothing here fails.
 
-use super::clock;
+use super::{clock, zones};
 use crate::facts::{ClockFacts, DiskFacts, InterfaceFacts, MachineFacts, MemoryFacts};
 use nix::ifaddrs::getifaddrs;
 use nix::net::if_::InterfaceFlags;
@@ -35,7 +35,7 @@ pub fn facts(state_dir: &Path) -> MachineFacts {
         clock: ClockFacts {
             now: clock::wall().to_string(),
             trusted: clock::trusted(),
-            timezone: timezone(),
+            timezone: zones::system_name(),
         },
     }
 }
@@ -186,24 +186,6 @@ fn network() -> Vec<InterfaceFacts> {
         addresses,
     };
     interfaces.into_iter().map(facts).collect()
-}
-
-/// The IANA name of the system's time zone: `TZ`, or where `/etc/localtime` points to (localtime(5)).
-fn timezone() -> String {
-    let from_env = std::env::var("TZ")
-        .ok()
-        .map(|name| name.trim_start_matches(':').to_owned());
-    let from_link = || {
-        let target = fs::canonicalize("/etc/localtime").ok()?;
-        let (_, name) = target.to_str()?.split_once("/zoneinfo/")?;
-        Some(name.to_owned())
-    };
-    let from_file = || text("/etc/timezone").map(|name| name.trim().to_owned());
-    from_env
-        .filter(|name| !name.is_empty())
-        .or_else(from_link)
-        .or_else(from_file)
-        .unwrap_or_else(|| "UTC".to_owned())
 }
 
 fn text(path: &str) -> Option<String> {

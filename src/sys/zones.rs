@@ -15,6 +15,9 @@ use std::path::Path;
 /// Where the zone of the system is; usually a link into [`DATABASE`].
 pub(super) const LOCAL: &str = "/etc/localtime";
 
+/// The name of the system's zone, on systems whose [`LOCAL`] is a copy.
+const LOCAL_NAME: &str = "/etc/timezone";
+
 /// Where all of them are.
 pub const DATABASE: &str = "/usr/share/zoneinfo";
 
@@ -34,31 +37,74 @@ pub async fn find(zone: Zone) -> Result<TimeZone, Failure> {
 /// # Errors
 /// There is none; where to find those that there are.
 pub fn exists(database: &Path, name: &str) -> Result<(), String> {
-    match named(database, name) {
+    match named_or_utc(database, name) {
         Ok(_) => Ok(()),
         Err(failure) => Err(failure.message),
     }
 }
 
+/// Whether a named zone can be used on this system.
+///
+/// # Errors
+/// It cannot; why, and where to find those that can.
+pub async fn check(name: String) -> Result<(), String> {
+    let zone = Zone::Named(name);
+    let found = errand::run(move || look_up(&zone)).await;
+    found.map(drop).map_err(|failure| failure.message)
+}
+
+/// The name of the system's zone, as the schedule names it: `auto` where it has none.
+pub fn system_name() -> String {
+    let zone = look_up(&Zone::Auto).ok();
+    let name = zone.as_ref().and_then(TimeZone::iana_name);
+    name.unwrap_or(Zone::Auto.as_str()).to_owned()
+}
+
 fn look_up(zone: &Zone) -> Result<TimeZone, Failure> {
     match zone {
-        Zone::Auto => local(Path::new(LOCAL)),
-        // Where there is no database there is still this one.
-        Zone::Named(name) if name == "UTC" => Ok(TimeZone::UTC),
-        Zone::Named(name) => named(Path::new(DATABASE), name),
+        Zone::Auto => local(std::env::var("TZ").ok().as_deref(), Path::new(LOCAL)),
+        Zone::Named(name) => named_or_utc(Path::new(DATABASE), name),
     }
 }
 
-fn local(path: &Path) -> Result<TimeZone, Failure> {
+fn named_or_utc(database: &Path, name: &str) -> Result<TimeZone, Failure> {
+    match name {
+        // Where there is no database there is still this one.
+        "UTC" => Ok(TimeZone::UTC),
+        name => named(database, name),
+    }
+}
+
+/// The zone of the system, as all its programs find it (tzset(3)): what `TZ` says, otherwise what `link` leads to.
+fn local(tz: Option<&str>, link: &Path) -> Result<TimeZone, Failure> {
+    match tz.map(|tz| tz.strip_prefix(':').unwrap_or(tz)) {
+        None => file(link),
+        Some("") => Ok(TimeZone::UTC),
+        Some(path) if path.starts_with('/') => file(Path::new(path)),
+        Some(text) => named_or_utc(Path::new(DATABASE), text).or_else(|failure| {
+            let rules = TimeZone::posix(text);
+            rules.map_err(|_| Failure::system(format!("TZ: {failure}")))
+        }),
+    }
+}
+
+fn file(path: &Path) -> Result<TimeZone, Failure> {
     let Ok(target) = path.canonicalize() else {
         return Ok(TimeZone::UTC);
     };
     let database = Path::new(DATABASE);
     let database = database.canonicalize().unwrap_or(database.to_owned());
     let name = target.strip_prefix(&database).ok();
-    // Unless it is a copy, in which no name stands.
-    let name = name.and_then(Path::to_str).unwrap_or("auto");
-    load(&target, name)
+    let name = name.and_then(Path::to_str).map(str::to_owned);
+    // A copy has no name in it.
+    let written = || {
+        let name = fs::read_to_string(LOCAL_NAME).ok()?;
+        let name = name.trim().to_owned();
+        named(Path::new(DATABASE), &name).is_ok().then_some(name)
+    };
+    let is_of_system = path == Path::new(LOCAL);
+    let name = name.or_else(|| written().filter(|_| is_of_system));
+    load(&target, name.as_deref().unwrap_or(Zone::Auto.as_str()))
 }
 
 fn named(database: &Path, name: &str) -> Result<TimeZone, Failure> {
@@ -124,10 +170,34 @@ mod tests {
     fn the_zone_of_the_system_is_where_its_link_leads() {
         let dir = crate::sys::test::Dir::new("zones");
         let link = dir.path().join("localtime");
-        assert_eq!(local(&link).unwrap(), TimeZone::UTC);
+        assert_eq!(local(None, &link).unwrap(), TimeZone::UTC);
         std::os::unix::fs::symlink("/usr/share/zoneinfo/Asia/Kathmandu", &link).unwrap();
-        let zone = local(&link).unwrap();
+        let zone = local(None, &link).unwrap();
         let now = jiff::Timestamp::UNIX_EPOCH + jiff::SignedDuration::from_hours(24 * 20_000);
         assert_eq!(zone.to_offset(now).seconds(), (5 * 60 + 45) * 60);
+    }
+
+    #[test]
+    fn the_environment_names_the_zone_of_the_system() {
+        let link = Path::new("/nowhere");
+        let name = |tz: &str| {
+            let zone = local(Some(tz), link);
+            zone.map(|zone| zone.iana_name().map(str::to_owned))
+        };
+        for (tz, expected) in [
+            ("Asia/Kathmandu", Some("Asia/Kathmandu")),
+            (":Europe/Berlin", Some("Europe/Berlin")),
+            ("/usr/share/zoneinfo/Europe/Berlin", Some("Europe/Berlin")),
+            ("", Some("UTC")),
+            // Rules of its own, and no name.
+            ("CET-1CEST,M3.5.0,M10.5.0/3", None),
+        ] {
+            assert_eq!(name(tz).unwrap().as_deref(), expected, "{tz:?}");
+        }
+        let wrong = name("Mars/Olympus").unwrap_err();
+        assert!(
+            wrong.message.starts_with("TZ: there is no time zone"),
+            "{wrong}"
+        );
     }
 }

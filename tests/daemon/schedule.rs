@@ -308,3 +308,53 @@ fn as_many_rules_as_a_document_holds_start_quickly() {
     assert_eq!(known.len(), 800);
     assert!(known.values().all(|rule| rule["next"].is_string()));
 }
+
+#[test]
+fn a_zone_that_this_system_lacks_is_refused_and_in_a_file_harms_nothing_else() {
+    let kiosk = Kiosk::with(json!({"sync": {"command": "sleep 1000"}}));
+    let wrong = json!({"timezone": "Mars/Olympus", "rules": [{"action": {"type": "reboot"}}]});
+    let whole = json!({"version": 3, "processes": {}, "schedule": wrong});
+    for (path, body) in [("/api/schedule", wrong), ("/api/config", whole)] {
+        let refused = kiosk.send("PUT", path, body);
+        assert_eq!(refused.status, 422, "{path}: {}", refused.text());
+        let fields: Vec<Value> = (refused.json()["problems"].as_array().unwrap().iter())
+            .map(|problem| problem["field"].clone())
+            .collect();
+        let expected = ["schedule.rules[0].trigger", "schedule.timezone"];
+        assert_eq!(fields, expected, "all at once");
+    }
+    let dir = fresh_dir();
+    let document = json!({
+        "version": 3, "processes": {"sync": {"command": "sleep 1000"}},
+        "schedule": {"timezone": "Mars/Olympus", "rules": [daily("a", "08:00", touch(&dir, "a"))]},
+    });
+    fs::write(dir.join("config.json"), document.to_string()).unwrap();
+    let kiosk = Kiosk::start_in(dir);
+    kiosk.until_status("sync", "running");
+    let status = kiosk.get("/api/status").json();
+    let problem = status["schedule"]["problem"].as_str().unwrap();
+    assert!(problem.contains("no time zone Mars/Olympus"), "{problem}");
+    // What was valid stays so: something else can be changed.
+    let same = json!({"timezone": "Mars/Olympus", "rules": []});
+    assert_eq!(kiosk.send("PUT", "/api/schedule", same).status, 200);
+    let file = kiosk.config_file();
+    let mut check = std::process::Command::new(env!("CARGO_BIN_EXE_ossuary"));
+    let checked = check.arg("check").arg(file).output().unwrap();
+    let text = String::from_utf8_lossy(&checked.stdout).into_owned();
+    let warning = "warning: schedule.timezone: there is no time zone Mars/Olympus";
+    assert!(text.starts_with("ok\n") && text.contains(warning), "{text}");
+}
+
+#[test]
+fn the_system_and_the_schedule_name_the_same_zone() {
+    for (tz, expected) in [("Asia/Kathmandu", "Asia/Kathmandu"), ("CET-1CEST", "auto")] {
+        let dir = fresh_dir();
+        fs::write(dir.join("config.json"), r#"{"version": 3}"#).unwrap();
+        let environment = vec![("TZ".to_owned(), tz.to_owned())];
+        let kiosk = Kiosk::start_supervised(dir, environment);
+        let system = kiosk.get("/api/system").json();
+        let status = kiosk.get("/api/status").json();
+        assert_eq!(system["clock"]["timezone"], expected);
+        assert_eq!(status["schedule"]["timezone"], expected);
+    }
+}

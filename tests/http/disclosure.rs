@@ -120,6 +120,7 @@ fn troubled(status: &mut Status) {
             .map(|rule| RuleStatus {
                 id: rule.id.clone(),
                 rule: Some(rule.clone()),
+                waits_for_clock: false,
                 next: None,
                 active: false,
                 last: Some(Rc::new(Last {
