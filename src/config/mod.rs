@@ -57,7 +57,7 @@ pub use quote::quote;
 pub use read_schedule::check_zone;
 pub use report::{report, report_as_json};
 pub use schedule::{Days, Deed, Rule, Schedule, TimeOfDay, TimeOfDayError, Trigger, Zone};
-pub use url::check_url;
+pub use url::{Authority, Origin, Scheme, Url, check_url};
 
 use std::collections::BTreeMap;
 use std::rc::Rc;

@@ -1,31 +1,199 @@
-//! What counts as the address of a page.
+//! The one place where an address (URL) is taken apart: what is accepted in the configuration is what is then connected
+//! to, compared and shown.
 
 use super::checks::check_text;
+// An address is a value: parsing one opens no socket.
+use core::net::{Ipv4Addr, Ipv6Addr};
 
-/// Finds out whether a display process may show the page at `url`: `http`, `https`,
-/// `file`, `about` or `chrome`. What else a browser takes (`javascript:`, `data:`)
-/// is a program rather than an address.
+/// What an address begins with.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Scheme {
+    /// `http://`
+    Http,
+    /// `https://`
+    Https,
+    /// `file://`
+    File,
+    /// `about:`
+    About,
+    /// `chrome://`
+    Chrome,
+}
+
+/// The address of a page, taken apart (RFC 3986, read as browsers do: WHATWG URL).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Url<'a> {
+    /// In upper or lower case.
+    pub scheme: Scheme,
+    /// The server, where the page comes from one.
+    pub authority: Option<Authority<'a>>,
+    /// What follows: path, query and fragment.
+    rest: &'a str,
+}
+
+/// Host and port, as in an address or in the field `Host` of a request. User and password are no part of it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Authority<'a> {
+    /// A name or an address, without the brackets of IPv6.
+    pub host: &'a str,
+    /// The port, where one is given.
+    pub port: Option<u16>,
+    /// Both as they were written, for the field `Host` and for people.
+    pub text: &'a str,
+}
+
+impl<'a> Url<'a> {
+    /// Takes an address apart that a display process may show: `http`, `https`, `file`, `about` or `chrome`. What else
+    /// a browser takes (`javascript:`, `data:`) is a program rather than an address.
+    ///
+    /// # Errors
+    /// What would be right, in one sentence.
+    pub fn parse(url: &'a str) -> Result<Self, &'static str> {
+        const WRONG: &str =
+            "must be an address that begins with http://, https://, file://, about: or chrome://";
+        check_text(url)?;
+        if url.contains(char::is_whitespace) {
+            return Err("must have no spaces; write %20 instead");
+        }
+        let (scheme, rest) = url.split_once(':').ok_or(WRONG)?;
+        let scheme = match scheme.to_ascii_lowercase().as_str() {
+            "http" => Scheme::Http,
+            "https" => Scheme::Https,
+            "file" => Scheme::File,
+            "about" => Scheme::About,
+            "chrome" => Scheme::Chrome,
+            _ => return Err(WRONG),
+        };
+        let local = |rest| Url {
+            scheme,
+            authority: None,
+            rest,
+        };
+        match (scheme, rest.strip_prefix("//")) {
+            (Scheme::Http | Scheme::Https, Some(rest)) => {
+                // Browsers read a backslash as a slash.
+                let end = rest.find(['/', '\\', '?', '#']).unwrap_or(rest.len());
+                let (authority, rest) = rest.split_at(end);
+                let server = authority.rsplit_once('@').map_or(authority, |(_, it)| it);
+                Ok(Url {
+                    scheme,
+                    authority: Some(Authority::parse(server)?),
+                    rest,
+                })
+            }
+            (Scheme::File, Some(path)) if path.contains('/') => Ok(local(path)),
+            (Scheme::Chrome, Some(page)) if !page.is_empty() => Ok(local(page)),
+            (Scheme::About, None) if !rest.is_empty() => Ok(local(rest)),
+            _ => Err(WRONG),
+        }
+    }
+
+    /// Host and port to connect to, where the page comes from a server.
+    pub fn server(&self) -> Option<(&'a str, u16)> {
+        let usual = match self.scheme {
+            Scheme::Https => 443,
+            _ => 80,
+        };
+        let authority = self.authority?;
+        Some((authority.host, authority.port.unwrap_or(usual)))
+    }
+
+    /// Path and query, as a request names them.
+    pub fn target(&self) -> String {
+        let target = self.rest.split('#').next().unwrap_or_default();
+        format!("/{}", target.strip_prefix(['/', '\\']).unwrap_or(target))
+    }
+
+    /// Protocol and server, where the page comes from one.
+    pub fn origin(&self) -> Option<Origin<'a>> {
+        let (host, port) = self.server()?;
+        Some(Origin {
+            scheme: self.scheme,
+            host,
+            port,
+        })
+    }
+}
+
+/// Protocol, host and port of a page that comes from a server.
+#[derive(Clone, Copy, Debug, Eq)]
+pub struct Origin<'a> {
+    scheme: Scheme,
+    host: &'a str,
+    port: u16,
+}
+
+impl PartialEq for Origin<'_> {
+    fn eq(&self, other: &Origin<'_>) -> bool {
+        self.scheme == other.scheme
+            && self.host.eq_ignore_ascii_case(other.host)
+            && self.port == other.port
+    }
+}
+
+impl<'a> Authority<'a> {
+    /// Reads `HOST` or `HOST:PORT`.
+    ///
+    /// # Errors
+    /// What would be right, in one sentence.
+    pub fn parse(text: &'a str) -> Result<Self, &'static str> {
+        let (host, port) = match text.strip_prefix('[') {
+            Some(inside) => {
+                let (host, after) = (inside.split_once(']'))
+                    .filter(|(host, _)| host.parse::<Ipv6Addr>().is_ok())
+                    .ok_or("must have an IPv6 address in its brackets, as in http://[::1]/")?;
+                let port = match after {
+                    "" => "",
+                    after => (after.strip_prefix(':')).ok_or("must have `:` before its port")?,
+                };
+                (host, port)
+            }
+            None => text.split_once(':').unwrap_or((text, "")),
+        };
+        if text.parse::<Ipv6Addr>().is_ok() {
+            return Err("must have its IPv6 address in brackets, as in http://[::1]/");
+        }
+        if host.is_empty() {
+            return Err("must name a host, as in http://example.com/");
+        }
+        if host.contains(['<', '>', '^', '|', '[', ']', '@', '/', '\\', '?', '#']) {
+            return Err("must name a host without special characters");
+        }
+        const PORT: &str = "must have a port from 0 to 65535, or none";
+        let port = match port {
+            "" => None,
+            digits if digits.bytes().all(|byte| byte.is_ascii_digit()) => {
+                Some(digits.parse().map_err(|_| PORT)?)
+            }
+            _ => return Err(PORT),
+        };
+        Ok(Self {
+            host,
+            port,
+            text: text.strip_suffix(':').unwrap_or(text),
+        })
+    }
+
+    /// Whether the host is this machine itself, whatever its names are: no network is needed to reach it.
+    pub fn is_loopback(&self) -> bool {
+        let host = self.host;
+        host.eq_ignore_ascii_case("localhost")
+            || (host.parse::<Ipv4Addr>()).is_ok_and(|address| address.is_loopback())
+            || (host.parse::<Ipv6Addr>()).is_ok_and(|address| address.is_loopback())
+    }
+
+    /// Whether the host is an address rather than a name.
+    pub fn is_address(&self) -> bool {
+        self.host.parse::<Ipv4Addr>().is_ok() || self.host.parse::<Ipv6Addr>().is_ok()
+    }
+}
+
+/// Finds out whether a display process may show the page at `url`.
 ///
 /// # Errors
 /// What would be right, in one sentence.
 pub fn check_url(url: &str) -> Result<(), &'static str> {
-    const WRONG: &str =
-        "must be an address that begins with http://, https://, file://, about: or chrome://";
-    check_text(url)?;
-    if url.contains(char::is_whitespace) {
-        return Err("must have no spaces; write %20 instead");
-    }
-    let (scheme, rest) = url.split_once(':').ok_or(WRONG)?;
-    match (
-        scheme.to_ascii_lowercase().as_str(),
-        rest.strip_prefix("//"),
-    ) {
-        ("http" | "https", Some(rest)) => check_host(rest),
-        ("file", Some(path)) if path.contains('/') => Ok(()),
-        ("chrome", Some(page)) if !page.is_empty() => Ok(()),
-        ("about", None) if !rest.is_empty() => Ok(()),
-        _ => Err(WRONG),
-    }
+    Url::parse(url).map(drop)
 }
 
 /// Finds out whether readiness may be asked for at `url`: plain `http` only, for it
@@ -35,33 +203,18 @@ pub fn check_url(url: &str) -> Result<(), &'static str> {
 /// What would be right, in one sentence.
 pub(super) fn check_http_url(url: &str) -> Result<(), &'static str> {
     const WRONG: &str = "must be an address that begins with http://";
-    check_text(url)?;
-    if url.contains(char::is_whitespace) {
-        return Err("must have no spaces; write %20 instead");
+    match Url::parse(url) {
+        Ok(url) if url.scheme == Scheme::Http => Ok(()),
+        Ok(_) => Err(WRONG),
+        Err(_)
+            if !url
+                .get(..7)
+                .is_some_and(|it| it.eq_ignore_ascii_case("http://")) =>
+        {
+            Err(WRONG)
+        }
+        Err(why) => Err(why),
     }
-    let scheme = url.get(..7).ok_or(WRONG)?;
-    if !scheme.eq_ignore_ascii_case("http://") {
-        return Err(WRONG);
-    }
-    check_host(&url[7..])
-}
-
-/// Something must stand between `//` and the path, and a port must be one.
-fn check_host(rest: &str) -> Result<(), &'static str> {
-    let authority = rest.split(['/', '?', '#']).next().unwrap_or_default();
-    let host = authority.rsplit('@').next().unwrap_or_default();
-    // The colons of an IPv6 address stand in brackets.
-    let (name, port) = match host.rsplit_once(':') {
-        Some((name, port)) if !port.ends_with(']') => (name, port),
-        _ => (host, ""),
-    };
-    if name.is_empty() {
-        return Err("must name a host, as in http://example.com/");
-    }
-    if !port.is_empty() && port.parse::<u16>().is_err() {
-        return Err("must have a port from 0 to 65535, or none");
-    }
-    Ok(())
 }
 
 #[cfg(test)]
@@ -69,18 +222,68 @@ mod tests {
     use super::*;
 
     #[test]
-    fn addresses_of_pages_are_taken() {
+    fn an_address_is_taken_apart_in_one_way() {
+        // The address; host and port to connect to; as shown; path and query.
+        for (url, server, shown, target) in [
+            ("http://localhost", ("localhost", 80), "localhost", "/"),
+            (
+                "HTTP://Localhost:81",
+                ("Localhost", 81),
+                "Localhost:81",
+                "/",
+            ),
+            (
+                "hTTps://example.org/a:1?b@c",
+                ("example.org", 443),
+                "example.org",
+                "/a:1?b@c",
+            ),
+            ("http://host:/", ("host", 80), "host", "/"),
+            ("https://host:?q", ("host", 443), "host", "/?q"),
+            (
+                "http://10.0.0.1:81?x#y",
+                ("10.0.0.1", 81),
+                "10.0.0.1:81",
+                "/?x",
+            ),
+            (
+                "http://[::1]:8080/a?b#c",
+                ("::1", 8080),
+                "[::1]:8080",
+                "/a?b",
+            ),
+            ("https://[fd00::1]", ("fd00::1", 443), "[fd00::1]", "/"),
+            ("http://[::1]:/", ("::1", 80), "[::1]", "/"),
+            ("http://u:p@host:8080/", ("host", 8080), "host:8080", "/"),
+            ("http://u:p@q@[::1]:1/x", ("::1", 1), "[::1]:1", "/x"),
+            ("http://u:@host", ("host", 80), "host", "/"),
+            (
+                "http://host\\@evil.example/",
+                ("host", 80),
+                "host",
+                "/@evil.example/",
+            ),
+            ("http://host#@evil.example/", ("host", 80), "host", "/"),
+            (
+                "http://host?@evil.example/",
+                ("host", 80),
+                "host",
+                "/?@evil.example/",
+            ),
+            ("https://例え.jp/", ("例え.jp", 443), "例え.jp", "/"),
+        ] {
+            let parsed = Url::parse(url).unwrap_or_else(|why| panic!("{url}: {why}"));
+            assert_eq!(parsed.server(), Some(server), "{url}");
+            assert_eq!(parsed.authority.map(|it| it.text), Some(shown), "{url}");
+            assert_eq!(parsed.target(), target, "{url}");
+        }
         for url in [
-            "https://lumencanvas.studio/canvas/abc",
-            "HTTP://localhost:8081",
-            "http://[::1]:3000/?a=b&c=d#e",
-            "http://user:word@kiosk.local/",
             "file:///srv/kiosk/index.html",
             "about:blank",
             "chrome://gpu",
-            "https://例え.jp/",
+            "FILE:///x",
         ] {
-            assert_eq!(check_url(url), Ok(()), "{url}");
+            assert_eq!(Url::parse(url).map(|url| url.server()), Ok(None), "{url}");
         }
     }
 
@@ -94,8 +297,19 @@ mod tests {
             "http://",
             "https:///path",
             "http://:80/",
+            "http://@/",
+            "http://u:p@/",
             "http://host:99999/",
             "http://host:abc/",
+            "http://host:+80/",
+            "http://host:80:80/",
+            "http://::1/",
+            "http://fe80::1:8080/",
+            "http://[::1/",
+            "http://[::1]8080/",
+            "http://[localhost]/",
+            "http://[]/",
+            "http://<script>/",
             "file:x",
             "about:",
             "chrome://",
@@ -107,19 +321,78 @@ mod tests {
         ] {
             assert!(check_url(url).is_err(), "{url:?} was taken");
         }
+        assert_eq!(
+            check_url("http://::1/"),
+            Err("must have its IPv6 address in brackets, as in http://[::1]/")
+        );
     }
 
     #[test]
     fn readiness_is_asked_for_by_plain_http() {
-        assert_eq!(check_http_url("http://localhost:3000/health"), Ok(()));
         for url in [
-            "https://localhost/",
-            "http://",
-            "localhost:3000",
-            "",
-            "ééééééé",
+            "http://localhost:3000/health",
+            "HTTP://localhost",
+            "http://h:/",
         ] {
-            assert!(check_http_url(url).is_err(), "{url:?} was taken");
+            assert_eq!(check_http_url(url), Ok(()), "{url}");
+        }
+        for (url, why) in [
+            (
+                "https://localhost/",
+                "must be an address that begins with http://",
+            ),
+            (
+                "localhost:3000",
+                "must be an address that begins with http://",
+            ),
+            ("", "must be an address that begins with http://"),
+            ("ééééééé", "must be an address that begins with http://"),
+            ("http://", "must name a host, as in http://example.com/"),
+            ("http://a b/", "must have no spaces; write %20 instead"),
+        ] {
+            assert_eq!(check_http_url(url), Err(why), "{url}");
+        }
+    }
+
+    #[test]
+    fn two_pages_of_one_server_have_the_same_origin() {
+        let origin = |url| Url::parse(url).unwrap().origin();
+        for (one, two) in [
+            ("http://a/x", "HTTP://A:80/y?z"),
+            ("https://a:443/", "https://u:p@a/"),
+            ("http://[::1]:80/", "http://[::1]"),
+        ] {
+            assert_eq!(origin(one), origin(two));
+        }
+        for (one, two) in [
+            ("http://a/", "https://a/"),
+            ("http://a/", "http://a:81/"),
+            ("http://a/", "http://b/"),
+        ] {
+            assert_ne!(origin(one), origin(two));
+        }
+        assert_eq!(origin("file:///a"), None);
+    }
+
+    #[test]
+    fn this_machine_is_known_by_its_loopback_addresses() {
+        let is_loopback = |text| Authority::parse(text).unwrap().is_loopback();
+        for text in [
+            "localhost",
+            "LocalHost:3000",
+            "127.0.0.1",
+            "127.9.9.9:80",
+            "[::1]:1",
+        ] {
+            assert!(is_loopback(text), "{text}");
+        }
+        for text in [
+            "localhost.evil.example",
+            "127.evil.example",
+            "10.0.0.1",
+            "[::2]",
+        ] {
+            assert!(!is_loopback(text), "{text}");
         }
     }
 }

@@ -12,9 +12,9 @@
 
 use super::error::{Error, Kind};
 use super::keeper::{Keeper, Pass, who_are_you};
+use crate::config::Authority;
 use crate::trust::{Needs, Presented, Verdict};
 use picoserve::request::RequestParts;
-use std::net::{Ipv4Addr, Ipv6Addr};
 
 /// Said with every answer. Scripts, styles and pictures come from here alone; no other
 /// site may show, read or embed anything of it; nothing is guessed or passed on.
@@ -123,14 +123,11 @@ pub fn port(host: &str) -> Option<u16> {
 
 /// An address is always this machine's own: a site elsewhere cannot be called by it.
 fn is_this_machine(host: &str, hosts: &[String], hostname: &dyn Fn() -> String) -> bool {
-    let name = match host.rsplit_once(':') {
-        Some((name, port)) if port.bytes().all(|byte| byte.is_ascii_digit()) => name,
-        _ => host,
+    let Ok(authority) = Authority::parse(host) else {
+        return false;
     };
-    if let Some(address) = (name.strip_prefix('[')).and_then(|name| name.strip_suffix(']')) {
-        return address.parse::<Ipv6Addr>().is_ok();
-    }
-    if name.parse::<Ipv4Addr>().is_ok() || name.eq_ignore_ascii_case("localhost") {
+    let name = authority.host;
+    if authority.is_address() || name.eq_ignore_ascii_case("localhost") {
         return true;
     }
     if hosts.iter().any(|known| name.eq_ignore_ascii_case(known)) {

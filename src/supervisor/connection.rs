@@ -20,7 +20,7 @@
 
 use super::page::{Order, PageState};
 use super::{Action, Reason, RunId, Supervisor};
-use crate::config::{Behaviors, Schedule, Trigger, WhenLost, WhenRegained};
+use crate::config::{Behaviors, Origin, Schedule, Trigger, Url, WhenLost, WhenRegained};
 use crate::time::Moment;
 use std::rc::Rc;
 use std::time::Duration;
@@ -500,25 +500,15 @@ impl Loss {
     }
 }
 
-/// Scheme, host and port of a page that comes from a server.
-fn server_of(url: &str) -> Option<&str> {
-    let (scheme, rest) = url.split_once("://")?;
-    let is_web = ["http", "https"]
-        .iter()
-        .any(|web| scheme.eq_ignore_ascii_case(web));
-    let host = rest.split(['/', '?', '#']).next()?;
-    (is_web && !host.is_empty()).then(|| &url[..scheme.len() + 3 + host.len()])
+/// The server of a page that comes from one.
+fn server_of(url: &str) -> Option<Origin<'_>> {
+    Url::parse(url).ok()?.origin()
 }
 
 /// The server is this machine: no network is needed.
 fn is_local(url: &str) -> bool {
-    let server = server_of(url).unwrap_or_default();
-    let host = server.split_once("://").map_or("", |(_, host)| host);
-    let host = host.rsplit_once('@').map_or(host, |(_, host)| host);
-    ["localhost", "127.", "[::1]"].iter().any(|local| {
-        host.get(..local.len())
-            .is_some_and(|start| start.eq_ignore_ascii_case(local))
-    })
+    let authority = Url::parse(url).ok().and_then(|url| url.authority);
+    authority.is_some_and(|authority| authority.is_loopback())
 }
 
 impl Supervisor {

@@ -5,6 +5,7 @@
 use super::children::Children;
 use super::errno::failure;
 use super::launch::Launch;
+use crate::config::{Scheme, Url};
 use crate::supervisor::{Failure, RunId};
 use smol::io::{AsyncReadExt, AsyncWriteExt};
 use smol::net::TcpStream;
@@ -37,11 +38,21 @@ const MESSAGE_MAX: usize = 4096;
 
 /// Resolves once a GET of this `http://` address is answered below status 400.
 pub(super) async fn http(url: &str) {
-    let Some(target) = Target::parse(url) else {
-        log::error!("{url} is not an address that can be asked");
+    let parsed = Url::parse(url)
+        .ok()
+        .filter(|url| url.scheme == Scheme::Http);
+    let Some((url, server)) = parsed.and_then(|url| Some((url, url.authority?))) else {
+        log::error!("{url} cannot be probed: it is no http:// address");
         return future::pending().await;
     };
-    again_and_again(async || get(&target).await.is_ok_and(|status| status < 400)).await;
+    let request = format!(
+        "GET {} HTTP/1.1\r\nHost: {}\r\nUser-Agent: ossuary\r\nAccept: */*\r\nConnection: close\r\n\r\n",
+        url.target(),
+        server.text
+    );
+    let address = (server.host, server.port.unwrap_or(80));
+    let is_ready = |status| status < 400;
+    again_and_again(async || get(address, &request).await.is_ok_and(is_ready)).await;
 }
 
 /// Resolves once this port on loopback accepts a connection, by IPv4 or IPv6.
@@ -155,56 +166,9 @@ async fn again_and_again(mut attempt: impl AsyncFnMut() -> bool) {
     }
 }
 
-/// An `http://` address, taken apart.
-#[derive(Clone, Debug, PartialEq, Eq)]
-struct Target {
-    /// As it is looked up: without the brackets of an IPv6 address.
-    host: String,
-    port: u16,
-    /// As it stands in the `Host` header.
-    authority: String,
-    path: String,
-}
-
-impl Target {
-    fn parse(url: &str) -> Option<Self> {
-        let rest = url.strip_prefix("http://")?;
-        let rest = rest.split('#').next()?;
-        let end = rest.find(['/', '?']).unwrap_or(rest.len());
-        let (authority, path) = rest.split_at(end);
-        let authority = authority.rsplit('@').next()?;
-        let (host, port) = match authority.strip_prefix('[') {
-            Some(rest) => {
-                let (host, after) = rest.split_once(']')?;
-                (host, after.strip_prefix(':'))
-            }
-            None => match authority.split_once(':') {
-                Some((host, port)) => (host, Some(port)),
-                None => (authority, None),
-            },
-        };
-        if host.is_empty() || path.bytes().any(|byte| byte <= b' ' || byte == 0x7f) {
-            return None;
-        }
-        Some(Self {
-            host: host.to_owned(),
-            port: port.map_or(Some(80), |port| port.parse().ok())?,
-            authority: authority.to_owned(),
-            path: match path {
-                path if path.starts_with('/') => path.to_owned(),
-                query => format!("/{query}"),
-            },
-        })
-    }
-}
-
-/// Asks for the page and returns the status of the answer.
-async fn get(target: &Target) -> io::Result<u16> {
-    let mut stream = TcpStream::connect((target.host.as_str(), target.port)).await?;
-    let request = format!(
-        "GET {} HTTP/1.1\r\nHost: {}\r\nUser-Agent: ossuary\r\nAccept: */*\r\nConnection: close\r\n\r\n",
-        target.path, target.authority
-    );
+/// Sends a request and returns the status of the answer.
+async fn get(server: (&str, u16), request: &str) -> io::Result<u16> {
+    let mut stream = TcpStream::connect(server).await?;
     stream.write_all(request.as_bytes()).await?;
     let mut answer = [0; STATUS_LENGTH];
     stream.read_exact(&mut answer).await?;
@@ -222,24 +186,12 @@ mod tests {
     use smol::net::TcpListener;
 
     #[test]
-    fn addresses_are_taken_apart() {
-        let parts = |url: &str| Target::parse(url).map(|t| (t.host, t.port, t.path));
-        let some = |host: &str, port, path: &str| Some((host.to_owned(), port, path.to_owned()));
-        assert_eq!(parts("http://localhost"), some("localhost", 80, "/"));
-        assert_eq!(parts("http://[::1]:8080/a?b#c"), some("::1", 8080, "/a?b"));
-        assert_eq!(parts("http://10.0.0.1:81?x"), some("10.0.0.1", 81, "/?x"));
-        assert_eq!(parts("https://localhost"), None);
-        assert_eq!(parts("http://a/b c"), None);
-        assert_eq!(parts("http://a:b/"), None);
-    }
-
-    #[test]
     fn a_server_is_ready_when_it_answers_well_and_not_before() {
         smol::block_on(async {
             let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.unwrap();
             let port = listener.local_addr().unwrap().port();
             let server = async {
-                for status in ["503 not yet", "HTTP nonsense", "204 fine"] {
+                for status in ["503 not yet", "HTTP nonsense", "204 fine", "200 fine"] {
                     let (mut stream, _) = listener.accept().await.unwrap();
                     let mut request = [0; 256];
                     let length = stream.read(&mut request).await.unwrap();
@@ -251,7 +203,13 @@ mod tests {
                 }
             };
             let url = format!("http://127.0.0.1:{port}/health");
-            future::zip(server, http(&url)).await;
+            // What the configuration accepts is probed, however it is written.
+            let loud = format!("HTTP://user:word@127.0.0.1:{port}/health#top");
+            let probes = async {
+                http(&url).await;
+                http(&loud).await;
+            };
+            future::zip(server, probes).await;
         });
     }
 

@@ -1,6 +1,7 @@
 //! Why a page could not be loaded, for people who have never heard of `net::ERR_NAME_NOT_RESOLVED`.
 
 use super::escape;
+use crate::config::Url;
 
 /// What happened, as a sentence about the server; `{}` is its name. The codes are those of Chromium's
 /// `net/base/net_error_list.h`; the first whose beginning fits.
@@ -71,16 +72,11 @@ pub(super) fn in_words(url: &str, error: &str) -> String {
     sentence.replace("{}", &host)
 }
 
-/// The server in an address, with its port; empty where there is none.
+/// The server in an address, with its port; empty where there is none. Who signs in by the address does not want that on
+/// a screen.
 fn host(url: &str) -> &str {
-    let Some((_, rest)) = url.split_once("://") else {
-        return "";
-    };
-    let authority = rest.split(['/', '?', '#']).next().unwrap_or_default();
-    // Whoever signs in by the address does not want that on a screen.
-    authority
-        .rsplit_once('@')
-        .map_or(authority, |(_, host)| host)
+    let authority = Url::parse(url).ok().and_then(|url| url.authority);
+    authority.map_or("", |authority| authority.text)
 }
 
 #[cfg(test)]
@@ -151,8 +147,9 @@ mod tests {
 
     #[test]
     fn the_name_of_a_server_cannot_become_markup() {
-        assert!(
-            in_words("http://<img src=x>/", "net::ERR_TIMED_OUT").contains("&lt;img src=x&gt;")
-        );
+        let timed_out = "net::ERR_TIMED_OUT";
+        assert!(in_words("http://a&b'c/", timed_out).contains("<bdi>a&amp;b&#39;c</bdi>"));
+        let no_address = in_words("http://<img src=x>/", timed_out);
+        assert_eq!(no_address, "The server does not answer.");
     }
 }
