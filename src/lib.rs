@@ -25,5 +25,6 @@ pub mod http;
 pub mod logs;
 pub mod supervisor;
 pub mod sys;
+pub mod text;
 pub mod time;
 pub mod trust;

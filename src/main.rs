@@ -7,7 +7,8 @@ use ossuary::daemon::{self, StartError};
 use ossuary::demo;
 use ossuary::first_boot;
 use ossuary::sys::{cgroup, core_dump, terminal, zones};
-use std::io::Write;
+use ossuary::text::visible;
+use std::io::{IsTerminal, Write};
 use std::path::Path;
 use std::process::ExitCode;
 
@@ -18,14 +19,16 @@ fn main() -> ExitCode {
     let invocation = match args::parse(std::env::args_os().skip(1)) {
         Ok(invocation) => invocation,
         Err(error) => {
-            eprintln!("ossuary: {error}");
+            eprintln!("ossuary: {}", visible(&error.to_string()));
             return Exit::Usage.into();
         }
     };
     match invocation {
         Invocation::Daemon(options) => came_to(daemon::run(&options)),
         Invocation::Demo { listen } => came_to(demo::run(listen)),
-        Invocation::Check { file, json } => check(&file, json).into(),
+        Invocation::Check { file, json } => {
+            at_terminal(|terminal| check(&file, json, terminal)).into()
+        }
         Invocation::FirstBoot { card, root } => first_boot::run(&card, &root).into(),
         Invocation::Client(order) => at_terminal(|terminal| client::run(&order, terminal)).into(),
         Invocation::MakeWay => {
@@ -45,7 +48,7 @@ fn came_to(end: Result<(), StartError>) -> ExitCode {
     match end {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            eprintln!("ossuary: {error}");
+            eprintln!("ossuary: {}", visible(&error.to_string()));
             ExitCode::from(error.exit_code())
         }
     }
@@ -53,9 +56,12 @@ fn came_to(end: Result<(), StartError>) -> ExitCode {
 
 fn at_terminal(run: impl FnOnce(&mut Terminal<'_>) -> Exit) -> Exit {
     let (mut out, mut err) = (std::io::stdout().lock(), std::io::stderr());
+    let (out_is_terminal, err_is_terminal) = (out.is_terminal(), err.is_terminal());
     run(&mut Terminal {
         out: &mut out,
         err: &mut err,
+        out_is_terminal,
+        err_is_terminal,
         colour: client::shows_colours(),
         ask_secret: &terminal::ask_secret,
     })
@@ -82,29 +88,29 @@ fn warn_of_zone(mut loaded: Loaded) -> Loaded {
     loaded
 }
 
-fn check(file: &Path, json: bool) -> Exit {
+fn check(file: &Path, json: bool, terminal: &mut Terminal<'_>) -> Exit {
     let bytes = match std::fs::read(file) {
         Ok(bytes) => bytes,
         Err(error) => {
             let why = format!("cannot read {}: {error}", file.display());
             match json {
-                true => print(&config::report_as_json(Err(vec![Problem::whole(why)]))),
-                false => {
-                    eprintln!("ossuary: {why}");
-                    Exit::Refused
+                true => {
+                    let report = config::report_as_json(Err(vec![Problem::whole(why)]));
+                    let _ = terminal.pass_on(report.as_bytes());
                 }
-            };
+                false => terminal.remark(why),
+            }
             return Exit::Refused;
         }
     };
     let read = Loaded::from_bytes(&bytes).map(warn_of_zone);
     let is_sound = read.is_ok();
-    let printed = print(&match json {
+    let report = match json {
         true => config::report_as_json(read),
         false => config::report(read),
-    });
-    match is_sound {
-        true => printed,
-        false => Exit::Refused,
+    };
+    match terminal.pass_on(report.as_bytes()) {
+        Ok(()) if is_sound => Exit::Done,
+        _ => Exit::Refused,
     }
 }

@@ -54,21 +54,45 @@ pub fn print(
     let request = Request::get(target(id, &format!("/logs?lines={lines}"))).header("Accept", kind);
     let mut answer = daemon.ask(&request)?;
     let mut piece = vec![0; PIECE];
+    let mut held = 0; // bytes at its beginning: of a character whose end has not been read yet
     let mut last = b'\n';
     loop {
-        match answer.body.read(&mut piece) {
+        match answer.body.read(&mut piece[held..]) {
             Ok(0) => break,
             Ok(count) => {
-                terminal.pass_on(&piece[..count])?;
-                last = piece[count - 1];
+                let filled = held + count;
+                let whole = whole_characters(&piece[..filled]);
+                terminal.pass_on(&piece[..whole])?;
+                last = piece[filled - 1];
+                piece.copy_within(whole..filled, 0);
+                held = filled - whole;
             }
             Err(error) => return Err(daemon.silent(&error)),
         }
     }
+    terminal.pass_on(&piece[..held])?;
     if last != b'\n' {
         terminal.pass_on(b"\n")?;
     }
     Ok(Exit::Done)
+}
+
+/// How many of these bytes there are without a character (UTF-8) that is cut off at their end.
+fn whole_characters(bytes: &[u8]) -> usize {
+    let tail = bytes.iter().rev().take(3);
+    let begins = tail
+        .enumerate()
+        .find(|(_, byte)| !matches!(byte, 0x80..=0xbf));
+    let length = |first: u8| match first {
+        0xf0.. => 4,
+        0xe0.. => 3,
+        0xc0.. => 2,
+        _ => 1,
+    };
+    match begins {
+        Some((after, first)) if length(*first) > after + 1 => bytes.len() - after - 1,
+        _ => bytes.len(),
+    }
 }
 
 /// The newest lines and then what is new, until somebody has had enough.
@@ -110,4 +134,20 @@ pub fn follow(
 fn understood<'a, T: Deserialize<'a>>(data: &'a str) -> Result<T, Error> {
     serde_json::from_str(data)
         .map_err(|error| Error::Confused(format!("a line of the log is odd: {error}")))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_piece_ends_where_a_character_ends() {
+        let text = "a é → 🜂";
+        for cut in 0..=text.len() {
+            let whole = (0..=cut).rev().find(|end| text.is_char_boundary(*end));
+            let bytes = &text.as_bytes()[..cut];
+            assert_eq!(Some(whole_characters(bytes)), whole, "cut at {cut}");
+        }
+        assert_eq!(whole_characters(b"\x9b\x9b\x9b\x9b"), 4, "no text at all");
+    }
 }

@@ -78,10 +78,15 @@ pub fn events(daemon: &Daemon, json: bool, terminal: &mut Terminal<'_>) -> Resul
                     .map_err(|error| Error::Confused(format!("its event is not JSON: {error}")))?;
                 for (id, view) in news["processes"].as_object().into_iter().flatten() {
                     let status = words(&view["status"]);
-                    let tinted = terminal.tinted(&status, Tint::of_status(&status));
                     let reason = words(&view["reason"]);
                     let gap = if reason.is_empty() { "" } else { ": " };
-                    terminal.say(format_args!("{id} {tinted}{gap}{reason}"))?;
+                    terminal.say_tinted(&[
+                        (id, Tint::Plain),
+                        (" ", Tint::Plain),
+                        (&status, Tint::of_status(&status)),
+                        (gap, Tint::Plain),
+                        (&reason, Tint::Plain),
+                    ])?;
                 }
                 for id in news["removed"].as_array().into_iter().flatten() {
                     terminal.say(format_args!("{} removed", words(id)))?;

@@ -63,8 +63,12 @@ fn last_start(last: &Value, terminal: &mut Terminal<'_>) -> Result<(), Error> {
         "crash" | "watchdog" | "hardware watchdog" => Tint::Bad,
         _ => Tint::Plain,
     };
-    let reason = terminal.tinted(&reason, tint);
-    terminal.say(format_args!("last start: {reason}: {detail}"))
+    terminal.say_tinted(&[
+        ("last start: ", Tint::Plain),
+        (&reason, tint),
+        (": ", Tint::Plain),
+        (&detail, Tint::Plain),
+    ])
 }
 
 /// Prints what is wrong with the configuration file, and what is in force in its place; returns whether anything is.
@@ -150,14 +154,16 @@ pub fn one(
 
 fn describe(id: &str, view: &Value, terminal: &mut Terminal<'_>) -> Result<(), Error> {
     terminal.say(format_args!("{} ({id})", words(&view["name"])))?;
+    let plain = |field: &'static str| (field, words(&view[field]), Tint::Plain);
     let status = words(&view["status"]);
-    let mut rows = vec![("status", terminal.tinted(&status, Tint::of_status(&status)))];
-    rows.extend(["since", "reason", "pid"].map(|field| (field, words(&view[field]))));
-    rows.push(("uptime", uptime(view)));
+    let tint = Tint::of_status(&status);
+    let mut rows = vec![("status", status, tint)];
+    rows.extend(["since", "reason", "pid"].map(plain));
+    rows.push(("uptime", uptime(view), Tint::Plain));
     let page = &view["page"];
     let tint = Tint::of_page(&words(&page["state"]));
-    rows.push(("page", terminal.tinted(&page_state(page), tint)));
-    rows.push(("page url", words(&page["url"])));
+    rows.push(("page", page_state(page), tint));
+    rows.push(("page url", words(&page["url"]), Tint::Plain));
     rows.extend(
         [
             "restarts",
@@ -168,10 +174,11 @@ fn describe(id: &str, view: &Value, terminal: &mut Terminal<'_>) -> Result<(), E
             "enabled",
             "autostart",
         ]
-        .map(|field| (field, words(&view[field]))),
+        .map(plain),
     );
-    for (field, value) in rows.iter().filter(|(_, value)| !value.is_empty()) {
-        terminal.say(format_args!("  {field:9}  {value}"))?;
+    for (field, value, tint) in rows.iter().filter(|(_, value, _)| !value.is_empty()) {
+        let field = format!("  {field:9}  ");
+        terminal.say_tinted(&[(&field, Tint::Plain), (value, *tint)])?;
     }
     Ok(())
 }

@@ -2,7 +2,9 @@
 
 use super::error::Error;
 use super::problem::Refused;
+use crate::text::visible;
 use serde_json::Value;
+use std::borrow::Cow;
 use std::fmt::Display;
 use std::io::{self, IsTerminal, Write};
 
@@ -12,7 +14,11 @@ pub struct Terminal<'a> {
     pub out: &'a mut dyn Write,
     /// What went wrong, and what is going on meanwhile.
     pub err: &'a mut dyn Write,
-    /// Whether somebody sees colours.
+    /// Whether standard output is a terminal: what is printed there has its control characters escaped.
+    pub out_is_terminal: bool,
+    /// Whether standard error is one.
+    pub err_is_terminal: bool,
+    /// Whether colours are seen.
     pub colour: bool,
     /// Asks for something that is not shown, or reads a line where nobody can be asked.
     pub ask_secret: &'a dyn Fn(&str) -> io::Result<String>,
@@ -83,15 +89,42 @@ impl Terminal<'_> {
     /// # Errors
     /// Where nobody reads any more.
     pub fn say(&mut self, line: impl Display) -> Result<(), Error> {
-        writeln!(self.out, "{line}").map_err(Error::Output)
+        self.say_tinted(&[(&line.to_string(), Tint::Plain)])
     }
 
-    /// Prints bytes as they are.
+    /// Prints a line made of parts, each in its colour. These colours are the only control sequences that reach a
+    /// terminal.
     ///
     /// # Errors
-    /// Where nobody reads any more.
+    /// As [`Terminal::say`].
+    pub fn say_tinted(&mut self, parts: &[(&str, Tint)]) -> Result<(), Error> {
+        let mut line = String::new();
+        for (text, tint) in parts {
+            let text = harmless(text, self.out_is_terminal);
+            let code = tint.code().filter(|_| self.colour && !text.is_empty());
+            if let Some(code) = code {
+                line.push_str(&format!("\u{1b}[{code}m"));
+            }
+            line.push_str(&text);
+            if code.is_some() {
+                line.push_str("\u{1b}[0m");
+            }
+        }
+        line.push('\n');
+        self.out.write_all(line.as_bytes()).map_err(Error::Output)
+    }
+
+    /// Prints bytes: unchanged into a file or a pipe, and as text on a terminal. Where they come in pieces, no piece
+    /// may end within a character.
+    ///
+    /// # Errors
+    /// As [`Terminal::say`].
     pub fn pass_on(&mut self, bytes: &[u8]) -> Result<(), Error> {
-        self.out.write_all(bytes).map_err(Error::Output)
+        let written = match self.out_is_terminal {
+            true => (self.out).write_all(visible(&String::from_utf8_lossy(bytes)).as_bytes()),
+            false => self.out.write_all(bytes),
+        };
+        written.map_err(Error::Output)
     }
 
     /// Prints what was held back, for somebody who watches.
@@ -121,7 +154,12 @@ impl Terminal<'_> {
 
     /// Prints a line beside what was asked for. That nobody reads it is no mistake.
     pub fn remark(&mut self, line: impl Display) {
-        let _ = writeln!(self.err, "ossuary: {line}");
+        let line = line.to_string();
+        let _ = writeln!(
+            self.err,
+            "ossuary: {}",
+            harmless(&line, self.err_is_terminal)
+        );
     }
 
     /// Tells of a refusal in words, and for machines prints the problem document in place of an answer. It may
@@ -156,26 +194,33 @@ impl Terminal<'_> {
             .map(|title| ((*title).to_owned(), Tint::Plain))
             .collect();
         for row in std::iter::once(&heading).chain(rows) {
-            let mut line = String::new();
-            let mut gap = 0;
-            for ((text, tint), width) in row.iter().zip(&widths) {
-                line.extend(std::iter::repeat_n(' ', gap));
-                line.push_str(&self.tinted(text, *tint));
-                gap = width.saturating_sub(text.chars().count()) + 2;
+            // No spaces at the end of a line.
+            let filled = row.iter().rposition(|(text, _)| !text.is_empty());
+            let row = &row[..filled.map_or(0, |last| last + 1)];
+            let gap =
+                |(text, width): (&Cell, &usize)| width.saturating_sub(text.0.chars().count()) + 2;
+            let gaps: Vec<String> = row
+                .iter()
+                .zip(&widths)
+                .map(gap)
+                .map(|gap| " ".repeat(gap))
+                .collect();
+            let mut parts = Vec::new();
+            for ((text, tint), gap) in row.iter().zip(&gaps) {
+                parts.extend([(text.as_str(), *tint), (gap.as_str(), Tint::Plain)]);
             }
-            self.say(line.trim_end())?;
+            parts.pop();
+            self.say_tinted(&parts)?;
         }
         Ok(())
     }
+}
 
-    /// Text in its colour, where colours are seen.
-    pub fn tinted(&self, text: &str, tint: Tint) -> String {
-        match tint.code() {
-            Some(code) if self.colour && !text.is_empty() => {
-                format!("\u{1b}[{code}m{text}\u{1b}[0m")
-            }
-            _ => text.to_owned(),
-        }
+/// Text as it may be written to a terminal, or unchanged to what is none.
+fn harmless(text: &str, to_terminal: bool) -> Cow<'_, str> {
+    match to_terminal {
+        true => visible(text),
+        false => Cow::Borrowed(text),
     }
 }
 
@@ -258,6 +303,8 @@ mod tests {
             let mut terminal = Terminal {
                 out: &mut out,
                 err: &mut err,
+                out_is_terminal: false,
+                err_is_terminal: false,
                 colour,
                 ask_secret: &|_| Ok(String::new()),
             };

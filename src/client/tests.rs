@@ -77,6 +77,8 @@ fn carried_out(daemon: &Daemon, order: &Order) -> (Exit, String, String) {
     let mut terminal = Terminal {
         out: &mut out,
         err: &mut err,
+        out_is_terminal: false,
+        err_is_terminal: false,
         colour: false,
         ask_secret: &|_| Ok(String::new()),
     };
@@ -584,6 +586,8 @@ fn no_daemon_is_told_with_its_socket_and_the_way_out() {
     let mut terminal = Terminal {
         out: &mut out,
         err: &mut err,
+        out_is_terminal: false,
+        err_is_terminal: false,
         colour: false,
         ask_secret: &|_| Ok(String::new()),
     };
@@ -637,6 +641,8 @@ fn nobody_listening_to_the_output_is_no_mistake() {
     let mut terminal = Terminal {
         out: &mut Closed,
         err: &mut err,
+        out_is_terminal: false,
+        err_is_terminal: false,
         colour: false,
         ask_secret: &|_| Ok(String::new()),
     };
@@ -662,6 +668,8 @@ fn ids_are_offered_to_the_shell_with_their_names() {
     let mut terminal = Terminal {
         out: &mut out,
         err: &mut Vec::new(),
+        out_is_terminal: false,
+        err_is_terminal: false,
         colour: false,
         ask_secret: &|_| Ok(String::new()),
     };

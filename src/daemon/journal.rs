@@ -1,5 +1,6 @@
 //! The daemon's own log: lines on standard error, as the journal and a terminal both like them.
 
+use crate::text::visible_line;
 use log::{Level, LevelFilter, Log, Metadata, Record};
 use std::io::Write;
 
@@ -31,10 +32,13 @@ impl Log for Journal {
             Level::Debug | Level::Trace => 7,
         };
         let under_systemd = std::env::var_os("JOURNAL_STREAM").is_some();
+        // What a page or a process calls itself stands in these lines, too.
+        let text = record.args().to_string();
+        let text = visible_line(&text);
         let line = if under_systemd {
-            format!("<{priority}>{}\n", record.args())
+            format!("<{priority}>{text}\n")
         } else {
-            format!("ossuary: {}\n", record.args())
+            format!("ossuary: {text}\n")
         };
         // In one write, as stderr has no buffer. A log that cannot be written is no reason to stop a kiosk.
         let _ = std::io::stderr().write_all(line.as_bytes());

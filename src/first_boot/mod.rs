@@ -21,6 +21,7 @@ use crate::supervisor::Failure;
 use crate::sys::errno::failure;
 use crate::sys::together::Together;
 use crate::sys::{vault, zones};
+use crate::text::visible;
 use crate::trust::{self, Credentials, Hash};
 use card::Card;
 use std::fs;
@@ -48,15 +49,15 @@ pub fn run(card: &Path, root: &Path) -> Exit {
     match set_up(&Card::new(card), &System { root }) {
         Ok(Outcome::Nothing) => Exit::Done,
         Ok(Outcome::Applied(letter)) => {
-            print!("{letter}");
+            print!("{}", visible(&letter));
             Exit::Done
         }
         Ok(Outcome::Refused(letter)) => {
-            eprint!("{letter}");
+            eprint!("{}", visible(&letter));
             Exit::Refused
         }
         Err(failure) => {
-            eprintln!("ossuary: {failure}");
+            eprintln!("ossuary: {}", visible(&failure.to_string()));
             Exit::Refused
         }
     }

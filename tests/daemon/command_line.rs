@@ -1,7 +1,10 @@
 //! The operator's command line against a real daemon.
 
 use crate::kiosk::{Kiosk, fresh_dir};
+use nix::pty::openpty;
 use serde_json::{Value, json};
+use std::fs::File;
+use std::io::Read;
 use std::process::{Command, Output};
 
 fn words(output: &Output) -> String {
@@ -125,4 +128,92 @@ fn a_failed_process_can_be_stopped_from_the_command_line() {
     let stopped = kiosk.ossuary(&["stop", "job"]);
     assert_eq!(stopped.status.code(), Some(0), "{}", words(&stopped));
     assert_eq!(kiosk.process("job")["reason"], "stopped by the operator");
+}
+
+/// Runs a command on a terminal of its own and returns what it wrote there.
+fn on_a_terminal(command: &mut Command) -> String {
+    let pty = openpty(None, None).unwrap();
+    let err = pty.slave.try_clone().unwrap();
+    command.env("TERM", "xterm").stdout(pty.slave).stderr(err);
+    let mut child = command.spawn().unwrap();
+    // The command holds the terminal open, and no end would come.
+    command.stdout(std::process::Stdio::null());
+    command.stderr(std::process::Stdio::null());
+    let mut written = Vec::new();
+    // A terminal that nobody has open any more ends with an error (EIO).
+    let _ = File::from(pty.master).read_to_end(&mut written);
+    child.wait().unwrap();
+    String::from_utf8(written).unwrap().replace("\r\n", "\n")
+}
+
+/// The characters a terminal takes as commands, except our own colours.
+fn commands(written: &str) -> Vec<char> {
+    let plain = [
+        "\u{1b}[32m",
+        "\u{1b}[33m",
+        "\u{1b}[31m",
+        "\u{1b}[2m",
+        "\u{1b}[0m",
+    ];
+    let text = plain
+        .iter()
+        .fold(written.to_owned(), |text, colour| text.replace(colour, ""));
+    let text = text.replace(['\n', '\t'], "");
+    text.chars()
+        .filter(|character| character.is_control())
+        .collect()
+}
+
+#[test]
+fn what_a_process_prints_is_no_command_to_the_terminal_and_unchanged_in_a_pipe() {
+    // A title, a bell, an answer at the prompt (DECRQSS), and CSI in one character.
+    let evil = r"\033]0;pwned\007 \033P$qm\033\\ \302\2332J \015over\177";
+    let command = format!("printf '{evil} größer\\tend\\n'; exec sleep 1000");
+    let kiosk = Kiosk::with(json!({"job": {"command": command}}));
+    kiosk.until_logged("job", "end");
+
+    let piped = kiosk.ossuary(&["logs", "job"]).stdout;
+    let piped = String::from_utf8(piped).unwrap();
+    let raw = "\u{1b}]0;pwned\u{7} \u{1b}P$qm\u{1b}\\ \u{9b}2J \rover\u{7f} größer\tend\n";
+    assert!(piped.contains(raw), "{piped:?}");
+
+    let shown = on_a_terminal(&mut kiosk.command(&["logs", "job"]));
+    assert_eq!(commands(&shown), [], "{shown:?}");
+    let escaped = r"\u001b]0;pwned\u0007 \u001bP$qm\u001b\ \u009b2J \u000dover\u007f größer";
+    assert!(shown.contains(escaped), "{shown:?}");
+
+    let json = on_a_terminal(&mut kiosk.command(&["logs", "job", "--json"]));
+    assert_eq!(commands(&json), [], "{json:?}");
+    let parsed: Value = serde_json::from_str(&json).expect("it is JSON there, too");
+    let texts = parsed["lines"].as_array().unwrap();
+    let texts: Vec<&str> = texts
+        .iter()
+        .filter_map(|line| line["text"].as_str())
+        .collect();
+    assert!(
+        texts.iter().any(|text| raw.trim_end() == *text),
+        "{texts:?}"
+    );
+
+    let status = on_a_terminal(&mut kiosk.command(&["status", "no\u{1b}[2Jbody"]));
+    assert_eq!(commands(&status), [], "{status:?}");
+    let usage = on_a_terminal(&mut kiosk.command(&["power", "\u{1b}[2J"]));
+    assert_eq!(commands(&usage), [], "{usage:?}");
+}
+
+#[test]
+fn a_configuration_file_is_no_command_to_the_terminal() {
+    let dir = fresh_dir();
+    let file = dir.join("config.json");
+    let evil = "\u{1b}]0;pwned\u{7}";
+    let document =
+        json!({"version": 3, evil: 1, "processes": {"a": {"command": "x", "type": evil}}});
+    std::fs::write(&file, document.to_string()).unwrap();
+    for json in [&[][..], &["--json"]] {
+        let mut check = Command::new(env!("CARGO_BIN_EXE_ossuary"));
+        let shown = on_a_terminal(check.arg("check").args(json).arg(&file));
+        assert!(shown.contains("type"), "{shown:?}");
+        assert_eq!(commands(&shown), [], "{shown:?}");
+    }
+    std::fs::remove_dir_all(dir).unwrap();
 }

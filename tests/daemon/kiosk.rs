@@ -299,13 +299,15 @@ impl Kiosk {
 
     /// Runs `ossuary` as an operator would, against this kiosk.
     pub fn ossuary(&self, arguments: &[&str]) -> Output {
-        Command::new(env!("CARGO_BIN_EXE_ossuary"))
-            .args(arguments)
-            .arg("--run-dir")
-            .arg(self.dir.join("run"))
-            .stdin(Stdio::null())
-            .output()
-            .unwrap()
+        self.command(arguments).output().unwrap()
+    }
+
+    /// The command line, not started yet.
+    pub fn command(&self, arguments: &[&str]) -> Command {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_ossuary"));
+        command.args(arguments).arg("--run-dir");
+        command.arg(self.dir.join("run")).stdin(Stdio::null());
+        command
     }
 }
 
