@@ -149,7 +149,8 @@ fn enabled(given: &mut Given, enabled: bool) -> Built {
 
 pub(super) fn remove(given: &mut Given) -> Built {
     let ids = given.words()?;
-    Ok(given.order(Task::Remove(ids)))
+    let force = given.has("force");
+    Ok(given.order(Task::Remove { ids, force }))
 }
 
 pub(super) fn config(given: &mut Given) -> Built {
@@ -160,10 +161,12 @@ pub(super) fn config(given: &mut Given) -> Built {
     // `-` is standard input or output, as everywhere.
     let file = given.arguments.pop_front().filter(|file| file != "-");
     let file = file.map(PathBuf::from);
-    Ok(given.order(match verb.as_str() {
-        "put" => Task::ConfigPut(file),
-        _ => Task::ConfigGet(file),
-    }))
+    let if_match = given.text("if-match")?;
+    match verb.as_str() {
+        "put" => Ok(given.order(Task::ConfigPut { file, if_match })),
+        _ if if_match.is_some() => Err("`config get` takes no --if-match".into()),
+        _ => Ok(given.order(Task::ConfigGet(file))),
+    }
 }
 
 pub(super) fn reload(given: &mut Given) -> Built {

@@ -14,8 +14,8 @@ pub enum Exit {
     Usage = 2,
     /// No daemon answers on the socket.
     NoDaemon = 3,
-    /// There is no process, or no rule, with this id.
-    NoSuchProcess = 4,
+    /// There is no process, rule, token or display of this name.
+    NotFound = 4,
     /// The process does not run.
     NotRunning = 5,
     /// It took longer than `--timeout` allows.
@@ -29,7 +29,7 @@ impl Exit {
         Exit::Refused,
         Exit::Usage,
         Exit::NoDaemon,
-        Exit::NoSuchProcess,
+        Exit::NotFound,
         Exit::NotRunning,
         Exit::TimedOut,
     ];
@@ -41,7 +41,7 @@ impl Exit {
             Exit::Refused => "refused, failed, or the configuration has problems",
             Exit::Usage => "the command line was not understood",
             Exit::NoDaemon => "no daemon answers",
-            Exit::NoSuchProcess => "there is no such process, or no such rule",
+            Exit::NotFound => "not found: no such process, rule, token or display",
             Exit::NotRunning => "the process does not run",
             Exit::TimedOut => "it took longer than --timeout allows",
         }

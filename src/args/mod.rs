@@ -133,12 +133,22 @@ pub enum Task {
         /// Allow or forbid.
         enabled: bool,
     },
-    /// Remove processes; at least one.
-    Remove(Vec<String>),
+    /// Remove processes.
+    Remove {
+        /// At least one.
+        ids: Vec<String>,
+        /// Also those that rules name, which switches the rules off.
+        force: bool,
+    },
     /// Print the whole configuration.
     ConfigGet(Option<PathBuf>),
     /// Replace the whole configuration.
-    ConfigPut(Option<PathBuf>),
+    ConfigPut {
+        /// Where it is read from; standard input without.
+        file: Option<PathBuf>,
+        /// The entity tag that the configuration must still have.
+        if_match: Option<String>,
+    },
     /// Load the page of a display process anew.
     ReloadPage(String),
     /// Show another page on a display process.

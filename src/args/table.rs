@@ -121,6 +121,16 @@ static SET: Switch = Switch {
     )
 };
 
+static FORCE: Switch = switch(
+    "force",
+    "Also one that rules of the schedule name, which\nswitches these rules off",
+);
+static IF_MATCH: Switch = option(
+    "if-match",
+    "ETAG",
+    Kind::Text,
+    "put: refuse if the configuration has changed since\n`config get FILE` printed this ETag",
+);
 static RESET: Switch = switch(
     "reset",
     "Forget password, tokens and sessions; prints a new\nclaim code",
@@ -297,7 +307,7 @@ pub(super) static VERBS: &[Verb] = &[
         name: "remove",
         group: Group::Configuration,
         arguments: &[PROCESSES],
-        switches: ASKING,
+        switches: &[&FORCE, &RUN_DIR, &SOCKET, &JSON],
         summary: "Remove processes that do not run",
         about: "",
         build: build::remove,
@@ -309,9 +319,11 @@ pub(super) static VERBS: &[Verb] = &[
             argument("get|put", Count::Optional, Kind::OneOf(&["get", "put"])),
             argument("FILE", Count::Optional, Kind::File),
         ],
-        switches: ASKING,
+        switches: &[&IF_MATCH, &RUN_DIR, &SOCKET, &JSON],
         summary: "Print the whole configuration, or replace it",
-        about: "`get` where neither is given. Without FILE: standard output, or standard input.",
+        about: "`get` where neither is given. Without FILE: standard output, or standard input.\n\
+                `get FILE` prints the ETag of what it wrote. `put --if-match ETAG` saves only\n\
+                if the configuration is still the same, so that no other change is lost.",
         build: build::config,
     },
     Verb {

@@ -4,6 +4,7 @@ use super::connection::Daemon;
 use super::error::Error;
 use super::message::Request;
 use super::status::{problems, target};
+use super::suggest;
 use super::terminal::{Terminal, words};
 use crate::args::{Exit, apply};
 use serde_json::{Map, Value, json};
@@ -62,7 +63,7 @@ pub fn enable(
     json: bool,
     terminal: &mut Terminal<'_>,
 ) -> Result<Exit, Error> {
-    each(ids, json, terminal, |id, terminal| {
+    each(daemon, ids, json, terminal, |id, terminal| {
         put(daemon, id, &json!({"enabled": enabled}), json, terminal)
     })
 }
@@ -87,11 +88,13 @@ fn put(
 pub fn remove(
     daemon: &Daemon,
     ids: &[String],
+    force: bool,
     json: bool,
     terminal: &mut Terminal<'_>,
 ) -> Result<Exit, Error> {
-    each(ids, json, terminal, |id, terminal| {
-        daemon.ask_text(&Request::new("DELETE", target(id, "")))?;
+    each(daemon, ids, json, terminal, |id, terminal| {
+        let query = if force { "?force=true" } else { "" };
+        daemon.ask_text(&Request::new("DELETE", target(id, query)))?;
         if !json {
             terminal.say(format_args!("{id}: removed"))?;
         }
@@ -101,6 +104,7 @@ pub fn remove(
 
 /// Does the same with each process; a refusal of one does not spare the others.
 fn each(
+    daemon: &Daemon,
     ids: &[String],
     json: bool,
     terminal: &mut Terminal<'_>,
@@ -111,6 +115,7 @@ fn each(
         exit = exit.or(match act(id, terminal) {
             Err(Error::Refused(refused)) => {
                 terminal.refuse(&refused, Some(id), json)?;
+                suggest(daemon, &refused, id, terminal);
                 Error::Refused(refused).exit()
             }
             other => other?,
@@ -119,24 +124,35 @@ fn each(
     Ok(exit)
 }
 
-/// Prints the whole configuration, or writes it into a file.
+/// Prints the whole configuration, or writes it into a file and prints its entity tag, which `config put --if-match`
+/// takes.
 pub fn config_get(
     daemon: &Daemon,
     file: Option<&Path>,
+    json: bool,
     terminal: &mut Terminal<'_>,
 ) -> Result<Exit, Error> {
-    let text = daemon.ask_text(&Request::get("/api/config"))?;
-    match file {
-        None => terminal.say(text.trim_end())?,
-        Some(path) => std::fs::write(path, text).map_err(|error| failed(path, error))?,
+    let mut answer = daemon.ask(&Request::get("/api/config"))?;
+    let text = answer.text(daemon)?;
+    let Some(path) = file else {
+        terminal.say(text.trim_end())?;
+        return Ok(Exit::Done);
+    };
+    std::fs::write(path, text).map_err(|error| failed(path, error))?;
+    let etag = answer.head.etag.unwrap_or_default();
+    let etag = etag.trim_matches('"'); // quotes would have to be quoted in a shell
+    match json {
+        true => terminal.say(json!({"file": path.to_string_lossy(), "etag": etag}))?,
+        false => terminal.say(format_args!("{}: saved, ETag {etag}", path.display()))?,
     }
     Ok(Exit::Done)
 }
 
-/// Replaces the whole configuration.
+/// Replaces the whole configuration, if need be only one that has this entity tag.
 pub fn config_put(
     daemon: &Daemon,
     file: Option<&Path>,
+    if_match: Option<&str>,
     json: bool,
     terminal: &mut Terminal<'_>,
 ) -> Result<Exit, Error> {
@@ -149,7 +165,11 @@ pub fn config_put(
             .and_then(|file| file.take(MAX_DOCUMENT).read_to_end(&mut document)),
     };
     read.map_err(|error| failed(file.unwrap_or(Path::new("standard input")), error))?;
-    let answer = daemon.ask_text(&Request::new("PUT", "/api/config").json(document))?;
+    let mut request = Request::new("PUT", "/api/config").json(document);
+    if let Some(etag) = if_match {
+        request = request.header("If-Match", &format!("\"{}\"", etag.trim_matches('"')));
+    }
+    let answer = daemon.ask_text(&request)?;
     match json {
         true => terminal.say(answer.trim_end())?,
         false => terminal.say("saved")?,

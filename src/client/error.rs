@@ -54,7 +54,7 @@ impl Error {
                 Exit::NoDaemon
             }
             Error::Silent { .. } | Error::Confused(_) => Exit::NoDaemon,
-            Error::Refused(refused) if refused.status == 404 => Exit::NoSuchProcess,
+            Error::Refused(refused) if refused.status == 404 => Exit::NotFound,
             Error::Refused(_) | Error::File { .. } => Exit::Refused,
             // `ossuary logs x | head` is no mistake.
             Error::Output(error) if error.kind() == io::ErrorKind::BrokenPipe => Exit::Done,

@@ -75,6 +75,8 @@ impl Request {
 pub struct Head {
     /// The status code.
     pub status: u16,
+    /// The entity tag, with its quotes.
+    pub etag: Option<String>,
     framing: Framing,
 }
 
@@ -114,15 +116,23 @@ impl Head {
             100..200 | 204 | 304 => Framing::Length(0),
             _ => Framing::UntilClosed,
         };
+        let mut etag = None;
         loop {
             let header = line(reader)?;
             if header.is_empty() {
-                return Ok(Head { status, framing });
+                return Ok(Head {
+                    status,
+                    etag,
+                    framing,
+                });
             }
             let Some((name, value)) = header.split_once(':') else {
                 return Err(invalid(format!("{header:?} is not a header")));
             };
             let value = value.trim();
+            if name.eq_ignore_ascii_case("etag") {
+                etag = Some(value.to_owned());
+            }
             if framing == Framing::Length(0) {
                 continue;
             }

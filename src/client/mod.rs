@@ -1,4 +1,4 @@
-//! The operator's command line: everything the API can do, over the daemon's socket.
+//! The operator's command line: asks the daemon over its socket.
 //!
 //! Blocking throughout: a command asks one thing, prints the answer and leaves.
 
@@ -22,9 +22,11 @@ mod upgrade;
 pub use connection::{Daemon, Patience};
 pub use terminal::{Terminal, shows_colours};
 
-use crate::args::{Candidates, Exit, More, Order, Task};
+use crate::args::{Candidates, Exit, More, Order, Task, nearest};
 use error::Error;
 use message::Request;
+use problem::Refused;
+use serde_json::Value;
 use std::path::Path;
 use std::time::Duration;
 
@@ -49,14 +51,56 @@ pub fn run_with(daemon: &Daemon, order: &Order, terminal: &mut Terminal<'_>) -> 
     done.unwrap_or_else(|error| {
         match &error {
             Error::Refused(refused) => {
-                let told = terminal.refuse(refused, None, order.json);
-                let _ = told.and_then(|()| terminal.flush());
+                let printed = terminal.refuse(refused, None, order.json);
+                if let Some(id) = process_of(&order.task) {
+                    suggest(daemon, refused, id, terminal);
+                }
+                let _ = printed.and_then(|()| terminal.flush());
             }
             error if error.is_unheard() => {}
             error => terminal.remark(error),
         }
         error.exit()
     })
+}
+
+/// The process a task is about, where it is about one.
+fn process_of(task: &Task) -> Option<&str> {
+    match task {
+        Task::Status(id) => id.as_deref(),
+        Task::Logs { id, .. }
+        | Task::Set { id, .. }
+        | Task::Open { id, .. }
+        | Task::Screenshot { id, .. }
+        | Task::ReloadPage(id) => Some(id),
+        _ => None,
+    }
+}
+
+/// Names the process that was probably meant, where the refusal is that there is none with this id: the one that people
+/// call so, or the one with the nearest id.
+fn suggest(daemon: &Daemon, refused: &Refused, id: &str, terminal: &mut Terminal<'_>) {
+    if !refused.is_no_such_process() {
+        return;
+    }
+    let Ok(answer) = daemon.ask_json(&Request::get("/api/processes")) else {
+        return; // the refusal itself was printed
+    };
+    let Ok(processes) = status::processes(&answer) else {
+        return;
+    };
+    let is_called = |view: &Value| {
+        let name = view["name"].as_str().unwrap_or_default();
+        name.to_lowercase() == id.to_lowercase()
+    };
+    let called = processes.iter().find(|(_, view)| is_called(view));
+    let meant = match called {
+        Some((meant, _)) => Some(meant.as_str()),
+        None => nearest(id, processes.keys().map(String::as_str)),
+    };
+    if let Some(meant) = meant {
+        terminal.remark(format_args!("did you mean `{meant}`?"));
+    }
 }
 
 fn carry_out(daemon: &Daemon, order: &Order, terminal: &mut Terminal<'_>) -> Result<Exit, Error> {
@@ -78,9 +122,12 @@ fn carry_out(daemon: &Daemon, order: &Order, terminal: &mut Terminal<'_>) -> Res
         Task::Add(fields) => changes::add(daemon, fields, json, terminal),
         Task::Set { id, changes } => changes::set(daemon, id, changes, json, terminal),
         Task::Enable { ids, enabled } => changes::enable(daemon, ids, *enabled, json, terminal),
-        Task::Remove(ids) => changes::remove(daemon, ids, json, terminal),
-        Task::ConfigGet(file) => changes::config_get(daemon, file.as_deref(), terminal),
-        Task::ConfigPut(file) => changes::config_put(daemon, file.as_deref(), json, terminal),
+        Task::Remove { ids, force } => changes::remove(daemon, ids, *force, json, terminal),
+        Task::ConfigGet(file) => changes::config_get(daemon, file.as_deref(), json, terminal),
+        Task::ConfigPut { file, if_match } => {
+            let if_match = if_match.as_deref();
+            changes::config_put(daemon, file.as_deref(), if_match, json, terminal)
+        }
         Task::ReloadPage(id) => screen::reload(daemon, id, json, terminal),
         Task::Open { id, url, fade } => screen::open(daemon, id, url, *fade, json, terminal),
         Task::Screenshot { id, file, width } => {

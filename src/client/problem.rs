@@ -56,11 +56,19 @@ impl Refused {
         }
     }
 
+    /// Whether it says that no process has this id.
+    pub fn is_no_such_process(&self) -> bool {
+        let kind = self.document.as_ref().map(|document| &document["type"]);
+        kind.is_some_and(|kind| kind == "/problems/no-such-process")
+    }
+
     /// The refusal to do something with a process, in words that name it once.
     pub fn about(&self, id: &str) -> String {
         let text = self.to_string();
         let is_it = |word: &str| word.trim_end_matches(|mark: char| ".,;:".contains(mark)) == id;
-        match self.detail.split_whitespace().any(is_it) {
+        let has_spaces = id.contains(char::is_whitespace);
+        match self.detail.split_whitespace().any(is_it) || (has_spaces && self.detail.contains(id))
+        {
             true => text,
             false => format!("{id}: {text}"),
         }

@@ -107,6 +107,9 @@ fn serve(mut stream: UnixStream, answer: Answer) -> String {
     if let Some(id) = header("Last-Event-ID") {
         told += &format!(" after {id}");
     }
+    if let Some(tag) = header("If-Match") {
+        told += &format!(" if {tag}");
+    }
     if !body.is_empty() && body != b"{}" {
         told += &format!(" {}", String::from_utf8(body).unwrap());
     }
@@ -202,7 +205,7 @@ fn the_status_of_one_process_is_an_exit_code() {
     let (exit, ..) = Script::new([ok(&view("waiting"))]).run("status x");
     assert_eq!(exit, Exit::NotRunning);
     let (exit, out, err, _) = Script::new([status(404, NO_SUCH)]).run("status x");
-    assert_eq!((exit, out), (Exit::NoSuchProcess, String::new()));
+    assert_eq!((exit, out), (Exit::NotFound, String::new()));
     assert_eq!(err, "ossuary: there is no process x\n");
 }
 
@@ -337,7 +340,7 @@ fn a_process_removed_meanwhile_is_no_such_process() {
     let (exit, _, err, _) = script.run("stop x");
     assert_eq!(
         (exit, err.as_str()),
-        (Exit::NoSuchProcess, "ossuary: x: was removed\n")
+        (Exit::NotFound, "ossuary: x: was removed\n")
     );
 }
 
@@ -385,7 +388,7 @@ fn following_a_log_goes_on_after_a_broken_connection() {
     assert_eq!(
         (exit, out.as_str()),
         (
-            Exit::NoSuchProcess,
+            Exit::NotFound,
             "T3 stdout one\nT4 stderr two […]\nT9 ossuary three\n"
         )
     );
@@ -444,7 +447,7 @@ fn changes_are_sent_as_the_api_wants_them() {
 
     let script = Script::new([ok("{}"), status(404, NO_SUCH)]);
     let (exit, _, _, asked) = script.run("disable a x");
-    assert_eq!(exit, Exit::NoSuchProcess);
+    assert_eq!(exit, Exit::NotFound);
     assert_eq!(asked[0], r#"PUT /api/processes/a {"enabled":false}"#);
 
     let script = Script::new([
@@ -488,11 +491,21 @@ fn every_problem_of_a_change_is_printed() {
 fn the_configuration_goes_out_and_in() {
     let file = std::env::temp_dir().join(format!("ossuary-client-{}.json", std::process::id()));
     let path = file.display();
-    let (exit, ..) = Script::new([ok("{\"version\": 3}\n")]).run(&format!("config get {path}"));
-    assert_eq!(exit, Exit::Done);
+    let tagged = "HTTP/1.1 200 OK\r\nETag: \"0123456789abcdef\"\r\nContent-Length: 15\r\n\r\n{\"version\": 3}\n";
+    let tagged = || Says(tagged.to_owned());
+    let (exit, out, ..) = Script::new([tagged()]).run(&format!("config get {path}"));
+    let saved = format!("{path}: saved, ETag 0123456789abcdef\n");
+    assert_eq!((exit, out), (Exit::Done, saved));
+    let (_, out, ..) = Script::new([tagged()]).run(&format!("config get --json {path}"));
+    let out: Value = serde_json::from_str(&out).unwrap();
+    assert_eq!(out["etag"], "0123456789abcdef");
     let (exit, out, _, asked) = Script::new([ok("{}")]).run(&format!("config put {path}"));
     assert_eq!((exit, out.as_str()), (Exit::Done, "saved\n"));
     assert_eq!(asked, ["PUT /api/config {\"version\": 3}\n"]);
+    let line = format!("config put --if-match 0123456789abcdef {path}");
+    let (.., asked) = Script::new([ok("{}")]).run(&line);
+    let sent = "PUT /api/config if \"0123456789abcdef\" {\"version\": 3}\n";
+    assert_eq!(asked, [sent]);
     std::fs::remove_file(&file).unwrap();
 
     for line in ["config get", "config"] {
@@ -676,4 +689,42 @@ fn ids_are_offered_to_the_shell_with_their_names() {
     complete(&args::complete(&words), &mut terminal);
     assert_eq!(String::from_utf8(out).unwrap(), "a-1\tOne, running\n");
     script.end();
+}
+
+#[test]
+fn a_process_that_rules_name_is_removed_by_force() {
+    let (exit, out, _, asked) = Script::new([status(204, "")]).run("remove --force x");
+    assert_eq!((exit, out.as_str()), (Exit::Done, "x: removed\n"));
+    assert_eq!(asked, ["DELETE /api/processes/x?force=true"]);
+}
+
+#[test]
+fn the_process_that_was_meant_is_named() {
+    let no_such =
+        r#"{"type":"/problems/no-such-process","detail":"there is no process foyer übersicht"}"#;
+    let all =
+        r#"{"processes":{"foyer-bersicht":{"name":"Foyer Übersicht"},"sync":{"name":"Data"}}}"#;
+    let call = ["status", "foyer übersicht"].map(Into::into);
+    let Ok(Invocation::Client(by_name)) = args::parse(call) else {
+        panic!("an order");
+    };
+    let script = Script::new([status(404, no_such), ok(all)]);
+    let (exit, _, err) = carried_out(&script.daemon(), &by_name);
+    assert_eq!(exit, Exit::NotFound);
+    let want =
+        "ossuary: there is no process foyer übersicht\nossuary: did you mean `foyer-bersicht`?\n";
+    assert_eq!(err, want);
+    assert_eq!(
+        script.end(),
+        [
+            "GET /api/processes/foyer%20%C3%BCbersicht",
+            "GET /api/processes"
+        ]
+    );
+    for line in ["start snyc --no-wait", "remove snyc", "logs snyc"] {
+        let script = Script::new([status(404, no_such), ok(all)]);
+        let (exit, _, err, _) = script.run(line);
+        assert_eq!(exit, Exit::NotFound);
+        assert!(err.ends_with("ossuary: did you mean `sync`?\n"), "{err}");
+    }
 }

@@ -6,6 +6,7 @@ use super::error::Error;
 use super::feed::{Feed, Next};
 use super::message::Request;
 use super::status::target;
+use super::suggest;
 use super::terminal::{Terminal, words};
 use crate::args::{Exit, Turn};
 use serde_json::Value;
@@ -56,6 +57,7 @@ pub fn turn(
             }
             Err(Error::Refused(refused)) => {
                 terminal.refuse(&refused, Some(id), json)?;
+                suggest(daemon, &refused, id, terminal);
                 exit = exit.or(Error::Refused(refused).exit());
             }
             Err(error) => return Err(error),
@@ -162,7 +164,7 @@ impl Pending<'_> {
 
     fn progress(&self) -> Progress {
         let Some(status) = self.view["status"].as_str() else {
-            return Progress::Settled(Exit::NoSuchProcess, "was removed".into());
+            return Progress::Settled(Exit::NotFound, "was removed".into());
         };
         let reason = words(&self.view["reason"]);
         let pid = self.view["pid"].as_u64();

@@ -191,7 +191,8 @@ impl fmt::Display for Refusal {
             Refusal::StillRuns(id) => write!(f, "{id} is running; stop it first"),
             Refusal::NamedByRules(id, rules) => write!(
                 f,
-                "{id} is named by rules of the schedule ({}); they would be switched off: force it, or change them first",
+                "{id} is named by rules of the schedule ({}): change them first, or switch them off with it, by \
+                 `ossuary remove --force {id}` or ?force=true",
                 rules.join(", ")
             ),
             Refusal::NoSuchRule(id) => write!(f, "there is no rule {id} that can be done"),
