@@ -217,3 +217,68 @@ fn a_configuration_file_is_no_command_to_the_terminal() {
     }
     std::fs::remove_dir_all(dir).unwrap();
 }
+
+#[test]
+fn a_process_that_rules_name_is_removed_as_its_refusal_says() {
+    let rule = json!({"id": "mornings", "trigger": {"type": "time", "time": "08:00", "days": ["*"]},
+        "action": {"type": "start_process", "process_id": "job"}});
+    let kiosk = Kiosk::start(json!({"version": 3,
+        "processes": {"job": {"command": "exec sleep 1000", "autostart": false}},
+        "schedule": {"timezone": "UTC", "rules": [rule]}}));
+    let refused = kiosk.ossuary(&["remove", "job"]);
+    assert_eq!(refused.status.code(), Some(1));
+    let way_out = "`ossuary remove --force job`";
+    assert!(words(&refused).contains(way_out), "{}", words(&refused));
+    let removed = kiosk.ossuary(&["remove", "--force", "job"]);
+    assert_eq!(removed.status.code(), Some(0), "{}", words(&removed));
+    assert_eq!(kiosk.ossuary(&["status", "job"]).status.code(), Some(4));
+    assert_eq!(kiosk.file()["schedule"]["rules"][0]["enabled"], false);
+}
+
+#[test]
+fn a_configuration_that_was_changed_meanwhile_is_not_replaced_by_an_older_one() {
+    let kiosk = Kiosk::with(json!({"job": {"command": "exec sleep 1000"}}));
+    let file = kiosk.dir.join("mine.json");
+    let path = file.to_str().unwrap();
+    let get = || {
+        let got = kiosk.ossuary(&["config", "get", "--json", path]);
+        assert_eq!(got.status.code(), Some(0), "{}", words(&got));
+        let got: Value = serde_json::from_slice(&got.stdout).unwrap();
+        got["etag"].as_str().unwrap().to_owned()
+    };
+    let old = get();
+    let set = kiosk.ossuary(&["set", "job", "name=Theirs"]);
+    assert_eq!(set.status.code(), Some(0), "{}", words(&set));
+    let refused = kiosk.ossuary(&["config", "put", "--if-match", &old, path]);
+    assert_eq!(refused.status.code(), Some(1), "{}", words(&refused));
+    assert_eq!(kiosk.process("job")["name"], "Theirs");
+
+    let new = get();
+    assert_ne!(old, new);
+    let mine = std::fs::read_to_string(&file).unwrap();
+    std::fs::write(&file, mine.replace("Theirs", "Ours")).unwrap();
+    let saved = kiosk.ossuary(&["config", "put", "--if-match", &new, path]);
+    assert_eq!(saved.status.code(), Some(0), "{}", words(&saved));
+    assert_eq!(kiosk.process("job")["name"], "Ours");
+}
+
+#[test]
+fn what_is_not_there_is_not_found_whatever_it_is_and_the_nearest_is_named() {
+    let kiosk =
+        Kiosk::with(json!({"foyer": {"name": "Foyer Übersicht", "command": "exec sleep 9"}}));
+    for arguments in [
+        &["status", "nothing"][..],
+        &["schedule", "run", "nothing"],
+        &["token", "remove", "nothing"],
+        &["power", "on", ":77"],
+    ] {
+        let output = kiosk.ossuary(arguments);
+        assert_eq!(output.status.code(), Some(4), "{}", words(&output));
+    }
+    for typed in ["foyer übersicht", "Foyer", "fojer"] {
+        let output = kiosk.ossuary(&["stop", typed]);
+        assert_eq!(output.status.code(), Some(4));
+        let said = words(&output);
+        assert!(said.contains("did you mean `foyer`?"), "{said}");
+    }
+}
