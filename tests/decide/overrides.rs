@@ -416,6 +416,8 @@ fn a_process_that_has_failed_leaves_the_screen_at_the_end_of_its_rule() {
         "action": {"type": "start_process", "process_id": "night"},
     }]));
     document["processes"]["night"]["restart"] = json!("never");
+    // One that does not start automatically would be replaced at once when it has finished.
+    document["processes"]["night"]["autostart"] = json!(true);
     let mut kiosk = Kiosk::begin(document, at(MORNING), true, Kept::default(), "one");
     kiosk.until("2026-11-26T19:00:00Z");
     let signal = ossuary::supervisor::Ending::Signal(15);
