@@ -460,12 +460,11 @@ impl World {
 
     fn next_starting_or_stopping(&self) -> Option<(RunId, bool)> {
         let status = self.mind.status();
-        let next = status.processes.iter().find_map(|card| match card.state {
+        status.processes.iter().find_map(|card| match card.state {
             State::Starting => Some((card.run?, false)),
             State::Stopping => Some((card.run?, true)),
             _ => None,
-        });
-        next
+        })
     }
 
     /// What should run does, and a screen is dark only where somebody wants it to be or nothing can be shown.
