@@ -19,6 +19,7 @@ mod plugs;
 mod prisoner;
 mod processes;
 mod proxy;
+mod replacing;
 mod scene;
 mod schedule;
 mod screen;
