@@ -214,7 +214,7 @@ pub fn ended() -> Failure {
     Failure::system("the browser has ended")
 }
 
-/// Nobody wants it any more.
+/// It is not wanted any more.
 pub(super) fn withdrawn() -> Failure {
     Failure::system("it was cancelled")
 }

@@ -80,7 +80,7 @@ pub struct Api {
     pub clock: fn() -> Now,
     /// Reads the facts of the machine.
     pub system: Box<dyn Fn() -> MachineFacts>,
-    /// Whether a time zone can be used on this machine, from whoever can know it; why not.
+    /// Whether a time zone can be used on this machine, as the daemon finds out; why not.
     pub check_zone: Box<CheckZone>,
     /// Why the limits of a process are not enforced, or not all of them; `None` where they are.
     pub why_unenforced: Box<WhyUnenforced>,

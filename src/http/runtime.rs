@@ -97,7 +97,7 @@ pub struct Exchange<'l> {
 }
 
 impl<'l> Exchange<'l> {
-    /// The exchange that begins with this head. The socket is lent, for whoever wants to know whether the client is
+    /// The exchange that begins with this head. The socket is lent, for a handler that has to know whether the client is
     /// still there.
     pub fn new(
         line: &'l mut Line,

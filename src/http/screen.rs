@@ -81,7 +81,7 @@ pub async fn navigate(api: &Rc<Api>, ask: Ask<'_>) -> Result<Reply, Error> {
         url,
         transition,
     };
-    // Whoever cancels it closes the connection: then the page that is there is to stay.
+    // A client that cancels it closes the connection: then the page that is there is to stay.
     let gone = async {
         ask.peer.gone().await;
         let why = Failure::system("the client closed the connection");

@@ -11,7 +11,7 @@
 //! start) has it. The other is asked to go only when the newcomer could otherwise begin:
 //! starting something on a display that is not plugged in leaves the page on the wall.
 //!
-//! That a process is meant to run is recorded at once, whoever still holds its place; admission decides when. Where
+//! That a process is meant to run is recorded at once, even while another holds its place; admission decides when. Where
 //! nothing is meant to run on a display any more, what the configuration starts there takes its place.
 
 use super::process::Machine;

@@ -140,7 +140,7 @@ fn on_a_terminal(command: &mut Command) -> String {
     command.stdout(std::process::Stdio::null());
     command.stderr(std::process::Stdio::null());
     let mut written = Vec::new();
-    // A terminal that nobody has open any more ends with an error (EIO).
+    // A terminal that no process has open any more ends with an error (EIO).
     let _ = File::from(pty.master).read_to_end(&mut written);
     child.wait().unwrap();
     String::from_utf8(written).unwrap().replace("\r\n", "\n")

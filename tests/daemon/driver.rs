@@ -143,7 +143,7 @@ impl Stage {
         self.driver.borrow().as_ref().unwrap().steer(order, ticket)
     }
 
-    /// Waits for this, of which nobody tells.
+    /// Waits for this, which no event reports.
     async fn until(&self, is_so: impl Fn() -> bool) {
         while !is_so() {
             Timer::after(Duration::from_millis(5)).await;

@@ -169,7 +169,7 @@ fn serve(client: TcpStream, record: &Mutex<Record>) -> Option<()> {
     let mut client = client;
     if name.ends_with("?held") {
         client.set_read_timeout(Some(HELD)).ok()?;
-        // Whoever leaves meanwhile gets nothing.
+        // A client that leaves meanwhile gets no answer.
         if client.read(&mut [0]).is_ok() {
             return None;
         }

@@ -467,7 +467,7 @@ impl World {
         })
     }
 
-    /// What should run does, and a screen is dark only where somebody wants it to be or nothing can be shown.
+    /// What should run does, and a screen is dark only on purpose or where nothing can be shown.
     fn check_liveness(&self) {
         let status = self.mind.status().clone();
         let cards: Vec<_> = (status.processes.iter().map(|card| &**card))

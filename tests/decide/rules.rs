@@ -536,7 +536,7 @@ fn a_page_that_an_operator_cannot_show_or_cancels_leaves_the_rules_page_in_force
         kiosk.come_to(Err(Failure::system("it is not there within 15 s")));
         let answer = &kiosk.stage.replies[&ticket.0];
         assert!(matches!(answer, Err(Refusal::PageFailed(..))), "{answer:?}");
-        // The browser starts anew with the page that is in force.
+        // The browser is restarted with the page that is in force.
         kiosk.shown();
         kiosk.stage.exit("screen", Ending::Signal(9));
         kiosk.stage.pass_seconds(60);

@@ -180,7 +180,7 @@ impl Supervisor {
         }
     }
 
-    /// Whether what a rule has set is still so. Pages and screens are: whoever changes them overrules the rule.
+    /// Whether what a rule has set is still so. Pages and screens are: a change of them by hand overrules the rule.
     fn is_left(&self, change: &Uncovered) -> bool {
         match &change.thing {
             Thing::Canvas(_) | Thing::Power(_) => true,

@@ -179,7 +179,7 @@ fn a_server_that_is_slow_to_turn_its_screen_is_never_left_grabbed_and_dark() {
     };
     let late = async {
         smol::Timer::after(HANGS).await;
-        panic!("the server is grabbed and dark until it answers, and nobody makes it end");
+        panic!("the server is grabbed and dark until it answers, and nothing makes it end");
     };
     block_on(or(turned, late)).unwrap();
     let asked = server.join().unwrap();

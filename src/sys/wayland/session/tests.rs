@@ -8,7 +8,7 @@ use std::io::{Read, Write};
 use std::net::Shutdown;
 use std::os::unix::net::UnixListener;
 
-/// A conversation with whoever plays the compositor here.
+/// A conversation with the stand-in of the compositor.
 fn session(name: &str) -> (Session, UnixStream, Dir) {
     let dir = Dir::new(name);
     let socket = dir.path().join("wayland-9");
@@ -37,7 +37,7 @@ fn answer_round_trips(mut compositor: UnixStream, times: usize) {
             let callback = request.arguments().number();
             let mut answer = event(callback, 0, 7);
             answer.extend(event(DISPLAY, DISPLAY_DELETE_ID, callback).repeat(times));
-            // Nobody reads the rest once the conversation has ended.
+            // The rest is not read once the conversation has ended.
             let _ = compositor.write_all(&answer);
         }
     }
