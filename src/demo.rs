@@ -7,10 +7,12 @@
 use crate::args::DaemonOptions;
 use crate::daemon::{self, StartError};
 use crate::supervisor::Failure;
-use crate::sys::accounts::Account;
 use crate::sys::errno::{failure, words};
-use crate::sys::run_dir::RunDir;
-use crate::sys::{handover, system, vault};
+use crate::sys::machine;
+use crate::sys::process::account::Account;
+use crate::sys::service::fd_store;
+use crate::sys::storage::credential_file;
+use crate::sys::storage::run_dir::RunDir;
 use crate::trust::ClaimCode;
 use serde_json::{Value, json};
 use std::fs::{self, DirBuilder};
@@ -42,11 +44,11 @@ pub fn run(listen: Vec<SocketAddr>) -> Result<(), StartError> {
     };
     prepare(&dir).map_err(StartError::System)?;
     // Another demo that lives refuses this one; a program that was upgraded goes on with what it had.
-    if !RunDir::is_held(&options.run_dir) && handover::upgraded_from().is_none() {
+    if !RunDir::is_held(&options.run_dir) && fd_store::upgraded_from().is_none() {
         write_configuration(&dir, &options).map_err(StartError::System)?;
     }
     println!("a demo in {}; end it with Ctrl-C", dir.display());
-    let guest = handover::upgraded_from().is_none().then(password);
+    let guest = fd_store::upgraded_from().is_none().then(password);
     if let Some(password) = &guest {
         println!("its password is {password}; the link below needs none, once");
     }
@@ -60,13 +62,13 @@ pub fn run(listen: Vec<SocketAddr>) -> Result<(), StartError> {
 /// Random as a claim code is, and as easily typed.
 fn password() -> String {
     let mut bytes = [0; 8];
-    vault::random(&mut bytes);
+    credential_file::random(&mut bytes);
     ClaimCode::from_random(bytes).to_string().to_lowercase()
 }
 
 /// A directory that this user finds again, so that a second demo notices the first.
 fn directory() -> PathBuf {
-    std::env::temp_dir().join(format!("ossuary-demo-{}", system::user_id()))
+    std::env::temp_dir().join(format!("ossuary-demo-{}", machine::user_id()))
 }
 
 /// Makes the directory where it is missing. What stands in it is executed, so nobody else may have had a hand in it.
@@ -92,7 +94,7 @@ fn write_configuration(dir: &Path, options: &DaemonOptions) -> Result<(), Failur
 fn is_ours(dir: &Path) -> io::Result<()> {
     let found = fs::symlink_metadata(dir)?;
     let others_may_write = found.mode() & 0o022 != 0;
-    if found.is_dir() && found.uid() == system::user_id() && !others_may_write {
+    if found.is_dir() && found.uid() == machine::user_id() && !others_may_write {
         return Ok(());
     }
     Err(io::Error::other(

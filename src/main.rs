@@ -6,7 +6,9 @@ use ossuary::config::{self, Loaded, Problem, Zone};
 use ossuary::daemon::{self, StartError};
 use ossuary::demo;
 use ossuary::first_boot;
-use ossuary::sys::{cgroup, core_dump, terminal, zones};
+use ossuary::sys::cgroup;
+use ossuary::sys::service::{core_dump, terminal};
+use ossuary::sys::time::timezone;
 use ossuary::text::visible;
 use std::io::{IsTerminal, Write};
 use std::path::Path;
@@ -78,7 +80,7 @@ fn print(text: &str) -> Exit {
 /// its page nevertheless.
 fn warn_of_zone(mut loaded: Loaded) -> Loaded {
     if let Zone::Named(name) = &loaded.config.schedule.zone
-        && let Err(message) = zones::exists(Path::new(zones::DATABASE), name)
+        && let Err(message) = timezone::exists(Path::new(timezone::DATABASE), name)
     {
         let path = "schedule.timezone".to_owned();
         let message = format!("{message}; rules with a time do not run there");

@@ -219,7 +219,7 @@ fn no_form_of_unsafe_code_is_overlooked() {
         "unsafe extern \"C\" {}",
     ];
     for form in forms {
-        let inside = Path::new("sys/program.rs");
+        let inside = Path::new("sys/process/exec.rs");
         assert_eq!(unexplained(inside, form).len(), 1, "{form}");
         let with_reason = format!("// SAFETY: a reason.\n{form}");
         assert_eq!(unexplained(inside, &with_reason).len(), 0, "{form}");

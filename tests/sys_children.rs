@@ -14,9 +14,9 @@ use ossuary::config::{Command, Id, Limits, Ready, ReadySign, StopSignal};
 use ossuary::logs::Log;
 use ossuary::supervisor::{Ending, Event, Failure, RunId};
 use ossuary::sys::cgroup::{Cgroup, Cgroups, Delegation};
-use ossuary::sys::children::Children;
-use ossuary::sys::launch::Launch;
-use ossuary::sys::run_dir::RunDir;
+use ossuary::sys::process::children::Children;
+use ossuary::sys::process::launch::Launch;
+use ossuary::sys::storage::run_dir::RunDir;
 use smol::channel::Receiver;
 use smol::{LocalExecutor, Timer, future};
 use std::collections::{BTreeMap, BTreeSet};
@@ -402,7 +402,7 @@ fn a_child_may_hold_as_many_descriptors_as_if_the_daemon_had_no_need_of_more() {
     House::open("limit", async |house| {
         let (_, hard) = getrlimit(Resource::RLIMIT_NOFILE).unwrap();
         setrlimit(Resource::RLIMIT_NOFILE, 321, hard).unwrap();
-        ossuary::sys::limits::raise_descriptors().unwrap();
+        ossuary::sys::service::rlimit::raise_descriptors().unwrap();
         let users = if geteuid().is_root() {
             vec![Some("root"), Some("nobody")]
         } else {

@@ -3,7 +3,7 @@
 #![allow(clippy::unwrap_used)] // What goes wrong in a test's helper is a failure of the test.
 
 use ossuary::supervisor::FailureKind;
-use ossuary::sys::store::Store;
+use ossuary::sys::storage::config_file::Store;
 use std::fs;
 use std::io::{BufRead, BufReader, Read};
 use std::path::{Path, PathBuf};

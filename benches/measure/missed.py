@@ -18,7 +18,7 @@ WHY = {
     "killed to first instruction": "Some sixty system calls between the death and the birth, where the floor makes ten: "
     "the end is read from a handle by a thread of the reactor, which wakes the first (once now, where it took two rounds); "
     "the last words are read from both pipes; it is looked whether the tree has left somebody; the log, the journal, the "
-    "PID file and the memory for the next daemon are written. Tried: a birth in the daemon's own memory (sys/birth), a "
+    "PID file and the memory for the next daemon are written. Tried: a birth in the daemon's own memory (sys/process/vfork), a "
     "quarter less CPU as another user; an event loop without the reactor's own thread would save a switch, and is not what "
     "smol is.",
     "requests a second, 10 processes, 16 connections": "Two fifths of the time are the kernel's, as nearly all of the "

@@ -9,9 +9,10 @@ use crate::http::Keeper;
 use crate::logs::Book;
 use crate::supervisor::page::Order;
 use crate::supervisor::{Event, RunId, Running, Ticket};
-use crate::sys::children::Children;
-use crate::sys::launch::Launch;
-use crate::sys::{clock, system};
+use crate::sys::machine;
+use crate::sys::process::children::Children;
+use crate::sys::process::launch::Launch;
+use crate::sys::time::clock;
 use smol::LocalExecutor;
 use smol::channel::Sender;
 use std::collections::{BTreeMap, BTreeSet};
@@ -169,7 +170,7 @@ impl Reach {
 
     /// What the built-in pages show: the best link first, which is also the QR code.
     pub fn facts(&self, claim_code: Option<String>) -> Facts {
-        let hostname = system::hostname();
+        let hostname = machine::hostname();
         let mut links = self.links(&hostname);
         let mut seen = BTreeSet::new();
         links.retain(|link| seen.insert(link.clone()));
@@ -197,7 +198,7 @@ impl Reach {
         for listener in &open {
             let port = listener.port();
             if listener.ip().is_unspecified() {
-                let reached = system::addresses().into_iter();
+                let reached = machine::addresses().into_iter();
                 let same = reached.filter(|address| address.is_ipv4() || listener.is_ipv6());
                 links.extend(same.map(|address| link(address, port)));
                 links.push(format!("http://{hostname}.local:{port}"));
@@ -258,7 +259,7 @@ mod tests {
         );
         assert_eq!(links(&["[::1]:8081"]), ["http://[::1]:8081"]);
         let everywhere = links(&["0.0.0.0:8081", "[::]:8081"]);
-        let name = format!("http://{}.local:8081", system::hostname());
+        let name = format!("http://{}.local:8081", machine::hostname());
         assert_eq!(everywhere.iter().filter(|link| **link == name).count(), 1);
     }
 }

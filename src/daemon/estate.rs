@@ -8,10 +8,10 @@
 use crate::logs::Book;
 use crate::supervisor::{Memory, RunId};
 use crate::sys::cgroup::Cgroups;
-use crate::sys::children::{Children, Foundling};
-use crate::sys::handover::Handover;
-use crate::sys::leftovers;
-use crate::sys::run_dir::RunDir;
+use crate::sys::process::children::{Children, Foundling};
+use crate::sys::process::stale_runs;
+use crate::sys::service::fd_store::Handover;
+use crate::sys::storage::run_dir::RunDir;
 use std::collections::{BTreeMap, BTreeSet};
 
 /// What is taken over.
@@ -47,7 +47,7 @@ impl Estate {
         }
         let kept: BTreeSet<RunId> = found.keys().copied().collect();
         let left = cgroups.delegation().map(|all| all.leftovers(&kept));
-        let ended = leftovers::end(run_dir.path(), &kept, &left.unwrap_or_default()).await;
+        let ended = stale_runs::end(run_dir.path(), &kept, &left.unwrap_or_default()).await;
         if ended > 0 {
             log::warn!("ended {ended} processes that an earlier daemon had left behind");
         }

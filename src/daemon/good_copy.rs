@@ -1,7 +1,7 @@
 //! The copy of the last good configuration, written beside the loop: whoever changed something has their answer already.
 
 use crate::config::Document;
-use crate::sys::store::Store;
+use crate::sys::storage::config_file::Store;
 use smol::{LocalExecutor, Task};
 use std::cell::RefCell;
 use std::rc::Rc;

@@ -8,14 +8,14 @@ use crate::config::{Display, Id, Process};
 use crate::http::Requests;
 use crate::logs::Book;
 use crate::supervisor::{Action, Event, Failure, RunId};
-use crate::sys::children::Children;
-use crate::sys::clock;
-use crate::sys::persist::Files;
-use crate::sys::reach;
-use crate::sys::run_dir::RunDir;
-use crate::sys::screens::Screens;
-use crate::sys::store::Store;
-use crate::sys::zones;
+use crate::sys::display::attendant::Screens;
+use crate::sys::net::tcp_probe;
+use crate::sys::process::children::Children;
+use crate::sys::storage::config_file::Store;
+use crate::sys::storage::log_file::Files;
+use crate::sys::storage::run_dir::RunDir;
+use crate::sys::time::clock;
+use crate::sys::time::timezone;
 use smol::channel::Sender;
 use smol::future::FutureExt;
 use smol::{LocalExecutor, Task, Timer};
@@ -96,7 +96,7 @@ impl Hands {
             Action::Withdraw { run, ticket } => self.drivers.withdraw(run, ticket),
             Action::TryServer { url } => {
                 self.report(async move {
-                    let reachable = reach::server(&url).await;
+                    let reachable = tcp_probe::server(&url).await;
                     Event::ServerTried { url, reachable }
                 });
             }
@@ -154,7 +154,7 @@ impl Hands {
                 });
             }
             Action::FindZone { zone } => self.report(async move {
-                let found = zones::find(zone.clone()).await;
+                let found = timezone::find(zone.clone()).await;
                 if let Err(failure) = &found {
                     log::warn!("schedule: {failure}");
                 }

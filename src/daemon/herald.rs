@@ -1,7 +1,7 @@
 //! Tells the service manager how the kiosk fares: in words, and while the configuration is read again.
 
 use crate::supervisor::{Event, Request, Status, Supervisor};
-use crate::sys::notify;
+use crate::sys::service::notify;
 use crate::time::Moment;
 use std::time::Duration;
 

@@ -3,8 +3,8 @@
 use crate::browser::command_line::{self, Driven};
 use crate::config::{Command, Process, ReadySign};
 use crate::supervisor::Failure;
-use crate::sys::launch::Launch;
-use crate::sys::profile;
+use crate::sys::process::browser_profile;
+use crate::sys::process::launch::Launch;
 use std::path::Path;
 
 /// What to execute for a run of `process`. A display process gets what a kiosk's browser
@@ -17,9 +17,9 @@ pub fn launch(process: &Process, state_dir: &Path) -> Result<(Launch, Driven), F
         let command = parse(process.command.as_deref().unwrap_or_default())?;
         return Ok((Launch::new(process, command), Driven::Not));
     }
-    let profile = profile::of(process, state_dir)?;
-    profile::tidy(&profile);
-    let browser = command_line::launch(process, &profile, profile::is_installed)
+    let profile = browser_profile::of(process, state_dir)?;
+    browser_profile::tidy(&profile);
+    let browser = command_line::launch(process, &profile, browser_profile::is_installed)
         .map_err(|error| Failure::system(error.to_string()))?;
     let command = Command::Direct {
         env: browser.env,
@@ -35,8 +35,8 @@ pub fn launch(process: &Process, state_dir: &Path) -> Result<(Launch, Driven), F
 
 /// How the page of a run is driven that an earlier daemon has started.
 pub fn driven(process: &Process, state_dir: &Path) -> Driven {
-    let profile = profile::place(state_dir, &process.id);
-    let browser = command_line::launch(process, &profile, profile::is_installed);
+    let profile = browser_profile::place(state_dir, &process.id);
+    let browser = command_line::launch(process, &profile, browser_profile::is_installed);
     browser.map_or(Driven::Not, |browser| browser.driven)
 }
 

@@ -22,9 +22,10 @@ pub use start::StartError;
 use crate::args::DaemonOptions;
 use crate::http::Api;
 use crate::supervisor::{Event, Refusal, Supervisor};
-use crate::sys::mark::Marker;
-use crate::sys::run_dir::RunDir;
-use crate::sys::{clock, handover, notify};
+use crate::sys::service::{fd_store, notify};
+use crate::sys::storage::run_dir::RunDir;
+use crate::sys::storage::shutdown_marker::Marker;
+use crate::sys::time::clock;
 use crate::time::Moment;
 use hands::{Hands, Leave};
 use herald::Herald;
@@ -163,7 +164,7 @@ impl Kiosk {
         self.hands.children.kill_strays();
         self.say_goodbye().await;
         for (name, _) in &self.heirlooms {
-            handover::forget(name);
+            fd_store::forget(name);
         }
         self.marker.end();
         // Tasks that will never be polled again still hold it, so it is not dropped.

@@ -2,7 +2,7 @@
 
 use crate::config::Command;
 use crate::supervisor::Failure;
-use crate::sys::children::Children;
+use crate::sys::process::children::Children;
 use smol::Timer;
 use smol::future::FutureExt;
 use std::time::Duration;

@@ -2,8 +2,8 @@
 
 use crate::http::{Pulse, Requests};
 use crate::supervisor::Event;
-use crate::sys::clock;
-use crate::sys::signals::{Signals, Wish};
+use crate::sys::service::signals::{Signals, Wish};
+use crate::sys::time::clock;
 use crate::time::Moment;
 use smol::Timer;
 use smol::channel::Receiver;

@@ -19,21 +19,23 @@ use crate::supervisor::{
     Boot, Event, Failure, Kept, LastStart, Memory, ScheduleBoot, Source, StartReason, Supervisor,
 };
 use crate::sys::cgroup::{Cgroups, Delegation};
-use crate::sys::children::Children;
-use crate::sys::displays::{Displays, Places};
+use crate::sys::display::attendant::Screens;
+use crate::sys::display::watch::{Displays, Places};
 use crate::sys::errno::{has_no_such_address, words};
-use crate::sys::handover::{self, Handover};
-use crate::sys::mark::Marker;
-use crate::sys::network::Network;
-use crate::sys::peer::may_command;
-use crate::sys::persist::Files;
-use crate::sys::run_dir::{RunDir, SOCKET};
-use crate::sys::screens::Screens;
-use crate::sys::shared::Shared;
-use crate::sys::signals::Signals;
-use crate::sys::store::Store;
-use crate::sys::wall::WallClock;
-use crate::sys::{allocator, clock, limits, notify, system, zones};
+use crate::sys::machine;
+use crate::sys::net::link::Network;
+use crate::sys::net::peer_credentials::may_command;
+use crate::sys::process::children::Children;
+use crate::sys::service::fd_store::{self, Handover};
+use crate::sys::service::shared_memory::Shared;
+use crate::sys::service::signals::Signals;
+use crate::sys::service::{allocator, notify, rlimit};
+use crate::sys::storage::config_file::Store;
+use crate::sys::storage::log_file::Files;
+use crate::sys::storage::run_dir::{RunDir, SOCKET};
+use crate::sys::storage::shutdown_marker::Marker;
+use crate::sys::time::wall_clock::WallClock;
+use crate::sys::time::{clock, timezone};
 use crate::trust::Secret;
 use smol::LocalExecutor;
 use smol::channel::{self, Sender};
@@ -96,7 +98,7 @@ pub fn prepare() {
     #[cfg(feature = "faults")]
     faults::warn();
     allocator::give_back_large_blocks();
-    if let Err(error) = limits::raise_descriptors() {
+    if let Err(error) = rlimit::raise_descriptors() {
         log::warn!("cannot raise the limit on descriptors: {}", words(&error));
     }
 }
@@ -129,7 +131,7 @@ pub async fn start(
     let (listeners, addresses) =
         listen(options, doors, &run_dir.path().join(SOCKET), &mut heirlooms)?;
     for (name, fd) in &heirlooms {
-        handover::keep(name, fd);
+        fd_store::keep(name, fd);
     }
     handover.forget_the_rest();
     let store = Store::new(&options.config, &options.state_dir);
@@ -348,7 +350,7 @@ async fn schedule(
         }
     };
     let zone = loaded.config.schedule.zone.clone();
-    let found = zones::find(zone.clone()).await;
+    let found = timezone::find(zone.clone()).await;
     if let Err(failure) = &found {
         log::warn!("schedule: {failure}");
     }
@@ -408,7 +410,7 @@ fn about(options: &DaemonOptions, life: u64, last_start: LastStart) -> About {
         started: clock::now(),
         life,
         last_start,
-        hostname: Box::new(system::hostname),
+        hostname: Box::new(machine::hostname),
     }
 }
 
@@ -429,8 +431,8 @@ fn open_api(
     let mut api = Api::new(feed, mailbox, logs, keeper, clock, about);
     api.hosts = options.hosts.clone();
     let state_dir = options.state_dir.clone();
-    api.system = Box::new(move || system::facts(&state_dir));
-    api.check_zone = Box::new(|name| Box::pin(zones::check(name)));
+    api.system = Box::new(move || machine::facts(&state_dir));
+    api.check_zone = Box::new(|name| Box::pin(timezone::check(name)));
     let runs = children.clone();
     api.why_unenforced = Box::new(move |process| runs.why_unenforced(&process.id, &process.limits));
     let runs = children.clone();

@@ -1,9 +1,9 @@
 //! Another version of the program goes on in our place: same PID, same children, no black screen.
 
 use crate::supervisor::Failure;
-use crate::sys::children::Children;
 use crate::sys::errno::words;
-use crate::sys::{handover, notify};
+use crate::sys::process::children::Children;
+use crate::sys::service::{fd_store, notify};
 use smol::Timer;
 use smol::future::FutureExt;
 use std::ffi::{OsStr, OsString};
@@ -58,7 +58,7 @@ pub async fn try_out(
 pub fn become_it(program: &Path, hand: Vec<(String, OwnedFd)>) -> ! {
     notify::reloading();
     let arguments: Vec<OsString> = std::env::args_os().skip(1).collect();
-    let error = handover::execute(program, &arguments, hand);
+    let error = fd_store::execute(program, &arguments, hand);
     log::error!("cannot execute {}: {}", program.display(), words(&error));
     std::process::exit(NOT_EXECUTED)
 }

@@ -2,16 +2,16 @@
 
 use crate::http::{Keeper, Later, Vault};
 use crate::supervisor::Failure;
-use crate::sys::clock;
-use crate::sys::run_dir::RunDir;
-use crate::sys::vault::{self, Vault as Files};
+use crate::sys::storage::credential_file::{self, Vault as Files};
+use crate::sys::storage::run_dir::RunDir;
+use crate::sys::time::clock;
 use crate::trust::{ClaimCode, Credentials, Owner, Sessions};
 use std::path::Path;
 use std::rc::Rc;
 
 impl Vault for Files {
     fn random(&self, bytes: &mut [u8]) {
-        vault::random(bytes);
+        credential_file::random(bytes);
     }
 
     fn keep(&self, credentials: Vec<u8>) -> Later<'_, Result<(), Failure>> {
@@ -25,7 +25,7 @@ impl Vault for Files {
     }
 
     fn work(&self, work: Box<dyn FnOnce() + Send>) -> Later<'static, ()> {
-        Box::pin(vault::beside_the_loop(work))
+        Box::pin(credential_file::beside_the_loop(work))
     }
 }
 
@@ -55,7 +55,7 @@ pub async fn open(state_dir: &Path, run_dir: &RunDir) -> Rc<Keeper> {
 /// A card that cannot be written is no reason not to be claimed, until the next start.
 async fn first(files: &Files) -> Credentials {
     let mut bytes = [0; 8];
-    vault::random(&mut bytes);
+    credential_file::random(&mut bytes);
     let credentials = Credentials::unclaimed(ClaimCode::from_random(bytes));
     if let Err(failure) = files.save(credentials.to_bytes()).await {
         log::warn!("the claim code holds until the next start only: {failure}");

@@ -7,7 +7,7 @@ use super::drivers::Reach;
 use crate::browser::pages;
 use crate::http::Keeper;
 use crate::sys::errno::words;
-use crate::sys::run_dir::{RunDir, WELCOME, WELCOME_SCRIPT};
+use crate::sys::storage::run_dir::{RunDir, WELCOME, WELCOME_SCRIPT};
 use smol::LocalExecutor;
 use std::cell::RefCell;
 use std::fs;

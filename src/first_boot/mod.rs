@@ -19,8 +19,9 @@ use crate::args::Exit;
 use crate::config::{Access, Checks, FirstBoot};
 use crate::supervisor::Failure;
 use crate::sys::errno::failure;
-use crate::sys::together::Together;
-use crate::sys::{vault, zones};
+use crate::sys::storage::credential_file;
+use crate::sys::storage::file_set::Together;
+use crate::sys::time::timezone;
 use crate::text::visible;
 use crate::trust::{self, Credentials, Hash};
 use card::Card;
@@ -67,7 +68,7 @@ fn set_up(card: &Card, system: &System<'_>) -> Result<Outcome, Failure> {
     let Some(bytes) = card.read()? else {
         return Ok(Outcome::Nothing);
     };
-    let zone = |name: &str| zones::exists(&system.at(zones::DATABASE), name);
+    let zone = |name: &str| timezone::exists(&system.at(timezone::DATABASE), name);
     let checks = Checks {
         password: &trust::check_password,
         password_hash: &|text| Hash::import(text).map(drop),
@@ -109,7 +110,7 @@ impl System<'_> {
             together.write(&self.at("/data/etc/hostname"), line.as_bytes(), PUBLIC)?;
         }
         if let Some(timezone) = &wanted.timezone {
-            let zone = Path::new(zones::DATABASE).join(timezone);
+            let zone = Path::new(timezone::DATABASE).join(timezone);
             together.link(&self.at("/data/etc/localtime"), &zone)?;
         }
         for network in &wanted.networks {
@@ -123,7 +124,9 @@ impl System<'_> {
             together.remove(&known.join(iwd::other_file_name(network)));
         }
         if let Some(access) = &wanted.access {
-            let path = self.at("/var/lib/ossuary").join(vault::CREDENTIALS);
+            let path = self
+                .at("/var/lib/ossuary")
+                .join(credential_file::CREDENTIALS);
             match owned(&path, access)? {
                 Some(credentials) => together.write(&path, &credentials.to_bytes(), SECRET)?,
                 None => together.remove(&path),
@@ -144,7 +147,7 @@ fn owned(path: &Path, access: &Access) -> Result<Option<Credentials>, Failure> {
         Access::Hash(text) => Hash::import(text),
         Access::Password(password) => {
             let mut salt = [0; 16];
-            vault::random(&mut salt);
+            credential_file::random(&mut salt);
             Hash::make(password, salt)
         }
     };

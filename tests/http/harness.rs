@@ -144,7 +144,7 @@ pub fn kiosk_with(limits: Limits, test: impl AsyncFnOnce(Rc<Kiosk>)) {
     let keeper = Forgetful::keeper(|| clock().mono + LATER.get());
     let mut api = Api::new(feed, mind, Book::new(), keeper, clock, about);
     api.limits = limits;
-    api.system = Box::new(|| ossuary::sys::system::facts(std::path::Path::new("/")));
+    api.system = Box::new(|| ossuary::sys::machine::facts(std::path::Path::new("/")));
     api.why_unenforced = Box::new(|process| {
         process
             .is_display()

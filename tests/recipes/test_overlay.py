@@ -109,7 +109,7 @@ class FirstConfiguration(unittest.TestCase):
         for file in files:
             self.assertEqual(run(TARGET / "debug/ossuary", "check", file), (0, "ok\n"), file)
             # The daemon writes its welcome page there, which tells how a new kiosk is claimed.
-            source = (REPOSITORY / "src/sys/run_dir.rs").read_text()
+            source = (REPOSITORY / "src/sys/storage/run_dir.rs").read_text()
             welcome = re.search(r'WELCOME: &str = "([^"]*)"', source)[1]
             self.assertIn(f'"url": "file:///run/ossuary/{welcome}"', file.read_text())
 

@@ -1,10 +1,10 @@
 //! The cgroup of one run: what lives in it, what it uses, what it may use.
 
-use super::place::{self, Place};
+use super::location::{self, Place};
 use super::{below, cannot, read, write};
 use crate::config::Limits;
 use crate::supervisor::Failure;
-use crate::sys::proc::Stat;
+use crate::sys::procfs::Stat;
 use std::fs::{self, File, OpenOptions};
 use std::io;
 use std::path::{Path, PathBuf};
@@ -84,7 +84,7 @@ impl Cgroup {
 
     /// Whether this process is in it, itself or further below.
     pub(in crate::sys) fn holds(&self, pid: u32) -> bool {
-        let name = place::name_of(&pid.to_string());
+        let name = location::name_of(&pid.to_string());
         let rest = name
             .as_deref()
             .and_then(|name| name.strip_prefix(&self.0.name));

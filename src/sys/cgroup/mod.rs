@@ -9,27 +9,27 @@
 //!
 //! A tree in a cgroup of its own cannot hide: whatever it forks is born in there, and limits hold for all
 //! of it. Without delegation (no systemd, or a unit without `Delegate=yes`) everything works but the
-//! limits, and trees are known by descent alone; see [`super::tree`]. The kernel's side of it is told in
+//! limits, and trees are known by descent alone; see [`super::process::tree`]. The kernel's side of it is told in
 //! `Documentation/admin-guide/cgroup-v2.rst`, the service manager's in <https://systemd.io/CGROUP_DELEGATION>.
 
 mod controller;
+mod events;
 mod group;
-mod home;
-mod place;
-mod watch;
-mod way;
+mod location;
+mod run_cgroup;
+mod stale;
 
+pub(super) use events::Watch;
 pub use group::{Cgroup, Usage};
-pub use home::Cgroups;
-pub(super) use home::Settled;
-pub(super) use watch::Watch;
-pub use way::make_way;
+pub use run_cgroup::Cgroups;
+pub(super) use run_cgroup::Settled;
+pub use stale::make_way;
 
 use super::errno::failure;
 use crate::config::{Id, Limits};
 use crate::supervisor::{Failure, RunId};
 use controller::Controller;
-use place::Place;
+use location::Place;
 use std::collections::BTreeSet;
 use std::fs::{self, OpenOptions};
 use std::io::{self, Write};
@@ -55,10 +55,10 @@ impl Delegation {
     pub fn take() -> Result<Self, Failure> {
         let own = Place::own()?;
         let unit = match own.name.strip_suffix("/daemon") {
-            Some(_) if !place::is_delegated(&own.directory) => own.above(),
+            Some(_) if !location::is_delegated(&own.directory) => own.above(),
             _ => own,
         };
-        if !place::is_delegated(&unit.directory) {
+        if !location::is_delegated(&unit.directory) {
             return Err(Failure::system(unit.not_delegated()));
         }
         let text = |path: &str| fs::read_to_string(path).unwrap_or_default();

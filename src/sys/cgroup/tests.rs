@@ -1,6 +1,6 @@
 //! Against a pretended hierarchy: directories and plain files, which keep all that is written to them.
 
-use super::place::{directory_of, v2_name};
+use super::location::{directory_of, v2_name};
 use super::*;
 use crate::sys::test::Dir;
 
@@ -156,7 +156,7 @@ fn to_make_way_is_to_switch_off_whatever_is_on() {
     let delegation = settled(&dir, "memory pids\n");
     let switches = delegation.unit.directory.join("cgroup.subtree_control");
     fs::write(&switches, "memory pids").unwrap();
-    way::withdraw(&delegation.unit.directory).unwrap();
+    stale::withdraw(&delegation.unit.directory).unwrap();
     assert_eq!(read(&switches), "memory pids-memory-pids");
 }
 
@@ -172,7 +172,7 @@ fn to_clear_the_way_is_to_kill_all_runs_and_nobody_else() {
     for name in ["sync.7", "kiosk.9", ".control", "other", DAEMON] {
         fs::write(killed(name), "").unwrap();
     }
-    way::clear(unit).unwrap();
+    stale::clear(unit).unwrap();
     for name in ["sync.7", "kiosk.9", DAEMON] {
         assert_eq!(read(&killed(name)), "1", "{name}");
     }

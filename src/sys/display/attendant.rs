@@ -1,0 +1,365 @@
+//! Attends the displays: one small task for each asks its server what it shows itself on, hears of
+//! changes, switches it and turns it.
+//!
+//! The server is asked over its own socket ([`super::x11`], [`super::wayland`]), by nobody else's program. Where
+//! it cannot switch its screen, others may: the television itself, or the firmware ([`super::power`]).
+
+use super::connectors::Drm;
+use super::power;
+use super::wayland::Wayland;
+use super::x11::X;
+use crate::config::{Display, Rotation};
+use crate::supervisor::{Backend, Event, Failure, PowerReport, Screen};
+use crate::sys::process::children::Children;
+use smol::channel::{self, Receiver, Sender};
+use smol::future::FutureExt;
+use smol::{LocalExecutor, Task, Timer};
+use std::cell::RefCell;
+use std::collections::BTreeMap;
+use std::future::Future;
+use std::path::{Path, PathBuf};
+use std::rc::Rc;
+use std::time::Duration;
+
+/// How long a server may take to answer. One that swaps pages on a small board has been seen to take a second.
+const PATIENCE: Duration = Duration::from_secs(5);
+
+/// How long the news that a display is there waits for its server to tell of its screen. A browser that starts
+/// without knowing it is better than a dark screen.
+const FIRST_LOOK: Duration = Duration::from_secs(1);
+
+/// The pauses after which a server is asked again that broke off or did not answer, in seconds. After that it is left
+/// alone: it is not one that speaks with us.
+const RETRIES: [u64; 4] = [1, 5, 30, 120];
+
+/// Orders that wait for an attendant: one of each kind is all that the mind ever has under way.
+const ORDERS: usize = 4;
+
+/// Programs that serve displays, by their protocol.
+pub(in crate::sys) trait Server {
+    /// What it shows itself on now.
+    fn screen(&mut self) -> impl Future<Output = Result<Screen, Failure>>;
+    /// Resolves once that may have changed. May be dropped at any time: nothing is lost.
+    fn changed(&mut self) -> impl Future<Output = Result<(), Failure>>;
+    /// Switches the screen, and looks.
+    fn switch(&mut self, on: bool) -> impl Future<Output = Result<Told, Failure>>;
+    /// Looks whether the screen is on.
+    fn power(&mut self) -> impl Future<Output = Result<Told, Failure>>;
+    /// Turns the screen.
+    fn turn(&mut self, rotation: Rotation) -> impl Future<Output = Result<(), Failure>>;
+}
+
+/// What a server says of the power of its screen.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(in crate::sys) enum Told {
+    /// It cannot switch it.
+    Cannot,
+    /// By which way it does, and whether it is on.
+    Is(Backend, Option<bool>),
+}
+
+/// All attendants. Cheap to clone; all clones are one.
+#[derive(Clone)]
+pub struct Screens(Rc<Inner>);
+
+struct Inner {
+    executor: Rc<LocalExecutor<'static>>,
+    events: Sender<Event>,
+    children: Children,
+    drm: Drm,
+    /// Where the devices are by which televisions are spoken to.
+    devices: PathBuf,
+    attendants: RefCell<BTreeMap<Display, Attendant>>,
+    /// An attendant has seen its screen for the first time, or has given up.
+    looked: event_listener::Event,
+}
+
+struct Attendant {
+    orders: Sender<Order>,
+    /// Ends with the display.
+    _task: Task<()>,
+    /// It was asked at least once.
+    has_looked: bool,
+}
+
+/// Something to be done by an attendant, and where the answer goes.
+enum Order {
+    Switch(Option<bool>, Sender<Result<Told, Failure>>),
+    Turn(Rotation, Sender<Result<(), Failure>>),
+}
+
+impl Screens {
+    /// Attends nothing yet. `drm` and `devices` are where connectors and devices are: `/sys/class/drm`, `/dev`.
+    pub fn new(
+        executor: &Rc<LocalExecutor<'static>>,
+        events: Sender<Event>,
+        children: &Children,
+        drm: PathBuf,
+        devices: PathBuf,
+    ) -> Self {
+        let drm = Drm::new(drm);
+        executor.spawn(drm.clone().watch(events.clone())).detach();
+        Self(Rc::new(Inner {
+            executor: executor.clone(),
+            events,
+            children: children.clone(),
+            drm,
+            devices,
+            attendants: RefCell::default(),
+            looked: event_listener::Event::new(),
+        }))
+    }
+
+    /// Attends these displays and no others, and waits a little for news of those that are new.
+    pub(in crate::sys) async fn attend(&self, sockets: &BTreeMap<Display, PathBuf>) {
+        {
+            let mut attendants = self.0.attendants.borrow_mut();
+            attendants.retain(|display, _| sockets.contains_key(display));
+            for (display, socket) in sockets {
+                attendants.entry(display.clone()).or_insert_with(|| {
+                    let (orders, ordered) = channel::bounded(ORDERS);
+                    let task = attend(self.0.clone(), display.clone(), socket.clone(), ordered);
+                    Attendant {
+                        orders,
+                        _task: self.0.executor.spawn(task),
+                        has_looked: false,
+                    }
+                });
+            }
+        }
+        let all_have_looked = async {
+            loop {
+                let looked = self.0.looked.listen();
+                if self.all_have_looked() {
+                    return;
+                }
+                looked.await;
+            }
+        };
+        let patience = async {
+            Timer::after(FIRST_LOOK).await;
+        };
+        all_have_looked.or(patience).await;
+    }
+
+    fn all_have_looked(&self) -> bool {
+        let attendants = self.0.attendants.borrow();
+        attendants.values().all(|attendant| attendant.has_looked)
+    }
+
+    /// Turns a display.
+    ///
+    /// # Errors
+    /// Its server cannot, or does not answer.
+    pub async fn turn(self, display: Display, rotation: Rotation) -> Result<(), Failure> {
+        self.order(&display, |answer| Order::Turn(rotation, answer))
+            .await
+    }
+
+    /// Switches the screen of a display (or leaves it as it is, without `on`), and looks whether it is on.
+    /// `connector` is where it is plugged in, where that is known: what the kernel says
+    /// of it counts more than what whoever was told to switch it says.
+    pub async fn switch(
+        self,
+        display: Display,
+        connector: Option<String>,
+        on: Option<bool>,
+    ) -> PowerReport {
+        let inner = &self.0;
+        let told = self
+            .order(&display, |answer| Order::Switch(on, answer))
+            .await;
+        match told {
+            Ok(Told::Is(backend, actual)) => {
+                let lit = connector.and_then(|name| inner.drm.lit(&name));
+                PowerReport {
+                    backend: Some(backend),
+                    actual: lit.or(actual),
+                    failure: None,
+                }
+            }
+            Err(failure) if inner.attendants.borrow().contains_key(&display) => {
+                let others = self.switch_otherwise(connector.as_deref(), on).await;
+                match others.backend {
+                    Some(_) => others,
+                    None => PowerReport {
+                        failure: on.is_some().then_some(failure),
+                        ..others
+                    },
+                }
+            }
+            Ok(Told::Cannot) | Err(_) => self.switch_otherwise(connector.as_deref(), on).await,
+        }
+    }
+
+    async fn switch_otherwise(&self, connector: Option<&str>, on: Option<bool>) -> PowerReport {
+        let inner = &self.0;
+        power::switch(&inner.children, &inner.drm, &inner.devices, connector, on).await
+    }
+
+    async fn order<T>(
+        &self,
+        display: &Display,
+        order: impl FnOnce(Sender<Result<T, Failure>>) -> Order,
+    ) -> Result<T, Failure> {
+        let orders = {
+            let attendants = self.0.attendants.borrow();
+            attendants
+                .get(display)
+                .map(|attendant| attendant.orders.clone())
+        };
+        let (answer, answered) = channel::bounded(1);
+        let gone = || Failure::system(format!("display {display} does not tell of its screen"));
+        let orders = orders.ok_or_else(gone)?;
+        orders.send(order(answer)).await.map_err(|_| gone())?;
+        answered.recv().await.map_err(|_| gone())?
+    }
+}
+
+/// Looks after a display, until it is dropped or its server has broken off too often.
+async fn attend(inner: Rc<Inner>, display: Display, socket: PathBuf, orders: Receiver<Order>) {
+    let mut pauses = RETRIES.iter();
+    loop {
+        let attending = async {
+            match &display {
+                Display::X(_) => {
+                    let server = in_time(&display, X::connect(&display, &socket)).await?;
+                    serve(&inner, &display, server, &orders).await
+                }
+                Display::Wayland(_) => {
+                    let server = in_time(&display, Wayland::connect(&display, &socket)).await?;
+                    serve(&inner, &display, server, &orders).await
+                }
+            }
+        };
+        let Err(failure) = attending.await;
+        log::info!("{failure}");
+        inner.note(&display, None).await;
+        let Some(seconds) = pauses.next() else {
+            log::warn!("display {display} is no longer asked for its screen: {failure}");
+            // Whoever orders something is told that there is nobody.
+            orders.close();
+            return;
+        };
+        let pause = async {
+            Timer::after(Duration::from_secs(*seconds)).await;
+        };
+        let refuse = async {
+            while let Ok(order) = orders.recv().await {
+                order.refuse(&failure);
+            }
+        };
+        pause.or(refuse).await;
+    }
+}
+
+/// Looks, tells, and does what is ordered, for as long as the server speaks with us.
+async fn serve(
+    inner: &Inner,
+    display: &Display,
+    mut server: impl Server,
+    orders: &Receiver<Order>,
+) -> Result<std::convert::Infallible, Failure> {
+    let mut power = None;
+    loop {
+        let screen = in_time(display, server.screen()).await?;
+        inner.note(display, Some(screen)).await;
+        let told = in_time(display, server.power()).await?;
+        if power.is_some_and(|before| before != told)
+            && let Told::Is(backend, actual) = told
+        {
+            inner.tell_power(display, backend, actual).await;
+        }
+        power = Some(told);
+        let order = async {
+            match orders.recv().await {
+                Ok(order) => Ok(Some(order)),
+                // The task is dropped before its channel is.
+                Err(_) => smol::future::pending().await,
+            }
+        };
+        let changed = async { server.changed().await.map(|()| None) };
+        match order.or(changed).await? {
+            None => {}
+            Some(Order::Switch(on, answer)) => {
+                let result = match on {
+                    Some(on) => in_time(display, server.switch(on)).await,
+                    None => in_time(display, server.power()).await,
+                };
+                // What was ordered is told by its answer.
+                power = result.as_ref().ok().copied();
+                let _ = answer.try_send(result);
+            }
+            Some(Order::Turn(rotation, answer)) => {
+                let result = in_time(display, server.turn(rotation)).await;
+                // The mind sees how the display is turned before it hears that it was.
+                let screen = in_time(display, server.screen()).await?;
+                inner.note(display, Some(screen)).await;
+                let _ = answer.try_send(result);
+            }
+        }
+    }
+}
+
+impl Order {
+    fn refuse(self, failure: &Failure) {
+        // Nobody waits any more where the mind has given up.
+        match self {
+            Order::Switch(_, answer) => drop(answer.try_send(Err(failure.clone()))),
+            Order::Turn(_, answer) => drop(answer.try_send(Err(failure.clone()))),
+        }
+    }
+}
+
+impl Inner {
+    /// Keeps what is known of a screen, and tells it where it is news.
+    async fn note(&self, display: &Display, screen: Option<Screen>) {
+        let event = Event::Screen {
+            display: display.clone(),
+            screen,
+        };
+        let _ = self.events.send(event).await;
+        // Whoever waits for the first look finds the event sent.
+        if let Some(attendant) = self.attendants.borrow_mut().get_mut(display) {
+            attendant.has_looked = true;
+        }
+        self.looked.notify(usize::MAX);
+    }
+
+    /// Somebody else has switched the screen.
+    async fn tell_power(&self, display: &Display, backend: Backend, actual: Option<bool>) {
+        let report = PowerReport {
+            backend: Some(backend),
+            actual,
+            failure: None,
+        };
+        let display = display.clone();
+        let _ = self.events.send(Event::Power { display, report }).await;
+    }
+}
+
+/// The result of `work`, or that it takes too long.
+async fn in_time<T>(
+    display: &Display,
+    work: impl Future<Output = Result<T, Failure>>,
+) -> Result<T, Failure> {
+    let late = async {
+        Timer::after(PATIENCE).await;
+        let seconds = PATIENCE.as_secs();
+        Err(Failure::system(format!(
+            "the server of {display} does not answer within {seconds} s"
+        )))
+    };
+    work.or(late).await
+}
+
+/// The files of `directory` whose names begin with `prefix`, sorted.
+pub(in crate::sys) fn named(directory: &Path, prefix: &str) -> Vec<PathBuf> {
+    let entries = std::fs::read_dir(directory).into_iter().flatten().flatten();
+    let mut found: Vec<PathBuf> = entries
+        .filter(|entry| entry.file_name().to_string_lossy().starts_with(prefix))
+        .map(|entry| entry.path())
+        .collect();
+    found.sort();
+    found
+}

@@ -1,0 +1,67 @@
+//! Switches the screen of an X server (the DPMS extension).
+
+use super::X;
+use crate::supervisor::{Backend, Failure};
+use crate::sys::display::attendant::Told;
+use x11rb_protocol::protocol::dpms::{
+    CapableRequest, DPMSMode, EnableRequest, EventMask, ForceLevelRequest, GetVersionRequest,
+    InfoRequest, SelectInputRequest, SetTimeoutsRequest,
+};
+
+impl X {
+    /// Asks to be told when somebody else switches the screen, where the server can do that (DPMS 1.2), and keeps
+    /// quiet about DPMS where it cannot switch at all.
+    pub(super) async fn select_dpms(&mut self) -> Result<(), Failure> {
+        let Some(dpms) = self.dpms else { return Ok(()) };
+        let version = GetVersionRequest {
+            client_major_version: 1,
+            client_minor_version: 2,
+        };
+        let version = self.connection.ask(dpms.major, version).await?;
+        if !self
+            .connection
+            .ask(dpms.major, CapableRequest)
+            .await?
+            .capable
+        {
+            self.dpms = None;
+            return Ok(());
+        }
+        if (version.server_major_version, version.server_minor_version) >= (1, 2) {
+            let request = SelectInputRequest {
+                event_mask: EventMask::INFO_NOTIFY,
+            };
+            self.connection.tell(dpms.major, request).await?;
+        }
+        Ok(())
+    }
+
+    /// Switches the screen. The times after which the server would switch it off by itself are cleared: whoever
+    /// asks for a screen to be on means it.
+    pub(super) async fn set_power(&mut self, on: bool) -> Result<Told, Failure> {
+        let Some(dpms) = self.dpms else {
+            return Ok(Told::Cannot);
+        };
+        let never = SetTimeoutsRequest {
+            standby_timeout: 0,
+            suspend_timeout: 0,
+            off_timeout: 0,
+        };
+        let power_level = if on { DPMSMode::ON } else { DPMSMode::OFF };
+        self.connection.tell(dpms.major, never).await?;
+        self.connection.tell(dpms.major, EnableRequest).await?;
+        let force = ForceLevelRequest { power_level };
+        self.connection.tell(dpms.major, force).await?;
+        self.read_power().await
+    }
+
+    /// Whether the screen is on.
+    pub(super) async fn read_power(&mut self) -> Result<Told, Failure> {
+        let Some(dpms) = self.dpms else {
+            return Ok(Told::Cannot);
+        };
+        let info = self.connection.ask(dpms.major, InfoRequest).await?;
+        let on = !info.state || info.power_level == DPMSMode::ON;
+        Ok(Told::Is(Backend::Dpms, Some(on)))
+    }
+}

@@ -1,0 +1,526 @@
+//! The runs: starts them, signals and kills their trees, and tells of their ends.
+//!
+//! A run is over when its main process was reaped and nothing of its tree lives any more. Main processes are
+//! waited for by pidfd, one small task each. Everything else in a tree is noticed by SIGCHLD, because the
+//! daemon is a subreaper; see [`super::tree`]. A crash that leaves nothing behind costs a
+//! handful of system calls, and an idle kiosk none.
+
+use super::account::{Account, Accounts};
+use super::launch::{Belonging, Launch};
+use super::output::{Buffer, Tap};
+use super::pidfd::PidFd;
+use super::readiness::{self, NotifySocket};
+use super::spawn::{Output, Spawned, spawn, spawn_helper};
+use super::tree::{self, Family};
+use super::vfork::{Newborn, Nursery};
+use crate::config::{Id, Limits, Ready, ReadySign, StopSignal};
+use crate::logs::{Log, Stream};
+use crate::supervisor::{Ending, Event, Failure, RunId};
+use crate::sys::cgroup::{Cgroup, Cgroups, Settled, Usage, Watch};
+use crate::sys::errno::failure;
+use crate::sys::procfs;
+use crate::sys::service::signals::ChildEnds;
+use crate::sys::storage::run_dir::RunDir;
+use crate::sys::time::clock;
+use async_process::{Child, ExitStatus};
+use nix::sys::prctl;
+use nix::sys::signal::Signal;
+use smol::channel::Sender;
+use smol::{LocalExecutor, Task};
+use std::cell::RefCell;
+use std::collections::BTreeMap;
+use std::future::Future;
+use std::io;
+use std::os::unix::net::UnixStream;
+use std::rc::Rc;
+use std::task::{Context, Waker};
+
+mod adopt;
+mod command;
+mod helper;
+
+pub use adopt::Foundling;
+
+/// All runs. Cheap to clone; all clones are one.
+#[derive(Clone)]
+pub struct Children(Rc<Inner>);
+
+struct Inner {
+    executor: Rc<LocalExecutor<'static>>,
+    events: Sender<Event>,
+    run_dir: Rc<RunDir>,
+    buffer: Rc<Buffer>,
+    accounts: RefCell<Accounts>,
+    nursery: RefCell<Nursery>,
+    cgroups: Cgroups,
+    family: RefCell<Family>,
+    runs: RefCell<BTreeMap<RunId, Run>>,
+}
+
+struct Run {
+    id: Id,
+    /// Its main process.
+    pid: u32,
+    /// The same, and never another one.
+    main: Rc<PidFd>,
+    phase: Phase,
+    /// Everything in it is to die.
+    killing: bool,
+    account: Rc<Account>,
+    /// Why its limits do not hold, or not all of them.
+    unenforced: Option<String>,
+    taps: Vec<Rc<Tap>>,
+    notify: Option<Rc<NotifySocket>>,
+    /// Our end of the socket that it is driven over, where it is.
+    control: Option<UnixStream>,
+    /// Watches for the sign of readiness; dropped with the run.
+    readiness: Option<Task<()>>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Phase {
+    /// The main process lives, or nobody has noticed yet that it does not.
+    Main,
+    /// It has ended, and the event that says so has not been taken in yet.
+    Telling,
+    /// Only others of its tree live.
+    Rest,
+}
+
+impl Children {
+    /// Makes the daemon the reaper of everything it starts, and looks after it on `executor`.
+    /// What happens is told to `events`; each run lives in a cgroup of its own, where there are `cgroups`.
+    /// Once a process.
+    ///
+    /// # Errors
+    /// No descriptor left, or a kernel before Linux 3.4.
+    pub fn new(
+        executor: &Rc<LocalExecutor<'static>>,
+        events: Sender<Event>,
+        run_dir: &Rc<RunDir>,
+        cgroups: Cgroups,
+    ) -> Result<Self, Failure> {
+        prctl::set_child_subreaper(true)
+            .map_err(|e| failure("become the reaper of orphans", &e.into()))?;
+        let ends = ChildEnds::new().map_err(|e| failure("watch for ends of children", &e))?;
+        let watch = match cgroups.delegation() {
+            Some(_) => Some(Watch::new().map_err(|e| failure("watch for ends of cgroups", &e))?),
+            None => None,
+        };
+        let nursery = Nursery::new().map_err(|e| failure("make ready for children", &e))?;
+        let inner = Rc::new(Inner {
+            executor: executor.clone(),
+            events,
+            run_dir: run_dir.clone(),
+            buffer: Buffer::new(),
+            accounts: RefCell::default(),
+            nursery: RefCell::new(nursery),
+            cgroups,
+            family: RefCell::new(Family::new(run_dir.path(), watch.clone())),
+            runs: RefCell::default(),
+        });
+        let mut driver = Box::pin(async_process::driver());
+        // Once polled it counts as driven, and no thread is started for it.
+        let _ = driver
+            .as_mut()
+            .poll(&mut Context::from_waker(Waker::noop()));
+        executor.spawn(driver).detach();
+        executor.spawn(watch_children(inner.clone(), ends)).detach();
+        if let Some(watch) = watch {
+            executor.spawn(watch_cgroups(inner.clone(), watch)).detach();
+        }
+        Ok(Self(inner))
+    }
+
+    /// Starts a run of a process; its output goes into `log`, its PID into `RUN_DIR/<id>.pid`.
+    /// `Exited` follows, exactly once, and `TreeGone` if that says so.
+    ///
+    /// # Errors
+    /// It cannot be executed; nothing follows.
+    pub fn spawn(
+        &self,
+        run: RunId,
+        id: &Id,
+        launch: &Launch,
+        log: &Rc<Log>,
+    ) -> Result<u32, Failure> {
+        let inner = &self.0;
+        let account = inner.accounts.borrow_mut().choose(launch.user.as_deref())?;
+        let notify = match launch.notify {
+            true => Some(Rc::new(NotifySocket::bind(
+                inner.run_dir.path(),
+                run,
+                account.uid,
+            )?)),
+            false => None,
+        };
+        let belonging = Belonging {
+            run_dir: inner.run_dir.path(),
+            id,
+            run: run.0,
+            notify_socket: notify.as_ref().map(|socket| socket.path().to_owned()),
+        };
+        let mut home = inner.cgroups.prepare(id, run, &launch.limits);
+        let entrance = home.entrance();
+        let mut nursery = inner.nursery.borrow_mut();
+        let Spawned {
+            newborn: Newborn { pid, handle },
+            out,
+            err,
+            control,
+            mut warnings,
+        } = match spawn(&mut nursery, launch, &account, &belonging, entrance) {
+            Ok(spawned) => spawned,
+            Err(failure) => {
+                let cgroup = home.abandoned();
+                inner.family.borrow_mut().kill_unborn(run, cgroup);
+                return Err(failure);
+            }
+        };
+        let Settled { cgroup, unenforced } = home.moved_in(id, &launch.limits, pid);
+        inner.family.borrow_mut().began(run, pid as i32, cgroup);
+        if let Some(why) = &unenforced {
+            warnings.push(format!("runs without its limits: {why}"));
+        }
+        if let Err(error) = inner.run_dir.write_pid(id, pid) {
+            log::warn!("{error}");
+        }
+        for warning in warnings {
+            log::warn!("{id} {warning}");
+            log.note(&warning, clock::now());
+        }
+        let record = Run {
+            id: id.clone(),
+            pid,
+            main: Rc::new(handle),
+            phase: Phase::Main,
+            killing: false,
+            account,
+            unenforced,
+            taps: vec![
+                Tap::new(out, log.writer(Stream::Stdout), &inner.buffer),
+                Tap::new(err, log.writer(Stream::Stderr), &inner.buffer),
+            ],
+            notify,
+            control,
+            readiness: None,
+        };
+        inner.watch_over(run, record);
+        self.keep(run);
+        Ok(pid)
+    }
+
+    /// Watches for the sign of readiness of a run until it is seen (`Ready`) or the run ends. A probe
+    /// command is executed as `probe` says.
+    pub fn await_ready(&self, run: RunId, ready: &Ready, probe: Option<Launch>) {
+        let inner = &self.0;
+        let mut runs = inner.runs.borrow_mut();
+        let Some(record) = runs
+            .get_mut(&run)
+            .filter(|record| record.phase == Phase::Main)
+        else {
+            return;
+        };
+        let sign = ready.sign.clone();
+        let notify = record.notify.clone();
+        let children = self.clone();
+        record.readiness = Some(inner.executor.spawn(async move {
+            match sign {
+                ReadySign::Started => {}
+                ReadySign::Http { url } => readiness::http(&url).await,
+                ReadySign::Tcp { port } => readiness::tcp(port).await,
+                ReadySign::Command { .. } => match probe {
+                    Some(launch) => readiness::command(&children, run, &launch).await,
+                    None => return log::error!("run {run} has no probe to be ready by"),
+                },
+                ReadySign::Notify => match notify {
+                    Some(socket) => socket.ready().await,
+                    None => return log::error!("run {run} has no socket to be ready by"),
+                },
+            }
+            let _ = children.0.events.send(Event::Ready { run }).await;
+        }));
+    }
+
+    /// The socket over which a run is driven, where it is.
+    ///
+    /// # Errors
+    /// No descriptor left.
+    pub fn control(&self, run: RunId) -> io::Result<Option<UnixStream>> {
+        let runs = self.0.runs.borrow();
+        let control = runs.get(&run).and_then(|record| record.control.as_ref());
+        control.map(UnixStream::try_clone).transpose()
+    }
+
+    /// A variable from the environment of a run: of its main process, or of the first below it that has it.
+    pub fn variable(&self, run: RunId, name: &str) -> Option<String> {
+        let pid = self.0.runs.borrow().get(&run)?.pid as i32;
+        let mut tree = tree::descent(pid).into_iter();
+        tree.find_map(|(pid, _)| procfs::variable(pid, name))
+    }
+
+    /// Sends the polite signal to everything in the tree of a run; what is stopped (SIGSTOP) is
+    /// woken, so that it hears. A run that is over is no error.
+    pub fn signal(&self, run: RunId, signal: StopSignal) {
+        let signal = match signal {
+            StopSignal::Term => Signal::SIGTERM,
+            StopSignal::Int => Signal::SIGINT,
+            StopSignal::Hup => Signal::SIGHUP,
+            StopSignal::Quit => Signal::SIGQUIT,
+            StopSignal::Usr1 => Signal::SIGUSR1,
+            StopSignal::Usr2 => Signal::SIGUSR2,
+            StopSignal::Kill => return self.kill(run),
+        };
+        let mut family = self.0.family.borrow_mut();
+        family.signal(run, &[signal, Signal::SIGCONT]);
+    }
+
+    /// Kills everything in the tree of a run, and whatever it forks, until nothing is left.
+    pub fn kill(&self, run: RunId) {
+        if let Some(record) = self.0.runs.borrow_mut().get_mut(&run) {
+            record.killing = true;
+            self.0.family.borrow_mut().kill(run);
+        }
+    }
+
+    /// Kills descendants that could not be told to belong to any run, and returns how many. To be
+    /// called when every run is over and the daemon is about to leave.
+    pub fn kill_strays(&self) -> usize {
+        self.0.family.borrow_mut().kill_strays()
+    }
+
+    /// Why the limits of a process are not enforced, or not all of them; `None` if they are. If it runs,
+    /// this is about its run; if not, about the next one.
+    pub fn why_unenforced(&self, id: &Id, limits: &Limits) -> Option<String> {
+        let runs = self.0.runs.borrow();
+        match runs.values().find(|record| record.id == *id) {
+            Some(record) if *limits != Limits::default() => record.unenforced.clone(),
+            _ => self.0.cgroups.why_unenforced(limits),
+        }
+    }
+
+    /// What the run of a process uses now, if it has one and the system counts it.
+    pub fn usage(&self, id: &Id) -> Usage {
+        let runs = self.0.runs.borrow();
+        let family = self.0.family.borrow();
+        let of_main =
+            |(_, record): &(&RunId, &Run)| record.id == *id && record.phase == Phase::Main;
+        let cgroup = runs
+            .iter()
+            .find(of_main)
+            .and_then(|(run, _)| family.cgroup(*run));
+        cgroup.map_or_else(Usage::default, |cgroup| cgroup.usage())
+    }
+
+    /// Executes a command beside a run, in the same surroundings and as the same user, and waits for its end.
+    /// Dropped before that, it kills it. Its output is discarded.
+    ///
+    /// # Errors
+    /// The run is over, or the command cannot be executed.
+    pub async fn beside(&self, run: RunId, launch: &Launch) -> Result<ExitStatus, Failure> {
+        let (id, account) = {
+            let runs = self.0.runs.borrow();
+            let Some(record) = runs.get(&run) else {
+                return Err(Failure::system(format!("run {run} is over")));
+            };
+            (record.id.clone(), record.account.clone())
+        };
+        self.wait_for(&id, run, launch, &account).await
+    }
+
+    /// Executes a program as the daemon's own user, and waits for its end. Dropped before that, it kills it.
+    ///
+    /// # Errors
+    /// It cannot be executed.
+    pub async fn try_out(&self, argv: Vec<String>) -> Result<ExitStatus, Failure> {
+        let account = Account::own()?;
+        let launch = Launch::plain(argv);
+        let id: Id = "manager-try".parse().expect("it is a valid id");
+        self.wait_for(&id, RunId(0), &launch, &account).await
+    }
+
+    async fn wait_for(
+        &self,
+        id: &Id,
+        run: RunId,
+        launch: &Launch,
+        account: &Account,
+    ) -> Result<ExitStatus, Failure> {
+        let mut helper = self.helper(id, run, launch, account, Output::Discarded)?;
+        let status = helper.child.status().await;
+        drop(helper);
+        self.0.look().await;
+        status.map_err(|e| failure(format_args!("wait for {}", launch.argv[0]), &e))
+    }
+}
+
+impl Children {
+    /// Starts a child beside a run; beside none where there is no such run.
+    ///
+    /// # Errors
+    /// It cannot be executed.
+    fn helper(
+        &self,
+        id: &Id,
+        run: RunId,
+        launch: &Launch,
+        account: &Account,
+        output: Output,
+    ) -> Result<Helper, Failure> {
+        let belonging = Belonging {
+            run_dir: self.0.run_dir.path(),
+            id,
+            run: run.0,
+            notify_socket: None,
+        };
+        // What belongs to a run lives in its cgroup, under its limits.
+        let entrance = {
+            let family = self.0.family.borrow();
+            family.cgroup(run).and_then(|cgroup| cgroup.entrance().ok())
+        };
+        let child = spawn_helper(launch, account, &belonging, output, entrance)?;
+        let pid = child.id() as i32;
+        self.0.family.borrow_mut().helper_began(pid);
+        Ok(Helper {
+            child,
+            inner: self.0.clone(),
+        })
+    }
+}
+
+/// A child beside a run; killed when it is no longer waited for.
+struct Helper {
+    child: Child,
+    inner: Rc<Inner>,
+}
+
+impl Drop for Helper {
+    fn drop(&mut self) {
+        let pid = self.child.id() as i32;
+        let mut family = self.inner.family.borrow_mut();
+        if !matches!(self.child.try_status(), Ok(Some(_))) {
+            // Not reaped yet, so the PID and the group are still its own.
+            let _ = nix::sys::signal::killpg(nix::unistd::Pid::from_raw(pid), Signal::SIGKILL);
+        }
+        family.helper_ended(pid);
+    }
+}
+
+/// Looks whenever the last process in the cgroup of a rest has gone.
+async fn watch_cgroups(inner: Rc<Inner>, watch: Rc<Watch>) {
+    loop {
+        watch.changed().await;
+        inner.look().await;
+    }
+}
+
+/// Looks whenever a child has ended.
+async fn watch_children(inner: Rc<Inner>, mut ends: ChildEnds) {
+    loop {
+        match ends.next().await {
+            Ok(()) => inner.look().await,
+            Err(error) => return log::error!("ends of children are no longer noticed: {error}"),
+        }
+    }
+}
+
+impl Inner {
+    /// Carries what a run prints into its log, and waits for the end of its main process.
+    fn watch_over(self: &Rc<Self>, run: RunId, record: Run) {
+        for tap in &record.taps {
+            self.executor.spawn(tap.clone().flow()).detach();
+        }
+        let follow = self.clone().follow(run, record.main.clone());
+        self.runs.borrow_mut().insert(run, record);
+        self.executor.spawn(follow).detach();
+    }
+
+    /// Waits for the end of the main process of a run, and tells of it. If that is no child of ours, nobody tells us how
+    /// it ended.
+    async fn follow(self: Rc<Self>, run: RunId, main: Rc<PidFd>) {
+        if let Err(error) = main.ended().await {
+            log::error!("run {run} is no longer watched: {error}");
+        }
+        let ending = self.family.borrow_mut().main_ended(run);
+        let ending = match self.ran_out_of_memory(run, ending) {
+            true => Ending::OutOfMemory,
+            false => ending,
+        };
+        let tree_left = self.after_main(run);
+        let _ = self
+            .events
+            .send(Event::Exited {
+                run,
+                ending,
+                tree_left,
+            })
+            .await;
+        if tree_left {
+            if let Some(record) = self.runs.borrow_mut().get_mut(&run) {
+                record.phase = Phase::Rest;
+            }
+            self.look().await;
+        }
+    }
+
+    /// Whether it was the kernel that killed a main process, for want of memory, and not we.
+    fn ran_out_of_memory(&self, run: RunId, ending: Ending) -> bool {
+        const KILLED: Ending = Ending::Signal(Signal::SIGKILL as i32);
+        let runs = self.runs.borrow();
+        matches!(ending, KILLED | Ending::Unseen)
+            && runs.get(&run).is_some_and(|record| !record.killing)
+            && (self.family.borrow().cgroup(run)).is_some_and(Cgroup::ran_out_of_memory)
+    }
+
+    /// Tidies up after a main process. True if others of its tree live on.
+    fn after_main(&self, run: RunId) -> bool {
+        let mut runs = self.runs.borrow_mut();
+        let mut family = self.family.borrow_mut();
+        let Some(record) = runs.get_mut(&run) else {
+            return false;
+        };
+        record.taps.drain(..).for_each(|tap| tap.drain());
+        record.readiness = None;
+        record.notify = None;
+        record.phase = Phase::Telling;
+        self.run_dir.remove_pid(&record.id);
+        if record.killing {
+            family.kill(run);
+        }
+        let left = family.is_left(run);
+        if !left {
+            family.gone(run);
+            adopt::let_go(&record.id, run);
+            runs.remove(&run);
+        }
+        left
+    }
+
+    /// Reaps orphans that have ended, kills on in trees that are to die, and tells which are gone.
+    async fn look(&self) {
+        self.family.borrow_mut().reap();
+        for run in self.gone() {
+            let _ = self.events.send(Event::TreeGone { run }).await;
+        }
+    }
+
+    fn gone(&self) -> Vec<RunId> {
+        let mut runs = self.runs.borrow_mut();
+        let mut family = self.family.borrow_mut();
+        let mut gone = Vec::new();
+        runs.retain(|run, record| {
+            if record.killing {
+                family.kill(*run);
+            }
+            let over = record.phase == Phase::Rest && !family.is_left(*run);
+            if over {
+                log::debug!("nothing of {} run {run} is left", record.id);
+                family.gone(*run);
+                adopt::let_go(&record.id, *run);
+                gone.push(*run);
+            }
+            !over
+        });
+        gone
+    }
+}

@@ -1,0 +1,94 @@
+//! Executes a command that belongs to no process, as an ordinary account; what it prints is told in the daemon's log.
+
+use super::Children;
+use crate::config::Id;
+use crate::supervisor::{Failure, RunId};
+use crate::sys::errno::failure;
+use crate::sys::process::launch::Launch;
+use crate::sys::process::spawn::Output;
+use async_process::ExitStatus;
+use smol::Timer;
+use smol::future::{or, pending, zip};
+use smol::io::{AsyncRead, AsyncReadExt};
+use std::time::Duration;
+
+/// How much of what a command prints is told; the rest is read, so that it does not wait, and falls away.
+const TOLD: usize = 16 * 1024;
+
+/// How long what is left in the pipes is read after the end.
+const REST: Duration = Duration::from_secs(1);
+
+/// The longest line that is told at once.
+const LINE: usize = 1024;
+
+impl Children {
+    /// Executes a command as the account of processes that name none, without a terminal, and waits for its end.
+    /// Dropped before that, it kills it.
+    ///
+    /// # Errors
+    /// It cannot be executed.
+    pub async fn command(&self, argv: Vec<String>) -> Result<ExitStatus, Failure> {
+        let account = self.0.accounts.borrow_mut().choose(None)?;
+        let launch = Launch {
+            cwd: None,
+            ..Launch::plain(argv)
+        };
+        let id: Id = "manager-rule".parse().expect("it is a valid id");
+        let mut helper = self.helper(&id, RunId(0), &launch, &account, Output::Piped)?;
+        let (out, err) = (helper.child.stdout.take(), helper.child.stderr.take());
+        let status = {
+            let mut telling = std::pin::pin!(zip(tell(out), tell(err)));
+            let mut is_told = false;
+            let meanwhile = async {
+                telling.as_mut().await;
+                is_told = true;
+                pending().await
+            };
+            let status = or(helper.child.status(), meanwhile).await;
+            if !is_told {
+                // A child that it left behind may keep the pipes open for ever.
+                let rest = async {
+                    telling.as_mut().await;
+                };
+                let enough = async {
+                    Timer::after(REST).await;
+                };
+                or(rest, enough).await;
+            }
+            status
+        };
+        drop(helper);
+        self.0.look().await;
+        status.map_err(|e| failure(format_args!("wait for {}", launch.argv[0]), &e))
+    }
+}
+
+/// Tells what comes out of a pipe, line by line.
+async fn tell(pipe: Option<impl AsyncRead + Unpin>) {
+    let Some(mut pipe) = pipe else { return };
+    let (mut told, mut line) = (0, Vec::new());
+    let mut bytes = [0; 512];
+    while let Ok(count @ 1..) = pipe.read(&mut bytes).await {
+        for byte in &bytes[..count] {
+            let is_end = *byte == b'\n';
+            if !is_end {
+                line.push(*byte);
+            }
+            if (is_end || line.len() == LINE) && told < TOLD {
+                told += line.len() + 1;
+                say(&line);
+            }
+            if is_end || line.len() == LINE {
+                line.clear();
+            }
+        }
+    }
+    if !line.is_empty() && told < TOLD {
+        say(&line);
+    }
+}
+
+fn say(line: &[u8]) {
+    let text = String::from_utf8_lossy(line);
+    log::info!("schedule: {}", text.replace(char::is_control, " "));
+}

@@ -1,0 +1,10 @@
+//! TODO header of sys/service.
+
+pub mod allocator;
+pub mod core_dump;
+pub mod fd_store;
+pub mod notify;
+pub mod rlimit;
+pub mod shared_memory;
+pub mod signals;
+pub mod terminal;

@@ -1,0 +1,148 @@
+//! The signals the daemon is sent, as values that can be awaited.
+//!
+//! They are caught, not blocked: a child inherits what is blocked (the standard library does not reset it) and would
+//! be deaf to SIGTERM, while what is caught is back at its default in it. The handler writes a byte to
+//! a pipe and does nothing else (async-signal, which async-process brings along).
+
+#![allow(unsafe_code)]
+
+use async_signal::Signal;
+use nix::errno::Errno;
+use nix::libc::{self, c_int};
+use nix::sys::signal::SigSet;
+use smol::stream::StreamExt;
+use std::{io, mem, ptr};
+
+/// What has a handler in this process: what is a wish, the ends of children, and a stack that overflows (the
+/// standard library's).
+const CAUGHT: [c_int; 6] = [
+    libc::SIGTERM,
+    libc::SIGINT,
+    libc::SIGHUP,
+    libc::SIGCHLD,
+    libc::SIGSEGV,
+    libc::SIGBUS,
+];
+
+/// What a signal asks for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Wish {
+    /// SIGTERM or SIGINT: end everything and leave.
+    Shutdown,
+    /// SIGHUP: read the configuration again.
+    Reload,
+}
+
+/// SIGTERM, SIGINT and SIGHUP.
+#[derive(Debug)]
+pub struct Signals {
+    signals: async_signal::Signals,
+}
+
+impl Signals {
+    /// Catches from here on. Whatever the daemon was started with is unblocked.
+    ///
+    /// # Errors
+    /// No descriptor left.
+    pub fn new() -> io::Result<Self> {
+        SigSet::empty().thread_set_mask()?;
+        let signals = [Signal::Term, Signal::Int, Signal::Hup];
+        Ok(Self {
+            signals: async_signal::Signals::new(signals)?,
+        })
+    }
+
+    /// The next signal.
+    ///
+    /// # Errors
+    /// The system's, in theory.
+    pub async fn next(&mut self) -> io::Result<Wish> {
+        Ok(match next(&mut self.signals).await? {
+            Signal::Hup => Wish::Reload,
+            _ => Wish::Shutdown,
+        })
+    }
+}
+
+/// SIGCHLD: some child has ended. Several ends may come as one.
+#[derive(Debug)]
+pub(in crate::sys) struct ChildEnds {
+    signals: async_signal::Signals,
+}
+
+impl ChildEnds {
+    pub(in crate::sys) fn new() -> io::Result<Self> {
+        heed_what_was_ignored();
+        Ok(Self {
+            signals: async_signal::Signals::new([Signal::Child])?,
+        })
+    }
+
+    pub(in crate::sys) async fn next(&mut self) -> io::Result<()> {
+        next(&mut self.signals).await.map(drop)
+    }
+}
+
+/// In a child that is still in our memory: from here on it is sent signals as any other process, and dies of them. A
+/// handler of ours would have taken them for the daemon's. It allocates nothing and takes no lock.
+pub(in crate::sys) fn afresh() -> Result<(), Errno> {
+    // The standard library has this process ignore SIGPIPE, which a child would inherit.
+    for number in CAUGHT.into_iter().chain([libc::SIGPIPE]) {
+        // SAFETY: the default of a signal is no code of ours.
+        unsafe { libc::signal(number, libc::SIG_DFL) };
+    }
+    SigSet::empty().thread_set_mask()
+}
+
+/// What is ignored where the daemon is started (by `nohup`, by a shell's `&`) would be ignored by everything that it
+/// starts, so it is set back to its default. Not SIGPIPE: that is the standard library's, and is reset in each child.
+fn heed_what_was_ignored() {
+    for number in (1..32).filter(|number| *number != libc::SIGPIPE) {
+        // SAFETY: all zeroes are a value of this plain structure.
+        let mut before: libc::sigaction = unsafe { mem::zeroed() };
+        // SAFETY: nothing is set, and what is there is written to a structure that is ours.
+        let known = unsafe { libc::sigaction(number, ptr::null(), &mut before) } == 0;
+        if known && before.sa_sigaction == libc::SIG_IGN {
+            // SAFETY: the default of a signal is no code of ours.
+            unsafe { libc::signal(number, libc::SIG_DFL) };
+        }
+    }
+}
+
+async fn next(signals: &mut async_signal::Signals) -> io::Result<Signal> {
+    let ended = || io::Error::other("the stream of signals has ended");
+    signals.next().await.ok_or_else(ended)?
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use nix::sys::signal::{Signal, raise};
+    use std::fs;
+
+    #[test]
+    fn no_handler_is_unknown_to_a_child() {
+        smol::block_on(async {
+            let _caught = (Signals::new().unwrap(), ChildEnds::new().unwrap());
+            let status = fs::read_to_string("/proc/self/status").unwrap();
+            let caught = status.lines().find_map(|line| line.strip_prefix("SigCgt:"));
+            let caught = u64::from_str_radix(caught.unwrap().trim(), 16).unwrap();
+            // Above are those that the C library sends to its own threads.
+            let caught = (1..32).filter(|number| caught >> (number - 1) & 1 == 1);
+            let mut known = CAUGHT.to_vec();
+            known.sort_unstable();
+            assert_eq!(caught.collect::<Vec<c_int>>(), known);
+        });
+    }
+
+    #[test]
+    fn signals_are_wishes() {
+        smol::block_on(async {
+            let mut signals = Signals::new().unwrap();
+            raise(Signal::SIGHUP).unwrap();
+            assert_eq!(signals.next().await.unwrap(), Wish::Reload);
+            raise(Signal::SIGTERM).unwrap();
+            assert_eq!(signals.next().await.unwrap(), Wish::Shutdown);
+        });
+    }
+}

@@ -1,0 +1,9 @@
+//! TODO header of sys/storage.
+
+mod atomic_file;
+pub mod config_file;
+pub mod credential_file;
+pub mod file_set;
+pub mod log_file;
+pub mod run_dir;
+pub mod shutdown_marker;

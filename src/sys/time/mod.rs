@@ -1,0 +1,5 @@
+//! TODO header of sys/time.
+
+pub mod clock;
+pub mod timezone;
+pub mod wall_clock;
