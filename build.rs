@@ -9,12 +9,12 @@ fn main() -> io::Result<()> {
     println!("cargo::rerun-if-changed=build.rs");
     let out = env::var_os("OUT_DIR").ok_or_else(|| io::Error::other("cargo names OUT_DIR"))?;
     let out = PathBuf::from(out);
-    let page = Path::new("src/http/page");
+    let page = Path::new("src/http/ui");
     println!("cargo::rerun-if-changed={}", page.display());
     for part in fs::read_dir(page)? {
         deflate(&part?.path(), &out)?;
     }
-    let description = Path::new("src/http/openapi.json");
+    let description = Path::new("src/http/api/openapi.json");
     println!("cargo::rerun-if-changed={}", description.display());
     deflate(description, &out)?;
     // The profile in which a panic aborts.

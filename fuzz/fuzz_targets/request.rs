@@ -6,7 +6,7 @@
 
 use libfuzzer_sys::fuzz_target;
 use ossuary::config::Loaded;
-use ossuary::http::server::serve_stream;
+use ossuary::http::server::accept::serve_stream;
 use ossuary::http::{About, Api, Feed, Forgetful, Limits, Mailbox, Now, Requests};
 use ossuary::logs::Book;
 use ossuary::supervisor::page::Picture;

@@ -1,7 +1,7 @@
 //! Problem details (RFC 9457), and the only place where a refusal becomes a status code.
 
+use super::api::json::Disclosure;
 use super::reply::Reply;
-use super::view::Disclosure;
 use crate::config::Problem;
 use crate::supervisor::{Done, FailureKind, Refusal};
 use serde::Serialize;

@@ -7,53 +7,28 @@
 //! (a file for each subject) shows the newest picture from the [`feed`] or asks the
 //! mind over the counter in [`client`]. What is refused becomes a problem in [`error`].
 
-pub mod client;
+pub mod api;
+pub mod auth_service;
+pub mod command_queue;
 pub mod error;
-pub mod feed;
-pub mod head;
-pub mod keeper;
-pub mod limits;
-pub mod pulse;
-pub mod routes;
 pub mod server;
+pub mod snapshot_feed;
 
-mod access;
-mod asset;
-mod config;
-mod crowd;
-mod deadline;
-mod displays;
-mod door;
-mod events;
-mod line;
-mod logs;
-mod metrics;
-mod openapi;
-mod page;
+mod guard;
 mod percent;
-mod processes;
-mod proxy_line;
 mod reply;
-mod runtime;
-mod schedule;
-mod screen;
-mod service;
-mod system;
-mod tokens;
-mod usage;
-mod view;
-mod when;
+mod ui;
 
-pub use client::{Mailbox, Requests};
+pub use api::usage::{Memory, Usage, WhyUnenforced};
+pub use api::wall_time::Now;
+pub use auth_service::{Forgetful, Keeper, Vault};
+pub use command_queue::{Mailbox, Requests};
 pub use error::Kind;
-pub use feed::Feed;
-pub use keeper::{Forgetful, Keeper, Vault};
-pub use limits::Limits;
-pub use pulse::Pulse;
 pub use reply::Later;
-pub use server::{Listener, serve};
-pub use usage::{Memory, Usage, WhyUnenforced};
-pub use when::Now;
+pub use server::accept::{Listener, serve};
+pub use server::limits::Limits;
+pub use server::listener_liveness::Pulse;
+pub use snapshot_feed::Feed;
 
 use crate::config::Id;
 use crate::facts::MachineFacts;
@@ -94,10 +69,10 @@ pub struct Api {
     pub hosts: Vec<String>,
     /// Bounds on clients.
     pub limits: Limits,
-    crowd: Rc<crowd::Crowd>,
-    wall: when::Wall,
-    processes: processes::Rendered,
-    pictures: screen::Pictures,
+    crowd: Rc<server::connection_limiter::Crowd>,
+    wall: api::wall_time::Wall,
+    processes: api::processes::Rendered,
+    pictures: api::page::Pictures,
 }
 
 /// Facts of the daemon that do not change while it runs, and the machine's name.
@@ -141,10 +116,10 @@ impl Api {
             pulse: Pulse::default(),
             hosts: Vec::new(),
             limits: Limits::default(),
-            crowd: crowd::Crowd::new(),
-            wall: when::Wall::default(),
-            processes: processes::Rendered::default(),
-            pictures: screen::Pictures::default(),
+            crowd: server::connection_limiter::Crowd::new(),
+            wall: api::wall_time::Wall::default(),
+            processes: api::processes::Rendered::default(),
+            pictures: api::page::Pictures::default(),
         }
     }
 }

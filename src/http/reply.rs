@@ -1,9 +1,9 @@
 //! What a handler is given and what it gives back.
 
+use super::api::page::Lent;
+use super::auth_service::Pass;
 use super::error::{Error, Kind};
-use super::keeper::Pass;
 use super::percent::Pairs;
-use super::screen::Lent;
 use crate::config::parse_json;
 use crate::trust::Client;
 use picoserve::request::RequestParts;

@@ -1,7 +1,7 @@
 //! Who may do what: credentials as they are kept, sessions as they come and go, and how often somebody may guess.
 //!
 //! Nothing here knows a clock, a file or a socket. `now` is handed in, and so is whatever has to be random; what is to
-//! be written is handed out as bytes. `http/keeper` is the room's hands.
+//! be written is handed out as bytes. `http/auth_service` is the room's hands.
 //!
 //! ```text
 //! Authorization, Cookie ── presented ──► Secret ── digest ──► credentials (tokens), sessions ──► Role

@@ -87,7 +87,7 @@ class Description(unittest.TestCase):
             daemon = Daemon(Path(home))
             try:
                 run = subprocess.run(
-                    [SCHEMATHESIS, "--config-file", HERE / config, "run", ROOT / "src/http/openapi.json"]
+                    [SCHEMATHESIS, "--config-file", HERE / config, "run", ROOT / "src/http/api/openapi.json"]
                     + ["--url", daemon.url, "--header", f"Authorization: Bearer {daemon.token()}"]
                     + ["--checks", "all", "--max-examples", str(EXAMPLES), "--generation-deterministic"]
                     + ["--request-timeout", "30", "--suppress-health-check", "all", "--warnings", "off"]

@@ -2,7 +2,7 @@
 
 use crate::harness::{Answer, Client, Kiosk, kiosk, later};
 use crate::limits::connect_from;
-use ossuary::http::routes::ROUTES;
+use ossuary::http::api::routes::ROUTES;
 use ossuary::trust::{ABSOLUTE, Needs, Role};
 use serde_json::{Value, json};
 use std::time::Duration;

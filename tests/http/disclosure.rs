@@ -2,7 +2,7 @@
 
 use crate::harness::{Kiosk, at, id, kiosk, picture};
 use ossuary::config::{Loaded, Problem};
-use ossuary::http::routes::ROUTES;
+use ossuary::http::api::routes::ROUTES;
 use ossuary::supervisor::page::PageState;
 use ossuary::supervisor::{
     Done, Entry, Failure, Foresight, Kind, Last, LocalTime, Occurrence, PageStatus, Reason,

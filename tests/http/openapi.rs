@@ -2,7 +2,7 @@
 
 use crate::harness::kiosk;
 use ossuary::http::Kind;
-use ossuary::http::routes::ROUTES;
+use ossuary::http::api::routes::ROUTES;
 use ossuary::supervisor::StartReason;
 use ossuary::trust::Needs;
 use serde_json::Value;

@@ -1,10 +1,10 @@
 //! `/metrics`: numbers for Prometheus, in its text format (version 0.0.4).
 
-use super::Api;
-use super::error::Error;
-use super::reply::{Ask, Reply};
+use super::json::{Light, state};
 use super::usage::Usage;
-use super::view::{Light, state};
+use crate::http::Api;
+use crate::http::error::Error;
+use crate::http::reply::{Ask, Reply};
 use crate::supervisor::{ProcessStatus, State, Status};
 use std::fmt::Write;
 use std::rc::Rc;

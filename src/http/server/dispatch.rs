@@ -1,15 +1,15 @@
 //! What picoserve calls for every request: the door, the table, the handler, the answer.
 
-use super::Api;
-use super::crowd::Guest;
-use super::door;
-use super::error::{Error, Kind};
-use super::keeper::Pass;
+use super::connection_limiter::Guest;
 use super::limits::{HELD_FREE, OPEN_BODY_MAX};
-use super::percent;
-use super::reply::{Ask, Bytes, Content, Peer, Reply, Source};
-use super::routes::{self, Found};
 use super::runtime::{Signals, Stage};
+use crate::http::Api;
+use crate::http::api::routes::{self, Found};
+use crate::http::auth_service::Pass;
+use crate::http::error::{Error, Kind};
+use crate::http::guard;
+use crate::http::percent;
+use crate::http::reply::{Ask, Bytes, Content, Peer, Reply, Source};
 use crate::trust::{Client, Needs};
 use picoserve::ResponseSent;
 use picoserve::io::{Read, Write};
@@ -82,7 +82,7 @@ impl PathRouterService for Service<'_> {
                 Response::empty(status)
                     .with_headers(persistence)
                     .with_header("Cache-Control", cache)
-                    .with_headers(&door::FIELDS[..])
+                    .with_headers(&guard::FIELDS[..])
                     .with_headers(fields)
                     .write_to(connection, response_writer)
                     .await
@@ -93,7 +93,7 @@ impl PathRouterService for Service<'_> {
                     .with_headers(persistence)
                     .with_header("Content-Type", EVENT_STREAM)
                     .with_header("Cache-Control", cache)
-                    .with_headers(&door::FIELDS[..])
+                    .with_headers(&guard::FIELDS[..])
                     .with_headers(fields)
                     .write_to(connection, response_writer)
                     .await
@@ -108,7 +108,7 @@ impl PathRouterService for Service<'_> {
                 Response::new(status, body)
                     .with_headers(persistence)
                     .with_header("Cache-Control", cache)
-                    .with_headers(&door::FIELDS[..])
+                    .with_headers(&guard::FIELDS[..])
                     .with_headers(fields)
                     .write_to(connection, response_writer)
                     .await
@@ -123,7 +123,7 @@ impl PathRouterService for Service<'_> {
                 CustomResponse::build(status)
                     .with_header("Content-Type", EVENT_STREAM)
                     .with_header("Cache-Control", cache)
-                    .with_headers(&door::FIELDS[..])
+                    .with_headers(&guard::FIELDS[..])
                     .with_headers(fields)
                     .with_body(body)
                     .write_to(connection, response_writer)
@@ -157,11 +157,11 @@ impl Service<'_> {
         let pass = if guest.is_local() {
             Pass::Local
         } else {
-            door::check_origin(&parts, &api.hosts, &api.about.hostname)?;
-            api.keeper.pass(&door::presented(&parts))
+            guard::check_origin(&parts, &api.hosts, &api.about.hostname)?;
+            api.keeper.pass(&guard::presented(&parts))
         };
-        door::check_pass(&api.keeper, route.needs, &pass)?;
-        door::check_media_type(&parts, body.content_length())?;
+        guard::check_pass(&api.keeper, route.needs, &pass)?;
+        guard::check_media_type(&parts, body.content_length())?;
         if route.needs == Needs::Nothing && body.content_length() > OPEN_BODY_MAX {
             let detail = format!("the body is longer than {OPEN_BODY_MAX} bytes");
             return Err(Error::new(Kind::BodyTooLarge, detail));

@@ -4,8 +4,8 @@
 //! answer) can be replaced at any time. One whose request is being worked on cannot,
 //! nor can an event stream; those are bounded by the mailbox and by a limit of their own.
 
-use super::error::{Error, Kind};
 use super::limits::{HELD_FREE, Limits};
+use crate::http::error::{Error, Kind};
 use smol::Task;
 use std::cell::{Cell, RefCell};
 use std::net::IpAddr;

@@ -1,9 +1,9 @@
 //! How things look in JSON: one shape for each, wherever it is shown.
 
-use super::Api;
 use super::usage::Usage;
-use super::when::{Boot, Now, Wallclock};
+use super::wall_time::{Boot, Now, Wallclock};
 use crate::config::{Id, Limits, Problem, Process, redact};
+use crate::http::Api;
 use crate::supervisor::{ConfigurationStatus, ProcessStatus, Reason, Source, State, Status};
 use serde::ser::{Error as _, SerializeMap};
 use serde::{Serialize, Serializer};

@@ -1,9 +1,11 @@
 //! The page: its files, inside the program.
 
+pub(in crate::http) mod asset;
+
 use super::Api;
-use super::asset::{Asset, asset};
 use super::error::{Error, Kind};
 use super::reply::{Ask, Reply};
+use super::ui::asset::{Asset, asset};
 use std::rc::Rc;
 
 static INDEX: Asset = asset!("index.html");
@@ -72,7 +74,7 @@ mod tests {
 
     #[test]
     fn a_script_is_sent_without_its_comments_and_with_the_numbers_of_its_lines() {
-        let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/src/http/page");
+        let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/src/http/ui");
         for (name, _, part) in PARTS.iter().filter(|(_, media_type, _)| *media_type == JS) {
             let written = std::fs::read_to_string(format!("{folder}/{name}")).expect("a file");
             let sent = String::from_utf8(part.inflated()).expect("text");

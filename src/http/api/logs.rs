@@ -1,12 +1,12 @@
 //! `/api/processes/{id}/logs`: what a process printed, once or for as long as somebody looks.
 
-use super::Api;
-use super::error::Error;
+use super::json::Light;
 use super::processes;
-use super::reply::{Ask, Later, Reply, Source, write_event};
-use super::view::Light;
-use super::when::{Boot, Wallclock};
+use super::wall_time::{Boot, Wallclock};
 use crate::config::Id;
+use crate::http::Api;
+use crate::http::error::Error;
+use crate::http::reply::{Ask, Later, Reply, Source, write_event};
 use crate::logs::{Line, Log};
 use serde::Serialize;
 use smol::Timer;

@@ -6,8 +6,8 @@
 //! smuggling). Here a head is either exactly what RFC 9112 says or refused, so
 //! picoserve only ever sees heads that can be read in one way.
 
-use super::error::{Error, Kind};
 use super::limits::{BODY_MAX, HEAD_MAX};
+use crate::http::error::{Error, Kind};
 use memchr::memchr_iter;
 
 /// A target longer than this is no route of ours.

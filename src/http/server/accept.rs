@@ -1,12 +1,12 @@
 //! Accepts connections and serves them: a task for each, on the one thread there is.
 
-use super::Api;
-use super::crowd::{Address, Guest};
-use super::error::Error;
+use super::connection::{Line, Next};
+use super::connection_limiter::{Address, Guest};
+use super::dispatch::Service;
 use super::head::Head;
-use super::line::{Line, Next};
 use super::runtime::{self, Clock, Exchange, Signals, Stage};
-use super::service::Service;
+use crate::http::Api;
+use crate::http::error::Error;
 use crate::trust::Client;
 use picoserve::{Router, Server};
 use smol::future::yield_now;
@@ -28,7 +28,7 @@ pub type Vouch = Box<dyn Fn(BorrowedFd<'_>) -> bool>;
 pub enum Listener {
     /// A TCP port, for every client.
     Tcp(Async<TcpListener>),
-    /// A TCP port for a proxy in front, which begins each connection with the client's address ([`super::proxy_line`]).
+    /// A TCP port for a proxy in front, which begins each connection with the client's address ([`super::proxy_protocol`]).
     Proxy(Async<TcpListener>),
     /// The unix socket: whoever may open it, which the file system decides, and is vouched for.
     Unix(Async<UnixListener>, Vouch),
@@ -272,9 +272,9 @@ async fn turn_away(api: &Api, line: &mut Line, error: Error) {
 
 #[cfg(test)]
 mod tests {
-    use super::super::{About, Feed, Mailbox, Now};
     use super::*;
     use crate::config::Loaded;
+    use crate::http::{About, Feed, Mailbox, Now};
     use crate::supervisor::{ConfigurationStatus, Source, Status};
     use crate::time::Moment;
 

@@ -45,7 +45,7 @@ impl Pulse {
     }
 
     /// Another door.
-    pub(super) fn door(&self) -> Door<'_> {
+    pub(in crate::http) fn door(&self) -> Door<'_> {
         let answer = Rc::new(Cell::new(self.asked.get()));
         self.answers.borrow_mut().push(answer.clone());
         Door {
@@ -57,7 +57,7 @@ impl Pulse {
 
 /// One of those who are asked.
 #[derive(Debug)]
-pub(super) struct Door<'a> {
+pub(in crate::http) struct Door<'a> {
     pulse: &'a Pulse,
     answer: Rc<Cell<u64>>,
 }

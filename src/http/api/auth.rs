@@ -1,12 +1,12 @@
 //! Coming in and going out: claiming, signing in and out, the password, and who is signed in.
 
-use super::Api;
-use super::door;
-use super::error::{Error, Kind};
-use super::keeper::{Opened, Pass, Visitor};
-use super::reply::{Ask, Reply};
-use super::view::Light;
-use super::when::Wallclock;
+use super::json::Light;
+use super::wall_time::Wallclock;
+use crate::http::Api;
+use crate::http::auth_service::{Opened, Pass, Visitor};
+use crate::http::error::{Error, Kind};
+use crate::http::guard;
+use crate::http::reply::{Ask, Reply};
 use crate::trust::{ABSOLUTE, Session, check_password, cookie_name, device_cookie_name};
 use serde::Serialize;
 use serde_json::{Map, Value, json};
@@ -147,7 +147,7 @@ pub async fn end(api: &Rc<Api>, ask: Ask<'_>) -> Result<Reply, Error> {
     }
 }
 
-pub(super) fn visitor<'a>(api: &Api, ask: &Ask<'a>) -> Visitor<'a> {
+pub(in crate::http) fn visitor<'a>(api: &Api, ask: &Ask<'a>) -> Visitor<'a> {
     let agent = ask.header("user-agent").unwrap_or_default();
     match ask.client {
         Some(client) => Visitor {
@@ -182,7 +182,7 @@ fn signed_in(api: &Api, ask: &Ask<'_>, opened: &Opened) -> Reply {
 
 /// The port by which the client calls the kiosk.
 fn port(ask: &Ask<'_>) -> Option<u16> {
-    ask.header("host").and_then(door::port)
+    ask.header("host").and_then(guard::port)
 }
 
 /// Scripts cannot read it (`HttpOnly`), no other site can have it sent (`SameSite=Strict`), and where the page came
@@ -203,7 +203,7 @@ fn new_password(body: &mut Map<String, Value>) -> Result<String, Error> {
 }
 
 /// A field that must be there, and text.
-pub(super) fn text(
+pub(in crate::http) fn text(
     body: &mut Map<String, Value>,
     field: &'static str,
     what: &str,
@@ -217,7 +217,7 @@ pub(super) fn text(
 }
 
 /// That no field is left which nobody knows.
-pub(super) fn nothing_else(body: &Map<String, Value>) -> Result<(), Error> {
+pub(in crate::http) fn nothing_else(body: &Map<String, Value>) -> Result<(), Error> {
     match body.keys().next() {
         None => Ok(()),
         Some(name) => Err(Error::invalid(name.clone(), "there is no such field here")),

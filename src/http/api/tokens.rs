@@ -1,10 +1,10 @@
 //! `/api/tokens`: credentials for programs. Each is shown once, when it is made.
 
-use super::Api;
-use super::access::{nothing_else, text, visitor};
-use super::error::{Error, Kind};
-use super::reply::{Ask, Reply};
-use super::view::Light;
+use super::auth::{nothing_else, text, visitor};
+use super::json::Light;
+use crate::http::Api;
+use crate::http::error::{Error, Kind};
+use crate::http::reply::{Ask, Reply};
 use crate::trust::{Role, Token};
 use serde_json::{Value, json};
 use std::rc::Rc;

@@ -1,12 +1,12 @@
 //! `/api/events`: a picture of everything, then whatever changes, for as long as somebody looks.
 
-use super::Api;
 use super::displays::{Connectors, Displays};
-use super::error::Error;
-use super::reply::{Ask, Later, Reply, Source, write_event};
+use super::json::{Configuration, Disclosure, Light, Order, Processes};
 use super::schedule::ScheduleView;
-use super::view::{Configuration, Disclosure, Light, Order, Processes};
 use crate::config::Id;
+use crate::http::Api;
+use crate::http::error::Error;
+use crate::http::reply::{Ask, Later, Reply, Source, write_event};
 use crate::supervisor::{ProcessStatus, Status};
 use serde::Serialize;
 use smol::Timer;

@@ -10,8 +10,8 @@
 //!
 //! Then whoever sends it must be somebody who may: each route of the table says what it needs.
 
+use super::auth_service::{Keeper, Pass, who_are_you};
 use super::error::{Error, Kind};
-use super::keeper::{Keeper, Pass, who_are_you};
 use crate::config::Authority;
 use crate::trust::{Needs, Presented, Verdict};
 use picoserve::request::RequestParts;

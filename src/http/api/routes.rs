@@ -1,11 +1,12 @@
 //! All routes on one screen.
 
-use super::error::Error;
-use super::reply::{Ask, Later, Reply};
 use super::{
-    Api, access, config, displays, events, logs, metrics, openapi, page, processes, schedule,
-    screen, system, tokens,
+    auth, config, displays, events, logs, metrics, openapi, page, processes, schedule, system,
+    tokens,
 };
+use crate::http::error::Error;
+use crate::http::reply::{Ask, Later, Reply};
+use crate::http::{Api, ui};
 use crate::trust::Needs;
 use std::rc::Rc;
 
@@ -49,10 +50,10 @@ pub static ROUTES: &[Route] = routes! {
     POST   "/api/processes/{id}/start"        Operate [202, 404, 409, 503]           processes::start;
     POST   "/api/processes/{id}/stop"         Operate [202, 404, 503]                processes::stop;
     POST   "/api/processes/{id}/restart"      Operate [202, 404, 409, 503]           processes::restart;
-    POST   "/api/processes/{id}/reload"       Operate [202, 404, 409, 503]           screen::reload;
-    POST   "/api/processes/{id}/navigate"     Operate [200, 400, 403, 404, 409, 422, 503] screen::navigate;
-    GET    "/api/processes/{id}/screenshot"   View    [200, 404, 409, 422, 503]      screen::picture;
-    GET    "/api/processes/{id}/evidence"     View    [200, 404, 503]                screen::evidence;
+    POST   "/api/processes/{id}/reload"       Operate [202, 404, 409, 503]           page::reload;
+    POST   "/api/processes/{id}/navigate"     Operate [200, 400, 403, 404, 409, 422, 503] page::navigate;
+    GET    "/api/processes/{id}/screenshot"   View    [200, 404, 409, 422, 503]      page::picture;
+    GET    "/api/processes/{id}/evidence"     View    [200, 404, 503]                page::evidence;
     GET    "/api/processes/{id}/logs"         Operate [200, 404, 422, 503]           logs::show;
     GET    "/api/processes/{id}/logs/stream"  Operate [200, 404, 422, 503]           logs::stream;
     GET    "/api/displays"                    View    [200]                          displays::list;
@@ -71,27 +72,31 @@ pub static ROUTES: &[Route] = routes! {
     GET    "/api/status"                      View    [200]                          system::status;
     GET    "/api/system"                      View    [200]                          system::machine;
     GET    "/api/events"                      View    [200, 503]                     events::stream;
-    GET    "/api/claim"                       Nothing [200]                          access::show_claim;
-    POST   "/api/claim"                       Nothing [200, 400, 401, 409, 422, 429, 503] access::claim;
-    POST   "/api/login"                       Nothing [200, 400, 401, 422, 429, 503] access::login;
-    POST   "/api/logout"                      View    [204]                          access::logout;
-    PUT    "/api/password"                    Admin   [204, 400, 401, 422, 429, 503] access::set_password;
-    DELETE "/api/password"                    Local   [200, 503]                     access::reset;
-    GET    "/api/sessions"                    Admin   [200]                          access::list;
-    DELETE "/api/sessions/{id}"               Admin   [204, 404]                     access::end;
+    GET    "/api/claim"                       Nothing [200]                          auth::show_claim;
+    POST   "/api/claim"                       Nothing [200, 400, 401, 409, 422, 429, 503] auth::claim;
+    POST   "/api/login"                       Nothing [200, 400, 401, 422, 429, 503] auth::login;
+    POST   "/api/logout"                      View    [204]                          auth::logout;
+    PUT    "/api/password"                    Admin   [204, 400, 401, 422, 429, 503] auth::set_password;
+    DELETE "/api/password"                    Local   [200, 503]                     auth::reset;
+    GET    "/api/sessions"                    Admin   [200]                          auth::list;
+    DELETE "/api/sessions/{id}"               Admin   [204, 404]                     auth::end;
     GET    "/api/tokens"                      Admin   [200]                          tokens::list;
     POST   "/api/tokens"                      Admin   [201, 400, 401, 422, 429, 503] tokens::create;
     DELETE "/api/tokens/{id}"                 Admin   [204, 404, 503]                tokens::delete;
     GET    "/api/openapi.json"                View    [200, 304]                     openapi::show;
     GET    "/healthz"                         Nothing [200, 503]                     system::health;
     GET    "/metrics"                         View    [200]                          metrics::show;
-    GET    "/"                                Nothing [200, 304]                     page::index;
-    GET    "/page/{id}"                       Nothing [200, 304, 404]                page::part;
+    GET    "/"                                Nothing [200, 304]                     ui::index;
+    GET    "/page/{id}"                       Nothing [200, 304, 404]                ui::part;
 };
 
 impl Route {
     /// Answers a request.
-    pub(super) async fn answer<'a>(&self, api: &'a Rc<Api>, ask: Ask<'a>) -> Result<Reply, Error> {
+    pub(in crate::http) async fn answer<'a>(
+        &self,
+        api: &'a Rc<Api>,
+        ask: Ask<'a>,
+    ) -> Result<Reply, Error> {
         (self.handler)(api, ask).await
     }
 
@@ -107,7 +112,7 @@ impl Route {
 
 /// What there is for a method and a path.
 #[derive(Debug)]
-pub(super) enum Found<'p> {
+pub(in crate::http) enum Found<'p> {
     /// A route, and what stands in the place of `{id}`.
     Route(&'static Route, &'p str),
     /// A path, but other methods: these.
@@ -117,7 +122,7 @@ pub(super) enum Found<'p> {
 }
 
 /// Looks a request up in the table.
-pub(super) fn find<'p>(method: &str, path: &'p str) -> Found<'p> {
+pub(in crate::http) fn find<'p>(method: &str, path: &'p str) -> Found<'p> {
     let wanted = if method == "HEAD" { "GET" } else { method };
     let mut allow = String::new();
     for route in ROUTES {

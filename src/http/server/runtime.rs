@@ -1,13 +1,13 @@
 //! picoserve on smol: its clock, its socket, and nothing else it need know of our runtime.
 //!
 //! picoserve serves exactly one request each time it is called: [`config`] always tells it to close afterwards, so
-//! it never looks for a second head, and [`super::server`] alone decides whether another request follows. The head has
+//! it never looks for a second head, and [`super::accept`] alone decides whether another request follows. The head has
 //! arrived and was judged before ([`super::head`]), so its buffer is exactly as large as that head, and what it can
 //! read ends where the request ends.
 
+use super::connection::Line;
 use super::deadline::Deadline;
 use super::limits::Limits;
-use super::line::Line;
 use picoserve::io::{BaseWrite, ErrorType, Read, Socket, Write, embedded_io_async};
 use picoserve::mem::{BorrowedBuffer, BorrowedCursor};
 use picoserve::time::Duration;

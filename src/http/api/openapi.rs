@@ -1,9 +1,9 @@
 //! `/api/openapi.json`: the description of every route, written by hand and tested against the table.
 
-use super::Api;
-use super::asset::{Asset, asset};
-use super::error::Error;
-use super::reply::{Ask, Reply};
+use crate::http::Api;
+use crate::http::error::Error;
+use crate::http::reply::{Ask, Reply};
+use crate::http::ui::asset::{Asset, asset};
 use std::rc::Rc;
 
 /// The description, OpenAPI 3.1.

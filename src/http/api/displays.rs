@@ -1,11 +1,11 @@
 //! `/api/displays`: every display that exists or is configured, its screen, who holds it; and the switch.
 
-use super::Api;
-use super::error::{Error, Kind};
-use super::reply::{Ask, Reply};
-use super::view::Light;
-use super::when::Wallclock;
+use super::json::Light;
+use super::wall_time::Wallclock;
 use crate::config::{Display, Id, Rotation};
+use crate::http::Api;
+use crate::http::error::{Error, Kind};
+use crate::http::reply::{Ask, Reply};
 use crate::supervisor::{
     DisplayStatus, Monitor, Output, PowerStatus, Request, RotationStatus, Size, Status,
 };

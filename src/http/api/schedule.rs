@@ -2,11 +2,11 @@
 //!
 //! The rules themselves are a part of the document: see [`super::config`].
 
-use super::Api;
-use super::error::{Error, Kind};
-use super::reply::{Ask, Reply};
-use super::view::Disclosure;
+use super::json::Disclosure;
 use crate::config::{Deed, Id, redact};
+use crate::http::Api;
+use crate::http::error::{Error, Kind};
+use crate::http::reply::{Ask, Reply};
 use crate::supervisor::{
     Conflict, Done, Entry, Foresight, LocalTime, Occurrence, Request, RuleOutcome, RuleStatus,
     ScheduleStatus, Status, Turn,

@@ -1,9 +1,9 @@
 //! Keeps the door: the pure room `trust` with a file to write to, a thread for passwords, and a bell for those whose
 //! way in has ended.
 
+use super::api::json::Disclosure;
 use super::error::{Error, Kind};
 use super::reply::Later;
-use super::view::Disclosure;
 use crate::supervisor::Failure;
 use crate::time::Moment;
 use crate::trust::{

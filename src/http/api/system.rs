@@ -1,14 +1,14 @@
 //! `/api/status`, `/api/system`, `/healthz`: how the daemon and the machine fare.
 
-use super::Api;
-use super::error::{Error, Kind};
-use super::keeper::Pass;
-use super::reply::{Ask, Reply};
+use super::json::{Configuration, Count, Light};
 use super::schedule::ScheduleView;
-use super::view::{Configuration, Count, Light};
-use super::when::Wallclock;
+use super::wall_time::Wallclock;
 use crate::config::Id;
 use crate::facts::MachineFacts;
+use crate::http::Api;
+use crate::http::auth_service::Pass;
+use crate::http::error::{Error, Kind};
+use crate::http::reply::{Ask, Reply};
 use crate::supervisor::Request;
 use serde::Serialize;
 use serde_json::json;

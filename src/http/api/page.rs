@@ -1,10 +1,10 @@
 //! What can be done with the page of a display process: reload it, show another one, photograph it, see how it was.
 
-use super::Api;
-use super::error::{Error, Kind};
+use super::json::Disclosure;
 use super::processes::{id, reply};
-use super::reply::{Ask, Reply};
-use super::view::Disclosure;
+use crate::http::Api;
+use crate::http::error::{Error, Kind};
+use crate::http::reply::{Ask, Reply};
 use crate::supervisor::page::Transition;
 use crate::supervisor::{Done, Failure, Refusal, Request};
 use serde_json::{Map, Value};

@@ -1,6 +1,6 @@
 //! What the program sends as it is: kept deflated (by `build.rs`), as every browser takes it.
 
-use super::reply::{Ask, Reply};
+use crate::http::reply::{Ask, Reply};
 use std::hash::{DefaultHasher, Hasher};
 
 /// A file inside the program.
@@ -13,12 +13,12 @@ pub struct Asset {
 /// The file of this name, from where `build.rs` puts it.
 macro_rules! asset {
     ($name:literal) => {
-        $crate::http::asset::Asset {
+        $crate::http::ui::asset::Asset {
             deflated: include_bytes!(concat!(env!("OUT_DIR"), "/", $name)),
         }
     };
 }
-pub(super) use asset;
+pub(in crate::http) use asset;
 
 impl Asset {
     /// The file, or 304 where the client has it already. Clients ask each time (`no-cache`), so after an update nobody

@@ -1,10 +1,10 @@
 //! The line to one client: a socket, what has arrived on it, and a deadline.
 
 use super::deadline::Deadline;
-use super::error::{Error, Kind};
 use super::head::{self, Head};
 use super::limits::{HEAD_MAX, Limits};
-use super::proxy_line;
+use super::proxy_protocol;
+use crate::http::error::{Error, Kind};
 use smol::{Async, io::AsyncWriteExt};
 use std::io::{ErrorKind, Read};
 use std::net::{IpAddr, Shutdown, TcpStream};
@@ -112,13 +112,13 @@ impl Line {
     pub async fn proxied(&mut self, limits: &Limits) -> Option<IpAddr> {
         self.deadline.set(limits.head);
         loop {
-            let seen = self.inbox.len().min(proxy_line::MAX);
+            let seen = self.inbox.len().min(proxy_protocol::MAX);
             if let Some(end) = self.inbox[..seen].iter().position(|byte| *byte == b'\n') {
-                let client = proxy_line::client(&self.inbox[..=end]);
+                let client = proxy_protocol::client(&self.inbox[..=end]);
                 self.inbox.drain(..=end);
                 return client;
             }
-            if seen == proxy_line::MAX {
+            if seen == proxy_protocol::MAX {
                 return None;
             }
             match self.fill() {

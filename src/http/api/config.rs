@@ -4,11 +4,11 @@
 //! has read sends the tag along in `If-Match`, and is told (412) when somebody else
 //! was faster.
 
-use super::Api;
-use super::error::Error;
-use super::reply::{Ask, Reply};
-use super::view::{Configuration, Disclosure};
+use super::json::{Configuration, Disclosure};
 use crate::config::{Etag, Loaded, Problem, Section, Zone, check_zone, redact};
+use crate::http::Api;
+use crate::http::error::Error;
+use crate::http::reply::{Ask, Reply};
 use crate::supervisor::{Refusal, Request};
 use serde::Serialize;
 use serde_json::Value;
@@ -147,7 +147,7 @@ fn document(api: &Api, ask: &Ask<'_>, section: Option<Section>, known: Option<&s
 
 /// The entity tags of `If-Match`; `None` where any document will do. A tag that is none
 /// of ours matches nothing, but counts: the client does care.
-pub(super) fn if_match(field: Option<&str>) -> Option<Vec<Etag>> {
+pub(in crate::http) fn if_match(field: Option<&str>) -> Option<Vec<Etag>> {
     let field = field.filter(|field| field.trim() != "*")?;
     Some(tags(field, false).collect())
 }

@@ -1,11 +1,11 @@
 //! `/api/processes`: what is configured, how it fares, and the buttons.
 
-use super::Api;
 use super::config::if_match;
-use super::error::{Error, Kind};
-use super::reply::{Ask, Reply};
-use super::view::{Disclosure, Light, Processes};
+use super::json::{Disclosure, Light, Processes};
 use crate::config::Id;
+use crate::http::Api;
+use crate::http::error::{Error, Kind};
+use crate::http::reply::{Ask, Reply};
 use crate::supervisor::{Done, ProcessStatus, Refusal, Request};
 use serde::Serialize;
 use std::cell::RefCell;
@@ -162,7 +162,12 @@ pub fn find(api: &Api, id: &Id) -> Result<Rc<ProcessStatus>, Error> {
 }
 
 /// A process as it is now.
-pub(super) fn reply(api: &Api, ask: &Ask<'_>, status: u16, id: &Id) -> Result<Reply, Error> {
+pub(in crate::http) fn reply(
+    api: &Api,
+    ask: &Ask<'_>,
+    status: u16,
+    id: &Id,
+) -> Result<Reply, Error> {
     let shown = find(api, id)?;
     let light = Light::of(api).disclosing(ask.pass.disclosure());
     Ok(Reply::json(status, &light.process(&shown)))
