@@ -20,64 +20,50 @@
 //! | `picture` | what the operator is shown; `words` says it in a line |
 
 mod action;
-mod admission;
-mod attempts;
-mod change;
-mod connection;
+mod backoff;
+mod backup;
+mod command;
+mod display;
+mod edit;
 mod event;
 mod failure;
-mod health;
-mod keep;
-mod last_start;
-mod memory;
+mod lifecycle;
 pub mod page;
-mod picture;
-mod power;
-mod process;
-mod reason;
-mod reconcile;
-mod request;
-pub mod restart;
-mod run;
+pub mod process;
 mod schedule;
-mod screen;
-mod screens;
-mod status;
-mod steering;
-mod upgrade;
-mod words;
+mod snapshot;
 
 pub use action::Action;
+pub use backup::KeepOld;
+pub use command::{Done, Outcome, Refusal, Request, Ticket};
+pub use display::power::{Backend, PowerReport, PowerStatus};
+pub use display::screen::{Connector, Monitor, Output, Screen, Size};
+pub use display::screens::{RotationStatus, ScreenStatus};
 pub use event::{Ending, Event};
 pub use failure::{Failure, FailureKind};
-pub use health::{PageStatus, Step};
-pub use keep::KeepOld;
-pub use last_start::{LastStart, Mark, StartReason, Traces};
-pub use memory::{Doing, Memory, Running, Stage};
-pub use power::{Backend, PowerReport, PowerStatus};
-pub use reason::Reason;
-pub use request::{Done, Outcome, Refusal, Request, Ticket};
-pub use run::RunId;
+pub use lifecycle::last_start::{LastStart, Mark, StartReason, Traces};
+pub use lifecycle::memory::{Doing, Memory, Running, Stage};
+pub use page::health::{PageStatus, Step};
+pub use process::reason::Reason;
+pub use process::run::RunId;
 pub use schedule::{
     Conflict, Entry, Foresight, Kept, Kind, Last, LocalTime, Occurrence, Outcome as RuleOutcome,
     Reading, RuleStatus, ScheduleBoot, ScheduleStatus, Turn,
 };
-pub use screen::{Connector, Monitor, Output, Screen, Size};
-pub use screens::{RotationStatus, ScreenStatus};
-pub use status::{ConfigurationStatus, DisplayStatus, ProcessStatus, Source, State, Status};
+pub use snapshot::{ConfigurationStatus, DisplayStatus, ProcessStatus, Source, State, Status};
 
 use crate::config::{Display, Id, Loaded, Problem};
 use crate::time::Moment;
-use admission::ScreenWait;
-use change::Disk;
-use connection::Connection;
-use health::Health;
-use process::Machine;
+use edit::Disk;
+use lifecycle::upgrade::Upgrade;
+use page::commands::Steering;
+use page::connection::Connection;
+use page::health::Health;
+use process::admission::ScreenWait;
+use process::machine::Machine;
 use schedule::Agenda;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::rc::Rc;
-use steering::Steering;
-use upgrade::Upgrade;
 
 /// What is known when the daemon starts.
 #[derive(Debug)]
@@ -110,7 +96,7 @@ pub struct Supervisor {
     /// The displays that exist.
     present: Vec<Display>,
     /// What is known of their screens.
-    screens: screens::Screens,
+    screens: display::screens::Screens,
     /// Everything is being ended.
     shutting_down: bool,
     /// `Exit` was decided; nothing happens any more.
@@ -161,7 +147,7 @@ pub struct Supervisor {
 impl Supervisor {
     /// A mind that starts what starts at boot.
     pub fn new(boot: Boot, now: Moment) -> Self {
-        let status = picture::blank(&boot);
+        let status = snapshot::build::blank(&boot);
         let mut this = Self {
             machines: Vec::new(),
             loaded: boot.loaded.clone(),

@@ -19,7 +19,7 @@
 
 use ossuary::config::{Display, Document, Id, Loaded, Process, Restart, Rotation};
 use ossuary::supervisor::page::{Obeyed, Order, Sight, Transition};
-use ossuary::supervisor::restart::ORDERLY_RUN;
+use ossuary::supervisor::process::restart::ORDERLY_RUN;
 use ossuary::supervisor::{
     Action, Backend, Boot, Ending, Event, Failure, Memory, Output, PowerReport, ProcessStatus,
     Reason, Request, RunId, Screen, Size, Source, State, Supervisor, Ticket,

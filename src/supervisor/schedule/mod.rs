@@ -19,39 +19,39 @@
 //! wait until the clock is trusted; intervals, starts and connections need none.
 
 mod calendar;
-mod deeds;
-mod foresee;
-mod kept;
-mod layers;
-mod line;
-mod lived;
+mod clock_reading;
+mod due_queue;
+mod elapsed;
+mod execution;
+mod history;
 mod occurrences;
-mod overlay;
+mod override_stack;
+mod overrides;
 mod page_override;
-mod queue;
-mod reading;
-mod record;
-mod status;
+mod preview;
+mod rule_commands;
+mod saved;
+mod snapshot;
 
-pub use foresee::{Conflict, Foresight, Occurrence};
-pub use kept::Kept;
-pub use queue::Turn;
-pub use reading::Reading;
-pub use record::{Entry, Kind, Outcome};
-pub use status::{Last, LocalTime, RuleStatus, ScheduleStatus};
+pub use clock_reading::Reading;
+pub use due_queue::Turn;
+pub use history::{Entry, Kind, Outcome};
+pub use preview::{Conflict, Foresight, Occurrence};
+pub use saved::Kept;
+pub use snapshot::{Last, LocalTime, RuleStatus, ScheduleStatus};
 
 use super::{Action, Event, Failure, Refusal, Supervisor, Ticket};
 use crate::config::{Document, Id, Rule, Schedule, Trigger, Zone};
 use crate::time::Moment;
 use calendar::Calendar;
+use due_queue::Queue;
+use elapsed::Lived;
+use execution::Line;
+use history::Record;
 use jiff::tz::TimeZone;
-use kept::{Held, Stamp};
-use layers::Layers;
-use line::Line;
-use lived::Lived;
+use override_stack::Layers;
 use page_override::PageOverride;
-use queue::Queue;
-use record::Record;
+use saved::{Held, Stamp};
 use std::collections::BTreeMap;
 use std::rc::Rc;
 
@@ -412,7 +412,7 @@ impl Agenda {
                 .map(|(id, page)| (id.clone(), page.kept()))
                 .collect(),
             powers: None,
-            record: self.record.entries().map(kept::Written::from).collect(),
+            record: self.record.entries().map(saved::Written::from).collect(),
         }
     }
 }

@@ -6,11 +6,11 @@
 //! and is not, and undone whenever it is in force and is not to be.
 
 use super::calendar::{Calendar, Come};
-use super::line::{Occasion, Step};
-use super::lived::LATE;
-use super::queue::{Due, Turn};
-use super::reading::{Reading, later_by};
-use super::record::{Kind, Outcome};
+use super::clock_reading::{Reading, later_by};
+use super::due_queue::{Due, Turn};
+use super::elapsed::LATE;
+use super::execution::{Occasion, Step};
+use super::history::{Kind, Outcome};
 use super::{Next, Supervisor};
 use crate::config::{Days, Id, Rule, TimeOfDay, Trigger};
 use crate::time::Moment;

@@ -5,10 +5,11 @@
 //! nothing and is retried: a kiosk without a network for a moment at 08:00 must not show the night page all day. Until
 //! it has been shown it is not a page to return to, and no browser starts with it.
 
-use super::line::Errand;
-use super::overlay::By;
-use super::record::Outcome;
-use super::{Supervisor, layers::Thing};
+use super::Supervisor;
+use super::execution::Errand;
+use super::history::Outcome;
+use super::override_stack::Thing;
+use super::overrides::By;
 use crate::config::{Deed, Id, page_of};
 use crate::supervisor::page::{PageState, Transition};
 use crate::supervisor::{self, Done, Refusal, Request};

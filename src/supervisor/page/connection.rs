@@ -18,9 +18,9 @@
 //! second look a server that dies is noticed within 8 s. That is done where a behavior or a connection rule of the
 //! schedule asks for it, and during an outage until its end.
 
-use super::page::{Order, PageState};
-use super::{Action, Reason, RunId, Supervisor};
+use super::{Order, PageState};
 use crate::config::{Behaviors, Origin, Schedule, Trigger, Url, WhenLost, WhenRegained};
+use crate::supervisor::{Action, Reason, RunId, Supervisor};
 use crate::time::Moment;
 use std::rc::Rc;
 use std::time::Duration;
@@ -40,7 +40,7 @@ const SELDOM: Duration = Duration::from_secs(10);
 
 /// What is known of the connection to the page's server.
 #[derive(Debug)]
-pub(super) struct Connection {
+pub(in crate::supervisor) struct Connection {
     /// This machine has a network.
     network: bool,
     /// The server that the kiosk page comes from.
@@ -140,7 +140,7 @@ impl Default for Connection {
 
 impl Connection {
     /// An earlier daemon has started this run.
-    pub(super) fn inherit(&mut self, run: Option<RunId>) {
+    pub(in crate::supervisor) fn inherit(&mut self, run: Option<RunId>) {
         self.inherited = run;
     }
 
@@ -228,7 +228,7 @@ impl Connection {
     }
 
     /// Whether there is a network, and the page's server can be reached as far as is known.
-    pub(super) fn is_there(&self) -> bool {
+    pub(in crate::supervisor) fn is_there(&self) -> bool {
         self.network && self.server.as_ref().is_none_or(Server::is_there)
     }
 
@@ -400,7 +400,7 @@ impl Connection {
     }
 
     /// Since when the page of this run is covered by a notice, or paused, because its server is lost.
-    pub(super) fn affects(&self, run: RunId) -> Option<Moment> {
+    pub(in crate::supervisor) fn affects(&self, run: RunId) -> Option<Moment> {
         let page = self.page.as_ref().filter(|page| page.run == run)?;
         match page.affected? {
             (WhenLost::ShowOverlay | WhenLost::Pause, since) => Some(since),
@@ -513,7 +513,12 @@ fn is_local(url: &str) -> bool {
 
 impl Supervisor {
     /// Something was seen of the page of this run, and taken into its health.
-    pub(super) fn watch_connection(&mut self, run: RunId, is_loading: bool, now: Moment) {
+    pub(in crate::supervisor) fn watch_connection(
+        &mut self,
+        run: RunId,
+        is_loading: bool,
+        now: Moment,
+    ) {
         let Some(index) = self.page_in_sight(run) else {
             return;
         };
@@ -536,7 +541,7 @@ impl Supervisor {
     }
 
     /// The kernel says whether there is a network.
-    pub(super) fn handle_network(&mut self, connected: bool, now: Moment) {
+    pub(in crate::supervisor) fn handle_network(&mut self, connected: bool, now: Moment) {
         self.connection.handle_network(connected, now);
         if connected {
             self.hurry_page(now);
@@ -545,7 +550,12 @@ impl Supervisor {
     }
 
     /// A server was tried.
-    pub(super) fn handle_server_tried(&mut self, url: &str, reachable: bool, now: Moment) {
+    pub(in crate::supervisor) fn handle_server_tried(
+        &mut self,
+        url: &str,
+        reachable: bool,
+        now: Moment,
+    ) {
         if self.connection.handle_tried(url, reachable, now) {
             self.hurry_page(now);
         }
@@ -568,7 +578,7 @@ impl Supervisor {
     }
 
     /// Whether the server of this run's page can be reached, where that is known.
-    pub(super) fn is_page_server_reachable(&self, run: RunId) -> Option<bool> {
+    pub(in crate::supervisor) fn is_page_server_reachable(&self, run: RunId) -> Option<bool> {
         self.connection.is_reachable(run, &self.connection_policy())
     }
 
@@ -580,7 +590,7 @@ impl Supervisor {
     }
 
     /// When there is something to do because of the connection.
-    pub(super) fn connection_deadline(&self) -> Option<Moment> {
+    pub(in crate::supervisor) fn connection_deadline(&self) -> Option<Moment> {
         if self.shutting_down {
             return None;
         }
@@ -591,7 +601,7 @@ impl Supervisor {
     }
 
     /// Does what is to be done because of the connection.
-    pub(super) fn see_to_the_connection(&mut self, now: Moment) {
+    pub(in crate::supervisor) fn see_to_the_connection(&mut self, now: Moment) {
         if self.shutting_down {
             return;
         }

@@ -1,6 +1,6 @@
 //! The kiosk in one line, for `systemctl status`.
 
-use super::{State, Status};
+use crate::supervisor::{State, Status};
 use std::fmt;
 
 /// What is worth reading of a problem at a glance; the rest stands in the log.

@@ -3,11 +3,11 @@
 //! The installed program is tried first: one that does not even start must not have the screen. Then
 //! it takes over as soon as nothing is half done: no save under way, no program about to be executed.
 
-use super::{Action, Done, Failure, Refusal, Supervisor, Ticket};
+use crate::supervisor::{Action, Done, Failure, Refusal, Supervisor, Ticket};
 
 /// How far an upgrade is.
 #[derive(Debug, Default)]
-pub(super) enum Upgrade {
+pub(in crate::supervisor) enum Upgrade {
     /// Nobody asked for one.
     #[default]
     None,
@@ -19,7 +19,7 @@ pub(super) enum Upgrade {
 
 impl Supervisor {
     /// A client asks for the installed program.
-    pub(super) fn ask_for_upgrade(&mut self, ticket: Ticket) {
+    pub(in crate::supervisor) fn ask_for_upgrade(&mut self, ticket: Ticket) {
         match self.upgrade {
             Upgrade::None => {
                 self.upgrade = Upgrade::Trying(ticket);
@@ -30,7 +30,7 @@ impl Supervisor {
     }
 
     /// The installed program was tried.
-    pub(super) fn handle_tried(&mut self, result: Result<(), Failure>) {
+    pub(in crate::supervisor) fn handle_tried(&mut self, result: Result<(), Failure>) {
         let Upgrade::Trying(ticket) = std::mem::take(&mut self.upgrade) else {
             return;
         };
@@ -41,14 +41,14 @@ impl Supervisor {
     }
 
     /// Shutting down goes before.
-    pub(super) fn refuse_upgrade(&mut self) {
+    pub(in crate::supervisor) fn refuse_upgrade(&mut self) {
         if let Upgrade::Trying(ticket) | Upgrade::Due(ticket) = std::mem::take(&mut self.upgrade) {
             self.reply(ticket, Err(Refusal::ShuttingDown));
         }
     }
 
     /// Hands over once nothing is half done.
-    pub(super) fn hand_over_if_ready(&mut self) {
+    pub(in crate::supervisor) fn hand_over_if_ready(&mut self) {
         let Upgrade::Due(ticket) = self.upgrade else {
             return;
         };

@@ -91,7 +91,7 @@ impl History {
     }
 
     /// The history that an earlier daemon has kept.
-    pub(super) fn recall(crashes: &[Moment], streak: u32) -> Self {
+    pub(in crate::supervisor) fn recall(crashes: &[Moment], streak: u32) -> Self {
         let mut history = Self {
             crashes: Deque::new(),
             streak,
@@ -106,12 +106,12 @@ impl History {
     }
 
     /// The crashes that count, oldest first.
-    pub(super) fn crashes(&self) -> impl Iterator<Item = Moment> {
+    pub(in crate::supervisor) fn crashes(&self) -> impl Iterator<Item = Moment> {
         self.crashes.iter().copied()
     }
 
     /// How many crashes and quick ends came one after the other.
-    pub(super) fn streak(&self) -> u32 {
+    pub(in crate::supervisor) fn streak(&self) -> u32 {
         self.streak
     }
 

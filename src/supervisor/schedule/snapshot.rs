@@ -1,6 +1,6 @@
 //! What the operator is shown of the schedule.
 
-use super::record::{Entry, Outcome};
+use super::history::{Entry, Outcome};
 use crate::config::{Id, Rule};
 use jiff::Timestamp;
 use jiff::tz::{Offset, TimeZone};

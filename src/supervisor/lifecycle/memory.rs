@@ -2,16 +2,16 @@
 //!
 //! A daemon that is killed takes the mind with it, not the processes: they live on under the
 //! service manager. So whatever the next mind could not find out by itself is written down for each
-//! process when it changes ([`super::Action::Remember`]), and handed to it at
-//! its birth ([`super::Boot::memories`]). It is worth something until the machine is booted again.
+//! process when it changes ([`crate::supervisor::Action::Remember`]), and handed to it at
+//! its birth ([`crate::supervisor::Boot::memories`]). It is worth something until the machine is booted again.
 //!
 //! The next daemon may be another version of the program, and a memory that it cannot read costs a run: the screen goes
 //! dark for an upgrade. So reading is lenient. A field that is missing or not understood has its default, one that is
 //! not known is passed over, and a process is not validated as a document is. A field whose meaning changes gets
 //! another name. `tests/decide/fixtures` has what earlier versions wrote.
 
-use super::{Reason, RunId};
 use crate::config::Process;
+use crate::supervisor::{Reason, RunId};
 use crate::time::Moment;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};

@@ -1,7 +1,7 @@
 //! Screens that lie, hang, and come back, against a clock in the hand.
 
-use super::super::attempts::HOURLY;
 use super::*;
+use crate::supervisor::backoff::HOURLY;
 
 /// A screen, and the hands that switch it.
 struct Stage {

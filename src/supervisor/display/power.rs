@@ -6,9 +6,9 @@
 //! screen tells of what somebody else does with it. One that is not as it was asked for is
 //! switched again, within the bounds of [`Attempts`]. A screen nobody has asked about is never switched.
 
-use super::attempts::Attempts;
-use super::{Action, Failure};
 use crate::config::Display;
+use crate::supervisor::backoff::Attempts;
+use crate::supervisor::{Action, Failure};
 use crate::time::Moment;
 use std::collections::VecDeque;
 use std::time::Duration;
@@ -86,7 +86,7 @@ pub struct PowerStatus {
 
 /// One screen.
 #[derive(Debug, Default)]
-pub(super) struct Power {
+pub(in crate::supervisor) struct Power {
     status: PowerStatus,
     /// The kernel's name for where it is plugged in.
     connector: Option<String>,

@@ -1,11 +1,11 @@
 //! What a rule with an end overrides, what comes back when it ends, and what others have changed meanwhile.
 
-use super::deeds::enabled;
-use super::kept::{Held, Stamp};
-use super::layers::{Stack, Thing, Uncovered};
-use super::line::{Occasion, Step};
+use super::execution::{Occasion, Step};
+use super::history::{Kind, Outcome};
+use super::override_stack::{Stack, Thing, Uncovered};
 use super::page_override::PageOverride;
-use super::record::{Kind, Outcome};
+use super::rule_commands::enabled;
+use super::saved::{Held, Stamp};
 use crate::config::{Deed, Display, Id};
 use crate::supervisor::{Reason, Request, Supervisor};
 use crate::time::Moment;
@@ -351,7 +351,7 @@ impl Supervisor {
     // ---- what others change meanwhile ----
 
     /// A client asks for something: what it touches no rule in force undoes.
-    pub(in super::super) fn heed_client(&mut self, request: &Request) {
+    pub(in crate::supervisor) fn heed_client(&mut self, request: &Request) {
         self.heed(request, By::Operator);
     }
 
@@ -415,7 +415,7 @@ impl Supervisor {
     }
 
     /// A client has opened another page.
-    pub(in super::super) fn heed_navigation(&mut self, id: &Id, url: &str) {
+    pub(in crate::supervisor) fn heed_navigation(&mut self, id: &Id, url: &str) {
         let page = self.agenda.pages.get(id);
         if page.is_some_and(|page| page.wanted.as_deref() != Some(url)) {
             self.end_page_override(id, By::Operator);

@@ -3,10 +3,12 @@
 //! A display whose document says how it is turned is turned before a process starts on it, and
 //! again when it comes back otherwise.
 
-use super::attempts::Attempts;
 use super::power::Power;
-use super::{Action, Connector, Event, Failure, PowerStatus, Refusal, Screen, Supervisor};
 use crate::config::{Display, Rotation};
+use crate::supervisor::backoff::Attempts;
+use crate::supervisor::{
+    Action, Connector, Event, Failure, PowerStatus, Refusal, Screen, Supervisor,
+};
 use crate::time::Moment;
 use std::collections::{BTreeMap, VecDeque};
 use std::rc::Rc;
@@ -18,7 +20,7 @@ const TURNING: Duration = Duration::from_secs(10);
 
 /// The screens of all displays that exist, and of those that somebody has asked about.
 #[derive(Debug, Default)]
-pub(super) struct Screens {
+pub(in crate::supervisor) struct Screens {
     entries: BTreeMap<Display, Entry>,
     connectors: Rc<[Connector]>,
 }
@@ -231,7 +233,7 @@ impl Turn {
 
 impl Supervisor {
     /// Displays have come or gone.
-    pub(super) fn handle_displays(&mut self, present: Vec<Display>, now: Moment) {
+    pub(in crate::supervisor) fn handle_displays(&mut self, present: Vec<Display>, now: Moment) {
         self.present = present;
         self.rearranged = true;
         self.something_changed = true;
@@ -243,7 +245,7 @@ impl Supervisor {
     }
 
     /// News of screens.
-    pub(super) fn handle_screen_event(&mut self, event: Event, now: Moment) {
+    pub(in crate::supervisor) fn handle_screen_event(&mut self, event: Event, now: Moment) {
         self.rearranged = true;
         match event {
             Event::Screen { display, screen } => {
@@ -297,7 +299,7 @@ impl Supervisor {
     }
 
     /// Has every display turned that is not as the document says.
-    pub(super) fn turn_displays(&mut self, now: Moment) {
+    pub(in crate::supervisor) fn turn_displays(&mut self, now: Moment) {
         if self.shutting_down {
             return;
         }
@@ -317,7 +319,7 @@ impl Supervisor {
     ///
     /// # Errors
     /// There is no such display, it is not there, or nothing on this system can switch it.
-    pub(super) fn ask_for_power(
+    pub(in crate::supervisor) fn ask_for_power(
         &mut self,
         display: &Display,
         on: bool,
@@ -364,7 +366,7 @@ impl Supervisor {
     }
 
     /// Time has passed.
-    pub(super) fn handle_screen_deadline(&mut self, now: Moment) {
+    pub(in crate::supervisor) fn handle_screen_deadline(&mut self, now: Moment) {
         if self
             .screens
             .deadline()
@@ -385,7 +387,7 @@ impl Supervisor {
     }
 
     /// Everything ends: screens stay as they are.
-    pub(super) fn let_screens_rest(&mut self) {
+    pub(in crate::supervisor) fn let_screens_rest(&mut self) {
         for entry in self.screens.entries.values_mut() {
             entry.power.rest();
             entry.turn.busy = None;

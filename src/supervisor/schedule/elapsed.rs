@@ -4,7 +4,7 @@
 //! touch they become one. What was skipped by a jump forward was not lived: when that jump turns out to have been
 //! a mistake and the clock comes back, it is lived after all.
 
-use super::reading::later_by;
+use super::clock_reading::later_by;
 use crate::config::Id;
 use jiff::Timestamp;
 use std::collections::VecDeque;

@@ -1,10 +1,10 @@
 //! What is going to happen in a span of time, and which rules contradict each other in it.
 
 use super::calendar::Calendar;
-use super::layers::Thing;
+use super::due_queue::Turn;
 use super::occurrences::end_of;
-use super::overlay::things_of;
-use super::queue::Turn;
+use super::override_stack::Thing;
+use super::overrides::things_of;
 use super::{LocalTime, Supervisor};
 use crate::config::{Id, Rule, Trigger};
 use jiff::{SignedDuration, Timestamp};
@@ -60,7 +60,7 @@ type Ahead = BTreeSet<(Timestamp, Turn, usize)>;
 
 impl Supervisor {
     /// What is going to happen from `from` on and before `to`: of adjacent spans each occurrence is in one.
-    pub(in super::super) fn foresee(&self, from: Timestamp, to: Timestamp) -> Foresight {
+    pub(in crate::supervisor) fn foresee(&self, from: Timestamp, to: Timestamp) -> Foresight {
         let agenda = &self.agenda;
         let mut foresight = Foresight {
             timezone: agenda.zone_name(),

@@ -1,7 +1,7 @@
 //! How a rule is carried out: as the request of a client would be, and so with every refusal and in every bound of one.
 
-use super::line::Step;
-use super::record::Outcome;
+use super::execution::Step;
+use super::history::Outcome;
 use crate::config::{Deed, Id};
 use crate::supervisor::{Action, Request, Supervisor};
 use crate::time::Moment;

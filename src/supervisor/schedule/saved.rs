@@ -1,9 +1,9 @@
 //! What of the schedule outlives the daemon and the power: one small file in the state directory.
 
-use super::layers::{Stack, Thing};
-use super::overlay::By;
+use super::history::{Entry, Kind, Outcome};
+use super::override_stack::{Stack, Thing};
+use super::overrides::By;
 use super::page_override::KeptPage;
-use super::record::{Entry, Kind, Outcome};
 use crate::config::{Display, Id};
 use jiff::Timestamp;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};

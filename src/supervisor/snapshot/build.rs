@@ -1,8 +1,10 @@
 //! Draws what the operator is shown: a new picture for each generation, sharing what has not changed.
 
-use super::process::Machine;
-use super::{Boot, ConfigurationStatus, DisplayStatus, ProcessStatus, Status, Supervisor};
 use crate::config::Display;
+use crate::supervisor::process::machine::Machine;
+use crate::supervisor::{
+    Boot, ConfigurationStatus, DisplayStatus, ProcessStatus, Status, Supervisor,
+};
 use crate::time::Moment;
 use std::collections::BTreeMap;
 use std::rc::Rc;
@@ -11,7 +13,7 @@ use std::rc::Rc;
 type Card = (usize, Rc<ProcessStatus>);
 
 /// The picture before anything has happened.
-pub(super) fn blank(boot: &Boot) -> Status {
+pub(in crate::supervisor) fn blank(boot: &Boot) -> Status {
     Status {
         generation: 0,
         processes: Vec::new(),
@@ -32,7 +34,7 @@ pub(super) fn blank(boot: &Boot) -> Status {
 impl Supervisor {
     /// Draws a new picture if anything in it is different. `changed` are the machines that
     /// something happened to, some of them perhaps more than once.
-    pub(super) fn draw(&mut self, changed: &mut Vec<usize>, now: Moment) {
+    pub(in crate::supervisor) fn draw(&mut self, changed: &mut Vec<usize>, now: Moment) {
         let rearranged = std::mem::take(&mut self.rearranged);
         let cards = if rearranged {
             self.draw_all(now)

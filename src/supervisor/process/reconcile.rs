@@ -3,16 +3,16 @@
 //! A process whose run would look the same keeps its PID; what is gone is stopped; what is
 //! new and autostart is started; what would run differently is run anew.
 
-use super::process::Machine;
-use super::{Action, KeepOld, Memory, Reason, Source, Supervisor};
+use super::machine::Machine;
 use crate::config::{Id, Loaded, Process};
+use crate::supervisor::{Action, KeepOld, Memory, Reason, Source, Supervisor};
 use crate::time::Moment;
 use std::collections::BTreeMap;
 use std::rc::Rc;
 
 impl Supervisor {
     /// Takes up the first configuration.
-    pub(super) fn boot(&mut self, loaded: Loaded, now: Moment) {
+    pub(in crate::supervisor) fn boot(&mut self, loaded: Loaded, now: Moment) {
         if !self.problems.is_empty() {
             self.disk.keep_old = Some(KeepOld::Broken);
         }
@@ -39,7 +39,7 @@ impl Supervisor {
     }
 
     /// Goes on where the daemon before this one has ended; the configuration may have changed since.
-    pub(super) fn recall(&mut self, memories: Vec<Memory>, now: Moment) {
+    pub(in crate::supervisor) fn recall(&mut self, memories: Vec<Memory>, now: Moment) {
         for memory in memories {
             let machine = Machine::recall(memory, now, &mut self.actions);
             self.next_claim = self.next_claim.max(machine.claim + 1);
@@ -50,7 +50,7 @@ impl Supervisor {
     }
 
     /// Takes up another configuration, which is durable.
-    pub(super) fn adopt(&mut self, next: Loaded, now: Moment) {
+    pub(in crate::supervisor) fn adopt(&mut self, next: Loaded, now: Moment) {
         self.loaded = next;
         self.rearranged = true;
         self.something_changed = true;
@@ -100,7 +100,7 @@ impl Supervisor {
     }
 
     /// Takes up another configuration; where it names another active display process, the screen follows.
-    pub(super) fn take_up(&mut self, next: Loaded, now: Moment) {
+    pub(in crate::supervisor) fn take_up(&mut self, next: Loaded, now: Moment) {
         let previous = self.loaded.config.active_display.clone();
         let in_use = self.is_screen_in_use();
         self.adopt(next, now);
@@ -124,7 +124,7 @@ impl Supervisor {
     }
 
     /// Forgets those that were waited for and are gone.
-    pub(super) fn drop_the_departed(&mut self) {
+    pub(in crate::supervisor) fn drop_the_departed(&mut self) {
         let gone = |machine: &Machine| machine.leaving && !machine.is_alive();
         // Those that leave stand at the end.
         let leaving = self.machines.iter().rev().take_while(|m| m.leaving);

@@ -3,15 +3,17 @@
 //! Each order carries the client's ticket, and comes back with it once. A run that ends meanwhile, a shutdown and
 //! a hand-over are answers too: nobody waits for a page that is gone.
 
-use super::page::{Obeyed, Order};
-use super::{Action, Done, Failure, Outcome, Refusal, Request, RunId, Supervisor, Ticket};
+use super::{Obeyed, Order};
 use crate::config::{Id, Problem, check_url};
+use crate::supervisor::{
+    Action, Done, Failure, Outcome, Refusal, Request, RunId, Supervisor, Ticket,
+};
 use crate::time::Moment;
 use std::collections::BTreeMap;
 
 /// Clients that wait for a page, and what for.
 #[derive(Debug, Default)]
-pub(super) struct Steering {
+pub(in crate::supervisor) struct Steering {
     open: BTreeMap<Ticket, Wish>,
 }
 
@@ -26,7 +28,7 @@ struct Wish {
 
 impl Supervisor {
     /// A client asks for something to be done with a page.
-    pub(super) fn ask_of_page(&mut self, ticket: Ticket, request: Request) {
+    pub(in crate::supervisor) fn ask_of_page(&mut self, ticket: Ticket, request: Request) {
         let (id, order) = match request {
             Request::ReloadPage(id) => (id, Order::Reload),
             Request::Screenshot { id, width } => (id, Order::Screenshot { width }),
@@ -82,7 +84,7 @@ impl Supervisor {
 
     /// A client does not wait any more: the page that it wanted to see is not to be shown. Whatever else clients ask for
     /// is done without them.
-    pub(super) fn handle_withdrawn(&mut self, ticket: Ticket) {
+    pub(in crate::supervisor) fn handle_withdrawn(&mut self, ticket: Ticket) {
         let wish = self.steering.open.get(&ticket);
         if let Some(wish) = wish.filter(|wish| wish.url.is_some()) {
             let run = wish.run;
@@ -91,7 +93,7 @@ impl Supervisor {
     }
 
     /// What came of an order that a client waits for.
-    pub(super) fn handle_obeyed_client(
+    pub(in crate::supervisor) fn handle_obeyed_client(
         &mut self,
         ticket: Ticket,
         result: Result<Obeyed, Failure>,
@@ -126,7 +128,7 @@ impl Supervisor {
     }
 
     /// The daemon leaves: whoever still waits for a page is told.
-    pub(super) fn refuse_orders(&mut self) {
+    pub(in crate::supervisor) fn refuse_orders(&mut self) {
         for ticket in std::mem::take(&mut self.steering.open).into_keys() {
             self.reply(ticket, Err(Refusal::ShuttingDown));
         }

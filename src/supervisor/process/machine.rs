@@ -20,10 +20,10 @@
 //! Whether an idle, wanted process may begin is not decided here but in
 //! `admission`, which sees its neighbours.
 
-use super::memory::{Doing, Memory, Running, Stage};
 use super::restart::{History, Verdict};
-use super::{Action, Ending, Failure, PageStatus, Reason, RunId, State};
 use crate::config::{Process, ReadySign, Restart, StopSignal};
+use crate::supervisor::lifecycle::memory::{Doing, Memory, Running, Stage};
+use crate::supervisor::{Action, Ending, Failure, PageStatus, Reason, RunId, State};
 use crate::time::Moment;
 use std::collections::VecDeque;
 use std::rc::Rc;
@@ -35,7 +35,7 @@ const WITH_ITS_DISPLAY: Duration = Duration::from_secs(2);
 
 /// One process and its current run.
 #[derive(Debug)]
-pub(super) struct Machine {
+pub(in crate::supervisor) struct Machine {
     /// The configuration in force for the next run.
     pub process: Rc<Process>,
     /// Whether it is meant to run.

@@ -14,9 +14,9 @@
 //! That a process is meant to run is recorded at once, even while another holds its place; admission decides when. Where
 //! nothing is meant to run on a display any more, what the configuration starts there takes its place.
 
-use super::process::Machine;
-use super::{Action, Reason, RunId, Supervisor};
+use super::machine::Machine;
 use crate::config::{Display, Id, Process};
+use crate::supervisor::{Action, Reason, RunId, Supervisor};
 use crate::time::Moment;
 use std::time::Duration;
 
@@ -43,7 +43,7 @@ fn wants(neighbour: &Machine, process: &Process) -> bool {
 
 /// Every display process that is meant to run waits for a display that is not there.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct ScreenWait {
+pub(in crate::supervisor) struct ScreenWait {
     /// When another one may be shown instead.
     until: Moment,
     /// That time has come.
@@ -66,7 +66,7 @@ impl Supervisor {
     ///
     /// Dependencies that were not started yet are started with it, except display processes:
     /// a background process must not switch the screen.
-    pub(super) fn want(&mut self, index: usize) {
+    pub(in crate::supervisor) fn want(&mut self, index: usize) {
         let claim = self.next_claim;
         self.next_claim += 1;
         self.with(index, |machine, _| machine.want(claim));
@@ -74,7 +74,12 @@ impl Supervisor {
     }
 
     /// Restarts a process because an operator or a rule asks for it: of those that want its display it has it.
-    pub(super) fn restart_by_hand(&mut self, index: usize, reason: Reason, now: Moment) {
+    pub(in crate::supervisor) fn restart_by_hand(
+        &mut self,
+        index: usize,
+        reason: Reason,
+        now: Moment,
+    ) {
         self.machines[index].claim = self.next_claim;
         self.next_claim += 1;
         self.renew(index, reason, now);
@@ -82,7 +87,7 @@ impl Supervisor {
 
     /// Restarts a process, which may need other dependencies now. Its claim stays what it was: an automatic restart does
     /// not outrank what an operator has asked for since.
-    pub(super) fn renew(&mut self, index: usize, reason: Reason, now: Moment) {
+    pub(in crate::supervisor) fn renew(&mut self, index: usize, reason: Reason, now: Moment) {
         self.with(index, |machine, out| machine.renew(reason, now, out));
         self.want_dependencies(index);
     }
@@ -103,7 +108,7 @@ impl Supervisor {
 
     /// The display process that starts at boot: the one the configuration names, or the first that starts
     /// automatically where that one does not. A screen is not left dark for one that will not be started.
-    pub(super) fn boot_display(&self) -> Option<usize> {
+    pub(in crate::supervisor) fn boot_display(&self) -> Option<usize> {
         let named = self.active_display().filter(|index| {
             let machine = &self.machines[*index];
             machine.process.starts_at_boot() || machine.is_wanted()
@@ -112,7 +117,7 @@ impl Supervisor {
     }
 
     /// The display process that the configuration names.
-    pub(super) fn active_display(&self) -> Option<usize> {
+    pub(in crate::supervisor) fn active_display(&self) -> Option<usize> {
         let active = self.loaded.config.active_display.as_ref()?;
         self.index_of(active)
             .filter(|index| !self.machines[*index].leaving)
@@ -127,7 +132,7 @@ impl Supervisor {
     }
 
     /// The configuration names a display process that is not the one on the screen: switch to it.
-    pub(super) fn follow_active_display(&mut self) {
+    pub(in crate::supervisor) fn follow_active_display(&mut self) {
         if let Some(index) = self.active_display()
             && self.machines[index].process.enabled
             && !self.machines[index].is_wanted()
@@ -137,7 +142,7 @@ impl Supervisor {
     }
 
     /// Whether a display process is meant to run.
-    pub(super) fn is_screen_in_use(&self) -> bool {
+    pub(in crate::supervisor) fn is_screen_in_use(&self) -> bool {
         let mut machines = self.machines.iter();
         machines.any(|machine| machine.process.is_display() && machine.is_wanted())
     }
@@ -146,7 +151,7 @@ impl Supervisor {
     /// because what did was removed, disabled or displaced by something that has gone. What an operator or a rule has
     /// stopped, or what has finished, is neither started nor replaced: a screen may be dark on purpose. No process that
     /// is meant to run is displaced.
-    pub(super) fn start_what_is_configured(&mut self, now: Moment) {
+    pub(in crate::supervisor) fn start_what_is_configured(&mut self, now: Moment) {
         if !std::mem::take(&mut self.something_changed) {
             return;
         }
@@ -221,12 +226,12 @@ impl Supervisor {
     }
 
     /// When another display process is shown while the display of the one that is meant to be there is missing.
-    pub(super) fn screen_deadline(&self) -> Option<Moment> {
+    pub(in crate::supervisor) fn screen_deadline(&self) -> Option<Moment> {
         let wait = self.screen_wait.filter(|wait| !wait.is_over)?;
         Some(wait.until)
     }
 
-    pub(super) fn handle_screen_wait(&mut self, now: Moment) {
+    pub(in crate::supervisor) fn handle_screen_wait(&mut self, now: Moment) {
         if let Some(wait) = &mut self.screen_wait
             && !wait.is_over
             && wait.until <= now
@@ -237,7 +242,7 @@ impl Supervisor {
     }
 
     /// A process that ended in good order because its display went away has not finished: it waits for the display.
-    pub(super) fn expect_display_back(&mut self, index: usize, now: Moment) {
+    pub(in crate::supervisor) fn expect_display_back(&mut self, index: usize, now: Moment) {
         let machine = &self.machines[index];
         if machine.has_just_finished(now) && self.is_missing(machine) {
             let claim = machine.claim;
@@ -281,7 +286,7 @@ impl Supervisor {
     }
 
     /// What waits in vain for a missing display gives up its place for one that an operator wants there now.
-    pub(super) fn displace_waiting_rivals(&mut self, index: usize, now: Moment) {
+    pub(in crate::supervisor) fn displace_waiting_rivals(&mut self, index: usize, now: Moment) {
         let newcomer = self.machines[index].process.id.clone();
         for other in self.in_the_way_of(index) {
             let rival = &self.machines[other];
@@ -293,7 +298,7 @@ impl Supervisor {
     }
 
     /// The processes that hold, or want, what this one needs for itself: they have to make way when it begins.
-    pub(super) fn in_the_way_of(&self, index: usize) -> Vec<usize> {
+    pub(in crate::supervisor) fn in_the_way_of(&self, index: usize) -> Vec<usize> {
         let process = &self.machines[index].process;
         if process.display.is_none() && !process.is_display() {
             return Vec::new();
@@ -305,7 +310,7 @@ impl Supervisor {
     }
 
     /// Lets every idle process begin that may, or in shutdown lets everything end in order.
-    pub(super) fn admit(&mut self, now: Moment) {
+    pub(in crate::supervisor) fn admit(&mut self, now: Moment) {
         if self.shutting_down {
             return self.end_next(now);
         }
@@ -403,7 +408,7 @@ impl Supervisor {
     }
 
     /// Everything shall end: what others depend on after those that depend on it.
-    pub(super) fn begin_shutdown(&mut self, now: Moment) {
+    pub(in crate::supervisor) fn begin_shutdown(&mut self, now: Moment) {
         if self.shutting_down {
             return;
         }
@@ -448,7 +453,7 @@ impl Supervisor {
     }
 
     /// Leaves once nothing lives and nobody waits for an answer.
-    pub(super) fn leave_if_done(&mut self) {
+    pub(in crate::supervisor) fn leave_if_done(&mut self) {
         if self.shutting_down && !self.left && self.disk.is_idle() && self.runs.is_empty() {
             self.left = true;
             self.refuse_orders();

@@ -21,8 +21,8 @@
 //! The rungs: load it anew, a fresh tab, restart of the browser; then a page of our own until it has become
 //! quiet. No more than [`STEPS_MAX`] of them an hour, each told in the log with its reason.
 
-use super::page::{BuiltIn, Obeyed, Order, PageState, Picture, Sight, Transition};
-use super::{Action, Failure, Reason, RunId, Supervisor};
+use super::{BuiltIn, Obeyed, Order, PageState, Picture, Sight, Transition};
+use crate::supervisor::{Action, Failure, Reason, RunId, Supervisor};
 use crate::time::Moment;
 use std::collections::VecDeque;
 use std::rc::Rc;
@@ -102,7 +102,7 @@ pub struct Step {
 
 /// What is known of the page of one run.
 #[derive(Debug)]
-pub(super) struct Health {
+pub(in crate::supervisor) struct Health {
     run: RunId,
     /// The address that its browser was started with.
     home: Option<String>,
@@ -483,22 +483,22 @@ impl Health {
     }
 
     /// The run whose page it is.
-    pub(super) fn run(&self) -> RunId {
+    pub(in crate::supervisor) fn run(&self) -> RunId {
         self.run
     }
 
     /// How the page fares.
-    pub(super) fn status(&self) -> &PageStatus {
+    pub(in crate::supervisor) fn status(&self) -> &PageStatus {
         &self.status
     }
 
     /// Whether the page itself is on the screen, and no built-in page in its place.
-    pub(super) fn shows_page(&self) -> bool {
+    pub(in crate::supervisor) fn shows_page(&self) -> bool {
         self.status.state != PageState::NetError && self.stands_for.is_none()
     }
 
     /// The network is back: a page that could not be loaded is tried now.
-    pub(super) fn hurry(&mut self, now: Moment) {
+    pub(in crate::supervisor) fn hurry(&mut self, now: Moment) {
         if self.stands_for.is_some() {
             self.due = Some(now);
         }
@@ -542,7 +542,7 @@ fn is_ours_there(sight: &Sight) -> bool {
 
 impl Supervisor {
     /// A run can be looked at from now on.
-    pub(super) fn watch_page_of(&mut self, run: RunId, now: Moment) {
+    pub(in crate::supervisor) fn watch_page_of(&mut self, run: RunId, now: Moment) {
         let Some(index) = self.runs.get(&run).copied() else {
             return;
         };
@@ -567,7 +567,7 @@ impl Supervisor {
     }
 
     /// The operator does something about the page: what was, is forgotten.
-    pub(super) fn forgive_page(&mut self, run: RunId) {
+    pub(in crate::supervisor) fn forgive_page(&mut self, run: RunId) {
         if let Some((_, health)) = &mut self.health
             && health.run == run
         {
@@ -577,7 +577,7 @@ impl Supervisor {
     }
 
     /// Something was seen of a page.
-    pub(super) fn handle_saw(&mut self, run: RunId, sight: Sight, now: Moment) {
+    pub(in crate::supervisor) fn handle_saw(&mut self, run: RunId, sight: Sight, now: Moment) {
         let Some(index) = self.page_in_sight(run) else {
             return;
         };
@@ -596,7 +596,7 @@ impl Supervisor {
     }
 
     /// An order of the mind was carried out, or could not be: what comes of it will be seen.
-    pub(super) fn handle_obeyed(
+    pub(in crate::supervisor) fn handle_obeyed(
         &mut self,
         run: RunId,
         order: &Order,
@@ -633,21 +633,21 @@ impl Supervisor {
     }
 
     /// A screen has become another one, perhaps that of the page.
-    pub(super) fn look_at_the_page_soon(&mut self, now: Moment) {
+    pub(in crate::supervisor) fn look_at_the_page_soon(&mut self, now: Moment) {
         if let Some((_, health)) = &mut self.health {
             health.look_soon(now);
         }
     }
 
     /// When a page is to be looked at.
-    pub(super) fn page_deadline(&self) -> Option<Moment> {
+    pub(in crate::supervisor) fn page_deadline(&self) -> Option<Moment> {
         let (_, health) = self.health.as_ref()?;
         self.page_in_sight(health.run)?;
         health.deadline()
     }
 
     /// Looks at the page, where it is time to.
-    pub(super) fn see_to_the_page(&mut self, now: Moment) {
+    pub(in crate::supervisor) fn see_to_the_page(&mut self, now: Moment) {
         if self.page_deadline().is_none_or(|deadline| deadline > now) {
             return;
         }
@@ -660,12 +660,17 @@ impl Supervisor {
     }
 
     /// Restarts the browser, for the sake of its page.
-    pub(super) fn restart_browser(&mut self, index: usize, reason: Reason, now: Moment) {
+    pub(in crate::supervisor) fn restart_browser(
+        &mut self,
+        index: usize,
+        reason: Reason,
+        now: Moment,
+    ) {
         self.with(index, |machine, out| machine.restart(reason, now, out));
     }
 
     /// The machine of a run whose page can be asked.
-    pub(super) fn page_in_sight(&self, run: RunId) -> Option<usize> {
+    pub(in crate::supervisor) fn page_in_sight(&self, run: RunId) -> Option<usize> {
         let (_, health) = self.health.as_ref()?;
         let index = *self.runs.get(&run)?;
         let machine = &self.machines[index];
@@ -703,7 +708,7 @@ impl Supervisor {
         }
     }
 
-    pub(super) fn steer_page(&mut self, run: RunId, order: Order) {
+    pub(in crate::supervisor) fn steer_page(&mut self, run: RunId, order: Order) {
         if let Some((_, health)) = &mut self.health {
             health.under_way.push(order.clone());
         }
@@ -714,7 +719,7 @@ impl Supervisor {
         });
     }
 
-    pub(super) fn note_of_page(&mut self, index: usize, text: &str) {
+    pub(in crate::supervisor) fn note_of_page(&mut self, index: usize, text: &str) {
         self.actions.push_back(Action::Note {
             process: self.machines[index].process.id.clone(),
             text: format!("page: {text}"),
@@ -722,7 +727,7 @@ impl Supervisor {
     }
 
     /// Has the status of the process show the page as it is now: its health, and what its connection makes of that.
-    pub(super) fn show_page(&mut self, index: usize) {
+    pub(in crate::supervisor) fn show_page(&mut self, index: usize) {
         let Some((_, health)) = &self.health else {
             return;
         };

@@ -5,8 +5,8 @@
 //! a power cut it is not begun again. Everything else is done first and written down afterwards. Either way it is one
 //! write an occurrence. What comes of it is heard as the answer to a request, and entered in the record.
 
-use super::overlay::By;
-use super::record::{Entry, Kind, Outcome};
+use super::history::{Entry, Kind, Outcome};
+use super::overrides::By;
 use super::{Kept, Last, LocalTime};
 use crate::config::{Deed, Id, Rule, Trigger};
 use crate::supervisor::{self, Action, Done, Failure, Refusal, Request, Supervisor, Ticket};
@@ -101,7 +101,7 @@ impl Ticket {
     const OURS: u64 = 1 << 63;
 
     /// Whether it is one of the schedule and not of a client.
-    pub(in super::super) fn is_ours(self) -> bool {
+    pub(in crate::supervisor) fn is_ours(self) -> bool {
         self.0 >= Ticket::OURS
     }
 }
@@ -382,7 +382,7 @@ impl Supervisor {
     }
 
     /// The daemon leaves: whoever waits for a rule is told.
-    pub(in super::super) fn refuse_rules(&mut self) {
+    pub(in crate::supervisor) fn refuse_rules(&mut self) {
         let line = &mut self.agenda.line;
         let waiting = line.waiting.iter_mut();
         let all = waiting.chain(line.open.values_mut());
@@ -500,7 +500,7 @@ impl Supervisor {
         let Some((at, clock)) = entry.at.zip(self.agenda.clock) else {
             return false;
         };
-        let is_recent = super::reading::later_by(clock.wall, at) <= super::lived::LATE;
+        let is_recent = super::clock_reading::later_by(clock.wall, at) <= super::elapsed::LATE;
         rule.until.is_none() && rule.deed.is_state() && (is_recent || rule.catch_up)
     }
 

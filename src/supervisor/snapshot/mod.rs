@@ -1,5 +1,8 @@
 //! What the API and the page show: an immutable picture of everything, with a generation number.
 
+pub(in crate::supervisor) mod build;
+mod summary;
+
 use super::{Connector, PageStatus, Reason, RunId, ScheduleStatus, ScreenStatus};
 use crate::config::{Display, Document, Id, Problem, Process};
 use crate::time::Moment;

@@ -4,6 +4,10 @@
 //! page looked at, and takes [`Sight`]s for what they are worth; whatever it wants done about them it says
 //! as an [`Order`]. Neither knows by which protocol a browser is driven.
 
+pub(in crate::supervisor) mod commands;
+pub(in crate::supervisor) mod connection;
+pub(in crate::supervisor) mod health;
+
 use std::fmt;
 use std::rc::Rc;
 

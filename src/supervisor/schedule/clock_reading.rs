@@ -15,7 +15,7 @@ pub struct Reading {
 
 impl Reading {
     /// What the wall shows at another moment.
-    pub(in super::super) fn wall(self, moment: Moment) -> Timestamp {
+    pub(in crate::supervisor) fn wall(self, moment: Moment) -> Timestamp {
         let later = signed(moment.since(self.at));
         let earlier = signed(self.at.since(moment));
         let at = self.wall.checked_add(later);
@@ -24,7 +24,7 @@ impl Reading {
     }
 
     /// When the wall shows this.
-    pub(in super::super) fn moment(self, wall: Timestamp) -> Moment {
+    pub(in crate::supervisor) fn moment(self, wall: Timestamp) -> Moment {
         let by = wall.duration_since(self.wall);
         match by.is_negative() {
             true => self.at - by.unsigned_abs(),

@@ -1,0 +1,8 @@
+//! TODO header of supervisor/process/machine.
+
+pub(in crate::supervisor) mod admission;
+pub(in crate::supervisor) mod machine;
+pub(in crate::supervisor) mod reason;
+mod reconcile;
+pub mod restart;
+pub(in crate::supervisor) mod run;
