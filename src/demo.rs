@@ -5,6 +5,7 @@
 //! ordinary account, it runs its processes as `nobody`: nothing of the demo needs root.
 
 use crate::args::DaemonOptions;
+use crate::auth::ClaimCode;
 use crate::daemon::{self, StartError};
 use crate::supervisor::Failure;
 use crate::sys::errno::{failure, words};
@@ -13,7 +14,6 @@ use crate::sys::process::account::Account;
 use crate::sys::service::fd_store;
 use crate::sys::storage::credential_file;
 use crate::sys::storage::run_dir::RunDir;
-use crate::trust::ClaimCode;
 use serde_json::{Value, json};
 use std::fs::{self, DirBuilder};
 use std::io;

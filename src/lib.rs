@@ -14,6 +14,7 @@
 //! ```
 
 pub mod args;
+pub mod auth;
 pub mod browser;
 pub mod client;
 pub mod config;
@@ -27,4 +28,3 @@ pub mod supervisor;
 pub mod sys;
 pub mod text;
 pub mod time;
-pub mod trust;

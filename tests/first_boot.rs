@@ -3,7 +3,7 @@
 
 #![allow(clippy::unwrap_used)] // What goes wrong in a test's helper is a failure of the test.
 
-use ossuary::trust::{Credentials, Owner};
+use ossuary::auth::{Credentials, Owner};
 use serde_json::Value;
 use std::fs;
 use std::os::unix::fs::PermissionsExt;

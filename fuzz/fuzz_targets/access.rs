@@ -5,7 +5,7 @@
 
 use libfuzzer_sys::fuzz_target;
 use ossuary::time::Moment;
-use ossuary::trust::{ClaimCode, Credentials, Hash, Owner, Presented, Secret, Sessions};
+use ossuary::auth::{ClaimCode, Credentials, Hash, Owner, Presented, Secret, Sessions};
 
 fuzz_target!(|bytes: &[u8]| {
     let credentials = Credentials::read(bytes);

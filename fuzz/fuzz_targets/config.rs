@@ -3,7 +3,8 @@
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
-use ossuary::config::{Command, Document, Loaded, parse_json, quote, report, starts_chromium};
+use ossuary::config::{Command, Document, Loaded, parse_json, check_report, starts_chromium};
+use ossuary::config::process::quote;
 use serde_json::Value;
 
 fuzz_target!(|bytes: &[u8]| {

@@ -16,7 +16,7 @@ use ossuary::supervisor::{
     Traces,
 };
 use ossuary::time::Moment;
-use ossuary::trust::Role;
+use ossuary::auth::Role;
 use std::io::{Read, Write};
 use std::net::Shutdown;
 use std::os::unix::net::UnixStream;

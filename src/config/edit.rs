@@ -1,16 +1,16 @@
 //! Changes a configuration: every change makes a new one, read as a whole, or none.
 
 use super::Loaded;
-use super::adopt::seen_from;
 use super::document::Section;
 use super::fields::{no_such_process, wrong_type};
 use super::id::Id;
+use super::merge::seen_from;
 use super::migrate::migrate;
 use super::path::Path;
 use super::problem::{Findings, Problem};
 use super::process::Process;
-use super::read_process::read_process;
-use super::read_schedule::{switch_off_rules_of, write_ids};
+use super::process::read::read_process;
+use super::schedule::read::{switch_off_rules_of, write_ids};
 use serde_json::{Map, Value};
 use std::collections::BTreeSet;
 

@@ -5,11 +5,8 @@
 //! a problem, both halves together; every edit makes a new one, so that nothing
 //! is ever half applied.
 
-mod adopt;
 mod behaviors;
-mod checks;
-mod command;
-mod dependencies;
+mod check_report;
 mod display;
 mod displays;
 mod document;
@@ -18,27 +15,19 @@ mod fields;
 mod first_boot;
 mod id;
 mod json;
-mod main_display;
+mod merge;
 mod migrate;
-mod older_rules;
-mod page;
 mod path;
 mod problem;
 mod process;
-mod program;
-mod quote;
 mod read;
-mod read_process;
-mod read_schedule;
 pub mod redact;
-mod report;
 mod schedule;
-mod show;
+mod text_checks;
 mod url;
-mod words;
 
 pub use behaviors::{Behaviors, WhenLost, WhenRegained};
-pub use command::{Command, CommandError};
+pub use check_report::{report, report_as_json};
 pub use display::{Display, DisplayError};
 pub use displays::Rotation;
 pub use document::{Document, Etag, EtagError, Section};
@@ -46,16 +35,16 @@ pub use first_boot::{Access, Checks, FirstBoot, Network};
 pub use id::{Id, IdError};
 pub use json::parse_json;
 pub use migrate::Migration;
-pub use page::page_of;
 pub use problem::Problem;
+pub use process::command::{Command, CommandError};
+pub use process::page::page_of;
+pub use process::program::starts_chromium;
+pub use process::quote::quote;
 pub use process::{
     Flags, Kind, Limits, Log, Persist, Process, Ready, ReadySign, Restart, StopSignal,
     StopSignalError,
 };
-pub use program::starts_chromium;
-pub use quote::quote;
-pub use read_schedule::check_zone;
-pub use report::{report, report_as_json};
+pub use schedule::read::check_zone;
 pub use schedule::{Days, Deed, Rule, Schedule, TimeOfDay, TimeOfDayError, Trigger, Zone};
 pub use url::{Authority, Origin, Scheme, Url, check_url};
 

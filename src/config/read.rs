@@ -1,14 +1,14 @@
 //! Reads a document of version 3: every problem at once, each with its path.
 
 use super::behaviors::Behaviors;
-use super::dependencies::check_dependencies;
 use super::displays::read_displays;
 use super::fields::{Fields, no_such_process, wrong_type};
 use super::path::Path;
 use super::problem::{Findings, Found};
 use super::process::Process;
-use super::read_process::read_process;
-use super::read_schedule::read_schedule;
+use super::process::dependencies::check_dependencies;
+use super::process::read::read_process;
+use super::schedule::read::read_schedule;
 use super::{Config, Display, Id};
 use serde_json::{Map, Value};
 use std::collections::BTreeMap;

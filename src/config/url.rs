@@ -1,7 +1,7 @@
 //! The one place where an address (URL) is taken apart: what is accepted in the configuration is what is then connected
 //! to, compared and shown.
 
-use super::checks::check_text;
+use super::text_checks::check_text;
 // An address is a value: parsing one opens no socket.
 use core::net::{Ipv4Addr, Ipv6Addr};
 

@@ -1,11 +1,11 @@
 //! Opens the vault: reads who may come in, and gives the keeper of the door its hands.
 
+use crate::auth::{ClaimCode, Credentials, Owner, Sessions};
 use crate::http::{Keeper, Later, Vault};
 use crate::supervisor::Failure;
 use crate::sys::storage::credential_file::{self, Vault as Files};
 use crate::sys::storage::run_dir::RunDir;
 use crate::sys::time::clock;
-use crate::trust::{ClaimCode, Credentials, Owner, Sessions};
 use std::path::Path;
 use std::rc::Rc;
 

@@ -16,6 +16,7 @@ mod iwd;
 mod letter;
 
 use crate::args::Exit;
+use crate::auth::{self, Credentials, Hash};
 use crate::config::{Access, Checks, FirstBoot};
 use crate::supervisor::Failure;
 use crate::sys::errno::failure;
@@ -23,7 +24,6 @@ use crate::sys::storage::credential_file;
 use crate::sys::storage::file_set::Together;
 use crate::sys::time::timezone;
 use crate::text::visible;
-use crate::trust::{self, Credentials, Hash};
 use card::Card;
 use std::fs;
 use std::io;
@@ -70,7 +70,7 @@ fn set_up(card: &Card, system: &System<'_>) -> Result<Outcome, Failure> {
     };
     let zone = |name: &str| timezone::exists(&system.at(timezone::DATABASE), name);
     let checks = Checks {
-        password: &trust::check_password,
+        password: &auth::check_password,
         password_hash: &|text| Hash::import(text).map(drop),
         timezone: &zone,
     };

@@ -4,12 +4,12 @@
 use super::api::json::Disclosure;
 use super::error::{Error, Kind};
 use super::reply::Later;
+use crate::auth::{
+    ClaimCode, Client, Credentials, Guesser, Hash, Name, Owner, Presented, Role, Secret, Session,
+    Sessions, Throttle, Token, Who, device_cookie,
+};
 use crate::supervisor::Failure;
 use crate::time::Moment;
-use crate::trust::{
-    ClaimCode, Client, Credentials, Guesser, Hash, Name, Owner, Presented, Role, Secret, Session,
-    Sessions, Throttle, Token, Who, device, device_cookie,
-};
 use event_listener::{Event, EventListener};
 use smol::channel;
 use smol::lock::Mutex;

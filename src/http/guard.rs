@@ -12,8 +12,8 @@
 
 use super::auth_service::{Keeper, Pass, who_are_you};
 use super::error::{Error, Kind};
+use crate::auth::{Needs, Presented, Verdict};
 use crate::config::Authority;
-use crate::trust::{Needs, Presented, Verdict};
 use picoserve::request::RequestParts;
 
 /// Said with every answer. Scripts, styles and pictures come from here alone; no other

@@ -2,8 +2,8 @@
 
 use crate::harness::{Answer, Client, Kiosk, kiosk, later};
 use crate::limits::connect_from;
+use ossuary::auth::{ABSOLUTE, Needs, Role};
 use ossuary::http::api::routes::ROUTES;
-use ossuary::trust::{ABSOLUTE, Needs, Role};
 use serde_json::{Value, json};
 use std::time::Duration;
 

@@ -1,5 +1,6 @@
 //! A kiosk whose mind is a script, and a client that sees every byte.
 
+use ossuary::auth::Role;
 use ossuary::config::{Id, Loaded};
 use ossuary::http::{
     self, About, Api, Feed, Forgetful, Limits, Listener, Mailbox, Memory, Now, Usage,
@@ -10,7 +11,6 @@ use ossuary::supervisor::{
     Request, RunId, Source, State, Status, Traces,
 };
 use ossuary::time::Moment;
-use ossuary::trust::Role;
 use serde_json::Value;
 use smol::io::{AsyncReadExt, AsyncWriteExt};
 use smol::net::TcpStream;

@@ -1,10 +1,10 @@
 //! The description and the router say the same.
 
 use crate::harness::kiosk;
+use ossuary::auth::Needs;
 use ossuary::http::Kind;
 use ossuary::http::api::routes::ROUTES;
 use ossuary::supervisor::StartReason;
-use ossuary::trust::Needs;
 use serde_json::Value;
 use std::collections::BTreeSet;
 

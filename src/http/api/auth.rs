@@ -2,12 +2,12 @@
 
 use super::json::Light;
 use super::wall_time::Wallclock;
+use crate::auth::{ABSOLUTE, Session, check_password, cookie_name, device_cookie_name};
 use crate::http::Api;
 use crate::http::auth_service::{Opened, Pass, Visitor};
 use crate::http::error::{Error, Kind};
 use crate::http::guard;
 use crate::http::reply::{Ask, Reply};
-use crate::trust::{ABSOLUTE, Session, check_password, cookie_name, device_cookie_name};
 use serde::Serialize;
 use serde_json::{Map, Value, json};
 use std::rc::Rc;

@@ -4,10 +4,10 @@ use super::{
     auth, config, displays, events, logs, metrics, openapi, page, processes, schedule, system,
     tokens,
 };
+use crate::auth::Needs;
 use crate::http::error::Error;
 use crate::http::reply::{Ask, Later, Reply};
 use crate::http::{Api, ui};
-use crate::trust::Needs;
 use std::rc::Rc;
 
 /// One method of one path.

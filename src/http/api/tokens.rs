@@ -2,10 +2,10 @@
 
 use super::auth::{nothing_else, text, visitor};
 use super::json::Light;
+use crate::auth::{Role, Token};
 use crate::http::Api;
 use crate::http::error::{Error, Kind};
 use crate::http::reply::{Ask, Reply};
-use crate::trust::{Role, Token};
 use serde_json::{Value, json};
 use std::rc::Rc;
 

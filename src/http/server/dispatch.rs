@@ -3,6 +3,7 @@
 use super::connection_limiter::Guest;
 use super::limits::{HELD_FREE, OPEN_BODY_MAX};
 use super::runtime::{Signals, Stage};
+use crate::auth::{Client, Needs};
 use crate::http::Api;
 use crate::http::api::routes::{self, Found};
 use crate::http::auth_service::Pass;
@@ -10,7 +11,6 @@ use crate::http::error::{Error, Kind};
 use crate::http::guard;
 use crate::http::percent;
 use crate::http::reply::{Ask, Bytes, Content, Peer, Reply, Source};
-use crate::trust::{Client, Needs};
 use picoserve::ResponseSent;
 use picoserve::io::{Read, Write};
 use picoserve::request::{Path, Request, RequestBody, RequestParts};

@@ -1,5 +1,7 @@
 //! What is done at which times: `schedule`, as it is meant.
 
+pub(in crate::config) mod read;
+
 use super::{Display, Id};
 use serde::ser::{Serialize, SerializeMap, Serializer};
 use serde_json::{Map, Value};

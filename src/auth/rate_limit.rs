@@ -8,7 +8,7 @@
 //! cookie ([`Device`]) and by nothing else: neither the bucket nor failures from the same network, such as all clients
 //! behind one proxy, keep it out.
 
-use super::device::Device;
+use super::device_cookie::Device;
 use crate::time::Moment;
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -158,7 +158,7 @@ impl Throttle {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::trust::{Hash, Secret, device, device_cookie};
+    use crate::auth::{Hash, Secret, device_cookie};
 
     const OWNER: Guesser = client(0);
 

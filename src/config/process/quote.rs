@@ -2,7 +2,7 @@
 
 use super::command::SHELL_WORDS;
 
-/// One line that [`super::Command::parse`] and `sh` read as exactly these arguments.
+/// One line that [`crate::config::Command::parse`] and `sh` read as exactly these arguments.
 ///
 /// Only what needs quotes gets them, so that the line stays as an operator would type it.
 pub fn quote<S: AsRef<str>>(argv: &[S]) -> String {

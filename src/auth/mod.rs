@@ -9,24 +9,24 @@
 //! a route ── Needs ── judge(Who) ──► come in, 401 or 403
 //! ```
 
-mod code;
+mod claim_code;
 mod credentials;
-mod device;
-mod name;
+mod device_cookie;
 mod password;
-mod presented;
+mod random_name;
+mod rate_limit;
+mod request_credential;
 mod role;
 mod secret;
 mod sessions;
-mod throttle;
 
-pub use code::ClaimCode;
+pub use claim_code::ClaimCode;
 pub use credentials::{Credentials, Owner, TOKENS_MAX, Token};
-pub use device::{Device, device, device_cookie, device_cookie_name};
-pub use name::Name;
+pub use device_cookie::{Device, device, device_cookie, device_cookie_name};
 pub use password::{Hash, PASSWORD_MAX, PASSWORD_MIN, check as check_password};
-pub use presented::{Presented, cookie_name};
+pub use random_name::Name;
+pub use rate_limit::{Client, Guesser, Throttle};
+pub use request_credential::{Presented, cookie_name};
 pub use role::{Needs, Role, Verdict, Who};
 pub use secret::{Digest, Secret};
 pub use sessions::{ABSOLUTE, IDLE, SESSIONS_MAX, Session, Sessions};
-pub use throttle::{Client, Guesser, Throttle};

@@ -1,6 +1,6 @@
 //! The page that a display process shows by itself.
 
-use super::{Command, Process, check_url};
+use crate::config::{Command, Process, check_url};
 
 /// The address a display process shows: its `url`, or the last one inside its command. Nothing where a shell
 /// makes it.

@@ -11,9 +11,9 @@
 //! What cannot be understood never opens the door: the kiosk then has an owner of whom nothing is known, and root
 //! alone can give it a new one.
 
-use super::code::ClaimCode;
-use super::name::Name;
+use super::claim_code::ClaimCode;
 use super::password::Hash;
+use super::random_name::Name;
 use super::role::Role;
 use super::secret::Digest;
 use serde::{Deserialize, Serialize};
@@ -215,7 +215,7 @@ impl Credentials {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::trust::Secret;
+    use crate::auth::Secret;
 
     const HASH: &str =
         "$argon2id$v=19$m=19456,t=2,p=1$c29tZXNhbHQ$CTFhFdXPJO1aFaMaO6Mm5c8y7cJHAph8ArZWb2GRPPc";

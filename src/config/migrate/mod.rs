@@ -1,14 +1,17 @@
 //! Brings a document of the older program (versions 1 and 2) to version 3 without losing a setting.
 
+mod main_display;
+pub(in crate::config) mod rules;
+
 use super::Id;
-use super::checks::check_value;
 use super::fields::wrong_type;
-use super::main_display::main_display;
-use super::older_rules::modern;
+use super::migrate::main_display::main_display;
+use super::migrate::rules::modern;
 use super::path::shown;
 use super::problem::Problem;
+use super::process::shell_words::is_name;
 use super::read::{VERSION, read};
-use super::words::is_name;
+use super::text_checks::check_value;
 use serde_json::{Map, Value, json};
 
 /// What was done to an older document.

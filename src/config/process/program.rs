@@ -1,6 +1,6 @@
 //! Tells whether a command starts Chromium.
 
-use super::words::{self, Token, Word};
+use super::shell_words::{self, Token, Word};
 
 /// The file names Chromium goes by.
 const CHROMIUM: &[&str] = &[
@@ -70,12 +70,12 @@ pub fn starts_chromium(command: &str) -> bool {
 
 /// Whether `command` starts a program that opens a display for what it runs, so that
 /// there is none to wait for.
-pub(super) fn opens_its_own_display(command: &str) -> bool {
+pub(in crate::config) fn opens_its_own_display(command: &str) -> bool {
     starts_any(COMPOSITORS, command, MAX_NESTING)
 }
 
 fn starts_any(programs: &[&str], command: &str, nesting: usize) -> bool {
-    let Ok(words) = words::split(command) else {
+    let Ok(words) = shell_words::split(command) else {
         return false;
     };
     let mut simple = Vec::new();

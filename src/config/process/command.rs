@@ -1,6 +1,6 @@
 //! A command as an operator types it: run directly where that is possible, by the shell where it is not.
 
-use super::words::{self, Token, Word};
+use super::shell_words::{self, Token, Word};
 use std::fmt;
 
 /// What to execute.
@@ -25,7 +25,7 @@ pub struct CommandError(pub &'static str);
 /// Words that mean something only inside a shell when they stand where the program
 /// does: the reserved words of POSIX and those built-ins that change the shell
 /// itself. `echo`, `test`, `kill` and such exist as programs, too, and are run directly.
-pub(super) const SHELL_WORDS: &[&str] = &[
+pub(in crate::config) const SHELL_WORDS: &[&str] = &[
     "!", ".", ":", "[[", "alias", "bg", "break", "case", "cd", "command", "continue", "do", "done",
     "elif", "else", "esac", "eval", "exec", "exit", "export", "fc", "fg", "fi", "for", "function",
     "getopts", "hash", "if", "jobs", "local", "read", "readonly", "return", "select", "set",
@@ -63,11 +63,11 @@ impl Command {
                 "must have no control characters other than tab and line break",
             ));
         }
-        let words::Words {
+        let shell_words::Words {
             tokens,
             comment,
             address_ampersands,
-        } = words::split(text)?;
+        } = shell_words::split(text)?;
 
         let is_newline = |token: &Token| matches!(token, Token::Newline);
         let begin = tokens
@@ -112,7 +112,7 @@ impl Command {
 
 impl Word {
     /// The `NAME=value` it reads; a word without a name has an empty one.
-    pub(super) fn pair(&self) -> (String, String) {
+    pub(in crate::config) fn pair(&self) -> (String, String) {
         let name = self.name.unwrap_or(0);
         let value = self.text.get(name + 1..).unwrap_or_default();
         (self.text[..name].to_owned(), value.to_owned())

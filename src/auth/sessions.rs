@@ -4,7 +4,7 @@
 //! password changes, and when the machine is booted: it is kept in memory that the daemon may die over, not on the
 //! card.
 
-use super::name::Name;
+use super::random_name::Name;
 use super::role::Role;
 use super::secret::Digest;
 use crate::time::Moment;

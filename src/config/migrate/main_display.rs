@@ -1,12 +1,12 @@
 //! Makes the process that the older program would run, from its command or its active profile.
 
-use super::checks::check_command;
-use super::fields::wrong_type;
-use super::path::shown;
-use super::problem::Problem;
-use super::program::{opens_its_own_display, starts_chromium};
-use super::words::{self, Token};
-use super::{Display, Id, check_url};
+use crate::config::fields::wrong_type;
+use crate::config::path::shown;
+use crate::config::problem::Problem;
+use crate::config::process::program::{opens_its_own_display, starts_chromium};
+use crate::config::process::shell_words::{self, Token};
+use crate::config::text_checks::check_command;
+use crate::config::{Display, Id, check_url};
 use serde_json::{Map, Value, json};
 
 /// The switches of a profile, by the names they still have.
@@ -17,7 +17,7 @@ const NAME: &str = "Main Display";
 
 /// The process, to be called `id`, that the older program would run:
 /// `startup_command`, or the active profile where that is empty.
-pub(super) fn main_display(
+pub(in crate::config) fn main_display(
     id: &Id,
     old: &Map<String, Value>,
     notes: &mut Vec<String>,
@@ -139,7 +139,7 @@ fn from_profile(
 }
 
 /// The fields of the process for one profile of the older program, where it says what to show or run.
-pub(super) fn profile_fields(id: &Id, profile: &Value) -> Option<Map<String, Value>> {
+pub(in crate::config) fn profile_fields(id: &Id, profile: &Value) -> Option<Map<String, Value>> {
     let Value::Object(old) = json!({"active_profile": "it", "profiles": {"it": profile}}) else {
         return None;
     };
@@ -175,7 +175,7 @@ fn process(id: &Id, name: &str, kind: &str, what: &str, text: &str) -> Map<Strin
 
 /// The display that a command names itself, by a `NAME=value` anywhere in it.
 fn display_of(command: &str) -> Option<Display> {
-    let words = words::split(command).ok()?;
+    let words = shell_words::split(command).ok()?;
     let value_of = |wanted: &str| {
         words.tokens.iter().find_map(|token| match token {
             Token::Word(word) if word.name.is_some() => {

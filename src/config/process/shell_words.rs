@@ -1,10 +1,10 @@
 //! Cuts a command into words the way POSIX `sh` does, and sees where only a shell can go on.
 
-use super::CommandError;
+use crate::config::CommandError;
 
 /// One piece of a command.
 #[derive(Debug)]
-pub(super) enum Token {
+pub(in crate::config) enum Token {
     /// A word, its quotes removed.
     Word(Word),
     /// What ends one simple command and begins the next: `;`, `&`, `|`, `(`, `)`.
@@ -17,7 +17,7 @@ pub(super) enum Token {
 
 /// A word, its quotes removed.
 #[derive(Debug, Default)]
-pub(super) struct Word {
+pub(in crate::config) struct Word {
     /// What a program would see of it, provided no shell has to expand it.
     pub text: String,
     /// Where the word reads `NAME=value`: the length of NAME.
@@ -30,7 +30,7 @@ pub(super) struct Word {
 
 /// A command in pieces.
 #[derive(Debug, Default)]
-pub(super) struct Words {
+pub(in crate::config) struct Words {
     /// In order.
     pub tokens: Vec<Token>,
     /// It has a comment, which only a shell passes over.
@@ -52,7 +52,7 @@ pub(super) struct Words {
 ///
 /// # Errors
 /// A quote that is not closed, a backslash with nothing behind it.
-pub(super) fn split(text: &str) -> Result<Words, CommandError> {
+pub(in crate::config) fn split(text: &str) -> Result<Words, CommandError> {
     let mut words = Words::default();
     let mut word: Option<Word> = None;
     let mut rest = text.char_indices().peekable();
@@ -167,7 +167,7 @@ impl Word {
 }
 
 /// Whether `text` is a name that a variable of the environment may have.
-pub(super) fn is_name(text: &str) -> bool {
+pub(in crate::config) fn is_name(text: &str) -> bool {
     !text.starts_with(|first: char| first.is_ascii_digit())
         && !text.is_empty()
         && text

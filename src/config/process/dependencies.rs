@@ -1,9 +1,9 @@
 //! Checks who waits for whom: that they exist, and that nobody waits for itself.
 
-use super::fields::no_such_process;
-use super::path::Path;
-use super::problem::Findings;
-use super::process::Process;
+use super::Process;
+use crate::config::fields::no_such_process;
+use crate::config::path::Path;
+use crate::config::problem::Findings;
 use serde_json::{Map, Value};
 use std::collections::BTreeMap;
 use std::rc::Rc;
@@ -13,7 +13,7 @@ const MAX_NAMED: usize = 12;
 
 /// Checks `depends_on` of all processes. `written` is the object they were read from,
 /// at `path`: it also has those that could not be read.
-pub(super) fn check_dependencies(
+pub(in crate::config) fn check_dependencies(
     processes: &[Rc<Process>],
     written: &Map<String, Value>,
     path: Path<'_>,

@@ -7,13 +7,13 @@
 //! | `switch_profile` | the address of that profile by `switch_canvas`, or its command by `update_process` |
 //! | `until: {"type": "time", "time": …}` | `until: …` |
 
-use super::Id;
 use super::main_display::profile_fields;
+use crate::config::Id;
 use serde_json::{Map, Value, json};
 use std::borrow::Cow;
 
 /// The rule as this version writes it. What cannot be said in its words stays as it is, to be told as wrong.
-pub(super) fn modern<'r>(
+pub(in crate::config) fn modern<'r>(
     rule: &'r Map<String, Value>,
     document: &Map<String, Value>,
 ) -> Cow<'r, Map<String, Value>> {

@@ -3,16 +3,16 @@
 //! A rule that is switched off harms nobody: what is wrong with it is told as a warning. That is what becomes of
 //! one whose process was removed, and of one of the older program that never worked.
 
-use super::checks::{check_command, check_name};
-use super::fields::{Fields, no_such_process, wrong_type};
-use super::older_rules::modern;
-use super::path::{Path, shown};
-use super::problem::{Findings, Severity};
-use super::process::Process;
-use super::read_process::read_process;
-use super::schedule::{Days, Deed, Rule, Schedule, TimeOfDay, Trigger, Zone};
-use super::url::check_url;
-use super::{Display, Id};
+use super::{Days, Deed, Rule, Schedule, TimeOfDay, Trigger, Zone};
+use crate::config::fields::{Fields, no_such_process, wrong_type};
+use crate::config::migrate::rules::modern;
+use crate::config::path::{Path, shown};
+use crate::config::problem::{Findings, Severity};
+use crate::config::process::Process;
+use crate::config::process::read::read_process;
+use crate::config::text_checks::{check_command, check_name};
+use crate::config::url::check_url;
+use crate::config::{Display, Id};
 use serde_json::{Map, Value};
 use std::collections::BTreeSet;
 use std::ops::RangeInclusive;
@@ -38,7 +38,7 @@ struct Kiosk<'a> {
 }
 
 /// Reads what stands at `schedule` of `document`.
-pub(super) fn read_schedule(
+pub(in crate::config) fn read_schedule(
     map: &Map<String, Value>,
     document: &Map<String, Value>,
     processes: &[Rc<Process>],
@@ -121,7 +121,7 @@ fn ids_of(rules: &[Value]) -> Vec<Id> {
 }
 
 /// Gives each rule without an id the one it is read with, so that it keeps it when its name changes.
-pub(super) fn write_ids(schedule: &mut Value) {
+pub(in crate::config) fn write_ids(schedule: &mut Value) {
     let Some(Value::Array(rules)) = schedule.get_mut("rules") else {
         return;
     };
@@ -137,7 +137,7 @@ pub(super) fn write_ids(schedule: &mut Value) {
 }
 
 /// Switches off every rule that names a process which is about to go.
-pub(super) fn switch_off_rules_of(id: &Id, document: &mut Map<String, Value>) {
+pub(in crate::config) fn switch_off_rules_of(id: &Id, document: &mut Map<String, Value>) {
     let rules = document
         .get_mut("schedule")
         .and_then(|it| it.get_mut("rules"));

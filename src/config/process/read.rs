@@ -1,15 +1,13 @@
 //! Reads one entry of `processes`: every field, its type, its bounds, its default.
 
-use super::checks::{check_command, check_cwd, check_name, check_user, check_value};
-use super::fields::{Fields, no_such_process, wrong_type};
-use super::path::{Path, shown};
-use super::problem::Findings;
-use super::process::{
-    Flags, Kind, Limits, Log, Persist, Process, Ready, ReadySign, Restart, StopSignal,
-};
-use super::url::{check_http_url, check_url};
-use super::words::is_name;
-use super::{Display, Id};
+use super::shell_words::is_name;
+use super::{Flags, Kind, Limits, Log, Persist, Process, Ready, ReadySign, Restart, StopSignal};
+use crate::config::fields::{Fields, no_such_process, wrong_type};
+use crate::config::path::{Path, shown};
+use crate::config::problem::Findings;
+use crate::config::text_checks::{check_command, check_cwd, check_name, check_user, check_value};
+use crate::config::url::{check_http_url, check_url};
+use crate::config::{Display, Id};
 use serde_json::{Map, Value};
 use std::ops::RangeInclusive;
 
@@ -53,7 +51,7 @@ impl Process {
 ///
 /// A field that is wrong is in the findings and has its default in the answer,
 /// so that whatever else is wrong is found, too.
-pub(super) fn read_process(
+pub(in crate::config) fn read_process(
     id: &Id,
     map: &Map<String, Value>,
     path: Path<'_>,

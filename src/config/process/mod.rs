@@ -1,5 +1,14 @@
 //! One entry of `processes`: what it means once it was read without a problem.
 
+pub(in crate::config) mod command;
+pub(in crate::config) mod dependencies;
+pub(in crate::config) mod page;
+pub(in crate::config) mod program;
+pub(in crate::config) mod quote;
+pub(in crate::config) mod read;
+pub(in crate::config) mod shell_words;
+mod show;
+
 use super::{Display, Id};
 use serde::Serialize;
 use std::fmt;

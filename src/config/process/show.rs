@@ -1,7 +1,7 @@
 //! Shows a process as the API does: its fields by the names and in the order of the file.
 
-use super::document::Etag;
-use super::process::{Kind, Limits, Log, Process, Ready, ReadySign, Restart, StopSignal};
+use super::{Kind, Limits, Log, Process, Ready, ReadySign, Restart, StopSignal};
+use crate::config::document::Etag;
 use serde::ser::{Serialize, SerializeMap, Serializer};
 use serde_json::Number;
 use std::time::Duration;
