@@ -1,7 +1,7 @@
 //! Prints the pages that come from the daemon itself as JSON, for the tests that look at them in a browser:
 //! the built-in ones by name, and the scripts that lay the notice over a page and take it away.
 
-use ossuary::browser::pages::{Facts, NO_OVERLAY, overlay, render};
+use ossuary::browser::built_in_pages::{Facts, NO_OVERLAY, overlay, render};
 use ossuary::supervisor::page::BuiltIn;
 use serde_json::json;
 

@@ -4,8 +4,8 @@
 //! its display process shows itself; where not, it waits for the display. Started by root on a machine without an
 //! ordinary account, it runs its processes as `nobody`: nothing of the demo needs root.
 
-use crate::args::DaemonOptions;
 use crate::auth::ClaimCode;
+use crate::cli::DaemonOptions;
 use crate::daemon::{self, StartError};
 use crate::supervisor::Failure;
 use crate::sys::errno::{failure, words};

@@ -13,10 +13,9 @@
 //!              config                     what an operator may write
 //! ```
 
-pub mod args;
 pub mod auth;
 pub mod browser;
-pub mod client;
+pub mod cli;
 pub mod config;
 pub mod daemon;
 pub mod demo;

@@ -1,7 +1,7 @@
 //! Argv to exit code.
 
-use ossuary::args::{self, Exit, Invocation};
-use ossuary::client::{self, Terminal};
+use ossuary::cli::client::{self, Terminal};
+use ossuary::cli::{self, Exit, Invocation};
 use ossuary::config::{self, Loaded, Problem, Zone};
 use ossuary::daemon::{self, StartError};
 use ossuary::demo;
@@ -18,7 +18,7 @@ fn main() -> ExitCode {
     if let Err(error) = core_dump::prevent() {
         eprintln!("ossuary: cannot keep its memory from being written to a core file: {error}");
     }
-    let invocation = match args::parse(std::env::args_os().skip(1)) {
+    let invocation = match cli::parse(std::env::args_os().skip(1)) {
         Ok(invocation) => invocation,
         Err(error) => {
             eprintln!("ossuary: {}", visible(&error.to_string()));
@@ -39,7 +39,7 @@ fn main() -> ExitCode {
         }
         Invocation::Print(text) => print(&text).into(),
         Invocation::Complete(words) => at_terminal(|terminal| {
-            client::complete(&args::complete(&words), terminal);
+            client::complete(&cli::complete(&words), terminal);
             Exit::Done
         })
         .into(),

@@ -29,7 +29,7 @@ pub fn device_cookie(owner: &Hash, secret: &Secret) -> String {
 }
 
 /// The device that one of these cookies (RFC 6265, section 4.2.1) was made for, if this owner made one of them.
-pub fn device(owner: &Hash, cookies: &str) -> Option<Device> {
+pub fn recognise_device(owner: &Hash, cookies: &str) -> Option<Device> {
     (cookies.split(';'))
         .filter_map(|pair| pair.split_once('='))
         .filter(|(name, _)| name.trim().starts_with(COOKIE))
@@ -61,12 +61,12 @@ mod tests {
         let cookie = device_cookie(&owner, &Secret::from_random([7; 32]));
         for name in ["ossuary-device", "ossuary-device-8081"] {
             let cookies = format!("theme=dark; ossuary-device=x.y; {name}={cookie}");
-            assert!(device(&owner, &cookies).is_some(), "{name}");
-            assert_eq!(device(&other, &cookies), None);
+            assert!(recognise_device(&owner, &cookies).is_some(), "{name}");
+            assert_eq!(recognise_device(&other, &cookies), None);
         }
         let second = device_cookie(&owner, &Secret::from_random([8; 32]));
-        let devices =
-            [cookie, second].map(|cookie| device(&owner, &format!("ossuary-device={cookie}")));
+        let devices = [cookie, second]
+            .map(|cookie| recognise_device(&owner, &format!("ossuary-device={cookie}")));
         assert_ne!(devices[0], devices[1]);
     }
 
@@ -85,7 +85,7 @@ mod tests {
             format!("{good}x"),
         ] {
             assert_eq!(
-                device(&owner, &format!("ossuary-device={bad}")),
+                recognise_device(&owner, &format!("ossuary-device={bad}")),
                 None,
                 "{bad}"
             );

@@ -22,7 +22,7 @@ mod sessions;
 
 pub use claim_code::ClaimCode;
 pub use credentials::{Credentials, Owner, TOKENS_MAX, Token};
-pub use device_cookie::{Device, device, device_cookie, device_cookie_name};
+pub use device_cookie::{Device, device_cookie, device_cookie_name, recognise_device};
 pub use password::{Hash, PASSWORD_MAX, PASSWORD_MIN, check as check_password};
 pub use random_name::Name;
 pub use rate_limit::{Client, Guesser, Throttle};

@@ -158,7 +158,7 @@ impl Throttle {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::auth::{Hash, Secret, device_cookie};
+    use crate::auth::{Hash, Secret, device_cookie, recognise_device};
 
     const OWNER: Guesser = client(0);
 
@@ -182,7 +182,7 @@ mod tests {
         );
         let owner = owner.expect("a hash");
         let cookie = device_cookie(&owner, &Secret::from_random([number; 32]));
-        let device = device(&owner, &format!("ossuary-device={cookie}"));
+        let device = recognise_device(&owner, &format!("ossuary-device={cookie}"));
         Guesser::Device(device.expect("a device"))
     }
 

@@ -79,7 +79,7 @@ impl Program for Cog {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::browser::pages::Facts;
+    use crate::browser::built_in_pages::Facts;
     use crate::supervisor::page::Transition;
     use crate::supervisor::{Event, RunId};
     use smol::LocalExecutor;

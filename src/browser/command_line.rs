@@ -15,15 +15,15 @@
 //! What is executed also says how the page is driven ([`Driven`]): a browser that may stand anywhere in a
 //! shell's command is not.
 
-mod needs;
+mod switches;
 
 use crate::config::{Command, CommandError, Display, Process};
-use needs::{
+use std::fmt;
+use std::path::Path;
+use switches::{
     ALWAYS, AUTOPLAY, BROWSERS, CHOSEN_BY, COG, CURSOR, DEBUGGING, KIN, KIOSK, LISTS, Meaning,
     OWN_DEBUGGING, WEBGPU, WEBGPU_ON_WAYLAND, WRAPPERS,
 };
-use std::fmt;
-use std::path::Path;
 
 /// What to execute for a display process.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -3,7 +3,7 @@
 //! Orders that only look go one way, those that change the page another, so that a picture can be
 //! taken while the next page is being prepared. On each way one is carried out at a time.
 
-use super::pages::Facts;
+use super::built_in_pages::Facts;
 use crate::supervisor::page::{Obeyed, Order, Sight};
 use crate::supervisor::{Event, Failure, RunId, Ticket};
 use smol::channel::{Receiver, Sender, bounded};

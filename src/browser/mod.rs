@@ -1,11 +1,11 @@
 //! The browser on the screen.
 
+pub mod built_in_pages;
 mod cdp;
 mod chromium;
 mod cog;
 pub mod command_line;
 mod driver;
-pub mod pages;
 mod pipe;
 mod undriven;
 

@@ -1,8 +1,8 @@
 //! The drivers of the display processes that run: one for each run, from its start to its end.
 
 use super::launch;
+use crate::browser::built_in_pages::Facts;
 use crate::browser::command_line::Driven;
-use crate::browser::pages::Facts;
 use crate::browser::{Chromium, Cog, Driver, Pointer, Surroundings, Undriven, answer, ended};
 use crate::config::{Command, Process};
 use crate::http::Keeper;

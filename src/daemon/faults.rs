@@ -10,7 +10,7 @@
 //! | `http` | the doors; whoever was let in is still served |
 //! | `store` | the disk under the configuration |
 
-use super::hands::Hands;
+use super::action_runner::Hands;
 use std::fs;
 use std::future::{pending, poll_fn};
 use std::pin::pin;

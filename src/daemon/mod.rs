@@ -1,25 +1,25 @@
 //! The loop: what happens is told to the mind, and what the mind wants is done.
 
+mod action_runner;
+mod credentials;
 mod drivers;
-mod estate;
+mod event_sources;
 #[cfg(feature = "faults")]
 mod faults;
-mod good_copy;
-mod hands;
-mod herald;
+mod inherited;
 mod journal;
+mod last_good_config;
 mod launch;
-mod rules;
-mod sources;
+mod rule_actions;
+mod service_notifier;
 mod start;
 mod upgrade;
-mod vault;
 mod watchdog;
 mod welcome;
 
 pub use start::StartError;
 
-use crate::args::DaemonOptions;
+use crate::cli::DaemonOptions;
 use crate::http::Api;
 use crate::supervisor::{Event, Refusal, Supervisor};
 use crate::sys::service::{fd_store, notify};
@@ -27,11 +27,11 @@ use crate::sys::storage::run_dir::RunDir;
 use crate::sys::storage::shutdown_marker::Marker;
 use crate::sys::time::clock;
 use crate::time::Moment;
-use hands::{Hands, Leave};
-use herald::Herald;
+use action_runner::{Hands, Leave};
+use event_sources::Sources;
+use service_notifier::Herald;
 use smol::LocalExecutor;
 use smol::future::{FutureExt, yield_now};
-use sources::Sources;
 use std::ops::ControlFlow;
 use std::os::fd::OwnedFd;
 use std::rc::Rc;

@@ -1,18 +1,18 @@
 //! Everything that has to succeed before the loop runs.
 
+use super::action_runner::Hands;
 use super::drivers::{Drivers, Reach};
-use super::estate::Estate;
+use super::event_sources::Sources;
 #[cfg(feature = "faults")]
 use super::faults;
-use super::good_copy::GoodCopy;
-use super::hands::Hands;
-use super::herald::Herald;
-use super::sources::Sources;
+use super::inherited::Estate;
+use super::last_good_config::GoodCopy;
+use super::service_notifier::Herald;
 use super::watchdog::Watchdog;
 use super::welcome::Welcome;
-use super::{Kiosk, journal, upgrade, vault};
-use crate::args::DaemonOptions;
+use super::{Kiosk, credentials, journal, upgrade};
 use crate::auth::Secret;
+use crate::cli::DaemonOptions;
 use crate::config::{Loaded, Problem};
 use crate::http::{self, About, Api, Feed, Keeper, Listener, Mailbox, Now};
 use crate::logs::{Book, RECORDER_BYTES, Recorder};
@@ -144,7 +144,7 @@ pub async fn start(
     let screens = watch_displays(&executor, &reporter, &children)?;
     let logs = Book::recorded(recorder.clone());
     estate.adopt(&children, &logs);
-    let keeper = vault::open(&options.state_dir, &run_dir).await;
+    let keeper = credentials::open(&options.state_dir, &run_dir).await;
     let reach = Reach::new(&addresses, &options.hosts);
     let mut drivers = Drivers::new(&executor, &reporter, &children, &logs, &reach, &keeper);
     for running in estate.memories.iter().filter_map(Memory::running) {

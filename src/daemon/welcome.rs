@@ -4,7 +4,7 @@
 //! screen how that is done. Whoever may read files on the device may read its code; a page from a network may not.
 
 use super::drivers::Reach;
-use crate::browser::pages;
+use crate::browser::built_in_pages;
 use crate::http::Keeper;
 use crate::sys::errno::words;
 use crate::sys::storage::run_dir::{RunDir, WELCOME, WELCOME_SCRIPT};
@@ -62,7 +62,7 @@ impl Welcome {
     /// Writes the page, where it tells something else than before.
     pub fn write(&self) {
         let inner = &self.0;
-        let new = pages::standing_welcome(&inner.reach.facts(inner.keeper.claim_code()));
+        let new = built_in_pages::standing_welcome(&inner.reach.facts(inner.keeper.claim_code()));
         if *inner.written.borrow() == new.page {
             return;
         }

@@ -13,10 +13,10 @@
 
 mod card;
 mod iwd;
-mod letter;
+mod report;
 
-use crate::args::Exit;
 use crate::auth::{self, Credentials, Hash};
+use crate::cli::Exit;
 use crate::config::{Access, Checks, FirstBoot};
 use crate::supervisor::Failure;
 use crate::sys::errno::failure;
@@ -76,12 +76,12 @@ fn set_up(card: &Card, system: &System<'_>) -> Result<Outcome, Failure> {
     };
     let wanted = match FirstBoot::read(&bytes, &checks) {
         Ok(wanted) => wanted,
-        Err(problems) => return refuse(card, letter::refused(&problems)),
+        Err(problems) => return refuse(card, report::refused(&problems)),
     };
     if let Err(failure) = system.apply(&wanted) {
-        return refuse(card, letter::failed(&failure.message));
+        return refuse(card, report::failed(&failure.message));
     }
-    let letter = letter::applied(&wanted);
+    let letter = report::applied(&wanted);
     card.leave(&letter)?;
     card.scrub()?;
     Ok(Outcome::Applied(letter))

@@ -6,7 +6,7 @@ use super::error::{Error, Kind};
 use super::reply::Later;
 use crate::auth::{
     ClaimCode, Client, Credentials, Guesser, Hash, Name, Owner, Presented, Role, Secret, Session,
-    Sessions, Throttle, Token, Who, device_cookie,
+    Sessions, Throttle, Token, Who, device_cookie, recognise_device,
 };
 use crate::supervisor::Failure;
 use crate::time::Moment;
@@ -203,7 +203,7 @@ impl Keeper {
     /// How the rate limit counts a client that sends these cookies.
     pub fn guesser(&self, client: Client, cookies: &str) -> Guesser {
         let device = match self.credentials().owner() {
-            Owner::Somebody(hash) => device(hash, cookies),
+            Owner::Somebody(hash) => recognise_device(hash, cookies),
             Owner::Nobody(_) | Owner::Unknown(_) => None,
         };
         device.map_or(Guesser::Stranger(client), Guesser::Device)

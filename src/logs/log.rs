@@ -1,7 +1,7 @@
 //! The log of one process: its ring, and a bell for those who follow it.
 
-use super::open_line::{OpenLine, Place};
-use super::recorder::{Read, Recorder};
+use super::flight_recorder::{Read, Recorder};
+use super::partial_line::{OpenLine, Place};
 use super::ring::{Line, Ring, Stream};
 use super::writer::Writer;
 use crate::config::Id;

@@ -5,20 +5,20 @@
 //! ever waits for the other: a writer overwrites the oldest lines, and a reader
 //! sees by the numbers what it has missed.
 
+mod flight_recorder;
 mod log;
-mod open_line;
-mod recorder;
+mod partial_line;
 mod ring;
 mod writer;
 
+pub use flight_recorder::{RECORDER_BYTES, Recorder};
 pub use log::Log;
-pub use recorder::{RECORDER_BYTES, Recorder};
 pub use ring::{LINE_MAX, Line, Stream};
 pub use writer::Writer;
 
 use crate::config::Id;
-use open_line::OpenLine;
-use recorder::Read;
+use flight_recorder::Read;
+use partial_line::OpenLine;
 use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::rc::Rc;

@@ -1,7 +1,7 @@
 //! Takes in what was read from one stream of one run.
 
 use super::log::Log;
-use super::open_line::OpenLine;
+use super::partial_line::OpenLine;
 use super::ring::Stream;
 use crate::time::Moment;
 use std::rc::Rc;

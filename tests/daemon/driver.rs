@@ -4,7 +4,7 @@ use crate::kiosk::{fresh_dir, signal};
 use crate::scene::Screen;
 use crate::stage::{NAVY, PURPLE, SWITCHES, Site, TEAL};
 use crate::xvfb::{self, Xvfb};
-use ossuary::browser::pages::Facts;
+use ossuary::browser::built_in_pages::Facts;
 use ossuary::browser::{Chromium, Driver, Pointer, Surroundings};
 use ossuary::supervisor::page::{BuiltIn, Obeyed, Order, Sight, Transition};
 use ossuary::supervisor::{Event, Failure, RunId, Ticket};

@@ -10,20 +10,20 @@
 //! and nothing else; whether the browser lives is asked of the browser. All that is known of a tab is in [`Page`].
 
 mod console;
-mod look;
-mod news;
+mod events;
+mod observe;
 mod page;
-mod picture;
-mod swap;
+mod page_swap;
+mod screenshot;
 
+use super::built_in_pages;
 use super::cdp::{Cdp, Trouble};
 use super::driver::{Driver, Later, Pointer, Program, Surroundings, Withdrawn, ended};
-use super::pages;
 use crate::supervisor::Failure;
 use crate::supervisor::page::{BuiltIn, MAX_TEXT, Obeyed, Order, Sight, Transition};
 use console::Console;
 use event_listener::Event;
-use news::SessionId;
+use events::SessionId;
 use page::Page;
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
@@ -151,10 +151,10 @@ impl Program for Chromium {
                     // A page that is paused draws nothing new.
                     let page = self.on_screen().await?;
                     self.release(&page);
-                    let script = pages::overlay(&(self.around.facts)());
+                    let script = built_in_pages::overlay(&(self.around.facts)());
                     self.run_on_page(&script).await?;
                 }
-                Order::HideOverlay => self.run_on_page(pages::NO_OVERLAY).await?,
+                Order::HideOverlay => self.run_on_page(built_in_pages::NO_OVERLAY).await?,
                 Order::Pause => {
                     self.run_on_page(include_str!("pause.js")).await?;
                     let page = self.on_screen().await?;
@@ -317,7 +317,7 @@ impl Chromium {
         built_in: &BuiltIn,
         withdrawn: &Withdrawn,
     ) -> Result<(), Failure> {
-        let (name, url) = pages::address(built_in, &(self.around.facts)());
+        let (name, url) = built_in_pages::address(built_in, &(self.around.facts)());
         let cut = Transition::Cut;
         self.swap(&url, Some(name), cut, withdrawn).await
     }

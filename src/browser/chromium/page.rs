@@ -1,7 +1,7 @@
 //! One page of the browser: where it is reached, and what was heard of it.
 
 use super::cut;
-use crate::browser::pages;
+use crate::browser::built_in_pages;
 use crate::supervisor::page::Sight;
 use event_listener::Event;
 use serde::Deserialize;
@@ -88,7 +88,7 @@ impl Page {
     /// A page with this address that nothing was heard of yet. If it is one of ours, which page that stands for
     /// is known by whoever has put it there.
     pub fn new(target: String, session: String, url: String) -> Self {
-        let built_in = pages::name_at(&url);
+        let built_in = built_in_pages::name_at(&url);
         Self {
             target,
             session,

@@ -1,4 +1,4 @@
-//! TODO header of http/api.
+//! The routes of the API, one file a subject.
 
 mod auth;
 mod config;

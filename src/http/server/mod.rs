@@ -1,4 +1,4 @@
-//! TODO header of http/server/accept.
+//! Accepts connections, bounds what a client may cost, and passes each request to its route.
 
 pub mod accept;
 mod connection;

@@ -1,4 +1,4 @@
-//! TODO header of supervisor/display.
+//! Decides about displays: what is known of each screen, its power and its rotation.
 
 pub(in crate::supervisor) mod power;
 pub(in crate::supervisor) mod screen;

@@ -1,4 +1,4 @@
-//! TODO header of supervisor/lifecycle.
+//! Decides how the daemon itself starts and is replaced, and what the next daemon must know.
 
 pub(in crate::supervisor) mod last_start;
 pub(in crate::supervisor) mod memory;

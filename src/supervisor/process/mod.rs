@@ -1,4 +1,4 @@
-//! TODO header of supervisor/process/machine.
+//! Decides about processes: the state machine of each, when it restarts, when it may start.
 
 pub(in crate::supervisor) mod admission;
 pub(in crate::supervisor) mod machine;

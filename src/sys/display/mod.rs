@@ -1,4 +1,4 @@
-//! TODO header of sys/display.
+//! Displays: which exist, what their screens are, and how to switch and rotate them.
 
 pub mod attendant;
 mod connectors;

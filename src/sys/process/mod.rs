@@ -1,4 +1,4 @@
-//! TODO header of sys/process.
+//! Starts, follows and ends processes and their trees.
 
 pub mod account;
 pub mod browser_profile;

@@ -1,4 +1,4 @@
-//! TODO header of sys/service.
+//! What the daemon needs as a service: notifications to systemd, its fd store, signals, limits of its own.
 
 pub mod allocator;
 pub mod core_dump;

@@ -1,4 +1,4 @@
-//! TODO header of sys/storage.
+//! Files of the state and run directories, written so that they survive a power loss.
 
 mod atomic_file;
 pub mod config_file;

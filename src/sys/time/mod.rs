@@ -1,4 +1,4 @@
-//! TODO header of sys/time.
+//! Clocks and time zones.
 
 pub mod clock;
 pub mod timezone;

@@ -1,9 +1,9 @@
 //! Does what the mind wants. Whatever can fail comes back as an event.
 
 use super::drivers::Drivers;
-use super::good_copy::GoodCopy;
+use super::last_good_config::GoodCopy;
 use super::welcome::Welcome;
-use super::{launch, rules, upgrade};
+use super::{launch, rule_actions, upgrade};
 use crate::config::{Display, Id, Process};
 use crate::http::Requests;
 use crate::logs::Book;
@@ -170,14 +170,14 @@ impl Hands {
             Action::RunCommand { number, command } => {
                 let children = self.children.clone();
                 self.report(async move {
-                    let result = rules::run(&children, &command).await;
+                    let result = rule_actions::run(&children, &command).await;
                     Event::RuleDone { number, result }
                 });
             }
             Action::Reboot { number } => {
                 let children = self.children.clone();
                 self.report(async move {
-                    let result = rules::reboot(&children).await;
+                    let result = rule_actions::reboot(&children).await;
                     Event::RuleDone { number, result }
                 });
             }

@@ -1,7 +1,7 @@
 //! Why a command could not be carried out, in words and as an exit code.
 
 use super::problem::Refused;
-use crate::args::Exit;
+use crate::cli::Exit;
 use std::fmt;
 use std::io;
 use std::path::PathBuf;

@@ -2,11 +2,11 @@
 
 use super::connection::Daemon;
 use super::error::Error;
-use super::message::Request;
+use super::http::Request;
 use super::status::{problems, target};
 use super::suggest;
 use super::terminal::{Terminal, words};
-use crate::args::{Exit, apply};
+use crate::cli::{Exit, apply};
 use serde_json::{Map, Value, json};
 use std::io::Read;
 use std::path::Path;

@@ -3,28 +3,28 @@
 //! Blocking throughout: a command asks one thing, prints the answer and leaves.
 
 mod access;
-mod changes;
+mod config;
 mod connection;
 mod displays;
 mod error;
-mod feed;
+mod event_stream;
+mod http;
 mod logs;
-mod machine;
-mod message;
+mod page;
 mod problem;
+mod process;
 mod schedule;
-mod screen;
 mod status;
+mod system;
 mod terminal;
-mod turn;
 mod upgrade;
 
 pub use connection::{Daemon, Patience};
 pub use terminal::{Terminal, shows_colours};
 
-use crate::args::{Candidates, Exit, More, Order, Task, nearest};
+use crate::cli::{Candidates, Exit, More, Order, Task, nearest};
 use error::Error;
-use message::Request;
+use http::Request;
 use problem::Refused;
 use serde_json::Value;
 use std::path::Path;
@@ -108,7 +108,7 @@ fn carry_out(daemon: &Daemon, order: &Order, terminal: &mut Terminal<'_>) -> Res
     match &order.task {
         Task::Status(None) => status::all(daemon, json, terminal),
         Task::Status(Some(id)) => status::one(daemon, id, json, terminal),
-        Task::Turn { turn, ids, wait } => turn::turn(daemon, *turn, ids, *wait, json, terminal),
+        Task::Turn { turn, ids, wait } => process::turn(daemon, *turn, ids, *wait, json, terminal),
         Task::Logs {
             id,
             follow: false,
@@ -119,26 +119,26 @@ fn carry_out(daemon: &Daemon, order: &Order, terminal: &mut Terminal<'_>) -> Res
             follow: true,
             lines,
         } => logs::follow(daemon, id, *lines, json, terminal),
-        Task::Add(fields) => changes::add(daemon, fields, json, terminal),
-        Task::Set { id, changes } => changes::set(daemon, id, changes, json, terminal),
-        Task::Enable { ids, enabled } => changes::enable(daemon, ids, *enabled, json, terminal),
-        Task::Remove { ids, force } => changes::remove(daemon, ids, *force, json, terminal),
-        Task::ConfigGet(file) => changes::config_get(daemon, file.as_deref(), json, terminal),
+        Task::Add(fields) => config::add(daemon, fields, json, terminal),
+        Task::Set { id, changes } => config::set(daemon, id, changes, json, terminal),
+        Task::Enable { ids, enabled } => config::enable(daemon, ids, *enabled, json, terminal),
+        Task::Remove { ids, force } => config::remove(daemon, ids, *force, json, terminal),
+        Task::ConfigGet(file) => config::config_get(daemon, file.as_deref(), json, terminal),
         Task::ConfigPut { file, if_match } => {
             let if_match = if_match.as_deref();
-            changes::config_put(daemon, file.as_deref(), if_match, json, terminal)
+            config::config_put(daemon, file.as_deref(), if_match, json, terminal)
         }
-        Task::ReloadPage(id) => screen::reload(daemon, id, json, terminal),
-        Task::Open { id, url, fade } => screen::open(daemon, id, url, *fade, json, terminal),
+        Task::ReloadPage(id) => page::reload(daemon, id, json, terminal),
+        Task::Open { id, url, fade } => page::open(daemon, id, url, *fade, json, terminal),
         Task::Screenshot { id, file, width } => {
-            screen::picture(daemon, id, file.as_deref(), *width, terminal)
+            page::picture(daemon, id, file.as_deref(), *width, terminal)
         }
         Task::SetPassword => access::set_password(daemon, terminal),
         Task::ResetPassword => access::reset(daemon, json, terminal),
         Task::AddToken { name, role } => access::add_token(daemon, name, role, json, terminal),
         Task::Tokens => access::tokens(daemon, json, terminal),
         Task::RemoveToken(id) => access::remove_token(daemon, id, json, terminal),
-        Task::Reload => changes::reload(daemon, json, terminal),
+        Task::Reload => config::reload(daemon, json, terminal),
         Task::Upgrade => upgrade::upgrade(daemon, json, terminal),
         Task::Schedule => schedule::all(daemon, json, terminal),
         Task::RunRule(rule) => schedule::run(daemon, rule, json, terminal),
@@ -146,8 +146,8 @@ fn carry_out(daemon: &Daemon, order: &Order, terminal: &mut Terminal<'_>) -> Res
         Task::Power { on, display } => {
             displays::power(daemon, *on, display.as_deref(), json, terminal)
         }
-        Task::System => machine::system(daemon, json, terminal),
-        Task::Events => machine::events(daemon, json, terminal),
+        Task::System => system::system(daemon, json, terminal),
+        Task::Events => system::events(daemon, json, terminal),
     }
 }
 

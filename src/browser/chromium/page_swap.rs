@@ -9,10 +9,10 @@
 //! A tab behind another one is loaded, but not drawn. When it is shown, Chromium keeps what was on the screen until
 //! the first frame of the new page is there, so nothing is seen between the two.
 
-use super::look::Awaits;
-use super::news::TargetId;
+use super::events::TargetId;
+use super::observe::Awaits;
 use super::page::{Finding, Heard};
-use super::picture::Shot;
+use super::screenshot::Shot;
 use super::{BROWSER, Chromium, LOOK, Page, cut};
 use crate::browser::cdp::Trouble;
 use crate::browser::driver::{self, Withdrawn, ended};

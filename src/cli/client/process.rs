@@ -3,12 +3,12 @@
 
 use super::connection::Daemon;
 use super::error::Error;
-use super::feed::{Feed, Next};
-use super::message::Request;
+use super::event_stream::{Feed, Next};
+use super::http::Request;
 use super::status::target;
 use super::suggest;
 use super::terminal::{Terminal, words};
-use crate::args::{Exit, Turn};
+use crate::cli::{Exit, Turn};
 use serde_json::Value;
 use std::time::{Duration, Instant};
 

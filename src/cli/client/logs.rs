@@ -2,11 +2,11 @@
 
 use super::connection::Daemon;
 use super::error::Error;
-use super::feed::{Feed, Next};
-use super::message::Request;
+use super::event_stream::{Feed, Next};
+use super::http::Request;
 use super::status::target;
 use super::terminal::Terminal;
-use crate::args::Exit;
+use crate::cli::Exit;
 use serde::Deserialize;
 use serde_json::Value;
 use std::fmt;

@@ -2,10 +2,10 @@
 
 use super::connection::Daemon;
 use super::error::Error;
-use super::feed::{Feed, Next};
-use super::message::Request;
+use super::event_stream::{Feed, Next};
+use super::http::Request;
 use super::terminal::{Terminal, Tint, size, span, words};
-use crate::args::Exit;
+use crate::cli::Exit;
 use serde_json::Value;
 
 /// The machine, a fact a line.

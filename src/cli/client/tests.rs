@@ -1,7 +1,7 @@
 //! The command line against a daemon that says what the test wrote down.
 
 use super::*;
-use crate::args::{self, Invocation};
+use crate::cli::{self, Invocation};
 use std::io::{self, Read, Write};
 use std::os::unix::net::{UnixListener, UnixStream};
 use std::path::PathBuf;
@@ -66,7 +66,7 @@ impl Script {
 }
 
 fn order(line: &str) -> Order {
-    match args::parse(line.split(' ').map(Into::into)) {
+    match cli::parse(line.split(' ').map(Into::into)) {
         Ok(Invocation::Client(order)) => order,
         other => panic!("{other:?}"),
     }
@@ -686,7 +686,7 @@ fn ids_are_offered_to_the_shell_with_their_names() {
         colour: false,
         ask_secret: &|_| Ok(String::new()),
     };
-    complete(&args::complete(&words), &mut terminal);
+    complete(&cli::complete(&words), &mut terminal);
     assert_eq!(String::from_utf8(out).unwrap(), "a-1\tOne, running\n");
     script.end();
 }
@@ -705,7 +705,7 @@ fn the_process_that_was_meant_is_named() {
     let all =
         r#"{"processes":{"foyer-bersicht":{"name":"Foyer Übersicht"},"sync":{"name":"Data"}}}"#;
     let call = ["status", "foyer übersicht"].map(Into::into);
-    let Ok(Invocation::Client(by_name)) = args::parse(call) else {
+    let Ok(Invocation::Client(by_name)) = cli::parse(call) else {
         panic!("an order");
     };
     let script = Script::new([status(404, no_such), ok(all)]);

@@ -2,7 +2,7 @@
 
 use super::connection::{Answer, Daemon};
 use super::error::Error;
-use super::message::Request;
+use super::http::Request;
 use std::io::{self, Read};
 use std::time::{Duration, Instant};
 

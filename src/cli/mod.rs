@@ -4,6 +4,7 @@
 //! follow from it, so they cannot disagree.
 
 mod build;
+pub mod client;
 mod complete;
 mod exit;
 mod fields;

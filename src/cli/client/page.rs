@@ -2,10 +2,10 @@
 
 use super::connection::{Daemon, Patience};
 use super::error::Error;
-use super::message::Request;
+use super::http::Request;
 use super::status::target;
 use super::terminal::Terminal;
-use crate::args::Exit;
+use crate::cli::Exit;
 use serde_json::{Value, json};
 use std::fs;
 use std::io::{self, IsTerminal, Read};

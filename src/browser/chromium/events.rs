@@ -3,10 +3,10 @@
 //! To hear asks nothing; what is to be asked because of it waits in a short queue of errands.
 
 use super::console::{self, Verdict};
-use super::picture::Shot;
+use super::screenshot::Shot;
 use super::{BROWSER, Chromium, Errand, LOOK, Page};
+use crate::browser::built_in_pages;
 use crate::browser::cdp::{News, Trouble};
-use crate::browser::pages;
 use crate::supervisor::page::Sight;
 use serde::Deserialize;
 use serde_json::{Value, json};
@@ -182,7 +182,7 @@ impl Chromium {
         self.release(page);
         page.hear(|heard| {
             (heard.crashed, heard.silent, heard.dialog) = (false, false, None);
-            heard.built_in = pages::name_at(&frame.url);
+            heard.built_in = built_in_pages::name_at(&frame.url);
             // The address of a page of our own is that of the one it stands for.
             if heard.built_in.is_none() {
                 heard.url = frame.unreachable_url.clone().unwrap_or(frame.url);
@@ -317,7 +317,7 @@ impl Chromium {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::browser::pages::Facts;
+    use crate::browser::built_in_pages::Facts;
     use crate::browser::{Pointer, Surroundings};
     use crate::supervisor::page::{Obeyed, Order};
     use crate::supervisor::{Event, Failure, RunId};

@@ -2,9 +2,9 @@
 
 use super::connection::Daemon;
 use super::error::Error;
-use super::message::Request;
+use super::http::Request;
 use super::terminal::{Terminal, words};
-use crate::args::Exit;
+use crate::cli::Exit;
 use serde_json::Value;
 use std::thread;
 use std::time::{Duration, Instant};

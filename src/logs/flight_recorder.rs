@@ -10,7 +10,7 @@
 //! about to be overwritten, then the entry is written, and only then does the head move behind it:
 //! what lies between tail and head is whole at any instant.
 
-use super::open_line::Before;
+use super::partial_line::Before;
 use super::ring::Stream;
 use crate::config::Id;
 use crate::time::Moment;

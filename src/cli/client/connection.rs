@@ -1,7 +1,7 @@
 //! One question to the daemon over its socket, and the answer.
 
 use super::error::Error;
-use super::message::{Body, Head, Request};
+use super::http::{Body, Head, Request};
 use super::problem::Refused;
 use serde_json::Value;
 use std::io::{self, BufReader, Read, Write};

@@ -2,9 +2,9 @@
 
 use super::connection::Daemon;
 use super::error::Error;
-use super::message::{Request, segment};
+use super::http::{Request, segment};
 use super::terminal::{Cell, Terminal, Tint, words};
-use crate::args::Exit;
+use crate::cli::Exit;
 use serde_json::{Map, Value};
 
 /// Every rule, a line each; then what keeps them from being done.
