@@ -1,6 +1,6 @@
 //! What runs without a shell runs as the shell would have run it.
 
-use ossuary::config::Command;
+use ossuary::config::CommandLine;
 use std::process;
 
 /// Pieces that random commands are made of. No `&`: in an address it is read as
@@ -52,7 +52,7 @@ fn what_runs_without_a_shell_runs_as_the_shell_would_have_run_it() {
     while compared < 300 {
         let pieces = (0..random.usize(1..12)).map(|_| PIECES[random.usize(..PIECES.len())]);
         let text = format!("printf '%s\\0' {}", pieces.collect::<String>());
-        let Ok(Command::Direct { argv, .. }) = Command::parse(&text) else {
+        let Ok(CommandLine::Direct { argv, .. }) = CommandLine::parse(&text) else {
             continue;
         };
         assert_eq!(argv[..2], ["printf", "%s\\0"]);

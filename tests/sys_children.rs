@@ -10,7 +10,7 @@ use nix::sys::prctl;
 use nix::sys::resource::{Resource, getrlimit, setrlimit};
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::{Pid, User, geteuid};
-use ossuary::config::{Command, Id, Limits, Ready, ReadySign, StopSignal};
+use ossuary::config::{CommandLine, Id, Limits, Ready, ReadySign, StopSignal};
 use ossuary::logs::Log;
 use ossuary::supervisor::{Ending, Event, Failure, RunId};
 use ossuary::sys::cgroup::{Cgroup, Cgroups, Delegation};
@@ -98,7 +98,7 @@ impl House {
     }
 
     fn launch(&self, script: &str) -> Launch {
-        launch(Command::Shell(script.to_owned()))
+        launch(CommandLine::Shell(script.to_owned()))
     }
 
     fn spawn(&self, run: u64, launch: &Launch) -> Result<i32, Failure> {
@@ -145,7 +145,7 @@ impl House {
         let main = self.start(1, "exec sleep 600");
         let directory = cgroup.directory().to_str().unwrap();
         let argv = ["python3", "-c", FOSTER, directory].map(str::to_owned);
-        let foster = Command::Direct {
+        let foster = CommandLine::Direct {
             env: Vec::new(),
             argv: argv.to_vec(),
         };
@@ -188,10 +188,10 @@ impl House {
     }
 }
 
-fn launch(command: Command) -> Launch {
+fn launch(command: CommandLine) -> Launch {
     let (env, argv) = match command {
-        Command::Direct { env, argv } => (env, argv),
-        Command::Shell(script) => (
+        CommandLine::Direct { env, argv } => (env, argv),
+        CommandLine::Shell(script) => (
             Vec::new(),
             vec!["/bin/sh".to_owned(), "-c".to_owned(), script],
         ),
@@ -259,7 +259,7 @@ fn ready(sign: ReadySign) -> Ready {
 #[test]
 fn a_command_that_does_not_exist_is_named_and_leaves_nothing() {
     House::open("missing", async |house| {
-        let direct = |program: &str| Command::Direct {
+        let direct = |program: &str| CommandLine::Direct {
             env: Vec::new(),
             argv: vec![program.to_owned()],
         };
@@ -303,7 +303,7 @@ fn a_program_is_looked_for_where_its_process_would_look() {
         std::fs::write(&barred, "#!/bin/sh\n").unwrap();
         let dir = house.dir.display();
         let tool = |program: &str, path: &str| {
-            let mut launch = launch(Command::Direct {
+            let mut launch = launch(CommandLine::Direct {
                 env: vec![("PATH".to_owned(), path.to_owned())],
                 argv: vec![program.to_owned()],
             });

@@ -3,7 +3,7 @@
 #![allow(clippy::unwrap_used)] // What goes wrong in a test's helper is a failure of the test.
 
 use ossuary::supervisor::FailureKind;
-use ossuary::sys::storage::config_file::Store;
+use ossuary::sys::storage::config_file::ConfigFile;
 use std::fs;
 use std::io::{BufRead, BufReader, Read};
 use std::path::{Path, PathBuf};
@@ -25,8 +25,8 @@ impl Dir {
         Self(path)
     }
 
-    fn store(&self) -> Store {
-        Store::new(&self.0.join("config.json"), &self.0.join("state"))
+    fn store(&self) -> ConfigFile {
+        ConfigFile::new(&self.0.join("config.json"), &self.0.join("state"))
     }
 }
 
@@ -61,7 +61,7 @@ fn saver() {
     let Some(dir) = std::env::var_os(SAVER_DIR).map(PathBuf::from) else {
         return;
     };
-    let store = Store::new(&dir.join("config.json"), &dir.join("state"));
+    let store = ConfigFile::new(&dir.join("config.json"), &dir.join("state"));
     let first = smol::block_on(store.load()).unwrap();
     let mut number = if first.is_empty() {
         0
@@ -163,7 +163,7 @@ fn a_full_or_read_only_disk_is_told_in_words_and_the_old_file_stays() {
         println!("mounting is not permitted here");
         return;
     };
-    let store = Store::new(
+    let store = ConfigFile::new(
         &dir.0.join("config.json"),
         &std::env::temp_dir().join("ossuary-no-state"),
     );

@@ -25,7 +25,7 @@ pub use credentials::{Credentials, Owner, TOKENS_MAX, Token};
 pub use device_cookie::{Device, device_cookie, device_cookie_name, recognise_device};
 pub use password::{Hash, PASSWORD_MAX, PASSWORD_MIN, check as check_password};
 pub use random_name::Name;
-pub use rate_limit::{Client, Guesser, Throttle};
+pub use rate_limit::{Client, Guesser, RateLimit};
 pub use request_credential::{Presented, cookie_name};
 pub use role::{Needs, Role, Verdict, Who};
 pub use secret::{Digest, Secret};

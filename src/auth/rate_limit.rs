@@ -94,13 +94,13 @@ impl Record {
 
 /// Who has failed, and how often.
 #[derive(Debug, Default)]
-pub struct Throttle {
+pub struct RateLimit {
     guessers: BTreeMap<Guesser, Record>,
     /// When the bucket will be empty. How full it is follows from that.
     empty_at: Moment,
 }
 
-impl Throttle {
+impl RateLimit {
     /// No one has failed yet.
     pub fn new() -> Self {
         Self::default()
@@ -191,7 +191,7 @@ mod tests {
     }
 
     /// Tries as often as it may from `from` on, for so many seconds; how often that was.
-    fn attack(throttle: &mut Throttle, clients: &[Guesser], seconds: u64) -> u32 {
+    fn attack(throttle: &mut RateLimit, clients: &[Guesser], seconds: u64) -> u32 {
         let mut tries = 0;
         for second in 0..seconds {
             for client in clients {
@@ -206,7 +206,7 @@ mod tests {
 
     #[test]
     fn waits_grow_and_end() {
-        let mut throttle = Throttle::new();
+        let mut throttle = RateLimit::new();
         let mut waits = Vec::new();
         let mut now = at(1000);
         for _ in 0..14 {
@@ -227,7 +227,7 @@ mod tests {
 
     #[test]
     fn an_attacker_on_one_address_never_keeps_the_owner_on_another_out() {
-        let mut throttle = Throttle::new();
+        let mut throttle = RateLimit::new();
         for second in 0..24 * 60 * 60 {
             let attacker = client(666);
             while throttle.may_try(attacker, at(second)).is_ok() {
@@ -242,7 +242,7 @@ mod tests {
 
     #[test]
     fn very_many_addresses_are_no_more_than_ten_guesses_a_minute() {
-        let mut throttle = Throttle::new();
+        let mut throttle = RateLimit::new();
         let crowd: Vec<Guesser> = (1..=10_000).map(client).collect();
         let hour = 60 * 60;
         let tries = attack(&mut throttle, &crowd, hour);
@@ -252,7 +252,7 @@ mod tests {
 
     #[test]
     fn a_browser_that_has_signed_in_before_is_let_in_through_any_attack() {
-        let mut throttle = Throttle::new();
+        let mut throttle = RateLimit::new();
         let crowd: Vec<Guesser> = (0..=10_000).map(client).collect();
         attack(&mut throttle, &crowd, 60);
         assert!(
@@ -264,7 +264,7 @@ mod tests {
 
     #[test]
     fn a_stolen_device_cookie_guesses_no_faster_than_an_address() {
-        let mut throttle = Throttle::new();
+        let mut throttle = RateLimit::new();
         let tries = attack(&mut throttle, &[known(1)], 60 * 60);
         assert!(tries <= FREE + 70, "{tries}");
         assert!(throttle.may_try(known(2), at(60 * 60)).is_ok());
@@ -273,7 +273,7 @@ mod tests {
 
     #[test]
     fn a_machine_with_many_ipv6_addresses_is_one_guesser() {
-        let mut throttle = Throttle::new();
+        let mut throttle = RateLimit::new();
         let machine: Vec<Guesser> = (0..1000).map(|number| address(1, number)).collect();
         let tries = attack(&mut throttle, &machine, 60);
         assert!(tries <= FREE + 7, "{tries}");
@@ -282,7 +282,7 @@ mod tests {
 
     #[test]
     fn a_sign_in_makes_up_for_the_failures_before_it() {
-        let mut throttle = Throttle::new();
+        let mut throttle = RateLimit::new();
         for _ in 0..FREE + 3 {
             throttle.failed(OWNER, at(5));
         }
@@ -297,7 +297,7 @@ mod tests {
     fn whatever_happens_memory_and_waits_are_bounded() {
         let mut rng = fastrand::Rng::with_seed(9);
         for _ in 0..20 {
-            let mut throttle = Throttle::new();
+            let mut throttle = RateLimit::new();
             let mut now = at(rng.u64(0..1000));
             let population = rng.u32(1..5000);
             for _ in 0..5000 {

@@ -23,7 +23,7 @@ const CALLS_MAX: usize = 64;
 
 /// Why there is no answer to a question.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Trouble {
+pub enum CdpError {
     /// None came in time.
     Unanswered,
     /// The browser has closed the pipe.
@@ -32,19 +32,19 @@ pub enum Trouble {
     Refused(String),
 }
 
-impl fmt::Display for Trouble {
+impl fmt::Display for CdpError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Trouble::Unanswered => f.write_str("no answer came in time"),
-            Trouble::Gone => f.write_str("the browser has ended"),
-            Trouble::Refused(words) => f.write_str(words),
+            CdpError::Unanswered => f.write_str("no answer came in time"),
+            CdpError::Gone => f.write_str("the browser has ended"),
+            CdpError::Refused(words) => f.write_str(words),
         }
     }
 }
 
 /// Something the browser tells unasked.
 #[derive(Debug)]
-pub struct News<'m> {
+pub struct CdpEvent<'m> {
     /// What happened: `Inspector.targetCrashed`.
     pub method: &'m str,
     /// Whose page it is about; none where it is about the browser.
@@ -52,14 +52,14 @@ pub struct News<'m> {
     params: Option<&'m RawValue>,
 }
 
-impl News<'_> {
+impl CdpEvent<'_> {
     /// What is told with it, where it is as expected.
     pub fn read<T: DeserializeOwned>(&self) -> Option<T> {
         serde_json::from_str(self.params?.get()).ok()
     }
 }
 
-type Answer = Result<Box<RawValue>, Trouble>;
+type Answer = Result<Box<RawValue>, CdpError>;
 
 /// A conversation with a browser.
 #[derive(Debug)]
@@ -112,10 +112,10 @@ impl Cdp {
     }
 
     /// Carries questions and answers until the browser closes the pipe; what it tells unasked is shown to `hear`.
-    pub async fn flow(&self, mut hear: impl FnMut(News<'_>)) {
+    pub async fn flow(&self, mut hear: impl FnMut(CdpEvent<'_>)) {
         self.pipe.flow(|text| self.take_in(text, &mut hear)).await;
         for call in std::mem::take(&mut *self.calls.borrow_mut()).into_values() {
-            let _ = call.try_send(Err(Trouble::Gone));
+            let _ = call.try_send(Err(CdpError::Gone));
         }
     }
 
@@ -129,19 +129,19 @@ impl Cdp {
         method: &str,
         params: Value,
         within: Duration,
-    ) -> Result<T, Trouble> {
+    ) -> Result<T, CdpError> {
         let (sender, answer) = bounded(1);
         let id = self.send(session, method, &params)?;
         self.calls.borrow_mut().insert(id, sender);
         let _asking = Asking { cdp: self, id };
-        let come = async { answer.recv().await.unwrap_or(Err(Trouble::Gone)) };
+        let come = async { answer.recv().await.unwrap_or(Err(CdpError::Gone)) };
         let late = async {
             Timer::after(within).await;
-            Err(Trouble::Unanswered)
+            Err(CdpError::Unanswered)
         };
         let result = or(come, late).await?;
         serde_json::from_str(result.get())
-            .map_err(|error| Trouble::Refused(format!("{method} was answered oddly: {error}")))
+            .map_err(|error| CdpError::Refused(format!("{method} was answered oddly: {error}")))
     }
 
     /// Whether the browser has closed the pipe.
@@ -154,12 +154,12 @@ impl Cdp {
         let _ = self.send(session, method, params);
     }
 
-    fn send(&self, session: Option<&str>, method: &str, params: &Value) -> Result<u32, Trouble> {
+    fn send(&self, session: Option<&str>, method: &str, params: &Value) -> Result<u32, CdpError> {
         if self.pipe.is_closed() {
-            return Err(Trouble::Gone);
+            return Err(CdpError::Gone);
         }
         if self.calls.borrow().len() >= CALLS_MAX {
-            return Err(Trouble::Unanswered);
+            return Err(CdpError::Unanswered);
         }
         let id = self.next.get();
         // The protocol's numbers are signed.
@@ -173,17 +173,17 @@ impl Cdp {
         let posted = self.pipe.post(|out| {
             serde_json::to_writer(out, &question).expect("text and JSON can be written");
         });
-        posted.then_some(id).ok_or(Trouble::Unanswered)
+        posted.then_some(id).ok_or(CdpError::Unanswered)
     }
 
-    fn take_in(&self, text: &[u8], hear: &mut impl FnMut(News<'_>)) {
+    fn take_in(&self, text: &[u8], hear: &mut impl FnMut(CdpEvent<'_>)) {
         let message: Message<'_> = match serde_json::from_slice(text) {
             Ok(message) => message,
             // The end of what another daemon has read the beginning of.
             Err(error) => return log::debug!("{} bytes are no message: {error}", text.len()),
         };
         if let Some(method) = message.method {
-            return hear(News {
+            return hear(CdpEvent {
                 method,
                 session: message.session_id,
                 params: message.params,
@@ -192,9 +192,9 @@ impl Cdp {
         let call = (message.id).and_then(|id| self.calls.borrow_mut().remove(&id));
         let Some(call) = call else { return };
         let answer = match (message.result, message.error) {
-            (_, Some(refusal)) => Err(Trouble::Refused(refusal.message)),
+            (_, Some(refusal)) => Err(CdpError::Refused(refusal.message)),
             (Some(result), None) => Ok(result.to_owned()),
-            (None, None) => Err(Trouble::Refused("the answer is empty".to_owned())),
+            (None, None) => Err(CdpError::Refused("the answer is empty".to_owned())),
         };
         let _ = call.try_send(answer);
     }
@@ -344,7 +344,7 @@ mod tests {
                 .await;
             (first, cdp.ask::<String>(None, "b", json!({}), LONG).await)
         });
-        assert_eq!(answers, (Err(Trouble::Unanswered), Ok("in time".into())));
+        assert_eq!(answers, (Err(CdpError::Unanswered), Ok("in time".into())));
     }
 
     #[test]
@@ -354,6 +354,6 @@ mod tests {
             let first = cdp.ask::<Value>(None, "a", json!({}), LONG).await;
             (first, cdp.ask::<Value>(None, "b", json!({}), LONG).await)
         });
-        assert_eq!(answers, (Err(Trouble::Gone), Err(Trouble::Gone)));
+        assert_eq!(answers, (Err(CdpError::Gone), Err(CdpError::Gone)));
     }
 }

@@ -2,9 +2,9 @@
 //!
 //! It is executed beside the run, as the same user and on the same session bus. What it cannot do it says.
 
-use super::driver::{Driver, Later, Program, Surroundings, Withdrawn};
+use super::driver::{Driver, DriverContext, Later, Program, Withdrawn};
 use crate::supervisor::Failure;
-use crate::supervisor::page::{Obeyed, Order, Sight};
+use crate::supervisor::page::{PageCommand, PageCommandResult, PageObservation};
 use smol::Timer;
 use smol::future::or;
 use std::rc::Rc;
@@ -18,13 +18,13 @@ pub type RunBeside = Box<dyn Fn(Vec<String>) -> Later<'static, Result<bool, Fail
 
 /// One cog.
 pub struct Cog {
-    around: Rc<Surroundings>,
+    around: Rc<DriverContext>,
     run_beside: RunBeside,
 }
 
 impl Cog {
     /// Drives a cog by the program that `run_beside` executes.
-    pub fn drive(run_beside: RunBeside, around: Rc<Surroundings>) -> Driver {
+    pub fn drive(run_beside: RunBeside, around: Rc<DriverContext>) -> Driver {
         Driver::new(
             Self {
                 around: around.clone(),
@@ -34,7 +34,7 @@ impl Cog {
         )
     }
 
-    async fn control(&self, words: &[&str]) -> Result<Obeyed, Failure> {
+    async fn control(&self, words: &[&str]) -> Result<PageCommandResult, Failure> {
         let command = [&["cogctl"], words].concat();
         let command = command.into_iter().map(str::to_owned).collect();
         let done = (self.run_beside)(command);
@@ -43,7 +43,7 @@ impl Cog {
             Err(Failure::system("cogctl does not come to an end"))
         };
         match or(done, late).await {
-            Ok(true) => Ok(Obeyed::Done),
+            Ok(true) => Ok(PageCommandResult::Done),
             Ok(false) => Err(Failure::system(
                 "cogctl does not reach the browser; it needs the browser's session bus",
             )),
@@ -55,13 +55,13 @@ impl Cog {
 impl Program for Cog {
     fn obey<'a>(
         &'a self,
-        order: &'a Order,
+        order: &'a PageCommand,
         _withdrawn: &'a Withdrawn,
-    ) -> Later<'a, Result<Obeyed, Failure>> {
+    ) -> Later<'a, Result<PageCommandResult, Failure>> {
         Box::pin(async move {
             match order {
-                Order::Reload => self.control(&["reload"]).await,
-                Order::Navigate { url, .. } | Order::FreshTarget { url } => {
+                PageCommand::Reload => self.control(&["reload"]).await,
+                PageCommand::Navigate { url, .. } | PageCommand::FreshTarget { url } => {
                     self.control(&["open", url]).await
                 }
                 _ => Err(Failure::system(
@@ -72,7 +72,7 @@ impl Program for Cog {
     }
 
     fn live(&self) -> Later<'_, ()> {
-        Box::pin(self.around.saw(Sight::Unseen))
+        Box::pin(self.around.saw(PageObservation::Unseen))
     }
 }
 
@@ -98,7 +98,7 @@ mod tests {
     fn cog(reaches: bool) -> Stage {
         let executor = Rc::new(LocalExecutor::new());
         let (events, told) = bounded(16);
-        let around = Rc::new(Surroundings {
+        let around = Rc::new(DriverContext {
             run: RunId(1),
             pointer: crate::browser::Pointer::Shown,
             executor: executor.clone(),
@@ -130,22 +130,22 @@ mod tests {
         } = cog(true);
         let url = "http://x/".to_owned();
         let transition = Transition::Fade;
-        assert!(driver.steer(Order::Reload, None).is_none());
+        assert!(driver.steer(PageCommand::Reload, None).is_none());
         assert!(
             driver
-                .steer(Order::Navigate { url, transition }, None)
+                .steer(PageCommand::Navigate { url, transition }, None)
                 .is_none()
         );
-        assert!(driver.steer(Order::Pause, None).is_none());
+        assert!(driver.steer(PageCommand::Pause, None).is_none());
         let mut answers = Vec::new();
         block_on(executor.run(async {
             while answers.len() < 3 {
                 match told.recv().await.unwrap() {
-                    Event::Obeyed { result, .. } => answers.push(result),
+                    Event::PageCommandDone { result, .. } => answers.push(result),
                     other => assert!(matches!(
                         other,
-                        Event::Saw {
-                            sight: Sight::Unseen,
+                        Event::PageObserved {
+                            sight: PageObservation::Unseen,
                             ..
                         }
                     )),
@@ -156,7 +156,10 @@ mod tests {
             *commands.borrow(),
             ["cogctl reload", "cogctl open http://x/"]
         );
-        assert_eq!(answers[..2], [Ok(Obeyed::Done), Ok(Obeyed::Done)]);
+        assert_eq!(
+            answers[..2],
+            [Ok(PageCommandResult::Done), Ok(PageCommandResult::Done)]
+        );
         assert!(
             answers[2]
                 .as_ref()
@@ -167,8 +170,8 @@ mod tests {
     #[test]
     fn what_was_not_answered_is_owed_when_the_run_ends() {
         let Stage { driver, .. } = cog(true);
-        driver.steer(Order::Reload, None);
-        driver.steer(Order::Pause, None);
+        driver.steer(PageCommand::Reload, None);
+        driver.steer(PageCommand::Pause, None);
         assert_eq!(driver.end().count(), 2);
     }
 
@@ -180,10 +183,10 @@ mod tests {
             executor,
             ..
         } = cog(false);
-        driver.steer(Order::Reload, None);
+        driver.steer(PageCommand::Reload, None);
         let answer = block_on(executor.run(async {
             loop {
-                if let Event::Obeyed { result, .. } = told.recv().await.unwrap() {
+                if let Event::PageCommandDone { result, .. } = told.recv().await.unwrap() {
                     break result;
                 }
             }

@@ -17,7 +17,7 @@
 
 mod switches;
 
-use crate::config::{Command, CommandError, Display, Process};
+use crate::config::{CommandError, CommandLine, Display, Process};
 use std::fmt;
 use std::path::Path;
 use switches::{
@@ -81,18 +81,18 @@ pub fn launch(
 ) -> Result<Launch, LaunchError> {
     let url = process.url.as_deref();
     let command = match &process.command {
-        Some(command) => Command::parse(command).map_err(LaunchError::Command)?,
+        Some(command) => CommandLine::parse(command).map_err(LaunchError::Command)?,
         None => {
             let browser = BROWSERS.iter().find(|name| find(name));
-            Command::Direct {
+            CommandLine::Direct {
                 env: Vec::new(),
                 argv: vec![(*browser.ok_or(LaunchError::NoBrowser)?).to_owned()],
             }
         }
     };
     let (env, mut argv) = match command {
-        Command::Direct { env, argv } => (env, argv),
-        Command::Shell(command) => return Ok(in_shell(process, profile, command)),
+        CommandLine::Direct { env, argv } => (env, argv),
+        CommandLine::Shell(command) => return Ok(in_shell(process, profile, command)),
     };
     let mut driven = Driven::Not;
     if let Some(place) = browser_in(&argv) {

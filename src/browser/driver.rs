@@ -4,7 +4,7 @@
 //! taken while the next page is being prepared. On each way one is carried out at a time.
 
 use super::built_in_pages::Facts;
-use crate::supervisor::page::{Obeyed, Order, Sight};
+use crate::supervisor::page::{PageCommand, PageCommandResult, PageObservation};
 use crate::supervisor::{Event, Failure, RunId, Ticket};
 use smol::channel::{Receiver, Sender, bounded};
 use smol::{LocalExecutor, Task};
@@ -20,7 +20,7 @@ use std::rc::Rc;
 const WAITING: usize = 8;
 
 /// What a driver is told, and whom it tells.
-pub struct Surroundings {
+pub struct DriverContext {
     /// The run.
     pub run: RunId,
     /// Whether the pointer is to be seen on its pages (`flags.cursor`).
@@ -44,12 +44,12 @@ pub enum Pointer {
     Hidden,
 }
 
-impl Surroundings {
+impl DriverContext {
     /// Tells what was seen.
-    pub(super) async fn saw(&self, sight: Sight) {
+    pub(super) async fn saw(&self, sight: PageObservation) {
         let run = self.run;
         // A loop that takes nothing any more has ended.
-        let _ = self.events.send(Event::Saw { run, sight }).await;
+        let _ = self.events.send(Event::PageObserved { run, sight }).await;
     }
 }
 
@@ -61,13 +61,13 @@ pub(super) trait Program {
     /// Carries out an order. Ends in a bounded time; soon where it was withdrawn.
     fn obey<'a>(
         &'a self,
-        order: &'a Order,
+        order: &'a PageCommand,
         withdrawn: &'a Withdrawn,
-    ) -> Later<'a, Result<Obeyed, Failure>>;
+    ) -> Later<'a, Result<PageCommandResult, Failure>>;
 
     /// Why an order cannot be carried out, where that is known without trying: it is answered at once, however many
     /// others wait.
-    fn why_not(&self, _order: &Order) -> Option<Failure> {
+    fn why_not(&self, _order: &PageCommand) -> Option<Failure> {
         None
     }
 
@@ -108,7 +108,7 @@ pub struct Driver {
 
 struct Job {
     number: u64,
-    order: Order,
+    order: PageCommand,
     ticket: Option<Ticket>,
     withdrawn: Withdrawn,
 }
@@ -122,7 +122,7 @@ struct Owed {
 
 struct Open {
     number: u64,
-    order: Order,
+    order: PageCommand,
     ticket: Option<Ticket>,
     /// Dropped when it is withdrawn.
     wanted: Option<Sender<Infallible>>,
@@ -130,7 +130,7 @@ struct Open {
 
 impl Driver {
     /// Begins to drive a program.
-    pub(super) fn new(program: impl Program + 'static, around: Rc<Surroundings>) -> Self {
+    pub(super) fn new(program: impl Program + 'static, around: Rc<DriverContext>) -> Self {
         let program: Rc<dyn Program> = Rc::new(program);
         let owed = Rc::<RefCell<Owed>>::default();
         let way = || {
@@ -154,9 +154,9 @@ impl Driver {
     }
 
     /// Has an order carried out. What comes of it is told to the loop; at once where too many wait already.
-    pub fn steer(&self, order: Order, ticket: Option<Ticket>) -> Option<Event> {
+    pub fn steer(&self, order: PageCommand, ticket: Option<Ticket>) -> Option<Event> {
         let way = match order {
-            Order::Look | Order::Screenshot { .. } => &self.looks,
+            PageCommand::Look | PageCommand::Screenshot { .. } => &self.looks,
             _ => &self.changes,
         };
         if let Some(why) = self.program.why_not(&order) {
@@ -222,11 +222,11 @@ pub(super) fn withdrawn() -> Failure {
 /// What came of an order, as the loop is told.
 pub fn answer(
     run: RunId,
-    order: Order,
+    order: PageCommand,
     ticket: Option<Ticket>,
-    result: Result<Obeyed, Failure>,
+    result: Result<PageCommandResult, Failure>,
 ) -> Event {
-    Event::Obeyed {
+    Event::PageCommandDone {
         run,
         order,
         ticket,
@@ -238,7 +238,7 @@ async fn carry_out(
     program: Rc<dyn Program>,
     jobs: Receiver<Job>,
     owed: Rc<RefCell<Owed>>,
-    around: Rc<Surroundings>,
+    around: Rc<DriverContext>,
 ) {
     while let Ok(job) = jobs.recv().await {
         let result = match job.withdrawn.has_happened() {

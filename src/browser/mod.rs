@@ -11,5 +11,5 @@ mod undriven;
 
 pub use chromium::Chromium;
 pub use cog::{Cog, RunBeside};
-pub use driver::{Driver, Pointer, Surroundings, answer, ended};
+pub use driver::{Driver, DriverContext, Pointer, answer, ended};
 pub use undriven::Undriven;

@@ -2,19 +2,19 @@
 //!
 //! It is supervised like any other. What its page looks like nobody knows, and to reload it is to restart it.
 
-use super::driver::{Driver, Later, Program, Surroundings, Withdrawn};
+use super::driver::{Driver, DriverContext, Later, Program, Withdrawn};
 use crate::supervisor::Failure;
-use crate::supervisor::page::{Obeyed, Order, Sight};
+use crate::supervisor::page::{PageCommand, PageCommandResult, PageObservation};
 use std::rc::Rc;
 
 /// One such program.
 pub struct Undriven {
-    around: Rc<Surroundings>,
+    around: Rc<DriverContext>,
 }
 
 impl Undriven {
     /// Says once that nothing can be seen of it, and refuses whatever is asked of it.
-    pub fn drive(around: Rc<Surroundings>) -> Driver {
+    pub fn drive(around: Rc<DriverContext>) -> Driver {
         Driver::new(
             Self {
                 around: around.clone(),
@@ -27,11 +27,11 @@ impl Undriven {
 impl Program for Undriven {
     fn obey<'a>(
         &'a self,
-        order: &'a Order,
+        order: &'a PageCommand,
         _withdrawn: &'a Withdrawn,
-    ) -> Later<'a, Result<Obeyed, Failure>> {
+    ) -> Later<'a, Result<PageCommandResult, Failure>> {
         Box::pin(std::future::ready(match order {
-            Order::Reload => Ok(Obeyed::OnlyByRestart),
+            PageCommand::Reload => Ok(PageCommandResult::OnlyByRestart),
             _ => Err(Failure::system(
                 "the program it runs cannot be driven; only a browser of Chromium's kin can, started without a shell",
             )),
@@ -39,6 +39,6 @@ impl Program for Undriven {
     }
 
     fn live(&self) -> Later<'_, ()> {
-        Box::pin(self.around.saw(Sight::Unseen))
+        Box::pin(self.around.saw(PageObservation::Unseen))
     }
 }

@@ -3,7 +3,9 @@
 use super::fields::{self, Change};
 use super::grammar::Switch;
 use super::table;
-use super::{DaemonOptions, Given, Invocation, Order, Shell, Task, Turn, help, listen};
+use super::{
+    ClientCommand, DaemonOptions, Given, Invocation, ProcessCommand, Shell, Task, help, listen,
+};
 use serde_json::{Map, Value};
 use std::ffi::OsString;
 use std::net::SocketAddr;
@@ -65,18 +67,18 @@ pub(super) fn status(given: &mut Given) -> Built {
 }
 
 pub(super) fn start(given: &mut Given) -> Built {
-    turn(given, Turn::Start)
+    turn(given, ProcessCommand::Start)
 }
 
 pub(super) fn stop(given: &mut Given) -> Built {
-    turn(given, Turn::Stop)
+    turn(given, ProcessCommand::Stop)
 }
 
 pub(super) fn restart(given: &mut Given) -> Built {
-    turn(given, Turn::Restart)
+    turn(given, ProcessCommand::Restart)
 }
 
-fn turn(given: &mut Given, turn: Turn) -> Built {
+fn turn(given: &mut Given, turn: ProcessCommand) -> Built {
     let wait = match given.text("timeout")? {
         None => WAIT,
         Some(text) => match text.parse() {
@@ -319,7 +321,7 @@ impl Given {
     }
 
     fn order(&self, task: Task) -> Invocation {
-        Invocation::Client(Order {
+        Invocation::Client(ClientCommand {
             socket: socket(self.path("socket"), self.path("run-dir")),
             json: self.has("json"),
             task,

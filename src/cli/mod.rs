@@ -58,7 +58,7 @@ pub enum Invocation {
         root: PathBuf,
     },
     /// Talks to the daemon.
-    Client(Order),
+    Client(ClientCommand),
     /// Prints this and leaves: help, version, a completion script.
     Print(String),
     /// Lets a new daemon into the cgroup of its unit.
@@ -86,7 +86,7 @@ pub struct DaemonOptions {
 
 /// Something the daemon is to be asked.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Order {
+pub struct ClientCommand {
     /// Its socket.
     pub socket: PathBuf,
     /// Print the API's own JSON.
@@ -103,7 +103,7 @@ pub enum Task {
     /// Start, stop or restart processes.
     Turn {
         /// Which of the three.
-        turn: Turn,
+        turn: ProcessCommand,
         /// At least one.
         ids: Vec<String>,
         /// How long to wait until it has happened; `None` does not wait.
@@ -210,7 +210,7 @@ pub enum Task {
 
 /// The three things that can be done with a process.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Turn {
+pub enum ProcessCommand {
     /// Run it, if it does not run.
     Start,
     /// End it, and keep it ended.

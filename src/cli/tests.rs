@@ -205,7 +205,7 @@ fn stopping_waits_unless_told_otherwise() {
         Task::Turn { turn, ids, wait } => {
             assert_eq!(
                 (turn, ids),
-                (Turn::Stop, vec!["a".to_owned(), "b".to_owned()])
+                (ProcessCommand::Stop, vec!["a".to_owned(), "b".to_owned()])
             );
             wait
         }

@@ -36,7 +36,7 @@ pub use id::{Id, IdError};
 pub use json::parse_json;
 pub use migrate::Migration;
 pub use problem::Problem;
-pub use process::command::{Command, CommandError};
+pub use process::command::{CommandError, CommandLine};
 pub use process::page::page_of;
 pub use process::program::starts_chromium;
 pub use process::quote::quote;
@@ -45,7 +45,7 @@ pub use process::{
     StopSignalError,
 };
 pub use schedule::read::check_zone;
-pub use schedule::{Days, Deed, Rule, Schedule, TimeOfDay, TimeOfDayError, Trigger, Zone};
+pub use schedule::{Days, Rule, RuleAction, Schedule, TimeOfDay, TimeOfDayError, Trigger, Zone};
 pub use url::{Authority, Origin, Scheme, Url, check_url};
 
 use std::collections::BTreeMap;

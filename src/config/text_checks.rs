@@ -1,6 +1,6 @@
 //! What a text must be like before a program is given it: one sentence where it is not.
 
-use super::Command;
+use super::CommandLine;
 use super::fields::{type_of, wrong_type};
 use serde_json::Value;
 
@@ -38,7 +38,9 @@ pub(super) fn check_name(name: &str) -> Result<(), &'static str> {
 
 /// Finds out whether a command can be run at all.
 pub(super) fn check_command(command: &str) -> Result<(), &'static str> {
-    Command::parse(command).map(drop).map_err(|error| error.0)
+    CommandLine::parse(command)
+        .map(drop)
+        .map_err(|error| error.0)
 }
 
 /// The name of an account. Whether there is one is seen when the process starts.

@@ -1,18 +1,18 @@
 //! Does what the mind wants. Whatever can fail comes back as an event.
 
 use super::drivers::Drivers;
-use super::last_good_config::GoodCopy;
+use super::last_good_config::LastGoodConfig;
 use super::welcome::Welcome;
 use super::{launch, rule_actions, upgrade};
 use crate::config::{Display, Id, Process};
-use crate::http::Requests;
-use crate::logs::Book;
+use crate::http::CommandQueue;
+use crate::logs::Logs;
 use crate::supervisor::{Action, Event, Failure, RunId};
-use crate::sys::display::attendant::Screens;
+use crate::sys::display::attendant::Attendants;
 use crate::sys::net::tcp_probe;
 use crate::sys::process::children::Children;
-use crate::sys::storage::config_file::Store;
-use crate::sys::storage::log_file::Files;
+use crate::sys::storage::config_file::ConfigFile;
+use crate::sys::storage::log_file::LogFiles;
 use crate::sys::storage::run_dir::RunDir;
 use crate::sys::time::clock;
 use crate::sys::time::timezone;
@@ -30,45 +30,45 @@ use std::time::Duration;
 const LAST_WRITES: Duration = Duration::from_secs(5);
 
 /// How the daemon leaves.
-pub enum Leave {
+pub enum LoopEnd {
     /// Everything has ended.
     Exit,
     /// Another program goes on.
-    HandOver,
+    Upgrade,
 }
 
 /// The hands, and what they hold.
-pub struct Hands {
+pub struct ActionRunner {
     pub executor: Rc<LocalExecutor<'static>>,
     pub reports: Sender<Event>,
     pub children: Children,
-    pub screens: Screens,
+    pub screens: Attendants,
     pub drivers: Drivers,
     pub welcome: Welcome,
-    pub store: Store,
-    pub logs: Rc<Book>,
-    pub files: Files,
-    pub requests: Rc<Requests>,
+    pub store: ConfigFile,
+    pub logs: Rc<Logs>,
+    pub files: LogFiles,
+    pub requests: Rc<CommandQueue>,
     pub state_dir: PathBuf,
     pub run_dir: Rc<RunDir>,
     /// The program that is installed in the place this one was started from.
     pub program: Result<PathBuf, Failure>,
     /// The daemon does not leave before it is there.
-    pub good_copy: GoodCopy,
+    pub good_copy: LastGoodConfig,
     /// The mark of a running daemon that is being set: likewise.
     pub marking: Option<Task<()>>,
     /// Answers that came at once, for the mind to hear before anything else.
     pub answers: VecDeque<Event>,
 }
 
-impl Hands {
+impl ActionRunner {
     /// What was answered at once.
     pub fn poll_answer(&mut self) -> Option<Event> {
         self.answers.pop_front()
     }
 
     /// Takes note of what happens: with a run ends what was to be done with its page.
-    pub fn hear(&mut self, event: &Event) {
+    pub fn observe(&mut self, event: &Event) {
         if matches!(event, Event::Network { .. }) {
             self.welcome.write();
         }
@@ -76,7 +76,7 @@ impl Hands {
     }
 
     /// Does one thing; breaks when it is to leave.
-    pub fn perform(&mut self, action: Action) -> ControlFlow<Leave> {
+    pub fn run(&mut self, action: Action) -> ControlFlow<LoopEnd> {
         log::debug!("{action:?}");
         match action {
             Action::Spawn { run, process } => {
@@ -89,15 +89,19 @@ impl Hands {
             }
             Action::Signal { run, signal } => self.children.signal(run, signal),
             Action::Kill { run } => self.children.kill(run),
-            Action::Steer { run, order, ticket } => {
+            Action::RunPageCommand {
+                run,
+                command: order,
+                ticket,
+            } => {
                 let answer = self.drivers.steer(run, order, ticket);
                 self.answers.extend(answer);
             }
-            Action::Withdraw { run, ticket } => self.drivers.withdraw(run, ticket),
-            Action::TryServer { url } => {
+            Action::CancelPageCommand { run, ticket } => self.drivers.withdraw(run, ticket),
+            Action::ProbeServer { url } => {
                 self.report(async move {
                     let reachable = tcp_probe::server(&url).await;
-                    Event::ServerTried { url, reachable }
+                    Event::ServerProbed { url, reachable }
                 });
             }
             Action::Save { document, keep_old } => {
@@ -117,12 +121,12 @@ impl Hands {
                     }
                 });
             }
-            Action::KeepGoodCopy { document } => {
+            Action::SaveLastGood { document } => {
                 self.good_copy.keep(document, &self.store, &self.executor);
             }
             Action::Reply { ticket, outcome } => self.requests.reply(ticket, outcome),
             Action::Note { process, text } => self.note(&process, &text),
-            Action::KeepLog { process, log } => {
+            Action::ConfigureLog { process, log } => {
                 let ring = self.logs.keep(&process, log.memory_kib as usize * 1024);
                 self.files.keep(&process, &ring, log.persist);
             }
@@ -144,27 +148,27 @@ impl Hands {
                 on,
             } => self.switch(display, connector, Some(on)),
             Action::ReadPower { display, connector } => self.switch(display, connector, None),
-            Action::Turn { display, rotation } => {
+            Action::Rotate { display, rotation } => {
                 let turning = self.screens.clone().turn(display.clone(), rotation);
                 self.report(async move {
-                    Event::Turned {
+                    Event::Rotated {
                         display,
                         result: turning.await,
                     }
                 });
             }
-            Action::FindZone { zone } => self.report(async move {
+            Action::FindTimeZone { zone } => self.report(async move {
                 let found = timezone::find(zone.clone()).await;
                 if let Err(failure) = &found {
                     log::warn!("schedule: {failure}");
                 }
-                Event::Zone { zone, found }
+                Event::TimeZone { zone, found }
             }),
-            Action::KeepSchedule { kept } => {
+            Action::SaveSchedule { schedule: kept } => {
                 let store = self.store.clone();
                 self.report(async move {
                     let result = store.keep_schedule(kept.to_bytes()).await;
-                    Event::ScheduleKept { result }
+                    Event::ScheduleSaved { result }
                 });
             }
             Action::RunCommand { number, command } => {
@@ -181,17 +185,17 @@ impl Hands {
                     Event::RuleDone { number, result }
                 });
             }
-            Action::TryProgram => {
+            Action::CheckProgram => {
                 let children = self.children.clone();
                 let program = self.program.clone();
                 self.report(async move {
-                    Event::Tried {
+                    Event::ProgramChecked {
                         result: upgrade::try_out(&children, program).await,
                     }
                 });
             }
-            Action::HandOver => return ControlFlow::Break(Leave::HandOver),
-            Action::Exit => return ControlFlow::Break(Leave::Exit),
+            Action::Upgrade => return ControlFlow::Break(LoopEnd::Upgrade),
+            Action::Exit => return ControlFlow::Break(LoopEnd::Exit),
         }
         ControlFlow::Continue(())
     }

@@ -1,15 +1,15 @@
 //! Opens the vault: reads who may come in, and gives the keeper of the door its hands.
 
 use crate::auth::{ClaimCode, Credentials, Owner, Sessions};
-use crate::http::{Keeper, Later, Vault};
+use crate::http::{AuthService, CredentialStore, Later};
 use crate::supervisor::Failure;
-use crate::sys::storage::credential_file::{self, Vault as Files};
+use crate::sys::storage::credential_file::{self, CredentialFiles as Files};
 use crate::sys::storage::run_dir::RunDir;
 use crate::sys::time::clock;
 use std::path::Path;
 use std::rc::Rc;
 
-impl Vault for Files {
+impl CredentialStore for Files {
     fn random(&self, bytes: &mut [u8]) {
         credential_file::random(bytes);
     }
@@ -30,7 +30,7 @@ impl Vault for Files {
 }
 
 /// Reads the credentials, or makes the code by which a new kiosk is claimed.
-pub async fn open(state_dir: &Path, run_dir: &RunDir) -> Rc<Keeper> {
+pub async fn open(state_dir: &Path, run_dir: &RunDir) -> Rc<AuthService> {
     let files = Files::new(state_dir, run_dir);
     let credentials = match files.load().await {
         Ok(Some(bytes)) => Credentials::read(&bytes),
@@ -48,7 +48,7 @@ pub async fn open(state_dir: &Path, run_dir: &RunDir) -> Rc<Keeper> {
         ),
     }
     let sessions = Sessions::read(&files.load_sessions(), clock::now());
-    let keeper = Keeper::new(Box::new(files), clock::now, credentials, sessions);
+    let keeper = AuthService::new(Box::new(files), clock::now, credentials, sessions);
     Rc::new(keeper)
 }
 

@@ -3,11 +3,11 @@
 use super::launch;
 use crate::browser::built_in_pages::Facts;
 use crate::browser::command_line::Driven;
-use crate::browser::{Chromium, Cog, Driver, Pointer, Surroundings, Undriven, answer, ended};
-use crate::config::{Command, Process};
-use crate::http::Keeper;
-use crate::logs::Book;
-use crate::supervisor::page::Order;
+use crate::browser::{Chromium, Cog, Driver, DriverContext, Pointer, Undriven, answer, ended};
+use crate::config::{CommandLine, Process};
+use crate::http::AuthService;
+use crate::logs::Logs;
+use crate::supervisor::page::PageCommand;
 use crate::supervisor::{Event, RunId, Running, Ticket};
 use crate::sys::machine;
 use crate::sys::process::children::Children;
@@ -25,10 +25,10 @@ pub struct Drivers {
     executor: Rc<LocalExecutor<'static>>,
     reports: Sender<Event>,
     children: Children,
-    logs: Rc<Book>,
-    reach: Reach,
+    logs: Rc<Logs>,
+    reach: WebUiAddresses,
     /// Knows the code that the welcome page shows.
-    keeper: Rc<Keeper>,
+    keeper: Rc<AuthService>,
     drivers: BTreeMap<RunId, Driver>,
 }
 
@@ -38,9 +38,9 @@ impl Drivers {
         executor: &Rc<LocalExecutor<'static>>,
         reports: &Sender<Event>,
         children: &Children,
-        logs: &Rc<Book>,
-        reach: &Reach,
-        keeper: &Rc<Keeper>,
+        logs: &Rc<Logs>,
+        reach: &WebUiAddresses,
+        keeper: &Rc<AuthService>,
     ) -> Self {
         Self {
             executor: executor.clone(),
@@ -92,7 +92,7 @@ impl Drivers {
     }
 
     /// Has something done with the page of a run; what comes of it at once is returned.
-    pub fn steer(&self, run: RunId, order: Order, ticket: Option<Ticket>) -> Option<Event> {
+    pub fn steer(&self, run: RunId, order: PageCommand, ticket: Option<Ticket>) -> Option<Event> {
         match self.drivers.get(&run) {
             Some(driver) => driver.steer(order, ticket),
             None => Some(answer(run, order, ticket, Err(ended()))),
@@ -115,10 +115,10 @@ impl Drivers {
         ended.into_iter().flat_map(Driver::end)
     }
 
-    fn surroundings(&self, run: RunId, process: &Process) -> Surroundings {
+    fn surroundings(&self, run: RunId, process: &Process) -> DriverContext {
         let (logs, id) = (self.logs.clone(), process.id.clone());
         let (reach, keeper) = (self.reach.clone(), self.keeper.clone());
-        Surroundings {
+        DriverContext {
             run,
             pointer: match process.flags.cursor {
                 true => Pointer::Shown,
@@ -145,7 +145,7 @@ impl Drivers {
             Box::pin(async move {
                 let bus = children.variable(run, BUS);
                 let env = bus.into_iter().map(|bus| (BUS.to_owned(), bus)).collect();
-                let launch = Launch::new(&process, Command::Direct { env, argv });
+                let launch = Launch::new(&process, CommandLine::Direct { env, argv });
                 Ok(children.beside(run, &launch).await?.success())
             })
         })
@@ -154,12 +154,12 @@ impl Drivers {
 
 /// How clients reach the web UI. Cheap to clone.
 #[derive(Clone)]
-pub(super) struct Reach {
+pub(super) struct WebUiAddresses {
     listeners: Rc<[SocketAddr]>,
     hosts: Rc<[String]>,
 }
 
-impl Reach {
+impl WebUiAddresses {
     /// The daemon listens at `listeners`; `hosts` are the names that `--host` gives.
     pub fn new(listeners: &[SocketAddr], hosts: &[String]) -> Self {
         Self {
@@ -222,12 +222,12 @@ fn link(address: IpAddr, port: u16) -> String {
 mod tests {
     use super::*;
 
-    fn reach(listeners: &[&str], hosts: &[&str]) -> Reach {
+    fn reach(listeners: &[&str], hosts: &[&str]) -> WebUiAddresses {
         let listeners: Vec<SocketAddr> = (listeners.iter())
             .map(|listener| listener.parse().unwrap())
             .collect();
         let hosts: Vec<String> = hosts.iter().map(|host| (*host).to_owned()).collect();
-        Reach::new(&listeners, &hosts)
+        WebUiAddresses::new(&listeners, &hosts)
     }
 
     #[test]

@@ -1,8 +1,8 @@
 //! Everything that can happen, as one stream of events.
 
-use crate::http::{Pulse, Requests};
+use crate::http::{CommandQueue, ListenerLiveness};
 use crate::supervisor::Event;
-use crate::sys::service::signals::{Signals, Wish};
+use crate::sys::service::signals::{SignalRequest, Signals};
 use crate::sys::time::clock;
 use crate::time::Moment;
 use smol::Timer;
@@ -15,7 +15,7 @@ pub struct Sources {
     /// What the hands report: ends of runs, saves, displays.
     pub reports: Receiver<Event>,
     /// What clients ask.
-    pub requests: Rc<Requests>,
+    pub requests: Rc<CommandQueue>,
     /// What the service manager, or a terminal, asks.
     pub signals: Signals,
 }
@@ -23,7 +23,11 @@ pub struct Sources {
 impl Sources {
     /// The next thing that happens; [`Event::Tick`] once `timeout` has come, or the doors have answered
     /// what they were asked.
-    pub async fn next(&mut self, timeout: Option<Moment>, doors: Option<&Pulse>) -> Event {
+    pub async fn next(
+        &mut self,
+        timeout: Option<Moment>,
+        doors: Option<&ListenerLiveness>,
+    ) -> Event {
         let report = async {
             match self.reports.recv().await {
                 Ok(event) => event,
@@ -32,8 +36,8 @@ impl Sources {
         };
         let signal = async {
             match self.signals.next().await {
-                Ok(Wish::Shutdown) => Event::Shutdown,
-                Ok(Wish::Reload) => Event::Reload,
+                Ok(SignalRequest::Shutdown) => Event::Shutdown,
+                Ok(SignalRequest::Reload) => Event::Reload,
                 Err(error) => {
                     log::error!("cannot read signals: {error}");
                     future::pending().await

@@ -10,7 +10,7 @@
 //! | `http` | the doors; whoever was let in is still served |
 //! | `store` | the disk under the configuration |
 
-use super::action_runner::Hands;
+use super::action_runner::ActionRunner;
 use std::fs;
 use std::future::{pending, poll_fn};
 use std::pin::pin;
@@ -36,7 +36,7 @@ pub async fn may_hang(serve: impl Future<Output = ()>) {
 }
 
 /// Looks whether something is to hang.
-pub async fn befall(hands: &Hands) {
+pub async fn befall(hands: &ActionRunner) {
     let file = hands.run_dir.path().join("fault");
     let Ok(fault) = fs::read_to_string(&file) else {
         return;

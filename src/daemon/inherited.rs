@@ -5,30 +5,30 @@
 //! supervisor begins with what was remembered in this boot of the machine: what the operator started and stopped
 //! stays so.
 
-use crate::logs::Book;
+use crate::logs::Logs;
 use crate::supervisor::{Memory, RunId};
 use crate::sys::cgroup::Cgroups;
-use crate::sys::process::children::{Children, Foundling};
+use crate::sys::process::children::{Children, InheritedRun};
 use crate::sys::process::stale_runs;
-use crate::sys::service::fd_store::Handover;
+use crate::sys::service::fd_store::InheritedDescriptors;
 use crate::sys::storage::run_dir::RunDir;
 use std::collections::{BTreeMap, BTreeSet};
 
 /// What is taken over.
-pub struct Estate {
+pub struct Inherited {
     /// What was known of each process.
     pub memories: Vec<Memory>,
-    found: BTreeMap<RunId, Foundling>,
+    found: BTreeMap<RunId, InheritedRun>,
     last_run: u64,
 }
 
-impl Estate {
+impl Inherited {
     /// Finds what can be gone on with, and ends what cannot. What was remembered counts if the daemon before this one
     /// died in this boot of the machine (`same_boot`), or handed descriptors over.
     pub async fn claim(
         run_dir: &RunDir,
         cgroups: &Cgroups,
-        handover: &mut Handover,
+        handover: &mut InheritedDescriptors,
         same_boot: bool,
     ) -> Self {
         let mut memories = Vec::new();
@@ -40,7 +40,7 @@ impl Estate {
                     continue;
                 };
                 let id = &memory.process.id;
-                if let Some(foundling) = Foundling::find(id, running, cgroups, handover) {
+                if let Some(foundling) = InheritedRun::find(id, running, cgroups, handover) {
                     found.insert(running.run, foundling);
                 }
             }
@@ -69,7 +69,7 @@ impl Estate {
     }
 
     /// Goes on with the runs; one that cannot be gone on with has ended, as far as anybody knows.
-    pub fn adopt(&mut self, children: &Children, logs: &Book) {
+    pub fn adopt(&mut self, children: &Children, logs: &Logs) {
         for memory in &mut self.memories {
             let Some(running) = memory.running() else {
                 continue;

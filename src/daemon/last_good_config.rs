@@ -1,7 +1,7 @@
 //! The copy of the last good configuration, written beside the loop: whoever changed something has their answer already.
 
 use crate::config::Document;
-use crate::sys::storage::config_file::Store;
+use crate::sys::storage::config_file::ConfigFile;
 use smol::{LocalExecutor, Task};
 use std::cell::RefCell;
 use std::rc::Rc;
@@ -9,14 +9,19 @@ use std::rc::Rc;
 /// The copy, and what is to become of it. One writing at a time, and after it only the newest document: an older one
 /// never comes after a newer one, and a slow card never has a queue.
 #[derive(Default)]
-pub struct GoodCopy {
+pub struct LastGoodConfig {
     next: Rc<RefCell<Option<Rc<Document>>>>,
     writing: Option<Task<()>>,
 }
 
-impl GoodCopy {
+impl LastGoodConfig {
     /// Has this document kept in place of the one before.
-    pub fn keep(&mut self, document: Rc<Document>, store: &Store, executor: &LocalExecutor<'_>) {
+    pub fn keep(
+        &mut self,
+        document: Rc<Document>,
+        store: &ConfigFile,
+        executor: &LocalExecutor<'_>,
+    ) {
         *self.next.borrow_mut() = Some(document);
         if self
             .writing

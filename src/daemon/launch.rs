@@ -1,7 +1,7 @@
 //! From a configured process to the program to execute.
 
 use crate::browser::command_line::{self, Driven};
-use crate::config::{Command, Process, ReadySign};
+use crate::config::{CommandLine, Process, ReadySign};
 use crate::supervisor::Failure;
 use crate::sys::process::browser_profile;
 use crate::sys::process::launch::Launch;
@@ -21,7 +21,7 @@ pub fn launch(process: &Process, state_dir: &Path) -> Result<(Launch, Driven), F
     browser_profile::tidy(&profile);
     let browser = command_line::launch(process, &profile, browser_profile::is_installed)
         .map_err(|error| Failure::system(error.to_string()))?;
-    let command = Command::Direct {
+    let command = CommandLine::Direct {
         env: browser.env,
         argv: browser.argv,
     };
@@ -54,6 +54,6 @@ pub fn probe(process: &Process) -> Option<Launch> {
     }
 }
 
-fn parse(text: &str) -> Result<Command, Failure> {
-    Command::parse(text).map_err(|error| Failure::system(format!("command: {}", error.0)))
+fn parse(text: &str) -> Result<CommandLine, Failure> {
+    CommandLine::parse(text).map_err(|error| Failure::system(format!("command: {}", error.0)))
 }

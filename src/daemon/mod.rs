@@ -24,18 +24,18 @@ use crate::http::Api;
 use crate::supervisor::{Event, Refusal, Supervisor};
 use crate::sys::service::{fd_store, notify};
 use crate::sys::storage::run_dir::RunDir;
-use crate::sys::storage::shutdown_marker::Marker;
+use crate::sys::storage::shutdown_marker::ShutdownMarker;
 use crate::sys::time::clock;
 use crate::time::Moment;
-use action_runner::{Hands, Leave};
+use action_runner::{ActionRunner, LoopEnd};
 use event_sources::Sources;
-use service_notifier::Herald;
+use service_notifier::ServiceNotifier;
 use smol::LocalExecutor;
 use smol::future::{FutureExt, yield_now};
 use std::ops::ControlFlow;
 use std::os::fd::OwnedFd;
 use std::rc::Rc;
-use watchdog::{Signs, Step, Watchdog};
+use watchdog::{LoopHealth, Step, Watchdog};
 
 /// Rounds the doors get after the end to hand out the last answers. An answer needs two:
 /// one to be taken from the mind, one to be written.
@@ -60,59 +60,60 @@ pub fn run_for(options: &DaemonOptions, guest: Option<&str>) -> Result<(), Start
     smol::block_on(executor.run(async {
         let mut kiosk = start::start(options, guest, executor.clone()).await?;
         match kiosk.serve().await {
-            Leave::Exit => kiosk.end().await,
-            Leave::HandOver => kiosk.hand_over().await,
+            LoopEnd::Exit => kiosk.end().await,
+            LoopEnd::Upgrade => kiosk.hand_over().await,
         }
         Ok(())
     }))
 }
 
 /// Everything the loop goes round with.
-struct Kiosk {
-    mind: Supervisor,
-    hands: Hands,
+struct Daemon {
+    supervisor: Supervisor,
+    runner: ActionRunner,
     sources: Sources,
-    herald: Herald,
+    notifier: ServiceNotifier,
     /// The service manager's, where there is one.
     watchdog: Option<Watchdog>,
     api: Rc<Api>,
     /// Held for as long as the daemon lives.
     run_dir: Rc<RunDir>,
     /// By which the next daemon knows how this one has ended.
-    marker: Marker,
+    marker: ShutdownMarker,
     /// Descriptors that the next daemon gets, beside those of the runs.
-    heirlooms: Vec<(String, OwnedFd)>,
+    inherited: Vec<(String, OwnedFd)>,
 }
 
-impl Kiosk {
-    async fn serve(&mut self) -> Leave {
+impl Daemon {
+    async fn serve(&mut self) -> LoopEnd {
         loop {
-            while let Some(action) = self.mind.poll_action() {
-                if let ControlFlow::Break(leave) = self.hands.perform(action) {
+            while let Some(action) = self.supervisor.poll_action() {
+                if let ControlFlow::Break(leave) = self.runner.run(action) {
                     return leave;
                 }
             }
-            self.api.feed.publish(self.mind.status());
-            let event = match self.hands.poll_answer() {
+            self.api.feed.publish(self.supervisor.status());
+            let event = match self.runner.poll_answer() {
                 Some(answer) => answer,
                 None => self.next_event().await,
             };
             log::debug!("{event:?}");
             let now = clock::now();
-            self.hands.hear(&event);
-            self.herald.happens(&event, now);
-            self.mind.handle(event, now);
+            self.runner.observe(&event);
+            self.notifier.happens(&event, now);
+            self.supervisor.handle(event, now);
         }
     }
 
     async fn next_event(&mut self) -> Event {
         #[cfg(feature = "faults")]
-        faults::befall(&self.hands).await;
+        faults::befall(&self.runner).await;
         let now = clock::now();
-        let news = self.herald.settled(&self.mind, now);
+        let news = self.notifier.settled(&self.supervisor, now);
         let look = self.see_to_the_watchdog(now);
-        let timeouts = [self.mind.poll_timeout(), news, look];
-        let doors = (look.is_some() && !self.api.pulse.is_answered()).then_some(&self.api.pulse);
+        let timeouts = [self.supervisor.poll_timeout(), news, look];
+        let doors =
+            (look.is_some() && !self.api.liveness.is_answered()).then_some(&self.api.liveness);
         let timeout = timeouts.into_iter().flatten().min();
         self.sources.next(timeout, doors).await
     }
@@ -120,13 +121,13 @@ impl Kiosk {
     /// Feeds the watchdog where it is time to, and tells when to look again.
     fn see_to_the_watchdog(&mut self, now: Moment) -> Option<Moment> {
         let watchdog = self.watchdog.as_mut()?;
-        let signs = Signs {
-            doors_answer: self.api.pulse.is_answered(),
-            disk_busy_since: self.hands.store.busy_since(),
+        let signs = LoopHealth {
+            doors_answer: self.api.liveness.is_answered(),
+            disk_busy_since: self.runner.store.busy_since(),
         };
         match watchdog.come_round(now, signs) {
             Step::Rest => {}
-            Step::Ask => self.api.pulse.ask(),
+            Step::Ask => self.api.liveness.ask(),
             Step::Feed => notify::feed_watchdog(),
             Step::Complain(hang) => log::error!("the watchdog is not fed: {hang}"),
         }
@@ -136,24 +137,24 @@ impl Kiosk {
     /// Everything goes on but the program.
     async fn hand_over(mut self) {
         self.say_goodbye().await;
-        let mut hand = self.hands.children.descriptors();
-        hand.append(&mut self.heirlooms);
-        if let Ok(program) = &self.hands.program {
+        let mut hand = self.runner.children.descriptors();
+        hand.append(&mut self.inherited);
+        if let Ok(program) = &self.runner.program {
             upgrade::become_it(program, hand);
         }
     }
 
     /// What is being written is finished, what was answered is delivered. Whoever still asks meanwhile is told.
     async fn say_goodbye(&mut self) {
-        let requests = self.hands.requests.clone();
+        let requests = self.runner.requests.clone();
         let refuse = async {
             loop {
-                if let Event::Request { ticket, .. } = requests.next().await {
+                if let Event::Command { ticket, .. } = requests.next().await {
                     requests.reply(ticket, Err(Refusal::ShuttingDown));
                 }
             }
         };
-        self.hands.finish().or(refuse).await;
+        self.runner.finish().or(refuse).await;
         for _ in 0..LAST_ROUNDS {
             yield_now().await;
         }
@@ -161,9 +162,9 @@ impl Kiosk {
 
     /// No run lives any more: what was printed is written, what was answered is delivered.
     async fn end(mut self) {
-        self.hands.children.kill_strays();
+        self.runner.children.kill_strays();
         self.say_goodbye().await;
-        for (name, _) in &self.heirlooms {
+        for (name, _) in &self.inherited {
             fd_store::forget(name);
         }
         self.marker.end();

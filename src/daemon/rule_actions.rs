@@ -1,6 +1,6 @@
 //! What a rule of the schedule has done beside the processes: a command, a restart of the device.
 
-use crate::config::Command;
+use crate::config::CommandLine;
 use crate::supervisor::Failure;
 use crate::sys::process::children::Children;
 use smol::Timer;
@@ -21,8 +21,8 @@ const WAYS: [&[&str]; 2] = [&["systemctl", "reboot"], &["reboot"]];
 /// # Errors
 /// It cannot be executed, fails, or takes too long: then it was killed.
 pub async fn run(children: &Children, command: &str) -> Result<Option<String>, Failure> {
-    let argv = match Command::parse(command) {
-        Ok(Command::Direct { env, argv }) if env.is_empty() => argv,
+    let argv = match CommandLine::parse(command) {
+        Ok(CommandLine::Direct { env, argv }) if env.is_empty() => argv,
         // The shell knows what to do with variables before a command.
         Ok(_) => vec!["/bin/sh".to_owned(), "-c".to_owned(), command.to_owned()],
         Err(error) => return Err(Failure::system(format!("command: {}", error.0))),

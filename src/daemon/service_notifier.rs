@@ -1,6 +1,6 @@
 //! Tells the service manager how the kiosk fares: in words, and while the configuration is read again.
 
-use crate::supervisor::{Event, Request, Status, Supervisor};
+use crate::supervisor::{Command, Event, Snapshot, Supervisor};
 use crate::sys::service::notify;
 use crate::time::Moment;
 use std::time::Duration;
@@ -13,7 +13,7 @@ const PAUSE: Duration = Duration::from_secs(1);
 const ENDING: &str = "ending";
 
 /// What the service manager was told, and what it waits for.
-pub struct Herald {
+pub struct ServiceNotifier {
     /// There is a service manager.
     is_heard: bool,
     /// It waits for the end of a reload.
@@ -24,7 +24,7 @@ pub struct Herald {
     words: Words,
 }
 
-impl Herald {
+impl ServiceNotifier {
     /// The daemon serves.
     pub fn ready(mind: &Supervisor, now: Moment) -> Self {
         let status = mind.status();
@@ -49,8 +49,8 @@ impl Herald {
                 notify::stopping(ENDING);
             }
             Event::Reload
-            | Event::Request {
-                request: Request::Reload,
+            | Event::Command {
+                request: Command::Reload,
                 ..
             } if !self.stopping => {
                 self.reloading = true;
@@ -85,7 +85,7 @@ impl Herald {
         }
     }
 
-    fn look_at(&mut self, status: &Status) {
+    fn look_at(&mut self, status: &Snapshot) {
         if status.generation != self.generation {
             self.generation = status.generation;
             self.words.newest = status.in_words();

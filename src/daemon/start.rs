@@ -1,40 +1,41 @@
 //! Everything that has to succeed before the loop runs.
 
-use super::action_runner::Hands;
-use super::drivers::{Drivers, Reach};
+use super::action_runner::ActionRunner;
+use super::drivers::{Drivers, WebUiAddresses};
 use super::event_sources::Sources;
 #[cfg(feature = "faults")]
 use super::faults;
-use super::inherited::Estate;
-use super::last_good_config::GoodCopy;
-use super::service_notifier::Herald;
+use super::inherited::Inherited;
+use super::last_good_config::LastGoodConfig;
+use super::service_notifier::ServiceNotifier;
 use super::watchdog::Watchdog;
 use super::welcome::Welcome;
-use super::{Kiosk, credentials, journal, upgrade};
+use super::{Daemon, credentials, journal, upgrade};
 use crate::auth::Secret;
 use crate::cli::DaemonOptions;
 use crate::config::{Loaded, Problem};
-use crate::http::{self, About, Api, Feed, Keeper, Listener, Mailbox, Now};
-use crate::logs::{Book, RECORDER_BYTES, Recorder};
+use crate::http::{self, About, Api, AuthService, CommandSender, Listener, Now, SnapshotFeed};
+use crate::logs::{FlightRecorder, Logs, RECORDER_BYTES};
 use crate::supervisor::{
-    Boot, Event, Failure, Kept, LastStart, Memory, ScheduleBoot, Source, StartReason, Supervisor,
+    Boot, Event, Failure, LastStart, Memory, SavedSchedule, ScheduleBoot, Source, StartReason,
+    Supervisor,
 };
 use crate::sys::cgroup::{Cgroups, Delegation};
-use crate::sys::display::attendant::Screens;
-use crate::sys::display::watch::{Displays, Places};
+use crate::sys::display::attendant::Attendants;
+use crate::sys::display::watch::{DisplayWatch, Places};
 use crate::sys::errno::{has_no_such_address, words};
 use crate::sys::machine;
-use crate::sys::net::link::Network;
+use crate::sys::net::link::NetworkWatch;
 use crate::sys::net::peer_credentials::may_command;
 use crate::sys::process::children::Children;
-use crate::sys::service::fd_store::{self, Handover};
+use crate::sys::service::fd_store::{self, InheritedDescriptors};
 use crate::sys::service::shared_memory::Shared;
 use crate::sys::service::signals::Signals;
 use crate::sys::service::{allocator, notify, rlimit};
-use crate::sys::storage::config_file::Store;
-use crate::sys::storage::log_file::Files;
+use crate::sys::storage::config_file::ConfigFile;
+use crate::sys::storage::log_file::LogFiles;
 use crate::sys::storage::run_dir::{RunDir, SOCKET};
-use crate::sys::storage::shutdown_marker::Marker;
+use crate::sys::storage::shutdown_marker::ShutdownMarker;
 use crate::sys::time::wall_clock::WallClock;
 use crate::sys::time::{clock, timezone};
 use smol::LocalExecutor;
@@ -109,19 +110,19 @@ pub async fn start(
     options: &DaemonOptions,
     guest: Option<&str>,
     executor: Rc<LocalExecutor<'static>>,
-) -> Result<Kiosk, StartError> {
-    let mut handover = Handover::receive();
+) -> Result<Daemon, StartError> {
+    let mut handover = InheritedDescriptors::receive();
     let signals = Signals::new().map_err(|error| system_error("watch for signals", &error))?;
     let run_dir = Rc::new(RunDir::take(&options.run_dir).map_err(StartError::RunDir)?);
     let cgroups = Cgroups::new(Delegation::take());
     make_state_dir(&options.state_dir);
-    let marker = Marker::new(&options.state_dir, run_dir.path());
+    let marker = ShutdownMarker::new(&options.state_dir, run_dir.path());
     let last_start = LastStart::from_traces(&marker.traces());
     let same_boot = matches!(
         last_start.reason,
         StartReason::Crash | StartReason::Watchdog
     );
-    let mut estate = Estate::claim(&run_dir, &cgroups, &mut handover, same_boot).await;
+    let mut estate = Inherited::claim(&run_dir, &cgroups, &mut handover, same_boot).await;
     tell_last_start(&last_start);
 
     let mut heirlooms = Vec::new();
@@ -134,7 +135,7 @@ pub async fn start(
         fd_store::keep(name, fd);
     }
     handover.forget_the_rest();
-    let store = Store::new(&options.config, &options.state_dir);
+    let store = ConfigFile::new(&options.config, &options.state_dir);
     let mut boot = read_configuration(&store).await;
 
     let (reporter, reports) = channel::bounded(REPORTS);
@@ -142,10 +143,10 @@ pub async fn start(
     let children = Children::new(&executor, reporter.clone(), &run_dir, cgroups)
         .map_err(StartError::System)?;
     let screens = watch_displays(&executor, &reporter, &children)?;
-    let logs = Book::recorded(recorder.clone());
+    let logs = Logs::recorded(recorder.clone());
     estate.adopt(&children, &logs);
     let keeper = credentials::open(&options.state_dir, &run_dir).await;
-    let reach = Reach::new(&addresses, &options.hosts);
+    let reach = WebUiAddresses::new(&addresses, &options.hosts);
     let mut drivers = Drivers::new(&executor, &reporter, &children, &logs, &reach, &keeper);
     for running in estate.memories.iter().filter_map(Memory::running) {
         drivers.resume(running, &options.state_dir);
@@ -154,7 +155,7 @@ pub async fn start(
     boot.schedule = schedule(&store, &run_dir, &executor, &reporter, &boot.loaded).await;
     boot.memories = estate.memories;
     let mind = Supervisor::new(boot, clock::now());
-    let (mailbox, requests) = Mailbox::new();
+    let (mailbox, requests) = CommandSender::new();
     let requests = Rc::new(requests);
     let about = about(options, recorder.life(), last_start);
     let entrance = invite(&keeper, guest).await;
@@ -187,11 +188,11 @@ pub async fn start(
             secret.to_cookie()
         );
     }
-    let herald = Herald::ready(&mind, clock::now());
-    Ok(Kiosk {
-        mind,
-        hands: Hands {
-            files: Files::new(&executor, &options.state_dir),
+    let herald = ServiceNotifier::ready(&mind, clock::now());
+    Ok(Daemon {
+        supervisor: mind,
+        runner: ActionRunner {
+            files: LogFiles::new(&executor, &options.state_dir),
             marking: Some(executor.spawn(marker.clone().set())),
             executor,
             reports: reporter,
@@ -205,7 +206,7 @@ pub async fn start(
             state_dir: options.state_dir.clone(),
             run_dir: run_dir.clone(),
             program: upgrade::installed(),
-            good_copy: GoodCopy::default(),
+            good_copy: LastGoodConfig::default(),
             answers: Default::default(),
         },
         sources: Sources {
@@ -213,12 +214,12 @@ pub async fn start(
             requests,
             signals,
         },
-        herald,
+        notifier: herald,
         watchdog: notify::watchdog_limit().map(|limit| Watchdog::new(limit, clock::now())),
         api,
         run_dir,
         marker,
-        heirlooms,
+        inherited: heirlooms,
     })
 }
 
@@ -253,7 +254,7 @@ fn tell_last_start(last_start: &LastStart) {
 
 // ---- the configuration ----
 
-async fn read_configuration(store: &Store) -> Boot {
+async fn read_configuration(store: &ConfigFile) -> Boot {
     let problem = match store.load().await {
         Ok(bytes) => match Loaded::from_bytes(&bytes) {
             Ok(loaded) => {
@@ -316,21 +317,21 @@ fn boot(loaded: Loaded, source: Source, problems: Vec<Problem>) -> Boot {
 /// What there is to know of the schedule before anything starts: a kiosk that is switched on in the middle of the day
 /// shows the page of that hour and no other first.
 async fn schedule(
-    store: &Store,
+    store: &ConfigFile,
     run_dir: &RunDir,
     executor: &LocalExecutor<'static>,
     reporter: &Sender<Event>,
     loaded: &Loaded,
 ) -> ScheduleBoot {
     let kept = match store.load_schedule().await {
-        Ok(Some(bytes)) => Kept::from_bytes(&bytes).unwrap_or_else(|why| {
+        Ok(Some(bytes)) => SavedSchedule::from_bytes(&bytes).unwrap_or_else(|why| {
             log::warn!("what was kept of the schedule is broken, and it begins anew: {why}");
-            Kept::default()
+            SavedSchedule::default()
         }),
-        Ok(None) => Kept::default(),
+        Ok(None) => SavedSchedule::default(),
         Err(failure) => {
             log::warn!("{failure}");
-            Kept::default()
+            SavedSchedule::default()
         }
     };
     let clock = match WallClock::new(run_dir.path()) {
@@ -364,7 +365,7 @@ async fn schedule(
 
 /// Where the kernel does not tell, the kiosk goes by its page's server alone.
 fn watch_network(executor: &LocalExecutor<'static>, reporter: &Sender<Event>) {
-    match Network::new() {
+    match NetworkWatch::new() {
         Ok(network) => executor.spawn(network.watch(reporter.clone())).detach(),
         Err(error) => log::warn!("cannot watch the network: {}", words(&error)),
     }
@@ -374,11 +375,11 @@ fn watch_displays(
     executor: &Rc<LocalExecutor<'static>>,
     reporter: &Sender<Event>,
     children: &Children,
-) -> Result<Screens, StartError> {
+) -> Result<Attendants, StartError> {
     let places = Places::of_system();
     let (connectors, devices) = (places.connectors.clone(), places.devices.clone());
-    let screens = Screens::new(executor, reporter.clone(), children, connectors, devices);
-    let displays = Displays::new(places).map_err(StartError::System)?;
+    let screens = Attendants::new(executor, reporter.clone(), children, connectors, devices);
+    let displays = DisplayWatch::new(places).map_err(StartError::System)?;
     let watch = displays.watch(reporter.clone(), Some(screens.clone()));
     executor.spawn(watch).detach();
     Ok(screens)
@@ -387,7 +388,7 @@ fn watch_displays(
 // ---- the doors ----
 
 /// Lets a guest in who wants to see the kiosk at once: by a link, and afterwards by a password.
-async fn invite(keeper: &Keeper, guest: Option<&str>) -> Option<Secret> {
+async fn invite(keeper: &AuthService, guest: Option<&str>) -> Option<Secret> {
     let password = guest?;
     if let Err(error) = keeper.own_with(password).await {
         log::error!("the password could not be set: {error}");
@@ -417,9 +418,9 @@ fn about(options: &DaemonOptions, life: u64, last_start: LastStart) -> About {
 fn open_api(
     options: &DaemonOptions,
     mind: &Supervisor,
-    mailbox: Mailbox,
-    logs: Rc<Book>,
-    keeper: Rc<Keeper>,
+    mailbox: CommandSender,
+    logs: Rc<Logs>,
+    keeper: Rc<AuthService>,
     about: About,
     children: &Children,
 ) -> Rc<Api> {
@@ -427,7 +428,7 @@ fn open_api(
         mono: clock::now(),
         wall: clock::wall(),
     };
-    let feed = Feed::new(mind.status().clone());
+    let feed = SnapshotFeed::new(mind.status().clone());
     let mut api = Api::new(feed, mailbox, logs, keeper, clock, about);
     api.hosts = options.hosts.clone();
     let state_dir = options.state_dir.clone();
@@ -551,9 +552,9 @@ fn take_earlier(address: &SocketAddr, earlier: &mut Vec<OwnedFd>) -> Option<TcpL
 
 /// The newest lines of all logs: where an earlier daemon has left them, or in new memory.
 fn recorder(
-    handover: &mut Handover,
+    handover: &mut InheritedDescriptors,
     heirlooms: &mut Vec<(String, OwnedFd)>,
-) -> io::Result<Rc<Recorder>> {
+) -> io::Result<Rc<FlightRecorder>> {
     let earlier = handover
         .take(LOG)
         .and_then(|fd| Some((Shared::open(&fd, RECORDER_BYTES).ok()?, fd)));
@@ -563,5 +564,5 @@ fn recorder(
     };
     heirlooms.push((LOG.to_owned(), fd));
     let life = clock::now().since_boot().as_millis() as u64;
-    Ok(Rc::new(Recorder::new(memory, life)))
+    Ok(Rc::new(FlightRecorder::new(memory, life)))
 }

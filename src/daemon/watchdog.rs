@@ -20,7 +20,7 @@ const LOOKS: u32 = 8;
 
 /// How the daemon fares, as seen from the loop.
 #[derive(Clone, Copy, Debug)]
-pub struct Signs {
+pub struct LoopHealth {
     /// Every door has answered what it was last asked.
     pub doors_answer: bool,
     /// Since when the disk has been busy with the configuration, if it is.
@@ -81,7 +81,7 @@ impl Watchdog {
     }
 
     /// The loop has come round, and has done everything there was to do.
-    pub fn come_round(&mut self, now: Moment, signs: Signs) -> Step {
+    pub fn come_round(&mut self, now: Moment, signs: LoopHealth) -> Step {
         if now < self.hungry_at {
             return Step::Rest;
         }
@@ -131,7 +131,7 @@ mod tests {
     use super::*;
 
     const LIMIT: Duration = Duration::from_secs(30);
-    const WELL: Signs = Signs {
+    const WELL: LoopHealth = LoopHealth {
         doors_answer: true,
         disk_busy_since: None,
     };
@@ -155,7 +155,7 @@ mod tests {
     #[test]
     fn a_disk_is_given_the_time_that_the_watchdog_gives() {
         let mut watchdog = Watchdog::new(LIMIT, at(0));
-        let busy = Signs {
+        let busy = LoopHealth {
             disk_busy_since: Some(at(0)),
             ..WELL
         };
@@ -173,7 +173,7 @@ mod tests {
     #[test]
     fn doors_are_given_their_turn_before_anybody_complains() {
         let mut watchdog = Watchdog::new(LIMIT, at(0));
-        let silent = Signs {
+        let silent = LoopHealth {
             doors_answer: false,
             ..WELL
         };

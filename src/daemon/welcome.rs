@@ -3,9 +3,9 @@
 //! A device comes with a display process that shows it, so that a kiosk which nobody has claimed says on its own
 //! screen how that is done. Whoever may read files on the device may read its code; a page from a network may not.
 
-use super::drivers::Reach;
+use super::drivers::WebUiAddresses;
 use crate::browser::built_in_pages;
-use crate::http::Keeper;
+use crate::http::AuthService;
 use crate::sys::errno::words;
 use crate::sys::storage::run_dir::{RunDir, WELCOME, WELCOME_SCRIPT};
 use smol::LocalExecutor;
@@ -24,8 +24,8 @@ struct Inner {
     file: PathBuf,
     /// By it a page that is shown learns of another one.
     script: PathBuf,
-    reach: Reach,
-    keeper: Rc<Keeper>,
+    reach: WebUiAddresses,
+    keeper: Rc<AuthService>,
     /// What stands in the file.
     written: RefCell<String>,
 }
@@ -35,8 +35,8 @@ impl Welcome {
     pub fn keep(
         executor: &LocalExecutor<'static>,
         run_dir: &RunDir,
-        reach: &Reach,
-        keeper: &Rc<Keeper>,
+        reach: &WebUiAddresses,
+        keeper: &Rc<AuthService>,
     ) -> Self {
         let this = Self(Rc::new(Inner {
             file: run_dir.path().join(WELCOME),

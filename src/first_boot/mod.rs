@@ -21,7 +21,7 @@ use crate::config::{Access, Checks, FirstBoot};
 use crate::supervisor::Failure;
 use crate::sys::errno::failure;
 use crate::sys::storage::credential_file;
-use crate::sys::storage::file_set::Together;
+use crate::sys::storage::file_set::FileSet;
 use crate::sys::time::timezone;
 use crate::text::visible;
 use card::Card;
@@ -104,7 +104,7 @@ impl System<'_> {
 
     /// All of it, or nothing.
     fn apply(&self, wanted: &FirstBoot) -> Result<(), Failure> {
-        let mut together = Together::default();
+        let mut together = FileSet::default();
         if let Some(hostname) = &wanted.hostname {
             let line = format!("{hostname}\n");
             together.write(&self.at("/data/etc/hostname"), line.as_bytes(), PUBLIC)?;

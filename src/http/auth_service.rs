@@ -5,8 +5,8 @@ use super::api::json::Disclosure;
 use super::error::{Error, Kind};
 use super::reply::Later;
 use crate::auth::{
-    ClaimCode, Client, Credentials, Guesser, Hash, Name, Owner, Presented, Role, Secret, Session,
-    Sessions, Throttle, Token, Who, device_cookie, recognise_device,
+    ClaimCode, Client, Credentials, Guesser, Hash, Name, Owner, Presented, RateLimit, Role, Secret,
+    Session, Sessions, Token, Who, device_cookie, recognise_device,
 };
 use crate::supervisor::Failure;
 use crate::time::Moment;
@@ -23,7 +23,7 @@ use std::time::Duration;
 const QUEUE: usize = 8;
 
 /// What the keeper needs of the system.
-pub trait Vault {
+pub trait CredentialStore {
     /// Fills `bytes` with what nobody can guess.
     fn random(&self, bytes: &mut [u8]);
 
@@ -100,12 +100,12 @@ pub struct Visitor<'a> {
 }
 
 /// Who may come in.
-pub struct Keeper {
-    vault: Box<dyn Vault>,
+pub struct AuthService {
+    vault: Box<dyn CredentialStore>,
     clock: fn() -> Moment,
     credentials: RefCell<Credentials>,
     sessions: RefCell<Sessions>,
-    throttle: RefCell<Throttle>,
+    throttle: RefCell<RateLimit>,
     /// Held over a whole change of the credentials.
     changing: Mutex<()>,
     /// Held while a password is being hashed, by whoever does it: a client that leaves does not make room for another.
@@ -116,10 +116,10 @@ pub struct Keeper {
     ended: Event,
 }
 
-impl Keeper {
+impl AuthService {
     /// A keeper of these credentials and sessions.
     pub fn new(
-        vault: Box<dyn Vault>,
+        vault: Box<dyn CredentialStore>,
         clock: fn() -> Moment,
         credentials: Credentials,
         sessions: Sessions,
@@ -129,7 +129,7 @@ impl Keeper {
             clock,
             credentials: RefCell::new(credentials),
             sessions: RefCell::new(sessions),
-            throttle: RefCell::new(Throttle::new()),
+            throttle: RefCell::new(RateLimit::new()),
             changing: Mutex::new(()),
             hashing: Arc::default(),
             queue: RefCell::default(),
@@ -577,7 +577,7 @@ impl Keeper {
     }
 }
 
-impl std::fmt::Debug for Keeper {
+impl std::fmt::Debug for AuthService {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Keeper")
             .field("credentials", &self.credentials)
@@ -587,7 +587,7 @@ impl std::fmt::Debug for Keeper {
 
 /// A place in the queue of passwords, free when this is dropped.
 struct Place<'k> {
-    keeper: &'k Keeper,
+    keeper: &'k AuthService,
     guesser: Option<Guesser>,
 }
 
@@ -601,7 +601,7 @@ impl Drop for Place<'_> {
 }
 
 /// What a stranger is told at the door.
-pub fn who_are_you(keeper: &Keeper) -> Error {
+pub fn who_are_you(keeper: &AuthService) -> Error {
     match keeper.credentials().owner() {
         Owner::Nobody(_) => unclaimed(),
         Owner::Unknown(_) => sealed(),
@@ -635,20 +635,20 @@ fn whole_seconds(wait: Duration) -> u64 {
 
 /// A vault that keeps nothing, for a kiosk that lives no longer than its memory.
 #[derive(Debug)]
-pub struct Forgetful;
+pub struct MemoryStore;
 
-impl Forgetful {
+impl MemoryStore {
     /// A keeper of nobody's kiosk.
-    pub fn keeper(clock: fn() -> Moment) -> Rc<Keeper> {
+    pub fn keeper(clock: fn() -> Moment) -> Rc<AuthService> {
         let mut bytes = [0; 8];
-        Forgetful.random(&mut bytes);
+        MemoryStore.random(&mut bytes);
         let credentials = Credentials::unclaimed(ClaimCode::from_random(bytes));
-        let keeper = Keeper::new(Box::new(Forgetful), clock, credentials, Sessions::new());
+        let keeper = AuthService::new(Box::new(MemoryStore), clock, credentials, Sessions::new());
         Rc::new(keeper)
     }
 }
 
-impl Vault for Forgetful {
+impl CredentialStore for MemoryStore {
     fn random(&self, bytes: &mut [u8]) {
         getrandom::fill(bytes).expect("Linux has getrandom(2) since 3.17");
     }

@@ -1,6 +1,6 @@
 //! The counter between clients and the mind: requests go over it one way, answers the other.
 
-use crate::supervisor::{self, Outcome, Refusal, Request, Ticket};
+use crate::supervisor::{self, Command, Outcome, Refusal, Ticket};
 use heapless::LinearMap;
 use std::cell::{Cell, RefCell};
 use std::rc::Rc;
@@ -12,11 +12,11 @@ pub const PLACES: usize = 32;
 
 /// The client's side.
 #[derive(Clone, Debug)]
-pub struct Mailbox(Rc<Counter>);
+pub struct CommandSender(Rc<Counter>);
 
 /// The loop's side.
 #[derive(Debug)]
-pub struct Requests(Rc<Counter>);
+pub struct CommandQueue(Rc<Counter>);
 
 #[derive(Debug, Default)]
 struct Counter {
@@ -31,7 +31,7 @@ struct Counter {
 #[derive(Debug)]
 enum Place {
     /// Not yet taken by the loop.
-    Asked(Request),
+    Asked(Command),
     /// The mind has it; somebody waits.
     Taken,
     /// The mind has it; the client has gone, which the mind does not know yet.
@@ -42,11 +42,11 @@ enum Place {
     Answered(Outcome),
 }
 
-impl Mailbox {
+impl CommandSender {
     /// An empty counter: both of its sides.
-    pub fn new() -> (Mailbox, Requests) {
+    pub fn new() -> (CommandSender, CommandQueue) {
         let counter = Rc::<Counter>::default();
-        (Mailbox(counter.clone()), Requests(counter))
+        (CommandSender(counter.clone()), CommandQueue(counter))
     }
 
     /// Asks the mind, and waits for its answer. A client that goes away before the
@@ -55,7 +55,7 @@ impl Mailbox {
     ///
     /// # Errors
     /// What the mind refuses; [`Refusal::Busy`] when the counter is full.
-    pub async fn ask(&self, request: Request) -> Outcome {
+    pub async fn ask(&self, request: Command) -> Outcome {
         let counter = &*self.0;
         let ticket = Ticket(counter.tickets.get());
         if (counter
@@ -114,7 +114,7 @@ impl Drop for Leaving<'_> {
     }
 }
 
-impl Requests {
+impl CommandQueue {
     /// The next request, in the order they came, or that the client of an earlier one has gone. The future may be
     /// dropped at any time: nothing is lost.
     pub async fn next(&self) -> supervisor::Event {
@@ -125,10 +125,10 @@ impl Requests {
                 counter.answered.notify(usize::MAX);
             }
             if let Some(ticket) = self.take_withdrawn() {
-                return supervisor::Event::Withdrawn { ticket };
+                return supervisor::Event::CommandWithdrawn { ticket };
             }
             if let Some((ticket, request)) = self.take() {
-                return supervisor::Event::Request { ticket, request };
+                return supervisor::Event::Command { ticket, request };
             }
             asked.await;
         }
@@ -157,7 +157,7 @@ impl Requests {
         Some(*ticket)
     }
 
-    fn take(&self) -> Option<(Ticket, Request)> {
+    fn take(&self) -> Option<(Ticket, Command)> {
         let mut places = self.0.places.borrow_mut();
         let (ticket, place) = (places.iter_mut())
             .filter(|(_, place)| matches!(place, Place::Asked(_)))
@@ -176,25 +176,25 @@ mod tests {
     use smol::future::{block_on, poll_once, zip};
     use std::pin::pin;
 
-    async fn taken(requests: &Requests) -> (Ticket, Request) {
+    async fn taken(requests: &CommandQueue) -> (Ticket, Command) {
         match requests.next().await {
-            Event::Request { ticket, request } => (ticket, request),
+            Event::Command { ticket, request } => (ticket, request),
             other => panic!("{other:?}"),
         }
     }
 
     #[test]
     fn the_mind_hears_once_of_a_client_that_leaves_after_its_request_was_taken() {
-        let (mailbox, requests) = Mailbox::new();
+        let (mailbox, requests) = CommandSender::new();
         block_on(async {
-            let mut asking = Box::pin(mailbox.ask(Request::Reload));
+            let mut asking = Box::pin(mailbox.ask(Command::Reload));
             assert!(poll_once(asking.as_mut()).await.is_none());
             let (taken, _) = taken(&requests).await;
             let mut next = pin!(requests.next());
             assert!(poll_once(next.as_mut()).await.is_none());
             drop(asking);
             let heard = next.await;
-            assert!(matches!(heard, Event::Withdrawn { ticket } if ticket == taken));
+            assert!(matches!(heard, Event::CommandWithdrawn { ticket } if ticket == taken));
             assert!(poll_once(requests.next()).await.is_none());
             requests.reply(taken, Ok(Done::Accepted));
         });
@@ -203,17 +203,17 @@ mod tests {
 
     #[test]
     fn requests_are_taken_in_order_and_each_gets_its_own_answer() {
-        let (mailbox, requests) = Mailbox::new();
+        let (mailbox, requests) = CommandSender::new();
         let mind = async {
             let (first, request) = taken(&requests).await;
-            assert!(matches!(request, Request::Reload));
+            assert!(matches!(request, Command::Reload));
             let (second, _) = taken(&requests).await;
             requests.reply(second, Err(Refusal::Outdated));
             requests.reply(first, Ok(Done::Accepted));
         };
         let clients = zip(
-            mailbox.ask(Request::Reload),
-            mailbox.ask(Request::Create(serde_json::Map::new())),
+            mailbox.ask(Command::Reload),
+            mailbox.ask(Command::Create(serde_json::Map::new())),
         );
         let ((), answers) = block_on(zip(mind, clients));
         assert_eq!(answers, (Ok(Done::Accepted), Err(Refusal::Outdated)));
@@ -222,19 +222,19 @@ mod tests {
 
     #[test]
     fn a_client_that_leaves_before_its_request_is_taken_has_not_asked() {
-        let (mailbox, requests) = Mailbox::new();
+        let (mailbox, requests) = CommandSender::new();
         block_on(async {
-            assert!(poll_once(mailbox.ask(Request::Reload)).await.is_none());
+            assert!(poll_once(mailbox.ask(Command::Reload)).await.is_none());
             assert!(poll_once(requests.next()).await.is_none());
         });
     }
 
     #[test]
     fn the_answer_to_a_client_that_has_left_is_dropped() {
-        let (mailbox, requests) = Mailbox::new();
+        let (mailbox, requests) = CommandSender::new();
         block_on(async {
             let ticket = {
-                let mut asking = pin!(mailbox.ask(Request::Reload));
+                let mut asking = pin!(mailbox.ask(Command::Reload));
                 assert!(poll_once(asking.as_mut()).await.is_none());
                 taken(&requests).await.0
             };
@@ -245,25 +245,25 @@ mod tests {
 
     #[test]
     fn a_full_counter_says_so() {
-        let (mailbox, requests) = Mailbox::new();
+        let (mailbox, requests) = CommandSender::new();
         block_on(async {
             let mut waiting = Vec::new();
             for _ in 0..PLACES {
-                let mut asking = Box::pin(mailbox.ask(Request::Reload));
+                let mut asking = Box::pin(mailbox.ask(Command::Reload));
                 assert!(poll_once(asking.as_mut()).await.is_none());
                 waiting.push(asking);
             }
-            assert_eq!(mailbox.ask(Request::Reload).await, Err(Refusal::Busy));
+            assert_eq!(mailbox.ask(Command::Reload).await, Err(Refusal::Busy));
             let (ticket, _) = taken(&requests).await;
             requests.reply(ticket, Ok(Done::Changed));
             assert_eq!(waiting.swap_remove(0).await, Ok(Done::Changed));
-            assert!(poll_once(mailbox.ask(Request::Reload)).await.is_none());
+            assert!(poll_once(mailbox.ask(Command::Reload)).await.is_none());
         });
     }
 
     #[test]
     fn a_knock_is_answered_by_a_loop_that_comes_round_and_by_no_other() {
-        let (mailbox, requests) = Mailbox::new();
+        let (mailbox, requests) = CommandSender::new();
         block_on(async {
             assert!(poll_once(mailbox.knock()).await.is_none());
             let mut knock = pin!(mailbox.knock());

@@ -10,7 +10,7 @@
 //!
 //! Then whoever sends it must be somebody who may: each route of the table says what it needs.
 
-use super::auth_service::{Keeper, Pass, who_are_you};
+use super::auth_service::{AuthService, Pass, who_are_you};
 use super::error::{Error, Kind};
 use crate::auth::{Needs, Presented, Verdict};
 use crate::config::Authority;
@@ -69,7 +69,7 @@ pub fn check_origin(
 ///
 /// # Errors
 /// It is nobody who may use this route.
-pub fn check_pass(keeper: &Keeper, needs: Needs, pass: &Pass) -> Result<(), Error> {
+pub fn check_pass(keeper: &AuthService, needs: Needs, pass: &Pass) -> Result<(), Error> {
     match needs.judge(pass.who()) {
         Verdict::ComeIn => Ok(()),
         Verdict::WhoAreYou => Err(who_are_you(keeper)),

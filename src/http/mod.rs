@@ -21,18 +21,18 @@ mod ui;
 
 pub use api::usage::{Memory, Usage, WhyUnenforced};
 pub use api::wall_time::Now;
-pub use auth_service::{Forgetful, Keeper, Vault};
-pub use command_queue::{Mailbox, Requests};
+pub use auth_service::{AuthService, CredentialStore, MemoryStore};
+pub use command_queue::{CommandQueue, CommandSender};
 pub use error::Kind;
 pub use reply::Later;
 pub use server::accept::{Listener, serve};
 pub use server::limits::Limits;
-pub use server::listener_liveness::Pulse;
-pub use snapshot_feed::Feed;
+pub use server::listener_liveness::ListenerLiveness;
+pub use snapshot_feed::SnapshotFeed;
 
 use crate::config::Id;
 use crate::facts::MachineFacts;
-use crate::logs::Book;
+use crate::logs::Logs;
 use crate::supervisor::LastStart;
 use crate::time::Moment;
 use std::pin::Pin;
@@ -44,13 +44,13 @@ pub type CheckZone = dyn Fn(String) -> Pin<Box<dyn Future<Output = Result<(), St
 /// All that the handlers know. One is shared by all listeners.
 pub struct Api {
     /// The newest picture of the kiosk. The loop hangs it up, the handlers show it.
-    pub feed: Feed,
+    pub feed: SnapshotFeed,
     /// The way to the mind.
-    pub mind: Mailbox,
+    pub commands: CommandSender,
     /// What the processes printed.
-    pub logs: Rc<Book>,
+    pub logs: Rc<Logs>,
     /// Who may come in.
-    pub keeper: Rc<Keeper>,
+    pub auth: Rc<AuthService>,
     /// Reads both clocks.
     pub clock: fn() -> Now,
     /// Reads the facts of the machine.
@@ -64,15 +64,15 @@ pub struct Api {
     /// Facts of the daemon.
     pub about: About,
     /// By which whoever watches over the daemon sees that clients are still let in.
-    pub pulse: Pulse,
+    pub liveness: ListenerLiveness,
     /// Names by which a client may call this machine, beside its own.
     pub hosts: Vec<String>,
     /// Bounds on clients.
     pub limits: Limits,
-    crowd: Rc<server::connection_limiter::Crowd>,
+    connections: Rc<server::connection_limiter::ConnectionLimiter>,
     wall: api::wall_time::Wall,
     processes: api::processes::Rendered,
-    pictures: api::page::Pictures,
+    screenshots: api::page::Pictures,
 }
 
 /// Facts of the daemon that do not change while it runs, and the machine's name.
@@ -95,31 +95,31 @@ impl Api {
     /// An API with the default limits that knows nothing of the machine and of what processes may and
     /// do use; all of this may be set afterwards.
     pub fn new(
-        feed: Feed,
-        mind: Mailbox,
-        logs: Rc<Book>,
-        keeper: Rc<Keeper>,
+        feed: SnapshotFeed,
+        mind: CommandSender,
+        logs: Rc<Logs>,
+        keeper: Rc<AuthService>,
         clock: fn() -> Now,
         about: About,
     ) -> Self {
         Self {
             feed,
-            mind,
+            commands: mind,
             logs,
-            keeper,
+            auth: keeper,
             clock,
             system: Box::new(MachineFacts::default),
             check_zone: Box::new(|_| Box::pin(std::future::ready(Ok(())))),
             why_unenforced: Box::new(|_| Some("nobody enforces them here".to_owned())),
             usage: Box::new(|_| Usage::default()),
             about,
-            pulse: Pulse::default(),
+            liveness: ListenerLiveness::default(),
             hosts: Vec::new(),
             limits: Limits::default(),
-            crowd: server::connection_limiter::Crowd::new(),
+            connections: server::connection_limiter::ConnectionLimiter::new(),
             wall: api::wall_time::Wall::default(),
             processes: api::processes::Rendered::default(),
-            pictures: api::page::Pictures::default(),
+            screenshots: api::page::Pictures::default(),
         }
     }
 }
@@ -128,7 +128,7 @@ impl std::fmt::Debug for Api {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Api")
             .field("limits", &self.limits)
-            .field("crowd", &self.crowd)
+            .field("crowd", &self.connections)
             .finish_non_exhaustive()
     }
 }

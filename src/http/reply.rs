@@ -22,7 +22,7 @@ pub type Later<'a, T> = Pin<Box<dyn Future<Output = T> + 'a>>;
 
 /// A request that has passed the door.
 #[derive(Debug)]
-pub struct Ask<'r> {
+pub struct ApiRequest<'r> {
     /// Method, path, query and header fields.
     pub parts: RequestParts<'r>,
     /// What stands in the place of `{id}` in the path, decoded.
@@ -53,7 +53,7 @@ impl Peer<'_> {
     }
 }
 
-impl<'r> Ask<'r> {
+impl<'r> ApiRequest<'r> {
     /// A header field as text.
     pub fn header(&self, name: &str) -> Option<&'r str> {
         self.parts.headers().get(name)?.as_str().ok()

@@ -45,7 +45,7 @@ pub trait Memory: AsMut<[u8]> + AsRef<[u8]> {}
 impl<T: AsMut<[u8]> + AsRef<[u8]>> Memory for T {}
 
 /// The recorder.
-pub struct Recorder {
+pub struct FlightRecorder {
     memory: RefCell<Box<dyn Memory>>,
 }
 
@@ -68,7 +68,7 @@ pub struct Read<'a> {
     pub bytes: &'a [u8],
 }
 
-impl Recorder {
+impl FlightRecorder {
     /// A recorder in this memory, which may hold what an earlier daemon has recorded. `life` names
     /// this daemon; where there is something already, its own name stays.
     pub fn new(memory: impl Memory + 'static, life: u64) -> Self {
@@ -181,7 +181,7 @@ impl Recorder {
     }
 }
 
-impl fmt::Debug for Recorder {
+impl fmt::Debug for FlightRecorder {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Recorder").finish_non_exhaustive()
     }
@@ -287,13 +287,13 @@ mod tests {
             Self(id.clone(), head, read.bytes.to_vec())
         }
 
-        fn write_to(&self, recorder: &Recorder) {
+        fn write_to(&self, recorder: &FlightRecorder) {
             let Self(id, head, bytes) = self;
             recorder.write(id, &Read { bytes, ..*head });
         }
     }
 
-    fn played(recorder: &Recorder) -> Vec<Owned> {
+    fn played(recorder: &FlightRecorder) -> Vec<Owned> {
         let mut reads = Vec::new();
         recorder.play(|id, read| reads.push(Owned::of(id, read)));
         reads
@@ -319,7 +319,7 @@ mod tests {
         for seed in 0..500 {
             let mut random = fastrand::Rng::with_seed(seed);
             let size = DATA + random.usize(200..3_000);
-            let mut recorder = Recorder::new(vec![0; size], 7);
+            let mut recorder = FlightRecorder::new(vec![0; size], 7);
             let mut model: VecDeque<Owned> = VecDeque::new();
             for seq in 1..random.u64(2..200) {
                 let read = of_any_kind(&mut random, seq);
@@ -328,7 +328,7 @@ mod tests {
                 if random.u8(..20) == 0 {
                     // The daemon dies; the next one finds the memory.
                     let memory = recorder.copy();
-                    recorder = Recorder::new(memory, 8);
+                    recorder = FlightRecorder::new(memory, 8);
                     assert_eq!(recorder.life(), 7);
                 }
             }
@@ -348,7 +348,7 @@ mod tests {
 
     #[test]
     fn memory_of_anything_else_begins_anew() {
-        let recorder = Recorder::new(vec![0xa5; 1000], 3);
+        let recorder = FlightRecorder::new(vec![0xa5; 1000], 3);
         assert_eq!((recorder.life(), played(&recorder)), (3, vec![]));
         let read = of_any_kind(&mut fastrand::Rng::with_seed(1), 1);
         read.write_to(&recorder);
@@ -359,7 +359,7 @@ mod tests {
     fn damage_loses_lines_but_harms_nobody() {
         for seed in 0..2_000 {
             let mut random = fastrand::Rng::with_seed(seed);
-            let recorder = Recorder::new(vec![0; 600], 1);
+            let recorder = FlightRecorder::new(vec![0; 600], 1);
             for seq in 1..30 {
                 of_any_kind(&mut random, seq).write_to(&recorder);
             }
@@ -368,7 +368,7 @@ mod tests {
                 let place = random.usize(..memory.len());
                 memory[place] = random.u8(..);
             }
-            super::super::Book::recorded(Rc::new(Recorder::new(memory, 2)));
+            super::super::Logs::recorded(Rc::new(FlightRecorder::new(memory, 2)));
         }
     }
 
@@ -376,7 +376,7 @@ mod tests {
     fn a_recorder_in_damaged_memory_goes_on_recording() {
         for seed in 0..2_000 {
             let mut random = fastrand::Rng::with_seed(seed);
-            let recorder = Recorder::new(vec![0; 600], 1);
+            let recorder = FlightRecorder::new(vec![0; 600], 1);
             for seq in 1..30 {
                 of_any_kind(&mut random, seq).write_to(&recorder);
             }
@@ -394,7 +394,7 @@ mod tests {
                     }
                 }
             }
-            let recorder = Recorder::new(memory, 2);
+            let recorder = FlightRecorder::new(memory, 2);
             let mut newest = None;
             for seq in 1_000..1_030 {
                 let read = of_any_kind(&mut random, seq);

@@ -1,6 +1,6 @@
 //! The log of one process: its ring, and a bell for those who follow it.
 
-use super::flight_recorder::{Read, Recorder};
+use super::flight_recorder::{FlightRecorder, Read};
 use super::partial_line::{OpenLine, Place};
 use super::ring::{Line, Ring, Stream};
 use super::writer::Writer;
@@ -16,7 +16,7 @@ pub struct Log {
     ring: RefCell<Ring>,
     changed: Event,
     /// Where what is read is kept for the next daemon, and under which name.
-    recorded: Option<Box<(Rc<Recorder>, Id)>>,
+    recorded: Option<Box<(Rc<FlightRecorder>, Id)>>,
 }
 
 impl Log {
@@ -30,7 +30,7 @@ impl Log {
     }
 
     /// An empty log whose reads are recorded for the next daemon as well.
-    pub(super) fn recorded(bytes: usize, recorder: Rc<Recorder>, id: Id) -> Self {
+    pub(super) fn recorded(bytes: usize, recorder: Rc<FlightRecorder>, id: Id) -> Self {
         Self {
             recorded: Some(Box::new((recorder, id))),
             ..Self::new(bytes)
@@ -162,7 +162,7 @@ impl Read<'_> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::Book;
+    use super::super::Logs;
     use super::*;
     use crate::config::Id;
 
@@ -194,7 +194,7 @@ mod tests {
 
     #[test]
     fn a_log_keeps_its_newest_lines_and_its_numbers_when_it_is_resized() {
-        let book = Book::new();
+        let book = Logs::new();
         let id: Id = "sync".parse().expect("an id");
         let log = book.keep(&id, 64 * 1024);
         for number in 1..=1000 {

@@ -11,7 +11,7 @@ mod partial_line;
 mod ring;
 mod writer;
 
-pub use flight_recorder::{RECORDER_BYTES, Recorder};
+pub use flight_recorder::{FlightRecorder, RECORDER_BYTES};
 pub use log::Log;
 pub use ring::{LINE_MAX, Line, Stream};
 pub use writer::Writer;
@@ -28,25 +28,25 @@ const SIZE: usize = 256 * 1024;
 
 /// The logs of all processes.
 #[derive(Debug, Default)]
-pub struct Book {
+pub struct Logs {
     logs: RefCell<BTreeMap<Id, Rc<Log>>>,
     /// Where what is read is kept for the next daemon.
-    recorder: Option<Rc<Recorder>>,
+    recorder: Option<Rc<FlightRecorder>>,
     /// Lines that an earlier daemon has read the beginning of.
     begun: RefCell<BTreeMap<(Id, Stream), OpenLine>>,
 }
 
-impl Book {
+impl Logs {
     /// No logs yet.
-    pub fn new() -> Rc<Book> {
+    pub fn new() -> Rc<Logs> {
         Rc::default()
     }
 
     /// The logs as an earlier daemon has recorded them; what is new is recorded as well.
-    pub fn recorded(recorder: Rc<Recorder>) -> Rc<Book> {
-        let book = Book {
+    pub fn recorded(recorder: Rc<FlightRecorder>) -> Rc<Logs> {
+        let book = Logs {
             recorder: Some(recorder.clone()),
-            ..Book::default()
+            ..Logs::default()
         };
         recorder.play(|id, read| book.restore(id, &read));
         Rc::new(book)
@@ -131,8 +131,8 @@ mod tests {
                 (false, _) => (12, 3),
             };
             for _ in 0..lives {
-                let recorder = Rc::new(Recorder::new(memory, seed));
-                let book = Book::recorded(recorder.clone());
+                let recorder = Rc::new(FlightRecorder::new(memory, seed));
+                let book = Logs::recorded(recorder.clone());
                 let log = book.keep(&id, size);
                 let mut writers =
                     STREAMS.map(|stream| log.resume(stream, book.take_begun(&id, stream)));
@@ -157,7 +157,7 @@ mod tests {
                 }
                 memory = recorder.copy();
             }
-            let book = Book::recorded(Rc::new(Recorder::new(memory, 0)));
+            let book = Logs::recorded(Rc::new(FlightRecorder::new(memory, 0)));
             let log = book.keep(&id, size);
             let (mut seen, mut wanted) = (shown(&log), shown(&undying));
             if small {

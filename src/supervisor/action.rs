@@ -1,7 +1,7 @@
 //! Everything the mind can want.
 
-use super::page::Order;
-use super::{KeepOld, Kept, Memory, Outcome, RunId, Ticket};
+use super::page::PageCommand;
+use super::{KeepOld, Memory, Outcome, RunId, SavedSchedule, Ticket};
 use crate::config::{Display, Document, Id, Log, Process, Rotation, StopSignal, Zone};
 use std::rc::Rc;
 
@@ -37,24 +37,24 @@ pub enum Action {
         run: RunId,
     },
     /// Have something done with the page of a run; answered by exactly one `Obeyed`.
-    Steer {
+    RunPageCommand {
         /// The run.
         run: RunId,
         /// What.
-        order: Order,
+        command: PageCommand,
         /// The client that waits for it, where one does; it comes back with the answer.
         ticket: Option<Ticket>,
     },
     /// The client with this ticket does not wait any more for what it has asked of a page: it need not be done. It is
     /// still answered by its `Obeyed`.
-    Withdraw {
+    CancelPageCommand {
         /// The run.
         run: RunId,
         /// As it was given with [`Action::Steer`].
         ticket: Ticket,
     },
     /// Try whether the server of this address takes connections; answered by `ServerTried`.
-    TryServer {
+    ProbeServer {
         /// The address, of scheme `http` or `https`.
         url: String,
     },
@@ -69,7 +69,7 @@ pub enum Action {
     Load,
     /// Keep a copy of this document, which was read without a problem or is durable, for the day the
     /// file is broken.
-    KeepGoodCopy {
+    SaveLastGood {
         /// The document.
         document: Rc<Document>,
     },
@@ -88,7 +88,7 @@ pub enum Action {
         text: String,
     },
     /// Keep a log of this size for a process (sent when it is new or its `log` has changed).
-    KeepLog {
+    ConfigureLog {
         /// Whose log.
         process: Id,
         /// How much.
@@ -121,21 +121,21 @@ pub enum Action {
         connector: Option<String>,
     },
     /// Turn a display; answered by `Turned`.
-    Turn {
+    Rotate {
         /// Which.
         display: Display,
         /// How it is to be turned.
         rotation: Rotation,
     },
     /// Find out what a time zone is; answered by `Zone`.
-    FindZone {
+    FindTimeZone {
         /// As it is configured.
         zone: Zone,
     },
     /// Make this durable in place of what was kept of the schedule before; answered by `ScheduleKept`.
-    KeepSchedule {
+    SaveSchedule {
         /// What.
-        kept: Box<Kept>,
+        schedule: Box<SavedSchedule>,
     },
     /// Execute a command that a rule names, within a bounded time; answered by `RuleDone`.
     RunCommand {
@@ -150,9 +150,9 @@ pub enum Action {
         number: u64,
     },
     /// See whether the installed program works; answered by `Tried`.
-    TryProgram,
+    CheckProgram,
     /// Become the installed program, with all children and what they are followed by. Nothing follows.
-    HandOver,
+    Upgrade,
     /// Leave. Nothing follows.
     Exit,
 }

@@ -18,9 +18,9 @@ const LONGEST_PAUSE: Duration = Duration::from_secs(300);
 
 /// The attempts of the last hour.
 #[derive(Debug, Default)]
-pub(super) struct Attempts(Deque<Moment, HOURLY>);
+pub(super) struct Backoff(Deque<Moment, HOURLY>);
 
-impl Attempts {
+impl Backoff {
     /// Somebody has asked anew: what was before does not count.
     pub fn forget(&mut self) {
         self.0.clear();
@@ -72,7 +72,7 @@ mod tests {
     fn attempts_are_made_ever_later_and_twelve_an_hour_at_most() {
         let begin = Moment::from_boot(Duration::from_secs(100));
         let mut now = begin;
-        let mut attempts = Attempts::default();
+        let mut attempts = Backoff::default();
         let mut made = Vec::new();
         while now.since(begin) < HOUR * 24 {
             now = attempts.next(now);

@@ -1,7 +1,7 @@
 //! What a client may ask of the mind, and the answers.
 
-use super::page::{Picture, Transition};
-use super::{Failure, Foresight, RuleOutcome};
+use super::page::{Screenshot, Transition};
+use super::{Failure, Preview, RuleOutcome};
 use crate::config::{Display, Etag, Id, Problem, Section};
 use jiff::Timestamp;
 use serde_json::{Map, Value};
@@ -14,7 +14,7 @@ pub struct Ticket(pub u64);
 
 /// A question put to the mind. It is refused, found to need nothing, or done.
 #[derive(Clone, Debug)]
-pub enum Request {
+pub enum Command {
     /// Start a process. One that runs is left alone.
     Start(Id),
     /// Stop a process and keep it stopped.
@@ -57,7 +57,7 @@ pub enum Request {
     /// Do now what a rule says.
     RunRule(Id),
     /// Tell what the schedule is going to do.
-    Foresee {
+    Preview {
         /// After this instant.
         from: Timestamp,
         /// Up to this one.
@@ -110,7 +110,7 @@ pub enum Done {
     /// A process was added under this id.
     Created(Id),
     /// The picture that was asked for.
-    Picture(Picture),
+    Screenshot(Screenshot),
     /// The configuration was changed (or was so already) and saved.
     Changed,
     /// A rule was done.
@@ -123,7 +123,7 @@ pub enum Done {
         detail: Option<String>,
     },
     /// What the schedule is going to do.
-    Foreseen(Rc<Foresight>),
+    Preview(Rc<Preview>),
 }
 
 /// A request that was understood and declined: a value with one sentence.

@@ -4,7 +4,7 @@
 //! one save (or one reading of the file) at a time, the others in a short queue. A change
 //! is adopted and answered only once it is durable; a save that fails changes nothing.
 
-use super::{Action, Done, Failure, FailureKind, Outcome, Reason, Refusal, Request, Source, State};
+use super::{Action, Command, Done, Failure, FailureKind, Outcome, Reason, Refusal, Source, State};
 use super::{Event, KeepOld, Supervisor, Ticket};
 use crate::config::{Etag, Id, Loaded, Problem};
 use crate::time::Moment;
@@ -21,9 +21,9 @@ const DISK_GRACE: Duration = Duration::from_secs(10);
 
 /// What the disk is busy with, and who waits for it.
 #[derive(Debug, Default)]
-pub(super) struct Disk {
+pub(super) struct PendingSave {
     busy: Busy,
-    queue: Deque<(Option<Ticket>, Request), QUEUE>,
+    queue: Deque<(Option<Ticket>, Command), QUEUE>,
     /// What the next save has to keep of the file. It stays so until a save succeeds: a disk that was full
     /// once must not cost what the operator had.
     pub keep_old: Option<KeepOld>,
@@ -72,7 +72,7 @@ struct Plan {
     start: Option<Switch>,
 }
 
-impl Disk {
+impl PendingSave {
     pub fn is_idle(&self) -> bool {
         matches!(self.busy, Busy::Idle)
     }
@@ -85,7 +85,7 @@ impl Disk {
             // What was read was of an older version, and is brought to this one.
             Busy::Saving(change) => change.next.migration.is_some(),
         };
-        let is_reload = |(_, request): &(_, Request)| matches!(request, Request::Reload);
+        let is_reload = |(_, request): &(_, Command)| matches!(request, Command::Reload);
         under_way || self.queue.iter().any(is_reload)
     }
 
@@ -96,7 +96,7 @@ impl Disk {
 
 impl Supervisor {
     /// A client asks for something.
-    pub(super) fn handle_request(&mut self, ticket: Ticket, request: Request, now: Moment) {
+    pub(super) fn handle_request(&mut self, ticket: Ticket, request: Command, now: Moment) {
         if self.shutting_down {
             return self.reply(ticket, Err(Refusal::ShuttingDown));
         }
@@ -104,29 +104,29 @@ impl Supervisor {
             self.heed_client(&request);
         }
         match request {
-            Request::Stop(id) => {
+            Command::Stop(id) => {
                 let outcome = self.stop(&id, now);
                 self.reply(ticket, outcome);
             }
-            Request::Start(ref id) | Request::Restart(ref id) if !self.switches_screen(id) => {
-                let renew = matches!(request, Request::Restart(_));
+            Command::Start(ref id) | Command::Restart(ref id) if !self.switches_screen(id) => {
+                let renew = matches!(request, Command::Restart(_));
                 let outcome = self.start(&id.clone(), renew, now);
                 self.reply(ticket, outcome);
             }
-            Request::SwitchPower { display, on } => {
+            Command::SwitchPower { display, on } => {
                 let outcome = self.ask_for_power(&display, on, now);
                 self.reply(ticket, outcome.map(|()| Done::Accepted));
             }
-            Request::ReloadPage(_) | Request::Navigate { .. } | Request::Screenshot { .. } => {
+            Command::ReloadPage(_) | Command::Navigate { .. } | Command::Screenshot { .. } => {
                 self.ask_of_page(ticket, request);
             }
-            Request::RunRule(id) => self.ask_for_rule(ticket, &id, now),
-            Request::Foresee { from, to } => {
+            Command::RunRule(id) => self.ask_for_rule(ticket, &id, now),
+            Command::Preview { from, to } => {
                 let foresight = Rc::new(self.foresee(from, to));
-                self.reply(ticket, Ok(Done::Foreseen(foresight)));
+                self.reply(ticket, Ok(Done::Preview(foresight)));
             }
-            Request::Reload => self.ask_for_reload(Some(ticket)),
-            Request::Upgrade => self.ask_for_upgrade(ticket),
+            Command::Reload => self.ask_for_reload(Some(ticket)),
+            Command::Upgrade => self.ask_for_upgrade(ticket),
             change => self.enqueue(Some(ticket), change, now),
         }
     }
@@ -194,7 +194,7 @@ impl Supervisor {
             let Some((ticket, request)) = self.disk.queue.pop_front() else {
                 break;
             };
-            if matches!(&request, Request::Start(other) | Request::Restart(other) if other == id) {
+            if matches!(&request, Command::Start(other) | Command::Restart(other) if other == id) {
                 found = true;
                 self.answer(ticket, Ok(Done::Accepted));
             } else {
@@ -212,7 +212,7 @@ impl Supervisor {
 
     // ---- changes, one at a time ----
 
-    fn enqueue(&mut self, ticket: Option<Ticket>, request: Request, now: Moment) {
+    fn enqueue(&mut self, ticket: Option<Ticket>, request: Command, now: Moment) {
         if self.disk.is_idle() && self.disk.queue.is_empty() {
             return self.carry_out(ticket, request, now);
         }
@@ -229,7 +229,7 @@ impl Supervisor {
         if self.disk.is_idle() && self.disk.queue.is_empty() {
             self.disk.busy = Busy::Reading(ticket);
             self.actions.push_back(Action::Load);
-        } else if let Err((ticket, _)) = self.disk.queue.push_back((ticket, Request::Reload)) {
+        } else if let Err((ticket, _)) = self.disk.queue.push_back((ticket, Command::Reload)) {
             self.answer(ticket, Err(Refusal::Busy));
         }
     }
@@ -240,7 +240,7 @@ impl Supervisor {
                 return;
             };
             match request {
-                Request::Reload => {
+                Command::Reload => {
                     self.disk.busy = Busy::Reading(ticket);
                     self.actions.push_back(Action::Load);
                 }
@@ -249,7 +249,7 @@ impl Supervisor {
         }
     }
 
-    fn carry_out(&mut self, ticket: Option<Ticket>, request: Request, now: Moment) {
+    fn carry_out(&mut self, ticket: Option<Ticket>, request: Command, now: Moment) {
         let plan = match self.plan(request, now) {
             Ok(Ok(plan)) => plan,
             Ok(Err(outcome)) => return self.answer(ticket, Ok(outcome)),
@@ -268,16 +268,16 @@ impl Supervisor {
     }
 
     /// What a request comes to: a configuration to save, or an answer at once.
-    fn plan(&mut self, request: Request, now: Moment) -> Result<Result<Plan, Done>, Refusal> {
+    fn plan(&mut self, request: Command, now: Moment) -> Result<Result<Plan, Done>, Refusal> {
         let invalid = Refusal::Invalid;
         let (next, done, start) = match request {
-            Request::Start(id) | Request::Restart(id) if !self.switches_screen(&id) => {
+            Command::Start(id) | Command::Restart(id) if !self.switches_screen(&id) => {
                 // It was switched to while this request waited.
                 return self.start(&id, false, now).map(Err);
             }
-            Request::Start(ref id) | Request::Restart(ref id) => {
+            Command::Start(ref id) | Command::Restart(ref id) => {
                 let wish = match request {
-                    Request::Restart(_) => Wish::Restart,
+                    Command::Restart(_) => Wish::Restart,
                     _ => Wish::Start,
                 };
                 let switch = Switch {
@@ -287,7 +287,7 @@ impl Supervisor {
                 let next = self.loaded.with_active_display(Some(id));
                 (next, Done::Accepted, Some(switch))
             }
-            Request::Create(fields) => {
+            Command::Create(fields) => {
                 if let Some(id) = fields.get("id").and_then(|id| id.as_str())
                     && let Ok(id) = id.parse::<Id>()
                     && self.index_of(&id).is_some()
@@ -302,12 +302,12 @@ impl Supervisor {
                 }
                 (next, Done::Created(id), None)
             }
-            Request::Change(id, fields) => {
+            Command::Change(id, fields) => {
                 self.configured(&id)?;
                 let next = self.loaded.with_changes(&id, fields).map_err(invalid)?;
                 (next, Done::Changed, None)
             }
-            Request::ChangeIfMatch {
+            Command::ChangeIfMatch {
                 id,
                 fields,
                 if_match,
@@ -316,10 +316,10 @@ impl Supervisor {
                 if !if_match.contains(&self.machines[index].process.etag()) {
                     return Err(Refusal::Outdated);
                 }
-                return self.plan(Request::Change(id, fields), now);
+                return self.plan(Command::Change(id, fields), now);
             }
-            Request::Delete(ref id) | Request::ForceDelete(ref id) => {
-                let is_forced = matches!(request, Request::ForceDelete(_));
+            Command::Delete(ref id) | Command::ForceDelete(ref id) => {
+                let is_forced = matches!(request, Command::ForceDelete(_));
                 let id = id.clone();
                 let index = self.configured(&id)?;
                 if self.machines[index].is_alive() {
@@ -332,12 +332,12 @@ impl Supervisor {
                 let next = self.loaded.without_process(&id).map_err(invalid)?;
                 (next, Done::Changed, None)
             }
-            Request::ReplaceConfig { document, if_match } => {
+            Command::ReplaceConfig { document, if_match } => {
                 self.compare(if_match)?;
                 let next = self.loaded.replaced_by(document).map_err(invalid)?;
                 (next, Done::Changed, None)
             }
-            Request::ReplaceSection {
+            Command::ReplaceSection {
                 section,
                 value,
                 if_match,
@@ -346,16 +346,16 @@ impl Supervisor {
                 let next = self.loaded.with_section(section, value).map_err(invalid)?;
                 (next, Done::Changed, None)
             }
-            Request::Stop(id) => return self.stop(&id, now).map(Err),
+            Command::Stop(id) => return self.stop(&id, now).map(Err),
             // None of these changes the configuration; none comes this way.
-            Request::ReloadPage(_)
-            | Request::Navigate { .. }
-            | Request::Screenshot { .. }
-            | Request::SwitchPower { .. }
-            | Request::RunRule(_)
-            | Request::Foresee { .. }
-            | Request::Reload
-            | Request::Upgrade => return Ok(Err(Done::Accepted)),
+            Command::ReloadPage(_)
+            | Command::Navigate { .. }
+            | Command::Screenshot { .. }
+            | Command::SwitchPower { .. }
+            | Command::RunRule(_)
+            | Command::Preview { .. }
+            | Command::Reload
+            | Command::Upgrade => return Ok(Err(Done::Accepted)),
         };
         Ok(Ok(Plan { next, done, start }))
     }
@@ -363,7 +363,7 @@ impl Supervisor {
     /// The names of the rules that name a process, those that are switched off aside.
     fn rules_that_name(&self, id: &Id) -> Vec<String> {
         let rules = self.loaded.config.schedule.rules.iter();
-        let naming = rules.filter(|rule| rule.enabled && rule.deed.process() == Some(id));
+        let naming = rules.filter(|rule| rule.enabled && rule.action.process() == Some(id));
         naming.map(|rule| rule.name.clone()).collect()
     }
 
@@ -419,7 +419,7 @@ impl Supervisor {
         }
         self.finish(ticket, done, start, now);
         // Whoever waits for the answer does not wait for this.
-        self.actions.push_back(Action::KeepGoodCopy { document });
+        self.actions.push_back(Action::SaveLastGood { document });
         self.next_in_queue(now);
     }
 
@@ -465,7 +465,7 @@ impl Supervisor {
                     self.source = Source::Empty;
                 } else {
                     self.source = Source::File;
-                    self.actions.push_back(Action::KeepGoodCopy {
+                    self.actions.push_back(Action::SaveLastGood {
                         document: next.document.clone(),
                     });
                 }
@@ -523,7 +523,7 @@ impl Supervisor {
 
     /// After `Exit` only one thing is left to do: tell clients so.
     pub(super) fn refuse_after_exit(&mut self, event: Event) {
-        if let Event::Request { ticket, .. } = event {
+        if let Event::Command { ticket, .. } = event {
             self.reply(ticket, Err(Refusal::ShuttingDown));
         }
     }

@@ -1,7 +1,7 @@
 //! Everything that can happen to the mind.
 
-use super::page::{Obeyed, Order, Sight};
-use super::{Connector, Failure, PowerReport, Reading, Request, RunId, Screen, Ticket};
+use super::page::{PageCommand, PageCommandResult, PageObservation};
+use super::{ClockReading, Command, Connector, Failure, PowerReport, RunId, Screen, Ticket};
 use crate::config::{Display, Zone};
 use jiff::tz::TimeZone;
 use serde::{Deserialize, Serialize};
@@ -13,14 +13,14 @@ pub enum Event {
     /// The moment of `poll_timeout` has come.
     Tick,
     /// A client asks for something; it is owed exactly one [`super::Action::Reply`].
-    Request {
+    Command {
         /// Names the client's waiting place.
         ticket: Ticket,
         /// What it asks for.
-        request: Request,
+        request: Command,
     },
     /// The client that waits with this ticket has closed its connection. The request is still owed its reply.
-    Withdrawn {
+    CommandWithdrawn {
         /// As it was given with the request.
         ticket: Ticket,
     },
@@ -58,11 +58,11 @@ pub enum Event {
         run: RunId,
     },
     /// Something was seen of the page of this run.
-    Saw {
+    PageObserved {
         /// The run.
         run: RunId,
         /// What.
-        sight: Sight,
+        sight: PageObservation,
     },
     /// This machine has a network, or has none any more. It is taken to have one until this is said.
     Network {
@@ -70,22 +70,22 @@ pub enum Event {
         connected: bool,
     },
     /// What came of an [`super::Action::TryServer`].
-    ServerTried {
+    ServerProbed {
         /// As it was given with it.
         url: String,
         /// Whether its server took a connection.
         reachable: bool,
     },
     /// What came of an [`super::Action::Steer`]; exactly one for each.
-    Obeyed {
+    PageCommandDone {
         /// The run.
         run: RunId,
         /// The order.
-        order: Order,
+        order: PageCommand,
         /// As it was given with the order.
         ticket: Option<Ticket>,
         /// What came of it.
-        result: Result<Obeyed, Failure>,
+        result: Result<PageCommandResult, Failure>,
     },
     /// The configuration is durable.
     Saved,
@@ -100,7 +100,7 @@ pub enum Event {
         bytes: Result<Vec<u8>, Failure>,
     },
     /// The installed program was tried, as asked by [`super::Action::TryProgram`].
-    Tried {
+    ProgramChecked {
         /// Whether it works.
         result: Result<(), Failure>,
     },
@@ -131,7 +131,7 @@ pub enum Event {
         report: PowerReport,
     },
     /// A display was turned, as asked by [`super::Action::Turn`].
-    Turned {
+    Rotated {
         /// Which.
         display: Display,
         /// Whether its server agreed.
@@ -140,19 +140,19 @@ pub enum Event {
     /// The clocks, at first and whenever the one on the wall was set or is trusted more or less than before.
     Clock {
         /// What they show.
-        reading: Reading,
+        reading: ClockReading,
         /// Whether the one on the wall is to be trusted.
         trusted: bool,
     },
     /// A time zone, as asked by [`super::Action::FindZone`], or because the system has another now.
-    Zone {
+    TimeZone {
         /// As it is configured.
         zone: Zone,
         /// What it is, or why nobody knows it.
         found: Result<TimeZone, Failure>,
     },
     /// What outlives the daemon of the schedule is written down, as asked by [`super::Action::KeepSchedule`].
-    ScheduleKept {
+    ScheduleSaved {
         /// Whether it could be.
         result: Result<(), Failure>,
     },
@@ -179,7 +179,7 @@ pub enum Ending {
     /// The kernel killed it, because its tree or the whole machine had no memory left.
     OutOfMemory,
     /// Nobody can say: it was started by a daemon before this one, and somebody else reaped it.
-    Unseen,
+    Unknown,
 }
 
 impl fmt::Display for Ending {
@@ -187,7 +187,7 @@ impl fmt::Display for Ending {
         match self {
             Ending::Code(code) => write!(f, "exit code {code}"),
             Ending::OutOfMemory => f.write_str("out of memory"),
-            Ending::Unseen => f.write_str("ended unseen while the daemon was started anew"),
+            Ending::Unknown => f.write_str("ended unseen while the daemon was started anew"),
             Ending::Signal(number) => match signal_name(*number) {
                 Some(name) => write!(f, "killed by {name}"),
                 None => write!(f, "killed by signal {number}"),

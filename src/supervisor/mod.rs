@@ -35,33 +35,33 @@ mod snapshot;
 
 pub use action::Action;
 pub use backup::KeepOld;
-pub use command::{Done, Outcome, Refusal, Request, Ticket};
+pub use command::{Command, Done, Outcome, Refusal, Ticket};
 pub use display::power::{Backend, PowerReport, PowerStatus};
 pub use display::screen::{Connector, Monitor, Output, Screen, Size};
 pub use display::screens::{RotationStatus, ScreenStatus};
 pub use event::{Ending, Event};
 pub use failure::{Failure, FailureKind};
-pub use lifecycle::last_start::{LastStart, Mark, StartReason, Traces};
+pub use lifecycle::last_start::{LastStart, MarkerState, StartReason, Traces};
 pub use lifecycle::memory::{Doing, Memory, Running, Stage};
 pub use page::health::{PageStatus, Step};
 pub use process::reason::Reason;
 pub use process::run::RunId;
 pub use schedule::{
-    Conflict, Entry, Foresight, Kept, Kind, Last, LocalTime, Occurrence, Outcome as RuleOutcome,
-    Reading, RuleStatus, ScheduleBoot, ScheduleStatus, Turn,
+    ClockReading, Conflict, Entry, Kind, Last, LocalTime, Occurrence, Outcome as RuleOutcome,
+    Preview, RuleStatus, SavedSchedule, ScheduleBoot, ScheduleStatus, Turn,
 };
-pub use snapshot::{ConfigurationStatus, DisplayStatus, ProcessStatus, Source, State, Status};
+pub use snapshot::{ConfigurationStatus, DisplayStatus, ProcessStatus, Snapshot, Source, State};
 
 use crate::config::{Display, Id, Loaded, Problem};
 use crate::time::Moment;
-use edit::Disk;
+use edit::PendingSave;
 use lifecycle::upgrade::Upgrade;
-use page::commands::Steering;
+use page::commands::PageCommands;
 use page::connection::Connection;
 use page::health::Health;
 use process::admission::ScreenWait;
 use process::machine::Machine;
-use schedule::Agenda;
+use schedule::Scheduler;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::rc::Rc;
 
@@ -103,7 +103,7 @@ pub struct Supervisor {
     left: bool,
 
     /// What the disk is busy with, and the changes that wait for it.
-    disk: Disk,
+    disk: PendingSave,
 
     /// How the page on the screen fares, and whose it is.
     health: Option<(Id, Health)>,
@@ -112,10 +112,10 @@ pub struct Supervisor {
     connection: Connection,
 
     /// Clients that wait for a page.
-    steering: Steering,
+    steering: PageCommands,
 
     /// The schedule at work.
-    agenda: Agenda,
+    agenda: Scheduler,
 
     /// How far the upgrade is, where one is under way.
     upgrade: Upgrade,
@@ -141,7 +141,7 @@ pub struct Supervisor {
     /// Machines or displays have come or gone since the last picture.
     rearranged: bool,
 
-    status: Rc<Status>,
+    status: Rc<Snapshot>,
 }
 
 impl Supervisor {
@@ -157,11 +157,11 @@ impl Supervisor {
             screens: Default::default(),
             shutting_down: false,
             left: false,
-            disk: Disk::default(),
+            disk: PendingSave::default(),
             health: None,
             connection: Connection::default(),
-            steering: Steering::default(),
-            agenda: Agenda::default(),
+            steering: PageCommands::default(),
+            agenda: Scheduler::default(),
             upgrade: Upgrade::default(),
             next_run: boot.next_run,
             next_claim: 1,
@@ -199,8 +199,8 @@ impl Supervisor {
         }
         match event {
             Event::Tick => self.handle_tick(now),
-            Event::Request { ticket, request } => self.handle_request(ticket, request, now),
-            Event::Withdrawn { ticket } => self.handle_withdrawn(ticket),
+            Event::Command { ticket, request } => self.handle_request(ticket, request, now),
+            Event::CommandWithdrawn { ticket } => self.handle_withdrawn(ticket),
             Event::Spawned { run, pid } => {
                 self.with_run(run, |machine, out| machine.handle_spawned(pid, now, out));
                 self.watch_page_of(run, now);
@@ -232,20 +232,21 @@ impl Supervisor {
                 }
             }
             Event::Ready { run } => self.with_run(run, |machine, _| machine.handle_ready()),
-            Event::Obeyed {
+            Event::PageCommandDone {
                 ticket: Some(ticket),
                 result,
                 ..
             } => self.handle_obeyed_client(ticket, result, now),
-            Event::Obeyed {
+            Event::PageCommandDone {
                 run,
                 order,
                 ticket: None,
                 result,
             } => self.handle_obeyed(run, &order, result, now),
-            Event::Saw { run, sight } => {
+            Event::PageObserved { run, sight } => {
                 // Without an address there is no page that something could be laid over.
-                let is_loading = matches!(&sight, page::Sight::Loading { url } if !url.is_empty());
+                let is_loading =
+                    matches!(&sight, page::PageObservation::Loading { url } if !url.is_empty());
                 self.handle_saw(run, sight, now);
                 self.watch_connection(run, is_loading, now);
             }
@@ -256,21 +257,21 @@ impl Supervisor {
                     self.hurry_canvases(now);
                 }
             }
-            Event::ServerTried { url, reachable } => {
+            Event::ServerProbed { url, reachable } => {
                 self.handle_server_tried(&url, reachable, now);
             }
             Event::Saved => self.handle_saved(now),
             Event::SaveFailed { failure } => self.handle_save_failed(failure, now),
             Event::Read { bytes } => self.handle_read(bytes, now),
-            Event::Tried { result } => self.handle_tried(result),
+            Event::ProgramChecked { result } => self.handle_tried(result),
             Event::Displays { present } => self.handle_displays(present, now),
             Event::Screen { .. }
             | Event::Connectors { .. }
             | Event::Power { .. }
-            | Event::Turned { .. } => self.handle_screen_event(event, now),
+            | Event::Rotated { .. } => self.handle_screen_event(event, now),
             Event::Clock { .. }
-            | Event::Zone { .. }
-            | Event::ScheduleKept { .. }
+            | Event::TimeZone { .. }
+            | Event::ScheduleSaved { .. }
             | Event::RuleDone { .. } => self.handle_schedule_event(event, now),
             Event::Reload => self.ask_for_reload(None),
             Event::Shutdown => self.begin_shutdown(now),
@@ -307,7 +308,7 @@ impl Supervisor {
     }
 
     /// What the operator is shown.
-    pub fn status(&self) -> &Rc<Status> {
+    pub fn status(&self) -> &Rc<Snapshot> {
         &self.status
     }
 

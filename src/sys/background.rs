@@ -46,11 +46,11 @@ where
 
 /// The errands of one kind that are under way.
 #[derive(Debug, Default)]
-pub(super) struct Ledger {
+pub(super) struct TaskList {
     begun: Mutex<Vec<Moment>>,
 }
 
-impl Ledger {
+impl TaskList {
     /// An errand begins. It ends when the entry is dropped, so that goes where the work is done: whoever
     /// waits for it may have given up long before.
     pub(super) fn enter(self: &Arc<Self>) -> Entry {
@@ -75,7 +75,7 @@ impl Ledger {
 /// An errand that is under way.
 #[derive(Debug)]
 pub(super) struct Entry {
-    ledger: Arc<Ledger>,
+    ledger: Arc<TaskList>,
     begun: Moment,
 }
 

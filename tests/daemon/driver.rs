@@ -5,8 +5,10 @@ use crate::scene::Screen;
 use crate::stage::{NAVY, PURPLE, SWITCHES, Site, TEAL};
 use crate::xvfb::{self, Xvfb};
 use ossuary::browser::built_in_pages::Facts;
-use ossuary::browser::{Chromium, Driver, Pointer, Surroundings};
-use ossuary::supervisor::page::{BuiltIn, Obeyed, Order, Sight, Transition};
+use ossuary::browser::{Chromium, Driver, DriverContext, Pointer};
+use ossuary::supervisor::page::{
+    BuiltIn, PageCommand, PageCommandResult, PageObservation, Transition,
+};
 use ossuary::supervisor::{Event, Failure, RunId, Ticket};
 use smol::channel::{Receiver, Sender, bounded};
 use smol::future::or;
@@ -34,7 +36,7 @@ struct Stage {
     events: (Sender<Event>, Receiver<Event>),
     notes: Rc<RefCell<Vec<String>>>,
     /// Everything that was seen.
-    sights: RefCell<Vec<Sight>>,
+    sights: RefCell<Vec<PageObservation>>,
     driver: RefCell<Option<Driver>>,
     browser: Child,
     dir: PathBuf,
@@ -87,7 +89,7 @@ impl Stage {
     /// Another daemon drives the browser from here on.
     fn drive(&self, taken_over: bool, first: u32) {
         let notes = self.notes.clone();
-        let around = Rc::new(Surroundings {
+        let around = Rc::new(DriverContext {
             run: RunId(1),
             pointer: Pointer::Hidden,
             executor: self.executor.clone(),
@@ -103,17 +105,17 @@ impl Stage {
     /// The next thing that the loop would be told.
     async fn next(&self) -> Event {
         let event = self.events.1.recv().await.unwrap();
-        if let Event::Saw { sight, .. } = &event {
+        if let Event::PageObserved { sight, .. } = &event {
             self.sights.borrow_mut().push(sight.clone());
         }
         event
     }
 
     /// Waits until this is told unasked.
-    async fn until_seen(&self, looks_right: impl Fn(&Sight) -> bool) -> Sight {
+    async fn until_seen(&self, looks_right: impl Fn(&PageObservation) -> bool) -> PageObservation {
         loop {
             match self.next().await {
-                Event::Saw { sight, .. } if looks_right(&sight) => return sight,
+                Event::PageObserved { sight, .. } if looks_right(&sight) => return sight,
                 _ => {}
             }
         }
@@ -122,24 +124,23 @@ impl Stage {
     /// Waits until the page of this name is on the screen.
     async fn until_painted(&self, name: &str) {
         let url = self.site.page(name);
-        let is_it =
-            |sight: &Sight| matches!(sight, Sight::Painted { url: there, .. } if *there == url);
+        let is_it = |sight: &PageObservation| matches!(sight, PageObservation::Painted { url: there, .. } if *there == url);
         self.until_seen(is_it).await;
     }
 
-    async fn order(&self, order: Order) -> Result<Obeyed, Failure> {
-        if let Some(Event::Obeyed { result, .. }) = self.steer(order, None) {
+    async fn order(&self, order: PageCommand) -> Result<PageCommandResult, Failure> {
+        if let Some(Event::PageCommandDone { result, .. }) = self.steer(order, None) {
             return result;
         }
         loop {
-            if let Event::Obeyed { result, .. } = self.next().await {
+            if let Event::PageCommandDone { result, .. } = self.next().await {
                 return result;
             }
         }
     }
 
     /// Gives an order; its answer where that comes at once.
-    fn steer(&self, order: Order, ticket: Option<Ticket>) -> Option<Event> {
+    fn steer(&self, order: PageCommand, ticket: Option<Ticket>) -> Option<Event> {
         self.driver.borrow().as_ref().unwrap().steer(order, ticket)
     }
 
@@ -150,14 +151,21 @@ impl Stage {
         }
     }
 
-    async fn look(&self) -> Sight {
-        assert_eq!(self.order(Order::Look).await, Ok(Obeyed::Done));
+    async fn look(&self) -> PageObservation {
+        assert_eq!(
+            self.order(PageCommand::Look).await,
+            Ok(PageCommandResult::Done)
+        );
         self.sights.borrow().last().unwrap().clone()
     }
 
-    async fn navigate(&self, page: &str, transition: Transition) -> Result<Obeyed, Failure> {
+    async fn navigate(
+        &self,
+        page: &str,
+        transition: Transition,
+    ) -> Result<PageCommandResult, Failure> {
         let url = self.site.page(page);
-        self.order(Order::Navigate { url, transition }).await
+        self.order(PageCommand::Navigate { url, transition }).await
     }
 
     /// Waits until this colour is all over the screen, which tells nobody by itself.
@@ -190,8 +198,8 @@ impl Drop for Stage {
     }
 }
 
-fn painted(stage: &Stage, page: &str) -> Sight {
-    Sight::Painted {
+fn painted(stage: &Stage, page: &str) -> PageObservation {
+    PageObservation::Painted {
         url: stage.site.page(page),
         title: page.to_owned(),
     }
@@ -206,11 +214,11 @@ fn a_look_tells_what_is_on_the_screen() {
         stage.until_all_is(TEAL).await;
         for (page, is_blank) in [("empty", true), ("liar", true), ("purple", false)] {
             let url = stage.site.page(page);
-            let fresh = Order::FreshTarget { url };
-            assert_eq!(stage.order(fresh).await, Ok(Obeyed::Done));
+            let fresh = PageCommand::FreshTarget { url };
+            assert_eq!(stage.order(fresh).await, Ok(PageCommandResult::Done));
             let sight = stage.look().await;
             assert_eq!(
-                matches!(sight, Sight::Blank { .. }),
+                matches!(sight, PageObservation::Blank { .. }),
                 is_blank,
                 "{page}: {sight:?}"
             );
@@ -225,7 +233,7 @@ fn nobody_points_at_a_page() {
         stage.until_painted("teal").await;
         for (page, colour) in [("purple", PURPLE), ("teal", TEAL)] {
             let shown = stage.navigate(page, Transition::Cut).await;
-            assert_eq!(shown, Ok(Obeyed::Done));
+            assert_eq!(shown, Ok(PageCommandResult::Done));
             while stage.x.colour(xvfb::POINTER) != colour {
                 Timer::after(Duration::from_millis(5)).await;
             }
@@ -240,12 +248,12 @@ fn another_page_takes_the_place_of_the_one_that_is_there_or_does_not() {
         stage.until_all_is(TEAL).await;
         assert_eq!(
             stage.navigate("purple", Transition::Cut).await,
-            Ok(Obeyed::Done)
+            Ok(PageCommandResult::Done)
         );
         stage.until_all_is(PURPLE).await;
         assert_eq!(
             stage.navigate("navy", Transition::Fade).await,
-            Ok(Obeyed::Done)
+            Ok(PageCommandResult::Done)
         );
         stage.until_all_is(NAVY).await;
         assert_eq!(stage.look().await, painted(stage, "navy"));
@@ -253,7 +261,7 @@ fn another_page_takes_the_place_of_the_one_that_is_there_or_does_not() {
         let nobody = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
         let url = format!("http://{}/", nobody.local_addr().unwrap());
         drop(nobody);
-        let dead = Order::Navigate {
+        let dead = PageCommand::Navigate {
             url,
             transition: Transition::Cut,
         };
@@ -276,28 +284,31 @@ fn a_page_that_hangs_is_told_apart_from_its_browser_and_reloading_helps_both() {
         stage.until_painted("teal").await;
         assert_eq!(
             stage.navigate("hang", Transition::Cut).await,
-            Ok(Obeyed::Done)
+            Ok(PageCommandResult::Done)
         );
         stage.site.fall_ill("hang");
-        while stage.look().await != Sight::Unanswered {}
+        while stage.look().await != PageObservation::Unanswered {}
         // Others may wait, and it is known.
-        assert!(stage.steer(Order::Look, None).is_none());
-        let at_once = stage.steer(Order::Screenshot { width: None }, None);
-        let Some(Event::Obeyed { result, .. }) = at_once else {
+        assert!(stage.steer(PageCommand::Look, None).is_none());
+        let at_once = stage.steer(PageCommand::Screenshot { width: None }, None);
+        let Some(Event::PageCommandDone { result, .. }) = at_once else {
             panic!("a picture of a page that is known to hang is waited for: {at_once:?}");
         };
         assert_eq!(result.unwrap_err().message, "the page does not answer");
-        assert_eq!(stage.look().await, Sight::Unanswered);
+        assert_eq!(stage.look().await, PageObservation::Unanswered);
         let asked = stage.site.asked("hang");
-        assert_eq!(stage.order(Order::Reload).await, Ok(Obeyed::Done));
+        assert_eq!(
+            stage.order(PageCommand::Reload).await,
+            Ok(PageCommandResult::Done)
+        );
         assert_eq!(stage.site.asked("hang"), asked + 1);
 
         signal(stage.browser.id(), "STOP");
-        assert_eq!(stage.look().await, Sight::Silent);
+        assert_eq!(stage.look().await, PageObservation::Silent);
         signal(stage.browser.id(), "CONT");
         assert_eq!(
             stage.navigate("teal", Transition::Cut).await,
-            Ok(Obeyed::Done)
+            Ok(PageCommandResult::Done)
         );
         assert_eq!(stage.look().await, painted(stage, "teal"));
     });
@@ -313,11 +324,18 @@ fn a_page_that_dies_is_told_at_once_and_comes_back_when_it_is_reloaded() {
                 .args(["-KILL", &pid.to_string()])
                 .status();
         }
-        stage.until_seen(|sight| *sight == Sight::Crashed).await;
-        assert_eq!(stage.look().await, Sight::Crashed);
-        let why = stage.order(Order::Screenshot { width: Some(100) }).await;
+        stage
+            .until_seen(|sight| *sight == PageObservation::Crashed)
+            .await;
+        assert_eq!(stage.look().await, PageObservation::Crashed);
+        let why = stage
+            .order(PageCommand::Screenshot { width: Some(100) })
+            .await;
         assert_eq!(why.unwrap_err().message, "the page has crashed");
-        assert_eq!(stage.order(Order::Reload).await, Ok(Obeyed::Done));
+        assert_eq!(
+            stage.order(PageCommand::Reload).await,
+            Ok(PageCommandResult::Done)
+        );
         stage.until_painted("teal").await;
         stage.until_all_is(TEAL).await;
     });
@@ -328,14 +346,14 @@ fn a_page_that_cannot_be_loaded_is_told_unasked_and_gives_way_to_one_of_our_own(
     with_page("teal", async |stage| {
         stage.until_painted("teal").await;
         let url = "http://nobody.invalid/".to_owned();
-        let fresh = Order::FreshTarget { url: url.clone() };
-        assert_eq!(stage.order(fresh).await, Ok(Obeyed::Done));
-        let told = Sight::NotLoaded {
+        let fresh = PageCommand::FreshTarget { url: url.clone() };
+        assert_eq!(stage.order(fresh).await, Ok(PageCommandResult::Done));
+        let told = PageObservation::NotLoaded {
             url: url.clone(),
             error: "net::ERR_NAME_NOT_RESOLVED".to_owned(),
         };
         // The browser's own page about it may still be on its way, which is no page that was painted.
-        while stage.look().await == (Sight::Loading { url: url.clone() }) {
+        while stage.look().await == (PageObservation::Loading { url: url.clone() }) {
             Timer::after(Duration::from_millis(5)).await;
         }
         assert_eq!(stage.look().await, told);
@@ -343,15 +361,15 @@ fn a_page_that_cannot_be_loaded_is_told_unasked_and_gives_way_to_one_of_our_own(
             url: url.clone(),
             error: "net::ERR_NAME_NOT_RESOLVED".to_owned(),
         };
-        let shown = stage.order(Order::ShowBuiltIn(offline)).await;
-        assert_eq!(shown, Ok(Obeyed::Done));
+        let shown = stage.order(PageCommand::ShowBuiltIn(offline)).await;
+        assert_eq!(shown, Ok(PageCommandResult::Done));
         let sight = stage.look().await;
         assert!(
-            matches!(&sight, Sight::Painted { url, .. } if url == "about:offline"),
+            matches!(&sight, PageObservation::Painted { url, .. } if url == "about:offline"),
             "{sight:?}"
         );
         // The page it stands for cannot be loaded yet, so ours stays.
-        let why = stage.order(Order::Reload).await.unwrap_err().message;
+        let why = stage.order(PageCommand::Reload).await.unwrap_err().message;
         assert!(why.starts_with(&url), "{why}");
         assert_eq!(stage.look().await, sight);
     });
@@ -372,11 +390,11 @@ fn a_picture_is_of_this_moment_and_as_wide_as_it_was_asked_for() {
         for page in ["purple", "navy"] {
             assert_eq!(
                 stage.navigate(page, Transition::Cut).await,
-                Ok(Obeyed::Done)
+                Ok(PageCommandResult::Done)
             );
             for width in [None, Some(200)] {
-                let picture = stage.order(Order::Screenshot { width }).await;
-                let Ok(Obeyed::Picture(picture)) = picture else {
+                let picture = stage.order(PageCommand::Screenshot { width }).await;
+                let Ok(PageCommandResult::Picture(picture)) = picture else {
                     panic!("{picture:?}");
                 };
                 assert_eq!(size(&picture.png)[0], width.unwrap_or(800));
@@ -403,10 +421,13 @@ fn a_page_that_leads_on_before_it_was_read_is_shown_as_what_it_leads_to() {
         stage.until_painted("teal").await;
         for transition in [Transition::Cut, Transition::Fade] {
             let shown = stage.navigate("leads-on", transition).await;
-            assert_eq!(shown, Ok(Obeyed::Done));
+            assert_eq!(shown, Ok(PageCommandResult::Done));
             stage.until_all_is(PURPLE).await;
             assert_eq!(stage.look().await, painted(stage, "purple"));
-            assert_eq!(stage.navigate("teal", transition).await, Ok(Obeyed::Done));
+            assert_eq!(
+                stage.navigate("teal", transition).await,
+                Ok(PageCommandResult::Done)
+            );
         }
         let nowhere = stage.navigate("leads-nowhere", Transition::Cut).await;
         let why = nowhere.unwrap_err().message;
@@ -421,17 +442,24 @@ fn a_picture_and_one_from_before_a_step_can_be_taken_at_the_same_time() {
         stage.until_painted("teal").await;
         assert_eq!(
             stage.navigate("moves", Transition::Cut).await,
-            Ok(Obeyed::Done)
+            Ok(PageCommandResult::Done)
         );
         for _ in 0..10 {
             let width = Some(100);
-            assert!(stage.steer(Order::KeepEvidence, None).is_none());
-            assert!(stage.steer(Order::Screenshot { width }, None).is_none());
+            assert!(stage.steer(PageCommand::KeepEvidence, None).is_none());
+            assert!(
+                stage
+                    .steer(PageCommand::Screenshot { width }, None)
+                    .is_none()
+            );
             let mut widths = Vec::new();
             while widths.len() < 2 {
                 match stage.next().await {
-                    Event::Obeyed { result, .. } => match result {
-                        Ok(Obeyed::Picture(picture) | Obeyed::Evidence(Some(picture))) => {
+                    Event::PageCommandDone { result, .. } => match result {
+                        Ok(
+                            PageCommandResult::Picture(picture)
+                            | PageCommandResult::Evidence(Some(picture)),
+                        ) => {
                             widths.push(size(&picture.png)[0]);
                         }
                         other => panic!("{other:?}"),
@@ -452,7 +480,7 @@ fn a_page_that_is_not_wanted_any_more_is_not_shown() {
         let ticket = Ticket(7);
         let url = stage.site.page("purple?held");
         let transition = Transition::Cut;
-        let order = Order::Navigate { url, transition };
+        let order = PageCommand::Navigate { url, transition };
         assert!(stage.steer(order.clone(), Some(ticket)).is_none());
         // One that waits its turn is withdrawn as well.
         let waiting = Ticket(8);
@@ -464,7 +492,7 @@ fn a_page_that_is_not_wanted_any_more_is_not_shown() {
         }
         for withdrawn in [ticket, waiting] {
             let (answered, result) = loop {
-                if let Event::Obeyed { ticket, result, .. } = stage.next().await {
+                if let Event::PageCommandDone { ticket, result, .. } = stage.next().await {
                     break (ticket, result);
                 }
             };
@@ -475,7 +503,10 @@ fn a_page_that_is_not_wanted_any_more_is_not_shown() {
         assert_eq!(stage.site.asked("purple?held"), 1);
         assert_eq!(stage.look().await, painted(stage, "teal"));
         stage.until_all_is(TEAL).await;
-        assert_eq!(stage.navigate("navy", transition).await, Ok(Obeyed::Done));
+        assert_eq!(
+            stage.navigate("navy", transition).await,
+            Ok(PageCommandResult::Done)
+        );
         stage.until_all_is(NAVY).await;
     });
 }
@@ -483,7 +514,7 @@ fn a_page_that_is_not_wanted_any_more_is_not_shown() {
 /// What a page that moves tells in its title: how often its timer has come, and for how long it stood still.
 async fn counted(stage: &Stage) -> (u64, u64) {
     loop {
-        if let Sight::Painted { title, .. } = stage.look().await
+        if let PageObservation::Painted { title, .. } = stage.look().await
             && let Some((count, still)) = title.split_once(' ')
         {
             return (count.parse().unwrap(), still.parse().unwrap());
@@ -497,12 +528,15 @@ fn a_page_that_is_paused_stands_still_and_goes_on_where_it_was() {
         stage.until_painted("teal").await;
         assert_eq!(
             stage.navigate("moves", Transition::Cut).await,
-            Ok(Obeyed::Done)
+            Ok(PageCommandResult::Done)
         );
         let begun = counted(stage).await;
         while counted(stage).await == begun {}
         for _ in 0..2 {
-            assert_eq!(stage.order(Order::Pause).await, Ok(Obeyed::Done));
+            assert_eq!(
+                stage.order(PageCommand::Pause).await,
+                Ok(PageCommandResult::Done)
+            );
         }
         let paused = counted(stage).await;
         let since = Instant::now();
@@ -511,18 +545,21 @@ fn a_page_that_is_paused_stands_still_and_goes_on_where_it_was() {
         }
         // It is well, and there are pictures of it.
         for width in [None, Some(100)] {
-            let picture = stage.order(Order::Screenshot { width }).await;
-            let Ok(Obeyed::Picture(picture)) = picture else {
+            let picture = stage.order(PageCommand::Screenshot { width }).await;
+            let Ok(PageCommandResult::Picture(picture)) = picture else {
                 panic!("{picture:?}");
             };
             assert_eq!(size(&picture.png)[0], width.unwrap_or(800));
         }
-        let evidence = stage.order(Order::KeepEvidence).await;
-        assert!(matches!(evidence, Ok(Obeyed::Evidence(Some(_)))));
+        let evidence = stage.order(PageCommand::KeepEvidence).await;
+        assert!(matches!(evidence, Ok(PageCommandResult::Evidence(Some(_)))));
         assert_eq!(counted(stage).await, paused);
         stage.until_all_is(TEAL).await;
 
-        assert_eq!(stage.order(Order::Resume).await, Ok(Obeyed::Done));
+        assert_eq!(
+            stage.order(PageCommand::Resume).await,
+            Ok(PageCommandResult::Done)
+        );
         let gone_on = loop {
             let counted = counted(stage).await;
             if counted.0 > paused.0 {
@@ -540,12 +577,18 @@ fn a_page_that_is_paused_stands_still_and_goes_on_where_it_was() {
             let before = counted(stage).await;
             while counted(stage).await == before {}
         };
-        for order in [Order::ShowOverlay, Order::Reload] {
-            assert_eq!(stage.order(Order::Pause).await, Ok(Obeyed::Done));
-            assert_eq!(stage.order(order).await, Ok(Obeyed::Done));
+        for order in [PageCommand::ShowOverlay, PageCommand::Reload] {
+            assert_eq!(
+                stage.order(PageCommand::Pause).await,
+                Ok(PageCommandResult::Done)
+            );
+            assert_eq!(stage.order(order).await, Ok(PageCommandResult::Done));
             goes_on().await;
         }
-        assert_eq!(stage.order(Order::Pause).await, Ok(Obeyed::Done));
+        assert_eq!(
+            stage.order(PageCommand::Pause).await,
+            Ok(PageCommandResult::Done)
+        );
         stage.driver.take();
         stage.drive(true, 1_000);
         stage.until_painted("moves").await;
@@ -559,10 +602,14 @@ fn a_notice_leaves_the_page_as_it_is() {
         stage.until_painted("teal").await;
         assert_eq!(
             stage.navigate("moves", Transition::Cut).await,
-            Ok(Obeyed::Done)
+            Ok(PageCommandResult::Done)
         );
-        for order in [Order::ShowOverlay, Order::ShowOverlay, Order::HideOverlay] {
-            assert_eq!(stage.order(order).await, Ok(Obeyed::Done));
+        for order in [
+            PageCommand::ShowOverlay,
+            PageCommand::ShowOverlay,
+            PageCommand::HideOverlay,
+        ] {
+            assert_eq!(stage.order(order).await, Ok(PageCommandResult::Done));
             let before = counted(stage).await;
             while counted(stage).await == before {}
         }
@@ -589,18 +636,17 @@ fn a_page_that_waits_for_an_answer_is_no_page_that_hangs() {
     with_page("teal", async |stage| {
         stage.until_painted("teal").await;
         let url = stage.site.page("asks");
-        let fresh = Order::FreshTarget { url: url.clone() };
+        let fresh = PageCommand::FreshTarget { url: url.clone() };
         stage.order(fresh).await.unwrap();
-        let is_it =
-            |sight: &Sight| matches!(sight, Sight::Painted { url: there, .. } if *there == url);
+        let is_it = |sight: &PageObservation| matches!(sight, PageObservation::Painted { url: there, .. } if *there == url);
         let sight = stage.look().await;
         assert!(is_it(&sight), "{sight:?}");
-        let why = stage.order(Order::Screenshot { width: None }).await;
+        let why = stage.order(PageCommand::Screenshot { width: None }).await;
         let why = why.unwrap_err().message;
         assert!(why.contains("dialog"), "{why}");
         assert_eq!(
             stage.navigate("purple", Transition::Cut).await,
-            Ok(Obeyed::Done)
+            Ok(PageCommandResult::Done)
         );
         stage.until_all_is(PURPLE).await;
     });
@@ -624,7 +670,7 @@ fn the_next_daemon_drives_on_from_the_middle_of_a_message() {
         stage.until_painted("teal").await;
         assert_eq!(
             stage.navigate("purple", Transition::Fade).await,
-            Ok(Obeyed::Done)
+            Ok(PageCommandResult::Done)
         );
         stage.until_all_is(PURPLE).await;
     });
@@ -637,8 +683,8 @@ fn whoever_waits_is_told_when_the_browser_ends() {
         let group = format!("-{}", stage.browser.id());
         let killed = Command::new("kill").args(["-KILL", "--", &group]).status();
         assert!(killed.unwrap().success());
-        while stage.look().await != Sight::Silent {}
-        let why = stage.order(Order::Reload).await.unwrap_err().message;
+        while stage.look().await != PageObservation::Silent {}
+        let why = stage.order(PageCommand::Reload).await.unwrap_err().message;
         assert_eq!(why, "the browser has ended");
     });
 }

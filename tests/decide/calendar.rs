@@ -5,7 +5,7 @@ use crate::stage::{Stage, find_zone};
 use jiff::civil::DateTime;
 use jiff::tz::TimeZone;
 use jiff::{SignedDuration, Timestamp};
-use ossuary::supervisor::{Action, Event, Reading, ScheduleBoot};
+use ossuary::supervisor::{Action, ClockReading, Event, ScheduleBoot};
 use ossuary::time::Moment;
 use serde_json::{Value, json};
 use std::time::Duration;
@@ -52,7 +52,7 @@ fn rules() -> Vec<Value> {
 fn by_the_mind(zone: &str, from: Timestamp, to: Timestamp) -> Vec<(Timestamp, usize)> {
     let document = json!({"version": 3, "schedule": {"timezone": zone, "rules": rules()}});
     let now = Moment::from_boot(Duration::from_secs(100));
-    let clock = Reading {
+    let clock = ClockReading {
         at: now,
         wall: from,
     };
@@ -128,7 +128,7 @@ fn every_occurrence_of_two_years_comes_once_in_every_zone() {
 fn a_day_costs_a_wake_up_an_occurrence_and_none_in_between() {
     let document = json!({"version": 3, "schedule": {"timezone": "UTC", "rules": rules()}});
     let now = Moment::from_boot(Duration::from_secs(100));
-    let clock = Reading {
+    let clock = ClockReading {
         at: now,
         wall: at("2026-11-25T12:00:00Z"),
     };
@@ -148,6 +148,6 @@ fn a_day_costs_a_wake_up_an_occurrence_and_none_in_between() {
     // 23:59, 00:00, 01:30, 02:00, 02:30 and 08:00 of a Thursday.
     assert_eq!(woken, 6);
     let writes = stage.actions.iter();
-    let writes = writes.filter(|it| matches!(it, Action::KeepSchedule { .. }));
+    let writes = writes.filter(|it| matches!(it, Action::SaveSchedule { .. }));
     assert_eq!(writes.count(), 6, "one write an occurrence");
 }

@@ -7,7 +7,8 @@ use crate::stage::find_zone;
 use jiff::{SignedDuration, Timestamp};
 use ossuary::config::{Loaded, Section, Zone};
 use ossuary::supervisor::{
-    Action, Boot, Event, Kept, Kind, Reading, Request, ScheduleBoot, Source, Supervisor, Ticket,
+    Action, Boot, ClockReading, Command, Event, Kind, SavedSchedule, ScheduleBoot, Source,
+    Supervisor, Ticket,
 };
 use ossuary::time::Moment;
 use serde_json::{Value, json};
@@ -47,10 +48,10 @@ struct World {
     mind: Supervisor,
     document: Value,
     now: Moment,
-    clock: Reading,
+    clock: ClockReading,
     trusted: bool,
     /// What is on the disk.
-    kept: Kept,
+    kept: SavedSchedule,
     /// What was done: the rule, and the second it was due.
     done: BTreeSet<(usize, i64)>,
     /// What is on the disk as begun: whatever becomes of it, it is not begun again.
@@ -65,9 +66,9 @@ impl World {
         let mut rng = fastrand::Rng::with_seed(seed);
         let now = Moment::from_boot(Duration::from_secs(60));
         let wall = Timestamp::from_second(1_780_000_000 + rng.i64(0..DAY)).unwrap();
-        let clock = Reading { at: now, wall };
+        let clock = ClockReading { at: now, wall };
         let document = document(0);
-        let mind = birth(&document, Kept::default(), now, Some(clock));
+        let mind = birth(&document, SavedSchedule::default(), now, Some(clock));
         let mut world = World {
             rng,
             seed,
@@ -76,7 +77,7 @@ impl World {
             now,
             clock,
             trusted: true,
-            kept: Kept::default(),
+            kept: SavedSchedule::default(),
             done: BTreeSet::new(),
             begun: BTreeSet::new(),
             is_doomed: false,
@@ -99,7 +100,7 @@ impl World {
     fn perform(&mut self) {
         while let Some(action) = self.mind.poll_action() {
             let answer = match action {
-                Action::KeepSchedule { kept } => {
+                Action::SaveSchedule { schedule: kept } => {
                     let is_lost = self.is_doomed && self.rng.bool();
                     if !is_lost {
                         self.write_down(&kept.to_bytes());
@@ -108,7 +109,7 @@ impl World {
                         self.fell = true;
                         return;
                     }
-                    Event::ScheduleKept { result: Ok(()) }
+                    Event::ScheduleSaved { result: Ok(()) }
                 }
                 Action::RunCommand { number, command } => {
                     self.see(&command);
@@ -134,7 +135,7 @@ impl World {
     }
 
     fn write_down(&mut self, bytes: &[u8]) {
-        self.kept = Kept::from_bytes(bytes).unwrap();
+        self.kept = SavedSchedule::from_bytes(bytes).unwrap();
         let written: Value = serde_json::from_slice(bytes).unwrap();
         for entry in written["record"].as_array().unwrap() {
             if entry["outcome"].is_null() {
@@ -189,7 +190,7 @@ impl World {
         };
         let wall = Timestamp::from_second(self.wall() + gap).unwrap();
         self.now = Moment::from_boot(Duration::from_secs(30));
-        self.clock = Reading { at: self.now, wall };
+        self.clock = ClockReading { at: self.now, wall };
         self.trusted = self.rng.u32(0..3) > 0;
         let clock = self.trusted.then_some(self.clock);
         self.mind = birth(&self.document, self.kept.clone(), self.now, clock);
@@ -230,7 +231,7 @@ impl World {
             _ => self.rng.i64(-3 * DAY..3 * DAY),
         };
         let wall = Timestamp::from_second(self.wall() + by).unwrap();
-        self.clock = Reading { at: self.now, wall };
+        self.clock = ClockReading { at: self.now, wall };
         self.trusted = self.rng.u32(0..5) > 0;
         self.handle(Event::Clock {
             reading: self.clock,
@@ -241,12 +242,12 @@ impl World {
     /// Somebody gives every rule another name: they are the same rules.
     fn edit(&mut self) {
         let salt = self.rng.u32(..);
-        let request = Request::ReplaceSection {
+        let request = Command::ReplaceSection {
             section: Section::Schedule,
             value: document(salt)["schedule"].clone(),
             if_match: None,
         };
-        self.handle(Event::Request {
+        self.handle(Event::Command {
             ticket: Ticket(u64::from(salt)),
             request,
         });
@@ -274,7 +275,12 @@ fn due(second: i64, from: i64, to: i64) -> impl Iterator<Item = i64> {
         .take_while(move |at| *at <= to)
 }
 
-fn birth(document: &Value, kept: Kept, now: Moment, clock: Option<Reading>) -> Supervisor {
+fn birth(
+    document: &Value,
+    kept: SavedSchedule,
+    now: Moment,
+    clock: Option<ClockReading>,
+) -> Supervisor {
     let loaded = Loaded::from_bytes(document.to_string().as_bytes()).unwrap();
     let boot = Boot {
         loaded,

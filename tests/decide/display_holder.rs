@@ -3,7 +3,7 @@
 
 use crate::stage::{Stage, id, load};
 use ossuary::supervisor::{
-    Action, Boot, Ending, Event, Memory, Request, RunId, Source, State, Supervisor,
+    Action, Boot, Command, Ending, Event, Memory, RunId, Source, State, Supervisor,
 };
 use serde_json::{Map, Value, json};
 use std::collections::BTreeMap;
@@ -24,7 +24,7 @@ fn browsers(names: &[&str]) -> Value {
 }
 
 fn put(stage: &mut Stage, document: Value) {
-    let outcome = stage.ask(Request::ReplaceConfig {
+    let outcome = stage.ask(Command::ReplaceConfig {
         document,
         if_match: None,
     });
@@ -35,7 +35,7 @@ fn change(stage: &mut Stage, name: &str, fields: Value) {
     let Value::Object(fields) = fields else {
         panic!("fields are an object");
     };
-    let outcome = stage.ask(Request::Change(id(name), fields));
+    let outcome = stage.ask(Command::Change(id(name), fields));
     assert!(matches!(outcome, Some(Ok(_))), "{outcome:?}");
 }
 
@@ -127,7 +127,7 @@ fn a_custom_process_gets_the_display_of_one_that_was_removed_or_disabled() {
 #[test]
 fn what_an_operator_stopped_stays_stopped_and_nothing_takes_its_place() {
     let mut stage = Stage::new(browsers(&["day", "night"]));
-    stage.ask(Request::Stop(id("day")));
+    stage.ask(Command::Stop(id("day")));
     stage.exit("day", TERMINATED);
     stage.look();
     change(&mut stage, "night", json!({"name": "By night"}));
@@ -142,7 +142,7 @@ fn what_an_operator_stopped_stays_stopped_and_nothing_takes_its_place() {
 #[test]
 fn a_browser_that_made_way_comes_back_when_its_successor_is_disabled() {
     let mut stage = Stage::new(browsers(&["day", "night"]));
-    stage.ask(Request::Start(id("night")));
+    stage.ask(Command::Start(id("night")));
     stage.exit("day", TERMINATED);
     assert_eq!(stage.state("night"), State::Running);
     change(&mut stage, "night", json!({"enabled": false}));
@@ -194,7 +194,7 @@ fn another_active_browser_written_while_no_daemon_ran_is_switched_to() {
 #[test]
 fn a_stop_by_hand_survives_the_daemon() {
     let mut stage = Stage::new(browsers(&["day", "night"]));
-    stage.ask(Request::Stop(id("day")));
+    stage.ask(Command::Stop(id("day")));
     stage.exit("day", TERMINATED);
     let mut next = next_daemon(&stage, browsers(&["day", "night"]));
     assert!(next.look().is_empty());
@@ -210,7 +210,7 @@ fn a_start_while_a_run_that_was_not_ready_is_ending_is_carried_out() {
     stage.pass_seconds(6);
     assert_eq!(stage.state("server"), State::Stopping);
     stage.look();
-    let outcome = stage.ask(Request::Start(id("server")));
+    let outcome = stage.ask(Command::Start(id("server")));
     assert!(matches!(outcome, Some(Ok(_))), "{outcome:?}");
     stage.exit("server", TERMINATED);
     assert_eq!(stage.look(), ["spawn server"]);
@@ -224,7 +224,7 @@ fn a_changed_browser_does_not_outrank_the_operators_later_choice() {
     document["processes"]["night"]["depends_on"] = json!(["api"]);
     let mut stage = Stage::new(document);
     // It waits for what it depends on, and the other one stays on the screen meanwhile.
-    stage.ask(Request::Start(id("night")));
+    stage.ask(Command::Start(id("night")));
     change(
         &mut stage,
         "day",
@@ -299,7 +299,7 @@ fn a_newer_choice_replaces_one_that_waits_for_a_missing_display() {
     }
     let mut stage = Stage::new(document);
     assert_eq!(stage.state("day"), State::Waiting);
-    stage.ask(Request::Start(id("night")));
+    stage.ask(Command::Start(id("night")));
     assert_eq!(stage.state("day"), State::Stopped);
     assert_eq!(stage.reason("day"), "made way for night");
     plug(&mut stage, &[":5"]);

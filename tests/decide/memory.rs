@@ -3,8 +3,8 @@
 use crate::stage::load;
 use ossuary::config::Process;
 use ossuary::supervisor::{
-    Action, Boot, Doing, Ending, Failure, Kept, Memory, Reason, RunId, Running, Source, Stage,
-    State, Supervisor,
+    Action, Boot, Doing, Ending, Failure, Memory, Reason, RunId, Running, SavedSchedule, Source,
+    Stage, State, Supervisor,
 };
 use ossuary::time::Moment;
 use serde_json::{Value, json};
@@ -270,7 +270,7 @@ fn schedule_fixture() -> Value {
 
 /// The document as this version keeps it, reduced to the fields of the fixture.
 fn kept(document: &Value) -> Value {
-    let kept = Kept::from_bytes(document.to_string().as_bytes()).expect("it is read");
+    let kept = SavedSchedule::from_bytes(document.to_string().as_bytes()).expect("it is read");
     let mut kept: Value = serde_json::from_slice(&kept.to_bytes()).unwrap();
     let of_the_fixture = schedule_fixture();
     (kept.as_object_mut().unwrap()).retain(|name, _| of_the_fixture.get(name).is_some());

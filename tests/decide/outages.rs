@@ -2,9 +2,9 @@
 
 use crate::stage::{Stage, id, load};
 use ossuary::config::{Id, Section};
-use ossuary::supervisor::page::{Obeyed, Order, PageState, Sight};
+use ossuary::supervisor::page::{PageCommand, PageCommandResult, PageObservation, PageState};
 use ossuary::supervisor::{
-    Action, Boot, Ending, Event, Failure, Memory, Request, RunId, Source, Supervisor,
+    Action, Boot, Command, Ending, Event, Failure, Memory, RunId, Source, Supervisor,
 };
 use serde_json::{Value, json};
 use std::collections::{BTreeMap, BTreeSet};
@@ -21,7 +21,7 @@ struct Kiosk {
     /// Commands that rules have run.
     ran: Vec<String>,
     /// What the browser was asked to do with its page, apart from looking at it.
-    orders: Vec<Order>,
+    orders: Vec<PageCommand>,
     /// How often a server was tried.
     tries: usize,
     /// What the next daemon finds.
@@ -94,7 +94,7 @@ impl Kiosk {
         }
     }
 
-    fn ask(&mut self, request: Request) {
+    fn ask(&mut self, request: Command) {
         let _ = self.stage.ask(request);
         self.perform();
     }
@@ -111,14 +111,14 @@ impl Kiosk {
                         tree_left: false,
                     });
                 }
-                Action::TryServer { url } => {
+                Action::ProbeServer { url } => {
                     self.tries += 1;
                     let reachable = !self.is_away(&url);
-                    self.stage.handle(Event::ServerTried { url, reachable });
+                    self.stage.handle(Event::ServerProbed { url, reachable });
                 }
-                Action::Steer {
+                Action::RunPageCommand {
                     run,
-                    order,
+                    command: order,
                     ticket: None,
                 } => self.obey(run, order),
                 Action::RunCommand { command, .. } => self.ran.push(command),
@@ -147,8 +147,8 @@ impl Kiosk {
         self.perform();
     }
 
-    fn saw(&mut self, run: RunId, sight: Sight) {
-        self.stage.handle(Event::Saw { run, sight });
+    fn saw(&mut self, run: RunId, sight: PageObservation) {
+        self.stage.handle(Event::PageObserved { run, sight });
     }
 
     /// The browser loads an address.
@@ -157,47 +157,47 @@ impl Kiosk {
         self.on_screen.clone_from(&url);
         if self.is_away(&url) {
             let error = "net::ERR_CONNECTION_REFUSED".to_owned();
-            return self.saw(run, Sight::NotLoaded { url, error });
+            return self.saw(run, PageObservation::NotLoaded { url, error });
         }
-        self.saw(run, Sight::Loading { url });
+        self.saw(run, PageObservation::Loading { url });
         self.look(run);
     }
 
     fn look(&mut self, run: RunId) {
         let url = self.on_screen.clone();
         let title = "Page".to_owned();
-        self.saw(run, Sight::Painted { url, title });
+        self.saw(run, PageObservation::Painted { url, title });
     }
 
-    fn obey(&mut self, run: RunId, order: Order) {
-        if order != Order::Look {
+    fn obey(&mut self, run: RunId, order: PageCommand) {
+        if order != PageCommand::Look {
             self.orders.push(order.clone());
         }
         let result = match &order {
-            Order::Look => {
+            PageCommand::Look => {
                 self.look(run);
-                Ok(Obeyed::Done)
+                Ok(PageCommandResult::Done)
             }
-            Order::Reload => {
+            PageCommand::Reload => {
                 let url = self.on_screen.clone();
                 self.load(run, &url);
-                Ok(Obeyed::Done)
+                Ok(PageCommandResult::Done)
             }
-            Order::Navigate { url, .. } if self.is_away(url) => {
+            PageCommand::Navigate { url, .. } if self.is_away(url) => {
                 Err(Failure::system("net::ERR_CONNECTION_REFUSED"))
             }
-            Order::Navigate { url, .. } => {
+            PageCommand::Navigate { url, .. } => {
                 self.load(run, url);
-                Ok(Obeyed::Done)
+                Ok(PageCommandResult::Done)
             }
-            Order::ShowBuiltIn(_) => {
+            PageCommand::ShowBuiltIn(_) => {
                 self.on_screen = "about:offline".to_owned();
                 self.look(run);
-                Ok(Obeyed::Done)
+                Ok(PageCommandResult::Done)
             }
-            _ => Ok(Obeyed::Done),
+            _ => Ok(PageCommandResult::Done),
         };
-        self.stage.handle(Event::Obeyed {
+        self.stage.handle(Event::PageCommandDone {
             run,
             order,
             ticket: None,
@@ -225,7 +225,7 @@ fn a_reload_during_an_outage_runs_no_rule_and_the_return_runs_one() {
         kiosk.away.insert("https://example.org");
         kiosk.pass(30);
         // The operator tries what operators try.
-        kiosk.ask(Request::Restart(id("screen")));
+        kiosk.ask(Command::Restart(id("screen")));
         kiosk.pass(600);
         assert_eq!(kiosk.on_screen, "about:offline", "{lost}");
         assert_eq!(kiosk.ran, ["lost"], "{lost}");
@@ -277,10 +277,10 @@ fn a_server_that_is_away_when_the_kiosk_starts_is_lost_once_and_regained_once() 
     let navigations = kiosk
         .orders
         .iter()
-        .filter(|order| matches!(order, Order::Navigate { .. }));
+        .filter(|order| matches!(order, PageCommand::Navigate { .. }));
     assert!(navigations.count() <= 2, "{:?}", kiosk.orders);
     assert!(
-        !kiosk.orders.contains(&Order::Reload),
+        !kiosk.orders.contains(&PageCommand::Reload),
         "it was loaded just now"
     );
     assert_eq!(kiosk.on_screen, PAGE);
@@ -320,8 +320,8 @@ fn an_outage_that_is_noticed_is_followed_to_its_end_whatever_is_configured_meanw
     let mut kiosk = Kiosk::new(document(PAGE, json!({}), json!([])));
     kiosk.away.insert("https://example.org");
     kiosk.pass(20);
-    assert_eq!(kiosk.orders, [Order::ShowOverlay]);
-    kiosk.ask(Request::ReplaceSection {
+    assert_eq!(kiosk.orders, [PageCommand::ShowOverlay]);
+    kiosk.ask(Command::ReplaceSection {
         section: Section::Behaviors,
         value: json!({
             "on_connection_lost": {"action": "none"},
@@ -331,7 +331,10 @@ fn an_outage_that_is_noticed_is_followed_to_its_end_whatever_is_configured_meanw
     });
     kiosk.away.clear();
     kiosk.pass(20);
-    assert_eq!(kiosk.orders, [Order::ShowOverlay, Order::HideOverlay]);
+    assert_eq!(
+        kiosk.orders,
+        [PageCommand::ShowOverlay, PageCommand::HideOverlay]
+    );
 }
 
 #[test]
@@ -369,8 +372,12 @@ fn a_notice_over_the_page_is_in_its_status_until_it_is_removed() {
 #[test]
 fn a_notice_that_an_earlier_daemon_left_is_removed_once_the_server_is_there() {
     let actions = [
-        ("show_overlay", Order::ShowOverlay, Order::HideOverlay),
-        ("pause", Order::Pause, Order::Resume),
+        (
+            "show_overlay",
+            PageCommand::ShowOverlay,
+            PageCommand::HideOverlay,
+        ),
+        ("pause", PageCommand::Pause, PageCommand::Resume),
     ];
     for (action, done, undone) in actions {
         let behaviors = json!({"on_connection_lost": {"action": action}});
@@ -399,7 +406,10 @@ fn a_page_without_a_server_is_refreshed_at_its_interval() {
     let mut kiosk = Kiosk::new(document("file:///srv/page.html", behaviors, json!([])));
     kiosk.pass(3600);
     assert!(
-        kiosk.orders.iter().all(|order| *order == Order::Reload),
+        kiosk
+            .orders
+            .iter()
+            .all(|order| *order == PageCommand::Reload),
         "{:?}",
         kiosk.orders
     );

@@ -4,7 +4,7 @@
 use crate::rules::{DAY_PAGE, Kiosk, MORNING, at, canvas, document, time};
 use crate::stage::id;
 use ossuary::config::{Display, Section};
-use ossuary::supervisor::{Done, Event, Kept, Request, RuleOutcome, State};
+use ossuary::supervisor::{Command, Done, Event, RuleOutcome, SavedSchedule, State};
 use serde_json::{Value, json};
 
 const OWN_PAGE: &str = "https://example.org/";
@@ -32,7 +32,7 @@ fn display(name: &str) -> Display {
 
 /// A kiosk with these displays.
 fn kiosk_on(displays: &[&str], rules: Value, wall: &str) -> Kiosk {
-    let kept = Kept::default();
+    let kept = SavedSchedule::default();
     Kiosk::begin_on(displays, document(rules), at(wall), true, kept, "one")
 }
 
@@ -43,7 +43,7 @@ impl Kiosk {
         let mut document = Value::Object(configuration.document.as_map().clone());
         edit(&mut document);
         let kept = self.stage.kept.clone().unwrap_or_default().to_bytes();
-        let kept = Kept::from_bytes(&kept).unwrap();
+        let kept = SavedSchedule::from_bytes(&kept).unwrap();
         let wall = self.wall();
         let screens = self.stage.screens.clone();
         let mut kiosk = Kiosk::begin_on(displays, document, wall, true, kept, boot);
@@ -54,7 +54,7 @@ impl Kiosk {
     }
 
     fn switch(&mut self, name: &str, on: bool) {
-        let request = Request::SwitchPower {
+        let request = Command::SwitchPower {
             display: display(name),
             on,
         };
@@ -75,7 +75,7 @@ impl Kiosk {
     }
 
     fn set_rules(&mut self, rules: Value) {
-        let request = Request::ReplaceSection {
+        let request = Command::ReplaceSection {
             section: Section::Schedule,
             value: json!({"timezone": "Europe/Berlin", "rules": rules}),
             if_match: None,
@@ -86,7 +86,7 @@ impl Kiosk {
     /// The page a browser opens that is started now.
     fn opens(&mut self) -> String {
         self.shown();
-        self.stage.ask(Request::Restart(id("screen")));
+        self.stage.ask(Command::Restart(id("screen")));
         let signal = ossuary::supervisor::Ending::Signal(15);
         self.stage.exit("screen", signal);
         self.shown().remove(0)
@@ -396,7 +396,7 @@ fn a_switch_by_hand_that_is_refused_overrules_nothing() {
     let mut kiosk = kiosk_on(&[":0"], json!([dark("night", Some(":0"))]), MORNING);
     kiosk.until("2026-11-26T22:00:00Z");
     kiosk.plug(&[]);
-    let request = Request::SwitchPower {
+    let request = Command::SwitchPower {
         display: display(":0"),
         on: true,
     };
@@ -418,7 +418,7 @@ fn a_process_that_has_failed_leaves_the_screen_at_the_end_of_its_rule() {
     document["processes"]["night"]["restart"] = json!("never");
     // One that does not start automatically would be replaced at once when it has finished.
     document["processes"]["night"]["autostart"] = json!(true);
-    let mut kiosk = Kiosk::begin(document, at(MORNING), true, Kept::default(), "one");
+    let mut kiosk = Kiosk::begin(document, at(MORNING), true, SavedSchedule::default(), "one");
     kiosk.until("2026-11-26T19:00:00Z");
     let signal = ossuary::supervisor::Ending::Signal(15);
     kiosk.stage.exit("screen", signal);
@@ -438,7 +438,7 @@ fn a_stop_by_hand_is_not_said_to_be_one_of_the_schedule() {
         "action": {"type": "stop_process", "process_id": "sync"},
     }]);
     let mut kiosk = Kiosk::new(rules, MORNING);
-    kiosk.stage.ask(Request::Stop(id("sync")));
+    kiosk.stage.ask(Command::Stop(id("sync")));
     let signal = ossuary::supervisor::Ending::Signal(15);
     kiosk.stage.exit("sync", signal);
     kiosk.until("2026-11-26T08:00:00Z");
@@ -459,11 +459,11 @@ fn adjacent_spans_report_each_occurrence_once() {
     for hour in 6..30 {
         let instant =
             |hour: i64| at("2026-11-26T00:00:00Z") + jiff::SignedDuration::from_hours(hour);
-        let request = Request::Foresee {
+        let request = Command::Preview {
             from: instant(hour),
             to: instant(hour + 1),
         };
-        let Some(Ok(Done::Foreseen(foresight))) = kiosk.stage.ask(request) else {
+        let Some(Ok(Done::Preview(foresight))) = kiosk.stage.ask(request) else {
             panic!("it is answered at once");
         };
         for it in &foresight.occurrences {
@@ -490,7 +490,13 @@ fn a_rule_that_needs_no_clock_does_not_wait_for_it() {
         {"id": "often", "trigger": {"type": "interval", "minutes": 30}, "action": {"type": "refresh_page"}},
     ]);
     let epoch = at("1970-01-01T00:00:00Z");
-    let mut kiosk = Kiosk::begin(document(rules), epoch, false, Kept::default(), "one");
+    let mut kiosk = Kiosk::begin(
+        document(rules),
+        epoch,
+        false,
+        SavedSchedule::default(),
+        "one",
+    );
     let waits = |kiosk: &Kiosk, name: &str| kiosk.rule(name).waits_for_clock;
     assert!(waits(&kiosk, "day") && !waits(&kiosk, "often"));
     kiosk.set(MORNING, true);
@@ -506,24 +512,28 @@ impl Kiosk {
 
     /// A client has a page opened, and the driver answers.
     pub fn open_by_hand(&mut self, url: &str, works: bool) {
-        use ossuary::supervisor::page::Obeyed;
+        use ossuary::supervisor::page::PageCommandResult;
         use ossuary::supervisor::{Action, Failure};
         self.stage.actions.clear();
-        self.stage.ask(Request::Navigate {
+        self.stage.ask(Command::Navigate {
             id: id("screen"),
             url: url.to_owned(),
             transition: Default::default(),
         });
         let mut steered = self.stage.actions.iter().filter_map(|action| match action {
-            Action::Steer { run, order, ticket } => Some((*run, order.clone(), *ticket)),
+            Action::RunPageCommand {
+                run,
+                command: order,
+                ticket,
+            } => Some((*run, order.clone(), *ticket)),
             _ => None,
         });
         let (run, order, ticket) = steered.next().unwrap();
         let result = match works {
-            true => Ok(Obeyed::Done),
+            true => Ok(PageCommandResult::Done),
             false => Err(Failure::system("it cannot be loaded")),
         };
-        self.stage.handle(Event::Obeyed {
+        self.stage.handle(Event::PageCommandDone {
             run,
             order,
             ticket,
@@ -545,7 +555,7 @@ fn what_the_first_release_has_kept_is_read() {
     ]);
     let mut document = document(rules);
     document["processes"]["sync"]["env"]["MODE"] = json!("fast");
-    let kept = Kept::from_bytes(kept).unwrap();
+    let kept = SavedSchedule::from_bytes(kept).unwrap();
     let wall = at("2026-11-26T09:30:00Z");
     let mut kiosk = Kiosk::begin_on(&[":0", ":1"], document, wall, true, kept, "two");
     assert_eq!(kiosk.shown(), [format!("start {DAY_PAGE}")]);

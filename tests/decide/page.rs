@@ -1,7 +1,7 @@
 //! A week of the page on the screen, with all that can happen to it: no storm of reloads, every step explained.
 
 use ossuary::config::{Loaded, StopSignal};
-use ossuary::supervisor::page::{Obeyed, Order, PageState, Sight};
+use ossuary::supervisor::page::{PageCommand, PageCommandResult, PageObservation, PageState};
 use ossuary::supervisor::{Action, Boot, Ending, Event, Failure, RunId, Source, Supervisor};
 use ossuary::time::Moment;
 use serde_json::json;
@@ -38,7 +38,7 @@ struct World {
     /// What the page's driver has to say.
     news: VecDeque<Event>,
     /// What it does one after the other, and when each of it is done.
-    orders: VecDeque<(Moment, Order)>,
+    orders: VecDeque<(Moment, PageCommand)>,
     /// When something was done about the page, other than to look at it or to see whether its server is back.
     steps: VecDeque<Moment>,
     looks: usize,
@@ -111,10 +111,14 @@ impl World {
                     // It was asked to end for a reason.
                     self.step();
                 }
-                Action::Steer { run, order, ticket } => {
+                Action::RunPageCommand {
+                    run,
+                    command: order,
+                    ticket,
+                } => {
                     assert_eq!((self.run, ticket), (Some(run), None));
                     match order {
-                        Order::Look => self.obey(run, order),
+                        PageCommand::Look => self.obey(run, order),
                         // What changes the page takes its time.
                         order => {
                             let before = self.orders.back().map_or(self.now, |(done, _)| *done);
@@ -123,10 +127,10 @@ impl World {
                         }
                     }
                 }
-                Action::TryServer { url } => {
+                Action::ProbeServer { url } => {
                     assert_eq!(url, URL);
                     let reachable = self.server;
-                    self.news.push_back(Event::ServerTried { url, reachable });
+                    self.news.push_back(Event::ServerProbed { url, reachable });
                 }
                 Action::Note { text, .. } if text.starts_with("page: ") => self.notes += 1,
                 _ => {}
@@ -148,8 +152,13 @@ impl World {
         self.steps.push_back(self.now);
     }
 
-    fn answer(&mut self, run: RunId, order: Order, result: Result<Obeyed, Failure>) {
-        self.news.push_back(Event::Obeyed {
+    fn answer(
+        &mut self,
+        run: RunId,
+        order: PageCommand,
+        result: Result<PageCommandResult, Failure>,
+    ) {
+        self.news.push_back(Event::PageCommandDone {
             run,
             order,
             ticket: None,
@@ -159,56 +168,56 @@ impl World {
 
     fn saw(&mut self, run: RunId) {
         let sight = self.sight();
-        self.news.push_back(Event::Saw { run, sight });
+        self.news.push_back(Event::PageObserved { run, sight });
     }
 
     /// Carries an order out: what is seen of it is told before it is answered, as drivers do.
-    fn obey(&mut self, run: RunId, order: Order) {
+    fn obey(&mut self, run: RunId, order: PageCommand) {
         let refused = |why: &str| Err(Failure::system(why));
         let result = match &order {
-            Order::Look => {
+            PageCommand::Look => {
                 self.looks += 1;
                 self.saw(run);
-                Ok(Obeyed::Done)
+                Ok(PageCommandResult::Done)
             }
-            Order::KeepEvidence => Ok(Obeyed::Evidence(None)),
+            PageCommand::KeepEvidence => Ok(PageCommandResult::Evidence(None)),
             order if self.cannot_obey() => {
                 if is_step(order) {
                     self.step();
                 }
                 refused("the browser does not do it")
             }
-            Order::Reload | Order::FreshTarget { .. } => {
+            PageCommand::Reload | PageCommand::FreshTarget { .. } => {
                 self.step();
                 self.load();
-                Ok(Obeyed::Done)
+                Ok(PageCommandResult::Done)
             }
-            Order::Navigate { .. } if self.server => {
+            PageCommand::Navigate { .. } if self.server => {
                 self.load();
                 // A page that has come is looked at.
                 self.saw(run);
-                Ok(Obeyed::Done)
+                Ok(PageCommandResult::Done)
             }
-            Order::Navigate { .. } => refused("net::ERR_CONNECTION_REFUSED"),
-            Order::ShowBuiltIn(_) if self.rng.u32(0..8) == 0 => {
+            PageCommand::Navigate { .. } => refused("net::ERR_CONNECTION_REFUSED"),
+            PageCommand::ShowBuiltIn(_) if self.rng.u32(0..8) == 0 => {
                 self.step();
                 refused("it is not there within 15 s")
             }
-            Order::ShowBuiltIn(_) => {
+            PageCommand::ShowBuiltIn(_) => {
                 self.step();
                 self.ours = Some("about:offline");
                 if self.rng.bool() {
                     // The browser has tried the address by itself before ours was there.
                     let url = URL.to_owned();
-                    let sight = Sight::Loading { url };
-                    self.news.push_back(Event::Saw { run, sight });
+                    let sight = PageObservation::Loading { url };
+                    self.news.push_back(Event::PageObserved { run, sight });
                 }
                 self.saw(run);
-                Ok(Obeyed::Done)
+                Ok(PageCommandResult::Done)
             }
-            Order::ShowOverlay | Order::HideOverlay => {
+            PageCommand::ShowOverlay | PageCommand::HideOverlay => {
                 self.step();
-                Ok(Obeyed::Done)
+                Ok(PageCommandResult::Done)
             }
             other => panic!("nobody asked for {other:?}"),
         };
@@ -224,13 +233,13 @@ impl World {
         }
         let url = URL.to_owned();
         let sight = match self.server {
-            true => Sight::Loading { url },
-            false => Sight::NotLoaded {
+            true => PageObservation::Loading { url },
+            false => PageObservation::NotLoaded {
                 url,
                 error: "net::ERR_CONNECTION_REFUSED".to_owned(),
             },
         };
-        self.news.push_back(Event::Saw { run, sight });
+        self.news.push_back(Event::PageObserved { run, sight });
     }
 
     /// Whether whatever changes the page comes to nothing.
@@ -238,19 +247,19 @@ impl World {
         matches!(self.truth, Truth::Frozen | Truth::Lost)
     }
 
-    fn sight(&self) -> Sight {
+    fn sight(&self) -> PageObservation {
         let (url, title) = (URL.to_owned(), "Shop".to_owned());
         match (self.ours, self.truth) {
-            (_, Truth::Frozen) => Sight::Silent,
-            (_, Truth::Lost) => Sight::Loading { url: String::new() },
-            (Some(name), _) => Sight::Painted {
+            (_, Truth::Frozen) => PageObservation::Silent,
+            (_, Truth::Lost) => PageObservation::Loading { url: String::new() },
+            (Some(name), _) => PageObservation::Painted {
                 url: name.to_owned(),
                 title,
             },
-            (None, Truth::Well) => Sight::Painted { url, title },
-            (None, Truth::Hung) => Sight::Unanswered,
-            (None, Truth::Empty) => Sight::Blank { url, title },
-            (None, Truth::Dead) => Sight::Crashed,
+            (None, Truth::Well) => PageObservation::Painted { url, title },
+            (None, Truth::Hung) => PageObservation::Unanswered,
+            (None, Truth::Empty) => PageObservation::Blank { url, title },
+            (None, Truth::Dead) => PageObservation::Crashed,
         }
     }
 
@@ -301,9 +310,9 @@ impl World {
             2 | 3 => {
                 (self.truth, self.ours) = (Truth::Dead, None);
                 if let Some(run) = self.run {
-                    self.handle(Event::Saw {
+                    self.handle(Event::PageObserved {
                         run,
-                        sight: Sight::Crashed,
+                        sight: PageObservation::Crashed,
                     });
                 }
             }
@@ -322,8 +331,8 @@ impl World {
 }
 
 /// Whether somebody has to be told why.
-fn is_step(order: &Order) -> bool {
-    !matches!(order, Order::Navigate { .. })
+fn is_step(order: &PageCommand) -> bool {
+    !matches!(order, PageCommand::Navigate { .. })
 }
 
 #[test]

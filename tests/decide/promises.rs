@@ -18,11 +18,11 @@
 //! knows only what was to be remembered, while the processes live on.
 
 use ossuary::config::{Display, Document, Id, Loaded, Process, Restart, Rotation};
-use ossuary::supervisor::page::{Obeyed, Order, Sight, Transition};
+use ossuary::supervisor::page::{PageCommand, PageCommandResult, PageObservation, Transition};
 use ossuary::supervisor::process::restart::ORDERLY_RUN;
 use ossuary::supervisor::{
-    Action, Backend, Boot, Ending, Event, Failure, Memory, Output, PowerReport, ProcessStatus,
-    Reason, Request, RunId, Screen, Size, Source, State, Supervisor, Ticket,
+    Action, Backend, Boot, Command, Ending, Event, Failure, Memory, Output, PowerReport,
+    ProcessStatus, Reason, RunId, Screen, Size, Source, State, Supervisor, Ticket,
 };
 use ossuary::time::Moment;
 use serde_json::{Map, Value, json};
@@ -122,7 +122,7 @@ struct World {
     /// Processes whose latest run ended when their policy did not want another.
     finished: BTreeSet<Id>,
     /// Orders to drivers that are not answered yet.
-    steered: Vec<(RunId, Order, Option<Ticket>)>,
+    steered: Vec<(RunId, PageCommand, Option<Ticket>)>,
     /// Addresses whose servers are being tried.
     tried: Vec<String>,
     next_ticket: u64,
@@ -252,11 +252,15 @@ impl World {
                     self.left = true;
                 }
                 Action::AwaitReady { run, .. } => assert!(self.live.contains_key(&run)),
-                Action::TryServer { url } => {
+                Action::ProbeServer { url } => {
                     assert!(url.starts_with("http"), "{url}");
                     self.tried.push(url);
                 }
-                Action::Steer { run, order, ticket } => {
+                Action::RunPageCommand {
+                    run,
+                    command: order,
+                    ticket,
+                } => {
                     let life = self
                         .live
                         .get(&run)
@@ -264,9 +268,9 @@ impl World {
                     assert!(life.executed && life.process.is_display());
                     self.steered.push((run, order, ticket));
                 }
-                Action::Withdraw { run, ticket } => {
-                    let is_it = |(of, order, given): &(RunId, Order, Option<Ticket>)| {
-                        let navigates = matches!(order, Order::Navigate { .. });
+                Action::CancelPageCommand { run, ticket } => {
+                    let is_it = |(of, order, given): &(RunId, PageCommand, Option<Ticket>)| {
+                        let navigates = matches!(order, PageCommand::Navigate { .. });
                         (*of, *given, navigates) == (run, Some(ticket), true)
                     };
                     assert!(self.steered.iter().any(is_it), "nothing to withdraw");
@@ -282,8 +286,8 @@ impl World {
                 Action::Forget { process } => {
                     self.memories.remove(&process);
                 }
-                Action::TryProgram => self.trying = true,
-                Action::HandOver => {
+                Action::CheckProgram => self.trying = true,
+                Action::Upgrade => {
                     assert!(
                         self.errand.is_none(),
                         "handed over with an errand under way"
@@ -296,20 +300,21 @@ impl World {
                 Action::Note { text, .. } if text.ends_with("the browser is restarted") => {
                     self.pardons.push_back(self.now);
                 }
-                Action::FindZone { .. } => {}
+                Action::FindTimeZone { .. } => {}
                 // What was asked of the screens.
-                Action::KeepSchedule { .. } => {
-                    let kept = Event::ScheduleKept { result: Ok(()) };
+                Action::SaveSchedule { .. } => {
+                    let kept = Event::ScheduleSaved { result: Ok(()) };
                     self.mind.handle(kept, self.now);
                 }
                 Action::RunCommand { .. } | Action::Reboot { .. } => {
                     panic!("there is no rule: {action:?}")
                 }
-                Action::KeepGoodCopy { .. } | Action::Note { .. } | Action::KeepLog { .. } => {}
+                Action::SaveLastGood { .. } | Action::Note { .. } | Action::ConfigureLog { .. } => {
+                }
                 Action::SwitchPower { display, .. } | Action::ReadPower { display, .. } => {
                     self.powers.push_back(display);
                 }
-                Action::Turn { display, .. } => self.turns.push_back(display),
+                Action::Rotate { display, .. } => self.turns.push_back(display),
             }
         }
         let timeout = self.mind.poll_timeout();
@@ -408,9 +413,9 @@ impl World {
                     Errand::Load => self.read_the_file(),
                 }
             } else if let Some((run, order, ticket)) = self.steered.pop() {
-                let looks = matches!(order, Order::Look);
-                let result = Ok(Obeyed::Done);
-                self.handle(Event::Obeyed {
+                let looks = matches!(order, PageCommand::Look);
+                let result = Ok(PageCommandResult::Done);
+                self.handle(Event::PageCommandDone {
                     run,
                     order,
                     ticket,
@@ -418,15 +423,15 @@ impl World {
                 });
                 if looks && self.live.contains_key(&run) {
                     let (url, title) = ("http://page/".to_owned(), String::new());
-                    let sight = Sight::Painted { url, title };
-                    self.handle(Event::Saw { run, sight });
+                    let sight = PageObservation::Painted { url, title };
+                    self.handle(Event::PageObserved { run, sight });
                 }
             } else if let Some(url) = self.tried.pop() {
                 let reachable = true;
-                self.handle(Event::ServerTried { url, reachable });
+                self.handle(Event::ServerProbed { url, reachable });
             } else if std::mem::take(&mut self.trying) {
                 let result = Err(Failure::system("it does not work"));
-                self.handle(Event::Tried { result });
+                self.handle(Event::ProgramChecked { result });
             } else if let Some(display) = self.powers.pop_front() {
                 let report = PowerReport {
                     backend: Some(Backend::Dpms),
@@ -436,7 +441,7 @@ impl World {
                 self.handle(Event::Power { display, report });
             } else if let Some(display) = self.turns.pop_front() {
                 let result = Ok(());
-                self.handle(Event::Turned { display, result });
+                self.handle(Event::Rotated { display, result });
             } else {
                 break;
             }
@@ -680,7 +685,7 @@ impl World {
         if let Some(url) = self.tried.pop() {
             let reachable = self.rng.u32(0..4) != 0;
             self.pardons.push_back(self.now);
-            self.handle(Event::ServerTried { url, reachable });
+            self.handle(Event::ServerProbed { url, reachable });
         }
         if self.rng.u32(0..200) == 0 {
             let connected = self.rng.bool();
@@ -690,7 +695,7 @@ impl World {
             self.trying = false;
             let failed = Failure::system("it does not work");
             let result = if self.rng.bool() { Ok(()) } else { Err(failed) };
-            self.handle(Event::Tried { result });
+            self.handle(Event::ProgramChecked { result });
         }
         if std::mem::take(&mut self.handing_over) {
             self.die();
@@ -787,7 +792,7 @@ impl World {
         let ending = match self.rng.u32(0..5) {
             0 => Ending::Code(0),
             1 => Ending::Code(3),
-            2 => Ending::Unseen,
+            2 => Ending::Unknown,
             3 => Ending::OutOfMemory,
             _ => Ending::Signal(9),
         };
@@ -810,16 +815,16 @@ impl World {
         let (url, title) = ("http://page/".to_owned(), String::new());
         let error = "net::ERR_FAILED".to_owned();
         let sight = match self.rng.u32(0..8) {
-            0 => Sight::Loading { url },
-            1 => Sight::Painted { url, title },
-            2 => Sight::Blank { url, title },
-            3 => Sight::Crashed,
-            4 => Sight::NotLoaded { url, error },
-            5 => Sight::Unanswered,
-            6 => Sight::Silent,
-            _ => Sight::Unseen,
+            0 => PageObservation::Loading { url },
+            1 => PageObservation::Painted { url, title },
+            2 => PageObservation::Blank { url, title },
+            3 => PageObservation::Crashed,
+            4 => PageObservation::NotLoaded { url, error },
+            5 => PageObservation::Unanswered,
+            6 => PageObservation::Silent,
+            _ => PageObservation::Unseen,
         };
-        self.handle(Event::Saw { run, sight });
+        self.handle(Event::PageObserved { run, sight });
     }
 
     /// A driver answers, perhaps long after its run.
@@ -828,11 +833,11 @@ impl World {
         let (run, order, ticket) = self.steered.swap_remove(which);
         let result = match self.rng.u32(0..4) {
             0 => Err(Failure::system("the page does not answer")),
-            1 => Ok(Obeyed::OnlyByRestart),
-            _ => Ok(Obeyed::Done),
+            1 => Ok(PageCommandResult::OnlyByRestart),
+            _ => Ok(PageCommandResult::Done),
         };
         self.pardons.push_back(self.now);
-        self.handle(Event::Obeyed {
+        self.handle(Event::PageCommandDone {
             run,
             order,
             ticket,
@@ -861,29 +866,29 @@ impl World {
     fn ask_for_something(&mut self) {
         let id: Id = self.rng.choice(IDS).unwrap().parse().unwrap();
         let request = match self.rng.u32(0..19) {
-            0..3 => Request::Start(id),
-            3..5 => Request::Stop(id),
-            5..7 => Request::Restart(id),
-            7..10 => Request::Change(id, self.some_fields()),
-            10 => Request::Delete(id),
+            0..3 => Command::Start(id),
+            3..5 => Command::Stop(id),
+            5..7 => Command::Restart(id),
+            7..10 => Command::Change(id, self.some_fields()),
+            10 => Command::Delete(id),
             11 => {
                 let mut fields = self.some_fields();
                 fields.insert("id".into(), json!(id.as_str()));
                 fields.entry("command").or_insert(json!("made"));
-                Request::Create(fields)
+                Command::Create(fields)
             }
-            12 => Request::ReplaceConfig {
+            12 => Command::ReplaceConfig {
                 document: first_document(),
                 if_match: self.rng.bool().then(|| vec![self.durable.etag()]),
             },
-            13 => Request::Upgrade,
-            17 => Request::SwitchPower {
+            13 => Command::Upgrade,
+            17 => Command::SwitchPower {
                 display: self.some_display(),
                 on: self.rng.bool(),
             },
-            14 => Request::ReloadPage(id),
-            15 => Request::Screenshot { id, width: None },
-            16 => Request::Navigate {
+            14 => Command::ReloadPage(id),
+            15 => Command::Screenshot { id, width: None },
+            16 => Command::Navigate {
                 id,
                 url: self
                     .rng
@@ -892,24 +897,24 @@ impl World {
                     .into(),
                 transition: Transition::Cut,
             },
-            _ => Request::Reload,
+            _ => Command::Reload,
         };
         self.pardons.push_back(self.now);
         self.next_ticket += 1;
         self.owed.insert(self.next_ticket);
         let ticket = Ticket(self.next_ticket);
         match &request {
-            Request::Start(id) | Request::Restart(id) => {
+            Command::Start(id) | Command::Restart(id) => {
                 self.asked.insert(ticket.0, (id.clone(), true));
             }
-            Request::Stop(id) => {
+            Command::Stop(id) => {
                 self.asked.insert(ticket.0, (id.clone(), false));
             }
             _ => {}
         }
-        self.handle(Event::Request { ticket, request });
+        self.handle(Event::Command { ticket, request });
         if self.owed.contains(&ticket.0) && self.rng.u32(0..8) == 0 {
-            self.handle(Event::Withdrawn { ticket });
+            self.handle(Event::CommandWithdrawn { ticket });
         }
     }
 
@@ -1003,7 +1008,7 @@ impl World {
                 true => Ok(()),
                 false => Err(Failure::system("it is screwed to the wall")),
             };
-            self.handle(Event::Turned { display, result });
+            self.handle(Event::Rotated { display, result });
         }
     }
 

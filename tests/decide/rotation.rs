@@ -41,12 +41,12 @@ fn show(stage: &mut Stage, rotation: Rotation) {
 
 /// How often the display was to be rotated since the last call.
 fn requests(stage: &mut Stage) -> usize {
-    let is_turn = |action: &Action| matches!(action, Action::Turn { .. });
+    let is_turn = |action: &Action| matches!(action, Action::Rotate { .. });
     stage.actions.drain(..).filter(is_turn).count()
 }
 
 fn answer(stage: &mut Stage, result: Result<(), &str>) {
-    stage.handle(Event::Turned {
+    stage.handle(Event::Rotated {
         display: ":0".parse().unwrap(),
         result: result.map_err(Failure::system),
     });

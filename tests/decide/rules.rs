@@ -2,10 +2,10 @@
 
 use crate::stage::{DiskMood, Stage, id};
 use jiff::{SignedDuration, Timestamp};
-use ossuary::supervisor::page::{Obeyed, Order};
+use ossuary::supervisor::page::{PageCommand, PageCommandResult};
 use ossuary::supervisor::{
-    Action, Done, Ending, Event, Failure, Kept, Reading, Refusal, Request, RuleOutcome, RuleStatus,
-    ScheduleBoot, State, Ticket,
+    Action, ClockReading, Command, Done, Ending, Event, Failure, Refusal, RuleOutcome, RuleStatus,
+    SavedSchedule, ScheduleBoot, State, Ticket,
 };
 use ossuary::time::Moment;
 use serde_json::{Value, json};
@@ -57,15 +57,27 @@ pub fn with(mut rule: Value, field: &str, value: Value) -> Value {
 /// A kiosk whose wall the test can see.
 pub struct Kiosk {
     pub stage: Stage,
-    pub clock: Reading,
+    pub clock: ClockReading,
 }
 
 impl Kiosk {
     pub fn new(rules: Value, wall: &str) -> Kiosk {
-        Kiosk::begin(document(rules), at(wall), true, Kept::default(), "one")
+        Kiosk::begin(
+            document(rules),
+            at(wall),
+            true,
+            SavedSchedule::default(),
+            "one",
+        )
     }
 
-    pub fn begin(document: Value, wall: Timestamp, trusted: bool, kept: Kept, boot: &str) -> Kiosk {
+    pub fn begin(
+        document: Value,
+        wall: Timestamp,
+        trusted: bool,
+        kept: SavedSchedule,
+        boot: &str,
+    ) -> Kiosk {
         Kiosk::begin_on(&[":0"], document, wall, trusted, kept, boot)
     }
 
@@ -75,11 +87,11 @@ impl Kiosk {
         document: Value,
         wall: Timestamp,
         trusted: bool,
-        kept: Kept,
+        kept: SavedSchedule,
         boot: &str,
     ) -> Kiosk {
         let now = Moment::from_boot(Duration::from_secs(100));
-        let clock = Reading { at: now, wall };
+        let clock = ClockReading { at: now, wall };
         let schedule = ScheduleBoot {
             kept,
             boot: boot.to_owned(),
@@ -108,7 +120,7 @@ impl Kiosk {
 
     /// The clock is set.
     pub fn set(&mut self, wall: &str, trusted: bool) {
-        self.clock = Reading {
+        self.clock = ClockReading {
             at: self.stage.now,
             wall: at(wall),
         };
@@ -124,7 +136,7 @@ impl Kiosk {
         let document = Value::Object(document.as_map().clone());
         let kept = self.stage.kept.unwrap_or_default();
         let bytes = kept.to_bytes();
-        let kept = Kept::from_bytes(&bytes).unwrap();
+        let kept = SavedSchedule::from_bytes(&bytes).unwrap();
         Kiosk::begin(document, at(wall), true, kept, "another")
     }
 
@@ -140,7 +152,7 @@ impl Kiosk {
 
     /// An operator shows another page; the ticket of that.
     fn navigate_by_hand(&mut self) -> Ticket {
-        let answer = self.stage.ask(Request::Navigate {
+        let answer = self.stage.ask(Command::Navigate {
             id: id("screen"),
             url: "https://example.org/mine".into(),
             transition: Default::default(),
@@ -150,13 +162,17 @@ impl Kiosk {
     }
 
     /// What comes of the last order for a page.
-    fn come_to(&mut self, result: Result<Obeyed, Failure>) {
+    fn come_to(&mut self, result: Result<PageCommandResult, Failure>) {
         let order = self.stage.actions.iter().rev().find_map(|it| match it {
-            Action::Steer { run, order, ticket } => Some((*run, order.clone(), *ticket)),
+            Action::RunPageCommand {
+                run,
+                command: order,
+                ticket,
+            } => Some((*run, order.clone(), *ticket)),
             _ => None,
         });
         let (run, order, ticket) = order.unwrap();
-        self.stage.handle(Event::Obeyed {
+        self.stage.handle(Event::PageCommandDone {
             run,
             order,
             ticket,
@@ -172,8 +188,8 @@ impl Kiosk {
                 "start {}",
                 process.url.as_deref().unwrap_or_default()
             )),
-            Action::Steer {
-                order: Order::Navigate { url, .. },
+            Action::RunPageCommand {
+                command: PageCommand::Navigate { url, .. },
                 ..
             } => Some(url),
             _ => None,
@@ -263,7 +279,13 @@ fn nothing_with_a_time_is_done_before_the_clock_is_trusted_and_the_right_things_
         {"id": "often", "trigger": {"type": "interval", "minutes": 30}, "action": {"type": "run_command", "command": "often"}},
     ]);
     let epoch = at("1970-01-01T00:00:00Z");
-    let mut kiosk = Kiosk::begin(document(rules), epoch, false, Kept::default(), "one");
+    let mut kiosk = Kiosk::begin(
+        document(rules),
+        epoch,
+        false,
+        SavedSchedule::default(),
+        "one",
+    );
     assert_eq!(
         kiosk.shown(),
         ["start https://example.org/"],
@@ -377,7 +399,7 @@ fn what_must_not_be_done_twice_is_written_down_before_it_is_done() {
     };
     assert_eq!(reboots(&mut kiosk), 0, "it waits for the disk");
     kiosk.stage.disk = DiskMood::Works;
-    kiosk.stage.handle(Event::ScheduleKept { result: Ok(()) });
+    kiosk.stage.handle(Event::ScheduleSaved { result: Ok(()) });
     assert_eq!(reboots(&mut kiosk), 1);
 
     let mut kiosk = Kiosk::new(reboot.clone(), MORNING);
@@ -403,7 +425,7 @@ fn a_rule_that_was_made_after_its_time_waits_for_the_next_day() {
     kiosk.until("2026-11-26T07:30:00Z");
     let rule = with(run("a", "08:00"), "catch_up", json!(true));
     let schedule = json!({"timezone": "Europe/Berlin", "rules": [rule]});
-    let request = Request::ReplaceSection {
+    let request = Command::ReplaceSection {
         section: ossuary::config::Section::Schedule,
         value: schedule,
         if_match: None,
@@ -422,7 +444,7 @@ fn a_zone_that_nobody_knows_is_told_and_stops_nothing_else() {
         {"id": "often", "trigger": {"type": "interval", "minutes": 60}, "action": {"type": "run_command", "command": "often"}},
     ]));
     document["schedule"]["timezone"] = json!("Europe/Nowhere");
-    let mut kiosk = Kiosk::begin(document, at(MORNING), true, Kept::default(), "one");
+    let mut kiosk = Kiosk::begin(document, at(MORNING), true, SavedSchedule::default(), "one");
     kiosk.until("2026-11-26T08:00:00Z");
     assert_eq!(kiosk.ran(), ["often"; 2]);
     assert!(kiosk.stage.mind.status().schedule.problem.is_some());
@@ -514,7 +536,7 @@ fn who_shows_another_page_by_hand_has_the_last_word() {
     let mut kiosk = Kiosk::new(rules, MORNING);
     kiosk.until("2026-11-26T08:00:00Z");
     kiosk.navigate_by_hand();
-    kiosk.come_to(Ok(Obeyed::Done));
+    kiosk.come_to(Ok(PageCommandResult::Done));
     kiosk.shown();
     kiosk.until("2026-11-26T18:00:00Z");
     assert_eq!(kiosk.shown(), [""; 0]);
@@ -529,8 +551,8 @@ fn a_page_that_an_operator_cannot_show_or_cancels_leaves_the_rules_page_in_force
         kiosk.until("2026-11-26T08:00:00Z");
         let ticket = kiosk.navigate_by_hand();
         if is_cancelled {
-            kiosk.stage.handle(Event::Withdrawn { ticket });
-            let withdraws = |action: &Action| matches!(action, Action::Withdraw { ticket: of, .. } if *of == ticket);
+            kiosk.stage.handle(Event::CommandWithdrawn { ticket });
+            let withdraws = |action: &Action| matches!(action, Action::CancelPageCommand { ticket: of, .. } if *of == ticket);
             assert!(kiosk.stage.actions.iter().any(withdraws));
         }
         kiosk.come_to(Err(Failure::system("it is not there within 15 s")));
@@ -575,7 +597,7 @@ fn what_somebody_has_changed_meanwhile_stays() {
     let mut kiosk = Kiosk::new(rule, MORNING);
     kiosk.until("2026-11-26T08:00:00Z");
     let mine = json!({"command": "mine"}).as_object().unwrap().clone();
-    kiosk.stage.ask(Request::Change(id("sync"), mine));
+    kiosk.stage.ask(Command::Change(id("sync"), mine));
     kiosk.until("2026-11-26T18:00:00Z");
     assert_eq!(kiosk.field("sync", "command"), "mine");
     assert_eq!(
@@ -633,11 +655,11 @@ fn a_process_runs_for_a_while_and_one_rests() {
 
     let mut kiosk = Kiosk::new(rules, MORNING);
     kiosk.until("2026-11-26T08:00:00Z");
-    kiosk.stage.ask(Request::Stop(id("extra")));
+    kiosk.stage.ask(Command::Stop(id("extra")));
     kiosk
         .stage
         .exit("extra", ossuary::supervisor::Ending::Signal(15));
-    kiosk.stage.ask(Request::Start(id("extra")));
+    kiosk.stage.ask(Command::Start(id("extra")));
     kiosk.until("2026-11-26T18:00:00Z");
     assert_eq!(
         kiosk.stage.state("extra"),
@@ -674,7 +696,7 @@ fn a_rule_that_is_switched_off_while_it_is_in_force_is_undone() {
     let set = |kiosk: &mut Kiosk, enabled: bool| {
         let rule = canvas("day", "08:00", "18:00", DAY_PAGE);
         let rule = with(rule, "enabled", json!(enabled));
-        let request = Request::ReplaceSection {
+        let request = Command::ReplaceSection {
             section: ossuary::config::Section::Schedule,
             value: json!({"timezone": "Europe/Berlin", "rules": [rule]}),
             if_match: None,
@@ -747,7 +769,7 @@ fn a_rule_is_done_at_the_push_of_a_button() {
         MORNING,
     );
     kiosk.shown();
-    let answer = kiosk.stage.ask(Request::RunRule(id("day")));
+    let answer = kiosk.stage.ask(Command::RunRule(id("day")));
     let done = Done::Ran {
         rule: id("day"),
         outcome: Some(RuleOutcome::Done),
@@ -755,7 +777,7 @@ fn a_rule_is_done_at_the_push_of_a_button() {
     };
     assert_eq!(answer, Some(Ok(done)));
     assert_eq!(kiosk.shown(), [DAY_PAGE]);
-    let answer = kiosk.stage.ask(Request::RunRule(id("gone")));
+    let answer = kiosk.stage.ask(Command::RunRule(id("gone")));
     assert_eq!(answer, Some(Err(Refusal::NoSuchRule(id("gone")))));
 }
 
@@ -763,10 +785,10 @@ fn a_rule_is_done_at_the_push_of_a_button() {
 fn a_process_that_rules_name_is_not_deleted_unasked() {
     let rule = json!({"id": "r", "name": "Every morning", "trigger": time("08:00"), "action": {"type": "start_process", "process_id": "extra"}});
     let mut kiosk = Kiosk::new(json!([rule]), MORNING);
-    let answer = kiosk.stage.ask(Request::Delete(id("extra")));
+    let answer = kiosk.stage.ask(Command::Delete(id("extra")));
     let refusal = Refusal::NamedByRules(id("extra"), vec!["Every morning".into()]);
     assert_eq!(answer, Some(Err(refusal)));
-    let answer = kiosk.stage.ask(Request::ForceDelete(id("extra")));
+    let answer = kiosk.stage.ask(Command::ForceDelete(id("extra")));
     assert_eq!(answer, Some(Ok(Done::Changed)));
     let status = kiosk.stage.mind.status();
     let document = status.configuration.document.as_map();
@@ -832,11 +854,11 @@ fn what_is_going_to_happen_is_told_and_what_contradicts_itself() {
         {"id": "stop", "trigger": time("09:00"), "action": {"type": "stop_process", "process_id": "extra"}},
     ]);
     let mut kiosk = Kiosk::new(rules, MORNING);
-    let request = Request::Foresee {
+    let request = Command::Preview {
         from: at(MORNING),
         to: at("2026-11-27T06:00:00Z"),
     };
-    let Some(Ok(Done::Foreseen(foresight))) = kiosk.stage.ask(request) else {
+    let Some(Ok(Done::Preview(foresight))) = kiosk.stage.ask(request) else {
         panic!("it is told at once");
     };
     let told: Vec<String> = (foresight.occurrences.iter())
@@ -862,7 +884,7 @@ fn what_is_going_to_happen_is_told_and_what_contradicts_itself() {
 /// The bound of the issue, on the machine that runs the tests; printed with `--nocapture`.
 #[test]
 fn ten_thousand_rules_cost_less_than_the_blink_of_an_eye() {
-    use ossuary::config::{Days, Deed, Loaded, Rule, Schedule, TimeOfDay, Trigger, Zone};
+    use ossuary::config::{Days, Loaded, Rule, RuleAction, Schedule, TimeOfDay, Trigger, Zone};
     use ossuary::supervisor::{Boot, Source, Supervisor};
     use std::rc::Rc;
     let rule = |number: u32| {
@@ -878,7 +900,7 @@ fn ten_thousand_rules_cost_less_than_the_blink_of_an_eye() {
                 },
                 days: Days::ALL,
             },
-            deed: Deed::Run("true".into()),
+            action: RuleAction::Run("true".into()),
             until: None,
             catch_up: false,
         })
@@ -890,7 +912,7 @@ fn ten_thousand_rules_cost_less_than_the_blink_of_an_eye() {
         ..Schedule::default()
     });
     let now = Moment::from_boot(Duration::from_secs(100));
-    let clock = Reading {
+    let clock = ClockReading {
         at: now,
         wall: at(MORNING),
     };
@@ -920,7 +942,7 @@ fn ten_thousand_rules_cost_less_than_the_blink_of_an_eye() {
         mind.handle(Event::Tick, due);
         while let Some(action) = mind.poll_action() {
             let answer = match action {
-                Action::KeepSchedule { .. } => Event::ScheduleKept { result: Ok(()) },
+                Action::SaveSchedule { .. } => Event::ScheduleSaved { result: Ok(()) },
                 Action::RunCommand { number, .. } => Event::RuleDone {
                     number,
                     result: Ok(None),

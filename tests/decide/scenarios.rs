@@ -2,7 +2,7 @@
 
 use crate::stage::{DiskMood, Stage, id};
 use ossuary::config::Problem;
-use ossuary::supervisor::{Action, Done, Ending, Event, Refusal, Request, Source, State};
+use ossuary::supervisor::{Action, Command, Done, Ending, Event, Refusal, Source, State};
 use serde_json::{Map, Value, json};
 
 fn three_processes() -> Value {
@@ -116,7 +116,7 @@ fn starting_by_hand_forgives_a_crash_loop() {
         stage.exit("sync", CRASH);
         stage.pass_seconds(9);
     }
-    stage.ask(Request::Start(id("sync")));
+    stage.ask(Command::Start(id("sync")));
     assert_eq!(stage.state("sync"), State::Running);
     assert_eq!(stage.status("sync").restarts, 0);
     stage.look();
@@ -129,7 +129,7 @@ fn a_stop_waits_for_the_whole_tree_and_kills_it_in_the_end() {
     let mut stage = Stage::new(three_processes());
     stage.look();
     let run = stage.run("sync");
-    stage.ask(Request::Stop(id("sync")));
+    stage.ask(Command::Stop(id("sync")));
     assert_eq!(stage.look(), ["signal Term"]);
     stage.handle(Event::Exited {
         run,
@@ -162,9 +162,9 @@ fn what_a_crash_leaves_behind_is_killed_before_the_next_run() {
 #[test]
 fn a_start_while_stopping_starts_it_when_it_has_ended() {
     let mut stage = Stage::new(three_processes());
-    stage.ask(Request::Stop(id("sync")));
+    stage.ask(Command::Stop(id("sync")));
     stage.look();
-    stage.ask(Request::Start(id("sync")));
+    stage.ask(Command::Start(id("sync")));
     assert_eq!(stage.look(), [""; 0]);
     stage.exit("sync", TERMINATED);
     assert_eq!(stage.look(), ["spawn sync"]);
@@ -176,7 +176,7 @@ fn starting_what_runs_changes_nothing() {
     let mut stage = Stage::new(three_processes());
     let before = stage.mind.status().clone();
     stage.look();
-    let outcome = stage.ask(Request::Start(id("sync")));
+    let outcome = stage.ask(Command::Start(id("sync")));
     assert_eq!(outcome, Some(Ok(Done::Started { stopped: vec![] })));
     assert_eq!(stage.look(), [""; 0]);
     assert_eq!(stage.mind.status().generation, before.generation);
@@ -187,7 +187,7 @@ fn the_second_browser_starts_when_the_first_has_ended() {
     let mut stage = Stage::new(two_screens());
     assert_eq!(stage.look(), ["spawn day"]);
     assert_eq!(stage.reason("night"), "the display is taken by day");
-    let outcome = stage.ask(Request::Start(id("night")));
+    let outcome = stage.ask(Command::Start(id("night")));
     assert_eq!(
         outcome,
         Some(Ok(Done::Started {
@@ -208,7 +208,7 @@ fn a_switch_that_cannot_be_saved_leaves_the_screen_alone() {
     let mut stage = Stage::new(two_screens());
     stage.disk = DiskMood::Full;
     stage.look();
-    let outcome = stage.ask(Request::Start(id("night"))).unwrap();
+    let outcome = stage.ask(Command::Start(id("night"))).unwrap();
     assert!(matches!(outcome, Err(Refusal::NotSaved(_))));
     assert_eq!(stage.look(), ["save"]);
     assert_eq!(stage.state("day"), State::Running);
@@ -219,7 +219,7 @@ fn a_switch_that_cannot_be_saved_leaves_the_screen_alone() {
 fn a_display_has_one_holder_of_whatever_type() {
     let mut stage = Stage::new(two_screens());
     stage.look();
-    let outcome = stage.ask(Request::Start(id("player")));
+    let outcome = stage.ask(Command::Start(id("player")));
     assert_eq!(
         outcome,
         Some(Ok(Done::Started {
@@ -237,7 +237,7 @@ fn a_newcomer_whose_display_is_missing_leaves_the_picture_on_the_wall() {
     document["processes"]["night"]["display"] = json!(":1");
     let mut stage = Stage::with_displays(document, &[":0"]);
     stage.look();
-    stage.ask(Request::Start(id("night")));
+    stage.ask(Command::Start(id("night")));
     assert_eq!(stage.look(), ["save"]);
     assert_eq!(stage.state("day"), State::Running);
     assert_eq!(stage.reason("night"), "waits for display :1");
@@ -289,7 +289,7 @@ fn starting_a_process_starts_what_it_depends_on() {
         "api": {"command": "api", "autostart": false}
     }}));
     assert_eq!(stage.look(), [""; 0]);
-    stage.ask(Request::Start(id("page")));
+    stage.ask(Command::Start(id("page")));
     assert_eq!(stage.look(), ["spawn api", "spawn page"]);
 }
 
@@ -323,7 +323,7 @@ fn a_change_of_one_process_leaves_the_others_running() {
     let pid = stage.status("server").pid;
     stage.look();
     let change = fields(json!({"command": "python3 other.py"}));
-    let outcome = stage.ask(Request::Change(id("sync"), change));
+    let outcome = stage.ask(Command::Change(id("sync"), change));
     assert_eq!(outcome, Some(Ok(Done::Changed)));
     assert_eq!(stage.look(), ["save", "signal Term"]);
     stage.exit("sync", TERMINATED);
@@ -339,14 +339,14 @@ fn a_change_of_one_process_leaves_the_others_running() {
 fn a_change_of_a_process_that_another_client_has_changed_meanwhile_is_refused() {
     let mut stage = Stage::new(three_processes());
     let seen = stage.status("sync").process.etag();
-    let change = |command: &str, tag| Request::ChangeIfMatch {
+    let change = |command: &str, tag| Command::ChangeIfMatch {
         id: id("sync"),
         fields: fields(json!({"command": command})),
         if_match: vec![tag],
     };
     // What changes of another process does not matter.
     let other = fields(json!({"name": "Data"}));
-    stage.ask(Request::Change(id("server"), other));
+    stage.ask(Command::Change(id("server"), other));
     assert_eq!(stage.ask(change("one", seen)), Some(Ok(Done::Changed)));
     assert_eq!(stage.ask(change("two", seen)), Some(Err(Refusal::Outdated)));
     let process = stage.status("sync").process.clone();
@@ -360,7 +360,7 @@ fn a_new_name_needs_no_restart() {
     let mut stage = Stage::new(three_processes());
     let pid = stage.status("sync").pid;
     stage.look();
-    stage.ask(Request::Change(
+    stage.ask(Command::Change(
         id("sync"),
         fields(json!({"name": "Data Sync"})),
     ));
@@ -374,7 +374,7 @@ fn a_put_that_cannot_be_saved_changes_nothing() {
     let mut stage = Stage::new(three_processes());
     stage.disk = DiskMood::Full;
     let before = stage.mind.status().clone();
-    let outcome = stage.ask(Request::Change(
+    let outcome = stage.ask(Command::Change(
         id("sync"),
         fields(json!({"name": "Other"})),
     ));
@@ -385,16 +385,16 @@ fn a_put_that_cannot_be_saved_changes_nothing() {
 #[test]
 fn a_disabled_process_is_stopped_and_cannot_be_started() {
     let mut stage = Stage::new(three_processes());
-    stage.ask(Request::Change(
+    stage.ask(Command::Change(
         id("sync"),
         fields(json!({"enabled": false})),
     ));
     stage.exit("sync", TERMINATED);
     assert_eq!(stage.reason("sync"), "disabled");
-    let outcome = stage.ask(Request::Start(id("sync")));
+    let outcome = stage.ask(Command::Start(id("sync")));
     assert_eq!(outcome, Some(Err(Refusal::Disabled(id("sync")))));
     stage.look();
-    stage.ask(Request::Change(
+    stage.ask(Command::Change(
         id("sync"),
         fields(json!({"enabled": true})),
     ));
@@ -404,12 +404,12 @@ fn a_disabled_process_is_stopped_and_cannot_be_started() {
 #[test]
 fn a_running_process_cannot_be_deleted_and_a_stopped_one_can() {
     let mut stage = Stage::new(three_processes());
-    let refused = stage.ask(Request::Delete(id("sync")));
+    let refused = stage.ask(Command::Delete(id("sync")));
     assert_eq!(refused, Some(Err(Refusal::StillRuns(id("sync")))));
-    stage.ask(Request::Stop(id("sync")));
+    stage.ask(Command::Stop(id("sync")));
     stage.exit("sync", TERMINATED);
     assert_eq!(
-        stage.ask(Request::Delete(id("sync"))),
+        stage.ask(Command::Delete(id("sync"))),
         Some(Ok(Done::Changed))
     );
     assert!(stage.mind.status().process(&id("sync")).is_none());
@@ -461,7 +461,7 @@ fn changes_wait_their_turn_for_the_disk_and_each_is_answered() {
     stage.disk = DiskMood::Silent;
     stage.look();
     for name in ["A", "B"] {
-        stage.ask(Request::Change(id("sync"), fields(json!({"name": name}))));
+        stage.ask(Command::Change(id("sync"), fields(json!({"name": name}))));
     }
     assert_eq!(stage.look(), ["save"]);
     assert!(stage.replies.is_empty());
@@ -494,10 +494,10 @@ fn shutdown_ends_those_that_depend_on_others_first_and_then_leaves() {
 fn shutdown_answers_whoever_waits_even_when_the_disk_is_silent() {
     let mut stage = Stage::new(json!({"version": 3, "processes": {}}));
     stage.disk = DiskMood::Silent;
-    stage.ask(Request::Create(fields(
+    stage.ask(Command::Create(fields(
         json!({"name": "One", "command": "one"}),
     )));
-    stage.ask(Request::Create(fields(
+    stage.ask(Command::Create(fields(
         json!({"name": "Two", "command": "two"}),
     )));
     stage.handle(Event::Shutdown);
@@ -511,7 +511,7 @@ fn shutdown_answers_whoever_waits_even_when_the_disk_is_silent() {
 fn moving_a_browser_to_another_display_restarts_it_there() {
     let mut stage = Stage::new(two_screens());
     stage.look();
-    stage.ask(Request::Change(id("day"), fields(json!({"display": ":1"}))));
+    stage.ask(Command::Change(id("day"), fields(json!({"display": ":1"}))));
     assert_eq!(stage.look(), ["save", "signal Term"]);
     stage.exit("day", TERMINATED);
     assert_eq!(stage.look(), ["spawn day"]);
@@ -525,7 +525,7 @@ fn the_first_display_process_that_is_added_becomes_the_one_that_starts_at_boot()
     let mut stage = Stage::new(json!({"version": 3, "processes": {}}));
     let new = fields(json!({"name": "Gallery", "type": "chromium", "url": "https://example.org/"}));
     assert_eq!(
-        stage.ask(Request::Create(new)),
+        stage.ask(Command::Create(new)),
         Some(Ok(Done::Created(id("gallery"))))
     );
     assert_eq!(stage.mind.status().active_display, Some(id("gallery")));
@@ -540,7 +540,7 @@ fn read(stage: &mut Stage, bytes: &[u8]) {
 }
 
 fn rename_sync(stage: &mut Stage) {
-    stage.ask(Request::Change(id("sync"), fields(json!({"name": "Data"}))));
+    stage.ask(Command::Change(id("sync"), fields(json!({"name": "Data"}))));
 }
 
 #[test]
@@ -554,7 +554,7 @@ fn a_broken_edit_by_hand_is_kept_before_a_change_replaces_it() {
     stage.disk = DiskMood::Works;
     rename_sync(&mut stage);
     rename_sync(&mut stage);
-    stage.ask(Request::Change(id("sync"), fields(json!({"name": "Sync"}))));
+    stage.ask(Command::Change(id("sync"), fields(json!({"name": "Sync"}))));
     let kept = "save, keeping the broken file";
     assert_eq!(stage.look(), [kept, kept, "save"]);
     assert_eq!(stage.mind.status().configuration.source, Source::File);
@@ -567,8 +567,8 @@ fn an_older_file_is_kept_by_the_first_save_that_succeeds() {
     assert_eq!(stage.mind.status().configuration.problems.len(), 1);
     stage.disk = DiskMood::Works;
     let new = || fields(json!({"command": "new"}));
-    stage.ask(Request::Create(new()));
-    stage.ask(Request::Create(new()));
+    stage.ask(Command::Create(new()));
+    stage.ask(Command::Create(new()));
     let saves: Vec<String> = stage.look();
     let saves: Vec<&String> = saves
         .iter()
@@ -589,7 +589,7 @@ fn a_file_that_was_emptied_or_is_gone_ends_nothing() {
             stage
                 .actions
                 .iter()
-                .all(|action| !matches!(action, Action::KeepGoodCopy { .. }))
+                .all(|action| !matches!(action, Action::SaveLastGood { .. }))
         );
         assert_eq!(stage.look(), [""; 0]);
         let configuration = stage.mind.status().configuration.clone();
@@ -609,20 +609,20 @@ fn an_answer_does_not_wait_for_the_copy() {
     rename_sync(&mut stage);
     let place = |wanted: fn(&Action) -> bool| stage.actions.iter().position(wanted);
     let answered = place(|action| matches!(action, Action::Reply { .. }));
-    let copied = place(|action| matches!(action, Action::KeepGoodCopy { .. }));
+    let copied = place(|action| matches!(action, Action::SaveLastGood { .. }));
     assert!(answered.is_some() && answered < copied);
 }
 
 #[test]
 fn a_stop_wins_over_an_earlier_start_that_still_waits_for_the_disk() {
-    for ask in [Request::Start, Request::Restart] {
+    for ask in [Command::Start, Command::Restart] {
         let mut stage = Stage::new(two_screens());
         stage.disk = DiskMood::Silent;
         stage.look();
         // The second waits behind the first.
         stage.ask(ask(id("night")));
         stage.ask(ask(id("night")));
-        stage.ask(Request::Stop(id("night")));
+        stage.ask(Command::Stop(id("night")));
         assert_eq!(stage.replies.len(), 2);
         stage.handle(Event::Saved);
         assert_eq!(stage.replies.len(), 3);
@@ -638,9 +638,9 @@ fn a_stop_wins_over_an_earlier_start_that_still_waits_for_the_disk() {
 fn a_start_after_a_stop_wins_again() {
     let mut stage = Stage::new(two_screens());
     stage.disk = DiskMood::Silent;
-    stage.ask(Request::Start(id("night")));
-    stage.ask(Request::Stop(id("night")));
-    stage.ask(Request::Start(id("night")));
+    stage.ask(Command::Start(id("night")));
+    stage.ask(Command::Stop(id("night")));
+    stage.ask(Command::Start(id("night")));
     stage.look();
     stage.handle(Event::Saved);
     assert_eq!(stage.look(), ["signal Term"]);
@@ -653,7 +653,7 @@ fn a_failed_process_can_be_stopped_and_says_by_whom() {
     let mut stage = Stage::new(three_processes());
     stage.exit("server", CRASH);
     assert_eq!(stage.state("server"), State::Failed);
-    stage.ask(Request::Stop(id("server")));
+    stage.ask(Command::Stop(id("server")));
     assert_eq!(stage.state("server"), State::Stopped);
     assert_eq!(stage.reason("server"), "stopped by the operator");
 }
@@ -664,10 +664,10 @@ fn a_restart_starts_what_the_process_depends_on() {
         "page": {"command": "page", "depends_on": ["api"]},
         "api": {"command": "api"}
     }}));
-    stage.ask(Request::Stop(id("api")));
+    stage.ask(Command::Stop(id("api")));
     stage.exit("api", TERMINATED);
     stage.look();
-    stage.ask(Request::Restart(id("page")));
+    stage.ask(Command::Restart(id("page")));
     assert_eq!(stage.look(), ["signal Term", "spawn api"]);
     stage.exit("page", TERMINATED);
     assert_eq!(stage.look(), ["spawn page"]);
@@ -680,7 +680,7 @@ fn a_new_dependency_is_started_for_the_process_that_needs_it_now() {
         "api": {"command": "api", "autostart": false}
     }}));
     stage.look();
-    stage.ask(Request::Change(
+    stage.ask(Command::Change(
         id("page"),
         fields(json!({"depends_on": ["api"], "command": "new"})),
     ));
@@ -703,11 +703,11 @@ fn where_the_active_display_process_does_not_start_the_next_one_does() {
 #[test]
 fn a_new_display_process_does_not_blame_one_that_does_not_run() {
     let mut stage = Stage::new(two_screens());
-    stage.ask(Request::Stop(id("day")));
+    stage.ask(Command::Stop(id("day")));
     stage.exit("day", TERMINATED);
     let new = fields(json!({"name": "Third", "type": "chromium", "url": "https://example.org/3"}));
     stage.look();
-    stage.ask(Request::Create(new));
+    stage.ask(Command::Create(new));
     assert_eq!(stage.look(), ["save"]);
     assert_eq!(stage.reason("third"), "not started yet");
 }

@@ -2,10 +2,10 @@
 
 use jiff::tz::TimeZone;
 use ossuary::config::{Display, Id, Loaded, Process};
-use ossuary::supervisor::page::{Obeyed, Order};
+use ossuary::supervisor::page::{PageCommand, PageCommandResult};
 use ossuary::supervisor::{
-    Action, Backend, Boot, Ending, Event, Failure, KeepOld, Kept, Outcome, PowerReport,
-    ProcessStatus, Request, RunId, ScheduleBoot, Source, State, Supervisor, Ticket,
+    Action, Backend, Boot, Command, Ending, Event, Failure, KeepOld, Outcome, PowerReport,
+    ProcessStatus, RunId, SavedSchedule, ScheduleBoot, Source, State, Supervisor, Ticket,
 };
 use ossuary::time::Moment;
 use serde_json::Value;
@@ -29,7 +29,7 @@ pub struct Stage {
     /// Whether saves are answered at once, and how.
     pub disk: DiskMood,
     /// What was written down of the schedule last.
-    pub kept: Option<Kept>,
+    pub kept: Option<SavedSchedule>,
     /// Whether pages that rules ask for can be shown.
     pub pages_load: bool,
     /// Pages that cannot be loaded even then.
@@ -141,16 +141,16 @@ impl Stage {
                     }),
                     DiskMood::Silent => None,
                 },
-                Action::FindZone { zone } => Some(Event::Zone {
+                Action::FindTimeZone { zone } => Some(Event::TimeZone {
                     zone: zone.clone(),
                     found: find_zone(zone.as_str()),
                 }),
-                Action::KeepSchedule { kept } => match self.disk {
+                Action::SaveSchedule { schedule: kept } => match self.disk {
                     DiskMood::Works => {
                         self.kept = Some((**kept).clone());
-                        Some(Event::ScheduleKept { result: Ok(()) })
+                        Some(Event::ScheduleSaved { result: Ok(()) })
                     }
-                    DiskMood::Full => Some(Event::ScheduleKept {
+                    DiskMood::Full => Some(Event::ScheduleSaved {
                         result: Err(Failure::system("cannot write schedule.json: no space left")),
                     }),
                     DiskMood::Silent => None,
@@ -163,20 +163,20 @@ impl Stage {
                     },
                 }),
                 // What rules ask of pages; clients are answered by their tests.
-                Action::Steer {
+                Action::RunPageCommand {
                     run,
-                    order,
+                    command: order,
                     ticket: Some(ticket),
-                } if ticket.0 >= 1 << 63 => Some(Event::Obeyed {
+                } if ticket.0 >= 1 << 63 => Some(Event::PageCommandDone {
                     run: *run,
                     order: order.clone(),
                     ticket: Some(*ticket),
                     result: match order {
-                        Order::Navigate { url, .. } if self.dead_pages.contains(url) => {
+                        PageCommand::Navigate { url, .. } if self.dead_pages.contains(url) => {
                             Err(Failure::system("it cannot be loaded"))
                         }
                         _ if !self.pages_load => Err(Failure::system("it cannot be loaded")),
-                        _ => Ok(Obeyed::Done),
+                        _ => Ok(PageCommandResult::Done),
                     },
                 }),
                 Action::SwitchPower { display, on, .. } if self.screens.contains_key(display) => {
@@ -215,10 +215,10 @@ impl Stage {
     }
 
     /// A client asks; the answer, if it came at once.
-    pub fn ask(&mut self, request: Request) -> Option<Outcome> {
+    pub fn ask(&mut self, request: Command) -> Option<Outcome> {
         let ticket = self.next_ticket;
         self.next_ticket += 1;
-        self.handle(Event::Request {
+        self.handle(Event::Command {
             ticket: Ticket(ticket),
             request,
         });

@@ -1,7 +1,7 @@
 //! How the kiosk fares in one line, and from when to when a reload lasts.
 
 use crate::stage::{DiskMood, Stage, id};
-use ossuary::supervisor::{Ending, Event, Request};
+use ossuary::supervisor::{Command, Ending, Event};
 use serde_json::json;
 
 fn kiosk() -> Stage {
@@ -27,7 +27,7 @@ fn an_operator_reads_at_a_glance_how_the_kiosk_fares() {
         words(&stage),
         "all 3 processes run; screen is on the screen"
     );
-    stage.ask(Request::Stop(id("sync")));
+    stage.ask(Command::Stop(id("sync")));
     stage.exit("sync", Ending::Signal(15));
     assert_eq!(
         words(&stage),
@@ -91,7 +91,7 @@ fn a_reload_lasts_until_it_is_applied_or_refused() {
 
     // It waits for a save, and an older document is brought to this version.
     stage.disk = DiskMood::Silent;
-    stage.ask(Request::Create(
+    stage.ask(Command::Create(
         json!({"name": "New", "command": "x"})
             .as_object()
             .unwrap()

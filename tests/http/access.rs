@@ -47,7 +47,7 @@ fn bearer(token: &str) -> String {
 
 /// Claims the kiosk, and yields the cookie as it is sent back.
 async fn claim(kiosk: &Kiosk) -> String {
-    let code = kiosk.api.keeper.claim_code().expect("nobody owns it");
+    let code = kiosk.api.auth.claim_code().expect("nobody owns it");
     let body = json!({"code": code, "password": PASSWORD}).to_string();
     cookie(&kiosk.post_as_stranger("/api/claim", &body).await)
 }
@@ -181,13 +181,13 @@ fn a_kiosk_that_nobody_owns_shows_its_front_and_asks_for_the_code() {
             .await
             .expect_problem(401, "wrong-code");
 
-        let code = kiosk.api.keeper.claim_code().expect("nobody owns it");
+        let code = kiosk.api.auth.claim_code().expect("nobody owns it");
         let short = json!({"code": code, "password": "sesame"}).to_string();
         let refused = kiosk.post_as_stranger("/api/claim", &short).await;
         assert_eq!(refused.expect_problem(422, "invalid")["field"], "password");
 
         let cookie = claim(&kiosk).await;
-        assert_eq!(kiosk.api.keeper.claim_code(), None);
+        assert_eq!(kiosk.api.auth.claim_code(), None);
         let front = kiosk
             .call_as_stranger("GET", "/api/claim", &cookie, "")
             .await
@@ -426,7 +426,7 @@ fn a_new_password_revokes_the_tokens_unless_it_is_asked_not_to() {
                 .call_as_stranger("PUT", "/api/password", &fields, &body)
                 .await
         };
-        let tokens = || kiosk.api.keeper.credentials().tokens().len();
+        let tokens = || kiosk.api.auth.credentials().tokens().len();
         let new = "battery staple";
         let body = json!({"password": new, "current": PASSWORD, "revoke_tokens": "no"});
         let refused = put(body).await.expect_problem(422, "invalid");
@@ -465,7 +465,7 @@ fn a_session_makes_a_token_only_with_the_password() {
         assert_eq!(missing["field"], "password");
         let wrong = make(json!("something else")).await;
         wrong.expect_problem(401, "wrong-password");
-        assert_eq!(kiosk.api.keeper.credentials().tokens().len(), 3);
+        assert_eq!(kiosk.api.auth.credentials().tokens().len(), 3);
         assert_eq!(make(json!(PASSWORD)).await.status, 201);
         for _ in 0..5 {
             make(json!("guess guess"))
@@ -502,7 +502,7 @@ fn a_body_that_needs_no_credential_is_short() {
 #[test]
 fn a_link_signs_in_whoever_comes_first() {
     kiosk(async |kiosk| {
-        let secret = kiosk.api.keeper.invite().to_cookie();
+        let secret = kiosk.api.auth.invite().to_cookie();
         let body = json!({"invitation": secret}).to_string();
         let mine = cookie(&kiosk.post_as_stranger("/api/login", &body).await);
         assert_eq!(
@@ -588,7 +588,7 @@ fn a_browser_that_has_signed_in_before_is_not_kept_out_by_its_neighbours() {
 #[test]
 fn a_page_of_another_site_can_neither_claim_nor_sign_in() {
     kiosk(async |kiosk| {
-        let code = kiosk.api.keeper.claim_code().expect("nobody owns it");
+        let code = kiosk.api.auth.claim_code().expect("nobody owns it");
         let body = json!({"code": code, "password": PASSWORD}).to_string();
         let json = "Content-Type: application/json\r\n";
         for foreign in [
@@ -609,7 +609,7 @@ fn a_page_of_another_site_can_neither_claim_nor_sign_in() {
             .call_as_stranger("POST", "/api/claim", form, &body)
             .await;
         refused.expect_problem(415, "media-type");
-        assert!(kiosk.api.keeper.claim_code().is_some());
+        assert!(kiosk.api.auth.claim_code().is_some());
     });
 }
 

@@ -5,8 +5,8 @@ use ossuary::config::{Loaded, Problem};
 use ossuary::http::api::routes::ROUTES;
 use ossuary::supervisor::page::PageState;
 use ossuary::supervisor::{
-    Done, Entry, Failure, Foresight, Kind, Last, LocalTime, Occurrence, PageStatus, Reason,
-    Refusal, RuleOutcome, RuleStatus, ScheduleStatus, Status, Step, Turn,
+    Done, Entry, Failure, Kind, Last, LocalTime, Occurrence, PageStatus, Preview, Reason, Refusal,
+    RuleOutcome, RuleStatus, ScheduleStatus, Snapshot, Step, Turn,
 };
 use serde_json::{Value, json};
 use std::rc::Rc;
@@ -58,7 +58,7 @@ fn document() -> String {
 }
 
 /// A kiosk with this document, in trouble of every sort that says something about its configuration.
-fn troubled(status: &mut Status) {
+fn troubled(status: &mut Snapshot) {
     let document = document();
     let loaded = Loaded::from_bytes(document.as_bytes()).expect("a document without a problem");
     let generation = status.generation;
@@ -160,7 +160,7 @@ async fn everything(kiosk: &Kiosk, token: &str) -> Vec<(String, u16, String)> {
                     at: LocalTime::new(jiff::Timestamp::UNIX_EPOCH, &zone),
                     turn: Turn::Begin,
                 };
-                kiosk.will_say(Ok(Done::Foreseen(Rc::new(Foresight {
+                kiosk.will_say(Ok(Done::Preview(Rc::new(Preview {
                     timezone: "UTC".into(),
                     clock_trusted: true,
                     occurrences: loaded

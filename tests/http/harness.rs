@@ -3,12 +3,13 @@
 use ossuary::auth::Role;
 use ossuary::config::{Id, Loaded};
 use ossuary::http::{
-    self, About, Api, Feed, Forgetful, Limits, Listener, Mailbox, Memory, Now, Usage,
+    self, About, Api, CommandSender, Limits, Listener, Memory, MemoryStore, Now, SnapshotFeed,
+    Usage,
 };
-use ossuary::logs::Book;
+use ossuary::logs::Logs;
 use ossuary::supervisor::{
-    self, ConfigurationStatus, DisplayStatus, Done, LastStart, Outcome, ProcessStatus, Reason,
-    Request, RunId, Source, State, Status, Traces,
+    self, Command, ConfigurationStatus, DisplayStatus, Done, LastStart, Outcome, ProcessStatus,
+    Reason, RunId, Snapshot, Source, State, Traces,
 };
 use ossuary::time::Moment;
 use serde_json::Value;
@@ -70,7 +71,7 @@ pub fn later(time: Duration) {
 }
 
 /// The picture of a kiosk with this document, whose display process runs.
-pub fn picture(document: &str) -> Status {
+pub fn picture(document: &str) -> Snapshot {
     let loaded = Loaded::from_bytes(document.as_bytes()).expect("a document without a problem");
     let processes = (loaded.config.processes.iter())
         .map(|process| {
@@ -98,7 +99,7 @@ pub fn picture(document: &str) -> Status {
             wanted_by: vec![id("main-display")],
         })
         .collect();
-    Status {
+    Snapshot {
         generation: 1,
         processes,
         active_display: loaded.config.active_display.clone(),
@@ -121,7 +122,7 @@ pub struct Kiosk {
     pub executor: Rc<LocalExecutor<'static>>,
     /// A token of each role, the least first; requests are sent with the last unless told otherwise.
     pub tokens: [String; 3],
-    asked: RefCell<VecDeque<Request>>,
+    asked: RefCell<VecDeque<Command>>,
     script: RefCell<VecDeque<Outcome>>,
 }
 
@@ -130,7 +131,7 @@ pub fn kiosk_with(limits: Limits, test: impl AsyncFnOnce(Rc<Kiosk>)) {
     let executor = Rc::new(LocalExecutor::new());
     let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
     let address = listener.local_addr().expect("its address");
-    let (mind, requests) = Mailbox::new();
+    let (mind, requests) = CommandSender::new();
     let about = About {
         version: "1.2.3",
         config_file: "/etc/ossuary/config.json".into(),
@@ -139,10 +140,10 @@ pub fn kiosk_with(limits: Limits, test: impl AsyncFnOnce(Rc<Kiosk>)) {
         last_start: LastStart::from_traces(&Traces::default()),
         hostname: Box::new(|| "kiosk".into()),
     };
-    let feed = Feed::new(Rc::new(picture(PLAN)));
+    let feed = SnapshotFeed::new(Rc::new(picture(PLAN)));
     LATER.set(Duration::ZERO);
-    let keeper = Forgetful::keeper(|| clock().mono + LATER.get());
-    let mut api = Api::new(feed, mind, Book::new(), keeper, clock, about);
+    let keeper = MemoryStore::keeper(|| clock().mono + LATER.get());
+    let mut api = Api::new(feed, mind, Logs::new(), keeper, clock, about);
     api.limits = limits;
     api.system = Box::new(|| ossuary::sys::machine::facts(std::path::Path::new("/")));
     api.why_unenforced = Box::new(|process| {
@@ -175,7 +176,7 @@ pub fn kiosk_with(limits: Limits, test: impl AsyncFnOnce(Rc<Kiosk>)) {
         let kiosk = kiosk.clone();
         async move {
             loop {
-                let supervisor::Event::Request { ticket, request } = requests.next().await else {
+                let supervisor::Event::Command { ticket, request } = requests.next().await else {
                     continue;
                 };
                 kiosk.asked.borrow_mut().push_back(request);
@@ -196,9 +197,7 @@ pub fn kiosk_with(limits: Limits, test: impl AsyncFnOnce(Rc<Kiosk>)) {
 }
 
 fn token(api: &Api, role: Role) -> String {
-    let made = api
-        .keeper
-        .add_token(role.as_str().into(), role, "now".into());
+    let made = api.auth.add_token(role.as_str().into(), role, "now".into());
     let (_, secret) = smol::block_on(made).expect("there is room for three");
     secret.to_token()
 }
@@ -214,12 +213,12 @@ impl Kiosk {
     }
 
     /// What the mind was asked, the oldest first.
-    pub fn was_asked(&self) -> Option<Request> {
+    pub fn was_asked(&self) -> Option<Command> {
         self.asked.borrow_mut().pop_front()
     }
 
     /// Hangs up a new picture.
-    pub fn publish(&self, change: impl FnOnce(&mut Status)) {
+    pub fn publish(&self, change: impl FnOnce(&mut Snapshot)) {
         let mut status = (*self.api.feed.current()).clone();
         status.generation += 1;
         change(&mut status);

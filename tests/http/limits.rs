@@ -331,9 +331,9 @@ fn a_door_that_turns_clients_away_for_want_of_places_is_alive() {
         for _ in 0..3 {
             let turned_away = kiosk.connect().await.answer().await;
             assert_eq!(turned_away.status, 503);
-            kiosk.api.pulse.ask();
-            assert!(!kiosk.api.pulse.is_answered());
-            kiosk.api.pulse.answered().await;
+            kiosk.api.liveness.ask();
+            assert!(!kiosk.api.liveness.is_answered());
+            kiosk.api.liveness.answered().await;
         }
     });
 }

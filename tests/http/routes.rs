@@ -2,7 +2,7 @@
 
 use crate::harness::{at, id, kiosk};
 use ossuary::config::Section;
-use ossuary::supervisor::{Done, Failure, Refusal, Request, State};
+use ossuary::supervisor::{Command, Done, Failure, Refusal, State};
 use std::rc::Rc;
 
 #[test]
@@ -103,7 +103,7 @@ fn a_process_is_added() {
         assert_eq!(answer.status, 201);
         assert_eq!(answer.field("location"), Some("/api/processes/data-sync"));
         assert_eq!(answer.json()["id"], "data-sync");
-        let Some(Request::Create(fields)) = kiosk.was_asked() else {
+        let Some(Command::Create(fields)) = kiosk.was_asked() else {
             panic!("the mind was asked for something else");
         };
         assert_eq!(fields["name"], "Data");
@@ -122,7 +122,7 @@ fn a_process_is_changed_and_removed() {
             (200, &"data-sync".into())
         );
         let asked = kiosk.was_asked();
-        assert!(matches!(asked, Some(Request::Change(sync, fields))
+        assert!(matches!(asked, Some(Command::Change(sync, fields))
             if sync == id("data-sync") && fields["name"] == "New"));
         kiosk.will_say(Ok(Done::Changed));
         let answer = kiosk
@@ -131,7 +131,7 @@ fn a_process_is_changed_and_removed() {
         assert_eq!((answer.status, answer.body.len()), (204, 0));
         assert_eq!(answer.field("content-length"), None);
         assert!(
-            matches!(kiosk.was_asked(), Some(Request::Delete(sync)) if sync == id("data-sync"))
+            matches!(kiosk.was_asked(), Some(Command::Delete(sync)) if sync == id("data-sync"))
         );
     });
 }
@@ -153,7 +153,7 @@ fn a_change_of_a_process_names_the_version_it_is_about() {
             .await;
         assert_eq!(answer.status, 200);
         assert_eq!(answer.field("etag"), Some(tag.as_str()), "unchanged here");
-        let Some(Request::ChangeIfMatch {
+        let Some(Command::ChangeIfMatch {
             id: sync, if_match, ..
         }) = kiosk.was_asked()
         else {
@@ -178,7 +178,7 @@ fn the_buttons_ask_the_mind_and_tell_who_makes_way() {
         assert_eq!(answer.status, 202);
         assert_eq!(answer.json()["stopped"][0], "main-display");
         assert_eq!(answer.json()["id"], "data-sync");
-        assert!(matches!(kiosk.was_asked(), Some(Request::Start(_))));
+        assert!(matches!(kiosk.was_asked(), Some(Command::Start(_))));
         let answer = kiosk
             .call("POST", "/api/processes/data-sync/restart", "", "")
             .await;
@@ -186,13 +186,13 @@ fn the_buttons_ask_the_mind_and_tell_who_makes_way() {
             (answer.status, &answer.json()["stopped"]),
             (202, &serde_json::json!([]))
         );
-        assert!(matches!(kiosk.was_asked(), Some(Request::Restart(_))));
+        assert!(matches!(kiosk.was_asked(), Some(Command::Restart(_))));
         let answer = kiosk.post("/api/processes/data-sync/stop", "{}").await;
         assert_eq!(
             (answer.status, &answer.json()["stopped"]),
             (202, &serde_json::Value::Null)
         );
-        assert!(matches!(kiosk.was_asked(), Some(Request::Stop(_))));
+        assert!(matches!(kiosk.was_asked(), Some(Command::Stop(_))));
     });
 }
 
@@ -221,7 +221,7 @@ fn a_screen_is_switched_by_the_name_of_its_display_however_its_colon_is_written(
             assert_eq!(answer.json()["name"], ":0");
             let asked = kiosk.was_asked();
             assert!(
-                matches!(&asked, Some(Request::SwitchPower { display, on: false }) if display.to_string() == ":0"),
+                matches!(&asked, Some(Command::SwitchPower { display, on: false }) if display.to_string() == ":0"),
                 "{asked:?}"
             );
         });
@@ -284,7 +284,7 @@ fn the_document_and_its_parts_are_replaced_by_whoever_has_seen_them() {
         assert_eq!(answer.status, 200);
         assert_eq!(answer.field("etag"), Some(format!("\"{tag}\"").as_str()));
         assert!(
-            matches!(kiosk.was_asked(), Some(Request::ReplaceConfig { document, if_match })
+            matches!(kiosk.was_asked(), Some(Command::ReplaceConfig { document, if_match })
             if document["version"] == 3 && if_match == Some(vec![tag]))
         );
         for (path, part) in [
@@ -299,7 +299,7 @@ fn the_document_and_its_parts_are_replaced_by_whoever_has_seen_them() {
                 (200, document.section(part))
             );
             assert!(matches!(kiosk.was_asked(),
-                Some(Request::ReplaceSection { section, value, if_match: None })
+                Some(Command::ReplaceSection { section, value, if_match: None })
                 if section == part && value["x"] == 1));
         }
     });
@@ -311,7 +311,7 @@ fn the_file_is_read_again() {
         let answer = kiosk.post("/api/reload", "").await;
         assert_eq!(answer.status, 202);
         assert_eq!(answer.json()["configuration"]["source"], "file");
-        assert!(matches!(kiosk.was_asked(), Some(Request::Reload)));
+        assert!(matches!(kiosk.was_asked(), Some(Command::Reload)));
     });
 }
 
@@ -321,7 +321,7 @@ fn the_installed_program_takes_over_unless_it_does_not_work() {
         let answer = kiosk.post("/api/upgrade", "").await;
         assert_eq!(answer.status, 202);
         assert_eq!(answer.json()["version"], "1.2.3");
-        assert!(matches!(kiosk.was_asked(), Some(Request::Upgrade)));
+        assert!(matches!(kiosk.was_asked(), Some(Command::Upgrade)));
         let failure = Failure::system("/usr/bin/ossuary does not work: exit status: 3");
         kiosk.will_say(Err(Refusal::NotUpgraded(failure)));
         let answer = kiosk.post("/api/upgrade", "").await;

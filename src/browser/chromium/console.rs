@@ -1,6 +1,6 @@
 //! What a page complains of in its console: errors and uncaught exceptions, a bounded number of short lines.
 
-use super::super::cdp::News;
+use super::super::cdp::CdpEvent;
 use serde::Deserialize;
 use serde_json::Value;
 use std::time::{Duration, Instant};
@@ -116,7 +116,7 @@ struct Entry {
 }
 
 /// The line that a message of the console is worth; none where it is no complaint.
-pub fn complaint(news: &News<'_>) -> Option<String> {
+pub fn complaint(news: &CdpEvent<'_>) -> Option<String> {
     let line = match news.method {
         "Runtime.exceptionThrown" => thrown(news.read()?),
         "Runtime.consoleAPICalled" => {

@@ -3,11 +3,11 @@
 //! To hear asks nothing; what is to be asked because of it waits in a short queue of errands.
 
 use super::console::{self, Verdict};
-use super::screenshot::Shot;
-use super::{BROWSER, Chromium, Errand, LOOK, Page};
+use super::screenshot::CapturedScreenshot;
+use super::{BROWSER, Chromium, FollowUp, LOOK, Page};
 use crate::browser::built_in_pages;
-use crate::browser::cdp::{News, Trouble};
-use crate::supervisor::page::Sight;
+use crate::browser::cdp::{CdpError, CdpEvent};
+use crate::supervisor::page::PageObservation;
 use serde::Deserialize;
 use serde_json::{Value, json};
 use std::rc::Rc;
@@ -72,7 +72,7 @@ struct Dialog {
 
 impl Chromium {
     /// Takes in what the browser tells, without asking anything.
-    pub(super) fn hear(&self, news: &News<'_>) {
+    pub(super) fn hear(&self, news: &CdpEvent<'_>) {
         match news.session {
             None => self.hear_of_browser(news),
             Some(session) => {
@@ -86,9 +86,9 @@ impl Chromium {
         }
     }
 
-    fn hear_of_browser(&self, news: &News<'_>) {
+    fn hear_of_browser(&self, news: &CdpEvent<'_>) {
         match news.method {
-            "Target.targetCreated" => self.errand(Errand::FindPage),
+            "Target.targetCreated" => self.errand(FollowUp::FindPage),
             "Target.targetCrashed" => {
                 if let Some(TargetId { target_id }) = news.read()
                     && let Some(page) = self.page_in(&target_id)
@@ -115,7 +115,7 @@ impl Chromium {
         }
     }
 
-    fn hear_of_page(&self, page: &Rc<Page>, news: &News<'_>) {
+    fn hear_of_page(&self, page: &Rc<Page>, news: &CdpEvent<'_>) {
         match news.method {
             "Inspector.targetCrashed" => self.has_crashed(page),
             "Inspector.targetReloadedAfterCrash" => page.hear(|heard| heard.crashed = false),
@@ -133,7 +133,10 @@ impl Chromium {
                     && self.is_shown(page)
                 {
                     let url = page.name_of(start.url);
-                    self.errand(Errand::Tell(page.clone(), Sight::Loading { url }));
+                    self.errand(FollowUp::Tell(
+                        page.clone(),
+                        PageObservation::Loading { url },
+                    ));
                 }
             }
             "Page.frameNavigated" => {
@@ -144,11 +147,11 @@ impl Chromium {
                 }
             }
             "Page.screencastFrame" => {
-                if let Some(Shot { data, session_id }) = news.read() {
+                if let Some(CapturedScreenshot { data, session_id }) = news.read() {
                     page.put_frame(data, session_id);
                 }
             }
-            "Page.loadEventFired" if self.is_shown(page) => self.errand(Errand::Look),
+            "Page.loadEventFired" if self.is_shown(page) => self.errand(FollowUp::Look),
             "Page.javascriptDialogOpening" => match news.read() {
                 // A page that is left asks whether it may be: nobody is there to say so.
                 Some(Dialog { kind }) if kind == "beforeunload" => self.close_dialog(page, true),
@@ -165,7 +168,7 @@ impl Chromium {
     fn has_crashed(&self, page: &Rc<Page>) {
         let before = page.hear(|heard| std::mem::replace(&mut heard.crashed, true));
         if !before && self.is_shown(page) {
-            self.errand(Errand::Tell(page.clone(), Sight::Crashed));
+            self.errand(FollowUp::Tell(page.clone(), PageObservation::Crashed));
         }
     }
 
@@ -174,7 +177,7 @@ impl Chromium {
         self.pages.borrow_mut().remove(&page.session);
         if self.is_shown(page) {
             self.shown.take();
-            self.errand(Errand::FindPage);
+            self.errand(FollowUp::FindPage);
         }
     }
 
@@ -189,11 +192,11 @@ impl Chromium {
             }
         });
         if frame.unreachable_url.is_some() && self.is_shown(page) {
-            self.errand(Errand::Look);
+            self.errand(FollowUp::Look);
         }
     }
 
-    fn hear_console(&self, page: &Page, news: &News<'_>) {
+    fn hear_console(&self, page: &Page, news: &CdpEvent<'_>) {
         let mut console = self.console.borrow_mut();
         let complaint = console::complaint(news);
         match console.hear(complaint.is_some(), Instant::now()) {
@@ -208,7 +211,7 @@ impl Chromium {
         }
     }
 
-    fn errand(&self, errand: Errand) {
+    fn errand(&self, errand: FollowUp) {
         if let Err(full) = self.errands.0.try_send(errand) {
             log::debug!("{full}");
         }
@@ -220,7 +223,7 @@ impl Chromium {
         let is_lost = self.is_up.get() && self.shown.borrow().is_none();
         // Once is enough, however often it is missed meanwhile.
         if is_lost && !self.sought.get() {
-            let is_waiting = self.errands.0.try_send(Errand::FindPage).is_ok();
+            let is_waiting = self.errands.0.try_send(FollowUp::FindPage).is_ok();
             self.sought.set(is_waiting);
         }
     }
@@ -229,18 +232,21 @@ impl Chromium {
         self.come_up().await;
         while let Ok(errand) = self.errands.1.recv().await {
             match errand {
-                Errand::FindPage => {
+                FollowUp::FindPage => {
                     self.sought.set(false);
                     if !self.swapping.get() {
                         self.find_page().await;
                     }
                 }
-                Errand::Tell(page, sight) if self.is_shown(&page) => self.around.saw(sight).await,
-                Errand::Tell(..) => {}
-                Errand::Look => {
+                FollowUp::Tell(page, sight) if self.is_shown(&page) => self.around.saw(sight).await,
+                FollowUp::Tell(..) => {}
+                FollowUp::Look => {
                     // What is not right may be so in a moment; that is for a look that was asked for.
                     let sight = self.look().await;
-                    if matches!(sight, Sight::Painted { .. } | Sight::NotLoaded { .. }) {
+                    if matches!(
+                        sight,
+                        PageObservation::Painted { .. } | PageObservation::NotLoaded { .. }
+                    ) {
                         self.around.saw(sight).await;
                     }
                 }
@@ -252,13 +258,13 @@ impl Chromium {
     async fn come_up(&self) {
         let tabs = json!({"discover": true, "filter": [{"type": "page"}]});
         loop {
-            let answer: Result<Value, Trouble> = self
+            let answer: Result<Value, CdpError> = self
                 .cdp
                 .ask(None, "Target.setDiscoverTargets", tabs.clone(), START)
                 .await;
             match answer {
                 Ok(_) => break,
-                Err(Trouble::Gone) => return std::future::pending().await,
+                Err(CdpError::Gone) => return std::future::pending().await,
                 Err(trouble) => {
                     (self.around.note)(&format!("the browser cannot be driven: {trouble}"))
                 }
@@ -306,7 +312,7 @@ impl Chromium {
             if is_visible {
                 if !self.is_shown(&page) {
                     self.put_on_screen(&page);
-                    self.errand(Errand::Look);
+                    self.errand(FollowUp::Look);
                 }
                 return;
             }
@@ -318,8 +324,8 @@ impl Chromium {
 mod tests {
     use super::*;
     use crate::browser::built_in_pages::Facts;
-    use crate::browser::{Pointer, Surroundings};
-    use crate::supervisor::page::{Obeyed, Order};
+    use crate::browser::{DriverContext, Pointer};
+    use crate::supervisor::page::{PageCommand, PageCommandResult};
     use crate::supervisor::{Event, Failure, RunId};
     use smol::future::or;
     use smol::{LocalExecutor, Timer, block_on};
@@ -330,7 +336,7 @@ mod tests {
 
     /// What comes of an order, and what else is told before it, to whoever drives a browser that had no tab to tell of
     /// when it was asked at its start. Later it has one; nobody says so.
-    fn order_of_a_slow_starter(order: Order) -> Vec<Event> {
+    fn order_of_a_slow_starter(order: PageCommand) -> Vec<Event> {
         let (ours, mut theirs) = UnixStream::pair().unwrap();
         let browser = std::thread::spawn(move || {
             let mut has_tab = false;
@@ -358,7 +364,7 @@ mod tests {
         });
         let executor = Rc::new(LocalExecutor::new());
         let (sender, events) = smol::channel::unbounded();
-        let around = Rc::new(Surroundings {
+        let around = Rc::new(DriverContext {
             run: RunId(1),
             pointer: Pointer::Shown,
             executor: executor.clone(),
@@ -375,8 +381,8 @@ mod tests {
             assert!(driver.steer(order, None).is_none());
             loop {
                 told.push(events.recv().await.unwrap());
-                let is_painted = |event: &Event| matches!(event, Event::Saw { sight: Sight::Painted { url, .. }, .. } if url == URL);
-                let is_obeyed = |event: &Event| matches!(event, Event::Obeyed { .. });
+                let is_painted = |event: &Event| matches!(event, Event::PageObserved { sight: PageObservation::Painted { url, .. }, .. } if url == URL);
+                let is_obeyed = |event: &Event| matches!(event, Event::PageCommandDone { .. });
                 if told.iter().any(is_painted) && told.iter().any(is_obeyed) {
                     return;
                 }
@@ -394,9 +400,9 @@ mod tests {
         told
     }
 
-    fn came_to(told: &[Event]) -> &Result<Obeyed, Failure> {
+    fn came_to(told: &[Event]) -> &Result<PageCommandResult, Failure> {
         let came_to = told.iter().find_map(|event| match event {
-            Event::Obeyed { result, .. } => Some(result),
+            Event::PageCommandDone { result, .. } => Some(result),
             _ => None,
         });
         came_to.expect("an answer")
@@ -404,16 +410,16 @@ mod tests {
 
     #[test]
     fn a_page_that_was_not_found_at_the_start_is_found_by_the_next_look() {
-        let told = order_of_a_slow_starter(Order::Look);
+        let told = order_of_a_slow_starter(PageCommand::Look);
         let url = String::new();
-        let sight = Sight::Loading { url };
-        assert!(matches!(&told[0], Event::Saw { sight: first, .. } if *first == sight));
-        assert_eq!(came_to(&told), &Ok(Obeyed::Done));
+        let sight = PageObservation::Loading { url };
+        assert!(matches!(&told[0], Event::PageObserved { sight: first, .. } if *first == sight));
+        assert_eq!(came_to(&told), &Ok(PageCommandResult::Done));
     }
 
     #[test]
     fn a_page_that_was_not_found_at_the_start_is_found_by_whoever_changes_it() {
-        let told = order_of_a_slow_starter(Order::HideOverlay);
-        assert_eq!(came_to(&told), &Ok(Obeyed::Done));
+        let told = order_of_a_slow_starter(PageCommand::HideOverlay);
+        assert_eq!(came_to(&told), &Ok(PageCommandResult::Done));
     }
 }

@@ -17,10 +17,12 @@ mod page_swap;
 mod screenshot;
 
 use super::built_in_pages;
-use super::cdp::{Cdp, Trouble};
-use super::driver::{Driver, Later, Pointer, Program, Surroundings, Withdrawn, ended};
+use super::cdp::{Cdp, CdpError};
+use super::driver::{Driver, DriverContext, Later, Pointer, Program, Withdrawn, ended};
 use crate::supervisor::Failure;
-use crate::supervisor::page::{BuiltIn, MAX_TEXT, Obeyed, Order, Sight, Transition};
+use crate::supervisor::page::{
+    BuiltIn, MAX_TEXT, PageCommand, PageCommandResult, PageObservation, Transition,
+};
 use console::Console;
 use event_listener::Event;
 use events::SessionId;
@@ -52,11 +54,11 @@ const ERRANDS: usize = 32;
 
 /// What is to be asked because of something that was heard.
 #[derive(Debug)]
-enum Errand {
+enum FollowUp {
     /// A tab was opened, or the one on the screen was closed: find out which is there.
     FindPage,
     /// Tell this of a page, if it is on the screen then.
-    Tell(Rc<Page>, Sight),
+    Tell(Rc<Page>, PageObservation),
     /// The page on the screen was loaded, or could not be: look.
     Look,
 }
@@ -64,7 +66,7 @@ enum Errand {
 /// One Chromium.
 pub struct Chromium {
     cdp: Cdp,
-    around: Rc<Surroundings>,
+    around: Rc<DriverContext>,
     /// By session.
     pages: RefCell<BTreeMap<String, Rc<Page>>>,
     /// The one on the screen.
@@ -84,7 +86,7 @@ pub struct Chromium {
     console: RefCell<Console>,
     /// What the console held when we came is somebody else's: another daemon has written it down.
     taken_over: bool,
-    errands: (Sender<Errand>, Receiver<Errand>),
+    errands: (Sender<FollowUp>, Receiver<FollowUp>),
 }
 
 impl Chromium {
@@ -97,7 +99,7 @@ impl Chromium {
         socket: UnixStream,
         taken_over: bool,
         first: u32,
-        around: Rc<Surroundings>,
+        around: Rc<DriverContext>,
     ) -> io::Result<Driver> {
         let chromium = Self {
             cdp: Cdp::new(socket, taken_over, first)?,
@@ -119,54 +121,58 @@ impl Chromium {
 }
 
 impl Program for Chromium {
-    fn why_not(&self, order: &Order) -> Option<Failure> {
+    fn why_not(&self, order: &PageCommand) -> Option<Failure> {
         match order {
-            Order::Screenshot { .. } => self.why_no_picture(),
+            PageCommand::Screenshot { .. } => self.why_no_picture(),
             _ => None,
         }
     }
 
     fn obey<'a>(
         &'a self,
-        order: &'a Order,
+        order: &'a PageCommand,
         withdrawn: &'a Withdrawn,
-    ) -> Later<'a, Result<Obeyed, Failure>> {
+    ) -> Later<'a, Result<PageCommandResult, Failure>> {
         Box::pin(async move {
             match order {
-                Order::Look => {
+                PageCommand::Look => {
                     let sight = self.look().await;
                     self.around.saw(sight).await;
                 }
-                Order::KeepEvidence => return Ok(Obeyed::Evidence(self.evidence().await)),
-                Order::Screenshot { width } => {
-                    return self.picture(*width).await.map(Obeyed::Picture);
+                PageCommand::KeepEvidence => {
+                    return Ok(PageCommandResult::Evidence(self.evidence().await));
                 }
-                Order::Reload => self.reload(withdrawn).await?,
-                Order::Navigate { url, transition } => {
+                PageCommand::Screenshot { width } => {
+                    return self.picture(*width).await.map(PageCommandResult::Picture);
+                }
+                PageCommand::Reload => self.reload(withdrawn).await?,
+                PageCommand::Navigate { url, transition } => {
                     self.swap(url, None, *transition, withdrawn).await?;
                 }
-                Order::FreshTarget { url } => self.renew(url).await?,
-                Order::ShowBuiltIn(built_in) => self.show_built_in(built_in, withdrawn).await?,
-                Order::ShowOverlay => {
+                PageCommand::FreshTarget { url } => self.renew(url).await?,
+                PageCommand::ShowBuiltIn(built_in) => {
+                    self.show_built_in(built_in, withdrawn).await?
+                }
+                PageCommand::ShowOverlay => {
                     // A page that is paused draws nothing new.
                     let page = self.on_screen().await?;
                     self.release(&page);
                     let script = built_in_pages::overlay(&(self.around.facts)());
                     self.run_on_page(&script).await?;
                 }
-                Order::HideOverlay => self.run_on_page(built_in_pages::NO_OVERLAY).await?,
-                Order::Pause => {
+                PageCommand::HideOverlay => self.run_on_page(built_in_pages::NO_OVERLAY).await?,
+                PageCommand::Pause => {
                     self.run_on_page(include_str!("pause.js")).await?;
                     let page = self.on_screen().await?;
                     self.pause(&page);
                 }
-                Order::Resume => {
+                PageCommand::Resume => {
                     let page = self.on_screen().await?;
                     self.release(&page);
                     self.run_on_page(include_str!("resume.js")).await?;
                 }
             }
-            Ok(Obeyed::Done)
+            Ok(PageCommandResult::Done)
         })
     }
 
@@ -183,7 +189,7 @@ impl Program for Chromium {
 
 impl Chromium {
     /// Takes hold of a tab.
-    async fn attach(&self, target: String, url: String) -> Result<Rc<Page>, Trouble> {
+    async fn attach(&self, target: String, url: String) -> Result<Rc<Page>, CdpError> {
         if self.taken_over {
             // With the hold of another daemon ends what it had paused.
             let which = json!({"targetId": target});
@@ -271,7 +277,7 @@ impl Chromium {
         method: &str,
         params: Value,
         until: Instant,
-    ) -> Result<T, Trouble> {
+    ) -> Result<T, CdpError> {
         let left = until.saturating_duration_since(Instant::now());
         let session = Some(page.session.as_str());
         self.cdp.ask(session, method, params, left).await
@@ -346,16 +352,16 @@ impl Chromium {
 }
 
 /// Why a page does not do what it was asked to.
-fn no_answer(page: &Page, trouble: Trouble) -> Failure {
+fn no_answer(page: &Page, trouble: CdpError) -> Failure {
     let heard = page.heard();
     match trouble {
         _ if heard.crashed => Failure::system("the page has crashed"),
         _ if heard.dialog.is_some() => {
             Failure::system("the page waits for somebody to answer its dialog")
         }
-        Trouble::Unanswered => Failure::system("the page does not answer"),
-        Trouble::Gone => ended(),
-        Trouble::Refused(words) => Failure::system(format!("the page does not do that: {words}")),
+        CdpError::Unanswered => Failure::system("the page does not answer"),
+        CdpError::Gone => ended(),
+        CdpError::Refused(words) => Failure::system(format!("the page does not do that: {words}")),
     }
 }
 

@@ -2,8 +2,8 @@
 
 use super::page::Finding;
 use super::{BROWSER, Chromium, LOOK, Page, WORLD};
-use crate::browser::cdp::Trouble;
-use crate::supervisor::page::Sight;
+use crate::browser::cdp::CdpError;
+use crate::supervisor::page::PageObservation;
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
@@ -22,12 +22,12 @@ pub(super) enum Awaits {
 
 impl Chromium {
     /// What is on the screen: of a page that has left it meanwhile nothing is told.
-    pub(super) async fn look(&self) -> Sight {
+    pub(super) async fn look(&self) -> PageObservation {
         loop {
             let Some(page) = self.shown.borrow().clone() else {
                 self.seek();
                 return self
-                    .look_for_browser(Sight::Loading { url: String::new() })
+                    .look_for_browser(PageObservation::Loading { url: String::new() })
                     .await;
             };
             let sight = self.look_at(&page).await;
@@ -38,14 +38,16 @@ impl Chromium {
     }
 
     /// How a page fares that is on the screen.
-    async fn look_at(&self, page: &Rc<Page>) -> Sight {
+    async fn look_at(&self, page: &Rc<Page>) -> PageObservation {
         self.listen_again(page);
         let heard = page.heard();
         if heard.crashed {
-            return Sight::Crashed;
+            return PageObservation::Crashed;
         }
-        if self.is_silent.get() && self.look_for_browser(Sight::Unanswered).await == Sight::Silent {
-            return Sight::Silent;
+        if self.is_silent.get()
+            && self.look_for_browser(PageObservation::Unanswered).await == PageObservation::Silent
+        {
+            return PageObservation::Silent;
         }
         if let Some(since) = heard.dialog {
             if since.elapsed() >= DIALOG {
@@ -53,7 +55,7 @@ impl Chromium {
                 self.close_dialog(page, false);
             }
             let title = String::new();
-            return Sight::Painted {
+            return PageObservation::Painted {
                 url: page.name_of(heard.url),
                 title,
             };
@@ -64,24 +66,24 @@ impl Chromium {
                 self.fit(page, &found).await;
                 page.sight(found)
             }
-            Err(_) if page.heard().crashed => Sight::Crashed,
-            Err(Trouble::Refused(words)) => {
+            Err(_) if page.heard().crashed => PageObservation::Crashed,
+            Err(CdpError::Refused(words)) => {
                 // It was left while it was looked at; where it goes is told by itself.
                 log::debug!("run {}: {words}", self.around.run);
                 let url = page.heard().url;
-                Sight::Loading {
+                PageObservation::Loading {
                     url: page.name_of(url),
                 }
             }
-            Err(Trouble::Unanswered | Trouble::Gone) => {
+            Err(CdpError::Unanswered | CdpError::Gone) => {
                 page.hear(|heard| heard.silent = true);
-                self.look_for_browser(Sight::Unanswered).await
+                self.look_for_browser(PageObservation::Unanswered).await
             }
         }
     }
 
     /// Whether the browser answers: then what was seen is this.
-    async fn look_for_browser(&self, seen: Sight) -> Sight {
+    async fn look_for_browser(&self, seen: PageObservation) -> PageObservation {
         if !self.is_up.get() && !self.cdp.is_closed() {
             return seen;
         }
@@ -92,12 +94,12 @@ impl Chromium {
         self.is_silent.set(version.is_err());
         match version {
             Ok(_) => seen,
-            Err(_) => Sight::Silent,
+            Err(_) => PageObservation::Silent,
         }
     }
 
     /// Looks at a page.
-    pub(super) async fn find(&self, page: &Page, within: Duration) -> Result<Finding, Trouble> {
+    pub(super) async fn find(&self, page: &Page, within: Duration) -> Result<Finding, CdpError> {
         self.in_world(page, include_str!("look.js"), Instant::now() + within)
             .await
     }
@@ -108,7 +110,7 @@ impl Chromium {
         page: &Page,
         expression: &str,
         until: Instant,
-    ) -> Result<T, Trouble> {
+    ) -> Result<T, CdpError> {
         self.evaluate(page, expression, Awaits::No, until).await
     }
 
@@ -119,7 +121,7 @@ impl Chromium {
         expression: &str,
         awaits: Awaits,
         until: Instant,
-    ) -> Result<T, Trouble> {
+    ) -> Result<T, CdpError> {
         #[derive(Deserialize)]
         #[serde(rename_all = "camelCase")]
         struct World {
@@ -154,10 +156,10 @@ impl Chromium {
         if let Some(details) = evaluated.exception_details {
             let why = &details["exception"]["description"];
             let why = why.as_str().unwrap_or("an exception");
-            return Err(Trouble::Refused(why.to_owned()));
+            return Err(CdpError::Refused(why.to_owned()));
         }
         serde_json::from_value(evaluated.result.value)
-            .map_err(|error| Trouble::Refused(error.to_string()))
+            .map_err(|error| CdpError::Refused(error.to_string()))
     }
 
     /// A page that was not listened to for a while is heard again, and what it printed is not kept for us.

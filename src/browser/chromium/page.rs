@@ -2,7 +2,7 @@
 
 use super::cut;
 use crate::browser::built_in_pages;
-use crate::supervisor::page::Sight;
+use crate::supervisor::page::PageObservation;
 use event_listener::Event;
 use serde::Deserialize;
 use smol::lock::{Mutex, MutexGuard};
@@ -130,16 +130,16 @@ impl Page {
 
     /// What a look at it comes to. The browser's own page of what went wrong is never a page that was painted: until
     /// its script has written into it what that was, the page that was asked for is on its way.
-    pub fn sight(&self, found: Finding) -> Sight {
+    pub fn sight(&self, found: Finding) -> PageObservation {
         if let Some(error) = found.error {
             let url = cut(self.heard.borrow().url.clone());
             return match error.as_str() {
-                _ if found.loading => Sight::Loading { url },
-                "" => Sight::NotLoaded {
+                _ if found.loading => PageObservation::Loading { url },
+                "" => PageObservation::NotLoaded {
                     url,
                     error: "net::ERR_FAILED".to_owned(),
                 },
-                code => Sight::NotLoaded {
+                code => PageObservation::NotLoaded {
                     url,
                     error: format!("net::{code}"),
                 },
@@ -148,9 +148,9 @@ impl Page {
         let url = self.name_of(found.url);
         let title = cut(found.title);
         match (found.painted, found.loading) {
-            (true, _) => Sight::Painted { url, title },
-            (false, true) => Sight::Loading { url },
-            (false, false) => Sight::Blank { url, title },
+            (true, _) => PageObservation::Painted { url, title },
+            (false, true) => PageObservation::Loading { url },
+            (false, false) => PageObservation::Blank { url, title },
         }
     }
 
@@ -238,14 +238,29 @@ mod tests {
         };
         let url = asked.to_owned();
         for (painted, loading, code, comes_to) in [
-            (true, true, "", Sight::Loading { url: url.clone() }),
-            (false, true, "", Sight::Loading { url: url.clone() }),
-            (true, true, "ERR_X", Sight::Loading { url: url.clone() }),
+            (
+                true,
+                true,
+                "",
+                PageObservation::Loading { url: url.clone() },
+            ),
+            (
+                false,
+                true,
+                "",
+                PageObservation::Loading { url: url.clone() },
+            ),
+            (
+                true,
+                true,
+                "ERR_X",
+                PageObservation::Loading { url: url.clone() },
+            ),
             (
                 true,
                 false,
                 "ERR_X",
-                Sight::NotLoaded {
+                PageObservation::NotLoaded {
                     url: url.clone(),
                     error: "net::ERR_X".to_owned(),
                 },
@@ -254,7 +269,7 @@ mod tests {
                 true,
                 false,
                 "",
-                Sight::NotLoaded {
+                PageObservation::NotLoaded {
                     url,
                     error: "net::ERR_FAILED".to_owned(),
                 },
@@ -289,16 +304,16 @@ mod tests {
             (
                 true,
                 true,
-                Sight::Painted {
+                PageObservation::Painted {
                     url: url.clone(),
                     title: title.clone(),
                 },
             ),
-            (false, true, Sight::Loading { url: url.clone() }),
+            (false, true, PageObservation::Loading { url: url.clone() }),
             (
                 false,
                 false,
-                Sight::Blank {
+                PageObservation::Blank {
                     url: url.clone(),
                     title,
                 },

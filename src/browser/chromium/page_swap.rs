@@ -12,9 +12,9 @@
 use super::events::TargetId;
 use super::observe::Awaits;
 use super::page::{Finding, Heard};
-use super::screenshot::Shot;
+use super::screenshot::CapturedScreenshot;
 use super::{BROWSER, Chromium, LOOK, Page, cut};
-use crate::browser::cdp::Trouble;
+use crate::browser::cdp::CdpError;
 use crate::browser::driver::{self, Withdrawn, ended};
 use crate::supervisor::Failure;
 use crate::supervisor::page::Transition;
@@ -35,18 +35,18 @@ const THE_REST: Duration = Duration::from_secs(3);
 const FAREWELL: Duration = Duration::from_secs(2);
 
 /// No tab that comes or goes is taken for somebody else's while this lives.
-struct Swapping<'c>(&'c Chromium);
+struct TabGuard<'c>(&'c Chromium);
 
-impl Drop for Swapping<'_> {
+impl Drop for TabGuard<'_> {
     fn drop(&mut self) {
         self.0.swapping.set(false);
     }
 }
 
 impl Chromium {
-    fn begin_swap(&self) -> Swapping<'_> {
+    fn begin_swap(&self) -> TabGuard<'_> {
         self.swapping.set(true);
-        Swapping(self)
+        TabGuard(self)
     }
 
     /// Prepares a page and shows it; the one that is there stays where that fails or is withdrawn. `name` is that of a page of our own.
@@ -138,9 +138,9 @@ impl Chromium {
             self.attach(target_id, String::new()).await
         };
         let new = opened.await.map_err(|trouble| match trouble {
-            Trouble::Gone => ended(),
-            Trouble::Unanswered => Failure::system("the browser does not answer"),
-            Trouble::Refused(words) => {
+            CdpError::Gone => ended(),
+            CdpError::Unanswered => Failure::system("the browser does not answer"),
+            CdpError::Refused(words) => {
                 Failure::system(format!("the browser opens no tab: {words}"))
             }
         })?;
@@ -203,7 +203,7 @@ impl Chromium {
             match self.find(page, LOOK).await {
                 Ok(found) => return Ok(found),
                 // Its document has gone while it was looked at.
-                Err(Trouble::Refused(words)) => {
+                Err(CdpError::Refused(words)) => {
                     let until = until.min(Instant::now() + LOOK);
                     let successor = |heard: &Heard| heard.loader != loader && heard.parsed;
                     (self.wait(page, until, successor).await).map_err(|_| words)?;
@@ -235,7 +235,7 @@ impl Chromium {
             .ask(page, "Page.navigate", json!({"url": url}), until)
             .await
             .map_err(|trouble| match trouble {
-                Trouble::Unanswered => late(),
+                CdpError::Unanswered => late(),
                 other => other.to_string(),
             })?;
         if let Some(error) = navigation.error_text {
@@ -306,7 +306,7 @@ impl Chromium {
         }
         let how = json!({"format": "jpeg", "quality": 85});
         let until = Instant::now() + FAREWELL;
-        let shot = self.ask::<Shot>(old, "Page.captureScreenshot", how, until);
+        let shot = self.ask::<CapturedScreenshot>(old, "Page.captureScreenshot", how, until);
         shot.await.ok().map(|shot| shot.data)
     }
 

@@ -2,9 +2,9 @@
 
 use super::page::Finding;
 use super::{Chromium, Page, no_answer};
-use crate::browser::cdp::Trouble;
+use crate::browser::cdp::CdpError;
 use crate::supervisor::Failure;
-use crate::supervisor::page::Picture;
+use crate::supervisor::page::Screenshot;
 use base64ct::{Base64, Encoding};
 use serde::Deserialize;
 use serde_json::{Value, json};
@@ -30,7 +30,7 @@ const PICTURE_MAX: usize = 16 * 1024 * 1024;
 /// A picture, in base64.
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
-pub(super) struct Shot {
+pub(super) struct CapturedScreenshot {
     pub(super) data: String,
     /// Of a frame: the number of the screencast that it belongs to.
     #[serde(default)]
@@ -44,11 +44,11 @@ impl Chromium {
         let heard = page.heard();
         let is_silent = heard.silent || self.is_silent.get();
         let is_known = heard.crashed || is_silent || heard.dialog.is_some();
-        is_known.then(|| no_answer(&page, Trouble::Unanswered))
+        is_known.then(|| no_answer(&page, CdpError::Unanswered))
     }
 
     /// A picture of this moment: of a page that answers, or none.
-    pub(super) async fn picture(&self, width: Option<u32>) -> Result<Picture, Failure> {
+    pub(super) async fn picture(&self, width: Option<u32>) -> Result<Screenshot, Failure> {
         let page = self.on_screen().await?;
         let until = Instant::now() + PICTURE;
         let silent = |trouble| no_answer(&page, trouble);
@@ -66,7 +66,8 @@ impl Chromium {
             Some(width) => self.frame(&page, width, until).await,
             None => {
                 let how = json!({"format": "png"});
-                let shot = self.ask::<Shot>(&page, "Page.captureScreenshot", how, until);
+                let shot =
+                    self.ask::<CapturedScreenshot>(&page, "Page.captureScreenshot", how, until);
                 shot.await.map(|shot| shot.data)
             }
         };
@@ -80,12 +81,12 @@ impl Chromium {
         let png = Base64::decode_vec(&data).map_err(|error| {
             Failure::system(format!("the browser's picture is broken: {error}"))
         })?;
-        Ok(Picture { png: png.into() })
+        Ok(Screenshot { png: png.into() })
     }
 
     /// The next frame of a page, scaled down. To scale a picture with `captureScreenshot` would make the page
     /// itself smaller for an instant, on the screen.
-    async fn frame(&self, page: &Page, width: u32, until: Instant) -> Result<String, Trouble> {
+    async fn frame(&self, page: &Page, width: u32, until: Instant) -> Result<String, CdpError> {
         let _casting = within(until, page.casting()).await?;
         page.take_frame();
         let started: Result<Value, _> = self
@@ -99,7 +100,7 @@ impl Chromium {
 
     /// What is on the screen, whether or not the page answers: frames come from what composes the screen. `None` where
     /// none comes in time, or what draws the page has died.
-    pub(super) async fn evidence(&self) -> Option<Picture> {
+    pub(super) async fn evidence(&self) -> Option<Screenshot> {
         let page = self.shown.borrow().clone()?;
         let soon = || Instant::now() + EVIDENCE;
         let _casting = within(soon(), page.casting()).await.ok()?;
@@ -108,16 +109,16 @@ impl Chromium {
         let frame = self.next_frame(&page, soon()).await;
         self.tell(&page, "Page.stopScreencast", json!({}));
         let png = Base64::decode_vec(&frame.ok()?).ok()?;
-        Some(Picture { png: png.into() })
+        Some(Screenshot { png: png.into() })
     }
 
-    async fn next_frame(&self, page: &Page, until: Instant) -> Result<String, Trouble> {
+    async fn next_frame(&self, page: &Page, until: Instant) -> Result<String, CdpError> {
         let come = async {
             page.until(|heard| heard.has_frame || heard.crashed || heard.gone)
                 .await;
             page.take_frame()
         };
-        within(until, come).await?.ok_or(Trouble::Unanswered)
+        within(until, come).await?.ok_or(CdpError::Unanswered)
     }
 }
 
@@ -126,10 +127,10 @@ fn cast(width: u32) -> Value {
     json!({"format": "png", "maxWidth": width, "maxHeight": TALLEST})
 }
 
-async fn within<T>(until: Instant, work: impl Future<Output = T>) -> Result<T, Trouble> {
+async fn within<T>(until: Instant, work: impl Future<Output = T>) -> Result<T, CdpError> {
     let late = async {
         Timer::at(until).await;
-        Err(Trouble::Unanswered)
+        Err(CdpError::Unanswered)
     };
     or(async { Ok(work.await) }, late).await
 }

@@ -16,7 +16,7 @@ const MAX_ANSWER: u64 = 16 << 20;
 
 /// How long the daemon may take.
 #[derive(Clone, Copy, Debug)]
-pub struct Patience {
+pub struct Timeout {
     /// For any sign of life while it owes an answer. A change waits for the
     /// disk, and a worn SD card may take seconds.
     pub answer: Duration,
@@ -24,7 +24,7 @@ pub struct Patience {
     pub retry: Duration,
 }
 
-impl Default for Patience {
+impl Default for Timeout {
     fn default() -> Self {
         Self {
             answer: Duration::from_secs(15),
@@ -39,7 +39,7 @@ pub struct Daemon {
     /// Where it listens.
     pub socket: PathBuf,
     /// How long it may take.
-    pub patience: Patience,
+    pub patience: Timeout,
 }
 
 /// A successful answer, its body not yet read.

@@ -32,7 +32,7 @@ pub enum Next {
 }
 
 /// An event stream.
-pub struct Feed<'a> {
+pub struct EventStream<'a> {
     daemon: &'a Daemon,
     target: String,
     answer: Option<Answer>,
@@ -40,7 +40,7 @@ pub struct Feed<'a> {
     buffer: Box<[u8]>,
 }
 
-impl<'a> Feed<'a> {
+impl<'a> EventStream<'a> {
     /// Opens the stream.
     ///
     /// # Errors

@@ -2,7 +2,7 @@
 
 use super::connection::Daemon;
 use super::error::Error;
-use super::event_stream::{Feed, Next};
+use super::event_stream::{EventStream, Next};
 use super::http::Request;
 use super::status::target;
 use super::terminal::Terminal;
@@ -103,7 +103,7 @@ pub fn follow(
     json: bool,
     terminal: &mut Terminal<'_>,
 ) -> Result<Exit, Error> {
-    let mut feed = Feed::open(daemon, target(id, &format!("/logs/stream?lines={lines}")))?;
+    let mut feed = EventStream::open(daemon, target(id, &format!("/logs/stream?lines={lines}")))?;
     loop {
         match feed.next(None)? {
             Next::Event(event) => match event.name.as_str() {

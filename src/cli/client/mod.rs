@@ -19,10 +19,10 @@ mod system;
 mod terminal;
 mod upgrade;
 
-pub use connection::{Daemon, Patience};
+pub use connection::{Daemon, Timeout};
 pub use terminal::{Terminal, shows_colours};
 
-use crate::cli::{Candidates, Exit, More, Order, Task, nearest};
+use crate::cli::{Candidates, ClientCommand, Exit, More, Task, nearest};
 use error::Error;
 use http::Request;
 use problem::Refused;
@@ -34,16 +34,16 @@ use std::time::Duration;
 const COMPLETION: Duration = Duration::from_secs(1);
 
 /// Carries out an order and prints the answer.
-pub fn run(order: &Order, terminal: &mut Terminal<'_>) -> Exit {
+pub fn run(order: &ClientCommand, terminal: &mut Terminal<'_>) -> Exit {
     let daemon = Daemon {
         socket: order.socket.clone(),
-        patience: Patience::default(),
+        patience: Timeout::default(),
     };
     run_with(&daemon, order, terminal)
 }
 
 /// The same with a daemon whose patience is known.
-pub fn run_with(daemon: &Daemon, order: &Order, terminal: &mut Terminal<'_>) -> Exit {
+pub fn run_with(daemon: &Daemon, order: &ClientCommand, terminal: &mut Terminal<'_>) -> Exit {
     let done = carry_out(daemon, order, terminal).and_then(|exit| {
         terminal.flush()?;
         Ok(exit)
@@ -103,7 +103,11 @@ fn suggest(daemon: &Daemon, refused: &Refused, id: &str, terminal: &mut Terminal
     }
 }
 
-fn carry_out(daemon: &Daemon, order: &Order, terminal: &mut Terminal<'_>) -> Result<Exit, Error> {
+fn carry_out(
+    daemon: &Daemon,
+    order: &ClientCommand,
+    terminal: &mut Terminal<'_>,
+) -> Result<Exit, Error> {
     let json = order.json;
     match &order.task {
         Task::Status(None) => status::all(daemon, json, terminal),
@@ -178,9 +182,9 @@ fn processes(
 ) -> Result<(), Error> {
     let daemon = Daemon {
         socket: socket.to_owned(),
-        patience: Patience {
+        patience: Timeout {
             answer: COMPLETION,
-            ..Patience::default()
+            ..Timeout::default()
         },
     };
     let answer = daemon.ask_json(&Request::get("/api/processes"))?;

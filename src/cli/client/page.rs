@@ -1,6 +1,6 @@
 //! `ossuary reload ID`, `open` and `screenshot`: the page of a display process.
 
-use super::connection::{Daemon, Patience};
+use super::connection::{Daemon, Timeout};
 use super::error::Error;
 use super::http::Request;
 use super::status::target;
@@ -20,7 +20,7 @@ const MAX_PICTURE: u64 = 20 << 20;
 
 fn patient(daemon: &Daemon) -> Daemon {
     Daemon {
-        patience: Patience {
+        patience: Timeout {
             answer: PAGE,
             ..daemon.patience
         },

@@ -3,19 +3,19 @@
 
 use super::connection::Daemon;
 use super::error::Error;
-use super::event_stream::{Feed, Next};
+use super::event_stream::{EventStream, Next};
 use super::http::Request;
 use super::status::target;
 use super::suggest;
 use super::terminal::{Terminal, words};
-use crate::cli::{Exit, Turn};
+use crate::cli::{Exit, ProcessCommand};
 use serde_json::Value;
 use std::time::{Duration, Instant};
 
 /// A process that was asked to turn, and has not yet.
 struct Pending<'a> {
     id: &'a str,
-    turn: Turn,
+    turn: ProcessCommand,
     /// Its main process before a restart: the turn is not over while it is still this one.
     old_pid: Option<u64>,
     /// As last seen.
@@ -38,7 +38,7 @@ enum Progress {
 /// Asks for every process, then waits for all of them, no longer than `wait`.
 pub fn turn(
     daemon: &Daemon,
-    turn: Turn,
+    turn: ProcessCommand,
     ids: &[String],
     wait: Option<Duration>,
     json: bool,
@@ -75,11 +75,11 @@ pub fn turn(
     wait_for(daemon, pending, until, json, terminal).map(|next| exit.or(next))
 }
 
-fn ask<'a>(daemon: &Daemon, turn: Turn, id: &'a str) -> Result<Pending<'a>, Error> {
+fn ask<'a>(daemon: &Daemon, turn: ProcessCommand, id: &'a str) -> Result<Pending<'a>, Error> {
     let (verb, old_pid) = match turn {
-        Turn::Start => ("/start", None),
-        Turn::Stop => ("/stop", None),
-        Turn::Restart => {
+        ProcessCommand::Start => ("/start", None),
+        ProcessCommand::Stop => ("/stop", None),
+        ProcessCommand::Restart => {
             let before = daemon.ask_json(&Request::get(target(id, "")))?;
             ("/restart", before["pid"].as_u64())
         }
@@ -127,7 +127,7 @@ fn wait_for(
         let feed = match &mut feed {
             Some(feed) => feed,
             // Opened after the question: its snapshot shows what came of it.
-            empty => empty.insert(Feed::open(daemon, "/api/events")?),
+            empty => empty.insert(EventStream::open(daemon, "/api/events")?),
         };
         match feed.next(Some(until))? {
             Next::Event(event) => {
@@ -169,9 +169,11 @@ impl Pending<'_> {
         let reason = words(&self.view["reason"]);
         let pid = self.view["pid"].as_u64();
         match (self.turn, status) {
-            (Turn::Stop, "stopped") => Progress::Settled(Exit::Done, "stopped".into()),
-            (Turn::Stop, _) | (_, "starting" | "stopping") => Progress::Underway,
-            (Turn::Restart, _) if pid.is_some() && pid == self.old_pid => Progress::Underway,
+            (ProcessCommand::Stop, "stopped") => Progress::Settled(Exit::Done, "stopped".into()),
+            (ProcessCommand::Stop, _) | (_, "starting" | "stopping") => Progress::Underway,
+            (ProcessCommand::Restart, _) if pid.is_some() && pid == self.old_pid => {
+                Progress::Underway
+            }
             (_, "running") => {
                 let pid = pid.map_or(String::new(), |pid| format!(", pid {pid}"));
                 Progress::Settled(Exit::Done, format!("running{pid}"))
@@ -213,7 +215,7 @@ mod tests {
     use super::*;
     use serde_json::json;
 
-    fn progress(turn: Turn, old_pid: Option<u64>, view: Value) -> Progress {
+    fn progress(turn: ProcessCommand, old_pid: Option<u64>, view: Value) -> Progress {
         let said = String::new();
         Pending {
             id: "x",
@@ -259,7 +261,7 @@ mod tests {
         ] {
             let view = json!({"status": status, "reason": reason, "pid": 7});
             let settled = settled.map(|(exit, what)| Progress::Settled(exit, what.into()));
-            let got = progress(Turn::Start, None, view);
+            let got = progress(ProcessCommand::Start, None, view);
             match settled {
                 Some(settled) => assert_eq!(got, settled, "{status}, {reason}"),
                 None => assert!(!matches!(got, Progress::Settled(..)), "{status}, {reason}"),
@@ -271,11 +273,11 @@ mod tests {
     fn a_restart_is_not_over_while_the_old_run_still_runs() {
         let view = |pid| json!({"status": "running", "pid": pid});
         assert_eq!(
-            progress(Turn::Restart, Some(7), view(7)),
+            progress(ProcessCommand::Restart, Some(7), view(7)),
             Progress::Underway
         );
         assert_eq!(
-            progress(Turn::Restart, Some(7), view(8)),
+            progress(ProcessCommand::Restart, Some(7), view(8)),
             Progress::Settled(Exit::Done, "running, pid 8".into())
         );
     }
@@ -284,11 +286,14 @@ mod tests {
     fn a_stop_is_over_only_when_the_process_has_stopped() {
         for status in ["running", "stopping", "backoff", "failed", "waiting"] {
             let view = json!({"status": status, "reason": ""});
-            assert_eq!(progress(Turn::Stop, None, view), Progress::Underway);
+            assert_eq!(
+                progress(ProcessCommand::Stop, None, view),
+                Progress::Underway
+            );
         }
         assert_eq!(
             progress(
-                Turn::Stop,
+                ProcessCommand::Stop,
                 None,
                 json!({"status": "stopped", "reason": "exit code 143"})
             ),

@@ -2,7 +2,7 @@
 
 use super::connection::Daemon;
 use super::error::Error;
-use super::event_stream::{Feed, Next};
+use super::event_stream::{EventStream, Next};
 use super::http::Request;
 use super::terminal::{Terminal, Tint, size, span, words};
 use crate::cli::Exit;
@@ -69,7 +69,7 @@ fn interface(shown: &Value) -> (String, String) {
 
 /// Every change of a process as it happens, a line each.
 pub fn events(daemon: &Daemon, json: bool, terminal: &mut Terminal<'_>) -> Result<Exit, Error> {
-    let mut feed = Feed::open(daemon, "/api/events")?;
+    let mut feed = EventStream::open(daemon, "/api/events")?;
     loop {
         match feed.next(None)? {
             Next::Event(event) if json => terminal.say(&event.data)?,

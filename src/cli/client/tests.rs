@@ -44,7 +44,7 @@ impl Script {
     fn daemon(&self) -> Daemon {
         Daemon {
             socket: self.socket.clone(),
-            patience: Patience {
+            patience: Timeout {
                 answer: Duration::from_secs(5),
                 retry: Duration::ZERO,
             },
@@ -65,14 +65,14 @@ impl Script {
     }
 }
 
-fn order(line: &str) -> Order {
+fn order(line: &str) -> ClientCommand {
     match cli::parse(line.split(' ').map(Into::into)) {
         Ok(Invocation::Client(order)) => order,
         other => panic!("{other:?}"),
     }
 }
 
-fn carried_out(daemon: &Daemon, order: &Order) -> (Exit, String, String) {
+fn carried_out(daemon: &Daemon, order: &ClientCommand) -> (Exit, String, String) {
     let (mut out, mut err) = (Vec::new(), Vec::new());
     let mut terminal = Terminal {
         out: &mut out,
@@ -622,7 +622,7 @@ fn a_silent_daemon_is_not_waited_for_for_ever() {
         let script = Script::new([Hangs(begun.to_owned())]);
         let daemon = Daemon {
             socket: script.socket.clone(),
-            patience: Patience {
+            patience: Timeout {
                 answer: Duration::from_millis(500),
                 retry: Duration::ZERO,
             },
@@ -648,7 +648,7 @@ fn nobody_listening_to_the_output_is_no_mistake() {
     let script = Script::new([ok("{}")]);
     let daemon = Daemon {
         socket: script.socket.clone(),
-        patience: Patience::default(),
+        patience: Timeout::default(),
     };
     let mut err = Vec::new();
     let mut terminal = Terminal {

@@ -5,7 +5,7 @@ use std::fmt;
 
 /// What to execute.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Command {
+pub enum CommandLine {
     /// Executed directly, so that signals and exit codes are the program's own.
     Direct {
         /// Leading `NAME=value` pairs.
@@ -33,7 +33,7 @@ pub(in crate::config) const SHELL_WORDS: &[&str] = &[
     "unset", "until", "wait", "while",
 ];
 
-impl Command {
+impl CommandLine {
     /// The longest command, in bytes: a quarter of what Linux takes as one
     /// argument (128 KiB), which the shell's command line is.
     pub const MAX_BYTES: usize = 32 * 1024;
@@ -49,8 +49,8 @@ impl Command {
     /// # Errors
     /// Nothing to run, a quote that is not closed, control characters, more than
     /// [`Command::MAX_BYTES`].
-    pub fn parse(text: &str) -> Result<Command, CommandError> {
-        if text.len() > Command::MAX_BYTES {
+    pub fn parse(text: &str) -> Result<CommandLine, CommandError> {
+        if text.len() > CommandLine::MAX_BYTES {
             return Err(CommandError(
                 "must have at most 32768 bytes; put what is longer into a script",
             ));
@@ -99,11 +99,11 @@ impl Command {
             || words.iter().any(|word| word.expands)
             || (!words[pairs].quoted && SHELL_WORDS.contains(&words[pairs].text.as_str()));
         if needs_shell {
-            return Ok(Command::Shell(escaped(text, &address_ampersands)));
+            return Ok(CommandLine::Shell(escaped(text, &address_ampersands)));
         }
 
         let (pairs, argv) = words.split_at(pairs);
-        Ok(Command::Direct {
+        Ok(CommandLine::Direct {
             env: pairs.iter().map(|word| word.pair()).collect(),
             argv: argv.iter().map(|word| word.text.clone()).collect(),
         })
@@ -145,8 +145,8 @@ mod tests {
     use super::*;
 
     fn direct(text: &str) -> Vec<String> {
-        match Command::parse(text) {
-            Ok(Command::Direct { env, argv }) if env.is_empty() => argv,
+        match CommandLine::parse(text) {
+            Ok(CommandLine::Direct { env, argv }) if env.is_empty() => argv,
             other => panic!("{text:?} was read as {other:?}"),
         }
     }
@@ -176,11 +176,11 @@ mod tests {
 
     #[test]
     fn leading_pairs_are_the_environment() {
-        let command = Command::parse("DISPLAY=:0 A='b c' EMPTY= node x=y").unwrap();
+        let command = CommandLine::parse("DISPLAY=:0 A='b c' EMPTY= node x=y").unwrap();
         let pair = |name: &str, value: &str| (name.to_owned(), value.to_owned());
         assert_eq!(
             command,
-            Command::Direct {
+            CommandLine::Direct {
                 env: vec![pair("DISPLAY", ":0"), pair("A", "b c"), pair("EMPTY", "")],
                 argv: vec!["node".to_owned(), "x=y".to_owned()],
             }
@@ -227,8 +227,8 @@ mod tests {
             "$a",
         ] {
             assert_eq!(
-                Command::parse(text),
-                Ok(Command::Shell(text.to_owned())),
+                CommandLine::parse(text),
+                Ok(CommandLine::Shell(text.to_owned())),
                 "{text:?}"
             );
         }
@@ -262,8 +262,8 @@ mod tests {
             "chromium https://x/?a=1;b=2",
         ] {
             assert_eq!(
-                Command::parse(text),
-                Ok(Command::Shell(text.to_owned())),
+                CommandLine::parse(text),
+                Ok(CommandLine::Shell(text.to_owned())),
                 "{text:?}"
             );
         }
@@ -272,8 +272,8 @@ mod tests {
     #[test]
     fn the_shell_sees_an_address_whole() {
         assert_eq!(
-            Command::parse("cd /srv && chromium https://x/?a=1&b=2&c=3"),
-            Ok(Command::Shell(
+            CommandLine::parse("cd /srv && chromium https://x/?a=1&b=2&c=3"),
+            Ok(CommandLine::Shell(
                 r"cd /srv && chromium https://x/?a=1\&b=2\&c=3".to_owned()
             ))
         );
@@ -281,7 +281,7 @@ mod tests {
 
     #[test]
     fn what_cannot_be_run_is_an_error() {
-        let long = "a".repeat(Command::MAX_BYTES + 1);
+        let long = "a".repeat(CommandLine::MAX_BYTES + 1);
         for text in [
             "",
             "  ",
@@ -299,7 +299,7 @@ mod tests {
             "a\r\nb",
             &long,
         ] {
-            assert!(Command::parse(text).is_err(), "{text:?} was taken");
+            assert!(CommandLine::parse(text).is_err(), "{text:?} was taken");
         }
     }
 }

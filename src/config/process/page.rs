@@ -1,6 +1,6 @@
 //! The page that a display process shows by itself.
 
-use crate::config::{Command, Process, check_url};
+use crate::config::{CommandLine, Process, check_url};
 
 /// The address a display process shows: its `url`, or the last one inside its command. Nothing where a shell
 /// makes it.
@@ -8,7 +8,8 @@ pub fn page_of(process: &Process) -> Option<String> {
     if process.url.is_some() || !process.is_display() {
         return process.url.clone();
     }
-    let Ok(Command::Direct { argv, .. }) = Command::parse(process.command.as_deref()?) else {
+    let Ok(CommandLine::Direct { argv, .. }) = CommandLine::parse(process.command.as_deref()?)
+    else {
         return None;
     };
     let mut words = argv.into_iter().skip(1).rev();

@@ -29,7 +29,7 @@ pub fn quote<S: AsRef<str>>(argv: &[S]) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::config::Command;
+    use crate::config::CommandLine;
 
     #[test]
     fn quoted_arguments_are_read_back_as_they_were() {
@@ -39,11 +39,11 @@ mod tests {
             vec!["A=b", "c"],
             vec!["cd", "cd"],
         ] {
-            let read = Command::parse(&quote(&argv));
+            let read = CommandLine::parse(&quote(&argv));
             let argv = argv.iter().map(|argument| argument.to_string()).collect();
             assert_eq!(
                 read,
-                Ok(Command::Direct {
+                Ok(CommandLine::Direct {
                     env: Vec::new(),
                     argv
                 })

@@ -45,7 +45,7 @@ pub struct Rule {
     /// When.
     pub trigger: Trigger,
     /// `action`: what.
-    pub deed: Deed,
+    pub action: RuleAction,
     /// When it is undone, on the day of the beginning or the one after. Only of a time and of a deed that can be undone.
     pub until: Option<TimeOfDay>,
     /// Whether it is done late where its time was missed.
@@ -93,7 +93,7 @@ pub struct Days(u8);
 
 /// What a rule does.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Deed {
+pub enum RuleAction {
     /// `update_process`: fields of a process are changed in the document.
     Update {
         /// The process.
@@ -175,55 +175,58 @@ impl Days {
     }
 }
 
-impl Deed {
+impl RuleAction {
     /// Its name in the file.
     pub fn name(&self) -> &'static str {
         match self {
-            Deed::Update { .. } => "update_process",
-            Deed::Show { .. } => "switch_canvas",
-            Deed::Start(_) => "start_process",
-            Deed::Stop(_) => "stop_process",
-            Deed::Restart(_) => "restart_process",
-            Deed::Enable(_) => "enable_process",
-            Deed::Disable(_) => "disable_process",
-            Deed::Refresh(_) => "refresh_page",
-            Deed::Power { .. } => "display_power",
-            Deed::Run(_) => "run_command",
-            Deed::Reboot => "reboot",
+            RuleAction::Update { .. } => "update_process",
+            RuleAction::Show { .. } => "switch_canvas",
+            RuleAction::Start(_) => "start_process",
+            RuleAction::Stop(_) => "stop_process",
+            RuleAction::Restart(_) => "restart_process",
+            RuleAction::Enable(_) => "enable_process",
+            RuleAction::Disable(_) => "disable_process",
+            RuleAction::Refresh(_) => "refresh_page",
+            RuleAction::Power { .. } => "display_power",
+            RuleAction::Run(_) => "run_command",
+            RuleAction::Reboot => "reboot",
         }
     }
 
     /// The process it names.
     pub fn process(&self) -> Option<&Id> {
         match self {
-            Deed::Update { process, .. } | Deed::Show { process, .. } => Some(process),
-            Deed::Start(id)
-            | Deed::Stop(id)
-            | Deed::Restart(id)
-            | Deed::Enable(id)
-            | Deed::Disable(id) => Some(id),
-            Deed::Refresh(id) => id.as_ref(),
-            Deed::Power { .. } | Deed::Run(_) | Deed::Reboot => None,
+            RuleAction::Update { process, .. } | RuleAction::Show { process, .. } => Some(process),
+            RuleAction::Start(id)
+            | RuleAction::Stop(id)
+            | RuleAction::Restart(id)
+            | RuleAction::Enable(id)
+            | RuleAction::Disable(id) => Some(id),
+            RuleAction::Refresh(id) => id.as_ref(),
+            RuleAction::Power { .. } | RuleAction::Run(_) | RuleAction::Reboot => None,
         }
     }
 
     /// Whether it brings about a state, so that doing it twice is doing it once, and it can be undone.
     pub fn is_state(&self) -> bool {
         match self {
-            Deed::Update { .. }
-            | Deed::Show { .. }
-            | Deed::Start(_)
-            | Deed::Stop(_)
-            | Deed::Enable(_)
-            | Deed::Disable(_)
-            | Deed::Power { .. } => true,
-            Deed::Restart(_) | Deed::Refresh(_) | Deed::Run(_) | Deed::Reboot => false,
+            RuleAction::Update { .. }
+            | RuleAction::Show { .. }
+            | RuleAction::Start(_)
+            | RuleAction::Stop(_)
+            | RuleAction::Enable(_)
+            | RuleAction::Disable(_)
+            | RuleAction::Power { .. } => true,
+            RuleAction::Restart(_)
+            | RuleAction::Refresh(_)
+            | RuleAction::Run(_)
+            | RuleAction::Reboot => false,
         }
     }
 }
 
 /// As it stands in the file.
-impl Serialize for Deed {
+impl Serialize for RuleAction {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let mut map = serializer.serialize_map(None)?;
         map.serialize_entry("type", self.name())?;
@@ -231,15 +234,15 @@ impl Serialize for Deed {
             map.serialize_entry("process_id", process)?;
         }
         match self {
-            Deed::Update { fields, .. } => map.serialize_entry("updates", fields)?,
-            Deed::Show { url, .. } => map.serialize_entry("url", url)?,
-            Deed::Power { on, display } => {
+            RuleAction::Update { fields, .. } => map.serialize_entry("updates", fields)?,
+            RuleAction::Show { url, .. } => map.serialize_entry("url", url)?,
+            RuleAction::Power { on, display } => {
                 map.serialize_entry("power", if *on { "on" } else { "off" })?;
                 if let Some(display) = display {
                     map.serialize_entry("display", display)?;
                 }
             }
-            Deed::Run(command) => map.serialize_entry("command", command)?,
+            RuleAction::Run(command) => map.serialize_entry("command", command)?,
             _ => {}
         }
         map.end()

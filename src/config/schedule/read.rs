@@ -3,7 +3,7 @@
 //! A rule that is switched off harms nobody: what is wrong with it is told as a warning. That is what becomes of
 //! one whose process was removed, and of one of the older program that never worked.
 
-use super::{Days, Deed, Rule, Schedule, TimeOfDay, Trigger, Zone};
+use super::{Days, Rule, RuleAction, Schedule, TimeOfDay, Trigger, Zone};
 use crate::config::fields::{Fields, no_such_process, wrong_type};
 use crate::config::migrate::rules::modern;
 use crate::config::path::{Path, shown};
@@ -186,7 +186,7 @@ impl Kiosk<'_> {
         }) {
             return None;
         }
-        if deed == Deed::Reboot && trigger == Trigger::Boot {
+        if deed == RuleAction::Reboot && trigger == Trigger::Boot {
             let why = "must not be at each start: the device would never stop restarting";
             findings.problem(path.field("action").field("type"), why);
         }
@@ -195,7 +195,7 @@ impl Kiosk<'_> {
             name: name.to_owned(),
             enabled,
             trigger,
-            deed,
+            action: deed,
             until,
             catch_up,
         })
@@ -206,7 +206,7 @@ impl Kiosk<'_> {
         map: &Map<String, Value>,
         path: Path<'_>,
         findings: &Findings,
-    ) -> Option<Deed> {
+    ) -> Option<RuleAction> {
         let fields = Fields::new(map, path, findings);
         let process = || self.process(&fields);
         let deed = match fields.text("type") {
@@ -215,7 +215,7 @@ impl Kiosk<'_> {
                 let updates = required_object(&fields, "updates");
                 process().zip(updates).map(|(process, updates)| {
                     self.check_updates(&process, updates, path.field("updates"), findings);
-                    Deed::Update {
+                    RuleAction::Update {
                         process,
                         fields: updates.clone(),
                     }
@@ -228,18 +228,18 @@ impl Kiosk<'_> {
                 }
                 self.display_process(&fields)
                     .zip(url)
-                    .map(|(process, url)| Deed::Show { process, url })
+                    .map(|(process, url)| RuleAction::Show { process, url })
             }
-            Some("start_process") => process().map(Deed::Start),
-            Some("stop_process") => process().map(Deed::Stop),
-            Some("restart_process") => process().map(Deed::Restart),
-            Some("enable_process") => process().map(Deed::Enable),
-            Some("disable_process") => process().map(Deed::Disable),
+            Some("start_process") => process().map(RuleAction::Start),
+            Some("stop_process") => process().map(RuleAction::Stop),
+            Some("restart_process") => process().map(RuleAction::Restart),
+            Some("enable_process") => process().map(RuleAction::Enable),
+            Some("disable_process") => process().map(RuleAction::Disable),
             Some("refresh_page") => match fields.has("process_id") {
                 true => self
                     .display_process(&fields)
-                    .map(|id| Deed::Refresh(Some(id))),
-                false => Some(Deed::Refresh(None)),
+                    .map(|id| RuleAction::Refresh(Some(id))),
+                false => Some(RuleAction::Refresh(None)),
             },
             Some("display_power") => read_power(&fields),
             Some("run_command") => {
@@ -247,9 +247,9 @@ impl Kiosk<'_> {
                     fields.wrong("command", "is required");
                 }
                 let command = fields.checked("command", check_command);
-                command.map(|command| Deed::Run(command.to_owned()))
+                command.map(|command| RuleAction::Run(command.to_owned()))
             }
-            Some("reboot") => Some(Deed::Reboot),
+            Some("reboot") => Some(RuleAction::Reboot),
             Some(other) => {
                 let message = "must be \"update_process\", \"switch_canvas\", \"start_process\", \
                                \"stop_process\", \"restart_process\", \"enable_process\", \
@@ -371,7 +371,7 @@ fn required_object<'a>(fields: &Fields<'a>, name: &'static str) -> Option<&'a Ma
     fields.object(name)
 }
 
-fn read_power(fields: &Fields<'_>) -> Option<Deed> {
+fn read_power(fields: &Fields<'_>) -> Option<RuleAction> {
     let choices = [("on", true), ("off", false)];
     // As the API has it, and as people write it.
     let on = match (fields.has("on"), fields.has("power")) {
@@ -386,7 +386,7 @@ fn read_power(fields: &Fields<'_>) -> Option<Deed> {
         None | Some(Value::Null) => None,
         Some(_) => Some(fields.parsed("display")?),
     };
-    on.map(|on| Deed::Power { on, display })
+    on.map(|on| RuleAction::Power { on, display })
 }
 
 fn read_trigger(map: &Map<String, Value>, path: Path<'_>, findings: &Findings) -> Option<Trigger> {
@@ -460,7 +460,7 @@ fn read_days(fields: &Fields<'_>, path: Path<'_>, findings: &Findings) -> Option
 fn fields_until(
     until: Option<TimeOfDay>,
     trigger: &Trigger,
-    deed: &Deed,
+    deed: &RuleAction,
 ) -> Result<(), &'static str> {
     let Some(until) = until else { return Ok(()) };
     match trigger {

@@ -1,13 +1,13 @@
 //! Coming in and going out: claiming, signing in and out, the password, and who is signed in.
 
-use super::json::Light;
+use super::json::Context;
 use super::wall_time::Wallclock;
 use crate::auth::{ABSOLUTE, Session, check_password, cookie_name, device_cookie_name};
 use crate::http::Api;
 use crate::http::auth_service::{Opened, Pass, Visitor};
 use crate::http::error::{Error, Kind};
 use crate::http::guard;
-use crate::http::reply::{Ask, Reply};
+use crate::http::reply::{ApiRequest, Reply};
 use serde::Serialize;
 use serde_json::{Map, Value, json};
 use std::rc::Rc;
@@ -25,14 +25,14 @@ struct Front {
 }
 
 /// `GET /api/claim`
-pub async fn show_claim(api: &Rc<Api>, ask: Ask<'_>) -> Result<Reply, Error> {
+pub async fn show_claim(api: &Rc<Api>, ask: ApiRequest<'_>) -> Result<Reply, Error> {
     let role = match &ask.pass {
         Pass::Nobody => None,
         Pass::Local => Some("admin"),
         Pass::Session(_, role) | Pass::Token(_, role) => Some(role.as_str()),
     };
     let front = Front {
-        claimed: api.keeper.claim_code().is_none(),
+        claimed: api.auth.claim_code().is_none(),
         hostname: (api.about.hostname)(),
         role,
     };
@@ -40,37 +40,37 @@ pub async fn show_claim(api: &Rc<Api>, ask: Ask<'_>) -> Result<Reply, Error> {
 }
 
 /// `POST /api/claim`
-pub async fn claim(api: &Rc<Api>, ask: Ask<'_>) -> Result<Reply, Error> {
+pub async fn claim(api: &Rc<Api>, ask: ApiRequest<'_>) -> Result<Reply, Error> {
     let mut body = ask.object()?;
     let code = text(&mut body, "code", "it is the code on the kiosk's screen")?;
     let password = new_password(&mut body)?;
     nothing_else(&body)?;
     let opened = api
-        .keeper
+        .auth
         .claim(&code, &password, &visitor(api, &ask))
         .await?;
     Ok(signed_in(api, &ask, &opened))
 }
 
 /// `POST /api/login`: with the password, or by the link that signs in once.
-pub async fn login(api: &Rc<Api>, ask: Ask<'_>) -> Result<Reply, Error> {
+pub async fn login(api: &Rc<Api>, ask: ApiRequest<'_>) -> Result<Reply, Error> {
     let mut body = ask.object()?;
     let opened = if body.contains_key("invitation") {
         let secret = text(&mut body, "invitation", "")?;
         nothing_else(&body)?;
-        api.keeper.accept_invitation(&secret, &visitor(api, &ask))?
+        api.auth.accept_invitation(&secret, &visitor(api, &ask))?
     } else {
         let password = text(&mut body, "password", "it is the password of this kiosk")?;
         nothing_else(&body)?;
-        api.keeper.sign_in(password, &visitor(api, &ask)).await?
+        api.auth.sign_in(password, &visitor(api, &ask)).await?
     };
     Ok(signed_in(api, &ask, &opened))
 }
 
 /// `POST /api/logout`: ends the session that asks for it.
-pub async fn logout(api: &Rc<Api>, ask: Ask<'_>) -> Result<Reply, Error> {
+pub async fn logout(api: &Rc<Api>, ask: ApiRequest<'_>) -> Result<Reply, Error> {
     if let Pass::Session(name, _) = &ask.pass {
-        api.keeper.end_session(name.as_str());
+        api.auth.end_session(name.as_str());
     }
     Ok(Reply::empty(204).with(
         "Set-Cookie",
@@ -79,7 +79,7 @@ pub async fn logout(api: &Rc<Api>, ask: Ask<'_>) -> Result<Reply, Error> {
 }
 
 /// `PUT /api/password`
-pub async fn set_password(api: &Rc<Api>, ask: Ask<'_>) -> Result<Reply, Error> {
+pub async fn set_password(api: &Rc<Api>, ask: ApiRequest<'_>) -> Result<Reply, Error> {
     let mut body = ask.object()?;
     let password = new_password(&mut body)?;
     let current = match body.contains_key("current") {
@@ -92,14 +92,14 @@ pub async fn set_password(api: &Rc<Api>, ask: Ask<'_>) -> Result<Reply, Error> {
         Some(_) => return Err(Error::invalid("revoke_tokens", "must be true or false")),
     };
     nothing_else(&body)?;
-    let (keeper, from) = (&api.keeper, visitor(api, &ask));
+    let (keeper, from) = (&api.auth, visitor(api, &ask));
     (keeper.change_password(&password, current, revoke_tokens, &ask.pass, &from)).await?;
     Ok(Reply::empty(204))
 }
 
 /// `DELETE /api/password`: forgets who may come in, and tells the code by which the kiosk is claimed again.
-pub async fn reset(api: &Rc<Api>, _ask: Ask<'_>) -> Result<Reply, Error> {
-    let code = api.keeper.reset().await?;
+pub async fn reset(api: &Rc<Api>, _ask: ApiRequest<'_>) -> Result<Reply, Error> {
+    let code = api.auth.reset().await?;
     Ok(Reply::json(200, &json!({"code": code.to_string()})))
 }
 
@@ -117,9 +117,9 @@ struct SessionView<'a> {
 }
 
 /// `GET /api/sessions`
-pub async fn list(api: &Rc<Api>, ask: Ask<'_>) -> Result<Reply, Error> {
-    let boot = Light::of(api).boot();
-    let sessions = api.keeper.sessions();
+pub async fn list(api: &Rc<Api>, ask: ApiRequest<'_>) -> Result<Reply, Error> {
+    let boot = Context::of(api).boot();
+    let sessions = api.auth.sessions();
     let view = |session: &Session| {
         json!(SessionView {
             id: session.name.as_str(),
@@ -137,8 +137,8 @@ pub async fn list(api: &Rc<Api>, ask: Ask<'_>) -> Result<Reply, Error> {
 }
 
 /// `DELETE /api/sessions/{id}`
-pub async fn end(api: &Rc<Api>, ask: Ask<'_>) -> Result<Reply, Error> {
-    match api.keeper.end_session(ask.id) {
+pub async fn end(api: &Rc<Api>, ask: ApiRequest<'_>) -> Result<Reply, Error> {
+    match api.auth.end_session(ask.id) {
         true => Ok(Reply::empty(204)),
         false => Err(Error::new(
             Kind::NoSuchSession,
@@ -147,12 +147,12 @@ pub async fn end(api: &Rc<Api>, ask: Ask<'_>) -> Result<Reply, Error> {
     }
 }
 
-pub(in crate::http) fn visitor<'a>(api: &Api, ask: &Ask<'a>) -> Visitor<'a> {
+pub(in crate::http) fn visitor<'a>(api: &Api, ask: &ApiRequest<'a>) -> Visitor<'a> {
     let agent = ask.header("user-agent").unwrap_or_default();
     match ask.client {
         Some(client) => Visitor {
             guesser: (ask.pass != Pass::Local)
-                .then(|| (api.keeper).guesser(client, ask.header("cookie").unwrap_or_default())),
+                .then(|| (api.auth).guesser(client, ask.header("cookie").unwrap_or_default())),
             address: std::net::Ipv6Addr::from(client.0)
                 .to_canonical()
                 .to_string(),
@@ -166,12 +166,12 @@ pub(in crate::http) fn visitor<'a>(api: &Api, ask: &Ask<'a>) -> Visitor<'a> {
     }
 }
 
-fn signed_in(api: &Api, ask: &Ask<'_>, opened: &Opened) -> Reply {
+fn signed_in(api: &Api, ask: &ApiRequest<'_>, opened: &Opened) -> Reply {
     let name = cookie_name(port(ask));
     let session = cookie(&name, &opened.secret.to_cookie(), ABSOLUTE, ask);
     let reply = Reply::json(200, &json!({"session": opened.name, "role": "admin"}))
         .with("Set-Cookie", session);
-    match api.keeper.device_cookie() {
+    match api.auth.device_cookie() {
         Some(value) => {
             let name = device_cookie_name(port(ask));
             reply.with("Set-Cookie", cookie(&name, &value, DEVICE, ask))
@@ -181,13 +181,13 @@ fn signed_in(api: &Api, ask: &Ask<'_>, opened: &Opened) -> Reply {
 }
 
 /// The port by which the client calls the kiosk.
-fn port(ask: &Ask<'_>) -> Option<u16> {
+fn port(ask: &ApiRequest<'_>) -> Option<u16> {
     ask.header("host").and_then(guard::port)
 }
 
 /// Scripts cannot read it (`HttpOnly`), no other site can have it sent (`SameSite=Strict`), and where the page came
 /// through TLS it is never sent without (`Secure`).
-fn cookie(name: &str, value: &str, lifetime: Duration, ask: &Ask<'_>) -> String {
+fn cookie(name: &str, value: &str, lifetime: Duration, ask: &ApiRequest<'_>) -> String {
     let seconds = lifetime.as_secs();
     let is_secure = ask
         .header("origin")

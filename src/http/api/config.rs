@@ -8,8 +8,8 @@ use super::json::{Configuration, Disclosure};
 use crate::config::{Etag, Loaded, Problem, Section, Zone, check_zone, redact};
 use crate::http::Api;
 use crate::http::error::Error;
-use crate::http::reply::{Ask, Reply};
-use crate::supervisor::{Refusal, Request};
+use crate::http::reply::{ApiRequest, Reply};
+use crate::supervisor::{Command, Refusal};
 use serde::Serialize;
 use serde_json::Value;
 use std::rc::Rc;
@@ -21,50 +21,50 @@ struct Reloaded<'a> {
 }
 
 /// `GET /api/config`
-pub async fn show(api: &Rc<Api>, ask: Ask<'_>) -> Result<Reply, Error> {
+pub async fn show(api: &Rc<Api>, ask: ApiRequest<'_>) -> Result<Reply, Error> {
     let known = ask.header("if-none-match");
     Ok(document(api, &ask, None, known))
 }
 
 /// `PUT /api/config`
-pub async fn replace(api: &Rc<Api>, ask: Ask<'_>) -> Result<Reply, Error> {
+pub async fn replace(api: &Rc<Api>, ask: ApiRequest<'_>) -> Result<Reply, Error> {
     let new: Value = ask.json()?;
     if let Some(problem) = unknown_zone(api, new.get("schedule")).await {
         return Err(refuse(api, problem, |loaded| loaded.replaced_by(new)));
     }
-    let request = Request::ReplaceConfig {
+    let request = Command::ReplaceConfig {
         document: new,
         if_match: if_match(ask.header("if-match")),
     };
-    api.mind.ask(request).await?;
+    api.commands.ask(request).await?;
     Ok(document(api, &ask, None, None))
 }
 
 /// `GET /api/behaviors`
-pub async fn show_behaviors(api: &Rc<Api>, ask: Ask<'_>) -> Result<Reply, Error> {
+pub async fn show_behaviors(api: &Rc<Api>, ask: ApiRequest<'_>) -> Result<Reply, Error> {
     let known = ask.header("if-none-match");
     Ok(document(api, &ask, Some(Section::Behaviors), known))
 }
 
 /// `PUT /api/behaviors`
-pub async fn replace_behaviors(api: &Rc<Api>, ask: Ask<'_>) -> Result<Reply, Error> {
+pub async fn replace_behaviors(api: &Rc<Api>, ask: ApiRequest<'_>) -> Result<Reply, Error> {
     replace_section(api, &ask, Section::Behaviors).await
 }
 
 /// `GET /api/schedule`
-pub async fn show_schedule(api: &Rc<Api>, ask: Ask<'_>) -> Result<Reply, Error> {
+pub async fn show_schedule(api: &Rc<Api>, ask: ApiRequest<'_>) -> Result<Reply, Error> {
     let known = ask.header("if-none-match");
     Ok(document(api, &ask, Some(Section::Schedule), known))
 }
 
 /// `PUT /api/schedule`
-pub async fn replace_schedule(api: &Rc<Api>, ask: Ask<'_>) -> Result<Reply, Error> {
+pub async fn replace_schedule(api: &Rc<Api>, ask: ApiRequest<'_>) -> Result<Reply, Error> {
     replace_section(api, &ask, Section::Schedule).await
 }
 
 /// `POST /api/reload`
-pub async fn reload(api: &Rc<Api>, ask: Ask<'_>) -> Result<Reply, Error> {
-    api.mind.ask(Request::Reload).await?;
+pub async fn reload(api: &Rc<Api>, ask: ApiRequest<'_>) -> Result<Reply, Error> {
+    api.commands.ask(Command::Reload).await?;
     let status = api.feed.current();
     let reloaded = Reloaded {
         generation: status.generation,
@@ -73,7 +73,11 @@ pub async fn reload(api: &Rc<Api>, ask: Ask<'_>) -> Result<Reply, Error> {
     Ok(Reply::json(202, &reloaded))
 }
 
-async fn replace_section(api: &Rc<Api>, ask: &Ask<'_>, section: Section) -> Result<Reply, Error> {
+async fn replace_section(
+    api: &Rc<Api>,
+    ask: &ApiRequest<'_>,
+    section: Section,
+) -> Result<Reply, Error> {
     let value: Value = ask.json()?;
     if section == Section::Schedule
         && let Some(problem) = unknown_zone(api, Some(&value)).await
@@ -82,12 +86,12 @@ async fn replace_section(api: &Rc<Api>, ask: &Ask<'_>, section: Section) -> Resu
             loaded.with_section(section, value)
         }));
     }
-    let request = Request::ReplaceSection {
+    let request = Command::ReplaceSection {
         section,
         value,
         if_match: if_match(ask.header("if-match")),
     };
-    api.mind.ask(request).await?;
+    api.commands.ask(request).await?;
     Ok(document(api, ask, Some(section), None))
 }
 
@@ -128,7 +132,12 @@ fn refuse(
 
 /// The document or a part of it, or 304 where the client has it already. Below the role `admin` a part has only its
 /// public fields; the whole document is for that role alone.
-fn document(api: &Api, ask: &Ask<'_>, section: Option<Section>, known: Option<&str>) -> Reply {
+fn document(
+    api: &Api,
+    ask: &ApiRequest<'_>,
+    section: Option<Section>,
+    known: Option<&str>,
+) -> Reply {
     let status = api.feed.current();
     let document = &status.configuration.document;
     let etag = document.etag();

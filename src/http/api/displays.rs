@@ -1,13 +1,13 @@
 //! `/api/displays`: every display that exists or is configured, its screen, who holds it; and the switch.
 
-use super::json::Light;
+use super::json::Context;
 use super::wall_time::Wallclock;
 use crate::config::{Display, Id, Rotation};
 use crate::http::Api;
 use crate::http::error::{Error, Kind};
-use crate::http::reply::{Ask, Reply};
+use crate::http::reply::{ApiRequest, Reply};
 use crate::supervisor::{
-    DisplayStatus, Monitor, Output, PowerStatus, Request, RotationStatus, Size, Status,
+    Command, DisplayStatus, Monitor, Output, PowerStatus, RotationStatus, Size, Snapshot,
 };
 use serde::ser::SerializeSeq;
 use serde::{Serialize, Serializer};
@@ -21,12 +21,12 @@ struct List<'a> {
 }
 
 /// `GET /api/displays`
-pub async fn list(api: &Rc<Api>, _ask: Ask<'_>) -> Result<Reply, Error> {
+pub async fn list(api: &Rc<Api>, _ask: ApiRequest<'_>) -> Result<Reply, Error> {
     let status = api.feed.current();
     let list = List {
         displays: Displays {
             shown: &status.displays,
-            light: Light::of(api),
+            light: Context::of(api),
         },
         connectors: Connectors(&status),
     };
@@ -34,7 +34,7 @@ pub async fn list(api: &Rc<Api>, _ask: Ask<'_>) -> Result<Reply, Error> {
 }
 
 /// `POST /api/displays/{id}/power`, `{"on": true}`
-pub async fn switch_power(api: &Rc<Api>, ask: Ask<'_>) -> Result<Reply, Error> {
+pub async fn switch_power(api: &Rc<Api>, ask: ApiRequest<'_>) -> Result<Reply, Error> {
     let display = name(ask.id)?;
     let body = ask.object()?;
     if let Some(unknown) = body.keys().find(|name| *name != "on") {
@@ -43,18 +43,18 @@ pub async fn switch_power(api: &Rc<Api>, ask: Ask<'_>) -> Result<Reply, Error> {
     let Some(on) = body.get("on").and_then(Value::as_bool) else {
         return Err(Error::invalid("on", "must be true or false"));
     };
-    let request = Request::SwitchPower {
+    let request = Command::SwitchPower {
         display: display.clone(),
         on,
     };
-    api.mind.ask(request).await?;
+    api.commands.ask(request).await?;
     let status = api.feed.current();
     let shown = status
         .displays
         .iter()
         .find(|shown| shown.display == display);
     match shown {
-        Some(shown) => Ok(Reply::json(202, &view(shown, Light::of(api)))),
+        Some(shown) => Ok(Reply::json(202, &view(shown, Context::of(api)))),
         // It went away within the instant.
         None => Err(no_such(ask.id)),
     }
@@ -75,7 +75,7 @@ pub struct Displays<'a> {
     /// Which.
     pub shown: &'a [DisplayStatus],
     /// By which light.
-    pub light: Light<'a>,
+    pub light: Context<'a>,
 }
 
 impl Serialize for Displays<'_> {
@@ -127,7 +127,7 @@ struct PowerView<'a> {
     problem: Option<&'a str>,
 }
 
-fn view<'a>(shown: &'a DisplayStatus, light: Light<'_>) -> DisplayView<'a> {
+fn view<'a>(shown: &'a DisplayStatus, light: Context<'_>) -> DisplayView<'a> {
     let screen = shown.screen.screen.as_deref();
     let outputs = screen.map_or(&[][..], |screen| &screen.outputs);
     let output = screen.and_then(|screen| screen.output());
@@ -174,7 +174,7 @@ impl<'a> RotationView<'a> {
 }
 
 impl<'a> PowerView<'a> {
-    fn of(status: &'a PowerStatus, light: Light<'_>) -> Self {
+    fn of(status: &'a PowerStatus, light: Context<'_>) -> Self {
         let word = |on| if on { "on" } else { "off" };
         Self {
             requested: status.requested.map(word),
@@ -188,7 +188,7 @@ impl<'a> PowerView<'a> {
 
 /// The sockets of the machine, each with the display that uses it.
 #[derive(Debug)]
-pub struct Connectors<'a>(pub &'a Status);
+pub struct Connectors<'a>(pub &'a Snapshot);
 
 #[derive(Serialize)]
 struct ConnectorView<'a> {

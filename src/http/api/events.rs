@@ -1,13 +1,13 @@
 //! `/api/events`: a picture of everything, then whatever changes, for as long as somebody looks.
 
 use super::displays::{Connectors, Displays};
-use super::json::{Configuration, Disclosure, Light, Order, Processes};
+use super::json::{Configuration, Context, Disclosure, Order, Processes};
 use super::schedule::ScheduleView;
 use crate::config::Id;
 use crate::http::Api;
 use crate::http::error::Error;
-use crate::http::reply::{Ask, Later, Reply, Source, write_event};
-use crate::supervisor::{ProcessStatus, Status};
+use crate::http::reply::{ApiRequest, Later, Reply, Source, write_event};
+use crate::supervisor::{ProcessStatus, Snapshot};
 use serde::Serialize;
 use smol::Timer;
 use std::rc::Rc;
@@ -15,7 +15,7 @@ use std::time::Instant;
 
 /// `GET /api/events`. A client that comes back gets a new snapshot: it is hardly larger than
 /// what it may have missed, and never wrong.
-pub async fn stream(api: &Rc<Api>, ask: Ask<'_>) -> Result<Reply, Error> {
+pub async fn stream(api: &Rc<Api>, ask: ApiRequest<'_>) -> Result<Reply, Error> {
     Ok(Reply::events(Changes {
         api: api.clone(),
         disclosure: ask.pass.disclosure(),
@@ -28,7 +28,7 @@ struct Changes {
     /// A role never changes: a session or token of another role is another one.
     disclosure: Disclosure,
     /// What the client has seen last, and when it was sent.
-    sent: Option<(Rc<Status>, Instant)>,
+    sent: Option<(Rc<Snapshot>, Instant)>,
 }
 
 impl Source for Changes {
@@ -78,19 +78,19 @@ struct Event<'a> {
     shutting_down: bool,
 }
 
-fn displays_of<'a>(api: &'a Api, status: &'a Status) -> Displays<'a> {
+fn displays_of<'a>(api: &'a Api, status: &'a Snapshot) -> Displays<'a> {
     Displays {
         shown: &status.displays,
-        light: Light::of(api),
+        light: Context::of(api),
     }
 }
 
-fn write_snapshot(out: &mut Vec<u8>, api: &Api, status: &Status, disclosure: Disclosure) {
+fn write_snapshot(out: &mut Vec<u8>, api: &Api, status: &Snapshot, disclosure: Disclosure) {
     let event = Event {
         generation: status.generation,
         processes: Processes {
             shown: &status.processes,
-            light: Light::of(api).disclosing(disclosure),
+            light: Context::of(api).disclosing(disclosure),
         },
         removed: None,
         order: Some(Order(&status.processes)),
@@ -108,8 +108,8 @@ fn write_snapshot(out: &mut Vec<u8>, api: &Api, status: &Status, disclosure: Dis
 fn write_change(
     out: &mut Vec<u8>,
     api: &Api,
-    before: &Status,
-    status: &Status,
+    before: &Snapshot,
+    status: &Snapshot,
     disclosure: Disclosure,
 ) {
     let is_shared = |shown: &&Rc<ProcessStatus>| {
@@ -120,7 +120,7 @@ fn write_change(
         .filter(|shown| !is_shared(shown))
         .cloned()
         .collect();
-    let ids = |status: &Status| -> Vec<Id> {
+    let ids = |status: &Snapshot| -> Vec<Id> {
         let processes = status.processes.iter();
         processes.map(|shown| shown.process.id.clone()).collect()
     };
@@ -134,7 +134,7 @@ fn write_change(
         generation: status.generation,
         processes: Processes {
             shown: &changed,
-            light: Light::of(api).disclosing(disclosure),
+            light: Context::of(api).disclosing(disclosure),
         },
         removed: Some(removed.collect()),
         order: (ids(before) != ids(status)).then_some(Order(&status.processes)),

@@ -4,7 +4,7 @@ use super::usage::Usage;
 use super::wall_time::{Boot, Now, Wallclock};
 use crate::config::{Id, Limits, Problem, Process, redact};
 use crate::http::Api;
-use crate::supervisor::{ConfigurationStatus, ProcessStatus, Reason, Source, State, Status};
+use crate::supervisor::{ConfigurationStatus, ProcessStatus, Reason, Snapshot, Source, State};
 use serde::ser::{Error as _, SerializeMap};
 use serde::{Serialize, Serializer};
 use std::borrow::Cow;
@@ -40,14 +40,14 @@ impl Disclosure {
 /// What is needed to show anything: both clocks as they were when the showing began, and whom to ask
 /// about the rest.
 #[derive(Clone, Copy, Debug)]
-pub struct Light<'l> {
+pub struct Context<'l> {
     api: &'l Api,
     now: Now,
     boot: Boot,
     disclosure: Disclosure,
 }
 
-impl<'l> Light<'l> {
+impl<'l> Context<'l> {
     /// Reads the clocks. What is shown is redacted until [`Light::disclosing`] says otherwise.
     pub fn of(api: &'l Api) -> Self {
         let now = (api.clock)();
@@ -234,7 +234,7 @@ pub struct Processes<'a> {
     /// Which.
     pub shown: &'a [Rc<ProcessStatus>],
     /// By which light.
-    pub light: Light<'a>,
+    pub light: Context<'a>,
 }
 
 impl Serialize for Processes<'_> {
@@ -304,7 +304,7 @@ pub struct Count {
 
 impl Count {
     /// Counts.
-    pub fn of(status: &Status) -> Self {
+    pub fn of(status: &Snapshot) -> Self {
         let count = |state| {
             (status.processes.iter())
                 .filter(|shown| shown.state == state)

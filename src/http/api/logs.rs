@@ -1,12 +1,12 @@
 //! `/api/processes/{id}/logs`: what a process printed, once or for as long as somebody looks.
 
-use super::json::Light;
+use super::json::Context;
 use super::processes;
 use super::wall_time::{Boot, Wallclock};
 use crate::config::Id;
 use crate::http::Api;
 use crate::http::error::Error;
-use crate::http::reply::{Ask, Later, Reply, Source, write_event};
+use crate::http::reply::{ApiRequest, Later, Reply, Source, write_event};
 use crate::logs::{Line, Log};
 use serde::Serialize;
 use smol::Timer;
@@ -54,12 +54,12 @@ impl<'a> Entry<'a> {
 }
 
 /// `GET /api/processes/{id}/logs`
-pub async fn show(api: &Rc<Api>, ask: Ask<'_>) -> Result<Reply, Error> {
+pub async fn show(api: &Rc<Api>, ask: ApiRequest<'_>) -> Result<Reply, Error> {
     let id = processes::id(ask.id)?;
     processes::find(api, &id)?;
     let lines = wanted(&ask)?.unwrap_or(LINES);
     let log = api.logs.get(&id);
-    let boot = Light::of(api).boot();
+    let boot = Context::of(api).boot();
     let mut out = Vec::new();
     if !ask.accepts("application/json") {
         let shown = newest(log.as_deref(), lines, |line, out| {
@@ -92,7 +92,7 @@ pub async fn show(api: &Rc<Api>, ask: Ask<'_>) -> Result<Reply, Error> {
 }
 
 /// `GET /api/processes/{id}/logs/stream`
-pub async fn stream(api: &Rc<Api>, ask: Ask<'_>) -> Result<Reply, Error> {
+pub async fn stream(api: &Rc<Api>, ask: ApiRequest<'_>) -> Result<Reply, Error> {
     let id = processes::id(ask.id)?;
     processes::find(api, &id)?;
     let lines = wanted(&ask)?.unwrap_or(LINES) as u64;
@@ -165,7 +165,7 @@ impl Follower {
             write_event(out, "gap", None, &Gap { lost });
             self.after += lost;
         }
-        let boot = Light::of(&self.api).boot();
+        let boot = Context::of(&self.api).boot();
         let mut last = self.after;
         log.read_after(self.after, 1, usize::MAX, |line| last = line.seq);
         if last == self.after {
@@ -193,7 +193,7 @@ struct Gap {
 }
 
 /// `?lines=N`
-fn wanted(ask: &Ask<'_>) -> Result<Option<usize>, Error> {
+fn wanted(ask: &ApiRequest<'_>) -> Result<Option<usize>, Error> {
     let Some(lines) = ask.query("lines") else {
         return Ok(None);
     };

@@ -1,18 +1,18 @@
 //! `/metrics`: numbers for Prometheus, in its text format (version 0.0.4).
 
-use super::json::{Light, state};
+use super::json::{Context, state};
 use super::usage::Usage;
 use crate::http::Api;
 use crate::http::error::Error;
-use crate::http::reply::{Ask, Reply};
-use crate::supervisor::{ProcessStatus, State, Status};
+use crate::http::reply::{ApiRequest, Reply};
+use crate::supervisor::{ProcessStatus, Snapshot, State};
 use std::fmt::Write;
 use std::rc::Rc;
 
 /// `GET /metrics`. Names end in their unit; ids need no escaping, and the states are ours.
-pub async fn show(api: &Rc<Api>, _ask: Ask<'_>) -> Result<Reply, Error> {
+pub async fn show(api: &Rc<Api>, _ask: ApiRequest<'_>) -> Result<Reply, Error> {
     let status = api.feed.current();
-    let now = Light::of(api).now().mono;
+    let now = Context::of(api).now().mono;
     let mut page = Page(String::new());
     page.gauge("build_info", "The version of the program.");
     page.line(
@@ -32,11 +32,11 @@ pub async fn show(api: &Rc<Api>, _ask: Ask<'_>) -> Result<Reply, Error> {
         page.line("resident_memory_bytes", "", bytes);
     }
     page.gauge("http_connections", "Connections that are open.");
-    page.line("http_connections", "", api.crowd.size());
+    page.line("http_connections", "", api.connections.size());
     page.gauge("http_streams", "Event streams that are open.");
-    page.line("http_streams", "", api.crowd.streams());
+    page.line("http_streams", "", api.connections.streams());
     page.counter("http_requests_total", "Requests that reached a route.");
-    page.line("http_requests_total", "", api.crowd.requests());
+    page.line("http_requests_total", "", api.connections.requests());
     let mut each = |name: &str, help: &str, value: &dyn Fn(&ProcessStatus) -> u64| {
         page.gauge(name, help);
         for shown in &status.processes {
@@ -78,7 +78,7 @@ pub async fn show(api: &Rc<Api>, _ask: Ask<'_>) -> Result<Reply, Error> {
 }
 
 /// What the processes use, where somebody counts it.
-fn usage(page: &mut Page, api: &Api, status: &Status) {
+fn usage(page: &mut Page, api: &Api, status: &Snapshot) {
     let used: Vec<_> = (status.processes.iter())
         .map(|shown| (&shown.process.id, (api.usage)(&shown.process.id)))
         .collect();

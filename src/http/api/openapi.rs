@@ -2,7 +2,7 @@
 
 use crate::http::Api;
 use crate::http::error::Error;
-use crate::http::reply::{Ask, Reply};
+use crate::http::reply::{ApiRequest, Reply};
 use crate::http::ui::asset::{Asset, asset};
 use std::rc::Rc;
 
@@ -10,6 +10,6 @@ use std::rc::Rc;
 static DOCUMENT: Asset = asset!("openapi.json");
 
 /// `GET /api/openapi.json`
-pub async fn show(_api: &Rc<Api>, ask: Ask<'_>) -> Result<Reply, Error> {
+pub async fn show(_api: &Rc<Api>, ask: ApiRequest<'_>) -> Result<Reply, Error> {
     Ok(DOCUMENT.answer(&ask, "application/json"))
 }

@@ -4,9 +4,9 @@ use super::json::Disclosure;
 use super::processes::{id, reply};
 use crate::http::Api;
 use crate::http::error::{Error, Kind};
-use crate::http::reply::{Ask, Reply};
+use crate::http::reply::{ApiRequest, Reply};
 use crate::supervisor::page::Transition;
-use crate::supervisor::{Done, Failure, Refusal, Request};
+use crate::supervisor::{Command, Done, Failure, Refusal};
 use serde_json::{Map, Value};
 use smol::future::or;
 use std::cell::Cell;
@@ -61,14 +61,14 @@ impl Deref for Lent {
 }
 
 /// `POST /api/processes/{id}/reload`
-pub async fn reload(api: &Rc<Api>, ask: Ask<'_>) -> Result<Reply, Error> {
+pub async fn reload(api: &Rc<Api>, ask: ApiRequest<'_>) -> Result<Reply, Error> {
     let id = id(ask.id)?;
-    api.mind.ask(Request::ReloadPage(id.clone())).await?;
+    api.commands.ask(Command::ReloadPage(id.clone())).await?;
     reply(api, &ask, 202, &id)
 }
 
 /// `POST /api/processes/{id}/navigate`
-pub async fn navigate(api: &Rc<Api>, ask: Ask<'_>) -> Result<Reply, Error> {
+pub async fn navigate(api: &Rc<Api>, ask: ApiRequest<'_>) -> Result<Reply, Error> {
     let id = id(ask.id)?;
     let (url, transition) = target(ask.object()?)?;
     if ask.pass.disclosure() == Disclosure::Redacted && !is_on_the_web(&url) {
@@ -76,7 +76,7 @@ pub async fn navigate(api: &Rc<Api>, ask: Ask<'_>) -> Result<Reply, Error> {
             "the role operate opens http:// and https:// only; other URLs need the role admin";
         return Err(Error::new(Kind::NotAllowed, detail));
     }
-    let request = Request::Navigate {
+    let request = Command::Navigate {
         id: id.clone(),
         url,
         transition,
@@ -87,12 +87,12 @@ pub async fn navigate(api: &Rc<Api>, ask: Ask<'_>) -> Result<Reply, Error> {
         let why = Failure::system("the client closed the connection");
         Err(Refusal::PageFailed(id.clone(), why))
     };
-    or(api.mind.ask(request), gone).await?;
+    or(api.commands.ask(request), gone).await?;
     reply(api, &ask, 200, &id)
 }
 
 /// `GET /api/processes/{id}/screenshot`
-pub async fn picture(api: &Rc<Api>, ask: Ask<'_>) -> Result<Reply, Error> {
+pub async fn picture(api: &Rc<Api>, ask: ApiRequest<'_>) -> Result<Reply, Error> {
     let id = id(ask.id)?;
     let width = match ask.query("width") {
         None => None,
@@ -104,14 +104,14 @@ pub async fn picture(api: &Rc<Api>, ask: Ask<'_>) -> Result<Reply, Error> {
             }
         },
     };
-    match api.mind.ask(Request::Screenshot { id, width }).await? {
-        Done::Picture(picture) => Ok(Reply::picture(api.pictures.lend(picture.png)?)),
+    match api.commands.ask(Command::Screenshot { id, width }).await? {
+        Done::Screenshot(picture) => Ok(Reply::picture(api.screenshots.lend(picture.png)?)),
         done => Err(Error::unexpected(&done)),
     }
 }
 
 /// `GET /api/processes/{id}/evidence`
-pub async fn evidence(api: &Rc<Api>, ask: Ask<'_>) -> Result<Reply, Error> {
+pub async fn evidence(api: &Rc<Api>, ask: ApiRequest<'_>) -> Result<Reply, Error> {
     let id = id(ask.id)?;
     let status = api.feed.current();
     let shown = (status.processes.iter()).find(|shown| shown.process.id == id);
@@ -120,7 +120,7 @@ pub async fn evidence(api: &Rc<Api>, ask: Ask<'_>) -> Result<Reply, Error> {
     };
     let step = (shown.page.as_deref()).and_then(|page| page.last_step.as_deref());
     match step.and_then(|step| step.evidence.as_ref()) {
-        Some((_, picture)) => Ok(Reply::picture(api.pictures.lend(picture.png.clone())?)),
+        Some((_, picture)) => Ok(Reply::picture(api.screenshots.lend(picture.png.clone())?)),
         None => {
             let detail = format!("{id}: there is no picture from before a step");
             Err(Error::new(Kind::NoEvidence, detail))

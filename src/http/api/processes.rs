@@ -1,12 +1,12 @@
 //! `/api/processes`: what is configured, how it fares, and the buttons.
 
 use super::config::if_match;
-use super::json::{Disclosure, Light, Processes};
+use super::json::{Context, Disclosure, Processes};
 use crate::config::Id;
 use crate::http::Api;
 use crate::http::error::{Error, Kind};
-use crate::http::reply::{Ask, Reply};
-use crate::supervisor::{Done, ProcessStatus, Refusal, Request};
+use crate::http::reply::{ApiRequest, Reply};
+use crate::supervisor::{Command, Done, ProcessStatus, Refusal};
 use serde::Serialize;
 use std::cell::RefCell;
 use std::rc::Rc;
@@ -33,10 +33,10 @@ struct List<'a> {
 }
 
 /// `GET /api/processes`
-pub async fn list(api: &Rc<Api>, ask: Ask<'_>) -> Result<Reply, Error> {
+pub async fn list(api: &Rc<Api>, ask: ApiRequest<'_>) -> Result<Reply, Error> {
     let status = api.feed.current();
     let disclosure = ask.pass.disclosure();
-    let light = Light::of(api).disclosing(disclosure);
+    let light = Context::of(api).disclosing(disclosure);
     let second = light.now().mono.since_boot().as_secs();
     let last = match disclosure {
         Disclosure::Redacted => &api.processes.redacted,
@@ -68,11 +68,11 @@ pub async fn list(api: &Rc<Api>, ask: Ask<'_>) -> Result<Reply, Error> {
 
 /// `GET /api/processes/{id}`. What it uses is shown here and not in the list, which is asked for
 /// often: the system is asked anew each time.
-pub async fn show(api: &Rc<Api>, ask: Ask<'_>) -> Result<Reply, Error> {
+pub async fn show(api: &Rc<Api>, ask: ApiRequest<'_>) -> Result<Reply, Error> {
     let shown = find(api, &id(ask.id)?)?;
     let usage = (api.usage)(&shown.process.id);
     let disclosure = ask.pass.disclosure();
-    let light = Light::of(api).disclosing(disclosure);
+    let light = Context::of(api).disclosing(disclosure);
     let view = light.process(&shown).using(usage);
     let reply = Reply::json(200, &view);
     // The tag is a hash of secrets, too.
@@ -83,9 +83,9 @@ pub async fn show(api: &Rc<Api>, ask: Ask<'_>) -> Result<Reply, Error> {
 }
 
 /// `POST /api/processes`
-pub async fn create(api: &Rc<Api>, ask: Ask<'_>) -> Result<Reply, Error> {
+pub async fn create(api: &Rc<Api>, ask: ApiRequest<'_>) -> Result<Reply, Error> {
     let fields = ask.object()?;
-    match api.mind.ask(Request::Create(fields)).await? {
+    match api.commands.ask(Command::Create(fields)).await? {
         Done::Created(id) => {
             Ok(reply(api, &ask, 201, &id)?.with("Location", format!("/api/processes/{id}")))
         }
@@ -94,18 +94,18 @@ pub async fn create(api: &Rc<Api>, ask: Ask<'_>) -> Result<Reply, Error> {
 }
 
 /// `PUT /api/processes/{id}`
-pub async fn change(api: &Rc<Api>, ask: Ask<'_>) -> Result<Reply, Error> {
+pub async fn change(api: &Rc<Api>, ask: ApiRequest<'_>) -> Result<Reply, Error> {
     let id = id(ask.id)?;
     let fields = ask.object()?;
     let request = match if_match(ask.header("if-match")) {
-        None => Request::Change(id.clone(), fields),
-        Some(if_match) => Request::ChangeIfMatch {
+        None => Command::Change(id.clone(), fields),
+        Some(if_match) => Command::ChangeIfMatch {
             id: id.clone(),
             fields,
             if_match,
         },
     };
-    api.mind.ask(request).await?;
+    api.commands.ask(request).await?;
     let shown = find(api, &id)?;
     Ok(reply(api, &ask, 200, &id)?.with("ETag", tag(&shown)))
 }
@@ -116,35 +116,35 @@ fn tag(shown: &ProcessStatus) -> String {
 }
 
 /// `DELETE /api/processes/{id}`. One that rules name is deleted only with `?force=true`, which switches these rules off.
-pub async fn delete(api: &Rc<Api>, ask: Ask<'_>) -> Result<Reply, Error> {
+pub async fn delete(api: &Rc<Api>, ask: ApiRequest<'_>) -> Result<Reply, Error> {
     let id = id(ask.id)?;
     let request = match ask.query("force") {
-        None | Some("false") => Request::Delete(id),
-        Some("true") => Request::ForceDelete(id),
+        None | Some("false") => Command::Delete(id),
+        Some("true") => Command::ForceDelete(id),
         Some(_) => return Err(Error::invalid("force", "must be true or false")),
     };
-    api.mind.ask(request).await?;
+    api.commands.ask(request).await?;
     Ok(Reply::empty(204))
 }
 
 /// `POST /api/processes/{id}/start`
-pub async fn start(api: &Rc<Api>, ask: Ask<'_>) -> Result<Reply, Error> {
+pub async fn start(api: &Rc<Api>, ask: ApiRequest<'_>) -> Result<Reply, Error> {
     let id = id(ask.id)?;
-    let done = api.mind.ask(Request::Start(id.clone())).await?;
+    let done = api.commands.ask(Command::Start(id.clone())).await?;
     started(api, &ask, &id, done)
 }
 
 /// `POST /api/processes/{id}/stop`
-pub async fn stop(api: &Rc<Api>, ask: Ask<'_>) -> Result<Reply, Error> {
+pub async fn stop(api: &Rc<Api>, ask: ApiRequest<'_>) -> Result<Reply, Error> {
     let id = id(ask.id)?;
-    api.mind.ask(Request::Stop(id.clone())).await?;
+    api.commands.ask(Command::Stop(id.clone())).await?;
     reply(api, &ask, 202, &id)
 }
 
 /// `POST /api/processes/{id}/restart`
-pub async fn restart(api: &Rc<Api>, ask: Ask<'_>) -> Result<Reply, Error> {
+pub async fn restart(api: &Rc<Api>, ask: ApiRequest<'_>) -> Result<Reply, Error> {
     let id = id(ask.id)?;
-    let done = api.mind.ask(Request::Restart(id.clone())).await?;
+    let done = api.commands.ask(Command::Restart(id.clone())).await?;
     started(api, &ask, &id, done)
 }
 
@@ -164,22 +164,22 @@ pub fn find(api: &Api, id: &Id) -> Result<Rc<ProcessStatus>, Error> {
 /// A process as it is now.
 pub(in crate::http) fn reply(
     api: &Api,
-    ask: &Ask<'_>,
+    ask: &ApiRequest<'_>,
     status: u16,
     id: &Id,
 ) -> Result<Reply, Error> {
     let shown = find(api, id)?;
-    let light = Light::of(api).disclosing(ask.pass.disclosure());
+    let light = Context::of(api).disclosing(ask.pass.disclosure());
     Ok(Reply::json(status, &light.process(&shown)))
 }
 
-fn started(api: &Api, ask: &Ask<'_>, id: &Id, done: Done) -> Result<Reply, Error> {
+fn started(api: &Api, ask: &ApiRequest<'_>, id: &Id, done: Done) -> Result<Reply, Error> {
     let stopped = match done {
         Done::Started { stopped } => stopped,
         _ => Vec::new(),
     };
     let shown = find(api, id)?;
-    let light = Light::of(api).disclosing(ask.pass.disclosure());
+    let light = Context::of(api).disclosing(ask.pass.disclosure());
     let view = light.process(&shown).instead_of(&stopped);
     Ok(Reply::json(202, &view))
 }

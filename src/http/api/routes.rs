@@ -6,7 +6,7 @@ use super::{
 };
 use crate::auth::Needs;
 use crate::http::error::Error;
-use crate::http::reply::{Ask, Later, Reply};
+use crate::http::reply::{ApiRequest, Later, Reply};
 use crate::http::{Api, ui};
 use std::rc::Rc;
 
@@ -25,7 +25,7 @@ pub struct Route {
     handler: Handler,
 }
 
-type Handler = for<'a> fn(&'a Rc<Api>, Ask<'a>) -> Later<'a, Result<Reply, Error>>;
+type Handler = for<'a> fn(&'a Rc<Api>, ApiRequest<'a>) -> Later<'a, Result<Reply, Error>>;
 
 macro_rules! routes {
     ($($method:ident $path:literal $needs:ident $answers:tt $handler:path;)*) => {
@@ -95,7 +95,7 @@ impl Route {
     pub(in crate::http) async fn answer<'a>(
         &self,
         api: &'a Rc<Api>,
-        ask: Ask<'a>,
+        ask: ApiRequest<'a>,
     ) -> Result<Reply, Error> {
         (self.handler)(api, ask).await
     }

@@ -3,13 +3,13 @@
 //! The rules themselves are a part of the document: see [`super::config`].
 
 use super::json::Disclosure;
-use crate::config::{Deed, Id, redact};
+use crate::config::{Id, RuleAction, redact};
 use crate::http::Api;
 use crate::http::error::{Error, Kind};
-use crate::http::reply::{Ask, Reply};
+use crate::http::reply::{ApiRequest, Reply};
 use crate::supervisor::{
-    Conflict, Done, Entry, Foresight, LocalTime, Occurrence, Request, RuleOutcome, RuleStatus,
-    ScheduleStatus, Status, Turn,
+    Command, Conflict, Done, Entry, LocalTime, Occurrence, Preview, RuleOutcome, RuleStatus,
+    ScheduleStatus, Snapshot, Turn,
 };
 use jiff::{SignedDuration, Timestamp};
 use serde::ser::SerializeMap;
@@ -71,7 +71,7 @@ struct RanView<'a> {
 }
 
 /// `GET /api/schedule/next`
-pub async fn next(api: &Rc<Api>, ask: Ask<'_>) -> Result<Reply, Error> {
+pub async fn next(api: &Rc<Api>, ask: ApiRequest<'_>) -> Result<Reply, Error> {
     let from = instant(&ask, "from")?.unwrap_or((api.clock)().wall);
     let to = match instant(&ask, "to")? {
         Some(to) => to,
@@ -84,8 +84,8 @@ pub async fn next(api: &Rc<Api>, ask: Ask<'_>) -> Result<Reply, Error> {
         let detail = format!("must be at most {} days after from", SPAN.as_hours() / 24);
         return Err(Error::invalid("to", detail));
     }
-    match api.mind.ask(Request::Foresee { from, to }).await? {
-        Done::Foreseen(foresight) => {
+    match api.commands.ask(Command::Preview { from, to }).await? {
+        Done::Preview(foresight) => {
             let disclosure = ask.pass.disclosure();
             Ok(Reply::json(200, &NextView::of(&foresight, disclosure)))
         }
@@ -94,7 +94,7 @@ pub async fn next(api: &Rc<Api>, ask: Ask<'_>) -> Result<Reply, Error> {
 }
 
 /// `GET /api/schedule/record`
-pub async fn record(api: &Rc<Api>, ask: Ask<'_>) -> Result<Reply, Error> {
+pub async fn record(api: &Rc<Api>, ask: ApiRequest<'_>) -> Result<Reply, Error> {
     let status = api.feed.current();
     let details = Details::of(&status, ask.pass.disclosure());
     let record = status.schedule.record.iter();
@@ -106,12 +106,12 @@ pub async fn record(api: &Rc<Api>, ask: Ask<'_>) -> Result<Reply, Error> {
 
 /// `POST /api/schedule/rules/{id}/run`: answered when it is known what came of it, or when it is under way and takes
 /// longer than anybody waits.
-pub async fn run(api: &Rc<Api>, ask: Ask<'_>) -> Result<Reply, Error> {
+pub async fn run(api: &Rc<Api>, ask: ApiRequest<'_>) -> Result<Reply, Error> {
     let Ok(id) = ask.id.parse::<Id>() else {
         let detail = format!("there is no rule {}", ask.id);
         return Err(Error::new(Kind::NoSuchRule, detail));
     };
-    match api.mind.ask(Request::RunRule(id)).await? {
+    match api.commands.ask(Command::RunRule(id)).await? {
         Done::Ran {
             rule,
             outcome,
@@ -131,7 +131,7 @@ pub async fn run(api: &Rc<Api>, ask: Ask<'_>) -> Result<Reply, Error> {
 }
 
 /// An instant in the query, where it is there (RFC 3339).
-fn instant(ask: &Ask<'_>, name: &'static str) -> Result<Option<Timestamp>, Error> {
+fn instant(ask: &ApiRequest<'_>, name: &'static str) -> Result<Option<Timestamp>, Error> {
     let Some(text) = ask.query(name) else {
         return Ok(None);
     };
@@ -147,7 +147,7 @@ fn outcome_name(outcome: Option<RuleOutcome>) -> &'static str {
 }
 
 impl<'a> NextView<'a> {
-    fn of(foresight: &'a Foresight, disclosure: Disclosure) -> Self {
+    fn of(foresight: &'a Preview, disclosure: Disclosure) -> Self {
         let occurrences = foresight.occurrences.iter();
         Self {
             timezone: &foresight.timezone,
@@ -163,7 +163,7 @@ impl<'a> NextView<'a> {
 
 impl<'a> OccurrenceView<'a> {
     fn of(occurrence: &'a Occurrence, disclosure: Disclosure) -> Self {
-        let action = json!(occurrence.rule.deed);
+        let action = json!(occurrence.rule.action);
         Self {
             rule: &occurrence.rule.id,
             at: occurrence.at,
@@ -211,7 +211,7 @@ struct Details<'a> {
 }
 
 impl<'a> Details<'a> {
-    fn of(status: &'a Status, disclosure: Disclosure) -> Self {
+    fn of(status: &'a Snapshot, disclosure: Disclosure) -> Self {
         Self {
             rules: &status.schedule.rules,
             disclosure,
@@ -223,7 +223,9 @@ impl<'a> Details<'a> {
         let is_public = || {
             let shown = self.rules.iter().find(|shown| shown.id == *rule);
             let rule = shown.and_then(|shown| shown.rule.as_ref());
-            rule.is_some_and(|rule| !matches!(rule.deed, Deed::Run(_) | Deed::Update { .. }))
+            rule.is_some_and(|rule| {
+                !matches!(rule.action, RuleAction::Run(_) | RuleAction::Update { .. })
+            })
         };
         match self.disclosure {
             Disclosure::Redacted if !is_public() => None,
@@ -241,7 +243,7 @@ pub struct ScheduleView<'a> {
 
 impl<'a> ScheduleView<'a> {
     /// The schedule as a reader may see it.
-    pub fn of(status: &'a Status, disclosure: Disclosure) -> Self {
+    pub fn of(status: &'a Snapshot, disclosure: Disclosure) -> Self {
         Self {
             shown: &status.schedule,
             details: Details::of(status, disclosure),

@@ -1,6 +1,6 @@
 //! `/api/status`, `/api/system`, `/healthz`: how the daemon and the machine fare.
 
-use super::json::{Configuration, Count, Light};
+use super::json::{Configuration, Context, Count};
 use super::schedule::ScheduleView;
 use super::wall_time::Wallclock;
 use crate::config::Id;
@@ -8,8 +8,8 @@ use crate::facts::MachineFacts;
 use crate::http::Api;
 use crate::http::auth_service::Pass;
 use crate::http::error::{Error, Kind};
-use crate::http::reply::{Ask, Reply};
-use crate::supervisor::Request;
+use crate::http::reply::{ApiRequest, Reply};
+use crate::supervisor::Command;
 use serde::Serialize;
 use serde_json::json;
 use smol::Timer;
@@ -48,9 +48,9 @@ struct LastStartView<'a> {
 }
 
 /// `GET /api/status`
-pub async fn status(api: &Rc<Api>, ask: Ask<'_>) -> Result<Reply, Error> {
+pub async fn status(api: &Rc<Api>, ask: ApiRequest<'_>) -> Result<Reply, Error> {
     let status = api.feed.current();
-    let light = Light::of(api);
+    let light = Context::of(api);
     let disclosure = ask.pass.disclosure();
     let started = light.boot().at(api.about.started);
     let shown = Shown {
@@ -69,14 +69,14 @@ pub async fn status(api: &Rc<Api>, ask: Ask<'_>) -> Result<Reply, Error> {
         processes: Count::of(&status),
         schedule: ScheduleView::of(&status, disclosure),
         shutting_down: status.shutting_down,
-        claim_code: (api.keeper.claim_code()).filter(|_| ask.pass == Pass::Local),
+        claim_code: (api.auth.claim_code()).filter(|_| ask.pass == Pass::Local),
     };
     Ok(Reply::json(200, &shown))
 }
 
 /// `POST /api/upgrade`: answered once the installed program was tried, right before it takes over.
-pub async fn upgrade(api: &Rc<Api>, _ask: Ask<'_>) -> Result<Reply, Error> {
-    api.mind.ask(Request::Upgrade).await?;
+pub async fn upgrade(api: &Rc<Api>, _ask: ApiRequest<'_>) -> Result<Reply, Error> {
+    api.commands.ask(Command::Upgrade).await?;
     Ok(Reply::json(202, &json!({"version": api.about.version})))
 }
 
@@ -88,7 +88,7 @@ struct Machine<'a> {
 }
 
 /// `GET /api/system`
-pub async fn machine(api: &Rc<Api>, _ask: Ask<'_>) -> Result<Reply, Error> {
+pub async fn machine(api: &Rc<Api>, _ask: ApiRequest<'_>) -> Result<Reply, Error> {
     let shown = Machine {
         facts: (api.system)(),
         version: api.about.version,
@@ -100,9 +100,9 @@ pub async fn machine(api: &Rc<Api>, _ask: Ask<'_>) -> Result<Reply, Error> {
 /// event. That this is answered at all shows that the program runs; that the loop
 /// asked shows that it decides. It says nothing of the processes, which have
 /// `/api/status`: a daemon is not restarted because a command is misspelt.
-pub async fn health(api: &Rc<Api>, _ask: Ask<'_>) -> Result<Reply, Error> {
+pub async fn health(api: &Rc<Api>, _ask: ApiRequest<'_>) -> Result<Reply, Error> {
     let comes_round = async {
-        api.mind.knock().await;
+        api.commands.knock().await;
         true
     };
     let is_late = async {

@@ -1,23 +1,23 @@
 //! `/api/tokens`: credentials for programs. Each is shown once, when it is made.
 
 use super::auth::{nothing_else, text, visitor};
-use super::json::Light;
+use super::json::Context;
 use crate::auth::{Role, Token};
 use crate::http::Api;
 use crate::http::error::{Error, Kind};
-use crate::http::reply::{Ask, Reply};
+use crate::http::reply::{ApiRequest, Reply};
 use serde_json::{Value, json};
 use std::rc::Rc;
 
 /// `GET /api/tokens`
-pub async fn list(api: &Rc<Api>, _ask: Ask<'_>) -> Result<Reply, Error> {
-    let credentials = api.keeper.credentials();
+pub async fn list(api: &Rc<Api>, _ask: ApiRequest<'_>) -> Result<Reply, Error> {
+    let credentials = api.auth.credentials();
     let tokens: Vec<Value> = credentials.tokens().iter().map(view).collect();
     Ok(Reply::json(200, &json!({"tokens": tokens})))
 }
 
 /// `POST /api/tokens`
-pub async fn create(api: &Rc<Api>, ask: Ask<'_>) -> Result<Reply, Error> {
+pub async fn create(api: &Rc<Api>, ask: ApiRequest<'_>) -> Result<Reply, Error> {
     let mut body = ask.object()?;
     let name = text(&mut body, "name", "it tells people what the token is for")?;
     let role = text(&mut body, "role", "it is view, operate or admin")?;
@@ -31,20 +31,20 @@ pub async fn create(api: &Rc<Api>, ask: Ask<'_>) -> Result<Reply, Error> {
         let detail = "must be \"view\", \"operate\" or \"admin\"";
         return Err(Error::invalid("role", detail));
     };
-    api.keeper
+    api.auth
         .confirm(password, &ask.pass, &visitor(api, &ask))
         .await?;
-    let light = Light::of(api);
+    let light = Context::of(api);
     let created = light.boot().at(light.now().mono).to_string();
-    let (token, secret) = api.keeper.add_token(name, role, created).await?;
+    let (token, secret) = api.auth.add_token(name, role, created).await?;
     let mut shown = view(&token);
     shown["token"] = secret.to_token().into();
     Ok(Reply::json(201, &shown).with("Location", format!("/api/tokens/{}", token.id)))
 }
 
 /// `DELETE /api/tokens/{id}`
-pub async fn delete(api: &Rc<Api>, ask: Ask<'_>) -> Result<Reply, Error> {
-    match api.keeper.remove_token(ask.id).await? {
+pub async fn delete(api: &Rc<Api>, ask: ApiRequest<'_>) -> Result<Reply, Error> {
+    match api.auth.remove_token(ask.id).await? {
         true => Ok(Reply::empty(204)),
         false => Err(Error::new(
             Kind::NoSuchToken,

@@ -1,7 +1,7 @@
 //! Accepts connections and serves them: a task for each, on the one thread there is.
 
-use super::connection::{Line, Next};
-use super::connection_limiter::{Address, Guest};
+use super::connection::{ClientConnection, Next};
+use super::connection_limiter::{Address, Slot};
 use super::dispatch::Service;
 use super::head::Head;
 use super::runtime::{self, Clock, Exchange, Signals, Stage};
@@ -128,13 +128,13 @@ fn as_tcp(stream: UnixStream) -> io::Result<Async<TcpStream>> {
 
 /// Serves whoever connects, for as long as it is polled.
 pub async fn serve(api: Rc<Api>, listener: Listener, executor: Rc<LocalExecutor<'static>>) {
-    let door = api.pulse.door();
+    let door = api.liveness.door();
     loop {
         match door.waits_for(listener.accept()).await {
             Ok(arrival) => welcome(&api, arrival, &executor),
             Err(error) => {
                 log::warn!("cannot accept a connection: {error}");
-                api.crowd.dismiss_any();
+                api.connections.dismiss_any();
                 door.waits_for(Timer::after(BREATH)).await;
             }
         }
@@ -149,9 +149,9 @@ pub async fn serve(api: Rc<Api>, listener: Listener, executor: Rc<LocalExecutor<
 /// # Errors
 /// The system refuses to watch it.
 pub async fn serve_stream(api: Rc<Api>, stream: UnixStream) -> io::Result<()> {
-    let line = Line::new(as_tcp(stream)?);
+    let line = ClientConnection::new(as_tcp(stream)?);
     let here = IpAddr::V4(Ipv4Addr::LOCALHOST);
-    if let Ok(guest) = api.crowd.admit(Address::from(here), &api.limits) {
+    if let Ok(guest) = api.connections.admit(Address::from(here), &api.limits) {
         converse(api, guest, Some(client(here)), line).await;
     }
     Ok(())
@@ -164,10 +164,10 @@ fn welcome(api: &Rc<Api>, arrival: Arrival, executor: &Rc<LocalExecutor<'static>
         is_proxied,
         socket,
     } = arrival;
-    match api.crowd.admit(address, &api.limits) {
+    match api.connections.admit(address, &api.limits) {
         Ok(guest) => {
             let place = guest.place();
-            let line = Line::new(socket);
+            let line = ClientConnection::new(socket);
             let api = api.clone();
             place.hold_task(match is_proxied {
                 true => executor.spawn(converse_behind_proxy(api, guest, line)),
@@ -182,7 +182,7 @@ fn welcome(api: &Rc<Api>, arrival: Arrival, executor: &Rc<LocalExecutor<'static>
 }
 
 /// A client behind a proxy, which names it first.
-async fn converse_behind_proxy(api: Rc<Api>, guest: Guest, mut line: Line) {
+async fn converse_behind_proxy(api: Rc<Api>, guest: Slot, mut line: ClientConnection) {
     let Some(peer) = line.proxied(&api.limits).await else {
         log::debug!(
             "a connection to the listener of the trusted proxy did not begin with a PROXY line"
@@ -196,7 +196,7 @@ async fn converse_behind_proxy(api: Rc<Api>, guest: Guest, mut line: Line) {
 }
 
 /// One client, request after request.
-async fn converse(api: Rc<Api>, guest: Guest, client: Option<Client>, mut line: Line) {
+async fn converse(api: Rc<Api>, guest: Slot, client: Option<Client>, mut line: ClientConnection) {
     let mut silence = api.limits.first_byte;
     loop {
         guest.waits();
@@ -232,9 +232,9 @@ enum After {
 /// One request and its answer.
 async fn exchange(
     api: &Rc<Api>,
-    guest: &Guest,
+    guest: &Slot,
     client: Option<Client>,
-    line: &mut Line,
+    line: &mut ClientConnection,
     head: &Head,
     bytes: &[u8],
 ) -> After {
@@ -265,7 +265,7 @@ async fn exchange(
 }
 
 /// Says what is wrong, and ends the connection so that it is heard.
-async fn turn_away(api: &Api, line: &mut Line, error: Error) {
+async fn turn_away(api: &Api, line: &mut ClientConnection, error: Error) {
     line.say_last(&error.into_bytes(), api.limits.write).await;
     line.linger(api.limits.linger).await;
 }
@@ -274,13 +274,13 @@ async fn turn_away(api: &Api, line: &mut Line, error: Error) {
 mod tests {
     use super::*;
     use crate::config::Loaded;
-    use crate::http::{About, Feed, Mailbox, Now};
-    use crate::supervisor::{ConfigurationStatus, Source, Status};
+    use crate::http::{About, CommandSender, Now, SnapshotFeed};
+    use crate::supervisor::{ConfigurationStatus, Snapshot, Source};
     use crate::time::Moment;
 
     fn api() -> Rc<Api> {
         let loaded = Loaded::from_bytes(b"{\"version\":3}").expect("a document");
-        let status = Status {
+        let status = Snapshot {
             generation: 1,
             processes: Vec::new(),
             active_display: None,
@@ -307,13 +307,13 @@ mod tests {
             mono: Moment::default(),
             wall: jiff::Timestamp::UNIX_EPOCH,
         };
-        let (mind, _) = Mailbox::new();
-        let logs = crate::logs::Book::new();
+        let (mind, _) = CommandSender::new();
+        let logs = crate::logs::Logs::new();
         Rc::new(Api::new(
-            Feed::new(Rc::new(status)),
+            SnapshotFeed::new(Rc::new(status)),
             mind,
             logs,
-            crate::http::Forgetful::keeper(Moment::default),
+            crate::http::MemoryStore::keeper(Moment::default),
             clock,
             about,
         ))
@@ -323,8 +323,8 @@ mod tests {
     fn a_connection_that_says_nothing_costs_less_than_a_kibibyte() {
         let api = api();
         let (_client, stream) = UnixStream::pair().expect("a pair");
-        let line = Line::new(as_tcp(stream).expect("a socket"));
-        let guest = (api.crowd.admit(Address::Local, &api.limits)).expect("room");
+        let line = ClientConnection::new(as_tcp(stream).expect("a socket"));
+        let guest = (api.connections.admit(Address::Local, &api.limits)).expect("room");
         let size = size_of_val(&converse(api.clone(), guest, None, line));
         assert!(size < 1024, "{size} bytes");
     }

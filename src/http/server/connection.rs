@@ -22,7 +22,7 @@ const LINGER_MAX: usize = 1024 * 1024;
 
 /// A connection. While nothing is asked for it has no buffer at all.
 #[derive(Debug)]
-pub struct Line {
+pub struct ClientConnection {
     /// A TCP stream, or a unix stream as one: both are read and written by the same system calls.
     pub socket: Async<TcpStream>,
     /// What has arrived beyond the current request head: its body, or requests sent in advance.
@@ -44,7 +44,7 @@ pub enum Next {
     Gone,
 }
 
-impl Line {
+impl ClientConnection {
     /// A line over this socket.
     pub fn new(socket: Async<TcpStream>) -> Self {
         Self {

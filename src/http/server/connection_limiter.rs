@@ -46,7 +46,7 @@ enum Standing {
 }
 
 #[derive(Debug)]
-struct Seat {
+struct SlotState {
     /// A client behind a proxy is known later than its connection.
     address: Cell<Address>,
     standing: Cell<Standing>,
@@ -56,13 +56,13 @@ struct Seat {
 
 /// All connections.
 #[derive(Debug, Default)]
-pub struct Crowd {
-    seats: RefCell<Vec<Rc<Seat>>>,
+pub struct ConnectionLimiter {
+    seats: RefCell<Vec<Rc<SlotState>>>,
     waits: Cell<u64>,
     requests: Cell<u64>,
 }
 
-impl Crowd {
+impl ConnectionLimiter {
     /// Nobody yet.
     pub fn new() -> Rc<Self> {
         Rc::default()
@@ -89,7 +89,7 @@ impl Crowd {
     ///
     /// # Errors
     /// Everybody who could go is busy.
-    pub fn admit(self: &Rc<Self>, address: Address, limits: &Limits) -> Result<Guest, Error> {
+    pub fn admit(self: &Rc<Self>, address: Address, limits: &Limits) -> Result<Slot, Error> {
         let here = self.count(|seat| seat.address.get() == address);
         if here >= limits.connections_per_address {
             self.dismiss_one_of(|seat| seat.address.get() == address)?;
@@ -97,14 +97,14 @@ impl Crowd {
             let most = self.address_with_most_waiting();
             self.dismiss_one_of(|seat| Some(seat.address.get()) == most)?;
         }
-        let seat = Rc::new(Seat {
+        let seat = Rc::new(SlotState {
             address: Cell::new(address),
             standing: Cell::new(Standing::Waiting(self.next_wait())),
             held: Cell::new(0),
             task: RefCell::new(None),
         });
         self.seats.borrow_mut().push(seat.clone());
-        Ok(Guest {
+        Ok(Slot {
             crowd: self.clone(),
             seat,
         })
@@ -115,7 +115,7 @@ impl Crowd {
         let _ = self.dismiss_one_of(|_| true);
     }
 
-    fn dismiss_one_of(&self, whom: impl Fn(&Seat) -> bool) -> Result<(), Error> {
+    fn dismiss_one_of(&self, whom: impl Fn(&SlotState) -> bool) -> Result<(), Error> {
         let mut seats = self.seats.borrow_mut();
         let longest = (seats.iter().enumerate())
             .filter(|(_, seat)| whom(seat))
@@ -134,23 +134,23 @@ impl Crowd {
 
     fn address_with_most_waiting(&self) -> Option<Address> {
         let seats = self.seats.borrow();
-        let waits = |seat: &&Rc<Seat>| matches!(seat.standing.get(), Standing::Waiting(_));
+        let waits = |seat: &&Rc<SlotState>| matches!(seat.standing.get(), Standing::Waiting(_));
         (seats.iter().filter(waits))
             .map(|seat| {
-                let of_it = |other: &&Rc<Seat>| other.address.get() == seat.address.get();
+                let of_it = |other: &&Rc<SlotState>| other.address.get() == seat.address.get();
                 (seats.iter().filter(of_it).count(), seat.address.get())
             })
             .max_by_key(|(count, _)| *count)
             .map(|(_, address)| address)
     }
 
-    fn count(&self, whom: impl Fn(&Seat) -> bool) -> usize {
+    fn count(&self, whom: impl Fn(&SlotState) -> bool) -> usize {
         self.seats.borrow().iter().filter(|seat| whom(seat)).count()
     }
 
-    fn held(&self, whom: impl Fn(&Seat) -> bool) -> usize {
+    fn held(&self, whom: impl Fn(&SlotState) -> bool) -> usize {
         let seats = self.seats.borrow();
-        let held = |seat: &Rc<Seat>| seat.held.get().saturating_sub(HELD_FREE);
+        let held = |seat: &Rc<SlotState>| seat.held.get().saturating_sub(HELD_FREE);
         seats.iter().filter(|seat| whom(seat)).map(held).sum()
     }
 
@@ -162,12 +162,12 @@ impl Crowd {
 
 /// One connection's place in the crowd; it is free again when this is dropped.
 #[derive(Debug)]
-pub struct Guest {
-    crowd: Rc<Crowd>,
-    seat: Rc<Seat>,
+pub struct Slot {
+    crowd: Rc<ConnectionLimiter>,
+    seat: Rc<SlotState>,
 }
 
-impl Guest {
+impl Slot {
     /// The place itself, for [`Place::hold_task`].
     pub fn place(&self) -> Place {
         Place(self.seat.clone())
@@ -219,8 +219,9 @@ impl Guest {
     /// # Errors
     /// There are too many already.
     pub fn streams(&self, limits: &Limits) -> Result<(), Error> {
-        let streams = |seat: &Seat| seat.standing.get() == Standing::Streaming;
-        let of_it = |seat: &Seat| streams(seat) && seat.address.get() == self.seat.address.get();
+        let streams = |seat: &SlotState| seat.standing.get() == Standing::Streaming;
+        let of_it =
+            |seat: &SlotState| streams(seat) && seat.address.get() == self.seat.address.get();
         if self.crowd.count(streams) >= limits.streams
             || self.crowd.count(of_it) >= limits.streams_per_address
         {
@@ -250,7 +251,7 @@ impl Guest {
     }
 }
 
-impl Drop for Guest {
+impl Drop for Slot {
     fn drop(&mut self) {
         let mut seats = self.crowd.seats.borrow_mut();
         if let Some(place) = seats.iter().position(|seat| Rc::ptr_eq(seat, &self.seat)) {
@@ -265,7 +266,7 @@ impl Drop for Guest {
 
 /// Where the task of a connection is kept, so that it can be ended from outside.
 #[derive(Debug)]
-pub struct Place(Rc<Seat>);
+pub struct Place(Rc<SlotState>);
 
 impl Place {
     /// Keeps the task that serves this connection.
@@ -296,14 +297,14 @@ mod tests {
         }
     }
 
-    fn is_here(crowd: &Crowd, guest: &Guest) -> bool {
+    fn is_here(crowd: &ConnectionLimiter, guest: &Slot) -> bool {
         let seats = crowd.seats.borrow();
         seats.iter().any(|seat| Rc::ptr_eq(seat, &guest.seat))
     }
 
     #[test]
     fn an_address_with_its_share_loses_its_longest_idle_connection_to_its_newest() {
-        let crowd = Crowd::new();
+        let crowd = ConnectionLimiter::new();
         let [first, second, third] = [(); 3].map(|()| crowd.admit(A, &limits()).expect("room"));
         first.waits();
         let fourth = crowd
@@ -319,7 +320,7 @@ mod tests {
 
     #[test]
     fn a_full_house_loses_one_of_those_who_have_the_most() {
-        let crowd = Crowd::new();
+        let crowd = ConnectionLimiter::new();
         let other = crowd.admit(B, &limits()).expect("room");
         let many = [(); 3].map(|()| crowd.admit(A, &limits()).expect("room"));
         crowd
@@ -331,16 +332,16 @@ mod tests {
 
     #[test]
     fn whoever_is_worked_for_stays() {
-        let crowd = Crowd::new();
+        let crowd = ConnectionLimiter::new();
         let guests = [(); 3].map(|()| crowd.admit(A, &limits()).expect("room"));
-        guests.iter().for_each(Guest::works);
+        guests.iter().for_each(Slot::works);
         assert!(crowd.admit(A, &limits()).is_err());
         assert!(crowd.admit(B, &limits()).is_ok());
     }
 
     #[test]
     fn streams_have_a_limit_of_their_own_and_one_for_each_address() {
-        let crowd = Crowd::new();
+        let crowd = ConnectionLimiter::new();
         let [one, two] = [(); 2].map(|()| crowd.admit(A, &limits()).expect("room"));
         let other = crowd.admit(B, &limits()).expect("room");
         assert!(one.streams(&limits()).is_ok());
@@ -352,7 +353,7 @@ mod tests {
 
     #[test]
     fn what_is_held_has_a_limit_and_an_address_gets_half_of_it() {
-        let crowd = Crowd::new();
+        let crowd = ConnectionLimiter::new();
         let [one, two] = [(); 2].map(|()| crowd.admit(A, &limits()).expect("room"));
         let other = crowd.admit(B, &limits()).expect("room");
         assert!(one.holds(60_000, &limits()).is_ok());

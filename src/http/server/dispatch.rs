@@ -1,6 +1,6 @@
 //! What picoserve calls for every request: the door, the table, the handler, the answer.
 
-use super::connection_limiter::Guest;
+use super::connection_limiter::Slot;
 use super::limits::{HELD_FREE, OPEN_BODY_MAX};
 use super::runtime::{Signals, Stage};
 use crate::auth::{Client, Needs};
@@ -10,7 +10,7 @@ use crate::http::auth_service::Pass;
 use crate::http::error::{Error, Kind};
 use crate::http::guard;
 use crate::http::percent;
-use crate::http::reply::{Ask, Bytes, Content, Peer, Reply, Source};
+use crate::http::reply::{ApiRequest, Bytes, Content, Peer, Reply, Source};
 use picoserve::ResponseSent;
 use picoserve::io::{Read, Write};
 use picoserve::request::{Path, Request, RequestBody, RequestParts};
@@ -36,7 +36,7 @@ pub struct Service<'l> {
     /// What the handlers know.
     pub api: &'l Rc<Api>,
     /// Whose request it is.
-    pub guest: &'l Guest,
+    pub guest: &'l Slot,
     /// Where it comes from; `None` for the unix socket.
     pub client: Option<Client>,
     /// Whether another request may follow on the connection.
@@ -158,9 +158,9 @@ impl Service<'_> {
             Pass::Local
         } else {
             guard::check_origin(&parts, &api.hosts, &api.about.hostname)?;
-            api.keeper.pass(&guard::presented(&parts))
+            api.auth.pass(&guard::presented(&parts))
         };
-        guard::check_pass(&api.keeper, route.needs, &pass)?;
+        guard::check_pass(&api.auth, route.needs, &pass)?;
         guard::check_media_type(&parts, body.content_length())?;
         if route.needs == Needs::Nothing && body.content_length() > OPEN_BODY_MAX {
             let detail = format!("the body is longer than {OPEN_BODY_MAX} bytes");
@@ -168,7 +168,7 @@ impl Service<'_> {
         }
         let body = self.read(body).await?;
         guest.works();
-        let ask = Ask {
+        let ask = ApiRequest {
             parts,
             id,
             query,
@@ -281,7 +281,7 @@ impl CustomBody for Events<'_> {
                         Next::Silence
                     };
                     let ended = async {
-                        self.api.keeper.ended(&self.pass).await;
+                        self.api.auth.ended(&self.pass).await;
                         Next::Ended
                     };
                     let event = async { Next::Event(next.as_mut().await) };

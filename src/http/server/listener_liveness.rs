@@ -10,7 +10,7 @@ use std::rc::Rc;
 
 /// The question, and who has answered it.
 #[derive(Debug, Default)]
-pub struct Pulse {
+pub struct ListenerLiveness {
     /// How often it was asked.
     asked: Cell<u64>,
     /// What each door has answered last. One that is gone stays here, and never answers again.
@@ -19,7 +19,7 @@ pub struct Pulse {
     answer: Event,
 }
 
-impl Pulse {
+impl ListenerLiveness {
     /// Asks every door.
     pub fn ask(&self) {
         self.asked.set(self.asked.get() + 1);
@@ -45,10 +45,10 @@ impl Pulse {
     }
 
     /// Another door.
-    pub(in crate::http) fn door(&self) -> Door<'_> {
+    pub(in crate::http) fn door(&self) -> ListenerProbe<'_> {
         let answer = Rc::new(Cell::new(self.asked.get()));
         self.answers.borrow_mut().push(answer.clone());
-        Door {
+        ListenerProbe {
             pulse: self,
             answer,
         }
@@ -57,12 +57,12 @@ impl Pulse {
 
 /// One of those who are asked.
 #[derive(Debug)]
-pub(in crate::http) struct Door<'a> {
-    pulse: &'a Pulse,
+pub(in crate::http) struct ListenerProbe<'a> {
+    pulse: &'a ListenerLiveness,
     answer: Rc<Cell<u64>>,
 }
 
-impl Door<'_> {
+impl ListenerProbe<'_> {
     /// Waits for something that may rightly take for ever, and answers meanwhile.
     pub async fn waits_for<T>(&self, what: impl Future<Output = T>) -> T {
         // Here as well: in a flood the wait is over at once each time.
@@ -93,7 +93,7 @@ mod tests {
 
     #[test]
     fn every_door_has_to_answer_every_question() {
-        let pulse = Pulse::default();
+        let pulse = ListenerLiveness::default();
         let doors = [pulse.door(), pulse.door()];
         assert!(pulse.is_answered());
         block_on(async {
@@ -114,7 +114,7 @@ mod tests {
 
     #[test]
     fn a_door_in_a_flood_answers_too() {
-        let pulse = Pulse::default();
+        let pulse = ListenerLiveness::default();
         let door = pulse.door();
         pulse.ask();
         block_on(door.waits_for(ready(())));
@@ -123,7 +123,7 @@ mod tests {
 
     #[test]
     fn a_door_that_is_gone_does_not_answer() {
-        let pulse = Pulse::default();
+        let pulse = ListenerLiveness::default();
         drop(pulse.door());
         pulse.ask();
         assert!(!pulse.is_answered());

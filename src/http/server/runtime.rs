@@ -5,7 +5,7 @@
 //! arrived and was judged before ([`super::head`]), so its buffer is exactly as large as that head, and what it can
 //! read ends where the request ends.
 
-use super::connection::Line;
+use super::connection::ClientConnection;
 use super::deadline::Deadline;
 use super::limits::Limits;
 use picoserve::io::{BaseWrite, ErrorType, Read, Socket, Write, embedded_io_async};
@@ -100,12 +100,12 @@ impl<'l> Exchange<'l> {
     /// The exchange that begins with this head. The socket is lent, for a handler that has to know whether the client is
     /// still there.
     pub fn new(
-        line: &'l mut Line,
+        line: &'l mut ClientConnection,
         signals: &'l Signals,
         head: &'l [u8],
         expects_continue: bool,
     ) -> (Self, &'l Async<TcpStream>) {
-        let Line {
+        let ClientConnection {
             socket,
             inbox,
             deadline,

@@ -1,6 +1,6 @@
 //! What the program sends as it is: kept deflated (by `build.rs`), as every browser takes it.
 
-use crate::http::reply::{Ask, Reply};
+use crate::http::reply::{ApiRequest, Reply};
 use std::hash::{DefaultHasher, Hasher};
 
 /// A file inside the program.
@@ -23,7 +23,7 @@ pub(in crate::http) use asset;
 impl Asset {
     /// The file, or 304 where the client has it already. Clients ask each time (`no-cache`), so after an update nobody
     /// is left with an old script for a new page. Whoever does not take it deflated gets it as it was written.
-    pub fn answer(self, ask: &Ask<'_>, media_type: &'static str) -> Reply {
+    pub fn answer(self, ask: &ApiRequest<'_>, media_type: &'static str) -> Reply {
         let deflates = (ask.header("accept-encoding"))
             .is_some_and(|codings| codings.split(',').any(|coding| coding.trim() == "deflate"));
         let etag = self.etag(deflates);

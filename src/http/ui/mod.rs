@@ -4,7 +4,7 @@ pub(in crate::http) mod asset;
 
 use super::Api;
 use super::error::{Error, Kind};
-use super::reply::{Ask, Reply};
+use super::reply::{ApiRequest, Reply};
 use super::ui::asset::{Asset, asset};
 use std::rc::Rc;
 
@@ -44,12 +44,12 @@ static PARTS: &[(&str, &str, Asset)] = &[
 ];
 
 /// `GET /`
-pub async fn index(_api: &Rc<Api>, ask: Ask<'_>) -> Result<Reply, Error> {
+pub async fn index(_api: &Rc<Api>, ask: ApiRequest<'_>) -> Result<Reply, Error> {
     Ok(INDEX.answer(&ask, "text/html; charset=utf-8"))
 }
 
 /// `GET /page/{id}`
-pub async fn part(_api: &Rc<Api>, ask: Ask<'_>) -> Result<Reply, Error> {
+pub async fn part(_api: &Rc<Api>, ask: ApiRequest<'_>) -> Result<Reply, Error> {
     let found = PARTS.iter().find(|(name, ..)| *name == ask.id);
     let Some((_, media_type, part)) = found else {
         return Err(Error::new(

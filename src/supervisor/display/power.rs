@@ -7,7 +7,7 @@
 //! switched again, within the bounds of [`Attempts`]. A screen nobody has asked about is never switched.
 
 use crate::config::Display;
-use crate::supervisor::backoff::Attempts;
+use crate::supervisor::backoff::Backoff;
 use crate::supervisor::{Action, Failure};
 use crate::time::Moment;
 use std::collections::VecDeque;
@@ -96,7 +96,7 @@ pub(in crate::supervisor) struct Power {
     plan: Option<(Moment, Step)>,
     /// How many of [`LOOKS`] were taken.
     looks: usize,
-    attempts: Attempts,
+    attempts: Backoff,
     /// Somebody has looked at it at least once, so a missing backend is a fact.
     is_known: bool,
 }

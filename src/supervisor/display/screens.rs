@@ -5,7 +5,7 @@
 
 use super::power::Power;
 use crate::config::{Display, Rotation};
-use crate::supervisor::backoff::Attempts;
+use crate::supervisor::backoff::Backoff;
 use crate::supervisor::{
     Action, Connector, Event, Failure, PowerStatus, Refusal, Screen, Supervisor,
 };
@@ -44,7 +44,7 @@ struct Turn {
     busy: Option<Moment>,
     /// When it is tried again.
     retry: Option<Moment>,
-    attempts: Attempts,
+    attempts: Backoff,
     /// Why the last attempt failed, until one succeeds or the display is as it is to be.
     problem: Option<String>,
 }
@@ -217,7 +217,7 @@ impl Turn {
         }
         self.attempts.count(now);
         self.busy = Some(now + TURNING);
-        out.push_back(Action::Turn {
+        out.push_back(Action::Rotate {
             display: display.clone(),
             rotation: wanted,
         });
@@ -280,7 +280,7 @@ impl Supervisor {
                     entry.power.handle_report(&display, report, now, out);
                 }
             }
-            Event::Turned { display, result } => {
+            Event::Rotated { display, result } => {
                 if let Some(entry) = self.screens.entries.get_mut(&display) {
                     entry.turn.handle_turned(result);
                 }

@@ -8,7 +8,7 @@ pub struct Traces {
     /// The version that this program took over from in place.
     pub upgraded_from: Option<String>,
     /// What stands in the state directory.
-    pub mark: Mark,
+    pub mark: MarkerState,
     /// The boot of the machine that this daemon runs in; empty where the kernel does not say.
     pub boot: String,
     /// What the service manager said of the end of the service (`SERVICE_RESULT` of systemd.exec(5)).
@@ -19,7 +19,7 @@ pub struct Traces {
 
 /// What a daemon leaves in the state directory.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub enum Mark {
+pub enum MarkerState {
     /// None ever ran with this directory.
     #[default]
     Nothing,
@@ -104,20 +104,20 @@ impl LastStart {
             return told(StartReason::Upgrade, &detail);
         }
         match &traces.mark {
-            Mark::Nothing => told(
+            MarkerState::Nothing => told(
                 StartReason::FirstStart,
                 "no daemon has run with this state directory before",
             ),
-            Mark::Ended(boot) if same_boot(boot) => {
+            MarkerState::Ended(boot) if same_boot(boot) => {
                 told(StartReason::Clean, "the daemon was stopped in order")
             }
-            Mark::Ended(_) => told(StartReason::Clean, "the machine was shut down in order"),
-            Mark::Running(boot) if same_boot(boot) => died(traces.service_result.as_deref()),
-            Mark::Running(_) if traces.reset_by_watchdog => told(
+            MarkerState::Ended(_) => told(StartReason::Clean, "the machine was shut down in order"),
+            MarkerState::Running(boot) if same_boot(boot) => died(traces.service_result.as_deref()),
+            MarkerState::Running(_) if traces.reset_by_watchdog => told(
                 StartReason::HardwareWatchdog,
                 "the machine hung, and its watchdog reset it",
             ),
-            Mark::Running(_) => told(
+            MarkerState::Running(_) => told(
                 StartReason::Power,
                 "the machine went down without a shutdown: its power was cut, or it was reset",
             ),
@@ -158,9 +158,9 @@ mod tests {
     #[test]
     fn every_trace_has_one_reason() {
         use StartReason::*;
-        let nothing = Mark::Nothing;
-        let running = |boot: &str| Mark::Running(boot.into());
-        let ended = |boot: &str| Mark::Ended(boot.into());
+        let nothing = MarkerState::Nothing;
+        let running = |boot: &str| MarkerState::Running(boot.into());
+        let ended = |boot: &str| MarkerState::Ended(boot.into());
         // The mark, the result of the service, the hardware watchdog; the boot is "now".
         let table = [
             (&nothing, None, false, FirstStart),

@@ -23,7 +23,7 @@ impl Supervisor {
         match self.upgrade {
             Upgrade::None => {
                 self.upgrade = Upgrade::Trying(ticket);
-                self.actions.push_back(Action::TryProgram);
+                self.actions.push_back(Action::CheckProgram);
             }
             Upgrade::Trying(_) | Upgrade::Due(_) => self.reply(ticket, Err(Refusal::Busy)),
         }
@@ -62,6 +62,6 @@ impl Supervisor {
         self.left = true;
         self.refuse_orders();
         self.reply(ticket, Ok(Done::Accepted));
-        self.actions.push_back(Action::HandOver);
+        self.actions.push_back(Action::Upgrade);
     }
 }

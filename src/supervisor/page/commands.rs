@@ -3,17 +3,17 @@
 //! Each order carries the client's ticket, and comes back with it once. A run that ends meanwhile, a shutdown and
 //! a hand-over are answers too: nobody waits for a page that is gone.
 
-use super::{Obeyed, Order};
+use super::{PageCommand, PageCommandResult};
 use crate::config::{Id, Problem, check_url};
 use crate::supervisor::{
-    Action, Done, Failure, Outcome, Refusal, Request, RunId, Supervisor, Ticket,
+    Action, Command, Done, Failure, Outcome, Refusal, RunId, Supervisor, Ticket,
 };
 use crate::time::Moment;
 use std::collections::BTreeMap;
 
 /// Clients that wait for a page, and what for.
 #[derive(Debug, Default)]
-pub(in crate::supervisor) struct Steering {
+pub(in crate::supervisor) struct PageCommands {
     open: BTreeMap<Ticket, Wish>,
 }
 
@@ -28,30 +28,30 @@ struct Wish {
 
 impl Supervisor {
     /// A client asks for something to be done with a page.
-    pub(in crate::supervisor) fn ask_of_page(&mut self, ticket: Ticket, request: Request) {
+    pub(in crate::supervisor) fn ask_of_page(&mut self, ticket: Ticket, request: Command) {
         let (id, order) = match request {
-            Request::ReloadPage(id) => (id, Order::Reload),
-            Request::Screenshot { id, width } => (id, Order::Screenshot { width }),
-            Request::Navigate {
+            Command::ReloadPage(id) => (id, PageCommand::Reload),
+            Command::Screenshot { id, width } => (id, PageCommand::Screenshot { width }),
+            Command::Navigate {
                 id,
                 url,
                 transition,
-            } => (id, Order::Navigate { url, transition }),
+            } => (id, PageCommand::Navigate { url, transition }),
             _ => return,
         };
         match self.page_run(&id, &order) {
             Ok(run) => {
-                if !matches!(order, Order::Screenshot { .. }) {
+                if !matches!(order, PageCommand::Screenshot { .. }) {
                     self.forgive_page(run);
                 }
                 let url = match &order {
-                    Order::Navigate { url, .. } if !ticket.is_ours() => Some(url.clone()),
+                    PageCommand::Navigate { url, .. } if !ticket.is_ours() => Some(url.clone()),
                     _ => None,
                 };
                 self.steering.open.insert(ticket, Wish { id, run, url });
-                self.actions.push_back(Action::Steer {
+                self.actions.push_back(Action::RunPageCommand {
                     run,
-                    order,
+                    command: order,
                     ticket: Some(ticket),
                 });
             }
@@ -60,13 +60,13 @@ impl Supervisor {
     }
 
     /// The run whose page is meant, where there is one that can be asked.
-    fn page_run(&self, id: &Id, order: &Order) -> Result<RunId, Refusal> {
+    fn page_run(&self, id: &Id, order: &PageCommand) -> Result<RunId, Refusal> {
         let index = self.configured(id)?;
         let machine = &self.machines[index];
         if !machine.process.is_display() {
             return Err(Refusal::NoPage(id.clone()));
         }
-        if let Order::Navigate { url, .. } = order
+        if let PageCommand::Navigate { url, .. } = order
             && let Err(message) = check_url(url)
         {
             let problem = Problem {
@@ -88,7 +88,8 @@ impl Supervisor {
         let wish = self.steering.open.get(&ticket);
         if let Some(wish) = wish.filter(|wish| wish.url.is_some()) {
             let run = wish.run;
-            self.actions.push_back(Action::Withdraw { run, ticket });
+            self.actions
+                .push_back(Action::CancelPageCommand { run, ticket });
         }
     }
 
@@ -96,20 +97,20 @@ impl Supervisor {
     pub(in crate::supervisor) fn handle_obeyed_client(
         &mut self,
         ticket: Ticket,
-        result: Result<Obeyed, Failure>,
+        result: Result<PageCommandResult, Failure>,
         now: Moment,
     ) {
         let Some(Wish { id, run, url }) = self.steering.open.remove(&ticket) else {
             return;
         };
         // A page that was not shown, or not wanted any more, leaves everything as it is.
-        if let (Ok(Obeyed::Done), Some(url)) = (&result, &url) {
+        if let (Ok(PageCommandResult::Done), Some(url)) = (&result, &url) {
             self.heed_navigation(&id, url);
         }
         let outcome = match result {
-            Ok(Obeyed::Done | Obeyed::Evidence(_)) => Ok(Done::Accepted),
-            Ok(Obeyed::Picture(picture)) => Ok(Done::Picture(picture)),
-            Ok(Obeyed::OnlyByRestart) => self.restart_for_reload(&id, run, now),
+            Ok(PageCommandResult::Done | PageCommandResult::Evidence(_)) => Ok(Done::Accepted),
+            Ok(PageCommandResult::Picture(picture)) => Ok(Done::Screenshot(picture)),
+            Ok(PageCommandResult::OnlyByRestart) => self.restart_for_reload(&id, run, now),
             Err(failure) => Err(Refusal::PageFailed(id, failure)),
         };
         self.reply(ticket, outcome);
@@ -120,7 +121,7 @@ impl Supervisor {
         if self.shutting_down {
             return Err(Refusal::ShuttingDown);
         }
-        match self.page_run(id, &Order::Reload) {
+        match self.page_run(id, &PageCommand::Reload) {
             Ok(current) if current == run => self.start(id, true, now).map(|_| Done::Accepted),
             Ok(_) => Ok(Done::Accepted),
             Err(refusal) => Err(refusal),

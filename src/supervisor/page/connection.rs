@@ -18,7 +18,7 @@
 //! second look a server that dies is noticed within 8 s. That is done where a behavior or a connection rule of the
 //! schedule asks for it, and during an outage until its end.
 
-use super::{Order, PageState};
+use super::{PageCommand, PageState};
 use crate::config::{Behaviors, Origin, Schedule, Trigger, Url, WhenLost, WhenRegained};
 use crate::supervisor::{Action, Reason, RunId, Supervisor};
 use crate::time::Moment;
@@ -119,9 +119,9 @@ enum Step {
     /// Try the server of this address.
     Try(String),
     /// Have this done with the page, and say why.
-    Order(Order, &'static str),
+    Order(PageCommand, &'static str),
     /// Undo what an earlier daemon may have done to the page.
-    Undo(Order),
+    Undo(PageCommand),
     /// Restart the browser.
     Restart,
 }
@@ -296,15 +296,15 @@ impl Connection {
             match behaviors.when_lost {
                 WhenLost::ShowOverlay => {
                     let why = "its server cannot be reached; a notice covers it";
-                    return Some(Step::Order(Order::ShowOverlay, why));
+                    return Some(Step::Order(PageCommand::ShowOverlay, why));
                 }
                 WhenLost::Pause => {
                     let why = "its server cannot be reached; it is paused";
-                    return Some(Step::Order(Order::Pause, why));
+                    return Some(Step::Order(PageCommand::Pause, why));
                 }
                 WhenLost::Refresh => {
                     let why = "its server cannot be reached; reloading";
-                    return Some(Step::Order(Order::Reload, why));
+                    return Some(Step::Order(PageCommand::Reload, why));
                 }
                 WhenLost::Nothing => {}
             }
@@ -319,7 +319,10 @@ impl Connection {
             && let Some(page) = &mut self.page
         {
             page.loaded = now;
-            return Some(Step::Order(Order::Reload, "scheduled refresh; reloading"));
+            return Some(Step::Order(
+                PageCommand::Reload,
+                "scheduled refresh; reloading",
+            ));
         }
         if self.try_at(policy, in_sight).is_some_and(|at| at <= now)
             && let Some(server) = &mut self.server
@@ -364,15 +367,15 @@ impl Connection {
 
     /// What an earlier daemon may have left on the page, now that its server is known to be there: the outage may have
     /// ended with no daemon to see it.
-    fn to_undo(&self, policy: &Policy, in_sight: bool) -> Option<Order> {
+    fn to_undo(&self, policy: &Policy, in_sight: bool) -> Option<PageCommand> {
         let is_left =
             |page: &&Page| in_sight && page.is_from_server && Some(page.run) == self.inherited;
         self.page.as_ref().filter(is_left)?;
         let server = self.server.as_ref()?;
         match policy.behaviors.when_lost {
             _ if server.phase != Phase::There => None,
-            WhenLost::ShowOverlay => Some(Order::HideOverlay),
-            WhenLost::Pause => Some(Order::Resume),
+            WhenLost::ShowOverlay => Some(PageCommand::HideOverlay),
+            WhenLost::Pause => Some(PageCommand::Resume),
             WhenLost::Refresh | WhenLost::Nothing => None,
         }
     }
@@ -470,16 +473,18 @@ impl Page {
         let is_old = self.is_shown && self.loaded < back;
         match (when_regained, affected) {
             (WhenRegained::Restart, _) => is_old.then_some(Step::Restart),
-            (WhenRegained::RefreshPage, _) => {
-                is_old.then_some(Step::Order(Order::Reload, "its server is back; reloading"))
-            }
+            (WhenRegained::RefreshPage, _) => is_old.then_some(Step::Order(
+                PageCommand::Reload,
+                "its server is back; reloading",
+            )),
             (WhenRegained::Continue, Some(WhenLost::ShowOverlay)) => Some(Step::Order(
-                Order::HideOverlay,
+                PageCommand::HideOverlay,
                 "its server is back; the notice is removed",
             )),
-            (WhenRegained::Continue, Some(WhenLost::Pause)) => {
-                Some(Step::Order(Order::Resume, "its server is back; it resumes"))
-            }
+            (WhenRegained::Continue, Some(WhenLost::Pause)) => Some(Step::Order(
+                PageCommand::Resume,
+                "its server is back; it resumes",
+            )),
             (WhenRegained::Continue, _) => None,
         }
     }
@@ -614,7 +619,7 @@ impl Supervisor {
         let policy = self.connection_policy();
         while let Some(step) = self.connection.step(&policy, page.is_some(), now) {
             match (step, page) {
-                (Step::Try(url), _) => self.actions.push_back(Action::TryServer { url }),
+                (Step::Try(url), _) => self.actions.push_back(Action::ProbeServer { url }),
                 (Step::Order(order, why), Some((run, index))) => {
                     self.note_of_page(index, why);
                     self.steer_page(run, order);
@@ -683,7 +688,7 @@ mod tests {
         policy: &Policy,
         span: std::ops::Range<u64>,
         is_up: impl Fn(u64) -> bool,
-    ) -> Vec<(u64, Order)> {
+    ) -> Vec<(u64, PageCommand)> {
         let mut done = Vec::new();
         for second in span {
             while let Some(step) = connection.step(policy, true, at(second)) {
@@ -707,8 +712,8 @@ mod tests {
             !(100..150).contains(&second)
         });
         let [
-            (covered, Order::ShowOverlay),
-            (uncovered, Order::HideOverlay),
+            (covered, PageCommand::ShowOverlay),
+            (uncovered, PageCommand::HideOverlay),
         ] = done[..]
         else {
             panic!("{done:?}");
@@ -735,7 +740,10 @@ mod tests {
         let mut connection = well(at(0));
         connection.handle_network(false, at(1));
         let step = connection.step(&policy, true, at(1));
-        assert!(matches!(step, Some(Step::Order(Order::ShowOverlay, _))));
+        assert!(matches!(
+            step,
+            Some(Step::Order(PageCommand::ShowOverlay, _))
+        ));
         assert_eq!(connection.step(&policy, true, at(1)), None);
         assert_eq!(connection.deadline(&policy, true), None, "nothing is tried");
         connection.handle_network(true, at(50));
@@ -758,7 +766,10 @@ mod tests {
         assert!(connection.step(&policy, true, at(1)).is_some());
         connection.handle_loading(RunId(1), at(5));
         let step = connection.step(&policy, true, at(5));
-        assert!(matches!(step, Some(Step::Order(Order::ShowOverlay, _))));
+        assert!(matches!(
+            step,
+            Some(Step::Order(PageCommand::ShowOverlay, _))
+        ));
     }
 
     #[test]
@@ -780,7 +791,10 @@ mod tests {
             .filter(|(when, _)| (11_100..13_000).contains(when))
             .collect();
         assert!(early.is_empty(), "{early:?}");
-        assert_eq!(done.last().map(|(_, order)| order), Some(&Order::Reload));
+        assert_eq!(
+            done.last().map(|(_, order)| order),
+            Some(&PageCommand::Reload)
+        );
     }
 
     #[test]

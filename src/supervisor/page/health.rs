@@ -21,7 +21,9 @@
 //! The rungs: load it anew, a fresh tab, restart of the browser; then a page of our own until it has become
 //! quiet. No more than [`STEPS_MAX`] of them an hour, each told in the log with its reason.
 
-use super::{BuiltIn, Obeyed, Order, PageState, Picture, Sight, Transition};
+use super::{
+    BuiltIn, PageCommand, PageCommandResult, PageObservation, PageState, Screenshot, Transition,
+};
 use crate::supervisor::{Action, Failure, Reason, RunId, Supervisor};
 use crate::time::Moment;
 use std::collections::VecDeque;
@@ -97,7 +99,7 @@ pub struct Step {
     /// Why and what, in a sentence.
     pub what: String,
     /// What was on the screen before, and when that was taken.
-    pub evidence: Option<(Moment, Picture)>,
+    pub evidence: Option<(Moment, Screenshot)>,
 }
 
 /// What is known of the page of one run.
@@ -112,7 +114,7 @@ pub(in crate::supervisor) struct Health {
     /// When to do something next: look, or try the address again.
     due: Option<Moment>,
     /// Orders of ours that are being carried out.
-    under_way: Vec<Order>,
+    under_way: Vec<PageCommand>,
     /// Looks in a row that were not answered.
     unanswered: u32,
     /// Looks in a row that the browser itself did not answer.
@@ -145,7 +147,7 @@ struct Past {
 /// What is to be done about a page.
 #[derive(Debug, PartialEq, Eq)]
 enum Remedy {
-    Order(Order),
+    Order(PageCommand),
     Restart(String),
 }
 
@@ -205,7 +207,7 @@ impl Health {
     }
 
     /// What was on the screen before what is done now.
-    fn take_evidence(&mut self, picture: Picture, now: Moment) {
+    fn take_evidence(&mut self, picture: Screenshot, now: Moment) {
         if let Some(step) = &self.past.last_step {
             let evidence = Some((now, picture));
             self.keep(Step {
@@ -229,14 +231,14 @@ impl Health {
     }
 
     /// Something was seen; what is to be done about it.
-    fn handle_sight(&mut self, sight: Sight, now: Moment) -> Option<Remedy> {
-        if !matches!(sight, Sight::Unanswered) {
+    fn handle_sight(&mut self, sight: PageObservation, now: Moment) -> Option<Remedy> {
+        if !matches!(sight, PageObservation::Unanswered) {
             self.unanswered = 0;
         }
-        if !matches!(sight, Sight::Silent) {
+        if !matches!(sight, PageObservation::Silent) {
             self.silent = 0;
         }
-        if !matches!(sight, Sight::Blank { .. }) {
+        if !matches!(sight, PageObservation::Blank { .. }) {
             self.blank = None;
         }
         if !is_ours_there(&sight) {
@@ -249,7 +251,7 @@ impl Health {
         }
         match sight {
             // The page of our own is on its way ...
-            Sight::Loading { url } if is_ours(&url) => None,
+            PageObservation::Loading { url } if is_ours(&url) => None,
             // ... or is there.
             sight if is_ours_there(&sight) => {
                 self.stand_again(now);
@@ -259,8 +261,10 @@ impl Health {
                 None
             }
             // The browser tries by itself what could not be loaded: what comes of it will be seen.
-            Sight::Loading { url } if self.stands_for.is_some() && !url.is_empty() => None,
-            Sight::Loading { url } => {
+            PageObservation::Loading { url } if self.stands_for.is_some() && !url.is_empty() => {
+                None
+            }
+            PageObservation::Loading { url } => {
                 // Without an address there is no page, ours neither; the one to be shown is still the one there was.
                 match url.is_empty() {
                     true => self.stands_for = None,
@@ -274,7 +278,7 @@ impl Health {
                 }
                 self.sick(PageState::Blank, "the page does not come", now)
             }
-            Sight::Painted { url, title } => {
+            PageObservation::Painted { url, title } => {
                 self.stands_for = None;
                 self.show(url, Some(title));
                 self.past.painted = Some(now);
@@ -287,7 +291,7 @@ impl Health {
                 self.due = Some(now + PAUSE);
                 None
             }
-            Sight::Blank { url, title } => {
+            PageObservation::Blank { url, title } => {
                 self.show(url, Some(title));
                 let since = *self.blank.get_or_insert(now);
                 self.due = Some(now + SOON);
@@ -296,7 +300,7 @@ impl Health {
                 }
                 self.sick(PageState::Blank, "nothing is on the page", now)
             }
-            Sight::Unanswered => {
+            PageObservation::Unanswered => {
                 self.unanswered += 1;
                 self.due = Some(now);
                 if self.unanswered < 2 {
@@ -304,8 +308,10 @@ impl Health {
                 }
                 self.sick(PageState::Hung, "the page does not answer", now)
             }
-            Sight::Crashed => self.sick(PageState::Crashed, "what draws the page has died", now),
-            Sight::Silent => {
+            PageObservation::Crashed => {
+                self.sick(PageState::Crashed, "what draws the page has died", now)
+            }
+            PageObservation::Silent => {
                 self.silent += 1;
                 self.due = Some(now);
                 if self.silent < 2 {
@@ -314,8 +320,8 @@ impl Health {
                 self.past.rung = RESTART;
                 self.sick(PageState::Hung, "the browser does not answer", now)
             }
-            Sight::NotLoaded { url, error } => self.not_loaded(url, error, now),
-            Sight::Unseen => {
+            PageObservation::NotLoaded { url, error } => self.not_loaded(url, error, now),
+            PageObservation::Unseen => {
                 self.become_(PageState::Unknown, None, now);
                 self.due = None;
                 None
@@ -325,12 +331,12 @@ impl Health {
 
     /// Whether this is what a browser looks like that has not come to its page yet: it is busy with itself, or shows the
     /// empty tab that it begins with.
-    fn is_starting(&mut self, sight: &Sight, now: Moment) -> bool {
+    fn is_starting(&mut self, sight: &PageObservation, now: Moment) -> bool {
         match sight {
-            Sight::Unanswered | Sight::Silent => {}
-            Sight::Blank { url, .. } if url == EMPTY_TAB => {}
+            PageObservation::Unanswered | PageObservation::Silent => {}
+            PageObservation::Blank { url, .. } if url == EMPTY_TAB => {}
             // Where it is told of, the page is still to come.
-            Sight::Loading { .. } => return false,
+            PageObservation::Loading { .. } => return false,
             _ => self.cold_until = None,
         }
         self.cold_until.is_some_and(|until| now < until)
@@ -363,14 +369,14 @@ impl Health {
         let rung = self.past.rung;
         self.past.rung = (rung + 1) % RUNGS;
         Some(match (rung, self.address()) {
-            (0, _) => Remedy::Order(Order::Reload),
-            (1, Some(url)) => Remedy::Order(Order::FreshTarget { url }),
+            (0, _) => Remedy::Order(PageCommand::Reload),
+            (1, Some(url)) => Remedy::Order(PageCommand::FreshTarget { url }),
             // To an address that only its command line knows, there is no other way.
             (RESTART, _) | (_, None) => Remedy::Restart(why.to_owned()),
             (_, Some(url)) => {
                 self.stands_for = Some((url, now));
                 self.due = Some(now + IMPATIENT);
-                Remedy::Order(Order::ShowBuiltIn(BuiltIn::Failed {
+                Remedy::Order(PageCommand::ShowBuiltIn(BuiltIn::Failed {
                     name: String::new(),
                     reason: why.to_owned(),
                 }))
@@ -399,7 +405,7 @@ impl Health {
             return None;
         }
         self.said_until = now + SELDOM;
-        Some(Remedy::Order(Order::ShowBuiltIn(BuiltIn::Offline {
+        Some(Remedy::Order(PageCommand::ShowBuiltIn(BuiltIn::Offline {
             url,
             error,
         })))
@@ -407,7 +413,7 @@ impl Health {
 
     /// A page of our own is on its way: what is seen is still the one before it.
     fn is_ours_to_come(&self) -> bool {
-        let is_ours = |order: &Order| matches!(order, Order::ShowBuiltIn(_));
+        let is_ours = |order: &PageCommand| matches!(order, PageCommand::ShowBuiltIn(_));
         self.under_way.iter().any(is_ours)
     }
 
@@ -433,50 +439,52 @@ impl Health {
     }
 
     /// It is time to look, or to try the address again.
-    fn handle_due(&mut self, now: Moment) -> Order {
+    fn handle_due(&mut self, now: Moment) -> PageCommand {
         // One that was missed is looked for again first.
         let is_missed = self.unanswered == 1 || self.silent == 1;
         match &self.stands_for {
             Some((url, _)) if !is_missed => {
                 self.due = Some(now + self.patience(now));
-                Order::Navigate {
+                PageCommand::Navigate {
                     url: url.clone(),
                     transition: Transition::Cut,
                 }
             }
             _ => {
                 self.due = Some(now + PAUSE);
-                Order::Look
+                PageCommand::Look
             }
         }
     }
 
     /// An order of ours is not under way any more.
-    fn end_order(&mut self, order: &Order) {
+    fn end_order(&mut self, order: &PageCommand) {
         if let Some(place) = self.under_way.iter().position(|other| other == order) {
             self.under_way.remove(place);
         }
     }
 
     /// An order of ours was carried out.
-    fn handle_done(&mut self, order: &Order, done: &Obeyed) {
+    fn handle_done(&mut self, order: &PageCommand, done: &PageCommandResult) {
         // A page that was led to its address is on the screen: ours is not, whatever comes of the other.
-        if let (Order::Navigate { .. }, Obeyed::Done) = (order, done) {
+        if let (PageCommand::Navigate { .. }, PageCommandResult::Done) = (order, done) {
             self.stands_for = None;
         }
     }
 
     /// An order of ours came to nothing; what is to be done next because of it.
-    fn handle_refusal(&mut self, order: &Order, now: Moment) -> Option<Order> {
+    fn handle_refusal(&mut self, order: &PageCommand, now: Moment) -> Option<PageCommand> {
         match order {
             // The browser has a page of its own that says so. Ours is shown again later.
-            Order::ShowBuiltIn(BuiltIn::Offline { .. }) => self.said_until = now + IMPATIENT,
-            Order::ShowBuiltIn(_) => {
+            PageCommand::ShowBuiltIn(BuiltIn::Offline { .. }) => self.said_until = now + IMPATIENT,
+            PageCommand::ShowBuiltIn(_) => {
                 self.stands_for = None;
                 self.due = Some(now + SOON);
             }
             // Its server is away as before. Or ours is not there any more, or the browser, which only a look tells.
-            Order::Navigate { .. } if self.stands_for.is_some() => return Some(Order::Look),
+            PageCommand::Navigate { .. } if self.stands_for.is_some() => {
+                return Some(PageCommand::Look);
+            }
             _ => {}
         }
         None
@@ -533,9 +541,9 @@ fn is_ours(url: &str) -> bool {
 }
 
 /// Whether a page of our own is on the screen.
-fn is_ours_there(sight: &Sight) -> bool {
+fn is_ours_there(sight: &PageObservation) -> bool {
     match sight {
-        Sight::Painted { url, .. } | Sight::Blank { url, .. } => is_ours(url),
+        PageObservation::Painted { url, .. } | PageObservation::Blank { url, .. } => is_ours(url),
         _ => false,
     }
 }
@@ -577,7 +585,12 @@ impl Supervisor {
     }
 
     /// Something was seen of a page.
-    pub(in crate::supervisor) fn handle_saw(&mut self, run: RunId, sight: Sight, now: Moment) {
+    pub(in crate::supervisor) fn handle_saw(
+        &mut self,
+        run: RunId,
+        sight: PageObservation,
+        now: Moment,
+    ) {
         let Some(index) = self.page_in_sight(run) else {
             return;
         };
@@ -599,8 +612,8 @@ impl Supervisor {
     pub(in crate::supervisor) fn handle_obeyed(
         &mut self,
         run: RunId,
-        order: &Order,
-        result: Result<Obeyed, Failure>,
+        order: &PageCommand,
+        result: Result<PageCommandResult, Failure>,
         now: Moment,
     ) {
         let index = self.page_in_sight(run);
@@ -612,7 +625,7 @@ impl Supervisor {
         }
         health.end_order(order);
         match (result, index) {
-            (Ok(Obeyed::Evidence(Some(picture))), _) => {
+            (Ok(PageCommandResult::Evidence(Some(picture))), _) => {
                 health.take_evidence(picture, now);
                 if let Some(index) = self.runs.get(&run) {
                     self.show_page(*index);
@@ -621,7 +634,7 @@ impl Supervisor {
             (Ok(done), _) => health.handle_done(order, &done),
             (Err(failure), Some(index)) => {
                 let next = health.handle_refusal(order, now);
-                if matches!(order, Order::ShowBuiltIn(_)) {
+                if matches!(order, PageCommand::ShowBuiltIn(_)) {
                     self.note_of_page(index, &failure.to_string());
                 }
                 if let Some(order) = next {
@@ -678,23 +691,23 @@ impl Supervisor {
         (health.run == run && lives && !self.shutting_down).then_some(index)
     }
 
-    fn remedy(&mut self, index: usize, mut order: Order, now: Moment) {
+    fn remedy(&mut self, index: usize, mut order: PageCommand, now: Moment) {
         let Some((_, health)) = &self.health else {
             return;
         };
         let run = health.run;
         let why = health.status.reason.clone().unwrap_or_default();
         let what = match &mut order {
-            Order::Reload => "it is loaded anew",
-            Order::FreshTarget { .. } => "it is loaded in a fresh tab",
-            Order::ShowBuiltIn(BuiltIn::Failed { name, .. }) => {
+            PageCommand::Reload => "it is loaded anew",
+            PageCommand::FreshTarget { .. } => "it is loaded in a fresh tab",
+            PageCommand::ShowBuiltIn(BuiltIn::Failed { name, .. }) => {
                 name.clone_from(&self.machines[index].process.name);
                 "everything was tried; a page of our own is shown"
             }
             _ => "a page of our own says so until it comes",
         };
-        if !matches!(order, Order::ShowBuiltIn(BuiltIn::Offline { .. })) {
-            self.steer_page(run, Order::KeepEvidence);
+        if !matches!(order, PageCommand::ShowBuiltIn(BuiltIn::Offline { .. })) {
+            self.steer_page(run, PageCommand::KeepEvidence);
         }
         self.explain(index, format!("{why}; {what}"), now);
         self.steer_page(run, order);
@@ -708,13 +721,13 @@ impl Supervisor {
         }
     }
 
-    pub(in crate::supervisor) fn steer_page(&mut self, run: RunId, order: Order) {
+    pub(in crate::supervisor) fn steer_page(&mut self, run: RunId, order: PageCommand) {
         if let Some((_, health)) = &mut self.health {
             health.under_way.push(order.clone());
         }
-        self.actions.push_back(Action::Steer {
+        self.actions.push_back(Action::RunPageCommand {
             run,
-            order,
+            command: order,
             ticket: None,
         });
     }

@@ -14,7 +14,7 @@ use std::rc::Rc;
 /// What a look at a page has shown, or what its browser told unasked. Addresses and titles are cut at
 /// [`MAX_TEXT`] bytes by whoever saw them: a page chooses them.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Sight {
+pub enum PageObservation {
     /// Another page is on its way to the screen, or the same one anew.
     Loading {
         /// Its address.
@@ -57,7 +57,7 @@ pub const MAX_TEXT: usize = 2048;
 /// Something to be done with the page of a run. Answered by exactly one `Event::Obeyed`, whatever happens
 /// and whenever the run ends; a [`Sight`] that comes of it is told beside.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Order {
+pub enum PageCommand {
     /// Look at the page now. What is seen is told as a `Sight`.
     Look,
     /// Load the page anew, past every cache.
@@ -129,25 +129,25 @@ pub enum BuiltIn {
 
 /// What came of an [`Order`].
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Obeyed {
+pub enum PageCommandResult {
     /// It was done.
     Done,
     /// Nothing was done: a program that cannot be driven is reloaded by being restarted. Only to a reload.
     OnlyByRestart,
     /// The picture that was asked for.
-    Picture(Picture),
+    Picture(Screenshot),
     /// What was on the screen, where that could be had in time. The only answer to [`Order::KeepEvidence`].
-    Evidence(Option<Picture>),
+    Evidence(Option<Screenshot>),
 }
 
 /// A picture of the page.
 #[derive(Clone, PartialEq, Eq)]
-pub struct Picture {
+pub struct Screenshot {
     /// PNG.
     pub png: Rc<[u8]>,
 }
 
-impl fmt::Debug for Picture {
+impl fmt::Debug for Screenshot {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "Picture({} bytes)", self.png.len())
     }

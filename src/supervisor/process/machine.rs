@@ -73,14 +73,14 @@ enum Phase {
     Backoff { until: Moment, looping: bool },
     /// Executed or about to be; not ready.
     Starting {
-        life: Life,
+        life: RunState,
         ready_by: Option<Moment>,
     },
     /// Ready.
-    Running { life: Life },
+    Running { life: RunState },
     /// On its way out: asked to end, or ended by itself with some of its tree left.
     Stopping {
-        life: Life,
+        life: RunState,
         /// When everything that is left of it is killed; `None` once that was done.
         kill_at: Option<Moment>,
         end: End,
@@ -89,7 +89,7 @@ enum Phase {
 
 /// What is known of a run that is not over.
 #[derive(Clone, Debug)]
-struct Life {
+struct RunState {
     run: RunId,
     /// What is executed. The configuration may have moved on since.
     process: Rc<Process>,
@@ -98,7 +98,7 @@ struct Life {
     began: Moment,
 }
 
-impl Life {
+impl RunState {
     /// `None` as long as it was not executed.
     fn remember(&self, stage: Stage) -> Option<Running> {
         Some(Running {
@@ -172,7 +172,7 @@ impl Machine {
     }
 
     fn take_over(&self, running: &Running, now: Moment, out: &mut Actions) -> Phase {
-        let life = Life {
+        let life = RunState {
             run: running.run,
             process: running.process.clone(),
             pid: Some(running.pid),
@@ -204,7 +204,7 @@ impl Machine {
                     life,
                     kill_at: None,
                     end: End::ByItself {
-                        reason: Reason::Ended(Ending::Unseen),
+                        reason: Reason::Ended(Ending::Unknown),
                         uptime,
                     },
                 }
@@ -381,7 +381,7 @@ impl Machine {
         self.waits_for = None;
         let process = self.to_execute();
         self.phase = Phase::Starting {
-            life: Life {
+            life: RunState {
                 run,
                 process: process.clone(),
                 pid: None,
@@ -694,7 +694,7 @@ impl Machine {
         }
     }
 
-    fn life(&self) -> Option<&Life> {
+    fn life(&self) -> Option<&RunState> {
         match &self.phase {
             Phase::Idle | Phase::Backoff { .. } => None,
             Phase::Starting { life, .. }

@@ -19,7 +19,7 @@ impl Supervisor {
         if loaded.migration.is_some() && self.source == Source::File {
             self.save_migrated(loaded.clone(), None);
         } else if self.source == Source::File && self.problems.is_empty() {
-            self.actions.push_back(Action::KeepGoodCopy {
+            self.actions.push_back(Action::SaveLastGood {
                 document: loaded.document.clone(),
             });
         }
@@ -148,7 +148,7 @@ impl Supervisor {
     }
 
     fn keep_log(&mut self, process: &Rc<Process>) {
-        self.actions.push_back(Action::KeepLog {
+        self.actions.push_back(Action::ConfigureLog {
             process: process.id.clone(),
             log: process.log,
         });

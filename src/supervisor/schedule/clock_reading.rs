@@ -6,14 +6,14 @@ use std::time::Duration;
 
 /// What the clock on the wall showed at a moment. Until somebody sets it, it goes like the one that never jumps.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Reading {
+pub struct ClockReading {
     /// The moment.
     pub at: Moment,
     /// What the wall showed.
     pub wall: Timestamp,
 }
 
-impl Reading {
+impl ClockReading {
     /// What the wall shows at another moment.
     pub(in crate::supervisor) fn wall(self, moment: Moment) -> Timestamp {
         let later = signed(moment.since(self.at));

@@ -22,7 +22,7 @@ const CAUGHT_UP: usize = 64;
 
 /// The time that was lived.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(super) struct Lived {
+pub(super) struct ElapsedTime {
     /// In order, apart from each other; an instant is in one where it is after its begin and not after its end.
     stretches: Vec<(Timestamp, Timestamp)>,
     /// Where the clock was last.
@@ -30,7 +30,7 @@ pub(super) struct Lived {
     caught_up: VecDeque<(Id, Timestamp)>,
 }
 
-impl Lived {
+impl ElapsedTime {
     /// As it was written down.
     pub fn recall(
         stretches: Vec<(Timestamp, Timestamp)>,
@@ -142,7 +142,7 @@ mod tests {
 
     #[test]
     fn what_was_lived_is_not_lived_again_and_what_was_skipped_is() {
-        let mut lived = Lived::default();
+        let mut lived = ElapsedTime::default();
         lived.go_on(at(1000));
         assert!(!lived.has(&rule(), at(1000)), "it begins here");
         lived.flow(at(2000));
@@ -165,7 +165,7 @@ mod tests {
 
     #[test]
     fn a_small_step_skips_nothing() {
-        let mut lived = Lived::default();
+        let mut lived = ElapsedTime::default();
         lived.go_on(at(1000));
         lived.go_on(at(1020));
         assert!(lived.has(&rule(), at(1010)));
@@ -173,7 +173,7 @@ mod tests {
 
     #[test]
     fn what_was_done_late_is_done() {
-        let mut lived = Lived::default();
+        let mut lived = ElapsedTime::default();
         lived.go_on(at(1000));
         lived.go_on(at(5000));
         lived.catch_up(&rule(), at(3000));
@@ -183,7 +183,7 @@ mod tests {
 
     #[test]
     fn jumps_without_end_cost_a_bounded_memory() {
-        let mut lived = Lived::default();
+        let mut lived = ElapsedTime::default();
         for jump in 0..1000 {
             lived.go_on(at(jump * 1000));
         }

@@ -7,9 +7,9 @@
 
 use super::history::{Entry, Kind, Outcome};
 use super::overrides::By;
-use super::{Kept, Last, LocalTime};
-use crate::config::{Deed, Id, Rule, Trigger};
-use crate::supervisor::{self, Action, Done, Failure, Refusal, Request, Supervisor, Ticket};
+use super::{Last, LocalTime, SavedSchedule};
+use crate::config::{Id, Rule, RuleAction, Trigger};
+use crate::supervisor::{self, Action, Command, Done, Failure, Refusal, Supervisor, Ticket};
 use crate::time::Moment;
 use jiff::Timestamp;
 use std::collections::{BTreeMap, VecDeque};
@@ -22,14 +22,14 @@ const SELDOM: Duration = Duration::from_secs(15 * 60);
 
 /// The line, and everybody who is owed something.
 #[derive(Debug, Default)]
-pub(super) struct Line {
-    waiting: VecDeque<Firing>,
+pub(super) struct ExecutionQueue {
+    waiting: VecDeque<Execution>,
     /// Those that are being carried out.
-    open: BTreeMap<u64, Firing>,
+    open: BTreeMap<u64, Execution>,
     /// The one that nobody overtakes.
     busy: Option<u64>,
     /// What requests of ours are for, by their tickets.
-    errands: BTreeMap<Ticket, Errand>,
+    errands: BTreeMap<Ticket, PendingCommand>,
     next_errand: u64,
     answers: VecDeque<(Ticket, supervisor::Outcome)>,
     keeping: Keeping,
@@ -37,7 +37,7 @@ pub(super) struct Line {
 
 /// An occurrence on its way.
 #[derive(Debug)]
-pub(super) struct Firing {
+pub(super) struct Execution {
     /// Its entry in the record.
     pub number: u64,
     pub rule: Id,
@@ -56,16 +56,16 @@ pub(super) struct Firing {
 #[derive(Clone, Debug)]
 pub(super) enum Step {
     /// What the rule says.
-    Do(Deed),
+    Do(RuleAction),
     /// The same, and it is to be undone.
-    Begin(Deed),
+    Begin(RuleAction),
     /// It is undone, unless others have changed what it did.
     End(Option<By>),
 }
 
 /// What a request of ours is for.
 #[derive(Debug, Default)]
-pub(super) struct Errand {
+pub(super) struct PendingCommand {
     pub firing: Option<u64>,
     /// The page it opens for a process; nothing for the configured page.
     pub page: Option<(Id, Option<String>)>,
@@ -106,7 +106,7 @@ impl Ticket {
     }
 }
 
-impl Line {
+impl ExecutionQueue {
     /// Who asked for what is being carried out.
     pub fn asked_by(&self, number: u64) -> By {
         self.open.get(&number).map_or(By::Rule, |firing| firing.by)
@@ -124,7 +124,7 @@ impl Line {
     }
 
     /// A ticket for a request of ours.
-    pub fn send(&mut self, errand: Errand) -> Ticket {
+    pub fn send(&mut self, errand: PendingCommand) -> Ticket {
         let ticket = Ticket(Ticket::OURS + self.next_errand);
         self.next_errand += 1;
         self.errands.insert(ticket, errand);
@@ -154,10 +154,10 @@ impl Supervisor {
         let is_written_first = match (&step, &rule.trigger) {
             _ if occasion.client.is_some() => false,
             // A page that is put aside is known by the document, and comes back with it.
-            (Step::Begin(Deed::Show { .. }), _) => false,
+            (Step::Begin(RuleAction::Show { .. }), _) => false,
             (Step::Begin(_), _) => true,
             (Step::Do(deed), Trigger::Time { .. } | Trigger::Boot) => !deed.is_state(),
-            (Step::Do(Deed::Reboot), _) => true,
+            (Step::Do(RuleAction::Reboot), _) => true,
             _ => false,
         };
         let frequent = !matches!(rule.trigger, Trigger::Time { .. } | Trigger::Boot);
@@ -200,7 +200,7 @@ impl Supervisor {
             outcome: None,
             detail: None,
         });
-        self.agenda.line.waiting.push_back(Firing {
+        self.agenda.line.waiting.push_back(Execution {
             number,
             rule: id.clone(),
             step,
@@ -225,7 +225,7 @@ impl Supervisor {
             kind: Kind::Run,
             client: Some(client),
         };
-        self.line_up(&rule, Step::Do(rule.deed.clone()), occasion);
+        self.line_up(&rule, Step::Do(rule.action.clone()), occasion);
     }
 
     /// Something is not done at all.
@@ -251,7 +251,7 @@ impl Supervisor {
             self.hear_answers(now);
             let line = &mut self.agenda.line;
             let may_go =
-                |first: &Firing| !first.is_written_first || first.number < line.keeping.settled;
+                |first: &Execution| !first.is_written_first || first.number < line.keeping.settled;
             if line.busy.is_some() || !line.waiting.front().is_some_and(may_go) {
                 return;
             }
@@ -262,7 +262,7 @@ impl Supervisor {
             let refused = refused
                 .filter(|(which, _)| firing.is_written_first && which.contains(&firing.number));
             let why = refused.map(|(_, why)| format!("it cannot be written down: {why}"));
-            let is_reboot = matches!(firing.step, Step::Do(Deed::Reboot));
+            let is_reboot = matches!(firing.step, Step::Do(RuleAction::Reboot));
             let (number, step, rule) = (firing.number, firing.step.clone(), firing.rule.clone());
             line.open.insert(number, firing);
             match why {
@@ -414,7 +414,7 @@ impl Supervisor {
 
     /// Has everything written down as it is now.
     pub(super) fn keep(&mut self) {
-        let mut kept: Kept = match self.agenda.line.keeping.under_way {
+        let mut kept: SavedSchedule = match self.agenda.line.keeping.under_way {
             Some(_) => {
                 self.agenda.line.keeping.again = true;
                 return;
@@ -429,7 +429,8 @@ impl Supervisor {
         kept.powers = Some(self.screens.requests());
         self.agenda.line.keeping.under_way = Some(self.agenda.record.next());
         let kept = Box::new(kept);
-        self.actions.push_back(Action::KeepSchedule { kept });
+        self.actions
+            .push_back(Action::SaveSchedule { schedule: kept });
     }
 
     /// It is written, or could not be.
@@ -449,12 +450,12 @@ impl Supervisor {
     }
 
     /// Asks for something as a client would; what comes of it is what came of the occurrence.
-    pub(super) fn ask_for(&mut self, number: u64, request: Request, now: Moment) {
+    pub(super) fn ask_for(&mut self, number: u64, request: Command, now: Moment) {
         let restarts = match &request {
-            Request::Restart(id) => Some(id.clone()),
+            Command::Restart(id) => Some(id.clone()),
             _ => None,
         };
-        let ticket = self.agenda.line.send(Errand {
+        let ticket = self.agenda.line.send(PendingCommand {
             firing: Some(number),
             page: None,
             restarts,
@@ -481,7 +482,7 @@ impl Supervisor {
                         kind: Kind::Begin,
                         client: None,
                     };
-                    self.line_up(&rule, Step::Do(rule.deed.clone()), occasion);
+                    self.line_up(&rule, Step::Do(rule.action.clone()), occasion);
                 }
                 _ if is_held => {
                     entry.outcome = Some(Outcome::Done);
@@ -501,7 +502,7 @@ impl Supervisor {
             return false;
         };
         let is_recent = super::clock_reading::later_by(clock.wall, at) <= super::elapsed::LATE;
-        rule.until.is_none() && rule.deed.is_state() && (is_recent || rule.catch_up)
+        rule.until.is_none() && rule.action.is_state() && (is_recent || rule.catch_up)
     }
 
     fn recall_entry(&mut self, entry: Entry) {

@@ -87,12 +87,12 @@ impl Outcome {
 
 /// The newest entries, oldest first, each with a number of its own.
 #[derive(Debug, Default)]
-pub(super) struct Record {
+pub(super) struct History {
     entries: VecDeque<(u64, Entry)>,
     next: u64,
 }
 
-impl Record {
+impl History {
     /// Enters something, and names it.
     pub fn enter(&mut self, entry: Entry) -> u64 {
         let number = self.next;

@@ -33,11 +33,11 @@ mod rule_commands;
 mod saved;
 mod snapshot;
 
-pub use clock_reading::Reading;
+pub use clock_reading::ClockReading;
 pub use due_queue::Turn;
 pub use history::{Entry, Kind, Outcome};
-pub use preview::{Conflict, Foresight, Occurrence};
-pub use saved::Kept;
+pub use preview::{Conflict, Occurrence, Preview};
+pub use saved::SavedSchedule;
 pub use snapshot::{Last, LocalTime, RuleStatus, ScheduleStatus};
 
 use super::{Action, Event, Failure, Refusal, Supervisor, Ticket};
@@ -45,11 +45,11 @@ use crate::config::{Document, Id, Rule, Schedule, Trigger, Zone};
 use crate::time::Moment;
 use calendar::Calendar;
 use due_queue::Queue;
-use elapsed::Lived;
-use execution::Line;
-use history::Record;
+use elapsed::ElapsedTime;
+use execution::ExecutionQueue;
+use history::History;
 use jiff::tz::TimeZone;
-use override_stack::Layers;
+use override_stack::OverrideStacks;
 use page_override::PageOverride;
 use saved::{Held, Stamp};
 use std::collections::BTreeMap;
@@ -59,18 +59,18 @@ use std::rc::Rc;
 #[derive(Debug, Default)]
 pub struct ScheduleBoot {
     /// What the daemon before this one has kept.
-    pub kept: Kept,
+    pub kept: SavedSchedule,
     /// Names the start of the machine.
     pub boot: String,
     /// Both clocks, if the one on the wall is trusted.
-    pub clock: Option<Reading>,
+    pub clock: Option<ClockReading>,
     /// A zone that was looked for already, and what was found.
     pub zone: Option<(Zone, Result<TimeZone, Failure>)>,
 }
 
 /// The schedule at work.
 #[derive(Debug, Default)]
-pub(super) struct Agenda {
+pub(super) struct Scheduler {
     /// As it is carried out; compared with what is configured.
     schedule: Rc<Schedule>,
     /// How each rule fares, in the order of the rules.
@@ -80,19 +80,19 @@ pub(super) struct Agenda {
     /// Names the start of the machine.
     boot: String,
     /// Both clocks, while the one on the wall is trusted.
-    clock: Option<Reading>,
+    clock: Option<ClockReading>,
     /// The zone that was looked for, and what was found.
     zone: Option<(Zone, Result<Calendar, String>)>,
     /// The zone that is being looked for.
     asked_for: Option<Zone>,
     queue: Queue,
-    lived: Lived,
+    lived: ElapsedTime,
     /// The rules in force until their end.
     held: BTreeMap<Id, Held>,
-    layers: Layers,
+    layers: OverrideStacks,
     pages: BTreeMap<Id, PageOverride>,
-    line: Line,
-    record: Record,
+    line: ExecutionQueue,
+    record: History,
     wire: Wire,
     /// The document that was last looked through for somebody's last word.
     document: Rc<Document>,
@@ -130,7 +130,7 @@ struct Wire {
 impl Supervisor {
     /// Takes up what the daemon before this one has left.
     pub(super) fn recall_schedule(&mut self, boot: ScheduleBoot, now: Moment) {
-        let Kept {
+        let SavedSchedule {
             boot: booted,
             position,
             lived,
@@ -145,9 +145,9 @@ impl Supervisor {
         let stretches = lived.into_iter().map(|(from, to)| (from.0, to.0)).collect();
         let caught_up = caught_up.into_iter().map(|(id, at)| (id, at.0));
         let agenda = &mut self.agenda;
-        agenda.lived = Lived::recall(stretches, position.map(|at| at.0), caught_up);
+        agenda.lived = ElapsedTime::recall(stretches, position.map(|at| at.0), caught_up);
         agenda.held = held;
-        agenda.layers = Layers::recall(stacks);
+        agenda.layers = OverrideStacks::recall(stacks);
         agenda.clock = boot.clock;
         let found = |(zone, found): (Zone, Result<TimeZone, Failure>)| {
             (
@@ -181,7 +181,7 @@ impl Supervisor {
                 self.agenda.clock = trusted.then_some(reading);
                 self.agenda.is_stale = true;
             }
-            Event::Zone { zone, found } => {
+            Event::TimeZone { zone, found } => {
                 let agenda = &mut self.agenda;
                 if agenda.asked_for.as_ref() == Some(&zone) {
                     agenda.asked_for = None;
@@ -192,7 +192,7 @@ impl Supervisor {
                     agenda.is_stale = true;
                 }
             }
-            Event::ScheduleKept { result } => self.handle_kept(result, now),
+            Event::ScheduleSaved { result } => self.handle_kept(result, now),
             Event::RuleDone { number, result } => self.conclude(number, result, now),
             _ => {}
         }
@@ -263,7 +263,7 @@ impl Supervisor {
             agenda.zone = None;
             agenda.asked_for = Some(wanted.clone());
             let zone = wanted.clone();
-            self.actions.push_back(Action::FindZone { zone });
+            self.actions.push_back(Action::FindTimeZone { zone });
         }
     }
 
@@ -354,7 +354,7 @@ impl Supervisor {
     }
 }
 
-impl Agenda {
+impl Scheduler {
     /// An answer to a request of the schedule.
     pub(super) fn hear(&mut self, ticket: Ticket, outcome: super::Outcome) {
         self.line.hear(ticket, outcome);
@@ -374,7 +374,7 @@ impl Agenda {
     }
 
     /// The times of the zone, where the clock is trusted and the zone is known.
-    fn times(&self) -> Option<(Reading, &Calendar)> {
+    fn times(&self) -> Option<(ClockReading, &Calendar)> {
         let (_, found) = self.zone.as_ref()?;
         Some((self.clock?, found.as_ref().ok()?))
     }
@@ -396,9 +396,9 @@ impl Agenda {
     }
 
     /// What is to be written down now of what the schedule knows by itself.
-    fn kept(&self) -> Kept {
+    fn kept(&self) -> SavedSchedule {
         let stamp = |(from, to): &(_, _)| (Stamp(*from), Stamp(*to));
-        Kept {
+        SavedSchedule {
             boot: self.boot.clone(),
             position: self.lived.position().map(Stamp),
             lived: self.lived.stretches().iter().map(stamp).collect(),
@@ -421,6 +421,6 @@ impl Agenda {
 fn is_same(one: &Rule, other: &Rule) -> bool {
     one.enabled == other.enabled
         && one.trigger == other.trigger
-        && one.deed == other.deed
+        && one.action == other.action
         && one.until == other.until
 }

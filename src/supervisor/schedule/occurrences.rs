@@ -6,7 +6,7 @@
 //! and is not, and undone whenever it is in force and is not to be.
 
 use super::calendar::{Calendar, Come};
-use super::clock_reading::{Reading, later_by};
+use super::clock_reading::{ClockReading, later_by};
 use super::due_queue::{Due, Turn};
 use super::elapsed::LATE;
 use super::execution::{Occasion, Step};
@@ -75,7 +75,7 @@ impl Supervisor {
         rule: &Rule,
         latest: Come,
         calendar: &Calendar,
-        clock: Reading,
+        clock: ClockReading,
         wall: Timestamp,
         due: &mut Vec<Due>,
     ) {
@@ -98,7 +98,7 @@ impl Supervisor {
     }
 
     /// Whether an occurrence in the past was not dealt with, and should have been.
-    fn is_missed(&self, index: usize, rule: &Rule, at: Timestamp, clock: Reading) -> bool {
+    fn is_missed(&self, index: usize, rule: &Rule, at: Timestamp, clock: ClockReading) -> bool {
         let agenda = &self.agenda;
         let Some(from) = agenda.lived.position() else {
             return false;
@@ -143,7 +143,7 @@ impl Supervisor {
             kind: Kind::Begin,
             client: None,
         };
-        self.line_up(&rule, Step::Do(rule.deed.clone()), occasion);
+        self.line_up(&rule, Step::Do(rule.action.clone()), occasion);
     }
 
     fn begin_state(&mut self, index: usize, rule: &Rule, calendar: &Calendar, wall: Timestamp) {
@@ -218,7 +218,7 @@ impl Supervisor {
             let rule = self.agenda.rule(id);
             !rule.is_some_and(|rule| {
                 let is_on = schedule.enabled && rule.enabled;
-                let is_same = json!(rule.deed) == held.deed && rule.until.is_some();
+                let is_same = json!(rule.action) == held.deed && rule.until.is_some();
                 let has_its_time = calendar
                     .as_ref()
                     .is_none_or(|calendar| has_window(rule, calendar, held.begin.0, held.end.0));
@@ -341,7 +341,7 @@ impl Supervisor {
             kind: Kind::Begin,
             client: None,
         };
-        self.line_up(rule, Step::Do(rule.deed.clone()), occasion);
+        self.line_up(rule, Step::Do(rule.action.clone()), occasion);
     }
 }
 

@@ -11,7 +11,7 @@ use serde_json::Value;
 
 /// Something that a rule can set for a while.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub(super) enum Thing {
+pub(super) enum Setting {
     /// A field of a process, in the document; `null` where it does not stand there.
     Field(Id, String),
     /// The page that a display process shows in place of its own; `null` for its own.
@@ -25,23 +25,23 @@ pub(super) enum Thing {
 
 /// Everything that lies over one thing.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub(super) struct Stack {
-    pub thing: Thing,
+pub(super) struct OverrideStack {
+    pub thing: Setting,
     /// What is beneath all layers.
     base: Value,
     /// In the order in which they began.
-    layers: Vec<Layer>,
+    layers: Vec<Override>,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-struct Layer {
+struct Override {
     rule: Id,
     value: Value,
     /// It was laid: whatever is there since and differs, somebody else has put there.
     laid: bool,
 }
 
-impl Stack {
+impl OverrideStack {
     /// What is to be seen.
     pub fn top(&self) -> &Value {
         self.layers.last().map_or(&self.base, |layer| &layer.value)
@@ -72,7 +72,7 @@ impl Stack {
 /// What a rule leaves behind at its end.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Uncovered {
-    pub thing: Thing,
+    pub thing: Setting,
     /// What is to be seen from now on.
     pub value: Value,
     /// The value of the rule.
@@ -83,25 +83,25 @@ pub(super) struct Uncovered {
 
 /// All of them.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(super) struct Layers(Vec<Stack>);
+pub(super) struct OverrideStacks(Vec<OverrideStack>);
 
-impl Layers {
-    pub fn recall(stacks: Vec<Stack>) -> Self {
+impl OverrideStacks {
+    pub fn recall(stacks: Vec<OverrideStack>) -> Self {
         Self(stacks)
     }
 
-    pub fn stacks(&self) -> &[Stack] {
+    pub fn stacks(&self) -> &[OverrideStack] {
         &self.0
     }
 
     /// What lies over a thing.
-    pub fn over(&self, thing: &Thing) -> Option<&Stack> {
+    pub fn over(&self, thing: &Setting) -> Option<&OverrideStack> {
         self.0.iter().find(|stack| stack.thing == *thing)
     }
 
     /// A rule begins; `there` is what is there now.
-    pub fn begin(&mut self, rule: &Id, thing: Thing, value: Value, there: Value) {
-        let layer = Layer {
+    pub fn begin(&mut self, rule: &Id, thing: Setting, value: Value, there: Value) {
+        let layer = Override {
             rule: rule.clone(),
             value,
             laid: false,
@@ -111,7 +111,7 @@ impl Layers {
                 stack.layers.retain(|layer| layer.rule != *rule);
                 stack.layers.push(layer);
             }
-            None => self.0.push(Stack {
+            None => self.0.push(OverrideStack {
                 thing,
                 base: there,
                 layers: vec![layer],
@@ -128,17 +128,17 @@ impl Layers {
     }
 
     /// Replaces all layers of a thing, in the order in which the rules began.
-    pub fn rebuild(&mut self, thing: Thing, base: Value, layers: Vec<(Id, Value)>) {
+    pub fn rebuild(&mut self, thing: Setting, base: Value, layers: Vec<(Id, Value)>) {
         self.drop(&thing);
         let layers = layers.into_iter();
-        let layers = layers.map(|(rule, value)| Layer {
+        let layers = layers.map(|(rule, value)| Override {
             rule,
             value,
             laid: true,
         });
-        let layers: Vec<Layer> = layers.collect();
+        let layers: Vec<Override> = layers.collect();
         if !layers.is_empty() {
-            self.0.push(Stack {
+            self.0.push(OverrideStack {
                 thing,
                 base,
                 layers,
@@ -167,7 +167,7 @@ impl Layers {
     }
 
     /// Removes the layers of a thing. Returns their rules.
-    pub fn drop(&mut self, thing: &Thing) -> Vec<Id> {
+    pub fn drop(&mut self, thing: &Setting) -> Vec<Id> {
         let place = self.0.iter().position(|stack| stack.thing == *thing);
         let stack = place.map(|place| self.0.remove(place));
         let layers = stack.into_iter().flat_map(|stack| stack.layers);
@@ -175,9 +175,9 @@ impl Layers {
     }
 }
 
-impl Thing {
+impl Setting {
     pub fn power(display: &Display) -> Self {
-        Thing::Power(Some(display.to_string()))
+        Setting::Power(Some(display.to_string()))
     }
 }
 
@@ -190,8 +190,8 @@ mod tests {
         text.parse().unwrap()
     }
 
-    fn canvas() -> Thing {
-        Thing::Canvas(id("screen"))
+    fn canvas() -> Setting {
+        Setting::Canvas(id("screen"))
     }
 
     fn uncovered(value: Value, before: &str) -> Uncovered {
@@ -205,7 +205,7 @@ mod tests {
 
     #[test]
     fn what_was_there_comes_back_in_whatever_order_they_end() {
-        let mut layers = Layers::default();
+        let mut layers = OverrideStacks::default();
         layers.begin(&id("a"), canvas(), json!("a"), Value::Null);
         layers.begin(&id("b"), canvas(), json!("b"), json!("a"));
         assert!(layers.end(&id("a")).is_empty(), "b is on top");
@@ -219,7 +219,7 @@ mod tests {
 
     #[test]
     fn what_was_overruled_is_not_undone() {
-        let mut layers = Layers::default();
+        let mut layers = OverrideStacks::default();
         layers.begin(&id("a"), canvas(), json!("a"), Value::Null);
         assert_eq!(layers.drop(&canvas()), [id("a")]);
         assert!(layers.end(&id("a")).is_empty());

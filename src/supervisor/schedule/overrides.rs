@@ -2,12 +2,12 @@
 
 use super::execution::{Occasion, Step};
 use super::history::{Kind, Outcome};
-use super::override_stack::{Stack, Thing, Uncovered};
+use super::override_stack::{OverrideStack, Setting, Uncovered};
 use super::page_override::PageOverride;
 use super::rule_commands::enabled;
 use super::saved::{Held, Stamp};
-use crate::config::{Deed, Display, Id};
-use crate::supervisor::{Reason, Request, Supervisor};
+use crate::config::{Display, Id, RuleAction};
+use crate::supervisor::{Command, Reason, Supervisor};
 use crate::time::Moment;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -24,29 +24,32 @@ pub(super) enum By {
 }
 
 /// What a deed sets, and to what.
-pub(super) fn things_of(deed: &Deed) -> Vec<(Thing, Value)> {
+pub(super) fn things_of(deed: &RuleAction) -> Vec<(Setting, Value)> {
     let fields = |id: &Id, fields: &Map<String, Value>| {
         let pairs = fields.iter();
-        let thing = |name: &String| Thing::Field(id.clone(), name.clone());
+        let thing = |name: &String| Setting::Field(id.clone(), name.clone());
         pairs
             .map(|(name, value)| (thing(name), value.clone()))
             .collect()
     };
     match deed {
-        Deed::Update {
+        RuleAction::Update {
             process,
             fields: updates,
         } => fields(process, updates),
-        Deed::Enable(id) => fields(id, &enabled(true)),
-        Deed::Disable(id) => fields(id, &enabled(false)),
-        Deed::Show { process, url } => vec![(Thing::Canvas(process.clone()), json!(url))],
-        Deed::Start(id) => vec![(Thing::Runs(id.clone()), json!(true))],
-        Deed::Stop(id) => vec![(Thing::Runs(id.clone()), json!(false))],
-        Deed::Power { on, display } => vec![(
-            Thing::Power(display.as_ref().map(ToString::to_string)),
+        RuleAction::Enable(id) => fields(id, &enabled(true)),
+        RuleAction::Disable(id) => fields(id, &enabled(false)),
+        RuleAction::Show { process, url } => vec![(Setting::Canvas(process.clone()), json!(url))],
+        RuleAction::Start(id) => vec![(Setting::Runs(id.clone()), json!(true))],
+        RuleAction::Stop(id) => vec![(Setting::Runs(id.clone()), json!(false))],
+        RuleAction::Power { on, display } => vec![(
+            Setting::Power(display.as_ref().map(ToString::to_string)),
             json!(on),
         )],
-        Deed::Restart(_) | Deed::Refresh(_) | Deed::Run(_) | Deed::Reboot => Vec::new(),
+        RuleAction::Restart(_)
+        | RuleAction::Refresh(_)
+        | RuleAction::Run(_)
+        | RuleAction::Reboot => Vec::new(),
     }
 }
 
@@ -54,14 +57,14 @@ impl Supervisor {
     /// A rule with an end begins.
     pub(super) fn hold(&mut self, index: usize, begin: Timestamp, end: Timestamp) {
         let rule = self.agenda.schedule.rules[index].clone();
-        for (thing, value) in self.things_here(&rule.deed) {
+        for (thing, value) in self.things_here(&rule.action) {
             let base = self.base(&thing);
             self.agenda.layers.begin(&rule.id, thing, value, base);
         }
         let held = Held {
             begin: Stamp(begin),
             end: Stamp(end),
-            deed: json!(rule.deed),
+            deed: json!(rule.action),
             overruled: Vec::new(),
         };
         self.agenda.held.insert(rule.id.clone(), held);
@@ -70,13 +73,13 @@ impl Supervisor {
             kind: Kind::Begin,
             client: None,
         };
-        self.line_up(&rule, Step::Begin(rule.deed.clone()), occasion);
+        self.line_up(&rule, Step::Begin(rule.action.clone()), occasion);
     }
 
     /// It has begun, or could not.
-    pub(super) fn conclude_begin(&mut self, rule: &Id, deed: &Deed, outcome: Outcome) {
+    pub(super) fn conclude_begin(&mut self, rule: &Id, deed: &RuleAction, outcome: Outcome) {
         // A page that could not be shown is tried again.
-        let is_page = matches!(deed, Deed::Show { .. });
+        let is_page = matches!(deed, RuleAction::Show { .. });
         match outcome {
             Outcome::Done => self.agenda.layers.lay(rule),
             _ if is_page => self.agenda.layers.lay(rule),
@@ -111,16 +114,16 @@ impl Supervisor {
             };
             return self.conclude_as(number, Outcome::Skipped, Some(why.to_owned()), now);
         };
-        if let Thing::Field(id, _) = &first.thing {
+        if let Setting::Field(id, _) = &first.thing {
             let id = id.clone();
             let field = |change: Uncovered| match change.thing {
-                Thing::Field(_, name) => Some((name, change.value)),
+                Setting::Field(_, name) => Some((name, change.value)),
                 _ => None,
             };
             let fields = mine.into_iter().filter_map(field).collect();
             return self.change(number, id, fields, now);
         }
-        if let Thing::Power(_) = &first.thing {
+        if let Setting::Power(_) = &first.thing {
             return self.end_power(number, &mine, now);
         }
         let Uncovered {
@@ -130,7 +133,7 @@ impl Supervisor {
             base,
         } = mine.swap_remove(0);
         match thing {
-            Thing::Canvas(id) => {
+            Setting::Canvas(id) => {
                 let page = |value: &Value| {
                     let url = value.as_str().map(str::to_owned);
                     self.with_a_rule(&id, url)
@@ -144,23 +147,23 @@ impl Supervisor {
                     false => self.show_or(&id, value, base, number, now),
                 }
             }
-            Thing::Runs(id) => {
+            Setting::Runs(id) => {
                 let request = match value.as_str().and_then(|other| other.parse().ok()) {
-                    Some(other) => Request::Start(other),
-                    None if value == json!(true) => Request::Start(id),
-                    None => Request::Stop(id),
+                    Some(other) => Command::Start(other),
+                    None if value == json!(true) => Command::Start(id),
+                    None => Command::Stop(id),
                 };
                 self.turn(number, request, now);
             }
-            Thing::Power(_) | Thing::Field(..) => {}
+            Setting::Power(_) | Setting::Field(..) => {}
         }
     }
 
     /// What a deed sets on this kiosk: each display by its name.
-    fn things_here(&self, deed: &Deed) -> Vec<(Thing, Value)> {
+    fn things_here(&self, deed: &RuleAction) -> Vec<(Setting, Value)> {
         match deed {
-            Deed::Power { on, display: None } => {
-                let things = self.present.iter().map(Thing::power);
+            RuleAction::Power { on, display: None } => {
+                let things = self.present.iter().map(Setting::power);
                 things.map(|thing| (thing, json!(on))).collect()
             }
             deed => things_of(deed),
@@ -168,14 +171,14 @@ impl Supervisor {
     }
 
     /// What comes back once no rule overrides a thing any more.
-    fn base(&self, thing: &Thing) -> Value {
+    fn base(&self, thing: &Setting) -> Value {
         match thing {
-            Thing::Canvas(id) => {
+            Setting::Canvas(id) => {
                 let page = self.agenda.pages.get(id);
                 json!(page.and_then(PageOverride::base))
             }
             // Never a past "off": a screen that nothing keeps dark is on.
-            Thing::Power(_) => json!(true),
+            Setting::Power(_) => json!(true),
             thing => self.there(thing),
         }
     }
@@ -183,9 +186,9 @@ impl Supervisor {
     /// Whether what a rule has set is still so. Pages and screens are: a change of them by hand overrules the rule.
     fn is_left(&self, change: &Uncovered) -> bool {
         match &change.thing {
-            Thing::Canvas(_) | Thing::Power(_) => true,
+            Setting::Canvas(_) | Setting::Power(_) => true,
             // A process that has ended without a request is no change of mind.
-            thing @ Thing::Runs(_) => {
+            thing @ Setting::Runs(_) => {
                 self.shows(thing, &change.before) || self.there(thing) == json!(false)
             }
             thing => self.shows(thing, &change.before),
@@ -193,34 +196,34 @@ impl Supervisor {
     }
 
     /// What is there now.
-    fn there(&self, thing: &Thing) -> Value {
+    fn there(&self, thing: &Setting) -> Value {
         match thing {
-            Thing::Field(id, name) => {
+            Setting::Field(id, name) => {
                 let processes = self.loaded.document.as_map().get("processes");
                 let process = processes.and_then(|processes| processes.get(id.as_str()));
                 let field = process.and_then(|process| process.get(name));
                 field.cloned().unwrap_or(Value::Null)
             }
-            Thing::Canvas(id) => match self.agenda.pages.get(id) {
+            Setting::Canvas(id) => match self.agenda.pages.get(id) {
                 Some(page) => json!(page.wanted),
                 None => Value::Null,
             },
-            Thing::Runs(id) => self.whether_it_runs(id),
-            Thing::Power(_) => Value::Null,
+            Setting::Runs(id) => self.whether_it_runs(id),
+            Setting::Power(_) => Value::Null,
         }
     }
 
     /// Whether this is there now, in whatever way it is written.
-    fn shows(&self, thing: &Thing, value: &Value) -> bool {
+    fn shows(&self, thing: &Setting, value: &Value) -> bool {
         let there = self.there(thing);
-        if let (Thing::Field(id, name), true) = (thing, there != *value) {
+        if let (Setting::Field(id, name), true) = (thing, there != *value) {
             let process = self.loaded.config.process(id);
             let shown = process.and_then(|process| serde_json::to_value(&**process).ok());
             return shown.is_some_and(|shown| shown.get(name) == Some(value));
         }
         // Where it does not run, it does not matter who does.
         there == *value
-            || matches!(thing, Thing::Runs(_)) && *value == json!(false) && there != json!(true)
+            || matches!(thing, Setting::Runs(_)) && *value == json!(false) && there != json!(true)
     }
 
     fn whether_it_runs(&self, id: &Id) -> Value {
@@ -244,12 +247,12 @@ impl Supervisor {
     pub(super) fn recall_powers(&mut self, kept: Option<BTreeMap<Display, bool>>, is_first: bool) {
         if kept.is_none() {
             let stacks = self.agenda.layers.stacks().iter();
-            let stacks = stacks.filter(|stack| matches!(stack.thing, Thing::Power(_)));
-            let stacks: Vec<Stack> = stacks.cloned().collect();
+            let stacks = stacks.filter(|stack| matches!(stack.thing, Setting::Power(_)));
+            let stacks: Vec<OverrideStack> = stacks.cloned().collect();
             for (rule, held) in &mut self.agenda.held {
                 let is_power = held.deed["type"] == "display_power";
                 if is_power && !stacks.iter().any(|stack| stack.has(rule)) {
-                    held.overruled.push((Thing::Power(None), By::Operator));
+                    held.overruled.push((Setting::Power(None), By::Operator));
                 }
             }
             for stack in stacks {
@@ -287,7 +290,7 @@ impl Supervisor {
     fn end_power(&mut self, number: u64, changes: &[Uncovered], now: Moment) {
         let mut refused = None;
         for Uncovered { thing, value, .. } in changes {
-            let Thing::Power(Some(name)) = thing else {
+            let Setting::Power(Some(name)) = thing else {
                 continue;
             };
             let Ok(display) = name.parse::<Display>() else {
@@ -306,7 +309,7 @@ impl Supervisor {
     /// asked of since.
     pub(super) fn see_to_powers(&mut self, now: Moment) {
         for display in self.present.clone() {
-            let thing = Thing::power(&display);
+            let thing = Setting::power(&display);
             let rules = self.power_rules(&display);
             let stack = self.agenda.layers.over(&thing);
             let has = |(rule, _): &(Id, Value)| stack.is_some_and(|stack| stack.has(rule));
@@ -332,10 +335,10 @@ impl Supervisor {
 
     /// The rules in force for a screen that were not overruled there, in the order in which they began.
     fn power_rules(&self, display: &Display) -> Vec<(Id, Value)> {
-        let (one, all) = (Thing::power(display), Thing::Power(None));
+        let (one, all) = (Setting::power(display), Setting::Power(None));
         let held = self.agenda.held.iter().filter_map(|(id, held)| {
             let rule = self.agenda.rule(id)?;
-            let Deed::Power { on, display: named } = &rule.deed else {
+            let RuleAction::Power { on, display: named } = &rule.action else {
                 return None;
             };
             let is_overruled = (held.overruled.iter()).any(|(it, _)| *it == one || *it == all);
@@ -351,21 +354,21 @@ impl Supervisor {
     // ---- what others change meanwhile ----
 
     /// A client asks for something: what it touches no rule in force undoes.
-    pub(in crate::supervisor) fn heed_client(&mut self, request: &Request) {
+    pub(in crate::supervisor) fn heed_client(&mut self, request: &Command) {
         self.heed(request, By::Operator);
     }
 
     /// A rule without an end, or one that an operator runs now, does something.
-    pub(super) fn heed_deed(&mut self, deed: &Deed, by: By) {
+    pub(super) fn heed_deed(&mut self, deed: &RuleAction, by: By) {
         match deed {
-            Deed::Start(id) => self.heed(&Request::Start(id.clone()), by),
-            Deed::Restart(id) => self.heed(&Request::Restart(id.clone()), by),
-            Deed::Stop(id) => self.heed(&Request::Stop(id.clone()), by),
-            Deed::Power { on, display } => {
+            RuleAction::Start(id) => self.heed(&Command::Start(id.clone()), by),
+            RuleAction::Restart(id) => self.heed(&Command::Restart(id.clone()), by),
+            RuleAction::Stop(id) => self.heed(&Command::Stop(id.clone()), by),
+            RuleAction::Power { on, display } => {
                 for it in self.present.clone() {
                     if display.as_ref().is_none_or(|named| *named == it) {
                         let (display, on) = (it, *on);
-                        self.heed(&Request::SwitchPower { display, on }, by);
+                        self.heed(&Command::SwitchPower { display, on }, by);
                     }
                 }
             }
@@ -374,9 +377,9 @@ impl Supervisor {
         }
     }
 
-    fn heed(&mut self, request: &Request, by: By) {
+    fn heed(&mut self, request: &Command, by: By) {
         match request {
-            Request::Start(id) | Request::Restart(id) => {
+            Command::Start(id) | Command::Restart(id) => {
                 let process = self.loaded.config.process(id);
                 let Some(process) = process.filter(|process| process.enabled) else {
                     return;
@@ -385,14 +388,14 @@ impl Supervisor {
                     true => self.display_processes_with_rules(id),
                     false => Vec::new(),
                 };
-                self.overrule(&Thing::Runs(id.clone()), &json!(true), by);
+                self.overrule(&Setting::Runs(id.clone()), &json!(true), by);
                 for other in others {
-                    self.overrule(&Thing::Runs(other), &Value::Null, by);
+                    self.overrule(&Setting::Runs(other), &Value::Null, by);
                 }
             }
-            Request::Stop(id) => self.overrule(&Thing::Runs(id.clone()), &json!(false), by),
-            Request::SwitchPower { display, on } if self.present.binary_search(display).is_ok() => {
-                self.overrule(&Thing::power(display), &json!(on), by);
+            Command::Stop(id) => self.overrule(&Setting::Runs(id.clone()), &json!(false), by),
+            Command::SwitchPower { display, on } if self.present.binary_search(display).is_ok() => {
+                self.overrule(&Setting::power(display), &json!(on), by);
                 // What was asked for by hand outlives the daemon.
                 self.agenda.line.keep_soon();
             }
@@ -404,7 +407,7 @@ impl Supervisor {
     fn display_processes_with_rules(&self, id: &Id) -> Vec<Id> {
         let stacks = self.agenda.layers.stacks().iter();
         let others = stacks.filter_map(|stack| match &stack.thing {
-            Thing::Runs(other) if other != id => Some(other),
+            Setting::Runs(other) if other != id => Some(other),
             _ => None,
         });
         let is_display = |id: &&Id| {
@@ -424,7 +427,7 @@ impl Supervisor {
     }
 
     /// A thing is set by others: the rules in force leave it so, unless they want the same.
-    pub(super) fn overrule(&mut self, thing: &Thing, value: &Value, by: By) {
+    pub(super) fn overrule(&mut self, thing: &Setting, value: &Value, by: By) {
         let over = self.agenda.layers.over(thing);
         if over.is_some_and(|stack| stack.is_laid() && stack.top() != value) {
             self.replace(thing, by);
@@ -432,7 +435,7 @@ impl Supervisor {
     }
 
     /// A thing is no longer as rules have set it.
-    pub(super) fn replace(&mut self, thing: &Thing, by: By) {
+    pub(super) fn replace(&mut self, thing: &Setting, by: By) {
         for rule in self.agenda.layers.drop(thing) {
             if let Some(held) = self.agenda.held.get_mut(&rule) {
                 held.overruled.push((thing.clone(), by));
@@ -452,10 +455,10 @@ impl Supervisor {
         let by = self.agenda.line.changed_by().unwrap_or(By::Operator);
         let stacks = self.agenda.layers.stacks().iter();
         let over = stacks.filter(|stack| {
-            let is_field = matches!(stack.thing, Thing::Field(..));
+            let is_field = matches!(stack.thing, Setting::Field(..));
             is_field && stack.is_laid() && !self.shows(&stack.thing, stack.top())
         });
-        let over: Vec<Thing> = over.map(|stack| stack.thing.clone()).collect();
+        let over: Vec<Setting> = over.map(|stack| stack.thing.clone()).collect();
         for thing in &over {
             self.replace(thing, by);
         }
@@ -470,7 +473,7 @@ impl Supervisor {
         self.settle_half_begun();
         self.end_orphans();
         for stack in self.agenda.layers.stacks().to_vec() {
-            let Thing::Runs(id) = &stack.thing else {
+            let Setting::Runs(id) = &stack.thing else {
                 continue;
             };
             let Some(index) = self.index_of(id) else {
@@ -495,8 +498,8 @@ impl Supervisor {
         for stack in self.agenda.layers.stacks() {
             let is_done = match &stack.thing {
                 // The stack is built, and the screen switched, by `see_to_powers`.
-                Thing::Power(_) => false,
-                Thing::Runs(_) => true,
+                Setting::Power(_) => false,
+                Setting::Runs(_) => true,
                 thing => self.shows(thing, stack.top()),
             };
             for rule in stack.unlaid() {
@@ -506,7 +509,7 @@ impl Supervisor {
         }
         for (rule, thing) in again {
             self.agenda.layers.end(&rule);
-            if !matches!(thing, Thing::Power(_)) {
+            if !matches!(thing, Setting::Power(_)) {
                 self.agenda.held.remove(&rule);
             }
         }

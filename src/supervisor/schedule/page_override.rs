@@ -6,13 +6,13 @@
 //! it has been shown it is not a page to return to, and no browser starts with it.
 
 use super::Supervisor;
-use super::execution::Errand;
+use super::execution::PendingCommand;
 use super::history::Outcome;
-use super::override_stack::Thing;
+use super::override_stack::Setting;
 use super::overrides::By;
-use crate::config::{Deed, Id, page_of};
+use crate::config::{Id, RuleAction, page_of};
 use crate::supervisor::page::{PageState, Transition};
-use crate::supervisor::{self, Done, Refusal, Request};
+use crate::supervisor::{self, Command, Done, Refusal};
 use crate::time::Moment;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
@@ -50,7 +50,7 @@ pub(super) struct PageOverride {
 /// A page override as it is persisted, beside the page that a browser starts with.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
-pub(super) struct KeptPage {
+pub(super) struct SavedPageOverride {
     wanted: Option<String>,
     fallback: Option<String>,
     shown: Option<String>,
@@ -59,8 +59,8 @@ pub(super) struct KeptPage {
 }
 
 impl PageOverride {
-    pub fn kept(&self) -> KeptPage {
-        KeptPage {
+    pub fn kept(&self) -> SavedPageOverride {
+        SavedPageOverride {
             wanted: self.wanted.clone(),
             fallback: self.fallback.clone(),
             shown: self.shown.clone(),
@@ -95,19 +95,19 @@ impl Supervisor {
     pub(super) fn recall_pages(
         &mut self,
         starts: BTreeMap<Id, String>,
-        mut kept: BTreeMap<Id, KeptPage>,
+        mut kept: BTreeMap<Id, SavedPageOverride>,
         now: Moment,
     ) {
         let ids: BTreeSet<Id> = starts.keys().chain(kept.keys()).cloned().collect();
         for id in ids {
             let Some(index) = self.index_of(&id) else {
-                self.agenda.layers.drop(&Thing::Canvas(id));
+                self.agenda.layers.drop(&Setting::Canvas(id));
                 continue;
             };
             let start = starts.get(&id).cloned();
             let machine = &mut self.machines[index];
             let executed = machine.running().map(|process| process.url.clone());
-            let kept = kept.remove(&id).unwrap_or_else(|| KeptPage {
+            let kept = kept.remove(&id).unwrap_or_else(|| SavedPageOverride {
                 wanted: start.clone(),
                 fallback: start.clone(),
                 // Only what the browser was started with is known.
@@ -231,12 +231,12 @@ impl Supervisor {
         let Some(address) = url.clone().or(own) else {
             return;
         };
-        let ticket = self.agenda.line.send(Errand {
+        let ticket = self.agenda.line.send(PendingCommand {
             firing,
             page: Some((id.clone(), url)),
             restarts: None,
         });
-        let request = Request::Navigate {
+        let request = Command::Navigate {
             id: id.clone(),
             url: address,
             transition: Transition::Cut,
@@ -304,7 +304,7 @@ impl Supervisor {
             if let Some(index) = self.index_of(id) {
                 self.machines[index].shows.clone_from(url);
             }
-            self.overrule(&Thing::Canvas(id.clone()), &json!(url), by);
+            self.overrule(&Setting::Canvas(id.clone()), &json!(url), by);
         }
         self.agenda.line.keep_soon();
         self.forget_page_if_over(id);
@@ -407,7 +407,7 @@ impl Supervisor {
             } else if self
                 .agenda
                 .layers
-                .over(&Thing::Canvas(id.clone()))
+                .over(&Setting::Canvas(id.clone()))
                 .is_none()
             {
                 any |= self.drop_pages_without_a_rule(&id);
@@ -452,9 +452,9 @@ impl Supervisor {
     pub(super) fn with_a_rule(&self, id: &Id, url: Option<String>) -> Option<String> {
         let url = url?;
         let rules = &self.loaded.config.schedule.rules;
-        let mut rules = rules.iter().map(|rule| &rule.deed);
+        let mut rules = rules.iter().map(|rule| &rule.action);
         let is_shown = rules.any(|deed| {
-            matches!(deed, Deed::Show { process, url: other } if process == id && *other == url)
+            matches!(deed, RuleAction::Show { process, url: other } if process == id && *other == url)
         });
         is_shown.then_some(url)
     }
@@ -462,7 +462,7 @@ impl Supervisor {
     /// The configured page, or one that an operator opened, counts from now on.
     pub(super) fn end_page_override(&mut self, id: &Id, by: By) {
         self.agenda.pages.remove(id);
-        self.replace(&Thing::Canvas(id.clone()), by);
+        self.replace(&Setting::Canvas(id.clone()), by);
         if let Some(index) = self.index_of(id) {
             self.machines[index].shows = None;
         }

@@ -3,7 +3,7 @@
 use super::calendar::Calendar;
 use super::due_queue::Turn;
 use super::occurrences::end_of;
-use super::override_stack::Thing;
+use super::override_stack::Setting;
 use super::overrides::things_of;
 use super::{LocalTime, Supervisor};
 use crate::config::{Id, Rule, Trigger};
@@ -20,7 +20,7 @@ const CONFLICTS: usize = 50;
 
 /// What is going to happen.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Foresight {
+pub struct Preview {
     /// The zone, by name.
     pub timezone: String,
     /// Whether the clock is trusted: until it is, none of this happens.
@@ -60,9 +60,9 @@ type Ahead = BTreeSet<(Timestamp, Turn, usize)>;
 
 impl Supervisor {
     /// What is going to happen from `from` on and before `to`: of adjacent spans each occurrence is in one.
-    pub(in crate::supervisor) fn foresee(&self, from: Timestamp, to: Timestamp) -> Foresight {
+    pub(in crate::supervisor) fn foresee(&self, from: Timestamp, to: Timestamp) -> Preview {
         let agenda = &self.agenda;
-        let mut foresight = Foresight {
+        let mut foresight = Preview {
             timezone: agenda.zone_name(),
             clock_trusted: agenda.clock.is_some(),
             occurrences: Vec::new(),
@@ -165,10 +165,10 @@ fn conflicts(occurrences: &[Occurrence]) -> Vec<Conflict> {
             in_force.retain(|other| other.rule.id != occurrence.rule.id);
             continue;
         }
-        for (thing, value) in things_of(&occurrence.rule.deed) {
+        for (thing, value) in things_of(&occurrence.rule.action) {
             let others = in_force.iter().copied();
             let overlapping = others.filter(|other| {
-                let things = things_of(&other.rule.deed);
+                let things = things_of(&other.rule.action);
                 things.iter().any(|(it, set)| *it == thing && *set != value)
             });
             let key = format!("{thing:?}");
@@ -202,12 +202,12 @@ fn conflicts(occurrences: &[Occurrence]) -> Vec<Conflict> {
     found
 }
 
-fn in_words(thing: &Thing) -> String {
+fn in_words(thing: &Setting) -> String {
     match thing {
-        Thing::Field(id, name) => format!("{name} of {id}"),
-        Thing::Canvas(id) => format!("the page of {id}"),
-        Thing::Runs(id) => format!("whether {id} runs"),
-        Thing::Power(Some(display)) => format!("the screen of {display}"),
-        Thing::Power(None) => "the screens".to_owned(),
+        Setting::Field(id, name) => format!("{name} of {id}"),
+        Setting::Canvas(id) => format!("the page of {id}"),
+        Setting::Runs(id) => format!("whether {id} runs"),
+        Setting::Power(Some(display)) => format!("the screen of {display}"),
+        Setting::Power(None) => "the screens".to_owned(),
     }
 }

@@ -2,8 +2,8 @@
 
 use super::execution::Step;
 use super::history::Outcome;
-use crate::config::{Deed, Id};
-use crate::supervisor::{Action, Request, Supervisor};
+use crate::config::{Id, RuleAction};
+use crate::supervisor::{Action, Command, Supervisor};
 use crate::time::Moment;
 use serde_json::{Map, Value};
 
@@ -11,7 +11,7 @@ impl Supervisor {
     /// It is this one's turn. Exactly one `conclude` follows.
     pub(super) fn act(&mut self, number: u64, rule: &Id, step: Step, now: Moment) {
         match step {
-            Step::Begin(Deed::Power { on, display }) => {
+            Step::Begin(RuleAction::Power { on, display }) => {
                 self.begin_power(number, on, display.as_ref(), now);
             }
             Step::Begin(deed) => self.do_deed(number, deed, now),
@@ -23,29 +23,29 @@ impl Supervisor {
         }
     }
 
-    fn do_deed(&mut self, number: u64, deed: Deed, now: Moment) {
+    fn do_deed(&mut self, number: u64, deed: RuleAction, now: Moment) {
         match deed {
-            Deed::Update { process, fields } => self.change(number, process, fields, now),
-            Deed::Enable(id) => self.change(number, id, enabled(true), now),
-            Deed::Disable(id) => self.change(number, id, enabled(false), now),
-            Deed::Show { process, url } => self.show(&process, Some(url), number, now),
-            Deed::Start(id) => self.turn(number, Request::Start(id), now),
-            Deed::Stop(id) => self.turn(number, Request::Stop(id), now),
-            Deed::Restart(id) => self.turn(number, Request::Restart(id), now),
-            Deed::Refresh(id) => match id.or_else(|| self.on_screen()) {
-                Some(id) => self.ask_for(number, Request::ReloadPage(id), now),
+            RuleAction::Update { process, fields } => self.change(number, process, fields, now),
+            RuleAction::Enable(id) => self.change(number, id, enabled(true), now),
+            RuleAction::Disable(id) => self.change(number, id, enabled(false), now),
+            RuleAction::Show { process, url } => self.show(&process, Some(url), number, now),
+            RuleAction::Start(id) => self.turn(number, Command::Start(id), now),
+            RuleAction::Stop(id) => self.turn(number, Command::Stop(id), now),
+            RuleAction::Restart(id) => self.turn(number, Command::Restart(id), now),
+            RuleAction::Refresh(id) => match id.or_else(|| self.on_screen()) {
+                Some(id) => self.ask_for(number, Command::ReloadPage(id), now),
                 None => {
                     let why = Some("there is no display process".to_owned());
                     self.conclude_as(number, Outcome::Failed, why, now);
                 }
             },
-            Deed::Power { on, display } => self.switch_power(number, on, display, now),
-            Deed::Run(command) => {
+            RuleAction::Power { on, display } => self.switch_power(number, on, display, now),
+            RuleAction::Run(command) => {
                 self.answer_early(number);
                 self.actions
                     .push_back(Action::RunCommand { number, command });
             }
-            Deed::Reboot => {
+            RuleAction::Reboot => {
                 self.answer_early(number);
                 self.actions.push_back(Action::Reboot { number });
             }
@@ -55,15 +55,15 @@ impl Supervisor {
     /// Changes fields of a process in the document. The next in the line may rely on it.
     pub(super) fn change(&mut self, number: u64, id: Id, fields: Map<String, Value>, now: Moment) {
         self.agenda.line.hold_up(number);
-        self.ask_for(number, Request::Change(id, fields), now);
+        self.ask_for(number, Command::Change(id, fields), now);
     }
 
     /// Starts or ends a process.
-    pub(super) fn turn(&mut self, number: u64, request: Request, now: Moment) {
+    pub(super) fn turn(&mut self, number: u64, request: Command, now: Moment) {
         self.agenda.line.hold_up(number);
         // A stop of what was stopped before is not the doing of the rule.
         let stops = match &request {
-            Request::Stop(id) => self.index_of(id),
+            Command::Stop(id) => self.index_of(id),
             _ => None,
         };
         let stops = stops.filter(|index| self.machines[*index].is_wanted());
@@ -82,7 +82,7 @@ impl Supervisor {
         now: Moment,
     ) {
         match display {
-            Some(display) => self.ask_for(number, Request::SwitchPower { display, on }, now),
+            Some(display) => self.ask_for(number, Command::SwitchPower { display, on }, now),
             None => {
                 let result = self.ask_for_power_everywhere(on, now);
                 self.conclude(number, result.map(|()| None), now);

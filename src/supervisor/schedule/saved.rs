@@ -1,9 +1,9 @@
 //! What of the schedule outlives the daemon and the power: one small file in the state directory.
 
 use super::history::{Entry, Kind, Outcome};
-use super::override_stack::{Stack, Thing};
+use super::override_stack::{OverrideStack, Setting};
 use super::overrides::By;
-use super::page_override::KeptPage;
+use super::page_override::SavedPageOverride;
 use crate::config::{Display, Id};
 use jiff::Timestamp;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
@@ -13,7 +13,7 @@ use std::collections::BTreeMap;
 /// What is written down, at most once an occurrence.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
-pub struct Kept {
+pub struct SavedSchedule {
     /// The start of the machine that rules for starts were done for.
     pub(super) boot: String,
     /// Where the clock was.
@@ -25,11 +25,11 @@ pub struct Kept {
     /// The rules that are in force until their end.
     pub(super) held: BTreeMap<Id, Held>,
     /// What they have laid over the kiosk.
-    pub(super) stacks: Vec<Stack>,
+    pub(super) stacks: Vec<OverrideStack>,
     /// The page overrides that browsers start with.
     pub(super) canvases: BTreeMap<Id, String>,
     /// Everything else about them. Missing in files of the first release.
-    pub(super) pages: BTreeMap<Id, KeptPage>,
+    pub(super) pages: BTreeMap<Id, SavedPageOverride>,
     /// What was asked of each screen since the machine was booted. Missing in files of the first release.
     pub(super) powers: Option<BTreeMap<Display, bool>>,
     /// Oldest first.
@@ -45,7 +45,7 @@ pub(super) struct Held {
     pub deed: Value,
     /// What others have changed since it began.
     #[serde(default)]
-    pub overruled: Vec<(Thing, By)>,
+    pub overruled: Vec<(Setting, By)>,
 }
 
 /// An instant, written as RFC 3339.
@@ -63,12 +63,12 @@ pub(super) struct Written {
     detail: Option<String>,
 }
 
-impl Kept {
+impl SavedSchedule {
     /// As it was read. What this version of the program cannot read is left out, item by item: another one wrote it.
     ///
     /// # Errors
     /// It is no such document at all: the schedule begins without a past.
-    pub fn from_bytes(bytes: &[u8]) -> Result<Kept, String> {
+    pub fn from_bytes(bytes: &[u8]) -> Result<SavedSchedule, String> {
         let document: Map<String, Value> =
             serde_json::from_slice(bytes).map_err(|error| error.to_string())?;
         let readable = document.into_iter().filter_map(|(name, value)| {
@@ -76,7 +76,7 @@ impl Kept {
             Some((name, value))
         });
         let document = Value::Object(readable.collect());
-        Kept::deserialize(document).map_err(|error| error.to_string())
+        SavedSchedule::deserialize(document).map_err(|error| error.to_string())
     }
 
     /// As it is written.
@@ -89,7 +89,7 @@ impl Kept {
 
 /// A field of the document, without those of its items that cannot be read.
 fn only_readable(name: &str, value: Value) -> Option<Value> {
-    let is_readable = |value: Value| Kept::deserialize(json!({ name: value })).is_ok();
+    let is_readable = |value: Value| SavedSchedule::deserialize(json!({ name: value })).is_ok();
     if is_readable(value.clone()) {
         return Some(value);
     }

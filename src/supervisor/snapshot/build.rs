@@ -3,7 +3,7 @@
 use crate::config::Display;
 use crate::supervisor::process::machine::Machine;
 use crate::supervisor::{
-    Boot, ConfigurationStatus, DisplayStatus, ProcessStatus, Status, Supervisor,
+    Boot, ConfigurationStatus, DisplayStatus, ProcessStatus, Snapshot, Supervisor,
 };
 use crate::time::Moment;
 use std::collections::BTreeMap;
@@ -13,8 +13,8 @@ use std::rc::Rc;
 type Card = (usize, Rc<ProcessStatus>);
 
 /// The picture before anything has happened.
-pub(in crate::supervisor) fn blank(boot: &Boot) -> Status {
-    Status {
+pub(in crate::supervisor) fn blank(boot: &Boot) -> Snapshot {
+    Snapshot {
         generation: 0,
         processes: Vec::new(),
         active_display: None,

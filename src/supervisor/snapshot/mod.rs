@@ -12,7 +12,7 @@ use std::rc::Rc;
 /// A picture of the kiosk. A new one is made for each generation; what has not changed
 /// is shared with the one before, so two pictures are compared by pointer.
 #[derive(Clone, Debug)]
-pub struct Status {
+pub struct Snapshot {
     /// Grows with every change.
     pub generation: u64,
     /// In the order of the file.
@@ -31,7 +31,7 @@ pub struct Status {
     pub shutting_down: bool,
 }
 
-impl Status {
+impl Snapshot {
     /// The process with this id.
     pub fn process(&self, id: &Id) -> Option<&Rc<ProcessStatus>> {
         self.processes

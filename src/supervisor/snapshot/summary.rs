@@ -1,12 +1,12 @@
 //! The kiosk in one line, for `systemctl status`.
 
-use crate::supervisor::{State, Status};
+use crate::supervisor::{Snapshot, State};
 use std::fmt;
 
 /// What is worth reading of a problem at a glance; the rest stands in the log.
 const PROBLEM: usize = 160;
 
-impl Status {
+impl Snapshot {
     /// How the kiosk fares, in one line without control characters.
     pub fn in_words(&self) -> String {
         let mut parts = Vec::new();

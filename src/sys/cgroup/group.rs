@@ -1,6 +1,6 @@
 //! The cgroup of one run: what lives in it, what it uses, what it may use.
 
-use super::location::{self, Place};
+use super::location::{self, Location};
 use super::{below, cannot, read, write};
 use crate::config::Limits;
 use crate::supervisor::Failure;
@@ -14,7 +14,7 @@ const CPU_PERIOD: u64 = 100_000;
 
 /// The name of a cgroup; it may or may not exist, and whoever holds this does not keep it alive.
 #[derive(Clone, Debug)]
-pub struct Cgroup(Place);
+pub struct Cgroup(Location);
 
 /// What a tree uses, as far as the kernel counts it.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -28,7 +28,7 @@ pub struct Usage {
 }
 
 impl Cgroup {
-    pub(super) fn at(place: Place) -> Self {
+    pub(super) fn at(place: Location) -> Self {
         Self(place)
     }
 

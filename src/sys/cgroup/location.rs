@@ -11,14 +11,14 @@ use std::path::{Path, PathBuf};
 
 /// One cgroup, by both its names.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Place {
+pub(super) struct Location {
     /// As `/proc/PID/cgroup` calls it: `/system.slice/ossuary.service`.
     pub(super) name: String,
     /// Where its files are.
     pub(super) directory: PathBuf,
 }
 
-impl Place {
+impl Location {
     /// The cgroup this process is in.
     pub(super) fn own() -> Result<Self, Failure> {
         let none = || Failure::system("this system has no cgroup v2");

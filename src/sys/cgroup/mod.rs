@@ -22,14 +22,14 @@ mod stale;
 pub(super) use events::Watch;
 pub use group::{Cgroup, Usage};
 pub use run_cgroup::Cgroups;
-pub(super) use run_cgroup::Settled;
+pub(super) use run_cgroup::RunCgroup;
 pub use stale::make_way;
 
 use super::errno::failure;
 use crate::config::{Id, Limits};
 use crate::supervisor::{Failure, RunId};
 use controller::Controller;
-use location::Place;
+use location::Location;
 use std::collections::BTreeSet;
 use std::fs::{self, OpenOptions};
 use std::io::{self, Write};
@@ -41,7 +41,7 @@ const DAEMON: &str = "daemon";
 /// The cgroups below the daemon's unit, where they are ours to make.
 #[derive(Debug)]
 pub struct Delegation {
-    unit: Place,
+    unit: Location,
     /// The controllers that do not work here, and why.
     missing: Vec<(Controller, String)>,
 }
@@ -53,7 +53,7 @@ impl Delegation {
     /// # Errors
     /// Nothing was delegated, or it cannot be used: why no limit is enforced.
     pub fn take() -> Result<Self, Failure> {
-        let own = Place::own()?;
+        let own = Location::own()?;
         let unit = match own.name.strip_suffix("/daemon") {
             Some(_) if !location::is_delegated(&own.directory) => own.above(),
             _ => own,
@@ -65,7 +65,7 @@ impl Delegation {
         Self::settle(unit, &text("/proc/cmdline"), &text("/proc/self/cgroup"))
     }
 
-    fn settle(unit: Place, kernel_line: &str, memberships: &str) -> Result<Self, Failure> {
+    fn settle(unit: Location, kernel_line: &str, memberships: &str) -> Result<Self, Failure> {
         let daemon = unit.directory.join(DAEMON);
         make_directory(&daemon).map_err(|error| cannot("make", &daemon, &error))?;
         let procs = daemon.join("cgroup.procs");

@@ -12,7 +12,7 @@ pub struct Cgroups(Result<Delegation, Failure>);
 
 /// Where a run that is about to begin will live.
 #[derive(Debug, Default)]
-pub(in crate::sys) struct Home {
+pub(in crate::sys) struct PendingCgroup {
     cgroup: Option<Cgroup>,
     entrance: Option<File>,
     /// Why its limits will not hold, or not all of them.
@@ -21,7 +21,7 @@ pub(in crate::sys) struct Home {
 
 /// Where a run lives.
 #[derive(Debug, Default)]
-pub(in crate::sys) struct Settled {
+pub(in crate::sys) struct RunCgroup {
     pub(in crate::sys) cgroup: Option<Cgroup>,
     /// Why its limits do not hold, or not all of them.
     pub(in crate::sys) unenforced: Option<String>,
@@ -49,27 +49,31 @@ impl Cgroups {
 
     /// Makes a cgroup for a run and writes its limits. Nothing here keeps a run from being started:
     /// a kiosk without limits is better than none.
-    pub(in crate::sys) fn prepare(&self, id: &Id, run: RunId, limits: &Limits) -> Home {
+    pub(in crate::sys) fn prepare(&self, id: &Id, run: RunId, limits: &Limits) -> PendingCgroup {
         let unenforced = self.why_unenforced(limits);
         let Some(delegation) = self.delegation() else {
-            return Home {
+            return PendingCgroup {
                 unenforced,
-                ..Home::default()
+                ..PendingCgroup::default()
             };
         };
         let cgroup = match delegation.make(id, run) {
             Ok(cgroup) => cgroup,
-            Err(failure) => return Home::outside(id, limits, failure.message),
+            Err(failure) => return PendingCgroup::outside(id, limits, failure.message),
         };
         let entrance = match cgroup.entrance() {
             Ok(entrance) => entrance,
             Err(error) => {
                 let _ = cgroup.remove();
-                return Home::outside(id, limits, failure("enter its cgroup", &error).message);
+                return PendingCgroup::outside(
+                    id,
+                    limits,
+                    failure("enter its cgroup", &error).message,
+                );
             }
         };
         let written = cgroup.limit(limits).err().map(|failure| failure.message);
-        Home {
+        PendingCgroup {
             cgroup: Some(cgroup),
             entrance: Some(entrance),
             unenforced: written.or(unenforced),
@@ -90,14 +94,14 @@ impl Cgroups {
         run: RunId,
         limits: &Limits,
         main: Option<u32>,
-    ) -> Settled {
+    ) -> RunCgroup {
         let unenforced = self.why_unenforced(limits);
         let cgroup = self
             .delegation()
             .map(|delegation| delegation.group(id, run))
             .filter(|cgroup| main.map_or(cgroup.directory().is_dir(), |pid| cgroup.holds(pid)));
         match cgroup {
-            Some(cgroup) => Settled {
+            Some(cgroup) => RunCgroup {
                 unenforced: cgroup
                     .limit(limits)
                     .err()
@@ -105,7 +109,7 @@ impl Cgroups {
                     .or(unenforced),
                 cgroup: Some(cgroup),
             },
-            None => Settled {
+            None => RunCgroup {
                 unenforced: unenforced.or_else(|| {
                     let has_limits = *limits != Limits::default();
                     has_limits.then(|| "it was started without a cgroup of its own".to_owned())
@@ -116,7 +120,7 @@ impl Cgroups {
     }
 }
 
-impl Home {
+impl PendingCgroup {
     /// None, although there should be one.
     fn outside(id: &Id, limits: &Limits, why: String) -> Self {
         log::warn!("{id} runs without a cgroup of its own: {why}");
@@ -137,15 +141,15 @@ impl Home {
     }
 
     /// The run has begun, with this main process, which nobody has reaped yet.
-    pub(in crate::sys) fn moved_in(self, id: &Id, limits: &Limits, pid: u32) -> Settled {
+    pub(in crate::sys) fn moved_in(self, id: &Id, limits: &Limits, pid: u32) -> RunCgroup {
         let home = match self.cgroup {
             Some(cgroup) if !cgroup.holds(pid) => {
                 let _ = cgroup.remove();
-                Home::outside(id, limits, "it could not enter its cgroup".to_owned())
+                PendingCgroup::outside(id, limits, "it could not enter its cgroup".to_owned())
             }
-            cgroup => Home { cgroup, ..self },
+            cgroup => PendingCgroup { cgroup, ..self },
         };
-        Settled {
+        RunCgroup {
             cgroup: home.cgroup,
             unenforced: home.unenforced,
         }

@@ -16,7 +16,7 @@
 //! out they are ended here.
 
 use super::group::Cgroup;
-use super::location::{self, Place};
+use super::location::{self, Location};
 use super::{DAEMON, below, cannot, read, run_of, write};
 use crate::supervisor::Failure;
 use std::path::Path;
@@ -42,7 +42,7 @@ const LOOKS: usize = 500;
 /// # Errors
 /// A controller stays on; something does not die.
 pub fn make_way(result: Option<&str>) -> Result<(), Failure> {
-    let Ok(own) = Place::own() else {
+    let Ok(own) = Location::own() else {
         return Ok(());
     };
     let unit = match own.name.ends_with(CONTROL) {
@@ -59,7 +59,7 @@ pub fn make_way(result: Option<&str>) -> Result<(), Failure> {
 }
 
 /// Ends every run, and whatever the daemon had started besides.
-pub(super) fn clear(unit: &Place) -> Result<(), Failure> {
+pub(super) fn clear(unit: &Location) -> Result<(), Failure> {
     let names = below(&unit.directory);
     let names = names.iter().filter_map(|path| path.file_name()?.to_str());
     let groups: Vec<Cgroup> = names

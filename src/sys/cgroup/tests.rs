@@ -7,7 +7,7 @@ use crate::sys::test::Dir;
 const HYBRID: &str = "9:name=systemd:/\n5:cpu,cpuacct:/\n4:memory:/x\n0::/\n";
 
 /// A unit's cgroup as systemd hands it over.
-fn unit(dir: &Dir, controllers: &str) -> Place {
+fn unit(dir: &Dir, controllers: &str) -> Location {
     let directory = dir.path().join("ossuary.service");
     fs::create_dir(&directory).unwrap();
     pretend(&directory, &["cgroup.procs", "cgroup.subtree_control"]);
@@ -15,7 +15,7 @@ fn unit(dir: &Dir, controllers: &str) -> Place {
     let daemon = directory.join(DAEMON);
     fs::create_dir(&daemon).unwrap();
     pretend(&daemon, &["cgroup.procs"]);
-    Place {
+    Location {
         name: "/system.slice/ossuary.service".to_owned(),
         directory,
     }
@@ -210,7 +210,7 @@ fn a_cgroup_is_found_where_it_is_mounted() {
 #[test]
 fn whom_nothing_was_delegated_is_told_what_is_missing() {
     let told = |name: &str| {
-        let place = Place {
+        let place = Location {
             name: name.to_owned(),
             directory: PathBuf::new(),
         };

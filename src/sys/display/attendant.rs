@@ -4,7 +4,7 @@
 //! The server is asked over its own socket ([`super::x11`], [`super::wayland`]), by nobody else's program. Where
 //! it cannot switch its screen, others may: the television itself, or the firmware ([`super::power`]).
 
-use super::connectors::Drm;
+use super::connectors::ConnectorDirectory;
 use super::power;
 use super::wayland::Wayland;
 use super::x11::X;
@@ -60,13 +60,13 @@ pub(in crate::sys) enum Told {
 
 /// All attendants. Cheap to clone; all clones are one.
 #[derive(Clone)]
-pub struct Screens(Rc<Inner>);
+pub struct Attendants(Rc<Inner>);
 
 struct Inner {
     executor: Rc<LocalExecutor<'static>>,
     events: Sender<Event>,
     children: Children,
-    drm: Drm,
+    drm: ConnectorDirectory,
     /// Where the devices are by which televisions are spoken to.
     devices: PathBuf,
     attendants: RefCell<BTreeMap<Display, Attendant>>,
@@ -88,7 +88,7 @@ enum Order {
     Turn(Rotation, Sender<Result<(), Failure>>),
 }
 
-impl Screens {
+impl Attendants {
     /// Attends nothing yet. `drm` and `devices` are where connectors and devices are: `/sys/class/drm`, `/dev`.
     pub fn new(
         executor: &Rc<LocalExecutor<'static>>,
@@ -97,7 +97,7 @@ impl Screens {
         drm: PathBuf,
         devices: PathBuf,
     ) -> Self {
-        let drm = Drm::new(drm);
+        let drm = ConnectorDirectory::new(drm);
         executor.spawn(drm.clone().watch(events.clone())).detach();
         Self(Rc::new(Inner {
             executor: executor.clone(),

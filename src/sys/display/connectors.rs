@@ -5,7 +5,7 @@
 //! looks by [`Drm::lit`].
 
 use super::edid;
-use super::hotplug::Uevents;
+use super::hotplug::HotplugEvents;
 use crate::supervisor::{Connector, Event, Size};
 use crate::sys::errno::words;
 use smol::channel::Sender;
@@ -23,9 +23,9 @@ const FILE_MAX: u64 = 4096;
 
 /// The directory of connectors.
 #[derive(Clone, Debug)]
-pub(in crate::sys) struct Drm(PathBuf);
+pub(in crate::sys) struct ConnectorDirectory(PathBuf);
 
-impl Drm {
+impl ConnectorDirectory {
     /// Where the connectors are.
     pub(in crate::sys) fn new(directory: PathBuf) -> Self {
         Self(directory)
@@ -66,7 +66,7 @@ impl Drm {
 
     /// Tells `events` which connectors there are: first of all, and after each change. Never resolves.
     pub(in crate::sys) async fn watch(self, events: Sender<Event>) {
-        let uevents = Uevents::open();
+        let uevents = HotplugEvents::open();
         let mut told = None;
         loop {
             let connectors = self.connectors();
@@ -176,7 +176,7 @@ mod tests {
         plug(dir.path(), "card1-Writeback-1", &[("status", b"unknown\n")]);
         plug(dir.path(), "card1", &[]);
         plug(dir.path(), "renderD128", &[]);
-        let drm = Drm::new(dir.path().to_owned());
+        let drm = ConnectorDirectory::new(dir.path().to_owned());
         let connectors = drm.connectors();
         assert_eq!(connectors.len(), 2);
         let first = &connectors[0];
@@ -194,6 +194,6 @@ mod tests {
 
     #[test]
     fn a_system_without_graphics_has_no_connectors() {
-        assert!(Drm::new("/nonexistent".into()).is_empty());
+        assert!(ConnectorDirectory::new("/nonexistent".into()).is_empty());
     }
 }

@@ -16,9 +16,9 @@ const LONGEST: usize = 4096;
 
 /// A line to the kernel.
 #[derive(Debug)]
-pub(in crate::sys) struct Uevents(Async<OwnedFd>);
+pub(in crate::sys) struct HotplugEvents(Async<OwnedFd>);
 
-impl Uevents {
+impl HotplugEvents {
     /// Opens it.
     ///
     /// # Errors
@@ -89,6 +89,6 @@ mod tests {
 
     #[test]
     fn a_line_to_the_kernel_can_be_opened() {
-        Uevents::open().unwrap();
+        HotplugEvents::open().unwrap();
     }
 }

@@ -7,7 +7,7 @@
 mod cec;
 mod vcgencmd;
 
-use super::connectors::Drm;
+use super::connectors::ConnectorDirectory;
 use crate::supervisor::{Backend, Failure, PowerReport};
 use crate::sys::process::children::Children;
 use smol::Timer;
@@ -21,7 +21,7 @@ const PATIENCE: Duration = Duration::from_secs(8);
 /// Switches (or leaves as it is, without `on`), and looks.
 pub(in crate::sys) async fn switch(
     children: &Children,
-    drm: &Drm,
+    drm: &ConnectorDirectory,
     devices: &Path,
     connector: Option<&str>,
     on: Option<bool>,

@@ -7,7 +7,7 @@
 //! The X display of a Wayland compositor is told and left alone: a connection would start Xwayland.
 //! Nothing is polled, but for a short while after a socket was found that is new, or does not accept yet.
 
-use super::attendant::Screens;
+use super::attendant::Attendants;
 use super::xwayland;
 use crate::config::Display;
 use crate::supervisor::{Event, Failure};
@@ -86,7 +86,7 @@ impl Places {
 
 /// Watches the displays.
 #[derive(Debug)]
-pub struct Displays {
+pub struct DisplayWatch {
     places: Places,
     inotify: Async<Inotify>,
     asked: event_listener::Event,
@@ -94,7 +94,7 @@ pub struct Displays {
     looks: std::cell::Cell<u32>,
 }
 
-impl Displays {
+impl DisplayWatch {
     /// Prepares to watch; [`Displays::watch`] does.
     ///
     /// # Errors
@@ -120,7 +120,7 @@ impl Displays {
 
     /// Tells `events` which displays exist: first of all, and after each change. Never resolves. Where there are
     /// `screens`, each display is attended, and has been asked for its screen before it is told of.
-    pub async fn watch(self: Rc<Self>, events: Sender<Event>, screens: Option<Screens>) {
+    pub async fn watch(self: Rc<Self>, events: Sender<Event>, screens: Option<Attendants>) {
         let mut watches = BTreeMap::new();
         let mut told = None;
         let mut retry = 0;
@@ -395,11 +395,11 @@ mod tests {
 
     fn watching<F: Future<Output = ()>>(
         dir: &Dir,
-        test: impl FnOnce(Rc<Displays>, Receiver<Event>) -> F,
+        test: impl FnOnce(Rc<DisplayWatch>, Receiver<Event>) -> F,
     ) {
         let executor = LocalExecutor::new();
         let (sender, receiver) = smol::channel::unbounded();
-        let displays = Displays::new(places(dir)).unwrap();
+        let displays = DisplayWatch::new(places(dir)).unwrap();
         executor
             .spawn(displays.clone().watch(sender, None))
             .detach();
@@ -431,7 +431,7 @@ mod tests {
         let dir = Dir::new("displays-filled");
         let x = dir.path().join("tmp/.X11-unix");
         fs::create_dir_all(&x).unwrap();
-        let displays = Displays::new(places(&dir)).unwrap();
+        let displays = DisplayWatch::new(places(&dir)).unwrap();
         displays.arm(&mut BTreeMap::new());
         // More than is read at once.
         for number in 0..1000 {

@@ -22,11 +22,11 @@ const GROUPS: u32 =
 
 /// Watches the network.
 #[derive(Debug)]
-pub struct Network {
+pub struct NetworkWatch {
     news: Async<OwnedFd>,
 }
 
-impl Network {
+impl NetworkWatch {
     /// Prepares to watch; [`Network::watch`] does.
     ///
     /// # Errors
@@ -83,7 +83,7 @@ mod tests {
     #[test]
     fn it_is_told_once_at_first() {
         let (reports, events) = bounded(4);
-        let network = Network::new().unwrap();
+        let network = NetworkWatch::new().unwrap();
         smol::block_on(smol::future::or(
             async {
                 network.watch(reports).await;

@@ -22,13 +22,13 @@ use libc::{
 
 /// All of it, prepared.
 #[derive(Debug)]
-pub(in crate::sys) struct Steps {
+pub(in crate::sys) struct ChildSetup {
     entrance: Option<File>,
     switch: Option<Switch>,
     limit: Option<libc::rlimit>,
 }
 
-impl Steps {
+impl ChildSetup {
     /// Those that make a child of the daemon one of this account, in the cgroup that `entrance` leads to (its
     /// `cgroup.procs`), where there is one.
     pub(in crate::sys) fn new(account: &Account, entrance: Option<File>) -> Self {

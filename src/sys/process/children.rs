@@ -6,17 +6,17 @@
 //! handful of system calls, and an idle kiosk none.
 
 use super::account::{Account, Accounts};
-use super::launch::{Belonging, Launch};
+use super::launch::{Launch, RunIdentity};
 use super::output::{Buffer, Tap};
 use super::pidfd::PidFd;
 use super::readiness::{self, NotifySocket};
 use super::spawn::{Output, Spawned, spawn, spawn_helper};
-use super::tree::{self, Family};
-use super::vfork::{Newborn, Nursery};
+use super::tree::{self, ProcessTrees};
+use super::vfork::{SpawnedChild, VforkSpawner};
 use crate::config::{Id, Limits, Ready, ReadySign, StopSignal};
 use crate::logs::{Log, Stream};
 use crate::supervisor::{Ending, Event, Failure, RunId};
-use crate::sys::cgroup::{Cgroup, Cgroups, Settled, Usage, Watch};
+use crate::sys::cgroup::{Cgroup, Cgroups, RunCgroup, Usage, Watch};
 use crate::sys::errno::failure;
 use crate::sys::procfs;
 use crate::sys::service::signals::ChildEnds;
@@ -39,7 +39,7 @@ mod adopt;
 mod command;
 mod helper;
 
-pub use adopt::Foundling;
+pub use adopt::InheritedRun;
 
 /// All runs. Cheap to clone; all clones are one.
 #[derive(Clone)]
@@ -51,9 +51,9 @@ struct Inner {
     run_dir: Rc<RunDir>,
     buffer: Rc<Buffer>,
     accounts: RefCell<Accounts>,
-    nursery: RefCell<Nursery>,
+    nursery: RefCell<VforkSpawner>,
     cgroups: Cgroups,
-    family: RefCell<Family>,
+    family: RefCell<ProcessTrees>,
     runs: RefCell<BTreeMap<RunId, Run>>,
 }
 
@@ -107,7 +107,7 @@ impl Children {
             Some(_) => Some(Watch::new().map_err(|e| failure("watch for ends of cgroups", &e))?),
             None => None,
         };
-        let nursery = Nursery::new().map_err(|e| failure("make ready for children", &e))?;
+        let nursery = VforkSpawner::new().map_err(|e| failure("make ready for children", &e))?;
         let inner = Rc::new(Inner {
             executor: executor.clone(),
             events,
@@ -116,7 +116,7 @@ impl Children {
             accounts: RefCell::default(),
             nursery: RefCell::new(nursery),
             cgroups,
-            family: RefCell::new(Family::new(run_dir.path(), watch.clone())),
+            family: RefCell::new(ProcessTrees::new(run_dir.path(), watch.clone())),
             runs: RefCell::default(),
         });
         let mut driver = Box::pin(async_process::driver());
@@ -154,7 +154,7 @@ impl Children {
             )?)),
             false => None,
         };
-        let belonging = Belonging {
+        let belonging = RunIdentity {
             run_dir: inner.run_dir.path(),
             id,
             run: run.0,
@@ -164,7 +164,7 @@ impl Children {
         let entrance = home.entrance();
         let mut nursery = inner.nursery.borrow_mut();
         let Spawned {
-            newborn: Newborn { pid, handle },
+            newborn: SpawnedChild { pid, handle },
             out,
             err,
             control,
@@ -177,7 +177,7 @@ impl Children {
                 return Err(failure);
             }
         };
-        let Settled { cgroup, unenforced } = home.moved_in(id, &launch.limits, pid);
+        let RunCgroup { cgroup, unenforced } = home.moved_in(id, &launch.limits, pid);
         inner.family.borrow_mut().began(run, pid as i32, cgroup);
         if let Some(why) = &unenforced {
             warnings.push(format!("runs without its limits: {why}"));
@@ -367,7 +367,7 @@ impl Children {
         account: &Account,
         output: Output,
     ) -> Result<Helper, Failure> {
-        let belonging = Belonging {
+        let belonging = RunIdentity {
             run_dir: self.0.run_dir.path(),
             id,
             run: run.0,
@@ -467,7 +467,7 @@ impl Inner {
     fn ran_out_of_memory(&self, run: RunId, ending: Ending) -> bool {
         const KILLED: Ending = Ending::Signal(Signal::SIGKILL as i32);
         let runs = self.runs.borrow();
-        matches!(ending, KILLED | Ending::Unseen)
+        matches!(ending, KILLED | Ending::Unknown)
             && runs.get(&run).is_some_and(|record| !record.killing)
             && (self.family.borrow().cgroup(run)).is_some_and(Cgroup::ran_out_of_memory)
     }

@@ -1,7 +1,7 @@
 //! The environment of a child: the daemon's own, and what is different for the child.
 
 use super::account::Account;
-use super::launch::{Belonging, Launch, PATH};
+use super::launch::{Launch, PATH, RunIdentity};
 use crate::config::Display;
 use crate::sys::procfs::MARKER;
 use crate::sys::service::fd_store::UPGRADED_FROM;
@@ -64,7 +64,7 @@ impl Environment<'static> {
     pub(in crate::sys) fn of(
         launch: &Launch,
         account: &Account,
-        belonging: &Belonging<'_>,
+        belonging: &RunIdentity<'_>,
     ) -> Result<Self, NulError> {
         Environment::from(&INHERITED, launch, account, belonging)
     }
@@ -75,7 +75,7 @@ impl<'a> Environment<'a> {
         inherited: &'a [CString],
         launch: &Launch,
         account: &Account,
-        belonging: &Belonging<'_>,
+        belonging: &RunIdentity<'_>,
     ) -> Result<Self, NulError> {
         let inherited = inherited.iter().map(|text| Cow::Borrowed(text.as_c_str()));
         let mut child = Self(inherited.collect());
@@ -202,7 +202,7 @@ mod tests {
         switch: Option<Switch>,
     ) -> Environment<'a> {
         let id: Id = "sync".parse().unwrap();
-        let belonging = Belonging {
+        let belonging = RunIdentity {
             run_dir: Path::new("/run/ossuary"),
             id: &id,
             run: 7,
@@ -263,7 +263,7 @@ mod tests {
     #[test]
     fn a_nul_is_refused_and_not_cut_off_at() {
         let id: Id = "sync".parse().unwrap();
-        let belonging = Belonging {
+        let belonging = RunIdentity {
             run_dir: Path::new("/run/ossuary"),
             id: &id,
             run: 7,

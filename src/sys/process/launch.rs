@@ -1,6 +1,6 @@
 //! What to execute, and in which surroundings.
 
-use crate::config::{Command, Display, Id, Limits, Process};
+use crate::config::{CommandLine, Display, Id, Limits, Process};
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 
@@ -52,14 +52,14 @@ impl Launch {
 
     /// `command` in the surroundings of `process`. It is the process's own command, or
     /// what the browser room made of it, or a command that probes the process.
-    pub fn new(process: &Process, command: Command) -> Self {
+    pub fn new(process: &Process, command: CommandLine) -> Self {
         let mut env = process.env.clone();
         let argv = match command {
-            Command::Direct { env: pairs, argv } => {
+            CommandLine::Direct { env: pairs, argv } => {
                 env.extend(pairs);
                 argv
             }
-            Command::Shell(line) => vec!["/bin/sh".to_owned(), "-c".to_owned(), line],
+            CommandLine::Shell(line) => vec!["/bin/sh".to_owned(), "-c".to_owned(), line],
         };
         Self {
             argv,
@@ -76,14 +76,14 @@ impl Launch {
 
 /// Whom a child belongs to.
 #[derive(Clone, Debug)]
-pub(in crate::sys) struct Belonging<'a> {
+pub(in crate::sys) struct RunIdentity<'a> {
     pub(in crate::sys) run_dir: &'a Path,
     pub(in crate::sys) id: &'a Id,
     pub(in crate::sys) run: u64,
     pub(in crate::sys) notify_socket: Option<PathBuf>,
 }
 
-impl Belonging<'_> {
+impl RunIdentity<'_> {
     /// The value of `$OSSUARY_RUN`: by it a tree is known wherever its processes have gone.
     pub(in crate::sys) fn marker(&self) -> OsString {
         let mut marker = self.run_dir.as_os_str().to_owned();

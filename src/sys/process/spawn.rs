@@ -11,11 +11,11 @@
 #![allow(unsafe_code)]
 
 use super::account::Account;
-use super::child_setup::Steps;
+use super::child_setup::ChildSetup;
 use super::environment::Environment;
 use super::exec::Program;
-use super::launch::{Belonging, Launch};
-use super::vfork::{Newborn, Nursery};
+use super::launch::{Launch, RunIdentity};
+use super::vfork::{SpawnedChild, VforkSpawner};
 use crate::supervisor::Failure;
 use crate::sys::errno::failure;
 use async_process::{Child, Command, Stdio};
@@ -30,7 +30,7 @@ use std::path::{Path, PathBuf};
 /// The main process of a run.
 #[derive(Debug)]
 pub(in crate::sys) struct Spawned {
-    pub(in crate::sys) newborn: Newborn,
+    pub(in crate::sys) newborn: SpawnedChild,
     pub(in crate::sys) out: Async<PipeReader>,
     pub(in crate::sys) err: Async<PipeReader>,
     /// Our end of the socket that it is driven over, where it is.
@@ -54,10 +54,10 @@ pub(in crate::sys) enum Output {
 /// # Errors
 /// It cannot be executed; in words that name it.
 pub(in crate::sys) fn spawn(
-    nursery: &mut Nursery,
+    nursery: &mut VforkSpawner,
     launch: &Launch,
     account: &Account,
-    belonging: &Belonging<'_>,
+    belonging: &RunIdentity<'_>,
     entrance: Option<File>,
 ) -> Result<Spawned, Failure> {
     let mut warnings = Vec::new();
@@ -67,7 +67,7 @@ pub(in crate::sys) fn spawn(
         false => None,
     };
     let (control, theirs) = control.unzip();
-    let steps = Steps::new(account, entrance);
+    let steps = ChildSetup::new(account, entrance);
     let mut born = || {
         let environment = Environment::of(launch, account, belonging)?;
         let program = Program::new(launch, environment, &cwd)?;
@@ -94,12 +94,12 @@ pub(in crate::sys) fn spawn(
 pub(in crate::sys) fn spawn_helper(
     launch: &Launch,
     account: &Account,
-    belonging: &Belonging<'_>,
+    belonging: &RunIdentity<'_>,
     output: Output,
     entrance: Option<File>,
 ) -> Result<Child, Failure> {
     let cwd = working_directory(launch, account, &mut Vec::new())?;
-    let steps = Steps::new(account, entrance);
+    let steps = ChildSetup::new(account, entrance);
     let born = || {
         let environment = Environment::of(launch, account, belonging)?;
         let program = Program::new(launch, environment, &cwd)?;

@@ -47,7 +47,7 @@ const FRESH: Duration = Duration::from_millis(10);
 
 /// All descendants of the daemon, as far as it knows them.
 #[derive(Debug)]
-pub(in crate::sys) struct Family {
+pub(in crate::sys) struct ProcessTrees {
     marker_prefix: Vec<u8>,
     children: OwnChildren,
     own_group: i32,
@@ -91,7 +91,7 @@ struct Member {
     pinned: bool,
 }
 
-impl Family {
+impl ProcessTrees {
     pub(in crate::sys) fn new(run_dir: &Path, watch: Option<Rc<Watch>>) -> Self {
         let mut marker_prefix = run_dir.as_os_str().as_bytes().to_vec();
         marker_prefix.push(b':');
@@ -133,7 +133,7 @@ impl Family {
             self.reap();
         }
         let Some(tree) = self.runs.get_mut(&run) else {
-            return Ending::Unseen;
+            return Ending::Unknown;
         };
         if let Some(pid) = tree.main.take() {
             // It is no child of ours, hides behind a helper, or lives on and cannot be watched.
@@ -141,7 +141,7 @@ impl Family {
             tree.ending = reap::ending(pid);
             self.stale = true;
         }
-        tree.ending.take().unwrap_or(Ending::Unseen)
+        tree.ending.take().unwrap_or(Ending::Unknown)
     }
 
     /// The main process of a run was reaped by somebody else. Its PID may be a stranger's by now.

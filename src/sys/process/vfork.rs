@@ -16,7 +16,7 @@
 
 #![allow(unsafe_code)]
 
-use super::child_setup::Steps;
+use super::child_setup::ChildSetup;
 use super::devtools_socket;
 use super::exec::Program;
 use super::pidfd::PidFd;
@@ -44,7 +44,7 @@ const NONE: c_int = -1;
 
 /// Where children are born: what all births have in common.
 #[derive(Debug)]
-pub(in crate::sys) struct Nursery {
+pub(in crate::sys) struct VforkSpawner {
     stack: Stack,
     null: File,
     /// Where its outputs and the socket that it is driven over lie while a child is born: low among our
@@ -56,12 +56,12 @@ pub(in crate::sys) struct Nursery {
 
 /// A child that executes its program.
 #[derive(Debug)]
-pub(in crate::sys) struct Newborn {
+pub(in crate::sys) struct SpawnedChild {
     pub(in crate::sys) pid: u32,
     pub(in crate::sys) handle: PidFd,
 }
 
-impl Nursery {
+impl VforkSpawner {
     /// What the daemon was started with beside its standard ends is not for its children, and closed by exec from here
     /// on. (Where the kernel is older than Linux 5.11 they get it.)
     ///
@@ -90,14 +90,14 @@ impl Nursery {
     pub(in crate::sys) fn give_birth(
         &mut self,
         program: &Program,
-        steps: &Steps,
+        steps: &ChildSetup,
         outputs: [&PipeWriter; 2],
         control: Option<&UnixStream>,
-    ) -> io::Result<Newborn> {
+    ) -> io::Result<SpawnedChild> {
         let [stdout, stderr] = outputs.map(AsFd::as_fd);
         let ends = [Some(stdout), Some(stderr), control.map(AsFd::as_fd)];
         lay(&mut self.places, ends);
-        let birth = Birth {
+        let birth = ChildArguments {
             program,
             steps,
             null: &self.null,
@@ -147,9 +147,9 @@ fn version(release: &str) -> Option<(u32, u32)> {
 }
 
 /// What a child needs of us until it executes its program.
-struct Birth<'a> {
+struct ChildArguments<'a> {
     program: &'a Program,
-    steps: &'a Steps,
+    steps: &'a ChildSetup,
     null: &'a File,
     places: &'a [OwnedFd; 3],
     is_driven: bool,
@@ -158,8 +158,8 @@ struct Birth<'a> {
     failed: AtomicI32,
 }
 
-impl Birth<'_> {
-    fn happen(&self, stack: &mut Stack) -> io::Result<Newborn> {
+impl ChildArguments<'_> {
+    fn happen(&self, stack: &mut Stack) -> io::Result<SpawnedChild> {
         let mut handle: c_int = NONE;
         let all = SigSet::all();
         let open = all.thread_swap_mask(SigmaskHow::SIG_SETMASK)?;
@@ -186,7 +186,7 @@ impl Birth<'_> {
         let failed = self.failed.load(Ordering::Relaxed);
         let newborn = match (born, handle, failed) {
             (Err(error), ..) => Err(error),
-            (Ok(pid), Some(handle), 0) => Ok(Newborn {
+            (Ok(pid), Some(handle), 0) => Ok(SpawnedChild {
                 pid: pid as u32,
                 handle,
             }),
@@ -237,7 +237,7 @@ impl Birth<'_> {
 /// Where the child begins. What it returns is its exit code, which nobody sees.
 extern "C" fn live(birth: *mut c_void) -> c_int {
     // SAFETY: it was given by `happen`, which sleeps until we are done with it.
-    let birth = unsafe { &*birth.cast::<Birth<'_>>() };
+    let birth = unsafe { &*birth.cast::<ChildArguments<'_>>() };
     if let Err(error) = birth.live() {
         birth.failed.store(error as i32, Ordering::Relaxed);
     }

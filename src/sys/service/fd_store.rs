@@ -43,11 +43,11 @@ const LISTEN_PID: &str = "LISTEN_PID";
 
 /// What the daemon before this one has left.
 #[derive(Debug, Default)]
-pub struct Handover {
+pub struct InheritedDescriptors {
     found: BTreeMap<String, OwnedFd>,
 }
 
-impl Handover {
+impl InheritedDescriptors {
     /// Takes what was handed to this process. Once, and before anything else is opened.
     pub fn receive() -> Self {
         let mut found = BTreeMap::new();

@@ -26,7 +26,7 @@ const CAUGHT: [c_int; 6] = [
 
 /// What a signal asks for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Wish {
+pub enum SignalRequest {
     /// SIGTERM or SIGINT: end everything and leave.
     Shutdown,
     /// SIGHUP: read the configuration again.
@@ -56,10 +56,10 @@ impl Signals {
     ///
     /// # Errors
     /// The system's, in theory.
-    pub async fn next(&mut self) -> io::Result<Wish> {
+    pub async fn next(&mut self) -> io::Result<SignalRequest> {
         Ok(match next(&mut self.signals).await? {
-            Signal::Hup => Wish::Reload,
-            _ => Wish::Shutdown,
+            Signal::Hup => SignalRequest::Reload,
+            _ => SignalRequest::Shutdown,
         })
     }
 }
@@ -140,9 +140,9 @@ mod tests {
         smol::block_on(async {
             let mut signals = Signals::new().unwrap();
             raise(Signal::SIGHUP).unwrap();
-            assert_eq!(signals.next().await.unwrap(), Wish::Reload);
+            assert_eq!(signals.next().await.unwrap(), SignalRequest::Reload);
             raise(Signal::SIGTERM).unwrap();
-            assert_eq!(signals.next().await.unwrap(), Wish::Shutdown);
+            assert_eq!(signals.next().await.unwrap(), SignalRequest::Shutdown);
         });
     }
 }

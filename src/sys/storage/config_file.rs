@@ -5,7 +5,7 @@
 
 use super::atomic_file;
 use crate::supervisor::{Failure, FailureKind, KeepOld};
-use crate::sys::background::{self, Ledger};
+use crate::sys::background::{self, TaskList};
 use crate::sys::errno::{failure, words};
 use crate::time::Moment;
 use std::fs::{self, File};
@@ -23,7 +23,7 @@ const BAD: &str = ".bad";
 
 /// The configuration file and its surroundings. Cheap to clone; all clones are one.
 #[derive(Clone, Debug)]
-pub struct Store {
+pub struct ConfigFile {
     shared: Arc<Shared>,
 }
 
@@ -36,10 +36,10 @@ struct Shared {
     /// load or save, so that these never overlap.
     seen: Mutex<Option<u64>>,
     /// What the disk is busy with.
-    under_way: Arc<Ledger>,
+    under_way: Arc<TaskList>,
 }
 
-impl Store {
+impl ConfigFile {
     /// The configuration in `file`, its last good copy in `state_dir`. Removes what a
     /// killed daemon left half written. Nothing is read yet.
     pub fn new(file: &Path, state_dir: &Path) -> Self {
@@ -264,8 +264,8 @@ mod tests {
     use crate::sys::test::Dir;
     use smol::block_on;
 
-    fn store(dir: &Dir) -> Store {
-        Store::new(&dir.path().join("config.json"), &dir.path().join("state"))
+    fn store(dir: &Dir) -> ConfigFile {
+        ConfigFile::new(&dir.path().join("config.json"), &dir.path().join("state"))
     }
 
     #[test]
@@ -343,7 +343,7 @@ mod tests {
         let dir = Dir::new("store-refused");
         fs::write(dir.path().join("file"), b"").unwrap();
         let file = dir.path().join("file/config.json");
-        let store = Store::new(&file, &dir.path().join("state"));
+        let store = ConfigFile::new(&file, &dir.path().join("state"));
         let refused = block_on(store.save(b"{}".to_vec(), None)).unwrap_err();
         assert!(refused.message.ends_with(": not a directory"), "{refused}");
         assert_eq!(refused.kind, FailureKind::System);

@@ -24,12 +24,12 @@ const FILE_MAX: u64 = 256 * 1024;
 
 /// The two files.
 #[derive(Clone, Debug)]
-pub struct Vault {
+pub struct CredentialFiles {
     credentials: PathBuf,
     sessions: PathBuf,
 }
 
-impl Vault {
+impl CredentialFiles {
     /// The files in these directories. Nothing is read yet.
     pub fn new(state_dir: &Path, run_dir: &RunDir) -> Self {
         let credentials = state_dir.join(CREDENTIALS);
@@ -139,7 +139,7 @@ mod tests {
     fn credentials_and_sessions_are_for_the_daemon_alone() {
         let dir = Dir::new("vault");
         let run_dir = RunDir::take(&dir.path().join("run")).unwrap();
-        let vault = Vault::new(dir.path(), &run_dir);
+        let vault = CredentialFiles::new(dir.path(), &run_dir);
         assert!(block_on(vault.load()).unwrap().is_none());
         block_on(vault.save(b"one".to_vec())).unwrap();
         assert_eq!(mode(vault.file()), MODE);
@@ -157,7 +157,7 @@ mod tests {
     fn a_file_that_is_there_and_cannot_be_read_is_not_taken_for_none() {
         let dir = Dir::new("vault-unreadable");
         let run_dir = RunDir::take(&dir.path().join("run")).unwrap();
-        let vault = Vault::new(dir.path(), &run_dir);
+        let vault = CredentialFiles::new(dir.path(), &run_dir);
         fs::create_dir(vault.file()).unwrap();
         assert!(block_on(vault.load()).is_err());
     }

@@ -15,7 +15,7 @@ use std::path::{Path, PathBuf};
 
 /// Changes that wait for each other. Dropped before it was carried out, it leaves nothing.
 #[derive(Default)]
-pub struct Together {
+pub struct FileSet {
     changes: Vec<Change>,
 }
 
@@ -26,7 +26,7 @@ enum Change {
     Leaves(PathBuf),
 }
 
-impl Together {
+impl FileSet {
     /// `path` is to have this content; a new file gets this mode, and one that is there keeps its own.
     ///
     /// # Errors
@@ -102,7 +102,7 @@ impl Change {
     }
 }
 
-impl Drop for Together {
+impl Drop for FileSet {
     fn drop(&mut self) {
         for change in &self.changes {
             if let Change::Arrives(unfinished, _) = change {
@@ -124,7 +124,7 @@ mod tests {
         let path = |name: &str| dir.path().join(name);
         fs::write(path("old"), "old").unwrap();
         for _ in 0..2 {
-            let mut together = Together::default();
+            let mut together = FileSet::default();
             together.write(&path("deep/a"), b"a", 0o600).unwrap();
             together.write(&path("b"), b"b", 0o644).unwrap();
             together
@@ -150,7 +150,7 @@ mod tests {
         let path = |name: &str| dir.path().join(name);
         fs::write(path("a"), "old").unwrap();
         fs::write(path("file"), "").unwrap();
-        let mut together = Together::default();
+        let mut together = FileSet::default();
         together.write(&path("a"), b"new", 0o600).unwrap();
         together.remove(&path("a"));
         assert!(together.write(&path("file/b"), b"b", 0o600).is_err());

@@ -24,7 +24,7 @@ use std::rc::Rc;
 const BATCH: usize = 64 * 1024;
 
 /// All log files.
-pub struct Files {
+pub struct LogFiles {
     executor: Rc<LocalExecutor<'static>>,
     dir: PathBuf,
     files: RefCell<BTreeMap<Id, Follower>>,
@@ -44,7 +44,7 @@ struct Stop {
     event: Event,
 }
 
-impl Files {
+impl LogFiles {
     /// Log files in `<state dir>/logs`.
     pub fn new(executor: &Rc<LocalExecutor<'static>>, state_dir: &std::path::Path) -> Self {
         Self {
@@ -249,7 +249,7 @@ mod tests {
     fn files_are_rotated_and_bounded() {
         let dir = Dir::new("persist-rotate");
         let executor = Rc::new(LocalExecutor::new());
-        let files = Files::new(&executor, dir.path());
+        let files = LogFiles::new(&executor, dir.path());
         let log = Rc::new(Log::new(256 * 1024));
         let id: Id = "sync".parse().unwrap();
         files.keep(&id, &log, policy(2_000, 3));
@@ -279,7 +279,7 @@ mod tests {
     fn what_came_too_fast_is_announced() {
         let dir = Dir::new("persist-missing");
         let executor = Rc::new(LocalExecutor::new());
-        let files = Files::new(&executor, dir.path());
+        let files = LogFiles::new(&executor, dir.path());
         let log = Rc::new(Log::new(1024));
         let mut writer = log.writer(Stream::Stdout);
         (0..1000).for_each(|_| writer.append(b"a line of some length\n", clock::now()));
@@ -299,7 +299,7 @@ mod tests {
         let dir = Dir::new("persist-refused");
         fs::write(dir.path().join("logs"), b"not a directory").unwrap();
         let executor = Rc::new(LocalExecutor::new());
-        let files = Files::new(&executor, dir.path());
+        let files = LogFiles::new(&executor, dir.path());
         let log = Rc::new(Log::new(64 * 1024));
         files.keep(&"sync".parse().unwrap(), &log, policy(1 << 20, 1));
         log.note("one", clock::now());

@@ -5,7 +5,7 @@
 //! card wears out.
 
 use super::atomic_file;
-use crate::supervisor::{Failure, Mark, Traces};
+use crate::supervisor::{Failure, MarkerState, Traces};
 use crate::sys::background;
 use crate::sys::service::fd_store;
 use crate::sys::time::clock::boot_id;
@@ -27,12 +27,12 @@ const CARD_RESET: u32 = 0x20;
 
 /// The mark of this daemon.
 #[derive(Clone, Debug)]
-pub struct Marker {
+pub struct ShutdownMarker {
     dir: PathBuf,
     last_result: PathBuf,
 }
 
-impl Marker {
+impl ShutdownMarker {
     /// The mark in `state_dir`. Nothing is written yet.
     pub fn new(state_dir: &Path, run_dir: &Path) -> Self {
         Self {
@@ -44,9 +44,9 @@ impl Marker {
     /// What the daemon before this one has left. To be called before [`Marker::set`].
     pub fn traces(&self) -> Traces {
         let mark = match (self.read(RUNNING), self.read(ENDED)) {
-            (Some(boot), _) => Mark::Running(boot),
-            (None, Some(boot)) => Mark::Ended(boot),
-            (None, None) => Mark::Nothing,
+            (Some(boot), _) => MarkerState::Running(boot),
+            (None, Some(boot)) => MarkerState::Ended(boot),
+            (None, None) => MarkerState::Nothing,
         };
         Traces {
             upgraded_from: fd_store::upgraded_from(),
@@ -107,14 +107,14 @@ mod tests {
         let dir = Dir::new("mark");
         let (state, run) = (dir.path().join("state"), dir.path().join("run"));
         fs::create_dir_all(&run).unwrap();
-        let marker = Marker::new(&state, &run);
-        assert_eq!(marker.traces().mark, Mark::Nothing);
+        let marker = ShutdownMarker::new(&state, &run);
+        assert_eq!(marker.traces().mark, MarkerState::Nothing);
         block_on(marker.clone().set());
-        assert_eq!(marker.traces().mark, Mark::Running(boot_id()));
+        assert_eq!(marker.traces().mark, MarkerState::Running(boot_id()));
         marker.end();
-        assert_eq!(marker.traces().mark, Mark::Ended(boot_id()));
+        assert_eq!(marker.traces().mark, MarkerState::Ended(boot_id()));
         block_on(marker.clone().set());
-        assert_eq!(marker.traces().mark, Mark::Running(boot_id()));
+        assert_eq!(marker.traces().mark, MarkerState::Running(boot_id()));
         fs::write(run.join(LAST_RESULT), "watchdog\n").unwrap();
         let traces = marker.traces();
         assert_eq!(traces.service_result.as_deref(), Some("watchdog"));
@@ -139,9 +139,9 @@ mod tests {
     fn a_mark_that_cannot_be_written_is_no_failure() {
         let dir = Dir::new("mark-refused");
         fs::write(dir.path().join("state"), "a file").unwrap();
-        let marker = Marker::new(&dir.path().join("state"), dir.path());
+        let marker = ShutdownMarker::new(&dir.path().join("state"), dir.path());
         block_on(marker.clone().set());
         marker.end();
-        assert_eq!(marker.traces().mark, Mark::Nothing);
+        assert_eq!(marker.traces().mark, MarkerState::Nothing);
     }
 }

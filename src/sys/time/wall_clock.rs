@@ -8,7 +8,7 @@
 use super::clock;
 use super::timezone;
 use crate::config::Zone;
-use crate::supervisor::{Event, Reading};
+use crate::supervisor::{ClockReading, Event};
 use nix::sys::inotify::{AddWatchFlags, InitFlags, Inotify};
 use nix::sys::time::TimeSpec;
 use nix::sys::timerfd::{ClockId, Expiration, TimerFd, TimerFlags, TimerSetTimeFlags};
@@ -63,7 +63,7 @@ impl WallClock {
     }
 
     /// Both clocks, where the one on the wall is to be trusted.
-    pub fn trusted(&self) -> Option<Reading> {
+    pub fn trusted(&self) -> Option<ClockReading> {
         let reading = read();
         let marked = std::fs::read_to_string(&self.mark);
         let was_trusted = marked.is_ok_and(|boot| boot == clock::boot_id());
@@ -76,7 +76,7 @@ impl WallClock {
     }
 
     /// Tells whenever something is different, for as long as somebody listens. `told` is what is known already.
-    pub async fn watch(self, told: Option<Reading>, reports: Sender<Event>) {
+    pub async fn watch(self, told: Option<ClockReading>, reports: Sender<Event>) {
         let mut trusts = told.is_some();
         let mut zone = timezone::fingerprint();
         let mut was_set = false;
@@ -102,7 +102,7 @@ impl WallClock {
                 zone = now;
                 let found = timezone::find(Zone::Auto).await;
                 let zone = Zone::Auto;
-                if reports.send(Event::Zone { zone, found }).await.is_err() {
+                if reports.send(Event::TimeZone { zone, found }).await.is_err() {
                     return;
                 }
             }
@@ -180,10 +180,10 @@ impl WallClock {
     }
 }
 
-fn read() -> Reading {
+fn read() -> ClockReading {
     let at = clock::now();
     let wall = clock::wall();
-    Reading { at, wall }
+    ClockReading { at, wall }
 }
 
 #[cfg(test)]

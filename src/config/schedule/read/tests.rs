@@ -49,7 +49,7 @@ fn every_trigger_and_every_action_is_read_and_shown_as_it_was_written() {
     let loaded = load(rules.collect()).unwrap();
     assert!(loaded.warnings.is_empty(), "{:?}", loaded.warnings);
     let read = loaded.config.schedule.rules.iter();
-    let shown: Vec<Value> = read.map(|rule| json!(rule.deed)).collect();
+    let shown: Vec<Value> = read.map(|rule| json!(rule.action)).collect();
     assert_eq!(shown, actions);
 
     let reboot = json!({"type": "run_command", "command": "x"});

@@ -6,15 +6,15 @@ fn at(seconds: u64) -> Moment {
     Moment::from_boot(Duration::from_secs(seconds))
 }
 
-fn painted() -> Sight {
-    Sight::Painted {
+fn painted() -> PageObservation {
+    PageObservation::Painted {
         url: "http://page/".into(),
         title: "Page".into(),
     }
 }
 
-fn ours(name: &str) -> Sight {
-    Sight::Painted {
+fn ours(name: &str) -> PageObservation {
+    PageObservation::Painted {
         url: name.into(),
         title: String::new(),
     }
@@ -30,13 +30,16 @@ fn well(now: Moment) -> Health {
 fn a_page_that_misses_one_look_is_left_alone_and_one_that_misses_two_is_hung() {
     let mut health = well(at(0));
     for round in 1..100 {
-        assert_eq!(health.handle_sight(Sight::Unanswered, at(round * 10)), None);
+        assert_eq!(
+            health.handle_sight(PageObservation::Unanswered, at(round * 10)),
+            None
+        );
         assert_eq!(health.handle_sight(painted(), at(round * 10 + 5)), None);
         assert_eq!(health.status.state, PageState::Healthy);
     }
-    health.handle_sight(Sight::Unanswered, at(1001));
-    let remedy = health.handle_sight(Sight::Unanswered, at(1006));
-    assert_eq!(remedy, Some(Remedy::Order(Order::Reload)));
+    health.handle_sight(PageObservation::Unanswered, at(1001));
+    let remedy = health.handle_sight(PageObservation::Unanswered, at(1006));
+    assert_eq!(remedy, Some(Remedy::Order(PageCommand::Reload)));
     assert_eq!(health.status.state, PageState::Hung);
 }
 
@@ -47,26 +50,26 @@ fn the_rungs_are_climbed_one_after_the_other_and_forgiven() {
     for second in (100..200).step_by(2) {
         let sight = match remedies.len() {
             4 => ours("about:failed"),
-            _ => Sight::Crashed,
+            _ => PageObservation::Crashed,
         };
         remedies.extend(health.handle_sight(sight, at(second)));
     }
     let url = "http://page/".to_owned();
-    assert_eq!(remedies[0], Remedy::Order(Order::Reload));
-    assert_eq!(remedies[1], Remedy::Order(Order::FreshTarget { url }));
+    assert_eq!(remedies[0], Remedy::Order(PageCommand::Reload));
+    assert_eq!(remedies[1], Remedy::Order(PageCommand::FreshTarget { url }));
     assert!(matches!(remedies[2], Remedy::Restart(_)));
     assert!(matches!(
         remedies[3],
-        Remedy::Order(Order::ShowBuiltIn(BuiltIn::Failed { .. }))
+        Remedy::Order(PageCommand::ShowBuiltIn(BuiltIn::Failed { .. }))
     ));
     assert_eq!(remedies.len(), 4, "a page of our own stays");
 
     let mut health = well(at(0));
-    health.handle_sight(Sight::Crashed, at(100));
+    health.handle_sight(PageObservation::Crashed, at(100));
     health.handle_sight(painted(), at(101));
     health.handle_sight(painted(), at(101 + 60));
-    let again = health.handle_sight(Sight::Crashed, at(400));
-    assert_eq!(again, Some(Remedy::Order(Order::Reload)));
+    let again = health.handle_sight(PageObservation::Crashed, at(400));
+    assert_eq!(again, Some(Remedy::Order(PageCommand::Reload)));
 }
 
 #[test]
@@ -75,7 +78,7 @@ fn a_page_that_is_never_well_costs_a_bounded_number_of_steps_an_hour() {
     let mut steps = VecDeque::new();
     for second in 0..7 * 24 * 3600 / 2 {
         let now = at(second * 2);
-        if health.handle_sight(Sight::Crashed, now).is_some() {
+        if health.handle_sight(PageObservation::Crashed, now).is_some() {
             steps.push_back(now);
             // As if the operator's page came back for an instant.
             health.stands_for = None;
@@ -90,7 +93,7 @@ fn a_page_that_is_never_well_costs_a_bounded_number_of_steps_an_hour() {
 #[test]
 fn an_empty_page_is_told_after_a_while() {
     let mut health = well(at(0));
-    let blank = || Sight::Blank {
+    let blank = || PageObservation::Blank {
         url: "http://page/".into(),
         title: String::new(),
     };
@@ -103,13 +106,13 @@ fn an_empty_page_is_told_after_a_while() {
 
 #[test]
 fn a_page_that_is_not_well_tells_when_it_was_and_what_was_done() {
-    let picture = |byte| Picture {
+    let picture = |byte| Screenshot {
         png: vec![byte].into(),
     };
     let mut health = well(at(0));
     health.handle_sight(painted(), at(6));
     assert_eq!(health.status.last_painted, None, "that is now");
-    health.handle_sight(Sight::Crashed, at(12));
+    health.handle_sight(PageObservation::Crashed, at(12));
     assert_eq!(health.status.last_painted, Some(at(6)));
 
     health.record("it has died; it is loaded anew".into(), at(12));
@@ -128,14 +131,14 @@ fn a_page_that_is_not_well_tells_when_it_was_and_what_was_done() {
     // A day later it is another illness.
     health.handle_sight(painted(), at(40));
     assert!(health.status.last_step.is_some(), "it stays to be read");
-    health.handle_sight(Sight::Crashed, at(90_000));
+    health.handle_sight(PageObservation::Crashed, at(90_000));
     health.record("it has died; it is loaded anew".into(), at(90_000));
     let step = health.status.last_step.clone().expect("a step");
     assert_eq!(step.evidence, None);
 }
 
-fn empty_tab() -> Sight {
-    Sight::Blank {
+fn empty_tab() -> PageObservation {
+    PageObservation::Blank {
         url: "about:blank".into(),
         title: String::new(),
     }
@@ -143,10 +146,15 @@ fn empty_tab() -> Sight {
 
 #[test]
 fn a_browser_that_is_slow_to_start_is_left_alone() {
-    let page = Sight::Loading {
+    let page = PageObservation::Loading {
         url: "http://page/".into(),
     };
-    let starts = [Sight::Silent, Sight::Unanswered, page, empty_tab()];
+    let starts = [
+        PageObservation::Silent,
+        PageObservation::Unanswered,
+        page,
+        empty_tab(),
+    ];
     let mut health = Health::new(RunId(1), None, Past::default(), at(0));
     for second in (0..COLD.as_secs()).step_by(2) {
         let sight = starts[second as usize / 50].clone();
@@ -160,7 +168,11 @@ fn a_browser_that_is_slow_to_start_is_left_alone() {
 
 #[test]
 fn a_browser_that_never_comes_to_its_page_is_not_waited_for_for_ever() {
-    for sight in [Sight::Silent, Sight::Unanswered, empty_tab()] {
+    for sight in [
+        PageObservation::Silent,
+        PageObservation::Unanswered,
+        empty_tab(),
+    ] {
         let mut health = Health::new(RunId(1), None, Past::default(), at(0));
         let end = COLD + BLANK + SOON;
         let remedy = (0..=end.as_secs() / 2)
@@ -172,13 +184,13 @@ fn a_browser_that_never_comes_to_its_page_is_not_waited_for_for_ever() {
 #[test]
 fn a_browser_that_has_shown_its_page_is_trusted_no_longer() {
     let mut health = well(at(0));
-    health.handle_sight(Sight::Silent, at(1));
-    let remedy = health.handle_sight(Sight::Silent, at(2));
+    health.handle_sight(PageObservation::Silent, at(1));
+    let remedy = health.handle_sight(PageObservation::Silent, at(2));
     assert!(matches!(remedy, Some(Remedy::Restart(_))));
 
     // One that was there and empty is a page, too.
     let mut health = Health::new(RunId(1), None, Past::default(), at(0));
-    let blank = Sight::Blank {
+    let blank = PageObservation::Blank {
         url: "http://page/".into(),
         title: String::new(),
     };
@@ -189,33 +201,38 @@ fn a_browser_that_has_shown_its_page_is_trusted_no_longer() {
 #[test]
 fn a_silent_browser_is_restarted() {
     let mut health = well(at(0));
-    assert_eq!(health.handle_sight(Sight::Silent, at(16)), None);
-    let remedy = health.handle_sight(Sight::Silent, at(26));
+    assert_eq!(health.handle_sight(PageObservation::Silent, at(16)), None);
+    let remedy = health.handle_sight(PageObservation::Silent, at(26));
     assert!(matches!(remedy, Some(Remedy::Restart(_))));
 }
 
 #[test]
 fn a_page_that_cannot_be_loaded_is_said_once_and_tried_until_it_comes() {
     let mut health = Health::new(RunId(1), None, Past::default(), at(0));
-    let dead = || Sight::NotLoaded {
+    let dead = || PageObservation::NotLoaded {
         url: "http://page/".into(),
         error: "net::ERR_CONNECTION_REFUSED".into(),
     };
     let remedy = health.handle_sight(dead(), at(1));
     assert!(matches!(
         remedy,
-        Some(Remedy::Order(Order::ShowBuiltIn(BuiltIn::Offline { .. })))
+        Some(Remedy::Order(PageCommand::ShowBuiltIn(
+            BuiltIn::Offline { .. }
+        )))
     ));
     assert_eq!(health.handle_sight(ours("about:offline"), at(2)), None);
     assert_eq!(health.status.state, PageState::NetError);
     assert_eq!(health.handle_sight(dead(), at(3)), None, "said once");
-    assert!(matches!(health.handle_due(at(5)), Order::Navigate { .. }));
+    assert!(matches!(
+        health.handle_due(at(5)),
+        PageCommand::Navigate { .. }
+    ));
     assert_eq!(health.deadline(), Some(at(5) + OFTEN));
     health.handle_due(at(2000));
     assert_eq!(health.deadline(), Some(at(2000) + SELDOM));
     health.handle_sight(painted(), at(2001));
     assert_eq!(health.status.state, PageState::Healthy);
-    assert_eq!(health.handle_due(at(2010)), Order::Look);
+    assert_eq!(health.handle_due(at(2010)), PageCommand::Look);
 }
 
 #[test]
@@ -225,14 +242,14 @@ fn a_page_of_ours_that_nobody_remembers_gives_way_as_well() {
         assert_eq!(health.status.state, PageState::NetError);
         assert_eq!(health.status.url.as_deref(), Some(address));
         let order = health.handle_due(health.deadline().expect("a time"));
-        assert!(matches!(order, Order::Navigate { url, .. } if url == address));
+        assert!(matches!(order, PageCommand::Navigate { url, .. } if url == address));
     };
     // The browser tries it by itself while ours is on its way; an operator's wish comes to nothing.
     let mut health = well(at(0));
     let (url, error) = ("http://page/".to_owned(), "net::ERR_FAILED".to_owned());
-    health.handle_sight(Sight::NotLoaded { url, error }, at(1));
+    health.handle_sight(PageObservation::NotLoaded { url, error }, at(1));
     let url = "http://page/".to_owned();
-    health.handle_sight(Sight::Loading { url }, at(2));
+    health.handle_sight(PageObservation::Loading { url }, at(2));
     tries(&mut health, "http://page/");
     health.stands_for = None;
     tries(&mut health, "http://page/");
@@ -253,16 +270,16 @@ fn a_page_that_never_comes_climbs_the_ladder() {
             _ => "http://page/",
         };
         let url = url.to_owned();
-        remedies.extend(health.handle_sight(Sight::Loading { url }, at(second)));
+        remedies.extend(health.handle_sight(PageObservation::Loading { url }, at(second)));
         assert!(
             remedies.is_empty() || second >= 160,
             "as slow as this is no illness"
         );
     }
-    assert_eq!(remedies[0], Remedy::Order(Order::Reload));
+    assert_eq!(remedies[0], Remedy::Order(PageCommand::Reload));
     assert!(matches!(
         remedies[3],
-        Remedy::Order(Order::ShowBuiltIn(BuiltIn::Failed { .. }))
+        Remedy::Order(PageCommand::ShowBuiltIn(BuiltIn::Failed { .. }))
     ));
     assert_eq!(remedies.len(), 4, "a page of our own stays");
 }
@@ -274,47 +291,50 @@ fn a_page_that_has_come_and_hangs_is_not_led_there_again_and_again() {
     health.handle_sight(ours("about:offline"), at(2));
     let order = health.handle_due(at(5));
     health.under_way.push(order.clone());
-    assert_eq!(health.handle_sight(Sight::Unanswered, at(15)), None);
+    assert_eq!(
+        health.handle_sight(PageObservation::Unanswered, at(15)),
+        None
+    );
     assert_eq!(health.deadline(), None, "the order is still under way");
     health.end_order(&order);
-    health.handle_done(&order, &Obeyed::Done);
+    health.handle_done(&order, &PageCommandResult::Done);
     assert_eq!(health.stands_for, None);
-    assert_eq!(health.handle_due(at(15)), Order::Look);
+    assert_eq!(health.handle_due(at(15)), PageCommand::Look);
 }
 
-fn not_loaded() -> Sight {
-    Sight::NotLoaded {
+fn not_loaded() -> PageObservation {
+    PageObservation::NotLoaded {
         url: "http://page/".into(),
         error: "net::ERR_FAILED".into(),
     }
 }
 
 /// A browser that can be asked, and has no page.
-fn no_page() -> Sight {
-    Sight::Loading { url: String::new() }
+fn no_page() -> PageObservation {
+    PageObservation::Loading { url: String::new() }
 }
 
 #[test]
 fn where_no_page_of_ours_comes_either_the_ladder_goes_on() {
     let mut health = well(at(0));
     health.past.rung = RESTART + 1;
-    let remedy = health.handle_sight(Sight::Crashed, at(100));
+    let remedy = health.handle_sight(PageObservation::Crashed, at(100));
     let Some(Remedy::Order(order)) = remedy else {
         panic!("{remedy:?}");
     };
-    assert!(matches!(&order, Order::ShowBuiltIn(_)));
-    health.under_way.extend([Order::Look, order.clone()]);
+    assert!(matches!(&order, PageCommand::ShowBuiltIn(_)));
+    health.under_way.extend([PageCommand::Look, order.clone()]);
     // The look that has led to it is answered after what it saw.
-    health.end_order(&Order::Look);
-    health.handle_done(&Order::Look, &Obeyed::Done);
-    let meanwhile = health.handle_sight(Sight::Crashed, at(120));
+    health.end_order(&PageCommand::Look);
+    health.handle_done(&PageCommand::Look, &PageCommandResult::Done);
+    let meanwhile = health.handle_sight(PageObservation::Crashed, at(120));
     assert_eq!((meanwhile, health.deadline()), (None, None));
     health.end_order(&order);
     assert_eq!(health.handle_refusal(&order, at(130)), None);
     assert_eq!(health.deadline(), Some(at(130) + SOON));
-    assert_eq!(health.handle_due(at(132)), Order::Look);
-    let next = health.handle_sight(Sight::Crashed, at(132));
-    assert_eq!(next, Some(Remedy::Order(Order::Reload)));
+    assert_eq!(health.handle_due(at(132)), PageCommand::Look);
+    let next = health.handle_sight(PageObservation::Crashed, at(132));
+    assert_eq!(next, Some(Remedy::Order(PageCommand::Reload)));
 }
 
 #[test]
@@ -328,7 +348,7 @@ fn where_ours_cannot_say_it_the_address_is_tried_all_the_same_and_ours_later() {
             said.push(second);
         }
         match health.handle_due(at(second)) {
-            Order::Navigate { .. } => tried += 1,
+            PageCommand::Navigate { .. } => tried += 1,
             order => panic!("{order:?}"),
         }
     }
@@ -342,22 +362,26 @@ fn where_ours_cannot_say_it_the_address_is_tried_all_the_same_and_ours_later() {
 #[test]
 fn whoever_shows_a_page_of_ours_is_looked_after_as_well() {
     for (sight, looks) in [
-        (Sight::Silent, 2),
-        (Sight::Unanswered, 2),
-        (Sight::Crashed, 1),
+        (PageObservation::Silent, 2),
+        (PageObservation::Unanswered, 2),
+        (PageObservation::Crashed, 1),
     ] {
         let mut health = well(at(0));
         health.handle_sight(not_loaded(), at(1));
         health.handle_sight(ours("about:offline"), at(2));
         let order = health.handle_due(at(1000));
-        assert!(matches!(&order, Order::Navigate { .. }));
+        assert!(matches!(&order, PageCommand::Navigate { .. }));
         let next = health.handle_refusal(&order, at(1000));
-        assert_eq!(next, Some(Order::Look));
+        assert_eq!(next, Some(PageCommand::Look));
         for look in 1..=looks {
             let remedy = health.handle_sight(sight.clone(), at(1000 + look));
             assert_eq!(remedy.is_some(), look == looks, "{sight:?}");
             if remedy.is_none() {
-                assert_eq!(health.handle_due(at(1000 + look)), Order::Look, "at once");
+                assert_eq!(
+                    health.handle_due(at(1000 + look)),
+                    PageCommand::Look,
+                    "at once"
+                );
             }
         }
         assert_eq!(health.stands_for, None);
@@ -371,13 +395,17 @@ fn an_outage_is_no_illness_and_its_page_is_forgiven_like_any_other() {
     let mut steps = 0;
     for second in (10..100_000).step_by(30) {
         let looks = match second % 20_000 < 30 {
-            true => vec![Sight::Unanswered, Sight::Unanswered, ours("about:offline")],
+            true => vec![
+                PageObservation::Unanswered,
+                PageObservation::Unanswered,
+                ours("about:offline"),
+            ],
             false => vec![ours("about:offline")],
         };
         for sight in looks {
             match health.handle_sight(sight, at(second)) {
                 None => {}
-                Some(Remedy::Order(Order::Reload)) => steps += 1,
+                Some(Remedy::Order(PageCommand::Reload)) => steps += 1,
                 other => panic!("{other:?} for a page that is well now"),
             }
         }
@@ -394,7 +422,10 @@ fn an_outage_is_no_illness_and_its_page_is_forgiven_like_any_other() {
 
 #[test]
 fn an_address_is_tried_also_where_all_steps_were_taken() {
-    for (sight, looks) in [(Sight::Crashed, 1), (Sight::Unanswered, 2)] {
+    for (sight, looks) in [
+        (PageObservation::Crashed, 1),
+        (PageObservation::Unanswered, 2),
+    ] {
         let mut health = well(at(0));
         health.past.steps = (0..STEPS_MAX as u64).map(at).collect();
         health.handle_sight(not_loaded(), at(100));
@@ -403,7 +434,10 @@ fn an_address_is_tried_also_where_all_steps_were_taken() {
             assert_eq!(health.handle_sight(sight.clone(), at(102)), None);
         }
         assert_eq!(health.deadline(), Some(at(102) + OFTEN));
-        assert!(matches!(health.handle_due(at(106)), Order::Navigate { .. }));
+        assert!(matches!(
+            health.handle_due(at(106)),
+            PageCommand::Navigate { .. }
+        ));
     }
 }
 
@@ -414,9 +448,10 @@ fn an_empty_tab_is_no_address() {
     let mut addresses = Vec::new();
     for second in (0..900).step_by(2) {
         match health.handle_sight(empty_tab(), at(second)) {
-            Some(Remedy::Order(Order::FreshTarget { url })) => addresses.push(url),
-            Some(Remedy::Order(Order::ShowBuiltIn(_))) => match health.handle_due(at(second)) {
-                Order::Navigate { url, .. } => addresses.push(url),
+            Some(Remedy::Order(PageCommand::FreshTarget { url })) => addresses.push(url),
+            Some(Remedy::Order(PageCommand::ShowBuiltIn(_))) => match health.handle_due(at(second))
+            {
+                PageCommand::Navigate { url, .. } => addresses.push(url),
                 order => panic!("{order:?}"),
             },
             _ => {}
@@ -440,13 +475,16 @@ fn a_browser_without_a_page_is_led_to_where_it_belongs() {
             remedies.extend(remedy);
         }
         assert_eq!(health.status.url, None);
-        assert_eq!(remedies[0], Remedy::Order(Order::Reload));
+        assert_eq!(remedies[0], Remedy::Order(PageCommand::Reload));
         match home {
             Some(url) => {
-                assert_eq!(remedies[1], Remedy::Order(Order::FreshTarget { url }));
+                assert_eq!(remedies[1], Remedy::Order(PageCommand::FreshTarget { url }));
                 assert!(matches!(remedies[2], Remedy::Restart(_)));
-                assert!(matches!(remedies[3], Remedy::Order(Order::ShowBuiltIn(_))));
-                assert_eq!(remedies[4], Remedy::Order(Order::Reload));
+                assert!(matches!(
+                    remedies[3],
+                    Remedy::Order(PageCommand::ShowBuiltIn(_))
+                ));
+                assert_eq!(remedies[4], Remedy::Order(PageCommand::Reload));
             }
             None => {
                 let others = &remedies[1..4];

@@ -2,15 +2,15 @@
 
 use super::{Children, Phase, Run};
 use crate::config::Id;
-use crate::logs::{Book, Stream};
+use crate::logs::{Logs, Stream};
 use crate::supervisor::{Failure, RunId, Running};
-use crate::sys::cgroup::{Cgroups, Settled};
+use crate::sys::cgroup::{Cgroups, RunCgroup};
 use crate::sys::errno::failure;
 use crate::sys::process::output::Tap;
 use crate::sys::process::pidfd::PidFd;
 use crate::sys::process::readiness::NotifySocket;
 use crate::sys::procfs::Stat;
-use crate::sys::service::fd_store::{self, Handover};
+use crate::sys::service::fd_store::{self, InheritedDescriptors};
 use std::io::{self, PipeReader};
 use std::os::fd::OwnedFd;
 use std::os::unix::net::UnixStream;
@@ -24,7 +24,7 @@ const NOTIFY: &str = "notify";
 const CONTROL: &str = "control";
 
 /// A run whose processes live on, and by what to follow it.
-pub struct Foundling {
+pub struct InheritedRun {
     main: PidFd,
     /// Its main process has ended while no daemon lived, and somebody else has reaped it.
     ended: bool,
@@ -34,14 +34,14 @@ pub struct Foundling {
     control: Option<OwnedFd>,
 }
 
-impl Foundling {
+impl InheritedRun {
     /// The run of a process, if it can be followed from here on: everything was handed over, and its tree
     /// can be told from others, because it has a cgroup or we are its parent.
     pub fn find(
         id: &Id,
         running: &Running,
         cgroups: &Cgroups,
-        from: &mut Handover,
+        from: &mut InheritedDescriptors,
     ) -> Option<Self> {
         let mut take = |what| from.take(&name(id, running.run, what));
         let (pid, out, err, notify) = (take(PID), take(OUT), take(ERR), take(NOTIFY));
@@ -72,8 +72,8 @@ impl Children {
         &self,
         id: &Id,
         running: &Running,
-        found: Foundling,
-        logs: &Book,
+        found: InheritedRun,
+        logs: &Logs,
     ) -> Result<(), Failure> {
         let inner = &self.0;
         let run = running.run;
@@ -97,7 +97,8 @@ impl Children {
             .transpose()?
             .map(Rc::new);
         let alive = (!found.ended).then_some(running.pid);
-        let Settled { cgroup, unenforced } = inner.cgroups.resume(id, run, &process.limits, alive);
+        let RunCgroup { cgroup, unenforced } =
+            inner.cgroups.resume(id, run, &process.limits, alive);
         let mut family = inner.family.borrow_mut();
         family.began(run, running.pid as i32, cgroup);
         if found.ended {
