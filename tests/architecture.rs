@@ -1,32 +1,30 @@
-//! The walls of the house: which room may name which. Read from the sources, so that a
-//! wall cannot be broken without this test saying so.
+//! Which module may use which, read from the sources: a forbidden dependency fails this test.
 
 #![allow(clippy::unwrap_used, reason = "a test ends at the first surprise")]
 
 use std::fs;
 use std::path::{Path, PathBuf};
 
-/// For each room, the rooms it may name besides itself. Every room may name `text` and `time`.
-const WALLS: &[(&str, &[&str])] = &[
+/// For each module at the top, the others that it may use. All may use `text` and `time`.
+const DEPENDENCIES: &[(&str, &[&str])] = &[
     ("text", &[]),
     ("time", &[]),
     ("facts", &[]),
     ("config", &[]),
     ("logs", &["config"]),
-    ("trust", &[]),
+    ("auth", &[]),
     ("supervisor", &["config"]),
     ("browser", &["config", "supervisor"]),
     ("sys", &["config", "supervisor", "logs", "facts"]),
-    ("http", &["config", "supervisor", "logs", "trust", "facts"]),
-    ("client", &["args", "config"]),
-    ("args", &["config"]),
+    ("http", &["config", "supervisor", "logs", "auth", "facts"]),
+    ("cli", &["config"]),
     (
         "first_boot",
-        &["args", "config", "supervisor", "sys", "trust"],
+        &["cli", "config", "supervisor", "sys", "auth"],
     ),
 ];
 
-/// What the pure rooms must not touch: the clock, the disk, the network, threads, other programs.
+/// Modules without clock, disk, network, threads and other programs.
 const PURE: &[&str] = &[
     "text",
     "time",
@@ -34,7 +32,7 @@ const PURE: &[&str] = &[
     "config",
     "logs",
     "supervisor",
-    "trust",
+    "auth",
 ];
 const IMPURE: &[&str] = &[
     "std::fs",
@@ -96,12 +94,12 @@ fn code(text: &str) -> impl Iterator<Item = (usize, &str)> {
 }
 
 #[test]
-fn no_room_names_one_it_must_not_know() {
-    let rooms: Vec<&str> = WALLS.iter().map(|(room, _)| *room).collect();
+fn no_module_uses_one_it_must_not_use() {
+    let rooms: Vec<&str> = DEPENDENCIES.iter().map(|(room, _)| *room).collect();
     let mut broken = Vec::new();
     for (path, text) in sources() {
         let room = room_of(&path);
-        let Some((_, allowed)) = WALLS.iter().find(|(name, _)| *name == room) else {
+        let Some((_, allowed)) = DEPENDENCIES.iter().find(|(name, _)| *name == room) else {
             continue;
         };
         for (number, line) in code(&text) {
@@ -112,7 +110,7 @@ fn no_room_names_one_it_must_not_know() {
                 let free =
                     *other == room || ["text", "time"].contains(other) || allowed.contains(other);
                 if named && !free {
-                    broken.push(format!("{}:{number}: {room} names {other}", path.display()));
+                    broken.push(format!("{}:{number}: {room} uses {other}", path.display()));
                 }
             }
             if line.contains("crate::{") {
@@ -127,7 +125,7 @@ fn no_room_names_one_it_must_not_know() {
 }
 
 #[test]
-fn the_pure_rooms_touch_nothing() {
+fn the_pure_modules_touch_nothing() {
     let mut broken = Vec::new();
     for (path, text) in sources() {
         let room = room_of(&path);
@@ -146,8 +144,8 @@ fn the_pure_rooms_touch_nothing() {
 }
 
 #[test]
-fn every_room_has_its_walls() {
-    let known: Vec<&str> = WALLS
+fn every_module_is_in_the_table() {
+    let known: Vec<&str> = DEPENDENCIES
         .iter()
         .map(|(room, _)| *room)
         .chain(["main", "lib", "daemon", "demo"])
@@ -156,7 +154,7 @@ fn every_room_has_its_walls() {
         let room = room_of(&path);
         assert!(
             known.contains(&room.as_str()),
-            "{room} stands in no wall of this test"
+            "{room} is missing in DEPENDENCIES"
         );
     }
 }

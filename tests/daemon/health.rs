@@ -1,7 +1,7 @@
 //! Whatever happens to the page on the screen, it comes back: the whole daemon, a real display, a real Chromium.
 
 use crate::compositor::Cage;
-use crate::kiosk::{signal, wait_for};
+use crate::kiosk::{signal, try_signal, wait_for};
 use crate::scene::{Scene, Screen, renderers};
 use crate::stage::{GROUND, NAVY, Site, TEAL};
 use crate::xvfb::Xvfb;
@@ -56,8 +56,9 @@ fn a_page_that_has_died_is_drawn_again_and_the_browser_stays(screen: impl Screen
         scene.navigate(&format!("teal?{run}"));
         let begun = Instant::now();
         let asked = scene.site.asked(&format!("teal?{run}"));
+        // The renderer of the page before may be ending at this moment.
         for renderer in renderers(pid) {
-            signal(renderer, "KILL");
+            try_signal(renderer, "KILL");
         }
         wait_for("the page, loaded again", || {
             scene.site.asked(&format!("teal?{run}")) > asked

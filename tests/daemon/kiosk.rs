@@ -480,12 +480,17 @@ pub fn read_answer(mut stream: impl Read) -> std::io::Result<Answer> {
 
 /// Sends a signal by name.
 pub fn signal(pid: u32, name: &str) {
-    let done = Command::new("kill")
+    assert!(try_signal(pid, name), "cannot send {name} to {pid}");
+}
+
+/// Sends a signal by name to a process that may have ended meanwhile. Returns whether it was sent.
+pub fn try_signal(pid: u32, name: &str) -> bool {
+    let sent = Command::new("kill")
         .args([&format!("-{name}"), "--", &pid.to_string()])
         .stderr(Stdio::null())
         .status()
         .unwrap();
-    assert!(done.success(), "cannot send {name} to {pid}");
+    sent.success()
 }
 
 /// Whether a process exists and is not a zombie.

@@ -8,7 +8,7 @@
 //! The next daemon may be another version of the program, and a memory that it cannot read costs a run: the screen goes
 //! dark for an upgrade. So reading is lenient. A field that is missing or not understood has its default, one that is
 //! not known is passed over, and a process is not validated as a document is. A field whose meaning changes gets
-//! another name. `tests/decide/fixtures` has what earlier versions wrote.
+//! another name. `tests/supervisor/fixtures` has what earlier versions wrote.
 
 use crate::config::Process;
 use crate::supervisor::{Reason, RunId};

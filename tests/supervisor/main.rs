@@ -5,11 +5,11 @@
 mod calendar;
 mod clockwork;
 mod display_holder;
+mod invariants;
 mod memory;
 mod outages;
 mod overrides;
 mod page;
-mod promises;
 mod rotation;
 mod rules;
 mod scenarios;
