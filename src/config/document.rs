@@ -152,7 +152,7 @@ impl Section {
 
 impl Etag {
     /// Names these bytes.
-    pub(super) fn of(bytes: &[u8]) -> Etag {
+    pub fn of(bytes: &[u8]) -> Etag {
         // `new` has a fixed key, so the same content has the same tag after a restart.
         let mut hasher = DefaultHasher::new();
         hasher.write(bytes);

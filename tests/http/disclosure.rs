@@ -1,6 +1,6 @@
 //! What the roles below `admin` cannot read: a document full of planted secrets, and every route there is.
 
-use crate::harness::{Kiosk, at, id, kiosk, picture};
+use crate::harness::{Answer, Kiosk, at, id, kiosk, picture};
 use ossuary::config::{Loaded, Problem};
 use ossuary::http::api::routes::ROUTES;
 use ossuary::supervisor::page::PageState;
@@ -228,6 +228,58 @@ fn view_and_operate_read_no_secret_in_any_answer() {
             "change",
         ] {
             assert!(paths.contains(&path), "{path} shows nothing to an admin");
+        }
+    });
+}
+
+#[test]
+fn documents_that_differ_only_in_secrets_have_the_same_headers_below_admin() {
+    kiosk(async |kiosk| {
+        let other = document().replace(PLANTED, "another-guess");
+        let other = other.replace("another-guess_is_only_a_name", "planted_is_only_a_name");
+        let show = |document: &str| {
+            kiosk.publish(|status| {
+                let generation = status.generation;
+                *status = picture(document);
+                status.generation = generation;
+            });
+        };
+        let get = async |token: &str, path: &str, fields: &str| {
+            let fields = format!("Authorization: Bearer {token}\r\n{fields}");
+            kiosk.call_as_stranger("GET", path, &fields, "").await
+        };
+        let [view, operate, admin] = &kiosk.tokens;
+        for path in ["/api/behaviors", "/api/schedule"] {
+            show(&other);
+            let secret = get(admin, path, "").await;
+            let secret = secret
+                .field("etag")
+                .expect("a tag of the document")
+                .to_owned();
+            for token in [view, operate] {
+                show(&document());
+                let one = get(token, path, "").await;
+                show(&other);
+                let two = get(token, path, "").await;
+                assert_eq!((one.status, &one.body), (200, &two.body), "{path}");
+                let headers = |answer: &Answer| {
+                    let mut fields = answer.fields.clone();
+                    fields.retain(|(name, _)| !name.eq_ignore_ascii_case("date"));
+                    fields
+                };
+                assert_eq!(headers(&one), headers(&two), "{path}");
+
+                // A guess of the tag is not confirmed; the tag of what was sent is.
+                let guessed = get(token, path, &format!("If-None-Match: {secret}\r\n")).await;
+                assert_eq!(guessed.status, 200, "{path}");
+                let known = two.field("etag").expect("a tag of what was sent");
+                let again = get(token, path, &format!("If-None-Match: {known}\r\n")).await;
+                assert_eq!(
+                    (again.status, again.field("etag")),
+                    (304, Some(known)),
+                    "{path}"
+                );
+            }
         }
     });
 }

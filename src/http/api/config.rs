@@ -1,8 +1,7 @@
 //! `/api/config`, `/api/behaviors`, `/api/schedule`, `/api/reload`: the document itself.
 //!
-//! All three have the entity tag of the whole document. A client that changes what it
-//! has read sends the tag along in `If-Match`, and is told (412) when somebody else
-//! was faster.
+//! For `admin`, who alone may change them, all three have the entity tag of the whole document. A client sends the tag
+//! of what it has read in `If-Match`, and gets 412 where the document has changed since.
 
 use super::json::{Configuration, Disclosure};
 use crate::config::{Etag, Loaded, Problem, Section, Zone, check_zone, redact};
@@ -131,7 +130,8 @@ fn refuse(
 }
 
 /// The document or a part of it, or 304 where the client has it already. Below the role `admin` a part has only its
-/// public fields; the whole document is for that role alone.
+/// public fields, and a tag of these: a tag of the document would confirm a guess of its secrets. The whole document is
+/// for `admin` alone.
 fn document(
     api: &Api,
     ask: &ApiRequest<'_>,
@@ -140,17 +140,25 @@ fn document(
 ) -> Reply {
     let status = api.feed.current();
     let document = &status.configuration.document;
-    let etag = document.etag();
+    let (reply, etag) = match (section, ask.pass.disclosure()) {
+        (None, _) => {
+            let reply = Reply::bytes(200, "application/json", document.to_bytes());
+            (reply, document.etag())
+        }
+        (Some(section), Disclosure::Full) => {
+            let reply = Reply::json(200, &document.section(section));
+            (reply, document.etag())
+        }
+        (Some(section), Disclosure::Redacted) => {
+            let outline = redact::outline(&document.section(section)).to_string();
+            let etag = Etag::of(outline.as_bytes());
+            let reply = Reply::bytes(200, "application/json", outline.into_bytes());
+            (reply, etag)
+        }
+    };
     let is_known =
         known.is_some_and(|known| known.trim() == "*" || tags(known, true).any(|tag| tag == etag));
-    let reply = match section {
-        _ if is_known => Reply::empty(304),
-        None => Reply::bytes(200, "application/json", document.to_bytes()),
-        Some(section) => match ask.pass.disclosure() {
-            Disclosure::Full => Reply::json(200, &document.section(section)),
-            Disclosure::Redacted => Reply::json(200, &redact::outline(&document.section(section))),
-        },
-    };
+    let reply = if is_known { Reply::empty(304) } else { reply };
     reply.with("ETag", format!("\"{etag}\""))
 }
 
