@@ -52,7 +52,7 @@ pub fn run(listen: Vec<SocketAddr>) -> Result<(), StartError> {
     if let Some(password) = &guest {
         println!("its password is {password}; the link below needs none, once");
     }
-    daemon::run_for(&options, guest.as_deref())?;
+    daemon::run_with_password(&options, guest.as_deref())?;
     if let Err(error) = fs::remove_dir_all(&dir) {
         log::warn!("cannot remove {}: {}", dir.display(), words(&error));
     }

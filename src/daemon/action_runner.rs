@@ -1,4 +1,4 @@
-//! Does what the mind wants. Whatever can fail comes back as an event.
+//! Runs the actions of the supervisor. An action that can fail answers with an event.
 
 use super::drivers::Drivers;
 use super::last_good_config::LastGoodConfig;
@@ -26,18 +26,18 @@ use std::rc::Rc;
 use std::time::Duration;
 
 /// How long the last writes may take. A card that takes longer is about to fail, and the
-/// service manager kills a daemon that does not leave.
+/// service manager kills a daemon that does not exit.
 const LAST_WRITES: Duration = Duration::from_secs(5);
 
-/// How the daemon leaves.
+/// Why the loop ends.
 pub enum LoopEnd {
-    /// Everything has ended.
+    /// All runs have ended; the daemon exits.
     Exit,
-    /// Another program goes on.
+    /// Another version of the program takes over.
     Upgrade,
 }
 
-/// The hands, and what they hold.
+/// Runs actions, and owns the resources that they need.
 pub struct ActionRunner {
     pub executor: Rc<LocalExecutor<'static>>,
     pub reports: Sender<Event>,
@@ -48,34 +48,34 @@ pub struct ActionRunner {
     pub store: ConfigFile,
     pub logs: Rc<Logs>,
     pub files: LogFiles,
-    pub requests: Rc<CommandQueue>,
+    pub commands: Rc<CommandQueue>,
     pub state_dir: PathBuf,
     pub run_dir: Rc<RunDir>,
-    /// The program that is installed in the place this one was started from.
+    /// The installed program, at the path this one was started from.
     pub program: Result<PathBuf, Failure>,
-    /// The daemon does not leave before it is there.
-    pub good_copy: LastGoodConfig,
-    /// The mark of a running daemon that is being set: likewise.
-    pub marking: Option<Task<()>>,
-    /// Answers that came at once, for the mind to hear before anything else.
+    /// The daemon does not exit before the copy is written.
+    pub last_good: LastGoodConfig,
+    /// Writes the shutdown marker; the daemon does not exit before it is done.
+    pub setting_marker: Option<Task<()>>,
+    /// Immediate answers, which the supervisor handles before any other event.
     pub answers: VecDeque<Event>,
 }
 
 impl ActionRunner {
-    /// What was answered at once.
+    /// Takes the next immediate answer.
     pub fn poll_answer(&mut self) -> Option<Event> {
         self.answers.pop_front()
     }
 
-    /// Takes note of what happens: with a run ends what was to be done with its page.
+    /// Updates the drivers and the welcome page for an event, before the supervisor handles it.
     pub fn observe(&mut self, event: &Event) {
         if matches!(event, Event::Network { .. }) {
             self.welcome.write();
         }
-        self.answers.extend(self.drivers.hear(event));
+        self.answers.extend(self.drivers.observe(event));
     }
 
-    /// Does one thing; breaks when it is to leave.
+    /// Runs one action. Breaks if the loop is to end.
     pub fn run(&mut self, action: Action) -> ControlFlow<LoopEnd> {
         log::debug!("{action:?}");
         match action {
@@ -94,10 +94,10 @@ impl ActionRunner {
                 command: order,
                 ticket,
             } => {
-                let answer = self.drivers.steer(run, order, ticket);
+                let answer = self.drivers.run_command(run, order, ticket);
                 self.answers.extend(answer);
             }
-            Action::CancelPageCommand { run, ticket } => self.drivers.withdraw(run, ticket),
+            Action::CancelPageCommand { run, ticket } => self.drivers.cancel(run, ticket),
             Action::ProbeServer { url } => {
                 self.report(async move {
                     let reachable = tcp_probe::server(&url).await;
@@ -122,9 +122,9 @@ impl ActionRunner {
                 });
             }
             Action::SaveLastGood { document } => {
-                self.good_copy.keep(document, &self.store, &self.executor);
+                self.last_good.keep(document, &self.store, &self.executor);
             }
-            Action::Reply { ticket, outcome } => self.requests.reply(ticket, outcome),
+            Action::Reply { ticket, outcome } => self.commands.reply(ticket, outcome),
             Action::Note { process, text } => self.note(&process, &text),
             Action::ConfigureLog { process, log } => {
                 let ring = self.logs.keep(&process, log.memory_kib as usize * 1024);
@@ -190,7 +190,7 @@ impl ActionRunner {
                 let program = self.program.clone();
                 self.report(async move {
                     Event::ProgramChecked {
-                        result: upgrade::try_out(&children, program).await,
+                        result: upgrade::check(&children, program).await,
                     }
                 });
             }
@@ -204,15 +204,15 @@ impl ActionRunner {
     pub async fn finish(&mut self) {
         let writing = async {
             self.files.finish().await;
-            self.good_copy.finish().await;
-            if let Some(marking) = self.marking.take() {
+            self.last_good.finish().await;
+            if let Some(marking) = self.setting_marker.take() {
                 marking.await;
             }
         };
-        let patience = async {
+        let timeout = async {
             Timer::after(LAST_WRITES).await;
         };
-        writing.or(patience).await;
+        writing.or(timeout).await;
     }
 
     fn spawn(&mut self, run: RunId, process: &Process) -> Event {
@@ -249,13 +249,13 @@ impl ActionRunner {
         }
     }
 
-    /// Lets something happen beside the loop, and reports what came of it.
-    fn report(&self, errand: impl Future<Output = Event> + 'static) {
+    /// Runs a task outside the loop and reports the event that it returns.
+    fn report(&self, task: impl Future<Output = Event> + 'static) {
         let reports = self.reports.clone();
-        let errand = async move {
-            // The loop that would not take it is gone, and everything with it.
-            let _ = reports.send(errand.await).await;
+        let task = async move {
+            // Sending fails only after the loop has ended.
+            let _ = reports.send(task.await).await;
         };
-        self.executor.spawn(errand).detach();
+        self.executor.spawn(task).detach();
     }
 }

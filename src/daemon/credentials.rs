@@ -1,4 +1,4 @@
-//! Opens the vault: reads who may come in, and gives the keeper of the door its hands.
+//! Reads the credentials and gives the authentication service its files.
 
 use crate::auth::{ClaimCode, Credentials, Owner, Sessions};
 use crate::http::{AuthService, CredentialStore, Later};
@@ -29,7 +29,7 @@ impl CredentialStore for Files {
     }
 }
 
-/// Reads the credentials, or makes the code by which a new kiosk is claimed.
+/// Reads the credentials, or creates the claim code of a new kiosk.
 pub async fn open(state_dir: &Path, run_dir: &RunDir) -> Rc<AuthService> {
     let files = Files::new(state_dir, run_dir);
     let credentials = match files.load().await {
@@ -39,26 +39,30 @@ pub async fn open(state_dir: &Path, run_dir: &RunDir) -> Rc<AuthService> {
     };
     match credentials.owner() {
         Owner::Nobody(code) => {
-            log::info!("nobody has claimed this kiosk yet; its page asks for this code: {code}");
+            log::info!("this kiosk is unclaimed; claim it in the web UI with the code {code}");
         }
         Owner::Somebody(_) => {}
         Owner::Unknown(why) => log::error!(
-            "{} cannot be used, so nobody is let in; `ossuary passwd --reset` begins anew: {why}",
+            "{} cannot be used, so no client can sign in; `ossuary passwd --reset` creates new credentials: {why}",
             files.file().display()
         ),
     }
     let sessions = Sessions::read(&files.load_sessions(), clock::now());
-    let keeper = AuthService::new(Box::new(files), clock::now, credentials, sessions);
-    Rc::new(keeper)
+    Rc::new(AuthService::new(
+        Box::new(files),
+        clock::now,
+        credentials,
+        sessions,
+    ))
 }
 
-/// A card that cannot be written is no reason not to be claimed, until the next start.
+/// The kiosk can be claimed even if the file cannot be written; then the code holds until the next start.
 async fn first(files: &Files) -> Credentials {
     let mut bytes = [0; 8];
     credential_file::random(&mut bytes);
     let credentials = Credentials::unclaimed(ClaimCode::from_random(bytes));
     if let Err(failure) = files.save(credentials.to_bytes()).await {
-        log::warn!("the claim code holds until the next start only: {failure}");
+        log::warn!("the claim code is valid until the next start only: {failure}");
     }
     credentials
 }

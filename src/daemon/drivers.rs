@@ -1,4 +1,4 @@
-//! The drivers of the display processes that run: one for each run, from its start to its end.
+//! The drivers of the running display processes: one for each run, from its start to its end.
 
 use super::launch;
 use crate::browser::built_in_pages::Facts;
@@ -20,45 +20,45 @@ use std::net::{IpAddr, SocketAddr};
 use std::path::Path;
 use std::rc::Rc;
 
-/// All drivers, and what they need.
+/// All drivers, and the resources that they need.
 pub struct Drivers {
     executor: Rc<LocalExecutor<'static>>,
     reports: Sender<Event>,
     children: Children,
     logs: Rc<Logs>,
-    reach: WebUiAddresses,
-    /// Knows the code that the welcome page shows.
-    keeper: Rc<AuthService>,
+    addresses: WebUiAddresses,
+    /// Provides the claim code that the welcome page shows.
+    auth: Rc<AuthService>,
     drivers: BTreeMap<RunId, Driver>,
 }
 
 impl Drivers {
-    /// No drivers yet.
+    /// Creates an empty set of drivers.
     pub fn new(
         executor: &Rc<LocalExecutor<'static>>,
         reports: &Sender<Event>,
         children: &Children,
         logs: &Rc<Logs>,
-        reach: &WebUiAddresses,
-        keeper: &Rc<AuthService>,
+        addresses: &WebUiAddresses,
+        auth: &Rc<AuthService>,
     ) -> Self {
         Self {
             executor: executor.clone(),
             reports: reports.clone(),
             children: children.clone(),
             logs: logs.clone(),
-            reach: reach.clone(),
-            keeper: keeper.clone(),
+            addresses: addresses.clone(),
+            auth: auth.clone(),
             drivers: BTreeMap::new(),
         }
     }
 
-    /// A run of a process was started: drives it, where it is a display process.
+    /// Starts a driver for a new run of a display process.
     pub fn begin(&mut self, run: RunId, process: &Process, driven: Driven) {
         self.drive(run, process, driven, false);
     }
 
-    /// A run that an earlier daemon has started goes on.
+    /// Starts a driver for an adopted run.
     pub fn resume(&mut self, running: &Running, state_dir: &Path) {
         let process = &running.process;
         let driven = launch::driven(process, state_dir);
@@ -69,19 +69,19 @@ impl Drivers {
         if !process.is_display() {
             return;
         }
-        let around = Rc::new(self.surroundings(run, process));
+        let around = Rc::new(self.context(run, process));
         let driver = match driven {
             Driven::ByPipe => match self.children.control(run) {
                 Ok(Some(socket)) => {
-                    // Every daemon since the machine was booted began above the one before.
+                    // Message ids must not repeat those of an earlier daemon of this boot.
                     let first = clock::now().since_boot().as_millis() as u32 & (i32::MAX as u32);
                     Chromium::drive(socket, taken_over, first, around.clone())
                 }
-                // An earlier version of the daemon has started it.
+                // A version of the daemon without the pipe started it.
                 Ok(None) => Ok(Undriven::drive(around.clone())),
                 Err(error) => Err(error),
             },
-            Driven::ByCogctl => Ok(Cog::drive(self.beside(run, process), around.clone())),
+            Driven::ByCogctl => Ok(Cog::drive(self.helper_runner(run, process), around.clone())),
             Driven::Not => Ok(Undriven::drive(around.clone())),
         };
         let driver = driver.unwrap_or_else(|error| {
@@ -91,23 +91,28 @@ impl Drivers {
         self.drivers.insert(run, driver);
     }
 
-    /// Has something done with the page of a run; what comes of it at once is returned.
-    pub fn steer(&self, run: RunId, order: PageCommand, ticket: Option<Ticket>) -> Option<Event> {
+    /// Passes a command to the driver of a run. Returns the answer if there is one immediately.
+    pub fn run_command(
+        &self,
+        run: RunId,
+        order: PageCommand,
+        ticket: Option<Ticket>,
+    ) -> Option<Event> {
         match self.drivers.get(&run) {
             Some(driver) => driver.steer(order, ticket),
             None => Some(answer(run, order, ticket, Err(ended()))),
         }
     }
 
-    /// The client that has given this order does not want it any more; it is still answered.
-    pub fn withdraw(&self, run: RunId, ticket: Ticket) {
+    /// Cancels the command with this ticket. It is still answered.
+    pub fn cancel(&self, run: RunId, ticket: Ticket) {
         if let Some(driver) = self.drivers.get(&run) {
             driver.withdraw(ticket);
         }
     }
 
-    /// The loop hears of something: with a run ends its driver, and what it still owes is answered.
-    pub fn hear(&mut self, event: &Event) -> impl Iterator<Item = Event> + use<> {
+    /// Ends the driver of a run that has ended. Returns the answers to its pending commands.
+    pub fn observe(&mut self, event: &Event) -> impl Iterator<Item = Event> + use<> {
         let ended = match event {
             Event::Exited { run, .. } => self.drivers.remove(run),
             _ => None,
@@ -115,9 +120,9 @@ impl Drivers {
         ended.into_iter().flat_map(Driver::end)
     }
 
-    fn surroundings(&self, run: RunId, process: &Process) -> DriverContext {
+    fn context(&self, run: RunId, process: &Process) -> DriverContext {
         let (logs, id) = (self.logs.clone(), process.id.clone());
-        let (reach, keeper) = (self.reach.clone(), self.keeper.clone());
+        let (addresses, auth) = (self.addresses.clone(), self.auth.clone());
         DriverContext {
             run,
             pointer: match process.flags.cursor {
@@ -132,12 +137,12 @@ impl Drivers {
                     log.note(text, clock::now());
                 }
             }),
-            facts: Box::new(move || reach.facts(keeper.claim_code())),
+            facts: Box::new(move || addresses.facts(auth.claim_code())),
         }
     }
 
-    /// Executes commands beside a run, on its session bus.
-    fn beside(&self, run: RunId, process: &Process) -> crate::browser::RunBeside {
+    /// Runs helper commands on the session bus of a run.
+    fn helper_runner(&self, run: RunId, process: &Process) -> crate::browser::RunBeside {
         const BUS: &str = "DBUS_SESSION_BUS_ADDRESS";
         let (children, process) = (self.children.clone(), process.clone());
         Box::new(move |argv| {
@@ -152,7 +157,7 @@ impl Drivers {
     }
 }
 
-/// How clients reach the web UI. Cheap to clone.
+/// The addresses of the web UI. Cheap to clone.
 #[derive(Clone)]
 pub(super) struct WebUiAddresses {
     listeners: Rc<[SocketAddr]>,

@@ -1,4 +1,4 @@
-//! Everything that can happen, as one stream of events.
+//! All sources of events, as one stream.
 
 use crate::http::{CommandQueue, ListenerLiveness};
 use crate::supervisor::Event;
@@ -10,23 +10,22 @@ use smol::channel::Receiver;
 use smol::future::{self, FutureExt};
 use std::rc::Rc;
 
-/// Where events come from.
+/// The sources of events.
 pub struct Sources {
-    /// What the hands report: ends of runs, saves, displays.
+    /// Reports of tasks: ends of runs, saves, displays.
     pub reports: Receiver<Event>,
-    /// What clients ask.
-    pub requests: Rc<CommandQueue>,
-    /// What the service manager, or a terminal, asks.
+    /// Commands of clients.
+    pub commands: Rc<CommandQueue>,
+    /// Signals of the service manager or a terminal.
     pub signals: Signals,
 }
 
 impl Sources {
-    /// The next thing that happens; [`Event::Tick`] once `timeout` has come, or the doors have answered
-    /// what they were asked.
+    /// Returns the next event: [`Event::Tick`] at `timeout`, or once all listeners have answered the probe.
     pub async fn next(
         &mut self,
         timeout: Option<Moment>,
-        doors: Option<&ListenerLiveness>,
+        listeners: Option<&ListenerLiveness>,
     ) -> Event {
         let report = async {
             match self.reports.recv().await {
@@ -54,9 +53,9 @@ impl Sources {
             }
         };
         let answer = async {
-            match doors {
-                Some(doors) => {
-                    doors.answered().await;
+            match listeners {
+                Some(listeners) => {
+                    listeners.answered().await;
                     Event::Tick
                 }
                 None => future::pending().await,
@@ -64,7 +63,7 @@ impl Sources {
         };
         report
             .or(signal)
-            .or(self.requests.next())
+            .or(self.commands.next())
             .or(answer)
             .or(tick)
             .await

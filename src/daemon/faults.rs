@@ -1,13 +1,13 @@
-//! Makes a running daemon hang, for the tests of its watchdog. No program that is installed has this
-//! (feature `faults`).
+//! Makes a running daemon hang, for the tests of its watchdog. Only in builds with the feature `faults`, which is
+//! never installed.
 //!
-//! A file `fault` in the run directory says what hangs from the next round of the loop on (SIGHUP makes one):
+//! A file `fault` in the run directory names what hangs from the next round of the loop (SIGHUP causes one):
 //!
-//! | it says | what hangs |
+//! | content | what hangs |
 //! |---|---|
 //! | `loop` | the loop; clients are still served |
 //! | `thread` | everything |
-//! | `http` | the doors; whoever was let in is still served |
+//! | `http` | the listeners; open connections are still served |
 //! | `store` | the disk under the configuration |
 
 use super::action_runner::ActionRunner;
@@ -18,30 +18,30 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::Poll;
 use std::thread;
 
-static DOORS_HANG: AtomicBool = AtomicBool::new(false);
+static LISTENERS_HANG: AtomicBool = AtomicBool::new(false);
 
-/// Nobody is to take such a program for one that may be installed.
+/// Warns that this program must not be installed.
 pub fn warn() {
     log::warn!("this program is for tests: it can be made to hang");
 }
 
-/// A door that hangs when it is told to.
+/// Serves until the fault `http` is injected, then hangs.
 pub async fn may_hang(serve: impl Future<Output = ()>) {
     let mut serve = pin!(serve);
-    poll_fn(|context| match DOORS_HANG.load(Ordering::Relaxed) {
+    poll_fn(|context| match LISTENERS_HANG.load(Ordering::Relaxed) {
         true => Poll::Pending,
         false => serve.as_mut().poll(context),
     })
     .await;
 }
 
-/// Looks whether something is to hang.
-pub async fn befall(hands: &ActionRunner) {
+/// Injects the fault that the file names, if there is one.
+pub async fn inject(hands: &ActionRunner) {
     let file = hands.run_dir.path().join("fault");
     let Ok(fault) = fs::read_to_string(&file) else {
         return;
     };
-    // The next daemon is to be well.
+    // The next daemon must not hang as well.
     let _ = fs::remove_file(file);
     let fault = fault.trim();
     log::warn!("fault: {fault}");
@@ -50,7 +50,7 @@ pub async fn befall(hands: &ActionRunner) {
         "thread" => loop {
             thread::park();
         },
-        "http" => DOORS_HANG.store(true, Ordering::Relaxed),
+        "http" => LISTENERS_HANG.store(true, Ordering::Relaxed),
         "store" => {
             let store = hands.store.clone();
             let hang = async move { store.hang().await };

@@ -1,9 +1,8 @@
-//! What an earlier daemon has left: processes that live on, and what it knew of them.
+//! What an earlier daemon passed on: running processes, and what it remembered of them.
 //!
-//! Where descriptors were handed over, the kiosk goes on: what runs and can be followed is adopted, what cannot is
-//! ended. Otherwise that daemon was killed on a machine without an fd store: what it left is ended. In both cases the
-//! supervisor begins with what was remembered in this boot of the machine: what the operator started and stopped
-//! stays so.
+//! If descriptors were passed on, the runs that can be followed are adopted and the others are ended. Otherwise that
+//! daemon was killed on a machine without an fd store, and all its runs are ended. In both cases the supervisor starts
+//! with the memories of this boot, so what the operator started and stopped stays so.
 
 use crate::logs::Logs;
 use crate::supervisor::{Memory, RunId};
@@ -14,34 +13,34 @@ use crate::sys::service::fd_store::InheritedDescriptors;
 use crate::sys::storage::run_dir::RunDir;
 use std::collections::{BTreeMap, BTreeSet};
 
-/// What is taken over.
+/// The inherited state.
 pub struct Inherited {
-    /// What was known of each process.
+    /// What the earlier daemon remembered of each process.
     pub memories: Vec<Memory>,
-    found: BTreeMap<RunId, InheritedRun>,
+    inherited_runs: BTreeMap<RunId, InheritedRun>,
     last_run: u64,
 }
 
 impl Inherited {
-    /// Finds what can be gone on with, and ends what cannot. What was remembered counts if the daemon before this one
-    /// died in this boot of the machine (`same_boot`), or handed descriptors over.
+    /// Finds the runs that can be adopted and ends the others. Memories count if the earlier daemon died in this boot
+    /// (`same_boot`) or passed descriptors on.
     pub async fn claim(
         run_dir: &RunDir,
         cgroups: &Cgroups,
-        handover: &mut InheritedDescriptors,
+        descriptors: &mut InheritedDescriptors,
         same_boot: bool,
     ) -> Self {
         let mut memories = Vec::new();
         let mut found = BTreeMap::new();
-        if same_boot || !handover.is_empty() {
+        if same_boot || !descriptors.is_empty() {
             memories = run_dir.memories();
             for memory in &memories {
                 let Some(running) = memory.running() else {
                     continue;
                 };
                 let id = &memory.process.id;
-                if let Some(foundling) = InheritedRun::find(id, running, cgroups, handover) {
-                    found.insert(running.run, foundling);
+                if let Some(run) = InheritedRun::find(id, running, cgroups, descriptors) {
+                    found.insert(running.run, run);
                 }
             }
         }
@@ -49,7 +48,7 @@ impl Inherited {
         let left = cgroups.delegation().map(|all| all.leftovers(&kept));
         let ended = stale_runs::end(run_dir.path(), &kept, &left.unwrap_or_default()).await;
         if ended > 0 {
-            log::warn!("ended {ended} processes that an earlier daemon had left behind");
+            log::warn!("ended {ended} processes of an earlier daemon");
         }
         if let Some(delegation) = cgroups.delegation() {
             delegation.sweep();
@@ -63,19 +62,19 @@ impl Inherited {
         let last_run = runs.map(|running| running.run.0).max().unwrap_or(0);
         Self {
             memories,
-            found,
+            inherited_runs: found,
             last_run,
         }
     }
 
-    /// Goes on with the runs; one that cannot be gone on with has ended, as far as anybody knows.
+    /// Adopts the runs. One that cannot be adopted counts as ended.
     pub fn adopt(&mut self, children: &Children, logs: &Logs) {
         for memory in &mut self.memories {
             let Some(running) = memory.running() else {
                 continue;
             };
             let id = &memory.process.id;
-            let adopted = match self.found.remove(&running.run) {
+            let adopted = match self.inherited_runs.remove(&running.run) {
                 Some(found) => children.adopt(id, running, found, logs),
                 None => {
                     memory.lose_run();
@@ -83,7 +82,7 @@ impl Inherited {
                 }
             };
             match adopted {
-                Ok(()) => log::info!("{id}: run {} goes on, pid {}", running.run, running.pid),
+                Ok(()) => log::info!("{id}: adopted run {}, pid {}", running.run, running.pid),
                 Err(failure) => {
                     log::error!("{failure}");
                     memory.lose_run();
@@ -92,7 +91,7 @@ impl Inherited {
         }
     }
 
-    /// Above every run that an earlier daemon has left, those that could not be adopted included.
+    /// The first run id that no earlier daemon has used.
     pub fn next_run(&self) -> u64 {
         self.last_run + 1
     }

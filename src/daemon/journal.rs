@@ -1,10 +1,10 @@
-//! The daemon's own log: lines on standard error, as the journal and a terminal both like them.
+//! The daemon's own log: lines on standard error, for the journal or a terminal.
 
 use crate::text::visible_line;
 use log::{Level, LevelFilter, Log, Metadata, Record};
 use std::io::Write;
 
-/// Says everything from `info` on, or from what `OSSUARY_LOG` names (`error` … `trace`).
+/// Installs the logger, at level `info` or the level in `OSSUARY_LOG` (`error` … `trace`).
 pub fn open() {
     static JOURNAL: Journal = Journal;
     let level = std::env::var("OSSUARY_LOG")
@@ -24,7 +24,7 @@ impl Log for Journal {
     }
 
     fn log(&self, record: &Record<'_>) {
-        // The priorities of syslog(3), which the journal takes from the beginning of a line.
+        // The priorities of syslog(3), which the journal reads from the start of a line.
         let priority = match record.level() {
             Level::Error => 3,
             Level::Warn => 4,
@@ -32,7 +32,7 @@ impl Log for Journal {
             Level::Debug | Level::Trace => 7,
         };
         let under_systemd = std::env::var_os("JOURNAL_STREAM").is_some();
-        // What a page or a process calls itself stands in these lines, too.
+        // Lines contain names that pages and processes give themselves.
         let text = record.args().to_string();
         let text = visible_line(&text);
         let line = if under_systemd {
@@ -40,7 +40,7 @@ impl Log for Journal {
         } else {
             format!("ossuary: {text}\n")
         };
-        // In one write, as stderr has no buffer. A log that cannot be written is no reason to stop a kiosk.
+        // One write, as stderr has no buffer. An error is ignored: the kiosk runs without its log.
         let _ = std::io::stderr().write_all(line.as_bytes());
     }
 

@@ -1,4 +1,4 @@
-//! The copy of the last good configuration, written beside the loop: whoever changed something has their answer already.
+//! The copy of the last good configuration, written outside the loop after the client has its reply.
 
 use crate::config::Document;
 use crate::sys::storage::config_file::ConfigFile;
@@ -6,8 +6,8 @@ use smol::{LocalExecutor, Task};
 use std::cell::RefCell;
 use std::rc::Rc;
 
-/// The copy, and what is to become of it. One writing at a time, and after it only the newest document: an older one
-/// never comes after a newer one, and a slow card never has a queue.
+/// Writes the copy. One write at a time, then only the newest document: an older one never overwrites a newer one,
+/// and a slow card never has a queue.
 #[derive(Default)]
 pub struct LastGoodConfig {
     next: Rc<RefCell<Option<Rc<Document>>>>,
@@ -15,7 +15,7 @@ pub struct LastGoodConfig {
 }
 
 impl LastGoodConfig {
-    /// Has this document kept in place of the one before.
+    /// Schedules a write of this document.
     pub fn keep(
         &mut self,
         document: Rc<Document>,
@@ -40,7 +40,7 @@ impl LastGoodConfig {
         }));
     }
 
-    /// Waits until the newest is there.
+    /// Waits until the newest document is written.
     pub async fn finish(&mut self) {
         if let Some(writing) = self.writing.take() {
             writing.await;

@@ -7,8 +7,8 @@ use crate::sys::process::browser_profile;
 use crate::sys::process::launch::Launch;
 use std::path::Path;
 
-/// What to execute for a run of `process`. A display process gets what a kiosk's browser
-/// needs, and a profile of its own below `state_dir`. Also how its page is driven.
+/// What to execute for a run of `process`, and how its page is driven. A display process gets the switches that a
+/// kiosk's browser needs and its own profile below `state_dir`.
 ///
 /// # Errors
 /// There is nothing to execute, or the profile cannot be made.
@@ -33,14 +33,14 @@ pub fn launch(process: &Process, state_dir: &Path) -> Result<(Launch, Driven), F
     Ok((launch, driven))
 }
 
-/// How the page of a run is driven that an earlier daemon has started.
+/// How the page of an adopted run is driven.
 pub fn driven(process: &Process, state_dir: &Path) -> Driven {
     let profile = browser_profile::place(state_dir, &process.id);
     let browser = command_line::launch(process, &profile, browser_profile::is_installed);
     browser.map_or(Driven::Not, |browser| browser.driven)
 }
 
-/// The command that probes whether `process` is ready, where that is its sign.
+/// The command that probes whether `process` is ready, if it has one.
 pub fn probe(process: &Process) -> Option<Launch> {
     let ReadySign::Command { command } = &process.ready.sign else {
         return None;

@@ -1,4 +1,4 @@
-//! The loop: what happens is told to the mind, and what the mind wants is done.
+//! The loop: passes events to the supervisor and runs the actions that it answers with.
 
 mod action_runner;
 mod credentials;
@@ -37,55 +37,57 @@ use std::os::fd::OwnedFd;
 use std::rc::Rc;
 use watchdog::{LoopHealth, Step, Watchdog};
 
-/// Rounds the doors get after the end to hand out the last answers. An answer needs two:
-/// one to be taken from the mind, one to be written.
+/// Rounds of the executor after the loop ends, for the last replies. A reply needs two: one to be
+/// taken from the queue, one to be written.
 const LAST_ROUNDS: usize = 16;
 
-/// Runs the daemon until it is asked to leave.
+/// Runs the daemon until it is asked to exit.
 ///
 /// # Errors
-/// Only before the loop runs: afterwards nothing ends the daemon but a decision to.
+/// Only before the loop runs. After that, only a decision of the supervisor ends the daemon.
 pub fn run(options: &DaemonOptions) -> Result<(), StartError> {
-    run_for(options, None)
+    run_with_password(options, None)
 }
 
-/// The same for somebody who wants to see it at once: a kiosk that nobody has claimed gets this password, and a link
-/// that signs in once is printed.
+/// Runs the daemon for a demo: sets this password on an unclaimed kiosk and prints a link that signs in once.
 ///
 /// # Errors
 /// As [`run`].
-pub fn run_for(options: &DaemonOptions, guest: Option<&str>) -> Result<(), StartError> {
+pub fn run_with_password(
+    options: &DaemonOptions,
+    demo_password: Option<&str>,
+) -> Result<(), StartError> {
     start::prepare();
     let executor = Rc::new(LocalExecutor::new());
     smol::block_on(executor.run(async {
-        let mut kiosk = start::start(options, guest, executor.clone()).await?;
-        match kiosk.serve().await {
-            LoopEnd::Exit => kiosk.end().await,
-            LoopEnd::Upgrade => kiosk.hand_over().await,
+        let mut kiosk = start::start(options, demo_password, executor.clone()).await?;
+        match kiosk.run_loop().await {
+            LoopEnd::Exit => kiosk.shut_down().await,
+            LoopEnd::Upgrade => kiosk.upgrade().await,
         }
         Ok(())
     }))
 }
 
-/// Everything the loop goes round with.
+/// The state of the loop.
 struct Daemon {
     supervisor: Supervisor,
     runner: ActionRunner,
     sources: Sources,
     notifier: ServiceNotifier,
-    /// The service manager's, where there is one.
+    /// `None` if the service manager has none configured.
     watchdog: Option<Watchdog>,
     api: Rc<Api>,
     /// Held for as long as the daemon lives.
     run_dir: Rc<RunDir>,
-    /// By which the next daemon knows how this one has ended.
+    /// Records how this daemon ends, for the next one.
     marker: ShutdownMarker,
-    /// Descriptors that the next daemon gets, beside those of the runs.
+    /// Descriptors that the next daemon gets in addition to those of the runs.
     inherited: Vec<(String, OwnedFd)>,
 }
 
 impl Daemon {
-    async fn serve(&mut self) -> LoopEnd {
+    async fn run_loop(&mut self) -> LoopEnd {
         loop {
             while let Some(action) = self.supervisor.poll_action() {
                 if let ControlFlow::Break(leave) = self.runner.run(action) {
@@ -100,57 +102,57 @@ impl Daemon {
             log::debug!("{event:?}");
             let now = clock::now();
             self.runner.observe(&event);
-            self.notifier.happens(&event, now);
+            self.notifier.observe(&event, now);
             self.supervisor.handle(event, now);
         }
     }
 
     async fn next_event(&mut self) -> Event {
         #[cfg(feature = "faults")]
-        faults::befall(&self.runner).await;
+        faults::inject(&self.runner).await;
         let now = clock::now();
-        let news = self.notifier.settled(&self.supervisor, now);
-        let look = self.see_to_the_watchdog(now);
+        let news = self.notifier.update(&self.supervisor, now);
+        let look = self.update_watchdog(now);
         let timeouts = [self.supervisor.poll_timeout(), news, look];
-        let doors =
+        let listeners =
             (look.is_some() && !self.api.liveness.is_answered()).then_some(&self.api.liveness);
         let timeout = timeouts.into_iter().flatten().min();
-        self.sources.next(timeout, doors).await
+        self.sources.next(timeout, listeners).await
     }
 
-    /// Feeds the watchdog where it is time to, and tells when to look again.
-    fn see_to_the_watchdog(&mut self, now: Moment) -> Option<Moment> {
+    /// Notifies the watchdog if it is time to. Returns when to check again.
+    fn update_watchdog(&mut self, now: Moment) -> Option<Moment> {
         let watchdog = self.watchdog.as_mut()?;
         let signs = LoopHealth {
-            doors_answer: self.api.liveness.is_answered(),
+            listeners_answer: self.api.liveness.is_answered(),
             disk_busy_since: self.runner.store.busy_since(),
         };
-        match watchdog.come_round(now, signs) {
-            Step::Rest => {}
+        match watchdog.step(now, signs) {
+            Step::Wait => {}
             Step::Ask => self.api.liveness.ask(),
             Step::Feed => notify::feed_watchdog(),
-            Step::Complain(hang) => log::error!("the watchdog is not fed: {hang}"),
+            Step::Report(hang) => log::error!("not notifying the watchdog: {hang}"),
         }
-        Some(watchdog.next_look(now))
+        Some(watchdog.next_check(now))
     }
 
-    /// Everything goes on but the program.
-    async fn hand_over(mut self) {
-        self.say_goodbye().await;
+    /// Replaces the program; runs and listeners continue.
+    async fn upgrade(mut self) {
+        self.finish_pending().await;
         let mut hand = self.runner.children.descriptors();
         hand.append(&mut self.inherited);
         if let Ok(program) = &self.runner.program {
-            upgrade::become_it(program, hand);
+            upgrade::execute(program, hand);
         }
     }
 
-    /// What is being written is finished, what was answered is delivered. Whoever still asks meanwhile is told.
-    async fn say_goodbye(&mut self) {
-        let requests = self.runner.requests.clone();
+    /// Finishes pending writes and delivers pending replies. Commands that arrive meanwhile are refused.
+    async fn finish_pending(&mut self) {
+        let commands = self.runner.commands.clone();
         let refuse = async {
             loop {
-                if let Event::Command { ticket, .. } = requests.next().await {
-                    requests.reply(ticket, Err(Refusal::ShuttingDown));
+                if let Event::Command { ticket, .. } = commands.next().await {
+                    commands.reply(ticket, Err(Refusal::ShuttingDown));
                 }
             }
         };
@@ -160,15 +162,15 @@ impl Daemon {
         }
     }
 
-    /// No run lives any more: what was printed is written, what was answered is delivered.
-    async fn end(mut self) {
+    /// All runs have ended: writes the remaining output and delivers the remaining replies.
+    async fn shut_down(mut self) {
         self.runner.children.kill_strays();
-        self.say_goodbye().await;
+        self.finish_pending().await;
         for (name, _) in &self.inherited {
             fd_store::forget(name);
         }
         self.marker.end();
-        // Tasks that will never be polled again still hold it, so it is not dropped.
+        // Tasks that are never polled again still hold it, so dropping it would not release it.
         self.run_dir.leave();
     }
 }

@@ -1,51 +1,51 @@
-//! Tells the service manager how the kiosk fares: in words, and while the configuration is read again.
+//! Reports to the service manager (sd_notify(3)): readiness, reloads, and a status line.
 
 use crate::supervisor::{Command, Event, Snapshot, Supervisor};
 use crate::sys::service::notify;
 use crate::time::Moment;
 use std::time::Duration;
 
-/// Words are told no more often than this: a kiosk that comes up, or crashes again and again, has dozens of
-/// them in a second, and nobody reads that fast.
-const PAUSE: Duration = Duration::from_secs(1);
+/// The shortest time between two status lines: a kiosk that starts, or crashes in a loop, changes dozens of times a
+/// second.
+const MIN_INTERVAL: Duration = Duration::from_secs(1);
 
-/// The words for a kiosk that begins to end.
+/// The status line during shutdown.
 const ENDING: &str = "ending";
 
-/// What the service manager was told, and what it waits for.
+/// What was reported to the service manager, and what it waits for.
 pub struct ServiceNotifier {
-    /// There is a service manager.
-    is_heard: bool,
-    /// It waits for the end of a reload.
+    /// There is a service manager to report to.
+    has_manager: bool,
+    /// A reload was announced and has not ended.
     reloading: bool,
     stopping: bool,
-    /// The picture of the newest words.
+    /// The generation of the snapshot that the status line describes.
     generation: u64,
-    words: Words,
+    status: StatusLine,
 }
 
 impl ServiceNotifier {
-    /// The daemon serves.
-    pub fn ready(mind: &Supervisor, now: Moment) -> Self {
-        let status = mind.status();
-        let words = Words::told(status.in_words(), now);
-        notify::ready(&words.newest);
+    /// Reports that the daemon is ready.
+    pub fn ready(supervisor: &Supervisor, now: Moment) -> Self {
+        let snapshot = supervisor.status();
+        let status = StatusLine::sent(snapshot.in_words(), now);
+        notify::ready(&status.newest);
         Self {
-            is_heard: notify::is_heard(),
+            has_manager: notify::is_heard(),
             reloading: false,
             stopping: false,
-            generation: status.generation,
-            words,
+            generation: snapshot.generation,
+            status,
         }
     }
 
-    /// Something happens; the mind does not know of it yet. A reload is announced here, so that also one
-    /// that is refused at once has a beginning and an end.
-    pub fn happens(&mut self, event: &Event, now: Moment) {
+    /// Announces a shutdown or reload, before the supervisor handles the event. So a reload that is refused
+    /// immediately has a start and an end as well.
+    pub fn observe(&mut self, event: &Event, now: Moment) {
         match event {
             Event::Shutdown if !self.stopping => {
                 self.stopping = true;
-                self.words = Words::told(ENDING.to_owned(), now);
+                self.status = StatusLine::sent(ENDING.to_owned(), now);
                 notify::stopping(ENDING);
             }
             Event::Reload
@@ -60,76 +60,75 @@ impl ServiceNotifier {
         }
     }
 
-    /// The loop is about to wait: everything that followed is done. Says what is new, and tells when to come
-    /// round again for what is not said yet.
-    pub fn settled(&mut self, mind: &Supervisor, now: Moment) -> Option<Moment> {
-        if !self.is_heard {
+    /// Reports what changed, when the loop is about to wait. Returns when to report what it held back.
+    pub fn update(&mut self, supervisor: &Supervisor, now: Moment) -> Option<Moment> {
+        if !self.has_manager {
             return None;
         }
-        self.look_at(mind.status());
-        if self.reloading && !mind.is_reloading() {
+        self.read(supervisor.status());
+        if self.reloading && !supervisor.is_reloading() {
             self.reloading = false;
             if !self.stopping {
-                self.words.tell(now);
-                notify::ready(&self.words.newest);
+                self.status.mark_sent(now);
+                notify::ready(&self.status.newest);
             }
         }
-        match self.words.due(now) {
+        match self.status.due(now) {
             Due::Never => None,
             Due::Later(moment) => Some(moment),
             Due::Now => {
-                self.words.tell(now);
-                notify::status(&self.words.newest);
+                self.status.mark_sent(now);
+                notify::status(&self.status.newest);
                 None
             }
         }
     }
 
-    fn look_at(&mut self, status: &Snapshot) {
-        if status.generation != self.generation {
-            self.generation = status.generation;
-            self.words.newest = status.in_words();
+    fn read(&mut self, snapshot: &Snapshot) {
+        if snapshot.generation != self.generation {
+            self.generation = snapshot.generation;
+            self.status.newest = snapshot.in_words();
         }
     }
 }
 
-/// The line that an operator reads in `systemctl status`.
-struct Words {
+/// The status line in `systemctl status`.
+struct StatusLine {
     newest: String,
-    told: String,
-    told_at: Moment,
+    sent: String,
+    sent_at: Moment,
 }
 
-/// When words are to be told.
+/// When a status line is to be sent.
 #[derive(Debug, PartialEq, Eq)]
 enum Due {
-    /// They were told.
+    /// It was sent.
     Never,
-    /// The last ones were told a moment ago.
+    /// The last one was sent less than [`MIN_INTERVAL`] ago.
     Later(Moment),
     Now,
 }
 
-impl Words {
-    /// These, which are told right now.
-    fn told(words: String, now: Moment) -> Self {
+impl StatusLine {
+    /// A status line that is sent now.
+    fn sent(line: String, now: Moment) -> Self {
         Self {
-            told: words.clone(),
-            newest: words,
-            told_at: now,
+            sent: line.clone(),
+            newest: line,
+            sent_at: now,
         }
     }
 
-    fn tell(&mut self, now: Moment) {
-        self.told.clone_from(&self.newest);
-        self.told_at = now;
+    fn mark_sent(&mut self, now: Moment) {
+        self.sent.clone_from(&self.newest);
+        self.sent_at = now;
     }
 
     fn due(&self, now: Moment) -> Due {
-        if self.newest == self.told {
+        if self.newest == self.sent {
             return Due::Never;
         }
-        match self.told_at + PAUSE {
+        match self.sent_at + MIN_INTERVAL {
             moment if now < moment => Due::Later(moment),
             _ => Due::Now,
         }
@@ -141,17 +140,20 @@ mod tests {
     use super::*;
 
     #[test]
-    fn words_are_told_once_and_never_in_haste() {
+    fn a_status_line_is_sent_once_and_not_too_often() {
         let start = Moment::from_boot(Duration::from_secs(100));
-        let mut words = Words::told("one".into(), start);
-        assert_eq!(words.due(start + PAUSE), Due::Never);
-        words.newest = "two".into();
-        assert_eq!(words.due(start + PAUSE / 2), Due::Later(start + PAUSE));
-        words.newest = "one".into();
-        assert_eq!(words.due(start + PAUSE / 2), Due::Never);
-        words.newest = "three".into();
-        assert_eq!(words.due(start + PAUSE), Due::Now);
-        words.tell(start + PAUSE);
-        assert_eq!(words.due(start + PAUSE), Due::Never);
+        let mut line = StatusLine::sent("one".into(), start);
+        assert_eq!(line.due(start + MIN_INTERVAL), Due::Never);
+        line.newest = "two".into();
+        assert_eq!(
+            line.due(start + MIN_INTERVAL / 2),
+            Due::Later(start + MIN_INTERVAL)
+        );
+        line.newest = "one".into();
+        assert_eq!(line.due(start + MIN_INTERVAL / 2), Due::Never);
+        line.newest = "three".into();
+        assert_eq!(line.due(start + MIN_INTERVAL), Due::Now);
+        line.mark_sent(start + MIN_INTERVAL);
+        assert_eq!(line.due(start + MIN_INTERVAL), Due::Never);
     }
 }

@@ -1,4 +1,4 @@
-//! Everything that has to succeed before the loop runs.
+//! Start-up: everything that has to succeed before the loop runs.
 
 use super::action_runner::ActionRunner;
 use super::drivers::{Drivers, WebUiAddresses};
@@ -50,30 +50,29 @@ use std::os::unix::net::UnixListener;
 use std::path::Path;
 use std::rc::Rc;
 
-/// Reports that may wait for the loop. Each run and each errand has at most one under way,
-/// and waits for its place; the loop takes them in microseconds.
+/// Reports that may wait for the loop. Each run and each background task has at most one pending and waits for a free
+/// place; the loop takes them in microseconds.
 const REPORTS: usize = 64;
 
-/// The name of the memory that holds the newest lines of all logs, where it changes hands.
+/// The name of the flight recorder's memory in the fd store.
 const LOG: &str = "log";
 
-/// What the names of listening sockets begin with, where they change hands.
-const DOOR: &str = "door.";
+/// The prefix of the names of listening sockets in the fd store. Earlier versions use it too.
+const LISTENER: &str = "door.";
 
-/// Why the daemon did not come up.
+/// Why the daemon did not start.
 #[derive(Debug)]
 pub enum StartError {
-    /// Another daemon holds the run directory, or it cannot be used.
+    /// Another daemon holds the run directory, or the directory cannot be used.
     RunDir(Failure),
-    /// An address cannot be listened on.
+    /// Listening on an address failed.
     Listen(Failure),
-    /// The system lacks something the daemon cannot do without.
+    /// The system lacks something that the daemon needs.
     System(Failure),
 }
 
 impl StartError {
-    /// The exit code of a daemon that did not come up, one for each cause; those of the command line
-    /// end below.
+    /// The exit code, one for each cause. The command line uses codes below 10.
     pub fn exit_code(&self) -> u8 {
         match self {
             StartError::RunDir(_) => 10,
@@ -93,7 +92,7 @@ impl fmt::Display for StartError {
     }
 }
 
-/// What is to be done before anything else is.
+/// Sets up logging, memory and limits, before anything else.
 pub fn prepare() {
     journal::open();
     #[cfg(feature = "faults")]
@@ -104,14 +103,14 @@ pub fn prepare() {
     }
 }
 
-/// Takes the run directory, ends what a killed daemon left, reads the configuration and
-/// opens the doors.
+/// Takes the run directory, adopts or ends the runs of an earlier daemon, reads the configuration and opens the
+/// listeners.
 pub async fn start(
     options: &DaemonOptions,
-    guest: Option<&str>,
+    password: Option<&str>,
     executor: Rc<LocalExecutor<'static>>,
 ) -> Result<Daemon, StartError> {
-    let mut handover = InheritedDescriptors::receive();
+    let mut descriptors = InheritedDescriptors::receive();
     let signals = Signals::new().map_err(|error| system_error("watch for signals", &error))?;
     let run_dir = Rc::new(RunDir::take(&options.run_dir).map_err(StartError::RunDir)?);
     let cgroups = Cgroups::new(Delegation::take());
@@ -122,19 +121,23 @@ pub async fn start(
         last_start.reason,
         StartReason::Crash | StartReason::Watchdog
     );
-    let mut estate = Inherited::claim(&run_dir, &cgroups, &mut handover, same_boot).await;
-    tell_last_start(&last_start);
+    let mut inherited = Inherited::claim(&run_dir, &cgroups, &mut descriptors, same_boot).await;
+    log_last_start(&last_start);
 
-    let mut heirlooms = Vec::new();
-    let recorder = recorder(&mut handover, &mut heirlooms)
+    let mut passed_on = Vec::new();
+    let recorder = recorder(&mut descriptors, &mut passed_on)
         .map_err(|error| system_error("keep logs", &error))?;
-    let doors = handover.take_all(DOOR);
-    let (listeners, addresses) =
-        listen(options, doors, &run_dir.path().join(SOCKET), &mut heirlooms)?;
-    for (name, fd) in &heirlooms {
+    let inherited_listeners = descriptors.take_all(LISTENER);
+    let (listeners, addresses) = listen(
+        options,
+        inherited_listeners,
+        &run_dir.path().join(SOCKET),
+        &mut passed_on,
+    )?;
+    for (name, fd) in &passed_on {
         fd_store::keep(name, fd);
     }
-    handover.forget_the_rest();
+    descriptors.forget_the_rest();
     let store = ConfigFile::new(&options.config, &options.state_dir);
     let mut boot = read_configuration(&store).await;
 
@@ -144,28 +147,35 @@ pub async fn start(
         .map_err(StartError::System)?;
     let screens = watch_displays(&executor, &reporter, &children)?;
     let logs = Logs::recorded(recorder.clone());
-    estate.adopt(&children, &logs);
-    let keeper = credentials::open(&options.state_dir, &run_dir).await;
-    let reach = WebUiAddresses::new(&addresses, &options.hosts);
-    let mut drivers = Drivers::new(&executor, &reporter, &children, &logs, &reach, &keeper);
-    for running in estate.memories.iter().filter_map(Memory::running) {
+    inherited.adopt(&children, &logs);
+    let auth = credentials::open(&options.state_dir, &run_dir).await;
+    let addresses_of_ui = WebUiAddresses::new(&addresses, &options.hosts);
+    let mut drivers = Drivers::new(
+        &executor,
+        &reporter,
+        &children,
+        &logs,
+        &addresses_of_ui,
+        &auth,
+    );
+    for running in inherited.memories.iter().filter_map(Memory::running) {
         drivers.resume(running, &options.state_dir);
     }
-    boot.next_run = estate.next_run();
+    boot.next_run = inherited.next_run();
     boot.schedule = schedule(&store, &run_dir, &executor, &reporter, &boot.loaded).await;
-    boot.memories = estate.memories;
-    let mind = Supervisor::new(boot, clock::now());
-    let (mailbox, requests) = CommandSender::new();
-    let requests = Rc::new(requests);
+    boot.memories = inherited.memories;
+    let supervisor = Supervisor::new(boot, clock::now());
+    let (sender, queue) = CommandSender::new();
+    let queue = Rc::new(queue);
     let about = about(options, recorder.life(), last_start);
-    let entrance = invite(&keeper, guest).await;
-    let welcome = Welcome::keep(&executor, &run_dir, &reach, &keeper);
+    let secret = sign_in_secret(&auth, password).await;
+    let welcome = Welcome::keep(&executor, &run_dir, &addresses_of_ui, &auth);
     let api = open_api(
         options,
-        &mind,
-        mailbox,
+        &supervisor,
+        sender,
         logs.clone(),
-        keeper,
+        auth,
         about,
         &children,
     );
@@ -175,25 +185,25 @@ pub async fn start(
         let serve = faults::may_hang(serve);
         executor.spawn(serve).detach();
     }
-    // Only now: whoever waits for this line may change the file or ask at once.
+    // Only now: a script that waits for this line may edit the file or send a command immediately.
     for address in &addresses {
-        // Nobody may listen any more where this program goes on for another.
+        // After an upgrade nothing may read standard output any more.
         let _ = writeln!(io::stdout(), "listening on http://{address}");
     }
-    if let (Some(secret), Some(address)) = (entrance, addresses.first()) {
-        let way = link(address);
+    if let (Some(secret), Some(address)) = (secret, addresses.first()) {
+        let url = link(address);
         let _ = writeln!(
             io::stdout(),
-            "sign in at {way}/#enter={}",
+            "sign in at {url}/#enter={}",
             secret.to_cookie()
         );
     }
-    let herald = ServiceNotifier::ready(&mind, clock::now());
+    let notifier = ServiceNotifier::ready(&supervisor, clock::now());
     Ok(Daemon {
-        supervisor: mind,
+        supervisor,
         runner: ActionRunner {
             files: LogFiles::new(&executor, &options.state_dir),
-            marking: Some(executor.spawn(marker.clone().set())),
+            setting_marker: Some(executor.spawn(marker.clone().set())),
             executor,
             reports: reporter,
             children,
@@ -202,24 +212,24 @@ pub async fn start(
             welcome,
             store,
             logs,
-            requests: requests.clone(),
+            commands: queue.clone(),
             state_dir: options.state_dir.clone(),
             run_dir: run_dir.clone(),
             program: upgrade::installed(),
-            good_copy: LastGoodConfig::default(),
+            last_good: LastGoodConfig::default(),
             answers: Default::default(),
         },
         sources: Sources {
             reports,
-            requests,
+            commands: queue,
             signals,
         },
-        notifier: herald,
+        notifier,
         watchdog: notify::watchdog_limit().map(|limit| Watchdog::new(limit, clock::now())),
         api,
         run_dir,
         marker,
-        inherited: heirlooms,
+        inherited: passed_on,
     })
 }
 
@@ -230,9 +240,8 @@ fn system_error(attempt: &str, error: &io::Error) -> StartError {
     )))
 }
 
-/// The state directory may be passed through by the accounts whose profiles are in it; one that is there
-/// already is as somebody wants it to be. A kiosk with a disk that cannot be written still shows
-/// its page, so this is no reason not to start.
+/// Creates the state directory. Accounts whose browser profiles are in it may pass through it; the mode of an existing
+/// one is not changed. A failure is logged only: a kiosk whose disk cannot be written still shows its page.
 fn make_state_dir(path: &Path) {
     if path.exists() {
         return;
@@ -240,11 +249,11 @@ fn make_state_dir(path: &Path) {
     let made = fs::create_dir_all(path)
         .and_then(|()| fs::set_permissions(path, fs::Permissions::from_mode(0o711)));
     if let Err(error) = made {
-        log::warn!("cannot make {}: {}", path.display(), words(&error));
+        log::warn!("cannot create {}: {}", path.display(), words(&error));
     }
 }
 
-fn tell_last_start(last_start: &LastStart) {
+fn log_last_start(last_start: &LastStart) {
     let level = match last_start.reason.is_in_order() {
         true => log::Level::Info,
         false => log::Level::Warn,
@@ -267,7 +276,7 @@ async fn read_configuration(store: &ConfigFile) -> Boot {
             Err(problems) => {
                 match store.set_aside(bytes).await {
                     Ok(aside) => log::error!(
-                        "{} is broken; it is kept as {}",
+                        "{} is invalid; a copy is kept as {}",
                         store.file().display(),
                         aside.display()
                     ),
@@ -306,7 +315,7 @@ fn boot(loaded: Loaded, source: Source, problems: Vec<Problem>) -> Boot {
         loaded,
         source,
         problems,
-        // Whoever watches them tells first of all which there are.
+        // The first event of the display watch reports them.
         displays: Vec::new(),
         memories: Vec::new(),
         next_run: 1,
@@ -314,8 +323,8 @@ fn boot(loaded: Loaded, source: Source, problems: Vec<Problem>) -> Boot {
     }
 }
 
-/// What there is to know of the schedule before anything starts: a kiosk that is switched on in the middle of the day
-/// shows the page of that hour and no other first.
+/// Reads the saved schedule, the clock and the time zone before any process starts: a kiosk that boots in the middle
+/// of the day shows the page of that hour first.
 async fn schedule(
     store: &ConfigFile,
     run_dir: &RunDir,
@@ -325,7 +334,7 @@ async fn schedule(
 ) -> ScheduleBoot {
     let kept = match store.load_schedule().await {
         Ok(Some(bytes)) => SavedSchedule::from_bytes(&bytes).unwrap_or_else(|why| {
-            log::warn!("what was kept of the schedule is broken, and it begins anew: {why}");
+            log::warn!("the saved schedule state is invalid and is not used: {why}");
             SavedSchedule::default()
         }),
         Ok(None) => SavedSchedule::default(),
@@ -344,7 +353,7 @@ async fn schedule(
         }
         Err(error) => {
             log::warn!(
-                "no rule with a time is done: cannot watch the clock: {}",
+                "timed rules do not run: cannot watch the clock: {}",
                 words(&error)
             );
             None
@@ -363,7 +372,7 @@ async fn schedule(
     }
 }
 
-/// Where the kernel does not tell, the kiosk goes by its page's server alone.
+/// Watches the network. If the kernel cannot report it, only the server of the page is probed.
 fn watch_network(executor: &LocalExecutor<'static>, reporter: &Sender<Event>) {
     match NetworkWatch::new() {
         Ok(network) => executor.spawn(network.watch(reporter.clone())).detach(),
@@ -385,18 +394,18 @@ fn watch_displays(
     Ok(screens)
 }
 
-// ---- the doors ----
+// ---- clients ----
 
-/// Lets a guest in who wants to see the kiosk at once: by a link, and afterwards by a password.
-async fn invite(keeper: &AuthService, guest: Option<&str>) -> Option<Secret> {
-    let password = guest?;
-    if let Err(error) = keeper.own_with(password).await {
-        log::error!("the password could not be set: {error}");
+/// Sets the demo's password and returns a secret that signs in once.
+async fn sign_in_secret(auth: &AuthService, password: Option<&str>) -> Option<Secret> {
+    let password = password?;
+    if let Err(error) = auth.own_with(password).await {
+        log::error!("cannot set the password: {error}");
     }
-    Some(keeper.invite())
+    Some(auth.invite())
 }
 
-/// The address as a browser on this machine takes it.
+/// The URL of an address, for a browser on this machine.
 fn link(address: &SocketAddr) -> String {
     match address.ip().is_unspecified() {
         true => format!("http://localhost:{}", address.port()),
@@ -417,10 +426,10 @@ fn about(options: &DaemonOptions, life: u64, last_start: LastStart) -> About {
 
 fn open_api(
     options: &DaemonOptions,
-    mind: &Supervisor,
-    mailbox: CommandSender,
+    supervisor: &Supervisor,
+    commands: CommandSender,
     logs: Rc<Logs>,
-    keeper: Rc<AuthService>,
+    auth: Rc<AuthService>,
     about: About,
     children: &Children,
 ) -> Rc<Api> {
@@ -428,8 +437,8 @@ fn open_api(
         mono: clock::now(),
         wall: clock::wall(),
     };
-    let feed = SnapshotFeed::new(mind.status().clone());
-    let mut api = Api::new(feed, mailbox, logs, keeper, clock, about);
+    let feed = SnapshotFeed::new(supervisor.status().clone());
+    let mut api = Api::new(feed, commands, logs, auth, clock, about);
     api.hosts = options.hosts.clone();
     let state_dir = options.state_dir.clone();
     api.system = Box::new(move || machine::facts(&state_dir));
@@ -451,13 +460,13 @@ fn open_api(
     Rc::new(api)
 }
 
-/// Opens every listener, or goes on with those of an earlier daemon; the addresses are those where clients are served
-/// directly.
+/// Opens every listener or takes an inherited one. The returned addresses are those for direct clients, without those
+/// for proxies.
 fn listen(
     options: &DaemonOptions,
     mut earlier: Vec<OwnedFd>,
     socket: &Path,
-    heirlooms: &mut Vec<(String, OwnedFd)>,
+    passed_on: &mut Vec<(String, OwnedFd)>,
 ) -> Result<(Vec<Listener>, Vec<SocketAddr>), StartError> {
     let refused = |what: &dyn fmt::Display, error: &io::Error| {
         let way_out = match error.kind() {
@@ -477,7 +486,7 @@ fn listen(
         .iter()
         .map(|address| (address, true));
     for (address, is_proxy) in direct.chain(proxies) {
-        let opened = match take_earlier(address, &mut earlier) {
+        let opened = match take_inherited(address, &mut earlier) {
             Some(tcp) => Ok(tcp),
             None => bind(address, &mut earlier),
         };
@@ -490,13 +499,13 @@ fn listen(
             Ok((taken, again, listener))
         }) {
             Ok((taken, again, listener)) => {
-                heirlooms.push((format!("{DOOR}{}", listeners.len()), again.into()));
+                passed_on.push((format!("{LISTENER}{}", listeners.len()), again.into()));
                 listeners.push(listener);
                 if !is_proxy {
                     open.push(taken);
                 }
             }
-            // A machine without IPv6 is no reason to stay dark.
+            // A machine without IPv6 still starts.
             Err(error) if has_no_such_address(&error) && options.listen.len() > 1 => {
                 log::warn!("cannot listen on {address}: {}", words(&error));
             }
@@ -514,8 +523,8 @@ fn listen(
     Ok((listeners, open))
 }
 
-/// Opens a new door. Where there is no IPv6, everywhere is everywhere in IPv4; and where an earlier daemon has left a door
-/// open on that port for fewer, that one stays.
+/// Binds a new listener. Without IPv6, `[::]` becomes `0.0.0.0`. If an inherited listener holds the port on a narrower
+/// address, that one is used.
 fn bind(address: &SocketAddr, earlier: &mut Vec<OwnedFd>) -> io::Result<TcpListener> {
     let error = match TcpListener::bind(address) {
         Err(error) if address.ip().is_unspecified() => error,
@@ -529,7 +538,9 @@ fn bind(address: &SocketAddr, earlier: &mut Vec<OwnedFd>) -> io::Result<TcpListe
                 taken.is_ok_and(|taken| taken.port() == address.port())
             };
             let place = earlier.iter().position(same_port).ok_or(error)?;
-            log::warn!("{address} is served to fewer than it could be until the next boot");
+            log::warn!(
+                "cannot listen on {address} until the next boot: an inherited listener holds its port"
+            );
             Ok(TcpListener::from(earlier.swap_remove(place)))
         }
         io::ErrorKind::PermissionDenied => Err(error),
@@ -538,8 +549,8 @@ fn bind(address: &SocketAddr, earlier: &mut Vec<OwnedFd>) -> io::Result<TcpListe
     }
 }
 
-/// The door of an earlier daemon at this address, if it left it open. Whoever asks for any free port gets the one that was taken.
-fn take_earlier(address: &SocketAddr, earlier: &mut Vec<OwnedFd>) -> Option<TcpListener> {
+/// The inherited listener at this address, if there is one. Port 0 matches any port.
+fn take_inherited(address: &SocketAddr, earlier: &mut Vec<OwnedFd>) -> Option<TcpListener> {
     let place = earlier.iter().position(|fd| {
         let tcp = fd.try_clone().map(TcpListener::from);
         let taken = tcp.and_then(|tcp| tcp.local_addr());
@@ -550,10 +561,10 @@ fn take_earlier(address: &SocketAddr, earlier: &mut Vec<OwnedFd>) -> Option<TcpL
     Some(TcpListener::from(earlier.swap_remove(place)))
 }
 
-/// The newest lines of all logs: where an earlier daemon has left them, or in new memory.
+/// The flight recorder, in inherited or in new memory.
 fn recorder(
     handover: &mut InheritedDescriptors,
-    heirlooms: &mut Vec<(String, OwnedFd)>,
+    passed_on: &mut Vec<(String, OwnedFd)>,
 ) -> io::Result<Rc<FlightRecorder>> {
     let earlier = handover
         .take(LOG)
@@ -562,7 +573,7 @@ fn recorder(
         Some(earlier) => earlier,
         None => Shared::new(RECORDER_BYTES)?,
     };
-    heirlooms.push((LOG.to_owned(), fd));
+    passed_on.push((LOG.to_owned(), fd));
     let life = clock::now().since_boot().as_millis() as u64;
     Ok(Rc::new(FlightRecorder::new(memory, life)))
 }

@@ -1,7 +1,7 @@
 //! Keeps the welcome page in the run directory, where any browser can open it: `file:///run/ossuary/welcome.html`.
 //!
-//! A device comes with a display process that shows it, so that a kiosk which nobody has claimed says on its own
-//! screen how that is done. Whoever may read files on the device may read its code; a page from a network may not.
+//! An image comes with a display process that shows it, so that the screen of an unclaimed kiosk explains how to claim
+//! it. Local accounts can read the claim code in the file; a page from the network cannot.
 
 use super::drivers::WebUiAddresses;
 use crate::browser::built_in_pages;
@@ -16,42 +16,42 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::rc::Rc;
 
-/// The file, and what it tells. Cheap to clone; all clones are one.
+/// The welcome page. Cheap to clone; all clones share one state.
 #[derive(Clone)]
 pub struct Welcome(Rc<Inner>);
 
 struct Inner {
     file: PathBuf,
-    /// By it a page that is shown learns of another one.
+    /// A page that is on the screen loads this script to learn of a new version.
     script: PathBuf,
-    reach: WebUiAddresses,
-    keeper: Rc<AuthService>,
-    /// What stands in the file.
+    addresses: WebUiAddresses,
+    auth: Rc<AuthService>,
+    /// The content of the file.
     written: RefCell<String>,
 }
 
 impl Welcome {
-    /// Writes the page, and again whenever the kiosk is claimed or given up.
+    /// Writes the page, and again each time the kiosk is claimed or its claim is reset.
     pub fn keep(
         executor: &LocalExecutor<'static>,
         run_dir: &RunDir,
-        reach: &WebUiAddresses,
-        keeper: &Rc<AuthService>,
+        addresses: &WebUiAddresses,
+        auth: &Rc<AuthService>,
     ) -> Self {
         let this = Self(Rc::new(Inner {
             file: run_dir.path().join(WELCOME),
             script: run_dir.path().join(WELCOME_SCRIPT),
-            reach: reach.clone(),
-            keeper: keeper.clone(),
+            addresses: addresses.clone(),
+            auth: auth.clone(),
             written: RefCell::default(),
         }));
-        let mut changed = keeper.changed();
+        let mut changed = auth.changed();
         this.write();
         let follower = this.clone();
         let follow = async move {
             loop {
                 changed.await;
-                changed = follower.0.keeper.changed();
+                changed = follower.0.auth.changed();
                 follower.write();
             }
         };
@@ -59,14 +59,14 @@ impl Welcome {
         this
     }
 
-    /// Writes the page, where it tells something else than before.
+    /// Writes the page if its content changed.
     pub fn write(&self) {
         let inner = &self.0;
-        let new = built_in_pages::standing_welcome(&inner.reach.facts(inner.keeper.claim_code()));
+        let new = built_in_pages::standing_welcome(&inner.addresses.facts(inner.auth.claim_code()));
         if *inner.written.borrow() == new.page {
             return;
         }
-        // The script comes last: whoever is told by it finds the page.
+        // The script comes last: a page that it notifies finds the new version.
         let written =
             replace(&inner.file, &new.page).and_then(|()| replace(&inner.script, &new.script));
         match written {
@@ -76,10 +76,10 @@ impl Welcome {
     }
 }
 
-/// The file is whole at any instant. The account of the browser reads it.
+/// Replaces a file atomically. The account of the browser can read it.
 fn replace(file: &Path, content: &str) -> io::Result<()> {
-    let unfinished = file.with_extension("new");
-    fs::write(&unfinished, content)?;
-    fs::set_permissions(&unfinished, fs::Permissions::from_mode(0o644))?;
-    fs::rename(&unfinished, file)
+    let temporary = file.with_extension("new");
+    fs::write(&temporary, content)?;
+    fs::set_permissions(&temporary, fs::Permissions::from_mode(0o644))?;
+    fs::rename(&temporary, file)
 }

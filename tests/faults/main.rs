@@ -82,7 +82,7 @@ fn a_thread_that_hangs_is_seen() {
 #[test]
 fn doors_that_hang_are_seen() {
     hangs("http", |kiosk| {
-        kiosk.until_noted("the watchdog is not fed: the API takes no connections any more");
+        kiosk.until_noted("not notifying the watchdog: the API does not accept connections");
     });
 }
 
@@ -90,6 +90,6 @@ fn doors_that_hang_are_seen() {
 fn a_disk_that_hangs_is_seen() {
     hangs("store", |kiosk| {
         assert_eq!(kiosk.get("/healthz").status, 200);
-        kiosk.until_noted("the watchdog is not fed: the disk does not answer");
+        kiosk.until_noted("not notifying the watchdog: the disk does not answer");
     });
 }
