@@ -2,6 +2,7 @@
 
 use super::action_runner::ActionRunner;
 use super::drivers::{Drivers, WebUiAddresses};
+use super::event_loop::Daemon;
 use super::event_sources::Sources;
 #[cfg(feature = "faults")]
 use super::faults;
@@ -10,7 +11,7 @@ use super::last_good_config::LastGoodConfig;
 use super::service_notifier::ServiceNotifier;
 use super::watchdog::Watchdog;
 use super::welcome::Welcome;
-use super::{Daemon, credentials, journal, upgrade};
+use super::{credentials, journal, upgrade};
 use crate::auth::Secret;
 use crate::cli::DaemonOptions;
 use crate::config::{Loaded, Problem};
