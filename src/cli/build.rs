@@ -164,10 +164,17 @@ pub(super) fn config(given: &mut Given) -> Built {
     let file = given.arguments.pop_front().filter(|file| file != "-");
     let file = file.map(PathBuf::from);
     let if_match = given.text("if-match")?;
-    match verb.as_str() {
-        "put" => Ok(given.order(Task::ConfigPut { file, if_match })),
-        _ if if_match.is_some() => Err("`config get` takes no --if-match".into()),
-        _ => Ok(given.order(Task::ConfigGet(file))),
+    match (verb.as_str(), if_match, given.has("force")) {
+        ("put", Some(_), true) => Err("`config put` takes --if-match or --force, not both".into()),
+        ("put", None, false) => Err(
+            "`config put` replaces the whole configuration: it needs --if-match ETAG, \
+             as `config get FILE` prints it, or --force"
+                .into(),
+        ),
+        ("put", if_match, _) => Ok(given.order(Task::ConfigPut { file, if_match })),
+        (_, Some(_), _) => Err("`config get` takes no --if-match".into()),
+        (_, None, true) => Err("`config get` takes no --force".into()),
+        (_, None, false) => Ok(given.order(Task::ConfigGet(file))),
     }
 }
 

@@ -147,7 +147,7 @@ pub enum Task {
     ConfigPut {
         /// Where it is read from; standard input without.
         file: Option<PathBuf>,
-        /// The entity tag that the configuration must still have.
+        /// The entity tag that the configuration must still have; any with `--force`.
         if_match: Option<String>,
     },
     /// Load the page of a display process anew.

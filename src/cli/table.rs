@@ -131,6 +131,10 @@ static IF_MATCH: Switch = option(
     Kind::Text,
     "put: refuse if the configuration has changed since\n`config get FILE` printed this ETag",
 );
+static FORCE_PUT: Switch = switch(
+    "force",
+    "put: replace the configuration even if it has\nchanged since it was read",
+);
 static RESET: Switch = switch(
     "reset",
     "Forget password, tokens and sessions; prints a new\nclaim code",
@@ -319,11 +323,12 @@ pub(super) static VERBS: &[Verb] = &[
             argument("get|put", Count::Optional, Kind::OneOf(&["get", "put"])),
             argument("FILE", Count::Optional, Kind::File),
         ],
-        switches: &[&IF_MATCH, &RUN_DIR, &SOCKET, &JSON],
+        switches: &[&IF_MATCH, &FORCE_PUT, &RUN_DIR, &SOCKET, &JSON],
         summary: "Print the whole configuration, or replace it",
         about: "`get` where neither is given. Without FILE: standard output, or standard input.\n\
                 `get FILE` prints the ETag of what it wrote. `put --if-match ETAG` saves only\n\
-                if the configuration is still the same, so that no other change is lost.",
+                if the configuration is still the same, so that no other change is lost;\n\
+                `put --force` saves in any case. `put` needs one of the two.",
         build: build::config,
     },
     Verb {

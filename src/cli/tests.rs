@@ -303,6 +303,19 @@ fn a_mistake_is_told_with_the_way_out() {
             "config edit",
             "`config edit`: must be get or put; see `ossuary help config`",
         ),
+        (
+            "config put c.json",
+            "`config put` replaces the whole configuration: it needs --if-match ETAG, as `config get FILE` prints it, \
+             or --force; see `ossuary help config`",
+        ),
+        (
+            "config put --force --if-match 0123456789abcdef c.json",
+            "`config put` takes --if-match or --force, not both; see `ossuary help config`",
+        ),
+        (
+            "config get --force",
+            "`config get` takes no --force; see `ossuary help config`",
+        ),
     ] {
         assert_eq!(parse_line(line).unwrap_err(), message, "{line}");
     }

@@ -251,7 +251,15 @@ fn a_configuration_that_was_changed_meanwhile_is_not_replaced_by_an_older_one() 
     assert_eq!(set.status.code(), Some(0), "{}", words(&set));
     let refused = kiosk.ossuary(&["config", "put", "--if-match", &old, path]);
     assert_eq!(refused.status.code(), Some(1), "{}", words(&refused));
+    let unsaid = kiosk.ossuary(&["config", "put", path]);
+    assert_eq!(unsaid.status.code(), Some(2), "{}", words(&unsaid));
     assert_eq!(kiosk.process("job")["name"], "Theirs");
+
+    let forced = kiosk.ossuary(&["config", "put", "--force", path]);
+    assert_eq!(forced.status.code(), Some(0), "{}", words(&forced));
+    assert_ne!(kiosk.process("job")["name"], "Theirs");
+    let set = kiosk.ossuary(&["set", "job", "name=Theirs"]);
+    assert_eq!(set.status.code(), Some(0), "{}", words(&set));
 
     let new = get();
     assert_ne!(old, new);

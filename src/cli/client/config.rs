@@ -148,7 +148,11 @@ pub fn config_get(
     Ok(Exit::Done)
 }
 
-/// Replaces the whole configuration, if need be only one that has this entity tag.
+/// How to continue after [`config_put`] was refused because the configuration has another entity tag.
+pub const OUTDATED: &str = "`ossuary config get OTHER` writes the current one to another file and prints its ETag; \
+                            --force replaces it in any case";
+
+/// Replaces the whole configuration: the one with this entity tag, or any.
 pub fn config_put(
     daemon: &Daemon,
     file: Option<&Path>,

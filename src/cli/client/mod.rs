@@ -55,6 +55,9 @@ pub fn run_with(daemon: &Daemon, order: &ClientCommand, terminal: &mut Terminal<
                 if let Some(id) = process_of(&order.task) {
                     suggest(daemon, refused, id, terminal);
                 }
+                if refused.status == 412 && matches!(order.task, Task::ConfigPut { .. }) {
+                    terminal.remark(config::OUTDATED);
+                }
                 let _ = printed.and_then(|()| terminal.flush());
             }
             error if error.is_unheard() => {}

@@ -499,20 +499,26 @@ fn the_configuration_goes_out_and_in() {
     let (_, out, ..) = Script::new([tagged()]).run(&format!("config get --json {path}"));
     let out: Value = serde_json::from_str(&out).unwrap();
     assert_eq!(out["etag"], "0123456789abcdef");
-    let (exit, out, _, asked) = Script::new([ok("{}")]).run(&format!("config put {path}"));
+    let (exit, out, _, asked) = Script::new([ok("{}")]).run(&format!("config put --force {path}"));
     assert_eq!((exit, out.as_str()), (Exit::Done, "saved\n"));
     assert_eq!(asked, ["PUT /api/config {\"version\": 3}\n"]);
     let line = format!("config put --if-match 0123456789abcdef {path}");
     let (.., asked) = Script::new([ok("{}")]).run(&line);
     let sent = "PUT /api/config if \"0123456789abcdef\" {\"version\": 3}\n";
     assert_eq!(asked, [sent]);
+    let outdated = r#"{"detail":"the configuration was changed meanwhile; read it again"}"#;
+    let (exit, _, err, _) = Script::new([status(412, outdated)]).run(&line);
+    assert_eq!(exit, Exit::Refused);
+    for said in ["changed meanwhile", "`ossuary config get OTHER`", "--force"] {
+        assert!(err.contains(said), "{err}");
+    }
     std::fs::remove_file(&file).unwrap();
 
     for line in ["config get", "config"] {
         let (exit, out, ..) = Script::new([ok("{\"version\": 3}\n")]).run(line);
         assert_eq!((exit, out.as_str()), (Exit::Done, "{\"version\": 3}\n"));
     }
-    let (exit, _, err, _) = Script::new([]).run("config put /nonexistent/x");
+    let (exit, _, err, _) = Script::new([]).run("config put --force /nonexistent/x");
     assert_eq!(exit, Exit::Refused);
     assert!(err.starts_with("ossuary: /nonexistent/x: "), "{err}");
 }
