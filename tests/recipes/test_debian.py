@@ -17,9 +17,9 @@ COPIES = {
     "usr/lib/systemd/system/ossuary.service": UNITS / "ossuary.service",
     "usr/share/ossuary/sysusers.conf": OVERLAY / "usr/lib/sysusers.d/ossuary.conf",
     "usr/share/ossuary/tmpfiles.conf": OVERLAY / "usr/lib/tmpfiles.d/ossuary.conf",
-    "usr/share/bash-completion/completions/ossuary": REPOSITORY / "src/args/completion/ossuary.bash",
-    "usr/share/zsh/vendor-completions/_ossuary": REPOSITORY / "src/args/completion/ossuary.zsh",
-    "usr/share/fish/vendor_completions.d/ossuary.fish": REPOSITORY / "src/args/completion/ossuary.fish",
+    "usr/share/bash-completion/completions/ossuary": REPOSITORY / "src/cli/completion/ossuary.bash",
+    "usr/share/zsh/vendor-completions/_ossuary": REPOSITORY / "src/cli/completion/ossuary.zsh",
+    "usr/share/fish/vendor_completions.d/ossuary.fish": REPOSITORY / "src/cli/completion/ossuary.fish",
     "usr/share/doc/ossuary/copyright": DEBIAN / "copyright",
     "usr/share/lintian/overrides/ossuary": DEBIAN / "lintian-overrides",
 }
