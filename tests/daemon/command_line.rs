@@ -47,7 +47,7 @@ fn every_problem_of_a_document_is_printed_with_its_path() {
         "processes.b.depends_on[0]:",
         "processes.b.stop_timeout_seconds:",
     ] {
-        assert!(said.contains(path), "{path} is not in: {said}");
+        assert_eq!(said.matches(path).count(), 1, "{path} in: {said}");
     }
     std::fs::remove_dir_all(dir).unwrap();
 }
@@ -268,6 +268,49 @@ fn a_configuration_that_was_changed_meanwhile_is_not_replaced_by_an_older_one() 
     let saved = kiosk.ossuary(&["config", "put", "--if-match", &new, path]);
     assert_eq!(saved.status.code(), Some(0), "{}", words(&saved));
     assert_eq!(kiosk.process("job")["name"], "Ours");
+}
+
+#[test]
+fn every_problem_of_a_change_is_printed_once() {
+    let kiosk = Kiosk::with(json!({"job": {"command": "exec sleep 1000"}}));
+    let invalid = json!({"version": 3, "processes": {
+        "job": {"command": 7},
+        "other": {"command": "x", "stop_timeout_seconds": "soon"}
+    }});
+    let file = kiosk.dir.join("invalid.json");
+    std::fs::write(&file, invalid.to_string()).unwrap();
+    let file = file.to_str().unwrap();
+    let of_process = ["autostart", "stop_timeout_seconds"];
+    let of_document = [
+        "processes.job.command",
+        "processes.other.stop_timeout_seconds",
+    ];
+    let prints_once = |arguments: &[&str], exit: i32, paths: &[&str]| {
+        let output = kiosk.ossuary(arguments);
+        let said = words(&output);
+        assert_eq!(output.status.code(), Some(exit), "{said}");
+        for path in paths {
+            let lines: Vec<_> = said
+                .lines()
+                .filter(|line| line.contains(&format!("{path}: ")))
+                .collect();
+            let [line] = lines[..] else {
+                panic!(
+                    "{arguments:?}: {path} is in {} lines of: {said}",
+                    lines.len()
+                );
+            };
+            let (_, message) = line.split_once(&format!("{path}: ")).unwrap();
+            assert_eq!(said.matches(message).count(), 1, "{arguments:?}: {said}");
+        }
+    };
+    prints_once(&["set", "job", "autostart=7"], 1, &of_process[..1]);
+    let both = ["set", "job", "autostart=7", "stop_timeout_seconds=soon"];
+    prints_once(&both, 1, &of_process);
+    prints_once(&["config", "put", "--force", file], 1, &of_document);
+    std::fs::write(kiosk.dir.join("config.json"), invalid.to_string()).unwrap();
+    prints_once(&["reload"], 1, &of_document);
+    prints_once(&["status"], 0, &of_document);
 }
 
 #[test]
