@@ -61,7 +61,7 @@ impl Program for Cog {
         Box::pin(async move {
             match order {
                 PageCommand::Reload => self.control(&["reload"]).await,
-                PageCommand::Navigate { url, .. } | PageCommand::FreshTarget { url } => {
+                PageCommand::Navigate { url, .. } | PageCommand::NewTab { url } => {
                     self.control(&["open", url]).await
                 }
                 _ => Err(Failure::system(
@@ -72,7 +72,7 @@ impl Program for Cog {
     }
 
     fn live(&self) -> Later<'_, ()> {
-        Box::pin(self.around.saw(PageObservation::Unseen))
+        Box::pin(self.around.saw(PageObservation::NotObservable))
     }
 }
 
@@ -145,7 +145,7 @@ mod tests {
                     other => assert!(matches!(
                         other,
                         Event::PageObserved {
-                            sight: PageObservation::Unseen,
+                            observation: PageObservation::NotObservable,
                             ..
                         }
                     )),

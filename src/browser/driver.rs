@@ -49,7 +49,13 @@ impl DriverContext {
     pub(super) async fn saw(&self, sight: PageObservation) {
         let run = self.run;
         // A loop that takes nothing any more has ended.
-        let _ = self.events.send(Event::PageObserved { run, sight }).await;
+        let _ = self
+            .events
+            .send(Event::PageObserved {
+                run,
+                observation: sight,
+            })
+            .await;
     }
 }
 
@@ -156,7 +162,7 @@ impl Driver {
     /// Has an order carried out. What comes of it is told to the loop; at once where too many wait already.
     pub fn steer(&self, order: PageCommand, ticket: Option<Ticket>) -> Option<Event> {
         let way = match order {
-            PageCommand::Look | PageCommand::Screenshot { .. } => &self.looks,
+            PageCommand::Observe | PageCommand::Screenshot { .. } => &self.looks,
             _ => &self.changes,
         };
         if let Some(why) = self.program.why_not(&order) {
@@ -228,7 +234,7 @@ pub fn answer(
 ) -> Event {
     Event::PageCommandDone {
         run,
-        order,
+        command: order,
         ticket,
         result,
     }

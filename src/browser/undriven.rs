@@ -31,7 +31,7 @@ impl Program for Undriven {
         _withdrawn: &'a Withdrawn,
     ) -> Later<'a, Result<PageCommandResult, Failure>> {
         Box::pin(std::future::ready(match order {
-            PageCommand::Reload => Ok(PageCommandResult::OnlyByRestart),
+            PageCommand::Reload => Ok(PageCommandResult::NeedsRestart),
             _ => Err(Failure::system(
                 "the program it runs cannot be driven; only a browser of Chromium's kin can, started without a shell",
             )),
@@ -39,6 +39,6 @@ impl Program for Undriven {
     }
 
     fn live(&self) -> Later<'_, ()> {
-        Box::pin(self.around.saw(PageObservation::Unseen))
+        Box::pin(self.around.saw(PageObservation::NotObservable))
     }
 }

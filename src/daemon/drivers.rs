@@ -8,7 +8,7 @@ use crate::config::{CommandLine, Process};
 use crate::http::AuthService;
 use crate::logs::Logs;
 use crate::supervisor::page::PageCommand;
-use crate::supervisor::{Event, RunId, Running, Ticket};
+use crate::supervisor::{Event, RunId, SavedRun, Ticket};
 use crate::sys::machine;
 use crate::sys::process::children::Children;
 use crate::sys::process::launch::Launch;
@@ -59,7 +59,7 @@ impl Drivers {
     }
 
     /// Starts a driver for an adopted run.
-    pub fn resume(&mut self, running: &Running, state_dir: &Path) {
+    pub fn resume(&mut self, running: &SavedRun, state_dir: &Path) {
         let process = &running.process;
         let driven = launch::driven(process, state_dir);
         self.drive(running.run, process, driven, true);

@@ -28,7 +28,7 @@ impl ServiceNotifier {
     /// Reports that the daemon is ready.
     pub fn ready(supervisor: &Supervisor, now: Moment) -> Self {
         let snapshot = supervisor.status();
-        let status = StatusLine::sent(snapshot.in_words(), now);
+        let status = StatusLine::sent(snapshot.summary(), now);
         notify::ready(&status.newest);
         Self {
             has_manager: notify::is_heard(),
@@ -50,7 +50,7 @@ impl ServiceNotifier {
             }
             Event::Reload
             | Event::Command {
-                request: Command::Reload,
+                command: Command::Reload,
                 ..
             } if !self.stopping => {
                 self.reloading = true;
@@ -87,7 +87,7 @@ impl ServiceNotifier {
     fn read(&mut self, snapshot: &Snapshot) {
         if snapshot.generation != self.generation {
             self.generation = snapshot.generation;
-            self.status.newest = snapshot.in_words();
+            self.status.newest = snapshot.summary();
         }
     }
 }

@@ -255,7 +255,7 @@ fn make_state_dir(path: &Path) {
 }
 
 fn log_last_start(last_start: &LastStart) {
-    let level = match last_start.reason.is_in_order() {
+    let level = match last_start.reason.is_orderly() {
         true => log::Level::Info,
         false => log::Level::Warn,
     };
@@ -366,7 +366,7 @@ async fn schedule(
         log::warn!("schedule: {failure}");
     }
     ScheduleBoot {
-        kept,
+        saved: kept,
         boot: clock::boot_id(),
         clock,
         zone: Some((zone, found)),

@@ -128,7 +128,10 @@ impl CommandQueue {
                 return supervisor::Event::CommandWithdrawn { ticket };
             }
             if let Some((ticket, request)) = self.take() {
-                return supervisor::Event::Command { ticket, request };
+                return supervisor::Event::Command {
+                    ticket,
+                    command: request,
+                };
             }
             asked.await;
         }
@@ -178,7 +181,10 @@ mod tests {
 
     async fn taken(requests: &CommandQueue) -> (Ticket, Command) {
         match requests.next().await {
-            Event::Command { ticket, request } => (ticket, request),
+            Event::Command {
+                ticket,
+                command: request,
+            } => (ticket, request),
             other => panic!("{other:?}"),
         }
     }

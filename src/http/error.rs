@@ -361,11 +361,11 @@ impl From<Refusal> for Error {
         let kind = match &refusal {
             Refusal::NoSuchProcess(_) => Kind::NoSuchProcess,
             Refusal::NoSuchDisplay(_) => Kind::NoSuchDisplay,
-            Refusal::DisplayIsAway(_) => Kind::DisplayIsAway,
+            Refusal::DisplayNotConnected(_) => Kind::DisplayIsAway,
             Refusal::NoPowerSwitch(_) => Kind::NoPowerSwitch,
             Refusal::Disabled(_) => Kind::Disabled,
             Refusal::StillRuns(_) => Kind::StillRuns,
-            Refusal::NamedByRules(..) => Kind::NamedByRules,
+            Refusal::UsedByRules(..) => Kind::NamedByRules,
             Refusal::NoSuchRule(_) => Kind::NoSuchRule,
             Refusal::NoPage(_) => Kind::NoPage,
             Refusal::NotRunning(_) => Kind::NotRunning,

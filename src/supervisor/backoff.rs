@@ -6,7 +6,7 @@ use std::time::Duration;
 
 /// Attempts an hour. A screen that comes back more often than that is being fought over, and whoever
 /// fights it had better win: every attempt makes it blink.
-pub(super) const HOURLY: usize = 12;
+pub(super) const ATTEMPTS_PER_HOUR: usize = 12;
 
 const HOUR: Duration = Duration::from_secs(3600);
 
@@ -14,20 +14,20 @@ const HOUR: Duration = Duration::from_secs(3600);
 const FIRST_PAUSE: Duration = Duration::from_secs(5);
 
 /// The longest pause: twelve attempts spread over an hour.
-const LONGEST_PAUSE: Duration = Duration::from_secs(300);
+const MAX_PAUSE: Duration = Duration::from_secs(300);
 
 /// The attempts of the last hour.
 #[derive(Debug, Default)]
-pub(super) struct Backoff(Deque<Moment, HOURLY>);
+pub(super) struct Backoff(Deque<Moment, ATTEMPTS_PER_HOUR>);
 
 impl Backoff {
     /// Somebody has asked anew: what was before does not count.
-    pub fn forget(&mut self) {
+    pub fn reset(&mut self) {
         self.0.clear();
     }
 
     /// One is made now.
-    pub fn count(&mut self, now: Moment) {
+    pub fn record(&mut self, now: Moment) {
         if self.0.is_full() {
             self.0.pop_front();
         }
@@ -36,29 +36,29 @@ impl Backoff {
     }
 
     /// How many there were within the last hour.
-    pub fn number(&self, now: Moment) -> usize {
+    pub fn recent_attempts(&self, now: Moment) -> usize {
         self.0.iter().filter(|at| now.since(**at) < HOUR).count()
     }
 
     /// Whether there were as many as an hour may have.
     pub fn is_exhausted(&self, now: Moment) -> bool {
-        self.number(now) >= HOURLY
+        self.recent_attempts(now) >= ATTEMPTS_PER_HOUR
     }
 
     /// When the next one may be made.
-    pub fn next(&self, now: Moment) -> Moment {
+    pub fn next_attempt(&self, now: Moment) -> Moment {
         let Some(last) = self.0.back() else {
             return now;
         };
-        let number = self.number(now);
+        let number = self.recent_attempts(now);
         if number == 0 {
             return now;
         }
-        let after_the_last = if number >= HOURLY {
+        let after_the_last = if number >= ATTEMPTS_PER_HOUR {
             self.0.front().map_or(now, |first| *first + HOUR)
         } else {
             let doubled = FIRST_PAUSE * (1 << (number - 1).min(16));
-            *last + doubled.min(LONGEST_PAUSE)
+            *last + doubled.min(MAX_PAUSE)
         };
         after_the_last.max(now)
     }
@@ -75,8 +75,8 @@ mod tests {
         let mut attempts = Backoff::default();
         let mut made = Vec::new();
         while now.since(begin) < HOUR * 24 {
-            now = attempts.next(now);
-            attempts.count(now);
+            now = attempts.next_attempt(now);
+            attempts.record(now);
             made.push(now);
         }
         let pauses: Vec<u64> = made
@@ -89,7 +89,7 @@ mod tests {
             let within = made
                 .iter()
                 .filter(|other| **other >= *at && other.since(*at) < HOUR);
-            assert!(within.count() <= HOURLY);
+            assert!(within.count() <= ATTEMPTS_PER_HOUR);
         }
     }
 }

@@ -114,7 +114,7 @@ pub enum Done {
     /// The configuration was changed (or was so already) and saved.
     Changed,
     /// A rule was done.
-    Ran {
+    RuleRun {
         /// Which.
         rule: Id,
         /// What came of it; nothing while it is under way.
@@ -134,7 +134,7 @@ pub enum Refusal {
     /// There is no such display, and none is configured.
     NoSuchDisplay(Display),
     /// A display is configured, and not there now.
-    DisplayIsAway(Display),
+    DisplayNotConnected(Display),
     /// Nothing on this system can switch the screen of this display.
     NoPowerSwitch(Display),
     /// A disabled process cannot be started.
@@ -142,7 +142,7 @@ pub enum Refusal {
     /// A process that runs cannot be deleted.
     StillRuns(Id),
     /// These rules name the process that was to be deleted.
-    NamedByRules(Id, Vec<String>),
+    UsedByRules(Id, Vec<String>),
     /// There is no such rule, or none that could be done.
     NoSuchRule(Id),
     /// It shows no page: it is no display process.
@@ -174,7 +174,7 @@ impl fmt::Display for Refusal {
         match self {
             Refusal::NoSuchProcess(id) => write!(f, "there is no process {id}"),
             Refusal::NoSuchDisplay(display) => write!(f, "there is no display {display}"),
-            Refusal::DisplayIsAway(display) => {
+            Refusal::DisplayNotConnected(display) => {
                 write!(
                     f,
                     "display {display} is not there now; plug it in, or start its server"
@@ -189,7 +189,7 @@ impl fmt::Display for Refusal {
                 write!(f, "{id} is disabled; set enabled to true to start it")
             }
             Refusal::StillRuns(id) => write!(f, "{id} is running; stop it first"),
-            Refusal::NamedByRules(id, rules) => write!(
+            Refusal::UsedByRules(id, rules) => write!(
                 f,
                 "{id} is named by rules of the schedule ({}): change them first, or switch them off with it, by \
                  `ossuary remove --force {id}` or ?force=true",

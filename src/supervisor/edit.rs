@@ -14,16 +14,16 @@ use std::time::Duration;
 
 /// How many changes may wait for the disk. Each holds a document of up to 256 KiB,
 /// and a queue this long already means that the card is dying.
-const QUEUE: usize = 8;
+const QUEUE_LENGTH: usize = 8;
 
 /// How long the disk may take to answer once everything else has ended in shutdown.
-const DISK_GRACE: Duration = Duration::from_secs(10);
+const DISK_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// What the disk is busy with, and who waits for it.
 #[derive(Debug, Default)]
 pub(super) struct PendingSave {
     busy: Busy,
-    queue: Deque<(Option<Ticket>, Command), QUEUE>,
+    queue: Deque<(Option<Ticket>, Command), QUEUE_LENGTH>,
     /// What the next save has to keep of the file. It stays so until a save succeeds: a disk that was full
     /// once must not cost what the operator had.
     pub keep_old: Option<KeepOld>,
@@ -35,13 +35,13 @@ pub(super) struct PendingSave {
 enum Busy {
     #[default]
     Idle,
-    Saving(Box<Change>),
+    Saving(Box<PendingChange>),
     Reading(Option<Ticket>),
 }
 
 /// A configuration on its way to the disk, and what follows when it is there.
 #[derive(Debug)]
-struct Change {
+struct PendingChange {
     next: Loaded,
     /// Who asked; nobody did for a migration at boot.
     ticket: Option<Ticket>,
@@ -53,16 +53,16 @@ struct Change {
 #[derive(Clone, Debug)]
 struct Switch {
     id: Id,
-    wish: Wish,
+    action: SwitchAction,
 }
 
 /// What is to become of a display process that was switched to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Wish {
+enum SwitchAction {
     Start,
     Restart,
     /// It was stopped while the switch was on its way to the disk.
-    Stay,
+    Cancelled,
 }
 
 /// What a request for a change comes to.
@@ -96,12 +96,12 @@ impl PendingSave {
 
 impl Supervisor {
     /// A client asks for something.
-    pub(super) fn handle_request(&mut self, ticket: Ticket, request: Command, now: Moment) {
+    pub(super) fn handle_command(&mut self, ticket: Ticket, request: Command, now: Moment) {
         if self.shutting_down {
             return self.reply(ticket, Err(Refusal::ShuttingDown));
         }
         if !ticket.is_ours() {
-            self.heed_client(&request);
+            self.on_client_command(&request);
         }
         match request {
             Command::Stop(id) => {
@@ -114,19 +114,19 @@ impl Supervisor {
                 self.reply(ticket, outcome);
             }
             Command::SwitchPower { display, on } => {
-                let outcome = self.ask_for_power(&display, on, now);
+                let outcome = self.request_power(&display, on, now);
                 self.reply(ticket, outcome.map(|()| Done::Accepted));
             }
             Command::ReloadPage(_) | Command::Navigate { .. } | Command::Screenshot { .. } => {
-                self.ask_of_page(ticket, request);
+                self.start_page_command(ticket, request);
             }
-            Command::RunRule(id) => self.ask_for_rule(ticket, &id, now),
+            Command::RunRule(id) => self.request_rule(ticket, &id, now),
             Command::Preview { from, to } => {
-                let foresight = Rc::new(self.foresee(from, to));
+                let foresight = Rc::new(self.preview_schedule(from, to));
                 self.reply(ticket, Ok(Done::Preview(foresight)));
             }
-            Command::Reload => self.ask_for_reload(Some(ticket)),
-            Command::Upgrade => self.ask_for_upgrade(ticket),
+            Command::Reload => self.request_reload(Some(ticket)),
+            Command::Upgrade => self.request_upgrade(ticket),
             change => self.enqueue(Some(ticket), change, now),
         }
     }
@@ -141,7 +141,7 @@ impl Supervisor {
     }
 
     pub(super) fn start(&mut self, id: &Id, renew: bool, now: Moment) -> Outcome {
-        let index = self.configured(id)?;
+        let index = self.configured_index(id)?;
         let machine = &self.machines[index];
         if !machine.process.enabled {
             return Err(Refusal::Disabled(id.clone()));
@@ -153,41 +153,42 @@ impl Supervisor {
             });
         }
         let stopped = self
-            .in_the_way_of(index)
+            .conflicts_of(index)
             .into_iter()
             .filter(|other| self.machines[*other].is_alive())
             .map(|other| self.machines[other].process.id.clone())
             .collect();
         if renew && self.machines[index].is_alive() {
-            self.restart_by_hand(index, Reason::RestartedByOperator, now);
+            self.restart_on_request(index, Reason::RestartedByOperator, now);
         } else {
-            self.want(index);
+            self.start_process(index);
         }
-        self.displace_waiting_rivals(index, now);
+        self.displace_waiting_competitors(index, now);
         Ok(Done::Started { stopped })
     }
 
     fn stop(&mut self, id: &Id, now: Moment) -> Outcome {
-        let index = self.configured(id)?;
-        let was_starting = self.forget_starts(id);
+        let index = self.configured_index(id)?;
+        let was_starting = self.cancel_pending_starts(id);
         let machine = &self.machines[index];
-        let is_at_rest = (machine.rests() || !machine.process.enabled) && !machine.is_alive();
+        let is_at_rest =
+            (machine.stays_stopped() || !machine.process.enabled) && !machine.is_alive();
         if was_starting || !is_at_rest || machine.state() == State::Failed {
-            self.with(index, |machine, out| {
-                machine.end(Reason::StoppedByOperator, now, out);
+            self.update_machine(index, |machine, out| {
+                machine.stop(Reason::StoppedByOperator, now, out);
             });
         }
         Ok(Done::Accepted)
     }
 
     /// Whoever asked for a start that still waits for the disk has changed their mind. Returns whether there was one.
-    fn forget_starts(&mut self, id: &Id) -> bool {
+    fn cancel_pending_starts(&mut self, id: &Id) -> bool {
         let mut found = false;
         if let Busy::Saving(change) = &mut self.disk.busy
             && let Some(switch) = &mut change.start
             && switch.id == *id
         {
-            switch.wish = Wish::Stay;
+            switch.action = SwitchAction::Cancelled;
             found = true;
         }
         for _ in 0..self.disk.queue.len() {
@@ -204,9 +205,9 @@ impl Supervisor {
         found
     }
 
-    pub(super) fn configured(&self, id: &Id) -> Result<usize, Refusal> {
+    pub(super) fn configured_index(&self, id: &Id) -> Result<usize, Refusal> {
         self.index_of(id)
-            .filter(|index| !self.machines[*index].leaving)
+            .filter(|index| !self.machines[*index].removed)
             .ok_or_else(|| Refusal::NoSuchProcess(id.clone()))
     }
 
@@ -214,7 +215,7 @@ impl Supervisor {
 
     fn enqueue(&mut self, ticket: Option<Ticket>, request: Command, now: Moment) {
         if self.disk.is_idle() && self.disk.queue.is_empty() {
-            return self.carry_out(ticket, request, now);
+            return self.apply_edit(ticket, request, now);
         }
         if let Err((ticket, _)) = self.disk.queue.push_back((ticket, request)) {
             self.answer(ticket, Err(Refusal::Busy));
@@ -222,7 +223,7 @@ impl Supervisor {
     }
 
     /// SIGHUP, or a client, asks for the file to be read again.
-    pub(super) fn ask_for_reload(&mut self, ticket: Option<Ticket>) {
+    pub(super) fn request_reload(&mut self, ticket: Option<Ticket>) {
         if self.shutting_down {
             return self.answer(ticket, Err(Refusal::ShuttingDown));
         }
@@ -234,7 +235,7 @@ impl Supervisor {
         }
     }
 
-    fn next_in_queue(&mut self, now: Moment) {
+    fn run_queued_edits(&mut self, now: Moment) {
         while self.disk.is_idle() {
             let Some((ticket, request)) = self.disk.queue.pop_front() else {
                 return;
@@ -244,12 +245,12 @@ impl Supervisor {
                     self.disk.busy = Busy::Reading(ticket);
                     self.actions.push_back(Action::Load);
                 }
-                request => self.carry_out(ticket, request, now),
+                request => self.apply_edit(ticket, request, now),
             }
         }
     }
 
-    fn carry_out(&mut self, ticket: Option<Ticket>, request: Command, now: Moment) {
+    fn apply_edit(&mut self, ticket: Option<Ticket>, request: Command, now: Moment) {
         let plan = match self.plan(request, now) {
             Ok(Ok(plan)) => plan,
             Ok(Err(outcome)) => return self.answer(ticket, Ok(outcome)),
@@ -257,9 +258,9 @@ impl Supervisor {
         };
         let unchanged = *plan.next.document == *self.loaded.document;
         if unchanged && self.source == Source::File && self.problems.is_empty() {
-            return self.finish(ticket, plan.done, plan.start, now);
+            return self.complete(ticket, plan.done, plan.start, now);
         }
-        self.save(Change {
+        self.save(PendingChange {
             next: plan.next,
             ticket,
             done: plan.done,
@@ -277,12 +278,12 @@ impl Supervisor {
             }
             Command::Start(ref id) | Command::Restart(ref id) => {
                 let wish = match request {
-                    Command::Restart(_) => Wish::Restart,
-                    _ => Wish::Start,
+                    Command::Restart(_) => SwitchAction::Restart,
+                    _ => SwitchAction::Start,
                 };
                 let switch = Switch {
                     id: id.clone(),
-                    wish,
+                    action: wish,
                 };
                 let next = self.loaded.with_active_display(Some(id));
                 (next, Done::Accepted, Some(switch))
@@ -303,7 +304,7 @@ impl Supervisor {
                 (next, Done::Created(id), None)
             }
             Command::Change(id, fields) => {
-                self.configured(&id)?;
+                self.configured_index(&id)?;
                 let next = self.loaded.with_changes(&id, fields).map_err(invalid)?;
                 (next, Done::Changed, None)
             }
@@ -312,7 +313,7 @@ impl Supervisor {
                 fields,
                 if_match,
             } => {
-                let index = self.configured(&id)?;
+                let index = self.configured_index(&id)?;
                 if !if_match.contains(&self.machines[index].process.etag()) {
                     return Err(Refusal::Outdated);
                 }
@@ -321,19 +322,19 @@ impl Supervisor {
             Command::Delete(ref id) | Command::ForceDelete(ref id) => {
                 let is_forced = matches!(request, Command::ForceDelete(_));
                 let id = id.clone();
-                let index = self.configured(&id)?;
+                let index = self.configured_index(&id)?;
                 if self.machines[index].is_alive() {
                     return Err(Refusal::StillRuns(id));
                 }
-                let rules = self.rules_that_name(&id);
+                let rules = self.rules_using(&id);
                 if !is_forced && !rules.is_empty() {
-                    return Err(Refusal::NamedByRules(id, rules));
+                    return Err(Refusal::UsedByRules(id, rules));
                 }
                 let next = self.loaded.without_process(&id).map_err(invalid)?;
                 (next, Done::Changed, None)
             }
             Command::ReplaceConfig { document, if_match } => {
-                self.compare(if_match)?;
+                self.check_if_match(if_match)?;
                 let next = self.loaded.replaced_by(document).map_err(invalid)?;
                 (next, Done::Changed, None)
             }
@@ -342,7 +343,7 @@ impl Supervisor {
                 value,
                 if_match,
             } => {
-                self.compare(if_match)?;
+                self.check_if_match(if_match)?;
                 let next = self.loaded.with_section(section, value).map_err(invalid)?;
                 (next, Done::Changed, None)
             }
@@ -361,21 +362,21 @@ impl Supervisor {
     }
 
     /// The names of the rules that name a process, those that are switched off aside.
-    fn rules_that_name(&self, id: &Id) -> Vec<String> {
+    fn rules_using(&self, id: &Id) -> Vec<String> {
         let rules = self.loaded.config.schedule.rules.iter();
         let naming = rules.filter(|rule| rule.enabled && rule.action.process() == Some(id));
         naming.map(|rule| rule.name.clone()).collect()
     }
 
     /// Whether the client has seen the document it wants to change.
-    fn compare(&self, if_match: Option<Vec<Etag>>) -> Result<(), Refusal> {
+    fn check_if_match(&self, if_match: Option<Vec<Etag>>) -> Result<(), Refusal> {
         match if_match {
             Some(tags) if !tags.contains(&self.loaded.document.etag()) => Err(Refusal::Outdated),
             _ => Ok(()),
         }
     }
 
-    fn save(&mut self, change: Change) {
+    fn save(&mut self, change: PendingChange) {
         self.actions.push_back(Action::Save {
             document: change.next.document.clone(),
             keep_old: self.disk.keep_old,
@@ -387,7 +388,7 @@ impl Supervisor {
     pub(super) fn save_migrated(&mut self, next: Loaded, ticket: Option<Ticket>) {
         let from = next.migration.as_ref().map(|migration| migration.from);
         self.disk.keep_old = from.map(KeepOld::Version);
-        self.save(Change {
+        self.save(PendingChange {
             next,
             ticket,
             done: Done::Changed,
@@ -402,7 +403,7 @@ impl Supervisor {
         let Busy::Saving(change) = std::mem::take(&mut self.disk.busy) else {
             return;
         };
-        let Change {
+        let PendingChange {
             next,
             ticket,
             done,
@@ -414,13 +415,13 @@ impl Supervisor {
         let document = next.document.clone();
         match start {
             // Who asked for the switch says what becomes of the screen.
-            Some(_) => self.adopt(next, now),
-            None => self.take_up(next, now),
+            Some(_) => self.adopt_config(next, now),
+            None => self.apply_config(next, now),
         }
-        self.finish(ticket, done, start, now);
+        self.complete(ticket, done, start, now);
         // Whoever waits for the answer does not wait for this.
         self.actions.push_back(Action::SaveLastGood { document });
-        self.next_in_queue(now);
+        self.run_queued_edits(now);
     }
 
     /// The configuration on its way is lost; the file is what it was, and so is everything else.
@@ -432,7 +433,7 @@ impl Supervisor {
             self.problems = vec![Problem::whole(failure.message.clone())];
         }
         self.answer(change.ticket, Err(Refusal::NotSaved(failure)));
-        self.next_in_queue(now);
+        self.run_queued_edits(now);
     }
 
     /// The file was read again.
@@ -442,19 +443,19 @@ impl Supervisor {
         };
         match bytes.map(|bytes| (bytes.trim_ascii().is_empty(), Loaded::from_bytes(&bytes))) {
             Err(failure) => {
-                self.stay(vec![Problem::whole(failure.message.clone())]);
+                self.keep_running_config(vec![Problem::whole(failure.message.clone())]);
                 self.answer(ticket, Err(Refusal::NotRead(failure)));
             }
             Ok((_, Err(problems))) => {
                 self.disk.keep_old = Some(KeepOld::Broken);
-                self.stay(problems.clone());
+                self.keep_running_config(problems.clone());
                 self.answer(ticket, Err(Refusal::Invalid(problems)));
             }
             // Nobody empties a kiosk that way; whoever means it writes a document without processes.
             Ok((true, Ok(_))) if self.source != Source::Empty => {
                 self.disk.keep_old = None;
                 let problem = Problem::whole("the file is empty or gone");
-                self.stay(vec![problem.clone()]);
+                self.keep_running_config(vec![problem.clone()]);
                 self.answer(ticket, Err(Refusal::Invalid(vec![problem])));
             }
             Ok((_, Ok(next))) if next.migration.is_some() => self.save_migrated(next, ticket),
@@ -469,15 +470,15 @@ impl Supervisor {
                         document: next.document.clone(),
                     });
                 }
-                self.take_up(next, now);
-                self.finish(ticket, Done::Changed, None, now);
+                self.apply_config(next, now);
+                self.complete(ticket, Done::Changed, None, now);
             }
         }
-        self.next_in_queue(now);
+        self.run_queued_edits(now);
     }
 
     /// Shows what is wrong with the file until it is solved; the running configuration stays.
-    fn stay(&mut self, problems: Vec<Problem>) {
+    fn keep_running_config(&mut self, problems: Vec<Problem>) {
         self.problems = problems;
         if self.source == Source::File {
             self.source = Source::Running;
@@ -485,11 +486,11 @@ impl Supervisor {
     }
 
     /// Starts what was switched to, and answers.
-    fn finish(&mut self, ticket: Option<Ticket>, done: Done, start: Option<Switch>, now: Moment) {
+    fn complete(&mut self, ticket: Option<Ticket>, done: Done, start: Option<Switch>, now: Moment) {
         let outcome = match start {
             Some(_) if self.shutting_down => Err(Refusal::ShuttingDown),
-            Some(switch) if switch.wish == Wish::Stay => Ok(Done::Accepted),
-            Some(switch) => self.start(&switch.id, switch.wish == Wish::Restart, now),
+            Some(switch) if switch.action == SwitchAction::Cancelled => Ok(Done::Accepted),
+            Some(switch) => self.start(&switch.id, switch.action == SwitchAction::Restart, now),
             None => Ok(done),
         };
         self.answer(ticket, outcome);
@@ -498,15 +499,15 @@ impl Supervisor {
     // ---- shutdown ----
 
     /// Nothing more is saved after what is being saved.
-    pub(super) fn refuse_waiting_changes(&mut self) {
+    pub(super) fn reject_queued_edits(&mut self) {
         while let Some((ticket, _)) = self.disk.queue.pop_front() {
             self.answer(ticket, Err(Refusal::ShuttingDown));
         }
     }
 
     /// The disk may not hold up the shutdown for ever.
-    pub(super) fn expect_the_disk_by(&mut self, now: Moment) {
-        self.disk.give_up_at = Some(now + DISK_GRACE);
+    pub(super) fn limit_disk_wait(&mut self, now: Moment) {
+        self.disk.give_up_at = Some(now + DISK_TIMEOUT);
     }
 
     pub(super) fn handle_disk_deadline(&mut self, now: Moment) {
@@ -522,7 +523,7 @@ impl Supervisor {
     }
 
     /// After `Exit` only one thing is left to do: tell clients so.
-    pub(super) fn refuse_after_exit(&mut self, event: Event) {
+    pub(super) fn reject_after_exit(&mut self, event: Event) {
         if let Event::Command { ticket, .. } = event {
             self.reply(ticket, Err(Refusal::ShuttingDown));
         }
@@ -537,7 +538,7 @@ impl Supervisor {
     /// Answers a client, or the schedule, which asks as one.
     pub(super) fn reply(&mut self, ticket: Ticket, outcome: Outcome) {
         if ticket.is_ours() {
-            return self.agenda.hear(ticket, outcome);
+            return self.scheduler.add_result(ticket, outcome);
         }
         self.actions.push_back(Action::Reply { ticket, outcome });
     }

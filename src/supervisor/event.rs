@@ -17,7 +17,7 @@ pub enum Event {
         /// Names the client's waiting place.
         ticket: Ticket,
         /// What it asks for.
-        request: Command,
+        command: Command,
     },
     /// The client that waits with this ticket has closed its connection. The request is still owed its reply.
     CommandWithdrawn {
@@ -62,7 +62,7 @@ pub enum Event {
         /// The run.
         run: RunId,
         /// What.
-        sight: PageObservation,
+        observation: PageObservation,
     },
     /// This machine has a network, or has none any more. It is taken to have one until this is said.
     Network {
@@ -81,7 +81,7 @@ pub enum Event {
         /// The run.
         run: RunId,
         /// The order.
-        order: PageCommand,
+        command: PageCommand,
         /// As it was given with the order.
         ticket: Option<Ticket>,
         /// What came of it.

@@ -42,13 +42,13 @@ pub use display::screens::{RotationStatus, ScreenStatus};
 pub use event::{Ending, Event};
 pub use failure::{Failure, FailureKind};
 pub use lifecycle::last_start::{LastStart, MarkerState, StartReason, Traces};
-pub use lifecycle::memory::{Doing, Memory, Running, Stage};
-pub use page::health::{PageStatus, Step};
+pub use lifecycle::memory::{Memory, SavedPhase, SavedRun, Stage};
+pub use page::health::{PageStatus, RecoveryStep};
 pub use process::reason::Reason;
 pub use process::run::RunId;
 pub use schedule::{
-    ClockReading, Conflict, Entry, Kind, Last, LocalTime, Occurrence, Outcome as RuleOutcome,
-    Preview, RuleStatus, SavedSchedule, ScheduleBoot, ScheduleStatus, Turn,
+    ClockReading, Conflict, EntryKind, HistoryEntry, LastExecution, LocalTime, Occurrence,
+    OccurrenceKind, Preview, RuleOutcome, RuleStatus, SavedSchedule, ScheduleBoot, ScheduleStatus,
 };
 pub use snapshot::{ConfigurationStatus, DisplayStatus, ProcessStatus, Snapshot, Source, State};
 
@@ -100,7 +100,7 @@ pub struct Supervisor {
     /// Everything is being ended.
     shutting_down: bool,
     /// `Exit` was decided; nothing happens any more.
-    left: bool,
+    has_exited: bool,
 
     /// What the disk is busy with, and the changes that wait for it.
     disk: PendingSave,
@@ -112,10 +112,10 @@ pub struct Supervisor {
     connection: Connection,
 
     /// Clients that wait for a page.
-    steering: PageCommands,
+    page_commands: PageCommands,
 
     /// The schedule at work.
-    agenda: Scheduler,
+    scheduler: Scheduler,
 
     /// How far the upgrade is, where one is under way.
     upgrade: Upgrade,
@@ -125,21 +125,21 @@ pub struct Supervisor {
     actions: VecDeque<Action>,
 
     /// Machines that something happened to since the last `settle`.
-    touched: Vec<usize>,
+    updated: Vec<usize>,
     /// The deadline of each machine that has one.
     deadlines: BTreeSet<(Moment, usize)>,
     /// What stands in `deadlines` for each machine.
-    filed: Vec<Option<Moment>>,
+    indexed_deadlines: Vec<Option<Moment>>,
     /// Machines that wait to be admitted.
-    due: BTreeSet<usize>,
+    awaiting_admission: BTreeSet<usize>,
     /// Something happened after which a process may start that something else has kept from starting.
-    something_changed: bool,
+    may_start_more: bool,
     /// Set while every display process that is meant to run waits for a display that is not there.
     screen_wait: Option<ScreenWait>,
     /// Whose run it is, for the runs that are not over.
     runs: BTreeMap<RunId, usize>,
     /// Machines or displays have come or gone since the last picture.
-    rearranged: bool,
+    layout_changed: bool,
 
     status: Rc<Snapshot>,
 }
@@ -147,7 +147,7 @@ pub struct Supervisor {
 impl Supervisor {
     /// A mind that starts what starts at boot.
     pub fn new(boot: Boot, now: Moment) -> Self {
-        let status = snapshot::build::blank(&boot);
+        let status = snapshot::build::empty_snapshot(&boot);
         let mut this = Self {
             machines: Vec::new(),
             loaded: boot.loaded.clone(),
@@ -156,32 +156,32 @@ impl Supervisor {
             present: boot.displays,
             screens: Default::default(),
             shutting_down: false,
-            left: false,
+            has_exited: false,
             disk: PendingSave::default(),
             health: None,
             connection: Connection::default(),
-            steering: PageCommands::default(),
-            agenda: Scheduler::default(),
+            page_commands: PageCommands::default(),
+            scheduler: Scheduler::default(),
             upgrade: Upgrade::default(),
             next_run: boot.next_run,
             next_claim: 1,
             actions: VecDeque::new(),
-            touched: Vec::new(),
+            updated: Vec::new(),
             deadlines: BTreeSet::new(),
-            filed: Vec::new(),
-            due: BTreeSet::new(),
-            something_changed: true,
+            indexed_deadlines: Vec::new(),
+            awaiting_admission: BTreeSet::new(),
+            may_start_more: true,
             screen_wait: None,
             runs: BTreeMap::new(),
-            rearranged: true,
+            layout_changed: true,
             status: Rc::new(status),
         };
-        this.recall(boot.memories, now);
+        this.restore_processes(boot.memories, now);
         this.boot(boot.loaded, now);
-        this.recall_schedule(boot.schedule, now);
-        this.see_to_the_schedule(now);
+        this.restore_schedule(boot.schedule, now);
+        this.update_schedule(now);
         for run in this.runs.keys().copied().collect::<Vec<_>>() {
-            this.watch_page_of(run, now);
+            this.watch_page(run, now);
         }
         let page = this.health.as_ref().map(|(_, health)| health.run());
         this.connection.inherit(page);
@@ -194,20 +194,23 @@ impl Supervisor {
 
     /// Something happened. The only way in.
     pub fn handle(&mut self, event: Event, now: Moment) {
-        if self.left {
-            return self.refuse_after_exit(event);
+        if self.has_exited {
+            return self.reject_after_exit(event);
         }
         match event {
             Event::Tick => self.handle_tick(now),
-            Event::Command { ticket, request } => self.handle_request(ticket, request, now),
-            Event::CommandWithdrawn { ticket } => self.handle_withdrawn(ticket),
+            Event::Command {
+                ticket,
+                command: request,
+            } => self.handle_command(ticket, request, now),
+            Event::CommandWithdrawn { ticket } => self.handle_command_withdrawn(ticket),
             Event::Spawned { run, pid } => {
-                self.with_run(run, |machine, out| machine.handle_spawned(pid, now, out));
-                self.watch_page_of(run, now);
-                self.begin_canvas_of(run);
+                self.update_run(run, |machine, out| machine.handle_spawned(pid, now, out));
+                self.watch_page(run, now);
+                self.on_browser_started(run);
             }
             Event::SpawnFailed { run, failure } => {
-                self.with_run(run, |machine, out| {
+                self.update_run(run, |machine, out| {
                     machine.handle_spawn_failed(failure, now, out);
                 });
             }
@@ -217,7 +220,7 @@ impl Supervisor {
                 tree_left,
             } => {
                 let index = self.runs.get(&run).copied();
-                self.with_run(run, |machine, out| {
+                self.update_run(run, |machine, out| {
                     machine.handle_exited(ending, tree_left, now, out);
                 });
                 if let Some(index) = index {
@@ -226,44 +229,47 @@ impl Supervisor {
             }
             Event::TreeGone { run } => {
                 let index = self.runs.get(&run).copied();
-                self.with_run(run, |machine, out| machine.handle_tree_gone(now, out));
+                self.update_run(run, |machine, out| machine.handle_tree_gone(now, out));
                 if let Some(index) = index {
                     self.expect_display_back(index, now);
                 }
             }
-            Event::Ready { run } => self.with_run(run, |machine, _| machine.handle_ready()),
+            Event::Ready { run } => self.update_run(run, |machine, _| machine.handle_ready()),
             Event::PageCommandDone {
                 ticket: Some(ticket),
                 result,
                 ..
-            } => self.handle_obeyed_client(ticket, result, now),
+            } => self.handle_client_page_command_done(ticket, result, now),
             Event::PageCommandDone {
                 run,
-                order,
+                command: order,
                 ticket: None,
                 result,
-            } => self.handle_obeyed(run, &order, result, now),
-            Event::PageObserved { run, sight } => {
+            } => self.handle_page_command_done(run, &order, result, now),
+            Event::PageObserved {
+                run,
+                observation: sight,
+            } => {
                 // Without an address there is no page that something could be laid over.
                 let is_loading =
                     matches!(&sight, page::PageObservation::Loading { url } if !url.is_empty());
-                self.handle_saw(run, sight, now);
+                self.handle_page_observed(run, sight, now);
                 self.watch_connection(run, is_loading, now);
             }
             Event::Network { connected } => {
                 self.handle_network(connected, now);
-                self.hear_of_network(connected);
+                self.set_initial_network(connected);
                 if connected {
-                    self.hurry_canvases(now);
+                    self.retry_page_overrides_now(now);
                 }
             }
             Event::ServerProbed { url, reachable } => {
-                self.handle_server_tried(&url, reachable, now);
+                self.handle_server_probed(&url, reachable, now);
             }
             Event::Saved => self.handle_saved(now),
             Event::SaveFailed { failure } => self.handle_save_failed(failure, now),
             Event::Read { bytes } => self.handle_read(bytes, now),
-            Event::ProgramChecked { result } => self.handle_tried(result),
+            Event::ProgramChecked { result } => self.handle_program_checked(result),
             Event::Displays { present } => self.handle_displays(present, now),
             Event::Screen { .. }
             | Event::Connectors { .. }
@@ -273,12 +279,12 @@ impl Supervisor {
             | Event::TimeZone { .. }
             | Event::ScheduleSaved { .. }
             | Event::RuleDone { .. } => self.handle_schedule_event(event, now),
-            Event::Reload => self.ask_for_reload(None),
+            Event::Reload => self.request_reload(None),
             Event::Shutdown => self.begin_shutdown(now),
         }
-        self.see_to_the_connection(now);
-        self.see_to_the_page(now);
-        self.see_to_the_schedule(now);
+        self.update_connection(now);
+        self.update_page(now);
+        self.update_schedule(now);
         self.settle(now);
     }
 
@@ -317,8 +323,8 @@ impl Supervisor {
             if moment > now {
                 break;
             }
-            self.with(index, |machine, out| machine.handle_deadline(now, out));
-            self.file(index);
+            self.update_machine(index, |machine, out| machine.handle_deadline(now, out));
+            self.index_machine(index);
         }
         self.handle_disk_deadline(now);
         self.handle_screen_deadline(now);
@@ -326,20 +332,20 @@ impl Supervisor {
     }
 
     /// Lets something happen to the machine of a run; late news of a run that is over falls away.
-    fn with_run(&mut self, run: RunId, change: impl FnOnce(&mut Machine, &mut VecDeque<Action>)) {
+    fn update_run(&mut self, run: RunId, change: impl FnOnce(&mut Machine, &mut VecDeque<Action>)) {
         if let Some(index) = self.runs.get(&run).copied() {
-            self.with(index, change);
+            self.update_machine(index, change);
         }
     }
 
     /// Lets something happen to a machine.
-    fn with<T>(
+    fn update_machine<T>(
         &mut self,
         index: usize,
         change: impl FnOnce(&mut Machine, &mut VecDeque<Action>) -> T,
     ) -> T {
-        self.touched.push(index);
-        self.something_changed = true;
+        self.updated.push(index);
+        self.may_start_more = true;
         let before = self.machines[index].run();
         let result = change(&mut self.machines[index], &mut self.actions);
         let after = self.machines[index].run();
@@ -358,29 +364,32 @@ impl Supervisor {
     fn settle(&mut self, now: Moment) {
         let mut changed = Vec::new();
         loop {
-            while let Some(index) = self.touched.pop() {
-                self.file(index);
+            while let Some(index) = self.updated.pop() {
+                self.index_machine(index);
                 changed.push(index);
             }
             self.admit(now);
-            if self.touched.is_empty() {
+            if self.updated.is_empty() {
                 break;
             }
         }
-        self.drop_the_departed();
-        if self.rearranged {
+        self.drop_ended_processes();
+        if self.layout_changed {
             changed = (0..self.machines.len()).collect();
         }
-        self.draw(&mut changed, now);
-        self.remember(&changed);
-        self.leave_if_done();
-        self.hand_over_if_ready();
+        self.publish_snapshot(&mut changed, now);
+        self.save_memories(&changed);
+        self.exit_if_done();
+        self.upgrade_if_ready();
     }
 
     /// Has what became of these machines kept for the next daemon.
-    fn remember(&mut self, changed: &[usize]) {
+    fn save_memories(&mut self, changed: &[usize]) {
         for index in changed {
-            let news = self.machines.get_mut(*index).and_then(Machine::news);
+            let news = self
+                .machines
+                .get_mut(*index)
+                .and_then(Machine::changed_memory);
             if let Some(memory) = news.map(Box::new) {
                 self.actions.push_back(Action::Remember { memory });
             }
@@ -388,43 +397,43 @@ impl Supervisor {
     }
 
     /// Enters a machine in the lists by which it is found again.
-    fn file(&mut self, index: usize) {
+    fn index_machine(&mut self, index: usize) {
         let machine = &self.machines[index];
         let deadline = machine.deadline();
-        if self.filed[index] != deadline {
-            if let Some(old) = self.filed[index] {
+        if self.indexed_deadlines[index] != deadline {
+            if let Some(old) = self.indexed_deadlines[index] {
                 self.deadlines.remove(&(old, index));
             }
             if let Some(new) = deadline {
                 self.deadlines.insert((new, index));
             }
-            self.filed[index] = deadline;
+            self.indexed_deadlines[index] = deadline;
         }
-        if machine.is_due() {
-            self.due.insert(index);
+        if machine.awaits_admission() {
+            self.awaiting_admission.insert(index);
         } else {
-            self.due.remove(&index);
+            self.awaiting_admission.remove(&index);
         }
     }
 
     /// Makes all lists anew, after the machines were put into another order.
-    fn file_all(&mut self) {
+    fn reindex(&mut self) {
         self.deadlines.clear();
-        self.due.clear();
-        self.filed = vec![None; self.machines.len()];
+        self.awaiting_admission.clear();
+        self.indexed_deadlines = vec![None; self.machines.len()];
         self.runs = self
             .machines
             .iter()
             .enumerate()
             .filter_map(|(index, machine)| Some((machine.run()?, index)))
             .collect();
-        self.touched = (0..self.machines.len()).collect();
+        self.updated = (0..self.machines.len()).collect();
     }
 
     /// The browser of this run was executed.
-    fn begin_canvas_of(&mut self, run: RunId) {
+    fn on_browser_started(&mut self, run: RunId) {
         if let Some(index) = self.runs.get(&run) {
-            self.canvas_begins(*index);
+            self.on_start_page_opened(*index);
         }
     }
 

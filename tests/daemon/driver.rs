@@ -105,7 +105,10 @@ impl Stage {
     /// The next thing that the loop would be told.
     async fn next(&self) -> Event {
         let event = self.events.1.recv().await.unwrap();
-        if let Event::PageObserved { sight, .. } = &event {
+        if let Event::PageObserved {
+            observation: sight, ..
+        } = &event
+        {
             self.sights.borrow_mut().push(sight.clone());
         }
         event
@@ -115,7 +118,9 @@ impl Stage {
     async fn until_seen(&self, looks_right: impl Fn(&PageObservation) -> bool) -> PageObservation {
         loop {
             match self.next().await {
-                Event::PageObserved { sight, .. } if looks_right(&sight) => return sight,
+                Event::PageObserved {
+                    observation: sight, ..
+                } if looks_right(&sight) => return sight,
                 _ => {}
             }
         }
@@ -153,7 +158,7 @@ impl Stage {
 
     async fn look(&self) -> PageObservation {
         assert_eq!(
-            self.order(PageCommand::Look).await,
+            self.order(PageCommand::Observe).await,
             Ok(PageCommandResult::Done)
         );
         self.sights.borrow().last().unwrap().clone()
@@ -214,7 +219,7 @@ fn a_look_tells_what_is_on_the_screen() {
         stage.until_all_is(TEAL).await;
         for (page, is_blank) in [("empty", true), ("liar", true), ("purple", false)] {
             let url = stage.site.page(page);
-            let fresh = PageCommand::FreshTarget { url };
+            let fresh = PageCommand::NewTab { url };
             assert_eq!(stage.order(fresh).await, Ok(PageCommandResult::Done));
             let sight = stage.look().await;
             assert_eq!(
@@ -287,15 +292,15 @@ fn a_page_that_hangs_is_told_apart_from_its_browser_and_reloading_helps_both() {
             Ok(PageCommandResult::Done)
         );
         stage.site.fall_ill("hang");
-        while stage.look().await != PageObservation::Unanswered {}
+        while stage.look().await != PageObservation::Unresponsive {}
         // Others may wait, and it is known.
-        assert!(stage.steer(PageCommand::Look, None).is_none());
+        assert!(stage.steer(PageCommand::Observe, None).is_none());
         let at_once = stage.steer(PageCommand::Screenshot { width: None }, None);
         let Some(Event::PageCommandDone { result, .. }) = at_once else {
             panic!("a picture of a page that is known to hang is waited for: {at_once:?}");
         };
         assert_eq!(result.unwrap_err().message, "the page does not answer");
-        assert_eq!(stage.look().await, PageObservation::Unanswered);
+        assert_eq!(stage.look().await, PageObservation::Unresponsive);
         let asked = stage.site.asked("hang");
         assert_eq!(
             stage.order(PageCommand::Reload).await,
@@ -304,7 +309,7 @@ fn a_page_that_hangs_is_told_apart_from_its_browser_and_reloading_helps_both() {
         assert_eq!(stage.site.asked("hang"), asked + 1);
 
         signal(stage.browser.id(), "STOP");
-        assert_eq!(stage.look().await, PageObservation::Silent);
+        assert_eq!(stage.look().await, PageObservation::BrowserUnresponsive);
         signal(stage.browser.id(), "CONT");
         assert_eq!(
             stage.navigate("teal", Transition::Cut).await,
@@ -346,7 +351,7 @@ fn a_page_that_cannot_be_loaded_is_told_unasked_and_gives_way_to_one_of_our_own(
     with_page("teal", async |stage| {
         stage.until_painted("teal").await;
         let url = "http://nobody.invalid/".to_owned();
-        let fresh = PageCommand::FreshTarget { url: url.clone() };
+        let fresh = PageCommand::NewTab { url: url.clone() };
         assert_eq!(stage.order(fresh).await, Ok(PageCommandResult::Done));
         let told = PageObservation::NotLoaded {
             url: url.clone(),
@@ -394,7 +399,7 @@ fn a_picture_is_of_this_moment_and_as_wide_as_it_was_asked_for() {
             );
             for width in [None, Some(200)] {
                 let picture = stage.order(PageCommand::Screenshot { width }).await;
-                let Ok(PageCommandResult::Picture(picture)) = picture else {
+                let Ok(PageCommandResult::Screenshot(picture)) = picture else {
                     panic!("{picture:?}");
                 };
                 assert_eq!(size(&picture.png)[0], width.unwrap_or(800));
@@ -446,7 +451,7 @@ fn a_picture_and_one_from_before_a_step_can_be_taken_at_the_same_time() {
         );
         for _ in 0..10 {
             let width = Some(100);
-            assert!(stage.steer(PageCommand::KeepEvidence, None).is_none());
+            assert!(stage.steer(PageCommand::CaptureEvidence, None).is_none());
             assert!(
                 stage
                     .steer(PageCommand::Screenshot { width }, None)
@@ -457,7 +462,7 @@ fn a_picture_and_one_from_before_a_step_can_be_taken_at_the_same_time() {
                 match stage.next().await {
                     Event::PageCommandDone { result, .. } => match result {
                         Ok(
-                            PageCommandResult::Picture(picture)
+                            PageCommandResult::Screenshot(picture)
                             | PageCommandResult::Evidence(Some(picture)),
                         ) => {
                             widths.push(size(&picture.png)[0]);
@@ -546,12 +551,12 @@ fn a_page_that_is_paused_stands_still_and_goes_on_where_it_was() {
         // It is well, and there are pictures of it.
         for width in [None, Some(100)] {
             let picture = stage.order(PageCommand::Screenshot { width }).await;
-            let Ok(PageCommandResult::Picture(picture)) = picture else {
+            let Ok(PageCommandResult::Screenshot(picture)) = picture else {
                 panic!("{picture:?}");
             };
             assert_eq!(size(&picture.png)[0], width.unwrap_or(800));
         }
-        let evidence = stage.order(PageCommand::KeepEvidence).await;
+        let evidence = stage.order(PageCommand::CaptureEvidence).await;
         assert!(matches!(evidence, Ok(PageCommandResult::Evidence(Some(_)))));
         assert_eq!(counted(stage).await, paused);
         stage.until_all_is(TEAL).await;
@@ -636,7 +641,7 @@ fn a_page_that_waits_for_an_answer_is_no_page_that_hangs() {
     with_page("teal", async |stage| {
         stage.until_painted("teal").await;
         let url = stage.site.page("asks");
-        let fresh = PageCommand::FreshTarget { url: url.clone() };
+        let fresh = PageCommand::NewTab { url: url.clone() };
         stage.order(fresh).await.unwrap();
         let is_it = |sight: &PageObservation| matches!(sight, PageObservation::Painted { url: there, .. } if *there == url);
         let sight = stage.look().await;
@@ -683,7 +688,7 @@ fn whoever_waits_is_told_when_the_browser_ends() {
         let group = format!("-{}", stage.browser.id());
         let killed = Command::new("kill").args(["-KILL", "--", &group]).status();
         assert!(killed.unwrap().success());
-        while stage.look().await != PageObservation::Silent {}
+        while stage.look().await != PageObservation::BrowserUnresponsive {}
         let why = stage.order(PageCommand::Reload).await.unwrap_err().message;
         assert_eq!(why, "the browser has ended");
     });

@@ -5,8 +5,9 @@ use ossuary::config::{Loaded, Problem};
 use ossuary::http::api::routes::ROUTES;
 use ossuary::supervisor::page::PageState;
 use ossuary::supervisor::{
-    Done, Entry, Failure, Kind, Last, LocalTime, Occurrence, PageStatus, Preview, Reason, Refusal,
-    RuleOutcome, RuleStatus, ScheduleStatus, Snapshot, Step, Turn,
+    Done, EntryKind, Failure, HistoryEntry, LastExecution, LocalTime, Occurrence, OccurrenceKind,
+    PageStatus, Preview, Reason, RecoveryStep, Refusal, RuleOutcome, RuleStatus, ScheduleStatus,
+    Snapshot,
 };
 use serde_json::{Value, json};
 use std::rc::Rc;
@@ -89,7 +90,7 @@ fn troubled(status: &mut Snapshot) {
         title: Some("board.example/wall?key=planted-query".into()),
         reason: Some(format!("cannot load {url}: timed out")),
         last_painted: None,
-        last_step: Some(Rc::new(Step {
+        last_step: Some(Rc::new(RecoveryStep {
             at: at(51),
             state: PageState::NetError,
             what: format!("loaded \"{url}\" again"),
@@ -98,7 +99,7 @@ fn troubled(status: &mut Snapshot) {
         url: Some(url.clone()),
         server_reachable: Some(false),
     }));
-    display.reason = Some(Reason::ForThePage(format!("{url} did not answer")));
+    display.reason = Some(Reason::PageRecovery(format!("{url} did not answer")));
     status.processes[0] = Rc::new(display);
     let mut sync = (*status.processes[1]).clone();
     sync.reason = Some(Reason::NotStarted(Failure::system(
@@ -106,11 +107,11 @@ fn troubled(status: &mut Snapshot) {
     )));
     status.processes[1] = Rc::new(sync);
 
-    let entry = |rule: &str, detail: &str| Entry {
+    let entry = |rule: &str, detail: &str| HistoryEntry {
         rule: id(rule),
         name: rule.into(),
         at: None,
-        kind: Kind::Run,
+        kind: EntryKind::Run,
         outcome: Some(RuleOutcome::Failed),
         detail: Some(detail.into()),
     };
@@ -123,7 +124,7 @@ fn troubled(status: &mut Snapshot) {
                 waits_for_clock: false,
                 next: None,
                 active: false,
-                last: Some(Rc::new(Last {
+                last: Some(Rc::new(LastExecution {
                     at: None,
                     outcome: RuleOutcome::Failed,
                     detail: Some(match rule.id.as_str() {
@@ -158,7 +159,7 @@ async fn everything(kiosk: &Kiosk, token: &str) -> Vec<(String, u16, String)> {
                 let occurrence = |rule: &Rc<ossuary::config::Rule>| Occurrence {
                     rule: rule.clone(),
                     at: LocalTime::new(jiff::Timestamp::UNIX_EPOCH, &zone),
-                    turn: Turn::Begin,
+                    kind: OccurrenceKind::Begin,
                 };
                 kiosk.will_say(Ok(Done::Preview(Rc::new(Preview {
                     timezone: "UTC".into(),

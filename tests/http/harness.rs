@@ -176,7 +176,11 @@ pub fn kiosk_with(limits: Limits, test: impl AsyncFnOnce(Rc<Kiosk>)) {
         let kiosk = kiosk.clone();
         async move {
             loop {
-                let supervisor::Event::Command { ticket, request } = requests.next().await else {
+                let supervisor::Event::Command {
+                    ticket,
+                    command: request,
+                } = requests.next().await
+                else {
                     continue;
                 };
                 kiosk.asked.borrow_mut().push_back(request);

@@ -7,7 +7,7 @@ use crate::stage::find_zone;
 use jiff::{SignedDuration, Timestamp};
 use ossuary::config::{Loaded, Section, Zone};
 use ossuary::supervisor::{
-    Action, Boot, ClockReading, Command, Event, Kind, SavedSchedule, ScheduleBoot, Source,
+    Action, Boot, ClockReading, Command, EntryKind, Event, SavedSchedule, ScheduleBoot, Source,
     Supervisor, Ticket,
 };
 use ossuary::time::Moment;
@@ -158,7 +158,7 @@ impl World {
             entry.rule.as_str() == command
                 && entry.outcome.is_none()
                 && entry.detail.is_none()
-                && entry.kind == Kind::Begin
+                && entry.kind == EntryKind::Begin
         });
         let at = open
             .next()
@@ -249,7 +249,7 @@ impl World {
         };
         self.handle(Event::Command {
             ticket: Ticket(u64::from(salt)),
-            request,
+            command: request,
         });
     }
 
@@ -290,7 +290,7 @@ fn birth(
         memories: Vec::new(),
         next_run: 1,
         schedule: ScheduleBoot {
-            kept,
+            saved: kept,
             boot: String::new(),
             clock,
             zone: Some((Zone::Named("UTC".into()), find_zone("UTC"))),

@@ -19,7 +19,7 @@
 
 use ossuary::config::{Display, Document, Id, Loaded, Process, Restart, Rotation};
 use ossuary::supervisor::page::{PageCommand, PageCommandResult, PageObservation, Transition};
-use ossuary::supervisor::process::restart::ORDERLY_RUN;
+use ossuary::supervisor::process::restart::CLEAN_RUN;
 use ossuary::supervisor::{
     Action, Backend, Boot, Command, Ending, Event, Failure, Memory, Output, PowerReport,
     ProcessStatus, Reason, RunId, Screen, Size, Source, State, Supervisor, Ticket,
@@ -335,7 +335,7 @@ impl World {
             }
             let gave_way = matches!(
                 card.reason,
-                Some(Reason::MadeWayFor(_) | Reason::DisplayTaken(_))
+                Some(Reason::DisplacedBy(_) | Reason::DisplayTaken(_))
             );
             if gave_way && self.by_hand.get(id).is_some_and(|(_, runs)| *runs) {
                 self.by_hand.remove(id);
@@ -413,18 +413,21 @@ impl World {
                     Errand::Load => self.read_the_file(),
                 }
             } else if let Some((run, order, ticket)) = self.steered.pop() {
-                let looks = matches!(order, PageCommand::Look);
+                let looks = matches!(order, PageCommand::Observe);
                 let result = Ok(PageCommandResult::Done);
                 self.handle(Event::PageCommandDone {
                     run,
-                    order,
+                    command: order,
                     ticket,
                     result,
                 });
                 if looks && self.live.contains_key(&run) {
                     let (url, title) = ("http://page/".to_owned(), String::new());
                     let sight = PageObservation::Painted { url, title };
-                    self.handle(Event::PageObserved { run, sight });
+                    self.handle(Event::PageObserved {
+                        run,
+                        observation: sight,
+                    });
                 }
             } else if let Some(url) = self.tried.pop() {
                 let reachable = true;
@@ -796,7 +799,7 @@ impl World {
             3 => Ending::OutOfMemory,
             _ => Ending::Signal(9),
         };
-        if ending == Ending::Code(0) && lived >= ORDERLY_RUN {
+        if ending == Ending::Code(0) && lived >= CLEAN_RUN {
             self.pardons.push_back(self.now);
         }
         self.handle(Event::Exited {
@@ -820,11 +823,14 @@ impl World {
             2 => PageObservation::Blank { url, title },
             3 => PageObservation::Crashed,
             4 => PageObservation::NotLoaded { url, error },
-            5 => PageObservation::Unanswered,
-            6 => PageObservation::Silent,
-            _ => PageObservation::Unseen,
+            5 => PageObservation::Unresponsive,
+            6 => PageObservation::BrowserUnresponsive,
+            _ => PageObservation::NotObservable,
         };
-        self.handle(Event::PageObserved { run, sight });
+        self.handle(Event::PageObserved {
+            run,
+            observation: sight,
+        });
     }
 
     /// A driver answers, perhaps long after its run.
@@ -833,13 +839,13 @@ impl World {
         let (run, order, ticket) = self.steered.swap_remove(which);
         let result = match self.rng.u32(0..4) {
             0 => Err(Failure::system("the page does not answer")),
-            1 => Ok(PageCommandResult::OnlyByRestart),
+            1 => Ok(PageCommandResult::NeedsRestart),
             _ => Ok(PageCommandResult::Done),
         };
         self.pardons.push_back(self.now);
         self.handle(Event::PageCommandDone {
             run,
-            order,
+            command: order,
             ticket,
             result,
         });
@@ -912,7 +918,10 @@ impl World {
             }
             _ => {}
         }
-        self.handle(Event::Command { ticket, request });
+        self.handle(Event::Command {
+            ticket,
+            command: request,
+        });
         if self.owed.contains(&ticket.0) && self.rng.u32(0..8) == 0 {
             self.handle(Event::CommandWithdrawn { ticket });
         }

@@ -3,8 +3,8 @@
 use crate::stage::load;
 use ossuary::config::Process;
 use ossuary::supervisor::{
-    Action, Boot, Doing, Ending, Failure, Memory, Reason, RunId, Running, SavedSchedule, Source,
-    Stage, State, Supervisor,
+    Action, Boot, Ending, Failure, Memory, Reason, RunId, SavedPhase, SavedRun, SavedSchedule,
+    Source, Stage, State, Supervisor,
 };
 use ossuary::time::Moment;
 use serde_json::{Value, json};
@@ -46,7 +46,7 @@ fn at(millis: u64) -> Moment {
 fn memories() -> Vec<Memory> {
     let loaded = load(document());
     let process = |id: &str| loaded.config.process(&id.parse().unwrap()).unwrap().clone();
-    let memory = |id: &str, doing: Doing, reason: Option<Reason>| Memory {
+    let memory = |id: &str, doing: SavedPhase, reason: Option<Reason>| Memory {
         process: process(id),
         wanted: true,
         doing,
@@ -58,7 +58,7 @@ fn memories() -> Vec<Memory> {
         since: at(120_250),
     };
     let run = |number: u64, process: Rc<Process>, stage: Stage| {
-        Doing::Run(Running {
+        SavedPhase::Run(SavedRun {
             run: RunId(number),
             pid: 4000 + number as u32,
             began: at(120_125),
@@ -70,7 +70,7 @@ fn memories() -> Vec<Memory> {
         name: "Before".into(),
         ..(*process("screen")).clone()
     };
-    let backoff = Doing::Backoff {
+    let backoff = SavedPhase::Backoff {
         until: at(150_000),
         looping: true,
     };
@@ -78,7 +78,7 @@ fn memories() -> Vec<Memory> {
         memory("screen", run(11, Rc::new(before), Stage::Ready), None),
         Memory {
             wanted: false,
-            ..memory("idle", Doing::Idle, Some(Reason::StoppedByOperator))
+            ..memory("idle", SavedPhase::Idle, Some(Reason::StoppedByOperator))
         },
         memory("backoff", backoff, Some(Reason::Ended(Ending::Signal(11)))),
         memory(
@@ -91,7 +91,7 @@ fn memories() -> Vec<Memory> {
             ..memory(
                 "ending",
                 run(13, process("ending"), Stage::Ending),
-                Some(Reason::MadeWayFor("screen".parse().unwrap())),
+                Some(Reason::DisplacedBy("screen".parse().unwrap())),
             )
         },
         memory(

@@ -148,7 +148,10 @@ impl Kiosk {
     }
 
     fn saw(&mut self, run: RunId, sight: PageObservation) {
-        self.stage.handle(Event::PageObserved { run, sight });
+        self.stage.handle(Event::PageObserved {
+            run,
+            observation: sight,
+        });
     }
 
     /// The browser loads an address.
@@ -170,11 +173,11 @@ impl Kiosk {
     }
 
     fn obey(&mut self, run: RunId, order: PageCommand) {
-        if order != PageCommand::Look {
+        if order != PageCommand::Observe {
             self.orders.push(order.clone());
         }
         let result = match &order {
-            PageCommand::Look => {
+            PageCommand::Observe => {
                 self.look(run);
                 Ok(PageCommandResult::Done)
             }
@@ -199,7 +202,7 @@ impl Kiosk {
         };
         self.stage.handle(Event::PageCommandDone {
             run,
-            order,
+            command: order,
             ticket: None,
             result,
         });

@@ -468,7 +468,7 @@ fn adjacent_spans_report_each_occurrence_once() {
         };
         for it in &foresight.occurrences {
             assert!(it.at.instant() >= instant(hour) && it.at.instant() < instant(hour + 1));
-            told.push(format!("{} {:?} {}", it.at, it.turn, it.rule.id));
+            told.push(format!("{} {:?} {}", it.at, it.kind, it.rule.id));
         }
     }
     let of_day: Vec<&String> = told.iter().filter(|line| line.ends_with(" day")).collect();
@@ -535,7 +535,7 @@ impl Kiosk {
         };
         self.stage.handle(Event::PageCommandDone {
             run,
-            order,
+            command: order,
             ticket,
             result,
         });

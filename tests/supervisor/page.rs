@@ -118,7 +118,7 @@ impl World {
                 } => {
                     assert_eq!((self.run, ticket), (Some(run), None));
                     match order {
-                        PageCommand::Look => self.obey(run, order),
+                        PageCommand::Observe => self.obey(run, order),
                         // What changes the page takes its time.
                         order => {
                             let before = self.orders.back().map_or(self.now, |(done, _)| *done);
@@ -160,7 +160,7 @@ impl World {
     ) {
         self.news.push_back(Event::PageCommandDone {
             run,
-            order,
+            command: order,
             ticket: None,
             result,
         });
@@ -168,26 +168,29 @@ impl World {
 
     fn saw(&mut self, run: RunId) {
         let sight = self.sight();
-        self.news.push_back(Event::PageObserved { run, sight });
+        self.news.push_back(Event::PageObserved {
+            run,
+            observation: sight,
+        });
     }
 
     /// Carries an order out: what is seen of it is told before it is answered, as drivers do.
     fn obey(&mut self, run: RunId, order: PageCommand) {
         let refused = |why: &str| Err(Failure::system(why));
         let result = match &order {
-            PageCommand::Look => {
+            PageCommand::Observe => {
                 self.looks += 1;
                 self.saw(run);
                 Ok(PageCommandResult::Done)
             }
-            PageCommand::KeepEvidence => Ok(PageCommandResult::Evidence(None)),
+            PageCommand::CaptureEvidence => Ok(PageCommandResult::Evidence(None)),
             order if self.cannot_obey() => {
                 if is_step(order) {
                     self.step();
                 }
                 refused("the browser does not do it")
             }
-            PageCommand::Reload | PageCommand::FreshTarget { .. } => {
+            PageCommand::Reload | PageCommand::NewTab { .. } => {
                 self.step();
                 self.load();
                 Ok(PageCommandResult::Done)
@@ -210,7 +213,10 @@ impl World {
                     // The browser has tried the address by itself before ours was there.
                     let url = URL.to_owned();
                     let sight = PageObservation::Loading { url };
-                    self.news.push_back(Event::PageObserved { run, sight });
+                    self.news.push_back(Event::PageObserved {
+                        run,
+                        observation: sight,
+                    });
                 }
                 self.saw(run);
                 Ok(PageCommandResult::Done)
@@ -239,7 +245,10 @@ impl World {
                 error: "net::ERR_CONNECTION_REFUSED".to_owned(),
             },
         };
-        self.news.push_back(Event::PageObserved { run, sight });
+        self.news.push_back(Event::PageObserved {
+            run,
+            observation: sight,
+        });
     }
 
     /// Whether whatever changes the page comes to nothing.
@@ -250,14 +259,14 @@ impl World {
     fn sight(&self) -> PageObservation {
         let (url, title) = (URL.to_owned(), "Shop".to_owned());
         match (self.ours, self.truth) {
-            (_, Truth::Frozen) => PageObservation::Silent,
+            (_, Truth::Frozen) => PageObservation::BrowserUnresponsive,
             (_, Truth::Lost) => PageObservation::Loading { url: String::new() },
             (Some(name), _) => PageObservation::Painted {
                 url: name.to_owned(),
                 title,
             },
             (None, Truth::Well) => PageObservation::Painted { url, title },
-            (None, Truth::Hung) => PageObservation::Unanswered,
+            (None, Truth::Hung) => PageObservation::Unresponsive,
             (None, Truth::Empty) => PageObservation::Blank { url, title },
             (None, Truth::Dead) => PageObservation::Crashed,
         }
@@ -312,7 +321,7 @@ impl World {
                 if let Some(run) = self.run {
                     self.handle(Event::PageObserved {
                         run,
-                        sight: PageObservation::Crashed,
+                        observation: PageObservation::Crashed,
                     });
                 }
             }

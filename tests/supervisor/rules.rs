@@ -93,7 +93,7 @@ impl Kiosk {
         let now = Moment::from_boot(Duration::from_secs(100));
         let clock = ClockReading { at: now, wall };
         let schedule = ScheduleBoot {
-            kept,
+            saved: kept,
             boot: boot.to_owned(),
             clock: trusted.then_some(clock),
             zone: Some((
@@ -174,7 +174,7 @@ impl Kiosk {
         let (run, order, ticket) = order.unwrap();
         self.stage.handle(Event::PageCommandDone {
             run,
-            order,
+            command: order,
             ticket,
             result,
         });
@@ -770,7 +770,7 @@ fn a_rule_is_done_at_the_push_of_a_button() {
     );
     kiosk.shown();
     let answer = kiosk.stage.ask(Command::RunRule(id("day")));
-    let done = Done::Ran {
+    let done = Done::RuleRun {
         rule: id("day"),
         outcome: Some(RuleOutcome::Done),
         detail: None,
@@ -786,7 +786,7 @@ fn a_process_that_rules_name_is_not_deleted_unasked() {
     let rule = json!({"id": "r", "name": "Every morning", "trigger": time("08:00"), "action": {"type": "start_process", "process_id": "extra"}});
     let mut kiosk = Kiosk::new(json!([rule]), MORNING);
     let answer = kiosk.stage.ask(Command::Delete(id("extra")));
-    let refusal = Refusal::NamedByRules(id("extra"), vec!["Every morning".into()]);
+    let refusal = Refusal::UsedByRules(id("extra"), vec!["Every morning".into()]);
     assert_eq!(answer, Some(Err(refusal)));
     let answer = kiosk.stage.ask(Command::ForceDelete(id("extra")));
     assert_eq!(answer, Some(Ok(Done::Changed)));
@@ -862,7 +862,7 @@ fn what_is_going_to_happen_is_told_and_what_contradicts_itself() {
         panic!("it is told at once");
     };
     let told: Vec<String> = (foresight.occurrences.iter())
-        .map(|it| format!("{} {:?} {}", it.at, it.turn, it.rule.id))
+        .map(|it| format!("{} {:?} {}", it.at, it.kind, it.rule.id))
         .collect();
     assert_eq!(
         told,

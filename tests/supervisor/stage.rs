@@ -169,7 +169,7 @@ impl Stage {
                     ticket: Some(ticket),
                 } if ticket.0 >= 1 << 63 => Some(Event::PageCommandDone {
                     run: *run,
-                    order: order.clone(),
+                    command: order.clone(),
                     ticket: Some(*ticket),
                     result: match order {
                         PageCommand::Navigate { url, .. } if self.dead_pages.contains(url) => {
@@ -220,7 +220,7 @@ impl Stage {
         self.next_ticket += 1;
         self.handle(Event::Command {
             ticket: Ticket(ticket),
-            request,
+            command: request,
         });
         self.replies.get(&ticket).cloned()
     }

@@ -17,7 +17,7 @@ fn kiosk() -> Stage {
 }
 
 fn words(stage: &Stage) -> String {
-    stage.mind.status().in_words()
+    stage.mind.status().summary()
 }
 
 #[test]

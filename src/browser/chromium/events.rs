@@ -381,7 +381,7 @@ mod tests {
             assert!(driver.steer(order, None).is_none());
             loop {
                 told.push(events.recv().await.unwrap());
-                let is_painted = |event: &Event| matches!(event, Event::PageObserved { sight: PageObservation::Painted { url, .. }, .. } if url == URL);
+                let is_painted = |event: &Event| matches!(event, Event::PageObserved { observation: PageObservation::Painted { url, .. }, .. } if url == URL);
                 let is_obeyed = |event: &Event| matches!(event, Event::PageCommandDone { .. });
                 if told.iter().any(is_painted) && told.iter().any(is_obeyed) {
                     return;
@@ -410,10 +410,12 @@ mod tests {
 
     #[test]
     fn a_page_that_was_not_found_at_the_start_is_found_by_the_next_look() {
-        let told = order_of_a_slow_starter(PageCommand::Look);
+        let told = order_of_a_slow_starter(PageCommand::Observe);
         let url = String::new();
         let sight = PageObservation::Loading { url };
-        assert!(matches!(&told[0], Event::PageObserved { sight: first, .. } if *first == sight));
+        assert!(
+            matches!(&told[0], Event::PageObserved { observation: first, .. } if *first == sight)
+        );
         assert_eq!(came_to(&told), &Ok(PageCommandResult::Done));
     }
 

@@ -135,21 +135,24 @@ impl Program for Chromium {
     ) -> Later<'a, Result<PageCommandResult, Failure>> {
         Box::pin(async move {
             match order {
-                PageCommand::Look => {
+                PageCommand::Observe => {
                     let sight = self.look().await;
                     self.around.saw(sight).await;
                 }
-                PageCommand::KeepEvidence => {
+                PageCommand::CaptureEvidence => {
                     return Ok(PageCommandResult::Evidence(self.evidence().await));
                 }
                 PageCommand::Screenshot { width } => {
-                    return self.picture(*width).await.map(PageCommandResult::Picture);
+                    return self
+                        .picture(*width)
+                        .await
+                        .map(PageCommandResult::Screenshot);
                 }
                 PageCommand::Reload => self.reload(withdrawn).await?,
                 PageCommand::Navigate { url, transition } => {
                     self.swap(url, None, *transition, withdrawn).await?;
                 }
-                PageCommand::FreshTarget { url } => self.renew(url).await?,
+                PageCommand::NewTab { url } => self.renew(url).await?,
                 PageCommand::ShowBuiltIn(built_in) => {
                     self.show_built_in(built_in, withdrawn).await?
                 }

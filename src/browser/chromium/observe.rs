@@ -45,9 +45,10 @@ impl Chromium {
             return PageObservation::Crashed;
         }
         if self.is_silent.get()
-            && self.look_for_browser(PageObservation::Unanswered).await == PageObservation::Silent
+            && self.look_for_browser(PageObservation::Unresponsive).await
+                == PageObservation::BrowserUnresponsive
         {
-            return PageObservation::Silent;
+            return PageObservation::BrowserUnresponsive;
         }
         if let Some(since) = heard.dialog {
             if since.elapsed() >= DIALOG {
@@ -77,7 +78,7 @@ impl Chromium {
             }
             Err(CdpError::Unanswered | CdpError::Gone) => {
                 page.hear(|heard| heard.silent = true);
-                self.look_for_browser(PageObservation::Unanswered).await
+                self.look_for_browser(PageObservation::Unresponsive).await
             }
         }
     }
@@ -94,7 +95,7 @@ impl Chromium {
         self.is_silent.set(version.is_err());
         match version {
             Ok(_) => seen,
-            Err(_) => PageObservation::Silent,
+            Err(_) => PageObservation::BrowserUnresponsive,
         }
     }
 

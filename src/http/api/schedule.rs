@@ -8,8 +8,8 @@ use crate::http::Api;
 use crate::http::error::{Error, Kind};
 use crate::http::reply::{ApiRequest, Reply};
 use crate::supervisor::{
-    Command, Conflict, Done, Entry, LocalTime, Occurrence, Preview, RuleOutcome, RuleStatus,
-    ScheduleStatus, Snapshot, Turn,
+    Command, Conflict, Done, HistoryEntry, LocalTime, Occurrence, OccurrenceKind, Preview,
+    RuleOutcome, RuleStatus, ScheduleStatus, Snapshot,
 };
 use jiff::{SignedDuration, Timestamp};
 use serde::ser::SerializeMap;
@@ -112,7 +112,7 @@ pub async fn run(api: &Rc<Api>, ask: ApiRequest<'_>) -> Result<Reply, Error> {
         return Err(Error::new(Kind::NoSuchRule, detail));
     };
     match api.commands.ask(Command::RunRule(id)).await? {
-        Done::Ran {
+        Done::RuleRun {
             rule,
             outcome,
             detail,
@@ -171,9 +171,9 @@ impl<'a> OccurrenceView<'a> {
                 Disclosure::Full => action,
                 Disclosure::Redacted => redact::outline(&action),
             },
-            kind: match occurrence.turn {
-                Turn::Begin => "begin",
-                Turn::End => "end",
+            kind: match occurrence.kind {
+                OccurrenceKind::Begin => "begin",
+                OccurrenceKind::End => "end",
             },
         }
     }
@@ -190,7 +190,7 @@ impl<'a> ConflictView<'a> {
 }
 
 impl<'a> EntryView<'a> {
-    fn of(entry: &'a Entry, at: Option<LocalTime>, details: &Details<'_>) -> Self {
+    fn of(entry: &'a HistoryEntry, at: Option<LocalTime>, details: &Details<'_>) -> Self {
         Self {
             rule: &entry.rule,
             name: &entry.name,

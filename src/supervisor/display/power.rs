@@ -15,23 +15,23 @@ use std::time::Duration;
 
 /// When a screen is looked at after it was switched. Televisions take some seconds to wake up, and
 /// those that come back by themselves do so within a minute.
-const LOOKS: [Duration; 3] = [
+const CHECKS: [Duration; 3] = [
     Duration::from_secs(3),
     Duration::from_secs(12),
     Duration::from_secs(60),
 ];
 
 /// How often a screen that is to be dark is looked at afterwards.
-const DARK_LOOK: Duration = Duration::from_secs(300);
+const OFF_CHECK_INTERVAL: Duration = Duration::from_secs(300);
 
 /// How long after something was plugged a screen is looked at: plugs bounce.
-const SETTLING: Duration = Duration::from_secs(2);
+const PLUG_SETTLE_TIME: Duration = Duration::from_secs(2);
 
 /// The least time between an answer and what follows from it.
-const BREATH: Duration = Duration::from_secs(1);
+const MIN_PAUSE: Duration = Duration::from_secs(1);
 
 /// How long an answer is waited for. The hands give up earlier and say so; this is for the day they do not.
-const PATIENCE: Duration = Duration::from_secs(30);
+const ANSWER_TIMEOUT: Duration = Duration::from_secs(30);
 
 /// By which way a screen is switched, the most trustworthy first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -91,29 +91,29 @@ pub(in crate::supervisor) struct Power {
     /// The kernel's name for where it is plugged in.
     connector: Option<String>,
     /// A question is under way.
-    asked: Option<Question>,
+    pending: Option<PendingRequest>,
     /// What is done next by itself.
-    plan: Option<(Moment, Step)>,
+    planned: Option<(Moment, PowerStep)>,
     /// How many of [`LOOKS`] were taken.
-    looks: usize,
+    checks: usize,
     attempts: Backoff,
     /// Somebody has looked at it at least once, so a missing backend is a fact.
     is_known: bool,
 }
 
 #[derive(Clone, Copy, Debug)]
-struct Question {
+struct PendingRequest {
     /// When the answer is no longer waited for.
     until: Moment,
     /// Something else was asked for meanwhile.
     outdated: bool,
-    step: Step,
+    step: PowerStep,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Step {
+enum PowerStep {
     Switch,
-    Look,
+    Read,
 }
 
 impl Power {
@@ -129,30 +129,36 @@ impl Power {
 
     /// When it is to be told that time has passed.
     pub fn deadline(&self) -> Option<Moment> {
-        let answer = self.asked.map(|question| question.until);
-        let plan = self.plan.map(|(moment, _)| moment);
+        let answer = self.pending.map(|question| question.until);
+        let plan = self.planned.map(|(moment, _)| moment);
         // While a question is under way the plan waits for its answer.
         answer.or(plan)
     }
 
     /// The operator, or a rule, asks for it.
-    pub fn ask(&mut self, display: &Display, on: bool, now: Moment, out: &mut VecDeque<Action>) {
-        self.attempts.forget();
-        self.change(now, |status| {
+    pub fn request(
+        &mut self,
+        display: &Display,
+        on: bool,
+        now: Moment,
+        out: &mut VecDeque<Action>,
+    ) {
+        self.attempts.reset();
+        self.update_status(now, |status| {
             status.requested = Some(on);
             status.problem = None;
         });
-        self.take(Step::Switch, display, now, out);
+        self.send(PowerStep::Switch, display, now, out);
     }
 
     /// It is to be so. Nothing is switched before the screen was looked at.
-    pub fn expect(&mut self, on: bool) {
+    pub fn set_requested(&mut self, on: bool) {
         self.status.requested = Some(on);
     }
 
     /// Something about where the screen is plugged in may have changed: it is looked at before long, and at once
     /// where nobody has looked yet.
-    pub fn stir(
+    pub fn recheck(
         &mut self,
         display: &Display,
         connector: Option<&str>,
@@ -163,23 +169,23 @@ impl Power {
             self.connector = connector.map(str::to_owned);
         }
         if !self.is_known {
-            return self.take(Step::Look, display, now, out);
+            return self.send(PowerStep::Read, display, now, out);
         }
-        let soon = now + SETTLING;
-        match self.plan {
+        let soon = now + PLUG_SETTLE_TIME;
+        match self.planned {
             Some((moment, _)) if moment <= soon => {}
             // A screen that is to be switched again at its time is not switched earlier for a loose plug.
-            Some((_, Step::Switch)) => {}
-            _ => self.plan = Some((soon, Step::Look)),
+            Some((_, PowerStep::Switch)) => {}
+            _ => self.planned = Some((soon, PowerStep::Read)),
         }
     }
 
     /// The screen is gone; what was asked for stays.
-    pub fn leave(&mut self, now: Moment) {
-        self.asked = None;
-        self.plan = None;
+    pub fn disconnect(&mut self, now: Moment) {
+        self.pending = None;
+        self.planned = None;
         self.is_known = false;
-        self.change(now, |status| {
+        self.update_status(now, |status| {
             status.actual = None;
             status.backend = None;
             status.problem = None;
@@ -187,9 +193,9 @@ impl Power {
     }
 
     /// Everything ends: nothing more is done by itself.
-    pub fn rest(&mut self) {
-        self.asked = None;
-        self.plan = None;
+    pub fn stop(&mut self) {
+        self.pending = None;
+        self.planned = None;
     }
 
     /// What was done, or seen.
@@ -201,85 +207,93 @@ impl Power {
         out: &mut VecDeque<Action>,
     ) {
         self.is_known = true;
-        let question = self.asked.take();
+        let question = self.pending.take();
         if question.is_some_and(|question| question.outdated) {
-            return self.take(Step::Switch, display, now, out);
+            return self.send(PowerStep::Switch, display, now, out);
         }
-        if question.is_some_and(|question| question.step == Step::Switch) {
-            self.looks = 0;
+        if question.is_some_and(|question| question.step == PowerStep::Switch) {
+            self.checks = 0;
         }
         let problem = self.problem(&report);
-        self.change(now, |status| {
+        self.update_status(now, |status| {
             status.actual = report.actual;
             status.backend = report.backend;
             status.problem = problem;
         });
-        self.plan_ahead(report.failure.is_some(), now);
+        self.plan_next(report.failure.is_some(), now);
     }
 
     /// Time has passed.
     pub fn handle_deadline(&mut self, display: &Display, now: Moment, out: &mut VecDeque<Action>) {
-        if let Some(question) = self.asked {
+        if let Some(question) = self.pending {
             if question.until > now {
                 return;
             }
-            self.asked = None;
-            let seconds = PATIENCE.as_secs();
-            self.change(now, |status| {
+            self.pending = None;
+            let seconds = ANSWER_TIMEOUT.as_secs();
+            self.update_status(now, |status| {
                 status.actual = None;
                 status.problem = Some(format!("nothing answered within {seconds} s"));
             });
-            return self.plan_ahead(true, now);
+            return self.plan_next(true, now);
         }
-        if let Some((moment, step)) = self.plan
+        if let Some((moment, step)) = self.planned
             && moment <= now
         {
-            self.plan = None;
-            if step == Step::Switch {
-                self.attempts.count(now);
+            self.planned = None;
+            if step == PowerStep::Switch {
+                self.attempts.record(now);
             }
-            self.take(step, display, now, out);
+            self.send(step, display, now, out);
         }
     }
 
     /// Asks the hands, now or when they have answered.
-    fn take(&mut self, step: Step, display: &Display, now: Moment, out: &mut VecDeque<Action>) {
-        if let Some(question) = &mut self.asked {
-            question.outdated |= step == Step::Switch;
+    fn send(
+        &mut self,
+        step: PowerStep,
+        display: &Display,
+        now: Moment,
+        out: &mut VecDeque<Action>,
+    ) {
+        if let Some(question) = &mut self.pending {
+            question.outdated |= step == PowerStep::Switch;
             return;
         }
-        self.plan = None;
+        self.planned = None;
         let connector = self.connector.clone();
         let display = display.clone();
         out.push_back(match (step, self.status.requested) {
-            (Step::Switch, Some(on)) => Action::SwitchPower {
+            (PowerStep::Switch, Some(on)) => Action::SwitchPower {
                 display,
                 connector,
                 on,
             },
             _ => Action::ReadPower { display, connector },
         });
-        self.asked = Some(Question {
-            until: now + PATIENCE,
+        self.pending = Some(PendingRequest {
+            until: now + ANSWER_TIMEOUT,
             outdated: false,
             step,
         });
     }
 
     /// What is to be done next by itself.
-    fn plan_ahead(&mut self, failed: bool, now: Moment) {
+    fn plan_next(&mut self, failed: bool, now: Moment) {
         // Something may have been plugged while the question was under way.
-        let stirred = self.plan.take();
+        let stirred = self.planned.take();
         let next = self.next_step(failed, now);
         let next = match (next, stirred) {
-            (Some((at, Step::Look)), Some((soon, Step::Look))) => Some((at.min(soon), Step::Look)),
+            (Some((at, PowerStep::Read)), Some((soon, PowerStep::Read))) => {
+                Some((at.min(soon), PowerStep::Read))
+            }
             (next, stirred) => next.or(stirred),
         };
         // Never at once: an attempt that fails within the instant must not be a loop.
-        self.plan = next.map(|(at, step)| (at.max(now + BREATH), step));
+        self.planned = next.map(|(at, step)| (at.max(now + MIN_PAUSE), step));
     }
 
-    fn next_step(&mut self, failed: bool, now: Moment) -> Option<(Moment, Step)> {
+    fn next_step(&mut self, failed: bool, now: Moment) -> Option<(Moment, PowerStep)> {
         let status = &self.status;
         let requested = status.requested?;
         if status.backend.is_none() && !failed {
@@ -287,21 +301,21 @@ impl Power {
         }
         let differs = status.actual.is_some_and(|actual| actual != requested);
         if differs && self.attempts.is_exhausted(now) {
-            let number = self.attempts.number(now);
+            let number = self.attempts.recent_attempts(now);
             self.status.problem = Some(format!(
                 "the screen did not stay {} in {number} attempts within an hour; it is tried again later",
                 on_or_off(requested)
             ));
         }
         // One that was switched just now is given the time of the first look.
-        if failed || (differs && self.looks > 0) {
-            return Some((self.attempts.next(now), Step::Switch));
+        if failed || (differs && self.checks > 0) {
+            return Some((self.attempts.next_attempt(now), PowerStep::Switch));
         }
-        if let Some(pause) = LOOKS.get(self.looks) {
-            self.looks += 1;
-            return Some((now + *pause, Step::Look));
+        if let Some(pause) = CHECKS.get(self.checks) {
+            self.checks += 1;
+            return Some((now + *pause, PowerStep::Read));
         }
-        (!requested).then(|| (now + DARK_LOOK, Step::Look))
+        (!requested).then(|| (now + OFF_CHECK_INTERVAL, PowerStep::Read))
     }
 
     /// Why what was asked for and what is true differ.
@@ -325,7 +339,7 @@ impl Power {
         }
     }
 
-    fn change(&mut self, now: Moment, change: impl FnOnce(&mut PowerStatus)) {
+    fn update_status(&mut self, now: Moment, change: impl FnOnce(&mut PowerStatus)) {
         let before = self.status.clone();
         change(&mut self.status);
         if self.status != before {

@@ -98,7 +98,7 @@ impl Output {
 
 impl Size {
     /// The same, lying on its side.
-    pub fn turned(self) -> Size {
+    pub fn rotated(self) -> Size {
         Size {
             width: self.height,
             height: self.width,

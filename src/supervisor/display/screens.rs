@@ -16,7 +16,7 @@ use std::time::Duration;
 
 /// How long a process waits for its display to be turned. After that a page that lies on its side is
 /// better than none.
-const TURNING: Duration = Duration::from_secs(10);
+const ROTATION_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// The screens of all displays that exist, and of those that somebody has asked about.
 #[derive(Debug, Default)]
@@ -32,12 +32,12 @@ struct Entry {
     is_present: bool,
     screen: Option<Rc<Screen>>,
     power: Power,
-    turn: Turn,
+    rotation_state: RotationState,
 }
 
 /// How far the turning of a display is.
 #[derive(Debug, Default)]
-struct Turn {
+struct RotationState {
     /// How it is to be, as the document said when it was last asked.
     wanted: Option<Rotation>,
     /// The hands are at it; until when they are waited for.
@@ -95,7 +95,7 @@ impl Screens {
             rotation: RotationStatus {
                 requested: wanted,
                 actual: entry.screen.as_ref().and_then(|screen| screen.rotation()),
-                problem: entry.turn.problem.clone(),
+                problem: entry.rotation_state.problem.clone(),
             },
             power: entry.power.status().clone(),
             connector: self.connector_of(entry).map(str::to_owned),
@@ -112,23 +112,23 @@ impl Screens {
     }
 
     /// What an earlier daemon was asked for counts on: the screen is as it left it.
-    pub fn recall_request(&mut self, display: &Display, on: bool, is_present: bool) {
+    pub fn restore_request(&mut self, display: &Display, on: bool, is_present: bool) {
         let entry = self.entries.entry(display.clone()).or_default();
         entry.is_present = is_present;
-        entry.power.expect(on);
+        entry.power.set_requested(on);
     }
 
     /// A screen that is away is to be so when it is back.
     pub fn request_for_later(&mut self, display: &Display, on: bool) {
         if let Some(entry) = self.entries.get_mut(display) {
-            entry.power.expect(on);
+            entry.power.set_requested(on);
         }
     }
 
     /// When time has passed for one of them.
     pub fn deadline(&self) -> Option<Moment> {
         let of_entry = |entry: &Entry| {
-            let turn = entry.turn.busy.or(entry.turn.retry);
+            let turn = entry.rotation_state.busy.or(entry.rotation_state.retry);
             [entry.power.deadline(), turn].into_iter().flatten().min()
         };
         self.entries.values().filter_map(of_entry).min()
@@ -137,7 +137,7 @@ impl Screens {
     /// Whether a process may start on a display that exists.
     pub fn is_settled(&self, display: &Display) -> bool {
         let entry = self.entries.get(display);
-        entry.is_none_or(|entry| entry.turn.busy.is_none())
+        entry.is_none_or(|entry| entry.rotation_state.busy.is_none())
     }
 
     /// Where a display is plugged in. With one screen plugged in and one display it is that; otherwise only what the
@@ -155,18 +155,18 @@ impl Screens {
     }
 
     /// Something was plugged, or a screen has told of itself: each is looked at before long.
-    fn stir(&mut self, now: Moment, out: &mut VecDeque<Action>) {
+    fn recheck(&mut self, now: Moment, out: &mut VecDeque<Action>) {
         let names: Vec<Option<String>> = (self.entries.values())
             .map(|entry| self.connector_of(entry).map(str::to_owned))
             .collect();
         for ((display, entry), connector) in self.entries.iter_mut().zip(names) {
             if entry.is_present {
-                entry.power.stir(display, connector.as_deref(), now, out);
+                entry.power.recheck(display, connector.as_deref(), now, out);
             }
         }
     }
 
-    fn keep(&mut self, present: &[Display], now: Moment) {
+    fn set_present(&mut self, present: &[Display], now: Moment) {
         for display in present {
             self.entries.entry(display.clone()).or_default().is_present = true;
         }
@@ -174,8 +174,8 @@ impl Screens {
             if entry.is_present && present.binary_search(display).is_err() {
                 entry.is_present = false;
                 entry.screen = None;
-                entry.turn = Turn::default();
-                entry.power.leave(now);
+                entry.rotation_state = RotationState::default();
+                entry.power.disconnect(now);
             }
         }
         // What somebody has asked for is kept until the display comes back.
@@ -184,9 +184,9 @@ impl Screens {
     }
 }
 
-impl Turn {
+impl RotationState {
     /// Has the display turned, unless it is as it is to be.
-    fn see_to_it(
+    fn update(
         &mut self,
         display: &Display,
         screen: Option<&Screen>,
@@ -196,7 +196,7 @@ impl Turn {
     ) {
         if self.wanted != wanted {
             self.wanted = wanted;
-            self.attempts.forget();
+            self.attempts.reset();
             self.problem = None;
         }
         self.retry = None;
@@ -210,13 +210,13 @@ impl Turn {
             self.problem = None;
             return;
         }
-        let next = self.attempts.next(now);
+        let next = self.attempts.next_attempt(now);
         if next > now {
             self.retry = Some(next);
             return;
         }
-        self.attempts.count(now);
-        self.busy = Some(now + TURNING);
+        self.attempts.record(now);
+        self.busy = Some(now + ROTATION_TIMEOUT);
         out.push_back(Action::Rotate {
             display: display.clone(),
             rotation: wanted,
@@ -225,7 +225,7 @@ impl Turn {
 
     /// The display's server agreed or refused. A refusal is retried as a rotation that did not last is: a compositor
     /// cancels a change because of another one at the same time.
-    fn handle_turned(&mut self, result: Result<(), Failure>) {
+    fn handle_rotated(&mut self, result: Result<(), Failure>) {
         self.busy = None;
         self.problem = result.err().map(|failure| failure.message);
     }
@@ -235,10 +235,10 @@ impl Supervisor {
     /// Displays have come or gone.
     pub(in crate::supervisor) fn handle_displays(&mut self, present: Vec<Display>, now: Moment) {
         self.present = present;
-        self.rearranged = true;
-        self.something_changed = true;
-        self.screens.keep(&self.present, now);
-        self.look_at_screens(now);
+        self.layout_changed = true;
+        self.may_start_more = true;
+        self.screens.set_present(&self.present, now);
+        self.recheck_screens(now);
         for index in 0..self.machines.len() {
             self.expect_display_back(index, now);
         }
@@ -246,7 +246,7 @@ impl Supervisor {
 
     /// News of screens.
     pub(in crate::supervisor) fn handle_screen_event(&mut self, event: Event, now: Moment) {
-        self.rearranged = true;
+        self.layout_changed = true;
         match event {
             Event::Screen { display, screen } => {
                 let entries = &mut self.screens.entries;
@@ -256,7 +256,7 @@ impl Supervisor {
                         let entry = entries.entry(display).or_default();
                         let before = entry.screen.replace(Rc::new(screen));
                         if before.is_some_and(|before| before.size != size) {
-                            self.look_at_the_page_soon(now);
+                            self.observe_page_soon(now);
                         }
                     }
                     None => {
@@ -265,11 +265,11 @@ impl Supervisor {
                         }
                     }
                 }
-                self.look_at_screens(now);
+                self.recheck_screens(now);
             }
             Event::Connectors { connectors } => {
                 self.screens.connectors = connectors.into();
-                self.look_at_screens(now);
+                self.recheck_screens(now);
             }
             Event::Power { display, report } => {
                 if let Some(entry) = self.screens.entries.get_mut(&display)
@@ -282,24 +282,24 @@ impl Supervisor {
             }
             Event::Rotated { display, result } => {
                 if let Some(entry) = self.screens.entries.get_mut(&display) {
-                    entry.turn.handle_turned(result);
+                    entry.rotation_state.handle_rotated(result);
                 }
-                self.turn_displays(now);
+                self.rotate_displays(now);
             }
             _ => {}
         }
     }
 
     /// Something about the screens is different: each is looked at, and turned where it has to be.
-    fn look_at_screens(&mut self, now: Moment) {
+    fn recheck_screens(&mut self, now: Moment) {
         if !self.shutting_down {
-            self.screens.stir(now, &mut self.actions);
-            self.turn_displays(now);
+            self.screens.recheck(now, &mut self.actions);
+            self.rotate_displays(now);
         }
     }
 
     /// Has every display turned that is not as the document says.
-    pub(in crate::supervisor) fn turn_displays(&mut self, now: Moment) {
+    pub(in crate::supervisor) fn rotate_displays(&mut self, now: Moment) {
         if self.shutting_down {
             return;
         }
@@ -309,8 +309,8 @@ impl Supervisor {
                 let wanted = rotations.get(display).copied();
                 let screen = entry.screen.as_deref();
                 entry
-                    .turn
-                    .see_to_it(display, screen, wanted, now, &mut self.actions);
+                    .rotation_state
+                    .update(display, screen, wanted, now, &mut self.actions);
             }
         }
     }
@@ -319,7 +319,7 @@ impl Supervisor {
     ///
     /// # Errors
     /// There is no such display, it is not there, or nothing on this system can switch it.
-    pub(in crate::supervisor) fn ask_for_power(
+    pub(in crate::supervisor) fn request_power(
         &mut self,
         display: &Display,
         on: bool,
@@ -331,7 +331,7 @@ impl Supervisor {
         };
         if self.present.binary_search(display).is_err() {
             return Err(match is_configured() {
-                true => Refusal::DisplayIsAway(display.clone()),
+                true => Refusal::DisplayNotConnected(display.clone()),
                 false => Refusal::NoSuchDisplay(display.clone()),
             });
         }
@@ -340,8 +340,8 @@ impl Supervisor {
         if entry.power.is_unswitchable() {
             return Err(Refusal::NoPowerSwitch(display.clone()));
         }
-        entry.power.ask(display, on, now, &mut self.actions);
-        self.rearranged = true;
+        entry.power.request(display, on, now, &mut self.actions);
+        self.layout_changed = true;
         Ok(())
     }
 
@@ -349,11 +349,11 @@ impl Supervisor {
     ///
     /// # Errors
     /// There is none; in words that name the way out.
-    pub fn ask_for_power_everywhere(&mut self, on: bool, now: Moment) -> Result<(), Failure> {
+    pub fn request_power_everywhere(&mut self, on: bool, now: Moment) -> Result<(), Failure> {
         let mut done = false;
         let mut refused = None;
         for display in self.present.clone() {
-            match self.ask_for_power(&display, on, now) {
+            match self.request_power(&display, on, now) {
                 Ok(()) => done = true,
                 Err(refusal) => refused = Some(refusal),
             }
@@ -374,24 +374,24 @@ impl Supervisor {
         {
             return;
         }
-        self.rearranged = true;
+        self.layout_changed = true;
         for (display, entry) in &mut self.screens.entries {
             entry.power.handle_deadline(display, now, &mut self.actions);
-            if entry.turn.busy.is_some_and(|until| until <= now) {
-                let seconds = TURNING.as_secs();
+            if entry.rotation_state.busy.is_some_and(|until| until <= now) {
+                let seconds = ROTATION_TIMEOUT.as_secs();
                 let late = Failure::system(format!("nothing was turned within {seconds} s"));
-                entry.turn.handle_turned(Err(late));
+                entry.rotation_state.handle_rotated(Err(late));
             }
         }
-        self.turn_displays(now);
+        self.rotate_displays(now);
     }
 
     /// Everything ends: screens stay as they are.
-    pub(in crate::supervisor) fn let_screens_rest(&mut self) {
+    pub(in crate::supervisor) fn stop_screens(&mut self) {
         for entry in self.screens.entries.values_mut() {
-            entry.power.rest();
-            entry.turn.busy = None;
-            entry.turn.retry = None;
+            entry.power.stop();
+            entry.rotation_state.busy = None;
+            entry.rotation_state.retry = None;
         }
     }
 }

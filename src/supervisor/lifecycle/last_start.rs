@@ -8,7 +8,7 @@ pub struct Traces {
     /// The version that this program took over from in place.
     pub upgraded_from: Option<String>,
     /// What stands in the state directory.
-    pub mark: MarkerState,
+    pub marker: MarkerState,
     /// The boot of the machine that this daemon runs in; empty where the kernel does not say.
     pub boot: String,
     /// What the service manager said of the end of the service (`SERVICE_RESULT` of systemd.exec(5)).
@@ -83,7 +83,7 @@ impl StartReason {
     }
 
     /// Somebody wanted it so.
-    pub fn is_in_order(self) -> bool {
+    pub fn is_orderly(self) -> bool {
         use StartReason::{Clean, FirstStart, Upgrade};
         matches!(self, Clean | FirstStart | Upgrade)
     }
@@ -101,23 +101,27 @@ impl LastStart {
         let same_boot = |boot: &String| *boot == traces.boot;
         if let Some(version) = &traces.upgraded_from {
             let detail = format!("took over in place from version {version}");
-            return told(StartReason::Upgrade, &detail);
+            return last_start(StartReason::Upgrade, &detail);
         }
-        match &traces.mark {
-            MarkerState::Nothing => told(
+        match &traces.marker {
+            MarkerState::Nothing => last_start(
                 StartReason::FirstStart,
                 "no daemon has run with this state directory before",
             ),
             MarkerState::Ended(boot) if same_boot(boot) => {
-                told(StartReason::Clean, "the daemon was stopped in order")
+                last_start(StartReason::Clean, "the daemon was stopped in order")
             }
-            MarkerState::Ended(_) => told(StartReason::Clean, "the machine was shut down in order"),
-            MarkerState::Running(boot) if same_boot(boot) => died(traces.service_result.as_deref()),
-            MarkerState::Running(_) if traces.reset_by_watchdog => told(
+            MarkerState::Ended(_) => {
+                last_start(StartReason::Clean, "the machine was shut down in order")
+            }
+            MarkerState::Running(boot) if same_boot(boot) => {
+                crashed(traces.service_result.as_deref())
+            }
+            MarkerState::Running(_) if traces.reset_by_watchdog => last_start(
                 StartReason::HardwareWatchdog,
                 "the machine hung, and its watchdog reset it",
             ),
-            MarkerState::Running(_) => told(
+            MarkerState::Running(_) => last_start(
                 StartReason::Power,
                 "the machine went down without a shutdown: its power was cut, or it was reset",
             ),
@@ -125,7 +129,7 @@ impl LastStart {
     }
 }
 
-fn told(reason: StartReason, detail: &str) -> LastStart {
+fn last_start(reason: StartReason, detail: &str) -> LastStart {
     LastStart {
         reason,
         detail: detail.to_owned(),
@@ -134,10 +138,10 @@ fn told(reason: StartReason, detail: &str) -> LastStart {
 
 /// The daemon died, the machine did not. The results are those of systemd.exec(5); without a service
 /// manager there is none.
-fn died(result: Option<&str>) -> LastStart {
+fn crashed(result: Option<&str>) -> LastStart {
     let detail = match result {
         Some("watchdog") => {
-            return told(
+            return last_start(
                 StartReason::Watchdog,
                 "the daemon hung, and the service manager killed it",
             );
@@ -148,7 +152,7 @@ fn died(result: Option<&str>) -> LastStart {
         Some("signal" | "core-dump") => "the daemon was killed by a signal",
         _ => "the daemon died; nothing says how",
     };
-    told(StartReason::Crash, detail)
+    last_start(StartReason::Crash, detail)
 }
 
 #[cfg(test)]
@@ -180,7 +184,7 @@ mod tests {
         for (mark, result, reset_by_watchdog, reason) in table {
             let mut traces = Traces {
                 upgraded_from: None,
-                mark: mark.clone(),
+                marker: mark.clone(),
                 boot: "now".into(),
                 service_result: result.map(str::to_owned),
                 reset_by_watchdog,
@@ -199,7 +203,7 @@ mod tests {
 
     #[test]
     fn a_crash_says_how_where_the_service_manager_knows() {
-        let detail = |result: Option<&str>| died(result).detail;
+        let detail = |result: Option<&str>| crashed(result).detail;
         assert!(detail(Some("oom-kill")).contains("memory"));
         assert!(detail(Some("signal")).contains("signal"));
         assert!(detail(None).contains("nothing says how"));

@@ -27,7 +27,7 @@ pub struct Memory {
     /// Whether it is meant to run.
     pub wanted: bool,
     /// What it was doing.
-    pub doing: Doing,
+    pub doing: SavedPhase,
     /// How often it was restarted by itself.
     pub restarts: u32,
     /// The crashes that count against it, oldest first.
@@ -44,7 +44,7 @@ pub struct Memory {
 
 /// What a process was doing when the daemon died.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-pub enum Doing {
+pub enum SavedPhase {
     /// Nothing.
     Idle,
     /// It waited to be tried again.
@@ -55,12 +55,12 @@ pub enum Doing {
         looping: bool,
     },
     /// It ran.
-    Run(Running),
+    Run(SavedRun),
 }
 
 /// A run that was not over.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-pub struct Running {
+pub struct SavedRun {
     /// The run.
     pub run: RunId,
     /// Its main process.
@@ -88,16 +88,16 @@ pub enum Stage {
 
 impl Memory {
     /// The run that was not over.
-    pub fn running(&self) -> Option<&Running> {
+    pub fn running(&self) -> Option<&SavedRun> {
         match &self.doing {
-            Doing::Run(running) => Some(running),
-            Doing::Idle | Doing::Backoff { .. } => None,
+            SavedPhase::Run(running) => Some(running),
+            SavedPhase::Idle | SavedPhase::Backoff { .. } => None,
         }
     }
 
     /// The run did not survive: as far as anybody knows it has ended.
     pub fn lose_run(&mut self) {
-        self.doing = Doing::Idle;
+        self.doing = SavedPhase::Idle;
     }
 }
 
@@ -111,10 +111,10 @@ impl TryFrom<Value> for Memory {
             .map(Rc::new)
             .ok_or("it names no process")?;
         let since = field(&written, "since").unwrap_or_default();
-        let doing = Doing::read(&written["doing"], &process, since);
+        let doing = SavedPhase::read(&written["doing"], &process, since);
         let crashes = written["crashes"].as_array().into_iter().flatten();
         Ok(Self {
-            wanted: field(&written, "wanted").unwrap_or_else(|| doing.is_meant_to_go_on()),
+            wanted: field(&written, "wanted").unwrap_or_else(|| doing.was_wanted()),
             doing,
             restarts: field(&written, "restarts").unwrap_or_default(),
             crashes: crashes
@@ -129,14 +129,14 @@ impl TryFrom<Value> for Memory {
     }
 }
 
-impl Doing {
+impl SavedPhase {
     fn read(written: &Value, process: &Rc<Process>, since: Moment) -> Self {
-        if let Some(running) = Running::read(&written["Run"], process, since) {
-            return Doing::Run(running);
+        if let Some(running) = SavedRun::read(&written["Run"], process, since) {
+            return SavedPhase::Run(running);
         }
         match &written["Backoff"] {
-            Value::Null => Doing::Idle,
-            backoff => Doing::Backoff {
+            Value::Null => SavedPhase::Idle,
+            backoff => SavedPhase::Backoff {
                 until: field(backoff, "until").unwrap_or(since),
                 looping: field(backoff, "looping").unwrap_or_default(),
             },
@@ -144,16 +144,16 @@ impl Doing {
     }
 
     /// Whether a process that did this was meant to run, as far as that alone says.
-    fn is_meant_to_go_on(&self) -> bool {
+    fn was_wanted(&self) -> bool {
         match self {
-            Doing::Idle => false,
-            Doing::Backoff { .. } => true,
-            Doing::Run(running) => running.stage != Stage::Ending,
+            SavedPhase::Idle => false,
+            SavedPhase::Backoff { .. } => true,
+            SavedPhase::Run(running) => running.stage != Stage::Ending,
         }
     }
 }
 
-impl Running {
+impl SavedRun {
     /// A run is named by its number and its PID: without them there is nothing to adopt.
     fn read(written: &Value, process: &Rc<Process>, since: Moment) -> Option<Self> {
         Some(Self {

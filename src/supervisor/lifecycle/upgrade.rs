@@ -12,26 +12,26 @@ pub(in crate::supervisor) enum Upgrade {
     #[default]
     None,
     /// The program is being tried.
-    Trying(Ticket),
+    Checking(Ticket),
     /// It works; it takes over as soon as it can.
     Due(Ticket),
 }
 
 impl Supervisor {
     /// A client asks for the installed program.
-    pub(in crate::supervisor) fn ask_for_upgrade(&mut self, ticket: Ticket) {
+    pub(in crate::supervisor) fn request_upgrade(&mut self, ticket: Ticket) {
         match self.upgrade {
             Upgrade::None => {
-                self.upgrade = Upgrade::Trying(ticket);
+                self.upgrade = Upgrade::Checking(ticket);
                 self.actions.push_back(Action::CheckProgram);
             }
-            Upgrade::Trying(_) | Upgrade::Due(_) => self.reply(ticket, Err(Refusal::Busy)),
+            Upgrade::Checking(_) | Upgrade::Due(_) => self.reply(ticket, Err(Refusal::Busy)),
         }
     }
 
     /// The installed program was tried.
-    pub(in crate::supervisor) fn handle_tried(&mut self, result: Result<(), Failure>) {
-        let Upgrade::Trying(ticket) = std::mem::take(&mut self.upgrade) else {
+    pub(in crate::supervisor) fn handle_program_checked(&mut self, result: Result<(), Failure>) {
+        let Upgrade::Checking(ticket) = std::mem::take(&mut self.upgrade) else {
             return;
         };
         match result {
@@ -41,14 +41,15 @@ impl Supervisor {
     }
 
     /// Shutting down goes before.
-    pub(in crate::supervisor) fn refuse_upgrade(&mut self) {
-        if let Upgrade::Trying(ticket) | Upgrade::Due(ticket) = std::mem::take(&mut self.upgrade) {
+    pub(in crate::supervisor) fn reject_upgrade(&mut self) {
+        if let Upgrade::Checking(ticket) | Upgrade::Due(ticket) = std::mem::take(&mut self.upgrade)
+        {
             self.reply(ticket, Err(Refusal::ShuttingDown));
         }
     }
 
     /// Hands over once nothing is half done.
-    pub(in crate::supervisor) fn hand_over_if_ready(&mut self) {
+    pub(in crate::supervisor) fn upgrade_if_ready(&mut self) {
         let Upgrade::Due(ticket) = self.upgrade else {
             return;
         };
@@ -59,8 +60,8 @@ impl Supervisor {
             return;
         }
         self.upgrade = Upgrade::None;
-        self.left = true;
-        self.refuse_orders();
+        self.has_exited = true;
+        self.reject_page_commands();
         self.reply(ticket, Ok(Done::Accepted));
         self.actions.push_back(Action::Upgrade);
     }

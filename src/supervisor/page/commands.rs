@@ -14,12 +14,12 @@ use std::collections::BTreeMap;
 /// Clients that wait for a page, and what for.
 #[derive(Debug, Default)]
 pub(in crate::supervisor) struct PageCommands {
-    open: BTreeMap<Ticket, Wish>,
+    pending: BTreeMap<Ticket, PendingPageCommand>,
 }
 
 /// What a client waits for.
 #[derive(Debug)]
-struct Wish {
+struct PendingPageCommand {
     id: Id,
     run: RunId,
     /// The address that it wants to see.
@@ -28,7 +28,7 @@ struct Wish {
 
 impl Supervisor {
     /// A client asks for something to be done with a page.
-    pub(in crate::supervisor) fn ask_of_page(&mut self, ticket: Ticket, request: Command) {
+    pub(in crate::supervisor) fn start_page_command(&mut self, ticket: Ticket, request: Command) {
         let (id, order) = match request {
             Command::ReloadPage(id) => (id, PageCommand::Reload),
             Command::Screenshot { id, width } => (id, PageCommand::Screenshot { width }),
@@ -42,13 +42,15 @@ impl Supervisor {
         match self.page_run(&id, &order) {
             Ok(run) => {
                 if !matches!(order, PageCommand::Screenshot { .. }) {
-                    self.forgive_page(run);
+                    self.reset_page_recovery(run);
                 }
                 let url = match &order {
                     PageCommand::Navigate { url, .. } if !ticket.is_ours() => Some(url.clone()),
                     _ => None,
                 };
-                self.steering.open.insert(ticket, Wish { id, run, url });
+                self.page_commands
+                    .pending
+                    .insert(ticket, PendingPageCommand { id, run, url });
                 self.actions.push_back(Action::RunPageCommand {
                     run,
                     command: order,
@@ -61,7 +63,7 @@ impl Supervisor {
 
     /// The run whose page is meant, where there is one that can be asked.
     fn page_run(&self, id: &Id, order: &PageCommand) -> Result<RunId, Refusal> {
-        let index = self.configured(id)?;
+        let index = self.configured_index(id)?;
         let machine = &self.machines[index];
         if !machine.process.is_display() {
             return Err(Refusal::NoPage(id.clone()));
@@ -84,8 +86,8 @@ impl Supervisor {
 
     /// A client does not wait any more: the page that it wanted to see is not to be shown. Whatever else clients ask for
     /// is done without them.
-    pub(in crate::supervisor) fn handle_withdrawn(&mut self, ticket: Ticket) {
-        let wish = self.steering.open.get(&ticket);
+    pub(in crate::supervisor) fn handle_command_withdrawn(&mut self, ticket: Ticket) {
+        let wish = self.page_commands.pending.get(&ticket);
         if let Some(wish) = wish.filter(|wish| wish.url.is_some()) {
             let run = wish.run;
             self.actions
@@ -94,23 +96,24 @@ impl Supervisor {
     }
 
     /// What came of an order that a client waits for.
-    pub(in crate::supervisor) fn handle_obeyed_client(
+    pub(in crate::supervisor) fn handle_client_page_command_done(
         &mut self,
         ticket: Ticket,
         result: Result<PageCommandResult, Failure>,
         now: Moment,
     ) {
-        let Some(Wish { id, run, url }) = self.steering.open.remove(&ticket) else {
+        let Some(PendingPageCommand { id, run, url }) = self.page_commands.pending.remove(&ticket)
+        else {
             return;
         };
         // A page that was not shown, or not wanted any more, leaves everything as it is.
         if let (Ok(PageCommandResult::Done), Some(url)) = (&result, &url) {
-            self.heed_navigation(&id, url);
+            self.on_client_navigation(&id, url);
         }
         let outcome = match result {
             Ok(PageCommandResult::Done | PageCommandResult::Evidence(_)) => Ok(Done::Accepted),
-            Ok(PageCommandResult::Picture(picture)) => Ok(Done::Screenshot(picture)),
-            Ok(PageCommandResult::OnlyByRestart) => self.restart_for_reload(&id, run, now),
+            Ok(PageCommandResult::Screenshot(picture)) => Ok(Done::Screenshot(picture)),
+            Ok(PageCommandResult::NeedsRestart) => self.restart_for_reload(&id, run, now),
             Err(failure) => Err(Refusal::PageFailed(id, failure)),
         };
         self.reply(ticket, outcome);
@@ -129,10 +132,10 @@ impl Supervisor {
     }
 
     /// The daemon leaves: whoever still waits for a page is told.
-    pub(in crate::supervisor) fn refuse_orders(&mut self) {
-        for ticket in std::mem::take(&mut self.steering.open).into_keys() {
+    pub(in crate::supervisor) fn reject_page_commands(&mut self) {
+        for ticket in std::mem::take(&mut self.page_commands.pending).into_keys() {
             self.reply(ticket, Err(Refusal::ShuttingDown));
         }
-        self.refuse_rules();
+        self.reject_waiting_rules();
     }
 }

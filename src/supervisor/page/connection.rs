@@ -26,17 +26,17 @@ use std::rc::Rc;
 use std::time::Duration;
 
 /// Between two tries of a server that answers.
-pub const PAUSE: Duration = Duration::from_secs(6);
+pub const PROBE_INTERVAL: Duration = Duration::from_secs(6);
 
 /// Until a server is tried again that has not answered once.
-const DOUBT: Duration = Duration::from_secs(1);
+const RECHECK_PAUSE: Duration = Duration::from_secs(1);
 
 /// A server that is away is tried often for so long ...
-const IMPATIENT: Duration = Duration::from_secs(300);
+const FREQUENT_PERIOD: Duration = Duration::from_secs(300);
 /// ... so often, ...
-const OFTEN: Duration = Duration::from_secs(2);
+const FREQUENT_PAUSE: Duration = Duration::from_secs(2);
 /// ... and then so.
-const SELDOM: Duration = Duration::from_secs(10);
+const RARE_PAUSE: Duration = Duration::from_secs(10);
 
 /// What is known of the connection to the page's server.
 #[derive(Debug)]
@@ -60,24 +60,24 @@ struct Server {
     url: String,
     phase: Phase,
     /// When it is tried next.
-    try_at: Moment,
+    probe_at: Moment,
     /// An attempt has not been answered yet.
-    trying: bool,
+    is_probing: bool,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Phase {
     /// It was not tried yet. Until it was, the connection is as it was before.
-    Untried {
-        was_there: bool,
+    Unprobed {
+        was_reachable: bool,
     },
-    There,
-    Doubtful {
+    Reachable,
+    Suspect {
         since: Moment,
         was_there: bool,
     },
     Lost(Loss),
-    Back {
+    Regained {
         since: Moment,
         loss: Loss,
     },
@@ -88,7 +88,7 @@ enum Phase {
 struct Loss {
     since: Moment,
     /// It has lasted for `on_connection_lost.timeout_seconds`.
-    counts: bool,
+    is_effective: bool,
 }
 
 /// The page of a run.
@@ -117,9 +117,9 @@ struct Policy {
 #[derive(Debug, PartialEq, Eq)]
 enum Step {
     /// Try the server of this address.
-    Try(String),
+    Probe(String),
     /// Have this done with the page, and say why.
-    Order(PageCommand, &'static str),
+    Command(PageCommand, &'static str),
     /// Undo what an earlier daemon may have done to the page.
     Undo(PageCommand),
     /// Restart the browser.
@@ -172,7 +172,7 @@ impl Connection {
                 page.is_from_server = true;
                 url.clone_into(&mut server.url);
                 if is_hidden && !server.is_lost() {
-                    server.try_at = now;
+                    server.probe_at = now;
                 }
             }
             // A page of this machine needs no connection, and says nothing about one that is lost.
@@ -181,14 +181,16 @@ impl Connection {
                 page.is_from_server = true;
                 let was_there = before.as_ref().is_none_or(Server::is_there);
                 let phase = match self.network || is_local(url) {
-                    true => Phase::Untried { was_there },
+                    true => Phase::Unprobed {
+                        was_reachable: was_there,
+                    },
                     false => Phase::Lost(Loss::new(now)),
                 };
                 *before = Some(Server {
                     url: url.to_owned(),
                     phase,
-                    try_at: now,
-                    trying: false,
+                    probe_at: now,
+                    is_probing: false,
                 });
             }
         }
@@ -218,48 +220,61 @@ impl Connection {
             return;
         };
         match (connected, server.phase) {
-            (true, _) => server.try_at = now,
-            (false, Phase::Untried { .. } | Phase::There | Phase::Doubtful { .. }) => {
+            (true, _) => server.probe_at = now,
+            (false, Phase::Unprobed { .. } | Phase::Reachable | Phase::Suspect { .. }) => {
                 server.phase = Phase::Lost(Loss::new(now));
             }
-            (false, Phase::Back { loss, .. }) => server.phase = Phase::Lost(loss),
+            (false, Phase::Regained { loss, .. }) => server.phase = Phase::Lost(loss),
             (false, Phase::Lost(_)) => {}
         }
     }
 
     /// Whether there is a network, and the page's server can be reached as far as is known.
-    pub(in crate::supervisor) fn is_there(&self) -> bool {
+    pub(in crate::supervisor) fn assumed_reachable(&self) -> bool {
         self.network && self.server.as_ref().is_none_or(Server::is_there)
     }
 
     /// A server was tried. Returns whether it has just come back.
-    fn handle_tried(&mut self, url: &str, reachable: bool, now: Moment) -> bool {
+    fn handle_probed(&mut self, url: &str, reachable: bool, now: Moment) -> bool {
         let network = self.network;
         let Some(server) =
             (self.server.as_mut()).filter(|server| server_of(&server.url) == server_of(url))
         else {
             return false;
         };
-        server.trying = false;
+        server.is_probing = false;
         // It was asked before the network went.
         let reachable = reachable && (network || is_local(&server.url));
         let (phase, pause) = match (server.phase, reachable) {
-            (Phase::Untried { .. } | Phase::There | Phase::Doubtful { .. }, true) => {
-                (Phase::There, PAUSE)
+            (Phase::Unprobed { .. } | Phase::Reachable | Phase::Suspect { .. }, true) => {
+                (Phase::Reachable, PROBE_INTERVAL)
             }
-            (Phase::There, false) => (Phase::doubtful(now, true), DOUBT),
-            (Phase::Untried { was_there }, false) => (Phase::doubtful(now, was_there), DOUBT),
-            (Phase::Doubtful { since, .. }, false) => (Phase::Lost(Loss::new(since)), OFTEN),
-            (Phase::Lost(loss), true) => (Phase::Back { since: now, loss }, PAUSE),
-            (Phase::Lost(loss) | Phase::Back { loss, .. }, false) => {
-                let is_new = now.since(loss.since) < IMPATIENT;
-                (Phase::Lost(loss), if is_new { OFTEN } else { SELDOM })
+            (Phase::Reachable, false) => (Phase::suspect(now, true), RECHECK_PAUSE),
+            (
+                Phase::Unprobed {
+                    was_reachable: was_there,
+                },
+                false,
+            ) => (Phase::suspect(now, was_there), RECHECK_PAUSE),
+            (Phase::Suspect { since, .. }, false) => {
+                (Phase::Lost(Loss::new(since)), FREQUENT_PAUSE)
             }
-            (back @ Phase::Back { .. }, true) => (back, PAUSE),
+            (Phase::Lost(loss), true) => (Phase::Regained { since: now, loss }, PROBE_INTERVAL),
+            (Phase::Lost(loss) | Phase::Regained { loss, .. }, false) => {
+                let is_new = now.since(loss.since) < FREQUENT_PERIOD;
+                (
+                    Phase::Lost(loss),
+                    if is_new { FREQUENT_PAUSE } else { RARE_PAUSE },
+                )
+            }
+            (back @ Phase::Regained { .. }, true) => (back, PROBE_INTERVAL),
         };
-        let is_back = matches!((server.phase, phase), (Phase::Lost(_), Phase::Back { .. }));
+        let is_back = matches!(
+            (server.phase, phase),
+            (Phase::Lost(_), Phase::Regained { .. })
+        );
         server.phase = phase;
-        server.try_at = now + pause;
+        server.probe_at = now + pause;
         is_back
     }
 
@@ -273,12 +288,14 @@ impl Connection {
         if let Some(server) = &mut self.server {
             match &mut server.phase {
                 Phase::Lost(loss) if loss.since + behaviors.lost_after <= now => {
-                    loss.counts = true;
+                    loss.is_effective = true;
                 }
-                Phase::Back { loss, .. } if !loss.counts => server.phase = Phase::There,
-                Phase::Back { since, .. } if *since + behaviors.regained_after <= now => {
+                Phase::Regained { loss, .. } if !loss.is_effective => {
+                    server.phase = Phase::Reachable
+                }
+                Phase::Regained { since, .. } if *since + behaviors.regained_after <= now => {
                     let back = *since;
-                    server.phase = Phase::There;
+                    server.phase = Phase::Reachable;
                     let page = self.page.as_mut().filter(|page| page.is_from_server);
                     let step = page.and_then(|page| page.regain(behaviors.when_regained, back));
                     if in_sight && step.is_some() {
@@ -288,7 +305,7 @@ impl Connection {
                 _ => {}
             }
         }
-        if self.is_to_be_affected(policy, in_sight)
+        if self.must_be_affected(policy, in_sight)
             && let Some(page) = &mut self.page
         {
             page.affected = Some((behaviors.when_lost, now));
@@ -296,39 +313,41 @@ impl Connection {
             match behaviors.when_lost {
                 WhenLost::ShowOverlay => {
                     let why = "its server cannot be reached; a notice covers it";
-                    return Some(Step::Order(PageCommand::ShowOverlay, why));
+                    return Some(Step::Command(PageCommand::ShowOverlay, why));
                 }
                 WhenLost::Pause => {
                     let why = "its server cannot be reached; it is paused";
-                    return Some(Step::Order(PageCommand::Pause, why));
+                    return Some(Step::Command(PageCommand::Pause, why));
                 }
                 WhenLost::Refresh => {
                     let why = "its server cannot be reached; reloading";
-                    return Some(Step::Order(PageCommand::Reload, why));
+                    return Some(Step::Command(PageCommand::Reload, why));
                 }
                 WhenLost::Nothing => {}
             }
         }
-        if let Some(order) = self.to_undo(policy, in_sight) {
+        if let Some(order) = self.command_to_undo(policy, in_sight) {
             self.inherited = None;
             return Some(Step::Undo(order));
         }
         if self
-            .refresh_at(policy, in_sight)
+            .next_refresh(policy, in_sight)
             .is_some_and(|at| at <= now)
             && let Some(page) = &mut self.page
         {
             page.loaded = now;
-            return Some(Step::Order(
+            return Some(Step::Command(
                 PageCommand::Reload,
                 "scheduled refresh; reloading",
             ));
         }
-        if self.try_at(policy, in_sight).is_some_and(|at| at <= now)
+        if self
+            .next_probe(policy, in_sight)
+            .is_some_and(|at| at <= now)
             && let Some(server) = &mut self.server
         {
-            server.trying = true;
-            return Some(Step::Try(server.url.clone()));
+            server.is_probing = true;
+            return Some(Step::Probe(server.url.clone()));
         }
         None
     }
@@ -337,26 +356,29 @@ impl Connection {
     fn deadline(&self, policy: &Policy, in_sight: bool) -> Option<Moment> {
         let behaviors = &policy.behaviors;
         let of_phase = self.server.as_ref().and_then(|server| match server.phase {
-            Phase::Lost(loss) if !loss.counts || self.is_to_be_affected(policy, in_sight) => {
+            Phase::Lost(loss) if !loss.is_effective || self.must_be_affected(policy, in_sight) => {
                 Some(loss.since + behaviors.lost_after)
             }
-            Phase::Back { loss, since } if !loss.counts => Some(since),
-            Phase::Back { since, .. } => Some(since + behaviors.regained_after),
+            Phase::Regained { loss, since } if !loss.is_effective => Some(since),
+            Phase::Regained { since, .. } => Some(since + behaviors.regained_after),
             _ => None,
         });
-        let undo = self.to_undo(policy, in_sight).map(|_| Moment::default());
+        let undo = self
+            .command_to_undo(policy, in_sight)
+            .map(|_| Moment::default());
         let deadlines = [
             undo,
             of_phase,
-            self.refresh_at(policy, in_sight),
-            self.try_at(policy, in_sight),
+            self.next_refresh(policy, in_sight),
+            self.next_probe(policy, in_sight),
         ];
         deadlines.into_iter().flatten().min()
     }
 
     /// Whether the loss counts, and the page on the screen is still as if there was none.
-    fn is_to_be_affected(&self, policy: &Policy, in_sight: bool) -> bool {
-        let counts = |server: &Server| matches!(server.phase, Phase::Lost(loss) if loss.counts);
+    fn must_be_affected(&self, policy: &Policy, in_sight: bool) -> bool {
+        let counts =
+            |server: &Server| matches!(server.phase, Phase::Lost(loss) if loss.is_effective);
         let is_as_before =
             |page: &Page| page.is_shown && page.is_from_server && page.affected.is_none();
         in_sight
@@ -367,13 +389,13 @@ impl Connection {
 
     /// What an earlier daemon may have left on the page, now that its server is known to be there: the outage may have
     /// ended with no daemon to see it.
-    fn to_undo(&self, policy: &Policy, in_sight: bool) -> Option<PageCommand> {
+    fn command_to_undo(&self, policy: &Policy, in_sight: bool) -> Option<PageCommand> {
         let is_left =
             |page: &&Page| in_sight && page.is_from_server && Some(page.run) == self.inherited;
         self.page.as_ref().filter(is_left)?;
         let server = self.server.as_ref()?;
         match policy.behaviors.when_lost {
-            _ if server.phase != Phase::There => None,
+            _ if server.phase != Phase::Reachable => None,
             WhenLost::ShowOverlay => Some(PageCommand::HideOverlay),
             WhenLost::Pause => Some(PageCommand::Resume),
             WhenLost::Refresh | WhenLost::Nothing => None,
@@ -381,25 +403,25 @@ impl Connection {
     }
 
     /// When the page is refreshed next. One that comes from a server waits until that can be reached.
-    fn refresh_at(&self, policy: &Policy, in_sight: bool) -> Option<Moment> {
+    fn next_refresh(&self, policy: &Policy, in_sight: bool) -> Option<Moment> {
         let every = policy.behaviors.refresh?;
         let page = (self.page.as_ref()).filter(|page| in_sight && page.is_shown)?;
         let server = self.server.as_ref().filter(|_| page.is_from_server);
-        let can_be_loaded = server.is_none_or(|server| server.phase == Phase::There);
+        let can_be_loaded = server.is_none_or(|server| server.phase == Phase::Reachable);
         can_be_loaded.then_some(page.loaded + every)
     }
 
     /// When the server is tried next.
-    fn try_at(&self, policy: &Policy, in_sight: bool) -> Option<Moment> {
+    fn next_probe(&self, policy: &Policy, in_sight: bool) -> Option<Moment> {
         let server = self.server.as_ref()?;
         let is_asked_for = match in_sight {
-            true => policy.asks_for_tries() || !server.is_settled(),
+            true => policy.needs_probes() || !server.is_settled(),
             // There is no page to do something with, but rules wait for the return.
             false => policy.has_rules && !server.is_settled(),
         };
         // Without a network there is nothing to try.
         let is_possible = self.network || is_local(&server.url);
-        (is_asked_for && is_possible && !server.trying).then_some(server.try_at)
+        (is_asked_for && is_possible && !server.is_probing).then_some(server.probe_at)
     }
 
     /// Since when the page of this run is covered by a notice, or paused, because its server is lost.
@@ -417,17 +439,17 @@ impl Connection {
         let server = self.server.as_ref().filter(|_| page.is_from_server)?;
         match server.phase {
             Phase::Lost(_) => Some(false),
-            Phase::Back { .. } => Some(true),
-            Phase::Doubtful { was_there, .. } => was_there.then_some(true),
-            Phase::There => policy.asks_for_tries().then_some(true),
-            Phase::Untried { .. } => None,
+            Phase::Regained { .. } => Some(true),
+            Phase::Suspect { was_there, .. } => was_there.then_some(true),
+            Phase::Reachable => policy.needs_probes().then_some(true),
+            Phase::Unprobed { .. } => None,
         }
     }
 }
 
 impl Policy {
     /// Whether anything would come of knowing that the server cannot be reached.
-    fn asks_for_tries(&self) -> bool {
+    fn needs_probes(&self) -> bool {
         self.has_rules
             || self.behaviors.when_lost != WhenLost::Nothing
             || self.behaviors.when_regained != WhenRegained::Continue
@@ -438,8 +460,11 @@ impl Policy {
 impl Server {
     fn is_there(&self) -> bool {
         match self.phase {
-            Phase::Untried { was_there } | Phase::Doubtful { was_there, .. } => was_there,
-            Phase::There | Phase::Back { .. } => true,
+            Phase::Unprobed {
+                was_reachable: was_there,
+            }
+            | Phase::Suspect { was_there, .. } => was_there,
+            Phase::Reachable | Phase::Regained { .. } => true,
             Phase::Lost(_) => false,
         }
     }
@@ -450,7 +475,7 @@ impl Server {
 
     /// Whether nothing has begun that has to be followed to its end.
     fn is_settled(&self) -> bool {
-        matches!(self.phase, Phase::Untried { .. } | Phase::There)
+        matches!(self.phase, Phase::Unprobed { .. } | Phase::Reachable)
     }
 }
 
@@ -473,15 +498,15 @@ impl Page {
         let is_old = self.is_shown && self.loaded < back;
         match (when_regained, affected) {
             (WhenRegained::Restart, _) => is_old.then_some(Step::Restart),
-            (WhenRegained::RefreshPage, _) => is_old.then_some(Step::Order(
+            (WhenRegained::RefreshPage, _) => is_old.then_some(Step::Command(
                 PageCommand::Reload,
                 "its server is back; reloading",
             )),
-            (WhenRegained::Continue, Some(WhenLost::ShowOverlay)) => Some(Step::Order(
+            (WhenRegained::Continue, Some(WhenLost::ShowOverlay)) => Some(Step::Command(
                 PageCommand::HideOverlay,
                 "its server is back; the notice is removed",
             )),
-            (WhenRegained::Continue, Some(WhenLost::Pause)) => Some(Step::Order(
+            (WhenRegained::Continue, Some(WhenLost::Pause)) => Some(Step::Command(
                 PageCommand::Resume,
                 "its server is back; it resumes",
             )),
@@ -491,8 +516,11 @@ impl Page {
 }
 
 impl Phase {
-    fn doubtful(since: Moment, was_there: bool) -> Self {
-        Phase::Doubtful { since, was_there }
+    fn suspect(since: Moment, was_there: bool) -> Self {
+        Phase::Suspect {
+            since: since,
+            was_there,
+        }
     }
 }
 
@@ -500,7 +528,7 @@ impl Loss {
     fn new(since: Moment) -> Self {
         Self {
             since,
-            counts: false,
+            is_effective: false,
         }
     }
 }
@@ -524,7 +552,7 @@ impl Supervisor {
         is_loading: bool,
         now: Moment,
     ) {
-        let Some(index) = self.page_in_sight(run) else {
+        let Some(index) = self.driven_page(run) else {
             return;
         };
         let Some((_, health)) = &self.health else {
@@ -542,43 +570,43 @@ impl Supervisor {
             _ if !is_shown => self.connection.hide(run, now),
             _ => {}
         }
-        self.show_page(index);
+        self.publish_page_status(index);
     }
 
     /// The kernel says whether there is a network.
     pub(in crate::supervisor) fn handle_network(&mut self, connected: bool, now: Moment) {
         self.connection.handle_network(connected, now);
         if connected {
-            self.hurry_page(now);
+            self.retry_page_now(now);
         }
-        self.show_connection();
+        self.publish_connection();
     }
 
     /// A server was tried.
-    pub(in crate::supervisor) fn handle_server_tried(
+    pub(in crate::supervisor) fn handle_server_probed(
         &mut self,
         url: &str,
         reachable: bool,
         now: Moment,
     ) {
-        if self.connection.handle_tried(url, reachable, now) {
-            self.hurry_page(now);
+        if self.connection.handle_probed(url, reachable, now) {
+            self.retry_page_now(now);
         }
-        self.show_connection();
+        self.publish_connection();
     }
 
     /// What could not be loaded may be there now.
-    fn hurry_page(&mut self, now: Moment) {
+    fn retry_page_now(&mut self, now: Moment) {
         if let Some((_, health)) = &mut self.health {
-            health.hurry(now);
+            health.retry_now(now);
         }
     }
 
     /// Has the status say how the connection of the page is.
-    fn show_connection(&mut self) {
+    fn publish_connection(&mut self) {
         let run = self.connection.page.as_ref().map(|page| page.run);
-        if let Some(index) = run.and_then(|run| self.page_in_sight(run)) {
-            self.show_page(index);
+        if let Some(index) = run.and_then(|run| self.driven_page(run)) {
+            self.publish_page_status(index);
         }
     }
 
@@ -600,44 +628,44 @@ impl Supervisor {
             return None;
         }
         let run = self.connection.page.as_ref().map(|page| page.run);
-        let in_sight = run.is_some_and(|run| self.page_in_sight(run).is_some());
+        let in_sight = run.is_some_and(|run| self.driven_page(run).is_some());
         self.connection
             .deadline(&self.connection_policy(), in_sight)
     }
 
     /// Does what is to be done because of the connection.
-    pub(in crate::supervisor) fn see_to_the_connection(&mut self, now: Moment) {
+    pub(in crate::supervisor) fn update_connection(&mut self, now: Moment) {
         if self.shutting_down {
             return;
         }
-        self.look_for_connection_rules();
+        self.update_connection_rules();
         let run = self.connection.page.as_ref().map(|page| page.run);
-        let page = run.and_then(|run| Some((run, self.page_in_sight(run)?)));
+        let page = run.and_then(|run| Some((run, self.driven_page(run)?)));
         if page.is_none() {
-            self.forget_server_of_the_past();
+            self.forget_unconfigured_server();
         }
         let policy = self.connection_policy();
         while let Some(step) = self.connection.step(&policy, page.is_some(), now) {
             match (step, page) {
-                (Step::Try(url), _) => self.actions.push_back(Action::ProbeServer { url }),
-                (Step::Order(order, why), Some((run, index))) => {
-                    self.note_of_page(index, why);
-                    self.steer_page(run, order);
-                    self.show_page(index);
+                (Step::Probe(url), _) => self.actions.push_back(Action::ProbeServer { url }),
+                (Step::Command(order, why), Some((run, index))) => {
+                    self.log_page(index, why);
+                    self.send_page_command(run, order);
+                    self.publish_page_status(index);
                 }
-                (Step::Undo(order), Some((run, _))) => self.steer_page(run, order),
+                (Step::Undo(order), Some((run, _))) => self.send_page_command(run, order),
                 (Step::Restart, Some((_, index))) => {
                     let why = "its server is back";
-                    self.note_of_page(index, &format!("{why}; the browser is restarted"));
-                    self.restart_browser(index, Reason::ForThePage(why.to_owned()), now);
+                    self.log_page(index, &format!("{why}; the browser is restarted"));
+                    self.restart_browser(index, Reason::PageRecovery(why.to_owned()), now);
                     return;
                 }
-                (Step::Order(..) | Step::Undo(_) | Step::Restart, None) => {}
+                (Step::Command(..) | Step::Undo(_) | Step::Restart, None) => {}
             }
         }
     }
 
-    fn look_for_connection_rules(&mut self) {
+    fn update_connection_rules(&mut self) {
         let schedule = &self.loaded.config.schedule;
         if !Rc::ptr_eq(&self.connection.rules.0, schedule) {
             let of_connections = |trigger| matches!(trigger, &Trigger::Lost | &Trigger::Regained);
@@ -649,7 +677,7 @@ impl Supervisor {
     }
 
     /// The server of a page whose process is not configured any more is of no concern.
-    fn forget_server_of_the_past(&mut self) {
+    fn forget_unconfigured_server(&mut self) {
         if self.connection.server.is_some()
             && let Some((id, _)) = &self.health
             && self.index_of(id).is_none()
@@ -683,7 +711,7 @@ mod tests {
     }
 
     /// Lets time pass by the second; a server is tried at once. What was done, and when.
-    fn live(
+    fn simulate(
         connection: &mut Connection,
         policy: &Policy,
         span: std::ops::Range<u64>,
@@ -693,10 +721,10 @@ mod tests {
         for second in span {
             while let Some(step) = connection.step(policy, true, at(second)) {
                 match step {
-                    Step::Try(url) => {
-                        connection.handle_tried(&url, is_up(second), at(second));
+                    Step::Probe(url) => {
+                        connection.handle_probed(&url, is_up(second), at(second));
                     }
-                    Step::Order(order, _) => done.push((second, order)),
+                    Step::Command(order, _) => done.push((second, order)),
                     Step::Undo(_) | Step::Restart => panic!("nothing asks for it"),
                 }
             }
@@ -708,7 +736,7 @@ mod tests {
     fn a_server_that_goes_is_noticed_within_ten_seconds_and_one_that_comes_back_as_well() {
         let mut connection = well(at(0));
         let policy = policy_of(Behaviors::default());
-        let done = live(&mut connection, &policy, 0..200, |second| {
+        let done = simulate(&mut connection, &policy, 0..200, |second| {
             !(100..150).contains(&second)
         });
         let [
@@ -731,7 +759,7 @@ mod tests {
             ..Behaviors::default()
         });
         let blinks = |second: u64| second % 100 != 6 && !(500..540).contains(&second);
-        assert_eq!(live(&mut connection, &policy, 0..1000, blinks), []);
+        assert_eq!(simulate(&mut connection, &policy, 0..1000, blinks), []);
     }
 
     #[test]
@@ -742,20 +770,20 @@ mod tests {
         let step = connection.step(&policy, true, at(1));
         assert!(matches!(
             step,
-            Some(Step::Order(PageCommand::ShowOverlay, _))
+            Some(Step::Command(PageCommand::ShowOverlay, _))
         ));
         assert_eq!(connection.step(&policy, true, at(1)), None);
         assert_eq!(connection.deadline(&policy, true), None, "nothing is tried");
         connection.handle_network(true, at(50));
         assert!(matches!(
             connection.step(&policy, true, at(50)),
-            Some(Step::Try(..))
+            Some(Step::Probe(..))
         ));
 
         let mut connection = Connection::default();
         connection.watch(RunId(1), "http://LocalHost:3000/", true, at(0));
         connection.handle_network(false, at(1));
-        assert_eq!(live(&mut connection, &policy, 1..100, |_| true), []);
+        assert_eq!(simulate(&mut connection, &policy, 1..100, |_| true), []);
     }
 
     #[test]
@@ -768,7 +796,7 @@ mod tests {
         let step = connection.step(&policy, true, at(5));
         assert!(matches!(
             step,
-            Some(Step::Order(PageCommand::ShowOverlay, _))
+            Some(Step::Command(PageCommand::ShowOverlay, _))
         ));
     }
 
@@ -780,12 +808,12 @@ mod tests {
             ..Behaviors::default()
         });
         let mut connection = well(at(0));
-        let done = live(&mut connection, &policy, 0..1900, |_| true);
+        let done = simulate(&mut connection, &policy, 0..1900, |_| true);
         assert_eq!(done.len(), 3, "{done:?}");
-        let done = live(&mut connection, &policy, 10_000..10_500, |_| true);
+        let done = simulate(&mut connection, &policy, 10_000..10_500, |_| true);
         assert_eq!(done.len(), 1, "{done:?}");
         let up = |second: u64| second > 13_000;
-        let done = live(&mut connection, &policy, 10_500..13_020, up);
+        let done = simulate(&mut connection, &policy, 10_500..13_020, up);
         let early: Vec<_> = done
             .iter()
             .filter(|(when, _)| (11_100..13_000).contains(when))

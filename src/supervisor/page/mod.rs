@@ -35,7 +35,7 @@ pub enum PageObservation {
         title: String,
     },
     /// The page has not answered in time; its browser does.
-    Unanswered,
+    Unresponsive,
     /// What draws the page has died ("Aw, Snap!").
     Crashed,
     /// The page could not be loaded; what the browser shows instead is its own.
@@ -46,9 +46,9 @@ pub enum PageObservation {
         error: String,
     },
     /// The browser itself does not answer.
-    Silent,
+    BrowserUnresponsive,
     /// This program cannot be looked at: it is no browser we know how to drive.
-    Unseen,
+    NotObservable,
 }
 
 /// The longest address or title that is kept, in bytes.
@@ -59,7 +59,7 @@ pub const MAX_TEXT: usize = 2048;
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum PageCommand {
     /// Look at the page now. What is seen is told as a `Sight`.
-    Look,
+    Observe,
     /// Load the page anew, past every cache.
     Reload,
     /// Show this address: prepared in the background and shown once it has painted. The page that is there
@@ -71,7 +71,7 @@ pub enum PageCommand {
         transition: Transition,
     },
     /// Give up the tab and whatever draws it, and load this address in a new one.
-    FreshTarget {
+    NewTab {
         /// Its address.
         url: String,
     },
@@ -87,7 +87,7 @@ pub enum PageCommand {
     /// Have it go on.
     Resume,
     /// Take a small picture of what is on the screen, whether or not the page answers: what is done next changes it.
-    KeepEvidence,
+    CaptureEvidence,
     /// Take a picture of this moment.
     Screenshot {
         /// Scaled down to this width, in pixels; as large as the page is without.
@@ -133,9 +133,9 @@ pub enum PageCommandResult {
     /// It was done.
     Done,
     /// Nothing was done: a program that cannot be driven is reloaded by being restarted. Only to a reload.
-    OnlyByRestart,
+    NeedsRestart,
     /// The picture that was asked for.
-    Picture(Screenshot),
+    Screenshot(Screenshot),
     /// What was on the screen, where that could be had in time. The only answer to [`Order::KeepEvidence`].
     Evidence(Option<Screenshot>),
 }

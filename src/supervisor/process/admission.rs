@@ -22,7 +22,7 @@ use std::time::Duration;
 
 /// How long the display of the process that is meant to be on the screen may be missing before another one is shown on a
 /// display that exists. An X server or a compositor that is restarted is back well before.
-const MISSING_DISPLAY: Duration = Duration::from_secs(10);
+const MISSING_DISPLAY_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// Whether two processes cannot run at the same time.
 fn exclude_each_other(a: &Process, b: &Process) -> bool {
@@ -30,14 +30,14 @@ fn exclude_each_other(a: &Process, b: &Process) -> bool {
 }
 
 /// Whether a neighbour's run has to be over before `process` begins.
-fn holds(neighbour: &Machine, process: &Process) -> bool {
+fn occupies(neighbour: &Machine, process: &Process) -> bool {
     neighbour
         .running()
         .is_some_and(|running| exclude_each_other(running, process))
 }
 
 /// Whether a neighbour is meant to run where `process` would.
-fn wants(neighbour: &Machine, process: &Process) -> bool {
+fn competes(neighbour: &Machine, process: &Process) -> bool {
     neighbour.is_wanted() && exclude_each_other(&neighbour.process, process)
 }
 
@@ -51,7 +51,7 @@ pub(in crate::supervisor) struct ScreenWait {
 }
 
 /// What becomes of a process that wants to begin.
-enum Admission {
+enum AdmissionDecision {
     Granted,
     /// Something has to happen first.
     Waits(Reason),
@@ -66,15 +66,15 @@ impl Supervisor {
     ///
     /// Dependencies that were not started yet are started with it, except display processes:
     /// a background process must not switch the screen.
-    pub(in crate::supervisor) fn want(&mut self, index: usize) {
+    pub(in crate::supervisor) fn start_process(&mut self, index: usize) {
         let claim = self.next_claim;
         self.next_claim += 1;
-        self.with(index, |machine, _| machine.want(claim));
-        self.want_dependencies(index);
+        self.update_machine(index, |machine, _| machine.set_wanted(claim));
+        self.start_dependencies(index);
     }
 
     /// Restarts a process because an operator or a rule asks for it: of those that want its display it has it.
-    pub(in crate::supervisor) fn restart_by_hand(
+    pub(in crate::supervisor) fn restart_on_request(
         &mut self,
         index: usize,
         reason: Reason,
@@ -82,17 +82,22 @@ impl Supervisor {
     ) {
         self.machines[index].claim = self.next_claim;
         self.next_claim += 1;
-        self.renew(index, reason, now);
+        self.restart_process(index, reason, now);
     }
 
     /// Restarts a process, which may need other dependencies now. Its claim stays what it was: an automatic restart does
     /// not outrank what an operator has asked for since.
-    pub(in crate::supervisor) fn renew(&mut self, index: usize, reason: Reason, now: Moment) {
-        self.with(index, |machine, out| machine.renew(reason, now, out));
-        self.want_dependencies(index);
+    pub(in crate::supervisor) fn restart_process(
+        &mut self,
+        index: usize,
+        reason: Reason,
+        now: Moment,
+    ) {
+        self.update_machine(index, |machine, out| machine.restart(reason, now, out));
+        self.start_dependencies(index);
     }
 
-    fn want_dependencies(&mut self, index: usize) {
+    fn start_dependencies(&mut self, index: usize) {
         let process = self.machines[index].process.clone();
         for id in &process.depends_on {
             let Some(other) = self.index_of(id) else {
@@ -101,7 +106,7 @@ impl Supervisor {
             let machine = &self.machines[other];
             let startable = machine.process.enabled && !machine.process.is_display();
             if startable && !machine.is_wanted() && !machine.satisfies_dependents() {
-                self.want(other);
+                self.start_process(other);
             }
         }
     }
@@ -120,13 +125,13 @@ impl Supervisor {
     pub(in crate::supervisor) fn active_display(&self) -> Option<usize> {
         let active = self.loaded.config.active_display.as_ref()?;
         self.index_of(active)
-            .filter(|index| !self.machines[*index].leaving)
+            .filter(|index| !self.machines[*index].removed)
     }
 
     fn displays_starting_at_boot(&self) -> impl Iterator<Item = usize> {
         let machines = self.machines.iter().enumerate();
         let starting = machines.filter(|(_, machine)| {
-            machine.process.is_display() && machine.process.starts_at_boot() && !machine.leaving
+            machine.process.is_display() && machine.process.starts_at_boot() && !machine.removed
         });
         starting.map(|(index, _)| index)
     }
@@ -137,7 +142,7 @@ impl Supervisor {
             && self.machines[index].process.enabled
             && !self.machines[index].is_wanted()
         {
-            self.want(index);
+            self.start_process(index);
         }
     }
 
@@ -152,7 +157,7 @@ impl Supervisor {
     /// stopped, or what has finished, is neither started nor replaced: a screen may be dark on purpose. No process that
     /// is meant to run is displaced.
     pub(in crate::supervisor) fn start_what_is_configured(&mut self, now: Moment) {
-        if !std::mem::take(&mut self.something_changed) {
+        if !std::mem::take(&mut self.may_start_more) {
             return;
         }
         self.fill_screen(now);
@@ -160,7 +165,7 @@ impl Supervisor {
         for index in 0..self.machines.len() {
             let machine = &self.machines[index];
             let process = &machine.process;
-            if process.is_display() || !process.starts_at_boot() || machine.leaving {
+            if process.is_display() || !process.starts_at_boot() || machine.removed {
                 continue;
             }
             if let Some(display) = &process.display {
@@ -171,15 +176,19 @@ impl Supervisor {
                 seen.push(display.clone());
             }
             let machine = &self.machines[index];
-            if !machine.is_wanted() && !machine.rests() && self.rival_of(index).is_none() {
-                self.want(index);
+            if !machine.is_wanted()
+                && !machine.stays_stopped()
+                && self.competitor_of(index).is_none()
+            {
+                self.start_process(index);
             }
         }
         self.correct_reasons();
     }
 
     fn fill_screen(&mut self, now: Moment) {
-        let waits_for_missing = |machine: &Machine| machine.is_due() && self.is_missing(machine);
+        let waits_for_missing =
+            |machine: &Machine| machine.awaits_admission() && self.is_missing(machine);
         let mut wanted = self
             .machines
             .iter()
@@ -193,18 +202,18 @@ impl Supervisor {
         let Some(first) = self.boot_display() else {
             return;
         };
-        if self.machines[first].rests() {
+        if self.machines[first].stays_stopped() {
             return;
         }
         if is_free {
-            if self.rival_of(first).is_none() {
-                self.want(first);
+            if self.competitor_of(first).is_none() {
+                self.start_process(first);
             }
             return;
         }
         // All that are meant to be on the screen wait for displays that are not there.
         let wait = self.screen_wait.get_or_insert(ScreenWait {
-            until: now + MISSING_DISPLAY,
+            until: now + MISSING_DISPLAY_TIMEOUT,
             is_over: false,
         });
         if !wait.is_over {
@@ -213,15 +222,16 @@ impl Supervisor {
         let substitute = self.displays_starting_at_boot().find(|index| {
             let machine = &self.machines[*index];
             !machine.is_wanted()
-                && !machine.rests()
+                && !machine.stays_stopped()
                 && !self.is_missing(machine)
-                && (self.in_the_way_of(*index).into_iter())
-                    .all(|other| self.machines[other].is_due() && self.unmet_need(other).is_some())
+                && (self.conflicts_of(*index).into_iter()).all(|other| {
+                    self.machines[other].awaits_admission() && self.unmet_need(other).is_some()
+                })
         });
         if let Some(index) = substitute {
             // Below every other claim: it goes as soon as one of those can begin.
-            self.with(index, |machine, _| machine.want(0));
-            self.want_dependencies(index);
+            self.update_machine(index, |machine, _| machine.set_wanted(0));
+            self.start_dependencies(index);
         }
     }
 
@@ -237,7 +247,7 @@ impl Supervisor {
             && wait.until <= now
         {
             wait.is_over = true;
-            self.something_changed = true;
+            self.may_start_more = true;
         }
     }
 
@@ -246,7 +256,7 @@ impl Supervisor {
         let machine = &self.machines[index];
         if machine.has_just_finished(now) && self.is_missing(machine) {
             let claim = machine.claim;
-            self.with(index, |machine, _| machine.want(claim));
+            self.update_machine(index, |machine, _| machine.set_wanted(claim));
         }
     }
 
@@ -262,13 +272,15 @@ impl Supervisor {
             if !is_idle || !machine.process.enabled || !is_open {
                 continue;
             }
-            let rival = self.rival_of(index).filter(|_| machine.process.autostart);
+            let rival = self
+                .competitor_of(index)
+                .filter(|_| machine.process.autostart);
             let reason = match rival {
                 Some(rival) => Reason::DisplayTaken(self.machines[rival].process.id.clone()),
                 None => Reason::NotStartedYet,
             };
             if machine.reason() != Some(&reason) {
-                self.with(index, |machine, _| machine.hold_back(reason));
+                self.update_machine(index, |machine, _| machine.set_idle_reason(reason));
             }
         }
     }
@@ -279,31 +291,36 @@ impl Supervisor {
     }
 
     /// A process that is meant to run where this one would.
-    fn rival_of(&self, index: usize) -> Option<usize> {
+    fn competitor_of(&self, index: usize) -> Option<usize> {
         let process = &self.machines[index].process;
         (0..self.machines.len())
-            .find(|other| *other != index && wants(&self.machines[*other], process))
+            .find(|other| *other != index && competes(&self.machines[*other], process))
     }
 
     /// What waits in vain for a missing display gives up its place for one that an operator wants there now.
-    pub(in crate::supervisor) fn displace_waiting_rivals(&mut self, index: usize, now: Moment) {
+    pub(in crate::supervisor) fn displace_waiting_competitors(
+        &mut self,
+        index: usize,
+        now: Moment,
+    ) {
         let newcomer = self.machines[index].process.id.clone();
-        for other in self.in_the_way_of(index) {
+        for other in self.conflicts_of(index) {
             let rival = &self.machines[other];
-            if rival.is_due() && self.is_missing(rival) {
-                let reason = Reason::MadeWayFor(newcomer.clone());
-                self.with(other, |machine, out| machine.end(reason, now, out));
+            if rival.awaits_admission() && self.is_missing(rival) {
+                let reason = Reason::DisplacedBy(newcomer.clone());
+                self.update_machine(other, |machine, out| machine.stop(reason, now, out));
             }
         }
     }
 
     /// The processes that hold, or want, what this one needs for itself: they have to make way when it begins.
-    pub(in crate::supervisor) fn in_the_way_of(&self, index: usize) -> Vec<usize> {
+    pub(in crate::supervisor) fn conflicts_of(&self, index: usize) -> Vec<usize> {
         let process = &self.machines[index].process;
         if process.display.is_none() && !process.is_display() {
             return Vec::new();
         }
-        let is_in_the_way = |neighbour| holds(neighbour, process) || wants(neighbour, process);
+        let is_in_the_way =
+            |neighbour| occupies(neighbour, process) || competes(neighbour, process);
         (0..self.machines.len())
             .filter(|other| *other != index && is_in_the_way(&self.machines[*other]))
             .collect()
@@ -315,43 +332,43 @@ impl Supervisor {
             return self.end_next(now);
         }
         self.start_what_is_configured(now);
-        for index in self.due.iter().copied().collect::<Vec<_>>() {
-            if !self.machines[index].is_due() {
+        for index in self.awaiting_admission.iter().copied().collect::<Vec<_>>() {
+            if !self.machines[index].awaits_admission() {
                 continue;
             }
             match self.admission(index) {
-                Admission::Granted => {
+                AdmissionDecision::Granted => {
                     let run = RunId(self.next_run);
                     self.next_run += 1;
-                    self.with(index, |machine, out| machine.begin(run, now, out));
+                    self.update_machine(index, |machine, out| machine.start(run, now, out));
                 }
-                Admission::Waits(reason) => self.put_off(index, reason),
-                Admission::Displaces(others) => {
+                AdmissionDecision::Waits(reason) => self.delay_start(index, reason),
+                AdmissionDecision::Displaces(others) => {
                     let newcomer = self.machines[index].process.id.clone();
                     for other in others {
-                        let reason = Reason::MadeWayFor(newcomer.clone());
-                        self.with(other, |machine, out| machine.end(reason, now, out));
+                        let reason = Reason::DisplacedBy(newcomer.clone());
+                        self.update_machine(other, |machine, out| machine.stop(reason, now, out));
                     }
                 }
-                Admission::Denied(reason) => {
-                    self.with(index, |machine, out| machine.end(reason, now, out));
+                AdmissionDecision::Denied(reason) => {
+                    self.update_machine(index, |machine, out| machine.stop(reason, now, out));
                 }
             }
         }
     }
 
-    fn admission(&self, index: usize) -> Admission {
+    fn admission(&self, index: usize) -> AdmissionDecision {
         if let Some(reason) = self.unmet_need(index) {
-            return Admission::Waits(reason);
+            return AdmissionDecision::Waits(reason);
         }
         let machine = &self.machines[index];
         let process = &machine.process;
-        let rivals = self.in_the_way_of(index);
+        let rivals = self.conflicts_of(index);
         let id_of = |other: usize| self.machines[other].process.id.clone();
         for other in &rivals {
             let rival = &self.machines[*other];
-            if rival.is_alive() && wants(rival, process) && rival.claim > machine.claim {
-                return Admission::Denied(Reason::DisplayTaken(id_of(*other)));
+            if rival.is_alive() && competes(rival, process) && rival.claim > machine.claim {
+                return AdmissionDecision::Denied(Reason::DisplayTaken(id_of(*other)));
             }
         }
         let displaced: Vec<usize> = rivals
@@ -359,22 +376,25 @@ impl Supervisor {
             .copied()
             .filter(|other| {
                 let rival = &self.machines[*other];
-                wants(rival, process) && rival.claim < machine.claim
+                competes(rival, process) && rival.claim < machine.claim
             })
             .collect();
         // Without what it depends on it could not begin after all.
-        if let Some(needed) = displaced.iter().find(|other| self.needs(process, **other)) {
-            return Admission::Waits(Reason::DisplayTaken(id_of(*needed)));
+        if let Some(needed) = displaced
+            .iter()
+            .find(|other| self.depends_on(process, **other))
+        {
+            return AdmissionDecision::Waits(Reason::DisplayTaken(id_of(*needed)));
         }
         if !displaced.is_empty() {
-            return Admission::Displaces(displaced);
+            return AdmissionDecision::Displaces(displaced);
         }
         match rivals
             .iter()
-            .find(|other| holds(&self.machines[**other], process))
+            .find(|other| occupies(&self.machines[**other], process))
         {
-            Some(other) => Admission::Waits(Reason::WaitsForEndOf(id_of(*other))),
-            None => Admission::Granted,
+            Some(other) => AdmissionDecision::Waits(Reason::WaitsForEndOf(id_of(*other))),
+            None => AdmissionDecision::Granted,
         }
     }
 
@@ -395,15 +415,15 @@ impl Supervisor {
     }
 
     /// Whether a process depends on this one, or on one that does. The configuration has no circle.
-    fn needs(&self, process: &Process, other: usize) -> bool {
+    fn depends_on(&self, process: &Process, other: usize) -> bool {
         let mut needed = process.depends_on.iter().filter_map(|id| self.index_of(id));
-        needed.any(|index| index == other || self.needs(&self.machines[index].process, other))
+        needed.any(|index| index == other || self.depends_on(&self.machines[index].process, other))
     }
 
     /// Tells why a process is not admitted yet, where that is news.
-    fn put_off(&mut self, index: usize, reason: Reason) {
+    fn delay_start(&mut self, index: usize, reason: Reason) {
         if self.machines[index].reason() != Some(&reason) {
-            self.with(index, |machine, _| machine.wait_for(reason));
+            self.update_machine(index, |machine, _| machine.set_waiting_reason(reason));
         }
     }
 
@@ -413,15 +433,15 @@ impl Supervisor {
             return;
         }
         self.shutting_down = true;
-        self.refuse_waiting_changes();
-        self.refuse_upgrade();
-        self.let_screens_rest();
-        self.expect_the_disk_by(now);
+        self.reject_queued_edits();
+        self.reject_upgrade();
+        self.stop_screens();
+        self.limit_disk_wait(now);
         for index in 0..self.machines.len() {
             if !self.machines[index].is_alive() {
-                self.with(index, |machine, out| {
+                self.update_machine(index, |machine, out| {
                     if machine.is_wanted() {
-                        machine.end(Reason::ShuttingDown, now, out);
+                        machine.stop(Reason::ShuttingDown, now, out);
                     }
                 });
             }
@@ -437,8 +457,8 @@ impl Supervisor {
             })
             .collect();
         for index in ending {
-            self.with(index, |machine, out| {
-                machine.end(Reason::ShuttingDown, now, out);
+            self.update_machine(index, |machine, out| {
+                machine.stop(Reason::ShuttingDown, now, out);
             });
         }
     }
@@ -453,10 +473,10 @@ impl Supervisor {
     }
 
     /// Leaves once nothing lives and nobody waits for an answer.
-    pub(in crate::supervisor) fn leave_if_done(&mut self) {
-        if self.shutting_down && !self.left && self.disk.is_idle() && self.runs.is_empty() {
-            self.left = true;
-            self.refuse_orders();
+    pub(in crate::supervisor) fn exit_if_done(&mut self) {
+        if self.shutting_down && !self.has_exited && self.disk.is_idle() && self.runs.is_empty() {
+            self.has_exited = true;
+            self.reject_page_commands();
             self.actions.push_back(Action::Exit);
         }
     }

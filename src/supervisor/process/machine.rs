@@ -20,9 +20,9 @@
 //! Whether an idle, wanted process may begin is not decided here but in
 //! `admission`, which sees its neighbours.
 
-use super::restart::{History, Verdict};
+use super::restart::{CrashHistory, RestartDecision};
 use crate::config::{Process, ReadySign, Restart, StopSignal};
-use crate::supervisor::lifecycle::memory::{Doing, Memory, Running, Stage};
+use crate::supervisor::lifecycle::memory::{Memory, SavedPhase, SavedRun, Stage};
 use crate::supervisor::{Action, Ending, Failure, PageStatus, Reason, RunId, State};
 use crate::time::Moment;
 use std::collections::VecDeque;
@@ -31,7 +31,7 @@ use std::time::Duration;
 
 /// A program that ends this soon before its display goes away has ended because of that: the end of a process and the
 /// disappearance of a socket are reported by different parts of the system.
-const WITH_ITS_DISPLAY: Duration = Duration::from_secs(2);
+const DISPLAY_LOSS_WINDOW: Duration = Duration::from_secs(2);
 
 /// One process and its current run.
 #[derive(Debug)]
@@ -41,7 +41,7 @@ pub(in crate::supervisor) struct Machine {
     /// Whether it is meant to run.
     wanted: bool,
     phase: Phase,
-    history: History,
+    history: CrashHistory,
     restarts: u32,
     /// Why it is in its state, other than waiting.
     reason: Option<Reason>,
@@ -51,18 +51,18 @@ pub(in crate::supervisor) struct Machine {
     /// want one display the later claim wins.
     pub claim: u64,
     /// It is no longer configured and vanishes when its run is over.
-    pub leaving: bool,
+    pub removed: bool,
     /// When its latest run ended automatically.
     ended: Option<Moment>,
     /// What was last published, to know when `since` begins anew.
-    shown: (State, Option<RunId>),
+    last_shown: (State, Option<RunId>),
     since: Moment,
     /// The page that it shows in place of its own.
-    pub shows: Option<String>,
+    pub page_override: Option<String>,
     /// How its page fares, while it runs and is looked at.
-    pub page: Option<Rc<PageStatus>>,
+    pub page_status: Option<Rc<PageStatus>>,
     /// What the next daemon would be told of it.
-    remembered: Option<Memory>,
+    last_memory: Option<Memory>,
 }
 
 #[derive(Debug)]
@@ -73,23 +73,23 @@ enum Phase {
     Backoff { until: Moment, looping: bool },
     /// Executed or about to be; not ready.
     Starting {
-        life: RunState,
+        life: ActiveRun,
         ready_by: Option<Moment>,
     },
     /// Ready.
-    Running { life: RunState },
+    Running { life: ActiveRun },
     /// On its way out: asked to end, or ended by itself with some of its tree left.
     Stopping {
-        life: RunState,
+        life: ActiveRun,
         /// When everything that is left of it is killed; `None` once that was done.
         kill_at: Option<Moment>,
-        end: End,
+        end: EndCause,
     },
 }
 
 /// What is known of a run that is not over.
 #[derive(Clone, Debug)]
-struct RunState {
+struct ActiveRun {
     run: RunId,
     /// What is executed. The configuration may have moved on since.
     process: Rc<Process>,
@@ -98,10 +98,10 @@ struct RunState {
     began: Moment,
 }
 
-impl RunState {
+impl ActiveRun {
     /// `None` as long as it was not executed.
-    fn remember(&self, stage: Stage) -> Option<Running> {
-        Some(Running {
+    fn to_saved_run(&self, stage: Stage) -> Option<SavedRun> {
+        Some(SavedRun {
             run: self.run,
             pid: self.pid?,
             began: self.began,
@@ -113,11 +113,11 @@ impl RunState {
 
 /// What a run's end means.
 #[derive(Clone, Debug)]
-enum End {
+enum EndCause {
     /// It was asked to.
-    Asked,
+    Requested,
     /// It ended by itself, or did not get ready.
-    ByItself { reason: Reason, uptime: Duration },
+    Unrequested { reason: Reason, uptime: Duration },
 }
 
 type Actions = VecDeque<Action>;
@@ -134,45 +134,45 @@ impl Machine {
             process,
             wanted: false,
             phase: Phase::Idle,
-            history: History::default(),
+            history: CrashHistory::default(),
             restarts: 0,
             reason: Some(reason),
             waits_for: None,
             claim: 0,
-            leaving: false,
+            removed: false,
             ended: None,
-            shown: (State::Stopped, None),
+            last_shown: (State::Stopped, None),
             since: now,
-            shows: None,
-            page: None,
-            remembered: None,
+            page_override: None,
+            page_status: None,
+            last_memory: None,
         }
     }
 
     /// The machine as the daemon before this one has left it.
-    pub fn recall(memory: Memory, now: Moment, out: &mut Actions) -> Self {
+    pub fn restore(memory: Memory, now: Moment, out: &mut Actions) -> Self {
         let mut machine = Self::new(memory.process.clone(), now);
         machine.wanted = memory.wanted;
-        machine.history = History::recall(&memory.crashes, memory.streak);
+        machine.history = CrashHistory::restore(&memory.crashes, memory.streak);
         machine.restarts = memory.restarts;
         machine.reason.clone_from(&memory.reason);
         machine.claim = memory.claim;
         machine.phase = match &memory.doing {
-            Doing::Idle => Phase::Idle,
-            Doing::Backoff { until, looping } => Phase::Backoff {
+            SavedPhase::Idle => Phase::Idle,
+            SavedPhase::Backoff { until, looping } => Phase::Backoff {
                 until: *until,
                 looping: *looping,
             },
-            Doing::Run(running) => machine.take_over(running, now, out),
+            SavedPhase::Run(running) => machine.adopt(running, now, out),
         };
-        machine.shown = (machine.state(), machine.run());
+        machine.last_shown = (machine.state(), machine.run());
         machine.since = memory.since;
-        machine.remembered = Some(memory);
+        machine.last_memory = Some(memory);
         machine
     }
 
-    fn take_over(&self, running: &Running, now: Moment, out: &mut Actions) -> Phase {
-        let life = RunState {
+    fn adopt(&self, running: &SavedRun, now: Moment, out: &mut Actions) -> Phase {
+        let life = ActiveRun {
             run: running.run,
             process: running.process.clone(),
             pid: Some(running.pid),
@@ -195,7 +195,7 @@ impl Machine {
             Stage::Ending => Phase::Stopping {
                 life,
                 kill_at: Some(now + self.process.stop_timeout),
-                end: End::Asked,
+                end: EndCause::Requested,
             },
             Stage::Sweeping => {
                 out.push_back(Action::Kill { run });
@@ -203,7 +203,7 @@ impl Machine {
                 Phase::Stopping {
                     life,
                     kill_at: None,
-                    end: End::ByItself {
+                    end: EndCause::Unrequested {
                         reason: Reason::Ended(Ending::Unknown),
                         uptime,
                     },
@@ -214,25 +214,25 @@ impl Machine {
 
     /// What the next daemon has to know of it, where that is news. While a program is about to be executed it is only
     /// that the process is meant to run: the rest is known in an instant.
-    pub fn news(&mut self) -> Option<Memory> {
+    pub fn changed_memory(&mut self) -> Option<Memory> {
         let was_stopped = self
-            .remembered
+            .last_memory
             .as_ref()
             .is_some_and(|memory| !memory.wanted);
         let doing = match &self.phase {
             Phase::Starting { life, .. } if life.pid.is_none() && self.wanted && was_stopped => {
-                Doing::Idle
+                SavedPhase::Idle
             }
-            Phase::Idle => Doing::Idle,
-            Phase::Backoff { until, looping } => Doing::Backoff {
+            Phase::Idle => SavedPhase::Idle,
+            Phase::Backoff { until, looping } => SavedPhase::Backoff {
                 until: *until,
                 looping: *looping,
             },
-            Phase::Starting { life, .. } => Doing::Run(life.remember(Stage::Starting)?),
-            Phase::Running { life } => Doing::Run(life.remember(Stage::Ready)?),
-            Phase::Stopping { life, end, .. } => Doing::Run(life.remember(match end {
-                End::Asked => Stage::Ending,
-                End::ByItself { .. } => Stage::Sweeping,
+            Phase::Starting { life, .. } => SavedPhase::Run(life.to_saved_run(Stage::Starting)?),
+            Phase::Running { life } => SavedPhase::Run(life.to_saved_run(Stage::Ready)?),
+            Phase::Stopping { life, end, .. } => SavedPhase::Run(life.to_saved_run(match end {
+                EndCause::Requested => Stage::Ending,
+                EndCause::Unrequested { .. } => Stage::Sweeping,
             })?),
         };
         let memory = Memory {
@@ -246,24 +246,24 @@ impl Machine {
             claim: self.claim,
             since: self.since,
         };
-        if self.remembered.as_ref() == Some(&memory) {
+        if self.last_memory.as_ref() == Some(&memory) {
             return None;
         }
-        self.remembered = Some(memory.clone());
+        self.last_memory = Some(memory.clone());
         Some(memory)
     }
 
     // ---- what the operator or a neighbour wants ----
 
     /// It shall run. What it did before is forgiven.
-    pub fn want(&mut self, claim: u64) {
+    pub fn set_wanted(&mut self, claim: u64) {
         self.claim = claim;
         self.wanted = true;
-        self.leaving = false;
+        self.removed = false;
         match self.phase {
             Phase::Starting { .. } | Phase::Running { .. } => return,
             // Whatever this run ends of, another follows.
-            Phase::Stopping { ref mut end, .. } => *end = End::Asked,
+            Phase::Stopping { ref mut end, .. } => *end = EndCause::Requested,
             Phase::Idle | Phase::Backoff { .. } => self.phase = Phase::Idle,
         }
         self.history.clear();
@@ -272,36 +272,36 @@ impl Machine {
     }
 
     /// It shall not run, for this reason.
-    pub fn end(&mut self, reason: Reason, now: Moment, out: &mut Actions) {
+    pub fn stop(&mut self, reason: Reason, now: Moment, out: &mut Actions) {
         self.wanted = false;
         self.waits_for = None;
         if !self.is_alive() {
             self.phase = Phase::Idle;
         } else {
-            self.ask_to_end(now, out);
+            self.request_end(now, out);
         }
         self.reason = Some(reason);
     }
 
     /// It shall be restarted: end what runs, then start.
-    pub fn renew(&mut self, reason: Reason, now: Moment, out: &mut Actions) {
+    pub fn restart(&mut self, reason: Reason, now: Moment, out: &mut Actions) {
         let was_alive = self.is_alive();
-        self.ask_to_end(now, out);
-        self.want(self.claim);
+        self.request_end(now, out);
+        self.set_wanted(self.claim);
         if was_alive {
             self.reason = Some(reason);
         }
     }
 
     /// It is not started, because of a neighbour or a setting.
-    pub fn hold_back(&mut self, reason: Reason) {
+    pub fn set_idle_reason(&mut self, reason: Reason) {
         if !self.wanted && !self.is_alive() {
             self.reason = Some(reason);
         }
     }
 
     /// Whether it does not run because it was stopped on purpose or has finished, and is to stay so.
-    pub fn rests(&self) -> bool {
+    pub fn stays_stopped(&self) -> bool {
         let on_purpose = matches!(
             self.reason,
             Some(
@@ -322,11 +322,11 @@ impl Machine {
             && self.reason == Some(Reason::Ended(Ending::Code(0)))
             && self
                 .ended
-                .is_some_and(|ended| now.since(ended) < WITH_ITS_DISPLAY)
+                .is_some_and(|ended| now.since(ended) < DISPLAY_LOSS_WINDOW)
     }
 
     /// What was asked for just now was asked for by a rule.
-    pub fn blame_the_schedule(&mut self) {
+    pub fn attribute_to_schedule(&mut self) {
         self.reason = match self.reason.take() {
             Some(Reason::StoppedByOperator) => Some(Reason::StoppedBySchedule),
             Some(Reason::RestartedByOperator) => Some(Reason::RestartedBySchedule),
@@ -335,13 +335,13 @@ impl Machine {
     }
 
     /// The daemon restarts it automatically, so it counts as a restart.
-    pub fn restart(&mut self, reason: Reason, now: Moment, out: &mut Actions) {
+    pub fn restart_automatically(&mut self, reason: Reason, now: Moment, out: &mut Actions) {
         let restarts = self.restarts;
-        self.renew(reason, now, out);
+        self.restart(reason, now, out);
         self.restarts = restarts.saturating_add(1);
     }
 
-    fn ask_to_end(&mut self, now: Moment, out: &mut Actions) {
+    fn request_end(&mut self, now: Moment, out: &mut Actions) {
         let kill_at = now + self.process.stop_timeout;
         match &mut self.phase {
             Phase::Idle | Phase::Backoff { .. } => {}
@@ -360,28 +360,28 @@ impl Machine {
                 self.phase = Phase::Stopping {
                     life,
                     kill_at,
-                    end: End::Asked,
+                    end: EndCause::Requested,
                 };
             }
             // Whatever it ends of, the operator's wish is what counts now.
-            Phase::Stopping { end, .. } => *end = End::Asked,
+            Phase::Stopping { end, .. } => *end = EndCause::Requested,
         }
     }
 
     // ---- admission ----
 
     /// Whether it waits to be admitted.
-    pub fn is_due(&self) -> bool {
+    pub fn awaits_admission(&self) -> bool {
         self.wanted && matches!(self.phase, Phase::Idle)
     }
 
     /// It is admitted: execute it.
-    pub fn begin(&mut self, run: RunId, now: Moment, out: &mut Actions) {
-        debug_assert!(self.is_due());
+    pub fn start(&mut self, run: RunId, now: Moment, out: &mut Actions) {
+        debug_assert!(self.awaits_admission());
         self.waits_for = None;
         let process = self.to_execute();
         self.phase = Phase::Starting {
-            life: RunState {
+            life: ActiveRun {
                 run,
                 process: process.clone(),
                 pid: None,
@@ -394,7 +394,7 @@ impl Machine {
 
     /// The process with the page it is to show.
     fn to_execute(&self) -> Rc<Process> {
-        match &self.shows {
+        match &self.page_override {
             Some(url) => Rc::new(Process {
                 url: Some(url.clone()),
                 ..(*self.process).clone()
@@ -404,7 +404,7 @@ impl Machine {
     }
 
     /// It is not admitted yet.
-    pub fn wait_for(&mut self, reason: Reason) {
+    pub fn set_waiting_reason(&mut self, reason: Reason) {
         self.waits_for = Some(reason);
     }
 
@@ -427,7 +427,7 @@ impl Machine {
                         process: self.process.clone(),
                     });
                 }
-                self.note(out, format!("run {run} started, pid {pid}"));
+                self.log(out, format!("run {run} started, pid {pid}"));
             }
             Phase::Stopping { life, .. } => life.pid = Some(pid),
             Phase::Idle | Phase::Backoff { .. } | Phase::Running { .. } => {}
@@ -437,15 +437,15 @@ impl Machine {
     /// The program could not be executed.
     pub fn handle_spawn_failed(&mut self, failure: Failure, now: Moment, out: &mut Actions) {
         let Some(run) = self.run() else { return };
-        self.note(out, format!("run {run} could not start: {failure}"));
+        self.log(out, format!("run {run} could not start: {failure}"));
         let end = match &self.phase {
             Phase::Stopping { end, .. } => end.clone(),
-            _ => End::ByItself {
+            _ => EndCause::Unrequested {
                 reason: Reason::NotStarted(failure),
                 uptime: Duration::ZERO,
             },
         };
-        self.over(end, now, out);
+        self.finish_run(end, now, out);
     }
 
     /// The main process has ended; with `tree_left`, some of its tree has not.
@@ -460,7 +460,7 @@ impl Machine {
             Phase::Idle | Phase::Backoff { .. } => return,
             Phase::Starting { life, .. } | Phase::Running { life } => (
                 life.clone(),
-                End::ByItself {
+                EndCause::Unrequested {
                     reason: Reason::Ended(ending),
                     uptime: now.since(life.began),
                 },
@@ -469,9 +469,9 @@ impl Machine {
         };
         let run = life.run;
         let lived = now.since(life.began).as_secs_f64();
-        self.note(out, format!("run {run} ended: {ending} after {lived:.1} s"));
+        self.log(out, format!("run {run} ended: {ending} after {lived:.1} s"));
         if !tree_left {
-            return self.over(end, now, out);
+            return self.finish_run(end, now, out);
         }
         match &mut self.phase {
             // The rest may take the time it was given.
@@ -492,7 +492,7 @@ impl Machine {
     pub fn handle_tree_gone(&mut self, now: Moment, out: &mut Actions) {
         if let Phase::Stopping { end, .. } = &self.phase {
             let end = end.clone();
-            self.over(end, now, out);
+            self.finish_run(end, now, out);
         }
     }
 
@@ -517,10 +517,10 @@ impl Machine {
             Phase::Starting { life, .. } => {
                 let life = life.clone();
                 let reason = Reason::NotReady(self.process.ready.timeout);
-                self.note(out, format!("run {} is {reason}", life.run));
-                self.ask_to_end(now, out);
+                self.log(out, format!("run {} is {reason}", life.run));
+                self.request_end(now, out);
                 if let Phase::Stopping { end, .. } = &mut self.phase {
-                    *end = End::ByItself {
+                    *end = EndCause::Unrequested {
                         reason,
                         uptime: now.since(life.began),
                     };
@@ -531,7 +531,7 @@ impl Machine {
                 let run = life.run;
                 out.push_back(Action::Kill { run });
                 let grace = self.process.stop_timeout.as_secs();
-                self.note(
+                self.log(
                     out,
                     format!("run {run} did not end within {grace} s: killed"),
                 );
@@ -541,10 +541,10 @@ impl Machine {
     }
 
     /// The run is over: what now?
-    fn over(&mut self, end: End, now: Moment, out: &mut Actions) {
+    fn finish_run(&mut self, end: EndCause, now: Moment, out: &mut Actions) {
         self.phase = Phase::Idle;
-        self.page = None;
-        let End::ByItself { reason, uptime } = end else {
+        self.page_status = None;
+        let EndCause::Unrequested { reason, uptime } = end else {
             return;
         };
         if !self.wanted {
@@ -563,21 +563,21 @@ impl Machine {
             return;
         }
         let verdict = match finished {
-            true => self.history.record_orderly(uptime),
+            true => self.history.record_clean_exit(uptime),
             false => self.history.record(uptime, now),
         };
         match verdict {
-            Verdict::AtOnce => self.restarts = self.restarts.saturating_add(1),
-            Verdict::After(delay) => {
-                self.note(out, format!("starting again in {} s", delay.as_secs()));
+            RestartDecision::Immediately => self.restarts = self.restarts.saturating_add(1),
+            RestartDecision::After(delay) => {
+                self.log(out, format!("starting again in {} s", delay.as_secs()));
                 self.phase = Phase::Backoff {
                     until: now + delay,
                     looping: false,
                 };
             }
-            Verdict::CrashLoop => {
+            RestartDecision::CrashLoop => {
                 let delay = super::restart::LONGEST_DELAY;
-                self.note(
+                self.log(
                     out,
                     format!("crash loop: trying again every {} s", delay.as_secs()),
                 );
@@ -603,12 +603,12 @@ impl Machine {
 
     /// Whether a program is about to be executed: what comes of it is not known yet.
     pub fn is_about_to_run(&self) -> bool {
-        self.life().is_some_and(|life| life.pid.is_none())
+        self.active_run().is_some_and(|life| life.pid.is_none())
     }
 
     /// Whether it has a run that is not over.
     pub fn is_alive(&self) -> bool {
-        self.life().is_some()
+        self.active_run().is_some()
     }
 
     /// Whether it is meant to run.
@@ -632,22 +632,23 @@ impl Machine {
 
     /// The run that is not over.
     pub fn run(&self) -> Option<RunId> {
-        self.life().map(|life| life.run)
+        self.active_run().map(|life| life.run)
     }
 
     /// What its current run executes: it holds the display of this, whatever is configured meanwhile.
     pub fn running(&self) -> Option<&Process> {
-        self.life().map(|life| &*life.process)
+        self.active_run().map(|life| &*life.process)
     }
 
     /// Its main process.
     pub fn pid(&self) -> Option<u32> {
-        self.life().and_then(|life| life.pid)
+        self.active_run().and_then(|life| life.pid)
     }
 
     /// When its program was executed.
     pub fn started(&self) -> Option<Moment> {
-        self.life().and_then(|life| life.pid.map(|_| life.began))
+        self.active_run()
+            .and_then(|life| life.pid.map(|_| life.began))
     }
 
     /// How often it was restarted by itself.
@@ -663,15 +664,15 @@ impl Machine {
     /// Notices when the state (or the run) is another than the one last seen.
     pub fn refresh_since(&mut self, now: Moment) {
         let shown = (self.state(), self.run());
-        if shown != self.shown {
-            self.shown = shown;
+        if shown != self.last_shown {
+            self.last_shown = shown;
             self.since = now;
         }
     }
 
     /// Why it is in its state.
     pub fn reason(&self) -> Option<&Reason> {
-        if self.is_due() && self.waits_for.is_some() {
+        if self.awaits_admission() && self.waits_for.is_some() {
             return self.waits_for.as_ref();
         }
         self.reason.as_ref()
@@ -694,7 +695,7 @@ impl Machine {
         }
     }
 
-    fn life(&self) -> Option<&RunState> {
+    fn active_run(&self) -> Option<&ActiveRun> {
         match &self.phase {
             Phase::Idle | Phase::Backoff { .. } => None,
             Phase::Starting { life, .. }
@@ -703,7 +704,7 @@ impl Machine {
         }
     }
 
-    fn note(&self, out: &mut Actions, text: String) {
+    fn log(&self, out: &mut Actions, text: String) {
         out.push_back(Action::Note {
             process: self.process.id.clone(),
             text,

@@ -28,7 +28,8 @@ pub enum Reason {
     /// Its configuration was changed.
     ConfigurationChanged,
     /// Another process took the screen or the display.
-    MadeWayFor(Id),
+    #[serde(rename = "MadeWayFor")]
+    DisplacedBy(Id),
     /// It waits until this process is ready.
     WaitsForProcess(Id),
     /// It waits until this process has ended.
@@ -42,7 +43,8 @@ pub enum Reason {
     /// Another process runs, or waits to, where this one would.
     DisplayTaken(Id),
     /// Its page was not well and nothing else has helped, or a behaviour says so; why.
-    ForThePage(String),
+    #[serde(rename = "ForThePage")]
+    PageRecovery(String),
     /// The daemon is shutting down.
     ShuttingDown,
 }
@@ -59,14 +61,14 @@ impl fmt::Display for Reason {
             Reason::RestartedBySchedule => f.write_str("restarted by the schedule"),
             Reason::Removed => f.write_str("no longer configured"),
             Reason::ConfigurationChanged => f.write_str("configuration changed"),
-            Reason::MadeWayFor(id) => write!(f, "made way for {id}"),
+            Reason::DisplacedBy(id) => write!(f, "made way for {id}"),
             Reason::WaitsForProcess(id) => write!(f, "waits until {id} is ready"),
             Reason::WaitsForEndOf(id) => write!(f, "waits until {id} has ended"),
             Reason::WaitsForDisplay(display) => write!(f, "waits for display {display}"),
             Reason::NotStartedYet => f.write_str("not started yet"),
             Reason::Disabled => f.write_str("disabled"),
             Reason::DisplayTaken(id) => write!(f, "the display is taken by {id}"),
-            Reason::ForThePage(why) => write!(f, "restarted: {why}"),
+            Reason::PageRecovery(why) => write!(f, "restarted: {why}"),
             Reason::ShuttingDown => f.write_str("shutting down"),
         }
     }

@@ -24,12 +24,12 @@ impl Supervisor {
             });
         }
         let in_use = self.is_screen_in_use();
-        self.adopt(loaded, now);
+        self.adopt_config(loaded, now);
         // The file may name another active display process than when the daemon before this one ended. One that does not
         // start automatically would not be on the screen after a boot either.
         let follows = self.boot_display().is_some_and(|index| {
             let machine = &self.machines[index];
-            self.active_display() == Some(index) && !machine.is_wanted() && !machine.rests()
+            self.active_display() == Some(index) && !machine.is_wanted() && !machine.stays_stopped()
         });
         if in_use && follows {
             self.follow_active_display();
@@ -39,21 +39,21 @@ impl Supervisor {
     }
 
     /// Goes on where the daemon before this one has ended; the configuration may have changed since.
-    pub(in crate::supervisor) fn recall(&mut self, memories: Vec<Memory>, now: Moment) {
+    pub(in crate::supervisor) fn restore_processes(&mut self, memories: Vec<Memory>, now: Moment) {
         for memory in memories {
-            let machine = Machine::recall(memory, now, &mut self.actions);
+            let machine = Machine::restore(memory, now, &mut self.actions);
             self.next_claim = self.next_claim.max(machine.claim + 1);
-            self.keep_log(&machine.process);
+            self.configure_log(&machine.process);
             self.machines.push(machine);
         }
-        self.file_all();
+        self.reindex();
     }
 
     /// Takes up another configuration, which is durable.
-    pub(in crate::supervisor) fn adopt(&mut self, next: Loaded, now: Moment) {
+    pub(in crate::supervisor) fn adopt_config(&mut self, next: Loaded, now: Moment) {
         self.loaded = next;
-        self.rearranged = true;
-        self.something_changed = true;
+        self.layout_changed = true;
+        self.may_start_more = true;
         let mut former: BTreeMap<Id, Machine> = std::mem::take(&mut self.machines)
             .into_iter()
             .map(|machine| (machine.process.id.clone(), machine))
@@ -64,7 +64,7 @@ impl Supervisor {
         let mut processes = std::mem::take(&mut config.processes);
         for (index, process) in processes.iter_mut().enumerate() {
             let Some(mut machine) = former.remove(&process.id) else {
-                self.keep_log(process);
+                self.configure_log(process);
                 self.machines.push(Machine::new(process.clone(), now));
                 continue;
             };
@@ -73,14 +73,14 @@ impl Supervisor {
                 machine.process = process.clone();
             }
             if old.log != process.log {
-                self.keep_log(process);
+                self.configure_log(process);
             }
             if !process.enabled {
-                machine.leaving = false;
-                machine.end(Reason::Disabled, now, &mut self.actions);
-            } else if machine.leaving || !old.enabled {
-                machine.leaving = false;
-                machine.hold_back(Reason::NotStartedYet);
+                machine.removed = false;
+                machine.stop(Reason::Disabled, now, &mut self.actions);
+            } else if machine.removed || !old.enabled {
+                machine.removed = false;
+                machine.set_idle_reason(Reason::NotStartedYet);
             } else if !old.runs_like(process) && machine.is_wanted() {
                 different.push(index);
             }
@@ -90,31 +90,31 @@ impl Supervisor {
         }
         Rc::make_mut(&mut self.loaded.config).processes = processes;
         for machine in former.into_values() {
-            self.see_off(machine, now);
+            self.remove_process(machine, now);
         }
-        self.file_all();
+        self.reindex();
 
         for index in different {
-            self.renew(index, Reason::ConfigurationChanged, now);
+            self.restart_process(index, Reason::ConfigurationChanged, now);
         }
     }
 
     /// Takes up another configuration; where it names another active display process, the screen follows.
-    pub(in crate::supervisor) fn take_up(&mut self, next: Loaded, now: Moment) {
+    pub(in crate::supervisor) fn apply_config(&mut self, next: Loaded, now: Moment) {
         let previous = self.loaded.config.active_display.clone();
         let in_use = self.is_screen_in_use();
-        self.adopt(next, now);
-        self.turn_displays(now);
+        self.adopt_config(next, now);
+        self.rotate_displays(now);
         if !self.shutting_down && in_use && previous != self.loaded.config.active_display {
             self.follow_active_display();
         }
     }
 
     /// A process that is no longer configured: it ends, if it still lives, and vanishes.
-    fn see_off(&mut self, mut machine: Machine, now: Moment) {
+    fn remove_process(&mut self, mut machine: Machine, now: Moment) {
         if machine.is_alive() {
-            machine.leaving = true;
-            machine.end(Reason::Removed, now, &mut self.actions);
+            machine.removed = true;
+            machine.stop(Reason::Removed, now, &mut self.actions);
             self.machines.push(machine);
         } else {
             self.actions.push_back(Action::Forget {
@@ -124,10 +124,10 @@ impl Supervisor {
     }
 
     /// Forgets those that were waited for and are gone.
-    pub(in crate::supervisor) fn drop_the_departed(&mut self) {
-        let gone = |machine: &Machine| machine.leaving && !machine.is_alive();
+    pub(in crate::supervisor) fn drop_ended_processes(&mut self) {
+        let gone = |machine: &Machine| machine.removed && !machine.is_alive();
         // Those that leave stand at the end.
-        let leaving = self.machines.iter().rev().take_while(|m| m.leaving);
+        let leaving = self.machines.iter().rev().take_while(|m| m.removed);
         if !leaving.into_iter().any(gone) {
             return;
         }
@@ -135,19 +135,19 @@ impl Supervisor {
             .into_iter()
             .partition(gone);
         self.machines = staying;
-        self.rearranged = true;
+        self.layout_changed = true;
         for machine in departed {
             self.actions.push_back(Action::Forget {
                 process: machine.process.id.clone(),
             });
         }
-        self.file_all();
-        for index in std::mem::take(&mut self.touched) {
-            self.file(index);
+        self.reindex();
+        for index in std::mem::take(&mut self.updated) {
+            self.index_machine(index);
         }
     }
 
-    fn keep_log(&mut self, process: &Rc<Process>) {
+    fn configure_log(&mut self, process: &Rc<Process>) {
         self.actions.push_back(Action::ConfigureLog {
             process: process.id.clone(),
             log: process.log,

@@ -18,7 +18,7 @@ pub const FORGIVING_RUN: Duration = Duration::from_secs(60);
 pub const LONGEST_DELAY: Duration = Duration::from_secs(30);
 /// A run this long that ended in good order is followed by the next at once: a short film, shown again and
 /// again. What ends sooner is about to spin.
-pub const ORDERLY_RUN: Duration = Duration::from_secs(5);
+pub const CLEAN_RUN: Duration = Duration::from_secs(5);
 /// More crashes than this within [`LOOP_WINDOW`] are a crash loop.
 pub const LOOP_CRASHES: usize = 5;
 /// The span in which crashes are counted.
@@ -26,9 +26,9 @@ pub const LOOP_WINDOW: Duration = Duration::from_secs(15 * 60);
 
 /// When to try again.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Verdict {
+pub enum RestartDecision {
     /// Now.
-    AtOnce,
+    Immediately,
     /// After this long.
     After(Duration),
     /// After the longest delay, and the operator should know.
@@ -37,16 +37,16 @@ pub enum Verdict {
 
 /// The crashes that count against a process.
 #[derive(Clone, Debug, Default)]
-pub struct History {
+pub struct CrashHistory {
     /// The latest crashes within the window, oldest first; one more than a crash loop needs is never kept.
     crashes: Deque<Moment, { LOOP_CRASHES + 1 }>,
     /// Crashes and quick ends since the last run that forgave them; beyond six the delay does not grow.
     streak: u32,
 }
 
-impl History {
+impl CrashHistory {
     /// Judges a run that crashed at `now` after living for `uptime`.
-    pub fn record(&mut self, uptime: Duration, now: Moment) -> Verdict {
+    pub fn record(&mut self, uptime: Duration, now: Moment) -> RestartDecision {
         if uptime >= FORGIVING_RUN {
             self.clear();
         }
@@ -63,35 +63,37 @@ impl History {
         self.crashes
             .push_back(now)
             .expect("a place was freed above");
-        let again = self.again();
+        let again = self.next_delay();
         if self.crashes.len() > LOOP_CRASHES {
-            return Verdict::CrashLoop;
+            return RestartDecision::CrashLoop;
         }
         again
     }
 
     /// Judges a run that ended in good order after living for `uptime`. It is not among the crashes.
-    pub fn record_orderly(&mut self, uptime: Duration) -> Verdict {
+    pub fn record_clean_exit(&mut self, uptime: Duration) -> RestartDecision {
         if uptime >= FORGIVING_RUN {
             self.clear();
-        } else if uptime >= ORDERLY_RUN {
+        } else if uptime >= CLEAN_RUN {
             self.streak = 0;
         }
-        self.again()
+        self.next_delay()
     }
 
     /// One more run has ended.
-    fn again(&mut self) -> Verdict {
+    fn next_delay(&mut self) -> RestartDecision {
         self.streak = self.streak.saturating_add(1);
         match self.streak {
-            1 => Verdict::AtOnce,
+            1 => RestartDecision::Immediately,
             // 2^(n-2) seconds; the exponent is capped where the longest delay is long passed.
-            n => Verdict::After(Duration::from_secs(1 << (n - 2).min(6)).min(LONGEST_DELAY)),
+            n => {
+                RestartDecision::After(Duration::from_secs(1 << (n - 2).min(6)).min(LONGEST_DELAY))
+            }
         }
     }
 
     /// The history that an earlier daemon has kept.
-    pub(in crate::supervisor) fn recall(crashes: &[Moment], streak: u32) -> Self {
+    pub(in crate::supervisor) fn restore(crashes: &[Moment], streak: u32) -> Self {
         let mut history = Self {
             crashes: Deque::new(),
             streak,
@@ -131,60 +133,70 @@ mod tests {
 
     #[test]
     fn delays_double_and_the_sixth_crash_in_the_window_is_a_loop() {
-        let mut history = History::default();
+        let mut history = CrashHistory::default();
         let short = Duration::from_secs(1);
-        let verdicts: Vec<Verdict> = (0..7)
+        let verdicts: Vec<RestartDecision> = (0..7)
             .map(|n| history.record(short, at(100 + n * 10)))
             .collect();
-        let after = |seconds| Verdict::After(Duration::from_secs(seconds));
+        let after = |seconds| RestartDecision::After(Duration::from_secs(seconds));
         assert_eq!(
             verdicts,
             [
-                Verdict::AtOnce,
+                RestartDecision::Immediately,
                 after(1),
                 after(2),
                 after(4),
                 after(8),
-                Verdict::CrashLoop,
-                Verdict::CrashLoop
+                RestartDecision::CrashLoop,
+                RestartDecision::CrashLoop
             ]
         );
     }
 
     #[test]
     fn slow_crashes_reach_the_longest_delay_without_a_loop() {
-        let mut history = History::default();
-        let verdicts: Vec<Verdict> = (0..9)
+        let mut history = CrashHistory::default();
+        let verdicts: Vec<RestartDecision> = (0..9)
             .map(|n| history.record(Duration::from_secs(59), at(n * 200)))
             .collect();
-        assert_eq!(verdicts[5], Verdict::After(Duration::from_secs(16)));
-        assert_eq!(verdicts[6], Verdict::After(LONGEST_DELAY));
-        assert_eq!(verdicts[8], Verdict::After(LONGEST_DELAY));
+        assert_eq!(verdicts[5], RestartDecision::After(Duration::from_secs(16)));
+        assert_eq!(verdicts[6], RestartDecision::After(LONGEST_DELAY));
+        assert_eq!(verdicts[8], RestartDecision::After(LONGEST_DELAY));
     }
 
     #[test]
     fn ends_in_good_order_are_no_crashes_and_delayed_only_while_they_are_quick() {
-        let mut history = History::default();
+        let mut history = CrashHistory::default();
         let quick = Duration::from_secs(1);
-        let verdicts: Vec<Verdict> = (0..9).map(|_| history.record_orderly(quick)).collect();
-        assert_eq!(verdicts[0], Verdict::AtOnce);
-        assert_eq!(verdicts[2], Verdict::After(Duration::from_secs(2)));
-        assert_eq!(verdicts[8], Verdict::After(LONGEST_DELAY));
+        let verdicts: Vec<RestartDecision> =
+            (0..9).map(|_| history.record_clean_exit(quick)).collect();
+        assert_eq!(verdicts[0], RestartDecision::Immediately);
+        assert_eq!(verdicts[2], RestartDecision::After(Duration::from_secs(2)));
+        assert_eq!(verdicts[8], RestartDecision::After(LONGEST_DELAY));
         assert_eq!(history.crashes().count(), 0);
-        assert_eq!(history.record_orderly(ORDERLY_RUN), Verdict::AtOnce);
-        assert_eq!(history.record_orderly(ORDERLY_RUN), Verdict::AtOnce);
         assert_eq!(
-            history.record(ORDERLY_RUN, at(1)),
-            Verdict::After(Duration::from_secs(1))
+            history.record_clean_exit(CLEAN_RUN),
+            RestartDecision::Immediately
+        );
+        assert_eq!(
+            history.record_clean_exit(CLEAN_RUN),
+            RestartDecision::Immediately
+        );
+        assert_eq!(
+            history.record(CLEAN_RUN, at(1)),
+            RestartDecision::After(Duration::from_secs(1))
         );
     }
 
     #[test]
     fn a_minute_of_life_forgives() {
-        let mut history = History::default();
+        let mut history = CrashHistory::default();
         for n in 0..6 {
             history.record(Duration::ZERO, at(n));
         }
-        assert_eq!(history.record(FORGIVING_RUN, at(100)), Verdict::AtOnce);
+        assert_eq!(
+            history.record(FORGIVING_RUN, at(100)),
+            RestartDecision::Immediately
+        );
     }
 }

@@ -10,7 +10,7 @@ use jiff::tz::{AmbiguousOffset, TimeZone};
 
 /// How many days are looked through for the next or the latest one: a week, a day for the edges of the zone, and
 /// one for a day that a zone has left out (Samoa had no 30 December 2011).
-const DAYS: usize = 10;
+const DAYS_SEARCHED: usize = 10;
 
 /// The times of one zone.
 #[derive(Clone, Debug)]
@@ -20,7 +20,7 @@ pub(super) struct Calendar {
 
 /// A time of a day: the day by whose name it counts, and when it comes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Come {
+pub(super) struct DatedInstant {
     pub date: Date,
     pub at: Timestamp,
 }
@@ -35,13 +35,13 @@ impl Calendar {
     }
 
     /// The first after this instant.
-    pub fn next(&self, days: Days, time: TimeOfDay, after: Timestamp) -> Option<Come> {
+    pub fn next(&self, days: Days, time: TimeOfDay, after: Timestamp) -> Option<DatedInstant> {
         let mut date = self.zone.to_datetime(after).date().yesterday().ok()?;
-        for _ in 0..DAYS {
-            if has(days, date) {
+        for _ in 0..DAYS_SEARCHED {
+            if includes(days, date) {
                 let at = self.at(date, time)?;
                 if at > after {
-                    return Some(Come { date, at });
+                    return Some(DatedInstant { date, at });
                 }
             }
             date = date.tomorrow().ok()?;
@@ -50,13 +50,13 @@ impl Calendar {
     }
 
     /// The latest up to this instant.
-    pub fn latest(&self, days: Days, time: TimeOfDay, until: Timestamp) -> Option<Come> {
+    pub fn latest(&self, days: Days, time: TimeOfDay, until: Timestamp) -> Option<DatedInstant> {
         let mut date = self.zone.to_datetime(until).date().tomorrow().ok()?;
-        for _ in 0..DAYS {
-            if has(days, date) {
+        for _ in 0..DAYS_SEARCHED {
+            if includes(days, date) {
                 let at = self.at(date, time)?;
                 if at <= until {
-                    return Some(Come { date, at });
+                    return Some(DatedInstant { date, at });
                 }
             }
             date = date.yesterday().ok()?;
@@ -89,7 +89,7 @@ impl Calendar {
     }
 }
 
-fn has(days: Days, date: Date) -> bool {
+fn includes(days: Days, date: Date) -> bool {
     let day = date.weekday().to_monday_zero_offset();
     u8::try_from(day).is_ok_and(|day| days.has(day))
 }

@@ -6,7 +6,7 @@ use std::collections::BTreeSet;
 
 /// What is to happen to a rule.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Turn {
+pub enum OccurrenceKind {
     /// It is done. Before any end of the same instant: a rule that follows another leaves no gap in which what is
     /// beneath is seen.
     Begin,
@@ -18,31 +18,35 @@ pub enum Turn {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct Due {
     pub at: Timestamp,
-    pub turn: Turn,
+    pub kind: OccurrenceKind,
     pub rule: usize,
 }
 
 /// The queue.
 #[derive(Debug, Default)]
-pub(super) struct Queue {
+pub(super) struct DueQueue {
     times: BTreeSet<Due>,
     intervals: BTreeSet<(Moment, usize)>,
 }
 
-impl Queue {
-    pub fn forget_times(&mut self) {
+impl DueQueue {
+    pub fn clear_times(&mut self) {
         self.times.clear();
     }
 
-    pub fn forget_intervals(&mut self) {
+    pub fn clear_intervals(&mut self) {
         self.intervals.clear();
     }
 
-    pub fn expect(&mut self, at: Timestamp, turn: Turn, rule: usize) {
-        self.times.insert(Due { at, turn, rule });
+    pub fn add_time(&mut self, at: Timestamp, turn: OccurrenceKind, rule: usize) {
+        self.times.insert(Due {
+            at,
+            kind: turn,
+            rule,
+        });
     }
 
-    pub fn expect_interval(&mut self, at: Moment, rule: usize) {
+    pub fn add_interval(&mut self, at: Moment, rule: usize) {
         self.intervals.insert((at, rule));
     }
 

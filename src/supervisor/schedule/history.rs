@@ -5,14 +5,14 @@ use jiff::Timestamp;
 use std::collections::VecDeque;
 
 /// Entries that are kept: a busy day of a busy kiosk, in some kilobytes.
-const ENTRIES: usize = 64;
+const ENTRIES_MAX: usize = 64;
 
 /// The longest detail, in bytes: a browser's words may be long.
-const DETAIL: usize = 300;
+const DETAIL_MAX: usize = 300;
 
 /// What became of one occurrence of a rule.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Entry {
+pub struct HistoryEntry {
     /// The rule.
     pub rule: Id,
     /// What people call it.
@@ -20,16 +20,16 @@ pub struct Entry {
     /// When it was due, where anybody can say.
     pub at: Option<Timestamp>,
     /// What was to happen.
-    pub kind: Kind,
+    pub kind: EntryKind,
     /// What came of it; nothing while it is under way.
-    pub outcome: Option<Outcome>,
+    pub outcome: Option<RuleOutcome>,
     /// Why, where there is something to say.
     pub detail: Option<String>,
 }
 
 /// What was to happen.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Kind {
+pub enum EntryKind {
     /// What the rule says.
     Begin,
     /// It was to be undone.
@@ -40,7 +40,7 @@ pub enum Kind {
 
 /// What came of it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Outcome {
+pub enum RuleOutcome {
     /// It was done.
     Done,
     /// It could not be done.
@@ -51,36 +51,36 @@ pub enum Outcome {
     Missed,
 }
 
-impl Kind {
+impl EntryKind {
     /// Every kind.
-    pub const ALL: [Kind; 3] = [Kind::Begin, Kind::End, Kind::Run];
+    pub const ALL: [EntryKind; 3] = [EntryKind::Begin, EntryKind::End, EntryKind::Run];
 
     /// Its name in the API.
     pub const fn as_str(self) -> &'static str {
         match self {
-            Kind::Begin => "begin",
-            Kind::End => "end",
-            Kind::Run => "run",
+            EntryKind::Begin => "begin",
+            EntryKind::End => "end",
+            EntryKind::Run => "run",
         }
     }
 }
 
-impl Outcome {
+impl RuleOutcome {
     /// Every outcome.
-    pub const ALL: [Outcome; 4] = [
-        Outcome::Done,
-        Outcome::Failed,
-        Outcome::Skipped,
-        Outcome::Missed,
+    pub const ALL: [RuleOutcome; 4] = [
+        RuleOutcome::Done,
+        RuleOutcome::Failed,
+        RuleOutcome::Skipped,
+        RuleOutcome::Missed,
     ];
 
     /// Its name in the API.
     pub const fn as_str(self) -> &'static str {
         match self {
-            Outcome::Done => "done",
-            Outcome::Failed => "failed",
-            Outcome::Skipped => "skipped",
-            Outcome::Missed => "missed",
+            RuleOutcome::Done => "done",
+            RuleOutcome::Failed => "failed",
+            RuleOutcome::Skipped => "skipped",
+            RuleOutcome::Missed => "missed",
         }
     }
 }
@@ -88,16 +88,16 @@ impl Outcome {
 /// The newest entries, oldest first, each with a number of its own.
 #[derive(Debug, Default)]
 pub(super) struct History {
-    entries: VecDeque<(u64, Entry)>,
+    entries: VecDeque<(u64, HistoryEntry)>,
     next: u64,
 }
 
 impl History {
     /// Enters something, and names it.
-    pub fn enter(&mut self, entry: Entry) -> u64 {
+    pub fn add(&mut self, entry: HistoryEntry) -> u64 {
         let number = self.next;
         self.next += 1;
-        if self.entries.len() == ENTRIES {
+        if self.entries.len() == ENTRIES_MAX {
             self.entries.pop_front();
         }
         self.entries.push_back((number, entry));
@@ -108,21 +108,21 @@ impl History {
     pub fn close(
         &mut self,
         number: u64,
-        outcome: Outcome,
+        outcome: RuleOutcome,
         detail: Option<String>,
-    ) -> Option<&Entry> {
+    ) -> Option<&HistoryEntry> {
         let place = self
             .entries
             .iter()
             .position(|(other, _)| *other == number)?;
         let entry = &mut self.entries[place].1;
         entry.outcome = Some(outcome);
-        entry.detail = detail.map(shortened);
+        entry.detail = detail.map(shorten);
         Some(entry)
     }
 
     /// Oldest first.
-    pub fn entries(&self) -> impl DoubleEndedIterator<Item = &Entry> {
+    pub fn entries(&self) -> impl DoubleEndedIterator<Item = &HistoryEntry> {
         self.entries.iter().map(|(_, entry)| entry)
     }
 
@@ -132,9 +132,11 @@ impl History {
     }
 }
 
-fn shortened(mut text: String) -> String {
-    if text.len() > DETAIL {
-        let end = (0..=DETAIL).rev().find(|end| text.is_char_boundary(*end));
+fn shorten(mut text: String) -> String {
+    if text.len() > DETAIL_MAX {
+        let end = (0..=DETAIL_MAX)
+            .rev()
+            .find(|end| text.is_char_boundary(*end));
         text.truncate(end.unwrap_or(0));
         text.push('…');
     }

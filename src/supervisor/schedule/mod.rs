@@ -34,24 +34,24 @@ mod saved;
 mod snapshot;
 
 pub use clock_reading::ClockReading;
-pub use due_queue::Turn;
-pub use history::{Entry, Kind, Outcome};
+pub use due_queue::OccurrenceKind;
+pub use history::{EntryKind, HistoryEntry, RuleOutcome};
 pub use preview::{Conflict, Occurrence, Preview};
 pub use saved::SavedSchedule;
-pub use snapshot::{Last, LocalTime, RuleStatus, ScheduleStatus};
+pub use snapshot::{LastExecution, LocalTime, RuleStatus, ScheduleStatus};
 
 use super::{Action, Event, Failure, Refusal, Supervisor, Ticket};
 use crate::config::{Document, Id, Rule, Schedule, Trigger, Zone};
 use crate::time::Moment;
 use calendar::Calendar;
-use due_queue::Queue;
+use due_queue::DueQueue;
 use elapsed::ElapsedTime;
 use execution::ExecutionQueue;
 use history::History;
 use jiff::tz::TimeZone;
 use override_stack::OverrideStacks;
 use page_override::PageOverride;
-use saved::{Held, Stamp};
+use saved::{ActiveOverride, Stamp};
 use std::collections::BTreeMap;
 use std::rc::Rc;
 
@@ -59,7 +59,7 @@ use std::rc::Rc;
 #[derive(Debug, Default)]
 pub struct ScheduleBoot {
     /// What the daemon before this one has kept.
-    pub kept: SavedSchedule,
+    pub saved: SavedSchedule,
     /// Names the start of the machine.
     pub boot: String,
     /// Both clocks, if the one on the wall is trusted.
@@ -74,9 +74,9 @@ pub(super) struct Scheduler {
     /// As it is carried out; compared with what is configured.
     schedule: Rc<Schedule>,
     /// How each rule fares, in the order of the rules.
-    rules: Vec<State>,
+    rules: Vec<RuleState>,
     /// Where each rule stands.
-    places: BTreeMap<Id, usize>,
+    indexes: BTreeMap<Id, usize>,
     /// Names the start of the machine.
     boot: String,
     /// Both clocks, while the one on the wall is trusted.
@@ -84,70 +84,70 @@ pub(super) struct Scheduler {
     /// The zone that was looked for, and what was found.
     zone: Option<(Zone, Result<Calendar, String>)>,
     /// The zone that is being looked for.
-    asked_for: Option<Zone>,
-    queue: Queue,
-    lived: ElapsedTime,
+    requested_zone: Option<Zone>,
+    queue: DueQueue,
+    elapsed: ElapsedTime,
     /// The rules in force until their end.
-    held: BTreeMap<Id, Held>,
-    layers: OverrideStacks,
-    pages: BTreeMap<Id, PageOverride>,
-    line: ExecutionQueue,
-    record: History,
-    wire: Wire,
+    active: BTreeMap<Id, ActiveOverride>,
+    overrides: OverrideStacks,
+    page_overrides: BTreeMap<Id, PageOverride>,
+    executions: ExecutionQueue,
+    history: History,
+    network: NetworkWatch,
     /// The document that was last looked through for somebody's last word.
     document: Rc<Document>,
     /// Everything has to be reckoned anew: the clock, the zone or the rules are others.
-    is_stale: bool,
+    needs_recompute: bool,
     /// What is shown is not as it is.
-    is_news: bool,
+    is_changed: bool,
 }
 
 /// How one rule fares.
 #[derive(Clone, Debug, Default)]
-struct State {
+struct RuleState {
     /// It was made (or changed, or switched on) then; it has been there since before the daemon without.
-    born: Option<Moment>,
+    created: Option<Moment>,
     /// When it is done next.
-    next: Option<Next>,
-    last: Option<Rc<Last>>,
+    next: Option<NextTime>,
+    last: Option<Rc<LastExecution>>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Next {
+enum NextTime {
     Time(jiff::Timestamp),
     Moment(Moment),
 }
 
 /// Whether there is a connection, as the rules were told of it last.
 #[derive(Debug, Default)]
-struct Wire {
+struct NetworkWatch {
     /// Nothing until somebody has said so for the first time.
-    told: Option<bool>,
+    reported: Option<bool>,
     /// Since when it has been otherwise.
-    otherwise: Option<Moment>,
+    differs_since: Option<Moment>,
 }
 
 impl Supervisor {
     /// Takes up what the daemon before this one has left.
-    pub(super) fn recall_schedule(&mut self, boot: ScheduleBoot, now: Moment) {
+    pub(super) fn restore_schedule(&mut self, boot: ScheduleBoot, now: Moment) {
         let SavedSchedule {
             boot: booted,
             position,
-            lived,
-            caught_up,
-            held,
+            elapsed: lived,
+            handled_late: caught_up,
+            active: held,
             stacks,
-            canvases,
-            pages,
+            start_pages: canvases,
+            page_overrides: pages,
             powers,
-            record,
-        } = boot.kept;
+            history: record,
+        } = boot.saved;
         let stretches = lived.into_iter().map(|(from, to)| (from.0, to.0)).collect();
         let caught_up = caught_up.into_iter().map(|(id, at)| (id, at.0));
-        let agenda = &mut self.agenda;
-        agenda.lived = ElapsedTime::recall(stretches, position.map(|at| at.0), caught_up);
-        agenda.held = held;
-        agenda.layers = OverrideStacks::recall(stacks);
+        let agenda = &mut self.scheduler;
+        agenda.elapsed = ElapsedTime::restore(stretches, position.map(|at| at.0), caught_up);
+        agenda.active = held;
+        agenda.overrides = OverrideStacks::restore(stacks);
         agenda.clock = boot.clock;
         let found = |(zone, found): (Zone, Result<TimeZone, Failure>)| {
             (
@@ -157,20 +157,20 @@ impl Supervisor {
         };
         agenda.zone = boot.zone.map(found);
         agenda.schedule = self.loaded.config.schedule.clone();
-        agenda.rules = vec![State::default(); agenda.schedule.rules.len()];
-        agenda.find_places();
+        agenda.rules = vec![RuleState::default(); agenda.schedule.rules.len()];
+        agenda.index_rules();
         agenda.document = self.loaded.document.clone();
-        agenda.is_stale = true;
-        agenda.is_news = true;
+        agenda.needs_recompute = true;
+        agenda.is_changed = true;
         let is_first = booted != boot.boot;
         agenda.boot = boot.boot;
-        self.recall_pages(canvases, pages, now);
-        self.recall_powers(powers, is_first);
-        self.recall_layers(now);
-        self.recall_record(record.into_iter().map(Entry::from));
-        self.expect_intervals(now);
+        self.restore_page_overrides(canvases, pages, now);
+        self.restore_power_requests(powers, is_first);
+        self.restore_overrides(now);
+        self.restore_history(record.into_iter().map(HistoryEntry::from));
+        self.add_intervals(now);
         if is_first {
-            self.do_rules_for_starts(now);
+            self.run_boot_rules(now);
         }
     }
 
@@ -178,48 +178,51 @@ impl Supervisor {
     pub(super) fn handle_schedule_event(&mut self, event: Event, now: Moment) {
         match event {
             Event::Clock { reading, trusted } => {
-                self.agenda.clock = trusted.then_some(reading);
-                self.agenda.is_stale = true;
+                self.scheduler.clock = trusted.then_some(reading);
+                self.scheduler.needs_recompute = true;
             }
             Event::TimeZone { zone, found } => {
-                let agenda = &mut self.agenda;
-                if agenda.asked_for.as_ref() == Some(&zone) {
-                    agenda.asked_for = None;
+                let agenda = &mut self.scheduler;
+                if agenda.requested_zone.as_ref() == Some(&zone) {
+                    agenda.requested_zone = None;
                 }
                 if zone == self.loaded.config.schedule.zone {
                     let found = found.map(Calendar::new).map_err(|failure| failure.message);
                     agenda.zone = Some((zone, found));
-                    agenda.is_stale = true;
+                    agenda.needs_recompute = true;
                 }
             }
-            Event::ScheduleSaved { result } => self.handle_kept(result, now),
-            Event::RuleDone { number, result } => self.conclude(number, result, now),
+            Event::ScheduleSaved { result } => self.handle_schedule_saved(result, now),
+            Event::RuleDone { number, result } => self.complete_execution(number, result, now),
             _ => {}
         }
-        self.agenda.is_news = true;
+        self.scheduler.is_changed = true;
     }
 
     /// Does everything that is due.
-    pub(super) fn see_to_the_schedule(&mut self, now: Moment) {
+    pub(super) fn update_schedule(&mut self, now: Moment) {
         if self.shutting_down {
-            return self.hear_answers(now);
+            return self.process_results(now);
         }
-        self.let_the_clock_flow(now);
-        self.take_up_schedule(now);
-        self.heed_the_document();
-        self.reckon(now);
-        self.do_what_is_due(now);
-        self.watch_the_wire(now);
-        self.poll_pages(now);
-        self.see_to_powers(now);
-        self.carry_on(now);
+        self.advance_clock(now);
+        self.adopt_rules(now);
+        self.check_document();
+        self.recompute(now);
+        self.run_due(now);
+        self.update_network_rules(now);
+        self.retry_page_overrides(now);
+        self.apply_power_overrides(now);
+        self.run_executions(now);
     }
 
     /// The clock went on, as far as is known without a jump.
-    fn let_the_clock_flow(&mut self, now: Moment) {
-        let agenda = &mut self.agenda;
-        if let (false, Some(wall)) = (agenda.is_stale, agenda.times().map(|(it, _)| it.wall(now))) {
-            agenda.lived.flow(wall);
+    fn advance_clock(&mut self, now: Moment) {
+        let agenda = &mut self.scheduler;
+        if let (false, Some(wall)) = (
+            agenda.needs_recompute,
+            agenda.times().map(|(it, _)| it.wall(now)),
+        ) {
+            agenda.elapsed.advance(wall);
         }
     }
 
@@ -228,93 +231,93 @@ impl Supervisor {
         if self.shutting_down {
             return None;
         }
-        let agenda = &self.agenda;
+        let agenda = &self.scheduler;
         let time = agenda.clock.zip(agenda.queue.first_time());
         let time = time.map(|(clock, at)| clock.moment(at));
         let deadlines = [
             time,
             agenda.queue.first_interval(),
-            self.wire_deadline(),
+            self.network_rule_deadline(),
             self.page_override_deadline(),
         ];
         deadlines.into_iter().flatten().min()
     }
 
     /// A client asks for a rule to be done now.
-    pub(super) fn ask_for_rule(&mut self, ticket: Ticket, id: &Id, now: Moment) {
+    pub(super) fn request_rule(&mut self, ticket: Ticket, id: &Id, now: Moment) {
         let rules = self.loaded.config.schedule.rules.iter();
         match rules.clone().find(|rule| rule.id == *id) {
-            Some(rule) => self.do_for_client(rule.clone(), ticket, now),
+            Some(rule) => self.run_rule_for_client(rule.clone(), ticket, now),
             None => self.reply(ticket, Err(Refusal::NoSuchRule(id.clone()))),
         }
     }
 
     /// Whether something is half done that another daemon could not finish.
     pub(super) fn is_schedule_busy(&self) -> bool {
-        self.agenda.line.is_busy()
+        self.scheduler.executions.is_busy()
     }
 
     /// Looks for the zone that is configured, where it was not looked for yet.
-    fn look_for_zone(&mut self) {
-        let agenda = &mut self.agenda;
+    fn request_zone(&mut self) {
+        let agenda = &mut self.scheduler;
         let wanted = &agenda.schedule.zone;
         let is_known = agenda.zone.as_ref().is_some_and(|(zone, _)| zone == wanted);
-        if !is_known && agenda.asked_for.as_ref() != Some(wanted) {
+        if !is_known && agenda.requested_zone.as_ref() != Some(wanted) {
             agenda.zone = None;
-            agenda.asked_for = Some(wanted.clone());
+            agenda.requested_zone = Some(wanted.clone());
             let zone = wanted.clone();
             self.actions.push_back(Action::FindTimeZone { zone });
         }
     }
 
     /// The configured rules are others than those that are carried out: what was is kept of those that are the same.
-    fn take_up_schedule(&mut self, now: Moment) {
+    fn adopt_rules(&mut self, now: Moment) {
         let new = self.loaded.config.schedule.clone();
-        if Rc::ptr_eq(&self.agenda.schedule, &new) {
+        if Rc::ptr_eq(&self.scheduler.schedule, &new) {
             return;
         }
-        let old = std::mem::replace(&mut self.agenda.schedule, new.clone());
+        let old = std::mem::replace(&mut self.scheduler.schedule, new.clone());
         if *old == *new {
             return;
         }
-        let states = std::mem::take(&mut self.agenda.rules);
-        let mut former: BTreeMap<&Id, (&Rc<Rule>, State)> = (old.rules.iter())
+        let states = std::mem::take(&mut self.scheduler.rules);
+        let mut former: BTreeMap<&Id, (&Rc<Rule>, RuleState)> = (old.rules.iter())
             .zip(states)
             .map(|(rule, state)| (&rule.id, (rule, state)))
             .collect();
         let was_off = !old.enabled;
-        self.agenda.rules = (new.rules.iter())
+        self.scheduler.rules = (new.rules.iter())
             .map(|rule| match former.remove(&rule.id) {
                 Some((before, state)) if !was_off && is_same(before, rule) => state,
-                Some((_, state)) => State {
-                    born: Some(now),
+                Some((_, state)) => RuleState {
+                    created: Some(now),
                     next: None,
                     last: state.last,
                 },
-                None => State {
-                    born: Some(now),
-                    ..State::default()
+                None => RuleState {
+                    created: Some(now),
+                    ..RuleState::default()
                 },
             })
             .collect();
-        self.agenda.find_places();
-        self.agenda.is_stale = true;
-        self.agenda.is_news = true;
-        self.expect_intervals(now);
-        self.agenda.line.keep_soon();
+        self.scheduler.index_rules();
+        self.scheduler.needs_recompute = true;
+        self.scheduler.is_changed = true;
+        self.add_intervals(now);
+        self.scheduler.executions.save_soon();
     }
 
     /// A picture of the schedule, where it is another than before.
-    pub(super) fn draw_schedule(&mut self) -> Option<ScheduleStatus> {
-        if !std::mem::take(&mut self.agenda.is_news) {
+    pub(super) fn schedule_status(&mut self) -> Option<ScheduleStatus> {
+        if !std::mem::take(&mut self.scheduler.is_changed) {
             return None;
         }
-        let agenda = &self.agenda;
-        let zone = agenda.told_zone();
+        let agenda = &self.scheduler;
+        let zone = agenda.display_zone();
         let local = |at| LocalTime::new(at, &zone);
         let next = |next| match next {
-            Next::Time(at) => Some(local(at)),
-            Next::Moment(at) => agenda.clock.map(|clock| local(clock.wall(at))),
+            NextTime::Time(at) => Some(local(at)),
+            NextTime::Moment(at) => agenda.clock.map(|clock| local(clock.wall(at))),
         };
         let is_on = agenda.schedule.enabled;
         let rules = agenda.schedule.rules.iter().zip(&agenda.rules);
@@ -326,7 +329,7 @@ impl Supervisor {
                 && rule.enabled
                 && agenda.clock.is_none()
                 && matches!(rule.trigger, Trigger::Time { .. }),
-            active: rule.until.is_some() && agenda.held.contains_key(&rule.id),
+            active: rule.until.is_some() && agenda.active.contains_key(&rule.id),
             last: state.last.clone(),
         });
         let unfit = agenda.schedule.unfit.iter().map(|id| RuleStatus {
@@ -337,7 +340,7 @@ impl Supervisor {
             active: false,
             last: None,
         });
-        let entries = agenda.record.entries().rev();
+        let entries = agenda.history.entries().rev();
         Some(ScheduleStatus {
             enabled: is_on,
             timezone: agenda.zone_name(),
@@ -356,19 +359,19 @@ impl Supervisor {
 
 impl Scheduler {
     /// An answer to a request of the schedule.
-    pub(super) fn hear(&mut self, ticket: Ticket, outcome: super::Outcome) {
-        self.line.hear(ticket, outcome);
+    pub(super) fn add_result(&mut self, ticket: Ticket, outcome: super::Outcome) {
+        self.executions.add_result(ticket, outcome);
     }
 
     /// A rule that is carried out.
     fn rule(&self, id: &Id) -> Option<&Rc<Rule>> {
-        self.schedule.rules.get(*self.places.get(id)?)
+        self.schedule.rules.get(*self.indexes.get(id)?)
     }
 
     /// The rules by their ids.
-    fn find_places(&mut self) {
+    fn index_rules(&mut self) {
         let rules = self.schedule.rules.iter().enumerate();
-        self.places = rules
+        self.indexes = rules
             .map(|(index, rule)| (rule.id.clone(), index))
             .collect();
     }
@@ -380,7 +383,7 @@ impl Scheduler {
     }
 
     /// The zone in which times are told to people.
-    fn told_zone(&self) -> TimeZone {
+    fn display_zone(&self) -> TimeZone {
         match &self.zone {
             Some((_, Ok(calendar))) => calendar.zone().clone(),
             _ => TimeZone::UTC,
@@ -396,23 +399,27 @@ impl Scheduler {
     }
 
     /// What is to be written down now of what the schedule knows by itself.
-    fn kept(&self) -> SavedSchedule {
+    fn saved(&self) -> SavedSchedule {
         let stamp = |(from, to): &(_, _)| (Stamp(*from), Stamp(*to));
         SavedSchedule {
             boot: self.boot.clone(),
-            position: self.lived.position().map(Stamp),
-            lived: self.lived.stretches().iter().map(stamp).collect(),
-            caught_up: (self.lived.caught_up())
+            position: self.elapsed.position().map(Stamp),
+            elapsed: self.elapsed.periods().iter().map(stamp).collect(),
+            handled_late: (self.elapsed.handled_late())
                 .map(|(id, at)| (id.clone(), Stamp(*at)))
                 .collect(),
-            held: self.held.clone(),
-            stacks: self.layers.stacks().to_vec(),
-            canvases: BTreeMap::new(),
-            pages: (self.pages.iter())
-                .map(|(id, page)| (id.clone(), page.kept()))
+            active: self.active.clone(),
+            stacks: self.overrides.stacks().to_vec(),
+            start_pages: BTreeMap::new(),
+            page_overrides: (self.page_overrides.iter())
+                .map(|(id, page)| (id.clone(), page.saved()))
                 .collect(),
             powers: None,
-            record: self.record.entries().map(saved::Written::from).collect(),
+            history: self
+                .history
+                .entries()
+                .map(saved::SavedEntry::from)
+                .collect(),
         }
     }
 }

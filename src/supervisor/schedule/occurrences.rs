@@ -5,13 +5,13 @@
 //! once, where the rule catches up. A rule with an end is no event but a state: it is begun whenever it is to be in force
 //! and is not, and undone whenever it is in force and is not to be.
 
-use super::calendar::{Calendar, Come};
+use super::calendar::{Calendar, DatedInstant};
 use super::clock_reading::{ClockReading, later_by};
-use super::due_queue::{Due, Turn};
-use super::elapsed::LATE;
-use super::execution::{Occasion, Step};
-use super::history::{Kind, Outcome};
-use super::{Next, Supervisor};
+use super::due_queue::{Due, OccurrenceKind};
+use super::elapsed::LATE_TOLERANCE;
+use super::execution::{Cause, ExecutionStep};
+use super::history::{EntryKind, RuleOutcome};
+use super::{NextTime, Supervisor};
 use crate::config::{Days, Id, Rule, TimeOfDay, Trigger};
 use crate::time::Moment;
 use jiff::Timestamp;
@@ -20,30 +20,30 @@ use std::rc::Rc;
 use std::time::Duration;
 
 /// How many occurrences are looked through for one that was not lived yet: more than two years of every day.
-const LIVED_MAX: usize = 800;
+const SKIPPED_MAX: usize = 800;
 
 impl Supervisor {
     /// Reckons everything anew, where that has to be.
-    pub(super) fn reckon(&mut self, now: Moment) {
-        if !std::mem::take(&mut self.agenda.is_stale) {
+    pub(super) fn recompute(&mut self, now: Moment) {
+        if !std::mem::take(&mut self.scheduler.needs_recompute) {
             return;
         }
-        self.agenda.is_news = true;
-        self.look_for_zone();
-        self.agenda.queue.forget_times();
-        for state in &mut self.agenda.rules {
-            if let Some(Next::Time(_)) = state.next {
+        self.scheduler.is_changed = true;
+        self.request_zone();
+        self.scheduler.queue.clear_times();
+        for state in &mut self.scheduler.rules {
+            if let Some(NextTime::Time(_)) = state.next {
                 state.next = None;
             }
         }
-        self.release_what_is_no_rule(now);
-        let Some((clock, calendar)) = self.agenda.times().map(|(c, t)| (c, t.clone())) else {
+        self.end_outdated_overrides(now);
+        let Some((clock, calendar)) = self.scheduler.times().map(|(c, t)| (c, t.clone())) else {
             return;
         };
         let wall = clock.wall(now);
-        if self.agenda.schedule.enabled {
-            let schedule = self.agenda.schedule.clone();
-            let mut due = self.ends_in_the_past(wall);
+        if self.scheduler.schedule.enabled {
+            let schedule = self.scheduler.schedule.clone();
+            let mut due = self.overdue_ends(wall);
             for (index, rule) in schedule.rules.iter().enumerate() {
                 let Trigger::Time { at, days } = rule.trigger else {
                     continue;
@@ -53,27 +53,27 @@ impl Supervisor {
                 }
                 let latest = calendar.latest(days, at, wall);
                 if let Some(latest) = latest {
-                    self.look_back(index, rule, latest, &calendar, clock, wall, &mut due);
+                    self.check_latest(index, rule, latest, &calendar, clock, wall, &mut due);
                 }
-                self.expect_next(index, rule, &calendar, wall);
+                self.add_next(index, rule, &calendar, wall);
             }
             due.sort_unstable();
             // Whatever is written down from here on says that the clock was here.
-            self.agenda.lived.go_on(wall);
+            self.scheduler.elapsed.set_clock(wall);
             for due in due {
-                self.come_due(due, &calendar, wall);
+                self.handle_due(due, &calendar, wall);
             }
         }
-        self.agenda.lived.go_on(wall);
+        self.scheduler.elapsed.set_clock(wall);
     }
 
     /// Whether what came last was missed, or is still in force.
     #[expect(clippy::too_many_arguments, reason = "it is the inside of one loop")]
-    fn look_back(
+    fn check_latest(
         &self,
         index: usize,
         rule: &Rule,
-        latest: Come,
+        latest: DatedInstant,
         calendar: &Calendar,
         clock: ClockReading,
         wall: Timestamp,
@@ -81,11 +81,11 @@ impl Supervisor {
     ) {
         let begins = Due {
             at: latest.at,
-            turn: Turn::Begin,
+            kind: OccurrenceKind::Begin,
             rule: index,
         };
         if let (Some(_), Some(end)) = (rule.until, end_of(rule, latest, calendar)) {
-            let held = self.agenda.held.get(&rule.id);
+            let held = self.scheduler.active.get(&rule.id);
             if held.is_some_and(|held| held.begin.0 == latest.at) {
                 return;
             }
@@ -99,54 +99,54 @@ impl Supervisor {
 
     /// Whether an occurrence in the past was not dealt with, and should have been.
     fn is_missed(&self, index: usize, rule: &Rule, at: Timestamp, clock: ClockReading) -> bool {
-        let agenda = &self.agenda;
-        let Some(from) = agenda.lived.position() else {
+        let agenda = &self.scheduler;
+        let Some(from) = agenda.elapsed.position() else {
             return false;
         };
-        let born = agenda.rules[index].born.map(|born| clock.wall(born));
+        let born = agenda.rules[index].created.map(|born| clock.wall(born));
         let is_ours = born.is_none_or(|born| at > born);
-        at > from && is_ours && !agenda.lived.has(&rule.id, at)
+        at > from && is_ours && !agenda.elapsed.contains(&rule.id, at)
     }
 
     /// Something is due, or was.
-    fn come_due(&mut self, due: Due, calendar: &Calendar, wall: Timestamp) {
-        let rule = self.agenda.schedule.rules[due.rule].clone();
-        match due.turn {
-            Turn::End => {
-                if self.agenda.held.contains_key(&rule.id) {
-                    self.release(&rule.id, Some(due.at));
+    fn handle_due(&mut self, due: Due, calendar: &Calendar, wall: Timestamp) {
+        let rule = self.scheduler.schedule.rules[due.rule].clone();
+        match due.kind {
+            OccurrenceKind::End => {
+                if self.scheduler.active.contains_key(&rule.id) {
+                    self.end_override(&rule.id, Some(due.at));
                 }
                 return;
             }
-            Turn::Begin if rule.until.is_some() => {
-                return self.begin_state(due.rule, &rule, calendar, wall);
+            OccurrenceKind::Begin if rule.until.is_some() => {
+                return self.begin_if_active(due.rule, &rule, calendar, wall);
             }
-            Turn::Begin => {}
+            OccurrenceKind::Begin => {}
         }
         // Of several that have passed only the latest counts.
-        let at = match (later_by(wall, due.at) > LATE, &rule.trigger) {
+        let at = match (later_by(wall, due.at) > LATE_TOLERANCE, &rule.trigger) {
             (true, Trigger::Time { at, days }) => {
                 calendar.latest(*days, *at, wall).map_or(due.at, |it| it.at)
             }
             _ => due.at,
         };
-        if later_by(wall, at) > LATE && !rule.catch_up {
+        if later_by(wall, at) > LATE_TOLERANCE && !rule.catch_up {
             let why = "its time was over when the clock came there";
-            return self.pass_over(due.rule, at, Outcome::Missed, why);
+            return self.skip_occurrence(due.rule, at, RuleOutcome::Missed, why);
         }
         // It lies in time that nobody lived, and must not be done again when the clock comes by.
-        if !self.agenda.lived.has(&rule.id, at) {
-            self.agenda.lived.catch_up(&rule.id, at);
+        if !self.scheduler.elapsed.contains(&rule.id, at) {
+            self.scheduler.elapsed.record_late(&rule.id, at);
         }
-        let occasion = Occasion {
+        let occasion = Cause {
             at: Some(at),
-            kind: Kind::Begin,
+            kind: EntryKind::Begin,
             client: None,
         };
-        self.line_up(&rule, Step::Do(rule.action.clone()), occasion);
+        self.enqueue_execution(&rule, ExecutionStep::Run(rule.action.clone()), occasion);
     }
 
-    fn begin_state(&mut self, index: usize, rule: &Rule, calendar: &Calendar, wall: Timestamp) {
+    fn begin_if_active(&mut self, index: usize, rule: &Rule, calendar: &Calendar, wall: Timestamp) {
         let Trigger::Time { at, days } = rule.trigger else {
             return;
         };
@@ -158,51 +158,55 @@ impl Supervisor {
         };
         if end <= latest.at {
             let why = "the clocks go forward over all of it";
-            return self.pass_over(index, latest.at, Outcome::Skipped, why);
+            return self.skip_occurrence(index, latest.at, RuleOutcome::Skipped, why);
         }
         if end <= wall {
             let why = "all of it was over when the clock came there";
-            return self.pass_over(index, latest.at, Outcome::Missed, why);
+            return self.skip_occurrence(index, latest.at, RuleOutcome::Missed, why);
         }
-        if !self.agenda.held.contains_key(&rule.id) {
-            self.hold(index, latest.at, end);
-            self.agenda.queue.expect(end, Turn::End, index);
+        if !self.scheduler.active.contains_key(&rule.id) {
+            self.begin_override(index, latest.at, end);
+            self.scheduler
+                .queue
+                .add_time(end, OccurrenceKind::End, index);
         }
     }
 
     /// Finds out when a rule is due next.
-    fn expect_next(&mut self, index: usize, rule: &Rule, calendar: &Calendar, wall: Timestamp) {
+    fn add_next(&mut self, index: usize, rule: &Rule, calendar: &Calendar, wall: Timestamp) {
         let Trigger::Time { at, days } = rule.trigger else {
             return;
         };
-        let agenda = &mut self.agenda;
+        let agenda = &mut self.scheduler;
         let mut next = calendar.next(days, at, wall);
-        for _ in 0..LIVED_MAX {
+        for _ in 0..SKIPPED_MAX {
             match next {
-                Some(it) if rule.until.is_none() && agenda.lived.has(&rule.id, it.at) => {
+                Some(it) if rule.until.is_none() && agenda.elapsed.contains(&rule.id, it.at) => {
                     next = calendar.next(days, at, it.at);
                 }
                 _ => break,
             }
         }
-        agenda.rules[index].next = next.map(|next| Next::Time(next.at));
+        agenda.rules[index].next = next.map(|next| NextTime::Time(next.at));
         if let Some(next) = next {
-            agenda.queue.expect(next.at, Turn::Begin, index);
+            agenda.queue.add_time(next.at, OccurrenceKind::Begin, index);
         }
-        if let Some(held) = agenda.held.get(&rule.id) {
-            agenda.queue.expect(held.end.0, Turn::End, index);
+        if let Some(held) = agenda.active.get(&rule.id) {
+            agenda
+                .queue
+                .add_time(held.end.0, OccurrenceKind::End, index);
         }
     }
 
     /// Rules in force that are over, or have not begun: the clock says so.
-    fn ends_in_the_past(&self, wall: Timestamp) -> Vec<Due> {
-        let rules = self.agenda.schedule.rules.iter().enumerate();
+    fn overdue_ends(&self, wall: Timestamp) -> Vec<Due> {
+        let rules = self.scheduler.schedule.rules.iter().enumerate();
         let over = rules.filter_map(|(index, rule)| {
-            let held = self.agenda.held.get(&rule.id)?;
+            let held = self.scheduler.active.get(&rule.id)?;
             let is_over = held.end.0 <= wall || wall < held.begin.0;
             is_over.then_some(Due {
                 at: held.end.0.min(wall),
-                turn: Turn::End,
+                kind: OccurrenceKind::End,
                 rule: index,
             })
         });
@@ -210,15 +214,15 @@ impl Supervisor {
     }
 
     /// Undoes what no rule asks for any more: it is gone, or switched off, or says something else.
-    fn release_what_is_no_rule(&mut self, now: Moment) {
-        let schedule = self.agenda.schedule.clone();
-        let calendar = self.agenda.times().map(|(_, calendar)| calendar.clone());
-        let held = self.agenda.held.iter();
+    fn end_outdated_overrides(&mut self, now: Moment) {
+        let schedule = self.scheduler.schedule.clone();
+        let calendar = self.scheduler.times().map(|(_, calendar)| calendar.clone());
+        let held = self.scheduler.active.iter();
         let over = held.filter(|(id, held)| {
-            let rule = self.agenda.rule(id);
+            let rule = self.scheduler.rule(id);
             !rule.is_some_and(|rule| {
                 let is_on = schedule.enabled && rule.enabled;
-                let is_same = json!(rule.action) == held.deed && rule.until.is_some();
+                let is_same = json!(rule.action) == held.action && rule.until.is_some();
                 let has_its_time = calendar
                     .as_ref()
                     .is_none_or(|calendar| has_window(rule, calendar, held.begin.0, held.end.0));
@@ -226,127 +230,133 @@ impl Supervisor {
             })
         });
         let over: Vec<Id> = over.map(|(id, _)| id.clone()).collect();
-        let at = self.agenda.clock.map(|clock| clock.wall(now));
+        let at = self.scheduler.clock.map(|clock| clock.wall(now));
         for id in over {
-            self.release(&id, at);
+            self.end_override(&id, at);
         }
     }
 
     /// Does what the queue says.
-    pub(super) fn do_what_is_due(&mut self, now: Moment) {
-        while let Some((at, index)) = self.agenda.queue.take_interval(now) {
-            self.interval_over(index, at, now);
+    pub(super) fn run_due(&mut self, now: Moment) {
+        while let Some((at, index)) = self.scheduler.queue.take_interval(now) {
+            self.handle_interval(index, at, now);
         }
-        let Some((clock, calendar)) = self.agenda.times().map(|(c, t)| (c, t.clone())) else {
+        let Some((clock, calendar)) = self.scheduler.times().map(|(c, t)| (c, t.clone())) else {
             return;
         };
         let wall = clock.wall(now);
-        while let Some(due) = self.agenda.queue.take_due(wall) {
-            let rule = self.agenda.schedule.rules[due.rule].clone();
-            self.come_due(due, &calendar, wall);
-            if due.turn == Turn::Begin {
-                self.expect_next(due.rule, &rule, &calendar, wall);
+        while let Some(due) = self.scheduler.queue.take_due(wall) {
+            let rule = self.scheduler.schedule.rules[due.rule].clone();
+            self.handle_due(due, &calendar, wall);
+            if due.kind == OccurrenceKind::Begin {
+                self.add_next(due.rule, &rule, &calendar, wall);
             }
-            self.agenda.is_news = true;
+            self.scheduler.is_changed = true;
         }
     }
 
     // ---- what needs no clock on the wall ----
 
     /// Counts every interval: from the start of the machine, or from when its rule was made.
-    pub(super) fn expect_intervals(&mut self, now: Moment) {
-        let agenda = &mut self.agenda;
-        agenda.queue.forget_intervals();
+    pub(super) fn add_intervals(&mut self, now: Moment) {
+        let agenda = &mut self.scheduler;
+        agenda.queue.clear_intervals();
         let schedule = agenda.schedule.clone();
         for (index, rule) in schedule.rules.iter().enumerate() {
             if let (Trigger::Interval(every), true) =
                 (&rule.trigger, rule.enabled && schedule.enabled)
             {
-                let from = agenda.rules[index].born.unwrap_or_default();
+                let from = agenda.rules[index].created.unwrap_or_default();
                 let next = next_multiple(from, *every, now);
-                agenda.rules[index].next = Some(Next::Moment(next));
-                agenda.queue.expect_interval(next, index);
+                agenda.rules[index].next = Some(NextTime::Moment(next));
+                agenda.queue.add_interval(next, index);
             }
         }
     }
 
-    fn interval_over(&mut self, index: usize, at: Moment, now: Moment) {
-        let rule = self.agenda.schedule.rules[index].clone();
-        self.occur(&rule, at);
+    fn handle_interval(&mut self, index: usize, at: Moment, now: Moment) {
+        let rule = self.scheduler.schedule.rules[index].clone();
+        self.trigger_rule(&rule, at);
         if let Trigger::Interval(every) = rule.trigger {
             let next = next_multiple(at, every, now);
-            self.agenda.rules[index].next = Some(Next::Moment(next));
-            self.agenda.queue.expect_interval(next, index);
+            self.scheduler.rules[index].next = Some(NextTime::Moment(next));
+            self.scheduler.queue.add_interval(next, index);
         }
     }
 
     /// The machine was started, and this is the first daemon since.
-    pub(super) fn do_rules_for_starts(&mut self, now: Moment) {
-        self.occur_all(&Trigger::Boot, now);
+    pub(super) fn run_boot_rules(&mut self, now: Moment) {
+        self.trigger_all(&Trigger::Boot, now);
     }
 
     /// Tells the rules of connections that are lost and regained.
-    pub(super) fn watch_the_wire(&mut self, now: Moment) {
-        let is_there = self.connection.is_there();
-        let wire = &mut self.agenda.wire;
-        match wire.told {
+    pub(super) fn update_network_rules(&mut self, now: Moment) {
+        let is_there = self.connection.assumed_reachable();
+        let wire = &mut self.scheduler.network;
+        match wire.reported {
             None => return,
             Some(told) if told == is_there => {
-                wire.otherwise = None;
+                wire.differs_since = None;
                 return;
             }
             Some(_) => {}
         }
-        wire.otherwise.get_or_insert(now);
-        if self.wire_deadline().is_none_or(|deadline| deadline > now) {
+        wire.differs_since.get_or_insert(now);
+        if self
+            .network_rule_deadline()
+            .is_none_or(|deadline| deadline > now)
+        {
             return;
         }
-        self.agenda.wire.told = Some(is_there);
-        self.agenda.wire.otherwise = None;
+        self.scheduler.network.reported = Some(is_there);
+        self.scheduler.network.differs_since = None;
         let trigger = match is_there {
             true => Trigger::Regained,
             false => Trigger::Lost,
         };
-        self.occur_all(&trigger, now);
+        self.trigger_all(&trigger, now);
     }
 
     /// When a connection has been lost, or back, for as long as it takes to count.
-    pub(super) fn wire_deadline(&self) -> Option<Moment> {
+    pub(super) fn network_rule_deadline(&self) -> Option<Moment> {
         let behaviors = &self.loaded.config.behaviors;
-        let after = match self.agenda.wire.told {
+        let after = match self.scheduler.network.reported {
             Some(false) => behaviors.regained_after,
             _ => behaviors.lost_after,
         };
-        self.agenda.wire.otherwise.map(|since| since + after)
+        self.scheduler
+            .network
+            .differs_since
+            .map(|since| since + after)
     }
 
     /// The kernel has said for the first time whether there is a network: that is how it is, and nothing was lost.
-    pub(in super::super) fn hear_of_network(&mut self, connected: bool) {
-        self.agenda.wire.told.get_or_insert(connected);
+    pub(in super::super) fn set_initial_network(&mut self, connected: bool) {
+        self.scheduler.network.reported.get_or_insert(connected);
     }
 
-    fn occur_all(&mut self, trigger: &Trigger, at: Moment) {
-        let schedule = self.agenda.schedule.clone();
+    fn trigger_all(&mut self, trigger: &Trigger, at: Moment) {
+        let schedule = self.scheduler.schedule.clone();
         let is_meant = |rule: &&Rc<Rule>| rule.enabled && rule.trigger == *trigger;
         for rule in schedule.rules.iter().filter(is_meant) {
             if schedule.enabled {
-                self.occur(rule, at);
+                self.trigger_rule(rule, at);
             }
         }
     }
 
-    fn occur(&mut self, rule: &Rule, at: Moment) {
-        let occasion = Occasion {
-            at: self.agenda.clock.map(|clock| clock.wall(at)),
-            kind: Kind::Begin,
+    fn trigger_rule(&mut self, rule: &Rule, at: Moment) {
+        let occasion = Cause {
+            at: self.scheduler.clock.map(|clock| clock.wall(at)),
+            kind: EntryKind::Begin,
             client: None,
         };
-        self.line_up(rule, Step::Do(rule.action.clone()), occasion);
+        self.enqueue_execution(rule, ExecutionStep::Run(rule.action.clone()), occasion);
     }
 }
 
 /// When a rule ends that has begun, where it has an end.
-pub(super) fn end_of(rule: &Rule, begin: Come, calendar: &Calendar) -> Option<Timestamp> {
+pub(super) fn end_of(rule: &Rule, begin: DatedInstant, calendar: &Calendar) -> Option<Timestamp> {
     let Trigger::Time { at, .. } = rule.trigger else {
         return None;
     };

@@ -15,7 +15,8 @@ pub(super) enum Setting {
     /// A field of a process, in the document; `null` where it does not stand there.
     Field(Id, String),
     /// The page that a display process shows in place of its own; `null` for its own.
-    Canvas(Id),
+    #[serde(rename = "Canvas")]
+    Page(Id),
     /// Whether a process is to run: true or false, or the id of the one that has its place.
     Runs(Id),
     /// Whether a screen is to be on. All of them where none is named, which only the preview and files of the first
@@ -26,11 +27,13 @@ pub(super) enum Setting {
 /// Everything that lies over one thing.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct OverrideStack {
-    pub thing: Setting,
+    #[serde(rename = "thing")]
+    pub setting: Setting,
     /// What is beneath all layers.
     base: Value,
     /// In the order in which they began.
-    layers: Vec<Override>,
+    #[serde(rename = "layers")]
+    overrides: Vec<Override>,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -38,41 +41,44 @@ struct Override {
     rule: Id,
     value: Value,
     /// It was laid: whatever is there since and differs, somebody else has put there.
-    laid: bool,
+    #[serde(rename = "laid")]
+    is_applied: bool,
 }
 
 impl OverrideStack {
     /// What is to be seen.
     pub fn top(&self) -> &Value {
-        self.layers.last().map_or(&self.base, |layer| &layer.value)
+        self.overrides
+            .last()
+            .map_or(&self.base, |layer| &layer.value)
     }
 
     /// Whether what is to be seen was put there.
-    pub fn is_laid(&self) -> bool {
-        self.layers.last().is_some_and(|layer| layer.laid)
+    pub fn is_applied(&self) -> bool {
+        self.overrides.last().is_some_and(|layer| layer.is_applied)
     }
 
     /// Whether a rule has a layer.
     pub fn has(&self, rule: &Id) -> bool {
-        self.layers.iter().any(|layer| layer.rule == *rule)
+        self.overrides.iter().any(|layer| layer.rule == *rule)
     }
 
     /// The rules that override the thing.
     pub fn rules(&self) -> impl Iterator<Item = &Id> {
-        self.layers.iter().map(|layer| &layer.rule)
+        self.overrides.iter().map(|layer| &layer.rule)
     }
 
     /// The rules whose value was not put there yet.
-    pub fn unlaid(&self) -> impl Iterator<Item = &Id> {
-        let unlaid = self.layers.iter().filter(|layer| !layer.laid);
+    pub fn unapplied(&self) -> impl Iterator<Item = &Id> {
+        let unlaid = self.overrides.iter().filter(|layer| !layer.is_applied);
         unlaid.map(|layer| &layer.rule)
     }
 }
 
 /// What a rule leaves behind at its end.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Uncovered {
-    pub thing: Setting,
+pub(super) struct Revealed {
+    pub setting: Setting,
     /// What is to be seen from now on.
     pub value: Value,
     /// The value of the rule.
@@ -86,7 +92,7 @@ pub(super) struct Uncovered {
 pub(super) struct OverrideStacks(Vec<OverrideStack>);
 
 impl OverrideStacks {
-    pub fn recall(stacks: Vec<OverrideStack>) -> Self {
+    pub fn restore(stacks: Vec<OverrideStack>) -> Self {
         Self(stacks)
     }
 
@@ -95,8 +101,8 @@ impl OverrideStacks {
     }
 
     /// What lies over a thing.
-    pub fn over(&self, thing: &Setting) -> Option<&OverrideStack> {
-        self.0.iter().find(|stack| stack.thing == *thing)
+    pub fn stack_of(&self, thing: &Setting) -> Option<&OverrideStack> {
+        self.0.iter().find(|stack| stack.setting == *thing)
     }
 
     /// A rule begins; `there` is what is there now.
@@ -104,73 +110,73 @@ impl OverrideStacks {
         let layer = Override {
             rule: rule.clone(),
             value,
-            laid: false,
+            is_applied: false,
         };
-        match self.0.iter_mut().find(|stack| stack.thing == thing) {
+        match self.0.iter_mut().find(|stack| stack.setting == thing) {
             Some(stack) => {
-                stack.layers.retain(|layer| layer.rule != *rule);
-                stack.layers.push(layer);
+                stack.overrides.retain(|layer| layer.rule != *rule);
+                stack.overrides.push(layer);
             }
             None => self.0.push(OverrideStack {
-                thing,
+                setting: thing,
                 base: there,
-                layers: vec![layer],
+                overrides: vec![layer],
             }),
         }
     }
 
     /// What a rule has begun with was put there.
-    pub fn lay(&mut self, rule: &Id) {
-        let layers = self.0.iter_mut().flat_map(|stack| &mut stack.layers);
+    pub fn mark_applied(&mut self, rule: &Id) {
+        let layers = self.0.iter_mut().flat_map(|stack| &mut stack.overrides);
         for layer in layers.filter(|layer| layer.rule == *rule) {
-            layer.laid = true;
+            layer.is_applied = true;
         }
     }
 
     /// Replaces all layers of a thing, in the order in which the rules began.
     pub fn rebuild(&mut self, thing: Setting, base: Value, layers: Vec<(Id, Value)>) {
-        self.drop(&thing);
+        self.remove(&thing);
         let layers = layers.into_iter();
         let layers = layers.map(|(rule, value)| Override {
             rule,
             value,
-            laid: true,
+            is_applied: true,
         });
         let layers: Vec<Override> = layers.collect();
         if !layers.is_empty() {
             self.0.push(OverrideStack {
-                thing,
+                setting: thing,
                 base,
-                layers,
+                overrides: layers,
             });
         }
     }
 
     /// A rule ends. Returns the things whose visible value changes.
-    pub fn end(&mut self, rule: &Id) -> Vec<Uncovered> {
+    pub fn end(&mut self, rule: &Id) -> Vec<Revealed> {
         let mut changes = Vec::new();
         self.0.retain_mut(|stack| {
             let before = stack.top().clone();
-            let is_top = stack.layers.last().is_some_and(|top| top.rule == *rule);
-            stack.layers.retain(|layer| layer.rule != *rule);
+            let is_top = stack.overrides.last().is_some_and(|top| top.rule == *rule);
+            stack.overrides.retain(|layer| layer.rule != *rule);
             if is_top && *stack.top() != before {
-                changes.push(Uncovered {
-                    thing: stack.thing.clone(),
+                changes.push(Revealed {
+                    setting: stack.setting.clone(),
                     value: stack.top().clone(),
                     before,
                     base: stack.base.clone(),
                 });
             }
-            !stack.layers.is_empty()
+            !stack.overrides.is_empty()
         });
         changes
     }
 
     /// Removes the layers of a thing. Returns their rules.
-    pub fn drop(&mut self, thing: &Setting) -> Vec<Id> {
-        let place = self.0.iter().position(|stack| stack.thing == *thing);
+    pub fn remove(&mut self, thing: &Setting) -> Vec<Id> {
+        let place = self.0.iter().position(|stack| stack.setting == *thing);
         let stack = place.map(|place| self.0.remove(place));
-        let layers = stack.into_iter().flat_map(|stack| stack.layers);
+        let layers = stack.into_iter().flat_map(|stack| stack.overrides);
         layers.map(|layer| layer.rule).collect()
     }
 }
@@ -191,12 +197,12 @@ mod tests {
     }
 
     fn canvas() -> Setting {
-        Setting::Canvas(id("screen"))
+        Setting::Page(id("screen"))
     }
 
-    fn uncovered(value: Value, before: &str) -> Uncovered {
-        Uncovered {
-            thing: canvas(),
+    fn uncovered(value: Value, before: &str) -> Revealed {
+        Revealed {
+            setting: canvas(),
             value,
             before: json!(before),
             base: Value::Null,
@@ -221,7 +227,7 @@ mod tests {
     fn what_was_overruled_is_not_undone() {
         let mut layers = OverrideStacks::default();
         layers.begin(&id("a"), canvas(), json!("a"), Value::Null);
-        assert_eq!(layers.drop(&canvas()), [id("a")]);
+        assert_eq!(layers.remove(&canvas()), [id("a")]);
         assert!(layers.end(&id("a")).is_empty());
     }
 }

@@ -7,9 +7,9 @@
 
 use super::Supervisor;
 use super::execution::PendingCommand;
-use super::history::Outcome;
+use super::history::RuleOutcome;
 use super::override_stack::Setting;
-use super::overrides::By;
+use super::overrides::ChangedBy;
 use crate::config::{Id, RuleAction, page_of};
 use crate::supervisor::page::{PageState, Transition};
 use crate::supervisor::{self, Command, Done, Refusal};
@@ -20,7 +20,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 /// Pauses between attempts to show a page; the last one repeats.
-const PATIENCE: [Duration; 4] = [
+const RETRY_PAUSES: [Duration; 4] = [
     Duration::from_secs(2),
     Duration::from_secs(5),
     Duration::from_secs(15),
@@ -40,7 +40,7 @@ pub(super) struct PageOverride {
     /// The configured page that is overridden: once the document names another one, the override ends.
     replaced: Option<String>,
     /// Who asked for the wanted page.
-    by: By,
+    by: ChangedBy,
     /// When the wanted page is tried again.
     due: Option<Moment>,
     /// How often it failed.
@@ -59,7 +59,7 @@ pub(super) struct SavedPageOverride {
 }
 
 impl PageOverride {
-    pub fn kept(&self) -> SavedPageOverride {
+    pub fn saved(&self) -> SavedPageOverride {
         SavedPageOverride {
             wanted: self.wanted.clone(),
             fallback: self.fallback.clone(),
@@ -83,7 +83,7 @@ impl PageOverride {
     }
 
     fn retry_later(&mut self, now: Moment) {
-        let patience = PATIENCE[self.failures.min(PATIENCE.len() - 1)];
+        let patience = RETRY_PAUSES[self.failures.min(RETRY_PAUSES.len() - 1)];
         self.failures += 1;
         self.due = Some(now + patience);
     }
@@ -92,7 +92,7 @@ impl PageOverride {
 impl Supervisor {
     /// Restores the page overrides of the previous daemon. `starts` are the pages that browsers start with; the first
     /// release persisted nothing else.
-    pub(super) fn recall_pages(
+    pub(super) fn restore_page_overrides(
         &mut self,
         starts: BTreeMap<Id, String>,
         mut kept: BTreeMap<Id, SavedPageOverride>,
@@ -101,7 +101,7 @@ impl Supervisor {
         let ids: BTreeSet<Id> = starts.keys().chain(kept.keys()).cloned().collect();
         for id in ids {
             let Some(index) = self.index_of(&id) else {
-                self.agenda.layers.drop(&Setting::Canvas(id));
+                self.scheduler.overrides.remove(&Setting::Page(id));
                 continue;
             };
             let start = starts.get(&id).cloned();
@@ -118,34 +118,34 @@ impl Supervisor {
                 Some(_) => &kept.shown,
                 None => &start,
             };
-            let due = (*on_screen != kept.wanted).then(|| now + PATIENCE[0]);
+            let due = (*on_screen != kept.wanted).then(|| now + RETRY_PAUSES[0]);
             let page = PageOverride {
                 shown: on_screen.clone(),
                 wanted: kept.wanted,
                 fallback: kept.fallback,
                 replaced: kept.in_place_of,
-                by: By::Rule,
+                by: ChangedBy::Rule,
                 due,
                 failures: 0,
             };
-            machine.shows = start;
-            self.agenda.pages.insert(id.clone(), page);
-            self.forget_page_if_over(&id);
+            machine.page_override = start;
+            self.scheduler.page_overrides.insert(id.clone(), page);
+            self.remove_page_override_if_over(&id);
         }
-        self.end_page_overrides_of_the_past(By::Operator);
+        self.end_outdated_page_overrides(ChangedBy::Operator);
     }
 
     /// Has a display process show this page, or its configured one.
-    pub(super) fn show(&mut self, id: &Id, url: Option<String>, firing: u64, now: Moment) {
-        let fallback = match (&url, self.agenda.pages.get(id)) {
+    pub(super) fn show_page(&mut self, id: &Id, url: Option<String>, firing: u64, now: Moment) {
+        let fallback = match (&url, self.scheduler.page_overrides.get(id)) {
             (Some(_), Some(page)) => page.fallback.clone(),
             _ => None,
         };
-        self.show_or(id, url, fallback, firing, now);
+        self.show_page_or(id, url, fallback, firing, now);
     }
 
     /// Has a display process show this page, and the other one for as long as this one cannot be loaded.
-    pub(super) fn show_or(
+    pub(super) fn show_page_or(
         &mut self,
         id: &Id,
         url: Option<String>,
@@ -153,52 +153,52 @@ impl Supervisor {
         firing: u64,
         now: Moment,
     ) {
-        let index = match self.configured(id) {
+        let index = match self.configured_index(id) {
             Ok(index) => index,
             Err(refusal) => {
                 let why = Some(refusal.to_string());
-                return self.conclude_as(firing, Outcome::Failed, why, now);
+                return self.finish_execution(firing, RuleOutcome::Failed, why, now);
             }
         };
         let own = page_of(&self.machines[index].process);
-        let before = self.agenda.pages.get(id);
+        let before = self.scheduler.page_overrides.get(id);
         let page = PageOverride {
             wanted: url.clone(),
             fallback: fallback.clone(),
             shown: before.and_then(|page| page.shown.clone()),
             replaced: own.clone(),
-            by: self.agenda.line.asked_by(firing),
+            by: self.scheduler.executions.requested_by(firing),
             due: None,
             failures: 0,
         };
-        self.agenda.pages.insert(id.clone(), page);
+        self.scheduler.page_overrides.insert(id.clone(), page);
         let machine = &mut self.machines[index];
         if !machine.is_alive() || machine.is_stopping() {
-            machine.shows = url;
+            machine.page_override = url;
             let why = "it is shown when the process runs".to_owned();
-            self.conclude_as(firing, Outcome::Done, Some(why), now);
-            return self.forget_page_if_over(id);
+            self.finish_execution(firing, RuleOutcome::Done, Some(why), now);
+            return self.remove_page_override_if_over(id);
         }
-        machine.shows = fallback;
+        machine.page_override = fallback;
         if machine.is_about_to_run() {
-            if let Some(page) = self.agenda.pages.get_mut(id) {
-                page.due = Some(now + PATIENCE[0]);
+            if let Some(page) = self.scheduler.page_overrides.get_mut(id) {
+                page.due = Some(now + RETRY_PAUSES[0]);
             }
             let why = "it is shown as soon as the browser runs".to_owned();
-            return self.conclude_as(firing, Outcome::Done, Some(why), now);
+            return self.finish_execution(firing, RuleOutcome::Done, Some(why), now);
         }
         if url.is_some() || own.is_some() {
-            return self.open(id, url, Some(firing), now);
+            return self.open_page(id, url, Some(firing), now);
         }
         // Only the command of the process knows its page.
         let restarted = self.restart_for_page(id, now);
         match restarted {
             Ok(_) => {
                 let why = "the browser was restarted".to_owned();
-                self.conclude_as(firing, Outcome::Done, Some(why), now);
+                self.finish_execution(firing, RuleOutcome::Done, Some(why), now);
             }
             Err(refusal) => {
-                self.conclude_as(firing, Outcome::Failed, Some(refusal.to_string()), now);
+                self.finish_execution(firing, RuleOutcome::Failed, Some(refusal.to_string()), now);
             }
         }
     }
@@ -206,33 +206,33 @@ impl Supervisor {
     /// A rule whose page was replaced by one that has not been shown ends: what is beneath it is shown until then.
     pub(super) fn fall_back(&mut self, id: &Id, to: Option<String>, firing: u64, now: Moment) {
         let Some(index) = self.index_of(id) else {
-            return self.conclude_as(firing, Outcome::Done, None, now);
+            return self.finish_execution(firing, RuleOutcome::Done, None, now);
         };
         let machine = &mut self.machines[index];
-        let Some(page) = self.agenda.pages.get_mut(id) else {
-            return self.conclude_as(firing, Outcome::Done, None, now);
+        let Some(page) = self.scheduler.page_overrides.get_mut(id) else {
+            return self.finish_execution(firing, RuleOutcome::Done, None, now);
         };
         page.fallback.clone_from(&to);
         if machine.is_alive() {
-            machine.shows.clone_from(&to);
+            machine.page_override.clone_from(&to);
         }
         // While the other page is being tried its answer decides.
         let is_idle = page.due.is_some();
         if is_idle && page.shown != to && self.can_show(id) {
-            return self.open(id, to, Some(firing), now);
+            return self.open_page(id, to, Some(firing), now);
         }
-        self.conclude_as(firing, Outcome::Done, None, now);
+        self.finish_execution(firing, RuleOutcome::Done, None, now);
     }
 
-    fn open(&mut self, id: &Id, url: Option<String>, firing: Option<u64>, now: Moment) {
+    fn open_page(&mut self, id: &Id, url: Option<String>, firing: Option<u64>, now: Moment) {
         let own = self
             .index_of(id)
             .and_then(|index| page_of(&self.machines[index].process));
         let Some(address) = url.clone().or(own) else {
             return;
         };
-        let ticket = self.agenda.line.send(PendingCommand {
-            firing,
+        let ticket = self.scheduler.executions.add_pending(PendingCommand {
+            execution: firing,
             page: Some((id.clone(), url)),
             restarts: None,
         });
@@ -241,16 +241,16 @@ impl Supervisor {
             url: address,
             transition: Transition::Cut,
         };
-        self.handle_request(ticket, request, now);
+        self.handle_command(ticket, request, now);
     }
 
     /// Starts the browser with the wanted page.
     fn restart_for_page(&mut self, id: &Id, now: Moment) -> supervisor::Outcome {
-        let wanted = (self.agenda.pages.get(id)).and_then(|page| page.wanted.clone());
-        self.page_is_shown(id, &wanted);
+        let wanted = (self.scheduler.page_overrides.get(id)).and_then(|page| page.wanted.clone());
+        self.on_page_shown(id, &wanted);
         let restarted = self.start(id, true, now);
         if let Some(index) = self.index_of(id) {
-            self.with(index, |machine, _| machine.blame_the_schedule());
+            self.update_machine(index, |machine, _| machine.attribute_to_schedule());
         }
         restarted
     }
@@ -267,11 +267,11 @@ impl Supervisor {
             looked_at != id || health.status().state != PageState::Unknown
         });
         let failed = matches!(outcome, Err(Refusal::PageFailed(..)));
-        let Some(page) = self.agenda.pages.get_mut(id) else {
+        let Some(page) = self.scheduler.page_overrides.get_mut(id) else {
             return outcome;
         };
         match &outcome {
-            Ok(_) => self.page_is_shown(id, url),
+            Ok(_) => self.on_page_shown(id, url),
             // A program that cannot be driven is restarted with the page.
             Err(_) if failed && !is_driven && !self.shutting_down => {
                 return match page.wanted == *url {
@@ -283,7 +283,7 @@ impl Supervisor {
                 page.retry_later(now);
                 let fallback = page.fallback.clone();
                 if page.shown != fallback && page.wanted != fallback {
-                    self.open(id, fallback, None, now);
+                    self.open_page(id, fallback, None, now);
                 }
             }
             Err(_) => {}
@@ -292,8 +292,8 @@ impl Supervisor {
     }
 
     /// A page was loaded: it is a page to return to.
-    fn page_is_shown(&mut self, id: &Id, url: &Option<String>) {
-        let Some(page) = self.agenda.pages.get_mut(id) else {
+    fn on_page_shown(&mut self, id: &Id, url: &Option<String>) {
+        let Some(page) = self.scheduler.page_overrides.get_mut(id) else {
             return;
         };
         page.shown.clone_from(url);
@@ -302,26 +302,31 @@ impl Supervisor {
             page.fallback.clone_from(url);
             let by = page.by;
             if let Some(index) = self.index_of(id) {
-                self.machines[index].shows.clone_from(url);
+                self.machines[index].page_override.clone_from(url);
             }
-            self.overrule(&Setting::Canvas(id.clone()), &json!(url), by);
+            self.overrule(&Setting::Page(id.clone()), &json!(url), by);
         }
-        self.agenda.line.keep_soon();
-        self.forget_page_if_over(id);
+        self.scheduler.executions.save_soon();
+        self.remove_page_override_if_over(id);
     }
 
-    fn forget_page_if_over(&mut self, id: &Id) {
-        if self.agenda.pages.get(id).is_some_and(PageOverride::is_over) {
-            self.agenda.pages.remove(id);
+    fn remove_page_override_if_over(&mut self, id: &Id) {
+        if self
+            .scheduler
+            .page_overrides
+            .get(id)
+            .is_some_and(PageOverride::is_over)
+        {
+            self.scheduler.page_overrides.remove(id);
         }
     }
 
     /// A browser was executed: it opens the page that it was started with.
-    pub(in super::super) fn canvas_begins(&mut self, index: usize) {
+    pub(in super::super) fn on_start_page_opened(&mut self, index: usize) {
         let machine = &self.machines[index];
         let id = machine.process.id.clone();
         let own = page_of(&machine.process);
-        let Some(page) = self.agenda.pages.get_mut(&id) else {
+        let Some(page) = self.scheduler.page_overrides.get_mut(&id) else {
             return;
         };
         let executed = machine.running().and_then(|process| process.url.clone());
@@ -332,7 +337,7 @@ impl Supervisor {
         } else if opens(&page.fallback) {
             page.shown.clone_from(&page.fallback);
         }
-        self.forget_page_if_over(&id);
+        self.remove_page_override_if_over(&id);
     }
 
     /// A browser that was started with its page has loaded it: it is a page to return to.
@@ -342,35 +347,35 @@ impl Supervisor {
         };
         let state = health.status().state;
         let is_shown = matches!(state, PageState::Healthy | PageState::Unknown);
-        let Some(page) = self.agenda.pages.get(id).filter(|_| is_shown) else {
+        let Some(page) = self.scheduler.page_overrides.get(id).filter(|_| is_shown) else {
             return;
         };
         if page.due.is_none() && page.shown == page.wanted && page.fallback != page.wanted {
             let (id, url) = (id.clone(), page.wanted.clone());
-            self.page_is_shown(&id, &url);
+            self.on_page_shown(&id, &url);
         }
     }
 
     /// The network is there again: what could not be shown is tried now.
-    pub(in super::super) fn hurry_canvases(&mut self, now: Moment) {
-        for page in self.agenda.pages.values_mut() {
+    pub(in super::super) fn retry_page_overrides_now(&mut self, now: Moment) {
+        for page in self.scheduler.page_overrides.values_mut() {
             page.due = page.due.map(|_| now);
         }
     }
 
     /// Retries what could not be shown.
-    pub(super) fn poll_pages(&mut self, now: Moment) {
+    pub(super) fn retry_page_overrides(&mut self, now: Moment) {
         self.confirm_started_page();
-        while let Some((id, url)) = self.due_page(now) {
-            if let Some(page) = self.agenda.pages.get_mut(&id) {
+        while let Some((id, url)) = self.due_page_override(now) {
+            if let Some(page) = self.scheduler.page_overrides.get_mut(&id) {
                 page.due = None;
             }
-            self.open(&id, url, None, now);
+            self.open_page(&id, url, None, now);
         }
     }
 
-    fn due_page(&self, now: Moment) -> Option<(Id, Option<String>)> {
-        let mut pages = self.agenda.pages.iter();
+    fn due_page_override(&self, now: Moment) -> Option<(Id, Option<String>)> {
+        let mut pages = self.scheduler.page_overrides.iter();
         let is_due = |page: &PageOverride| page.due.is_some_and(|due| due <= now);
         let (id, page) = pages.find(|(id, page)| is_due(page) && self.can_show(id))?;
         Some((id.clone(), page.wanted.clone()))
@@ -385,42 +390,42 @@ impl Supervisor {
 
     /// When something is retried.
     pub(super) fn page_override_deadline(&self) -> Option<Moment> {
-        let pages = self.agenda.pages.iter();
+        let pages = self.scheduler.page_overrides.iter();
         let due = pages.filter(|(id, _)| self.can_show(id));
         due.filter_map(|(_, page)| page.due).min()
     }
 
     /// Ends the overrides whose process is gone or has another configured page, and those whose rule is gone. What
     /// rules in force override is left to their end. Returns whether there was any.
-    pub(super) fn end_page_overrides_of_the_past(&mut self, by: By) -> bool {
-        let ids: Vec<Id> = self.agenda.pages.keys().cloned().collect();
+    pub(super) fn end_outdated_page_overrides(&mut self, by: ChangedBy) -> bool {
+        let ids: Vec<Id> = self.scheduler.page_overrides.keys().cloned().collect();
         let mut any = false;
         for id in ids {
             let config = &self.loaded.config;
             let process = config.process(&id).filter(|process| process.is_display());
-            let Some(page) = self.agenda.pages.get(&id) else {
+            let Some(page) = self.scheduler.page_overrides.get(&id) else {
                 continue;
             };
             if process.is_none_or(|process| page_of(process) != page.replaced) {
                 self.end_page_override(&id, by);
                 any = true;
             } else if self
-                .agenda
-                .layers
-                .over(&Setting::Canvas(id.clone()))
+                .scheduler
+                .overrides
+                .stack_of(&Setting::Page(id.clone()))
                 .is_none()
             {
-                any |= self.drop_pages_without_a_rule(&id);
+                any |= self.remove_pages_without_rule(&id);
             }
         }
         any
     }
 
-    fn drop_pages_without_a_rule(&mut self, id: &Id) -> bool {
+    fn remove_pages_without_rule(&mut self, id: &Id) -> bool {
         let of_rules = |this: &Self, url: &Option<String>| {
-            url.is_none() || this.with_a_rule(id, url.clone()).is_some()
+            url.is_none() || this.if_shown_by_rule(id, url.clone()).is_some()
         };
-        let Some(page) = self.agenda.pages.get(id) else {
+        let Some(page) = self.scheduler.page_overrides.get(id) else {
             return false;
         };
         let is_wanted = of_rules(self, &page.wanted);
@@ -429,19 +434,24 @@ impl Supervisor {
             return false;
         }
         let index = self.index_of(id);
-        match self.agenda.pages.get_mut(id).filter(|_| is_wanted) {
+        match self
+            .scheduler
+            .page_overrides
+            .get_mut(id)
+            .filter(|_| is_wanted)
+        {
             Some(page) => {
                 let machine = index.map(|index| &mut self.machines[index]);
-                let machine = machine.filter(|machine| machine.shows == page.fallback);
+                let machine = machine.filter(|machine| machine.page_override == page.fallback);
                 page.fallback = None;
                 if let Some(machine) = machine {
-                    machine.shows = None;
+                    machine.page_override = None;
                 }
             }
             None => {
-                self.agenda.pages.remove(id);
+                self.scheduler.page_overrides.remove(id);
                 if let Some(index) = index {
-                    self.machines[index].shows = None;
+                    self.machines[index].page_override = None;
                 }
             }
         }
@@ -449,7 +459,7 @@ impl Supervisor {
     }
 
     /// This page, if a rule of the schedule shows it; otherwise the configured one.
-    pub(super) fn with_a_rule(&self, id: &Id, url: Option<String>) -> Option<String> {
+    pub(super) fn if_shown_by_rule(&self, id: &Id, url: Option<String>) -> Option<String> {
         let url = url?;
         let rules = &self.loaded.config.schedule.rules;
         let mut rules = rules.iter().map(|rule| &rule.action);
@@ -460,11 +470,11 @@ impl Supervisor {
     }
 
     /// The configured page, or one that an operator opened, counts from now on.
-    pub(super) fn end_page_override(&mut self, id: &Id, by: By) {
-        self.agenda.pages.remove(id);
-        self.replace(&Setting::Canvas(id.clone()), by);
+    pub(super) fn end_page_override(&mut self, id: &Id, by: ChangedBy) {
+        self.scheduler.page_overrides.remove(id);
+        self.remove_overrides(&Setting::Page(id.clone()), by);
         if let Some(index) = self.index_of(id) {
-            self.machines[index].shows = None;
+            self.machines[index].page_override = None;
         }
     }
 }

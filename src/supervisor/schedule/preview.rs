@@ -1,10 +1,10 @@
 //! What is going to happen in a span of time, and which rules contradict each other in it.
 
 use super::calendar::Calendar;
-use super::due_queue::Turn;
+use super::due_queue::OccurrenceKind;
 use super::occurrences::end_of;
 use super::override_stack::Setting;
-use super::overrides::things_of;
+use super::overrides::settings_of;
 use super::{LocalTime, Supervisor};
 use crate::config::{Id, Rule, Trigger};
 use jiff::{SignedDuration, Timestamp};
@@ -13,10 +13,10 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
 
 /// Occurrences that are told of at once; whoever wants more asks from the last one on.
-const OCCURRENCES: usize = 1000;
+const OCCURRENCES_MAX: usize = 1000;
 
 /// Contradictions that are told of at once.
-const CONFLICTS: usize = 50;
+const CONFLICTS_MAX: usize = 50;
 
 /// What is going to happen.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -41,7 +41,7 @@ pub struct Occurrence {
     /// When.
     pub at: LocalTime,
     /// Whether it is done or undone.
-    pub turn: Turn,
+    pub kind: OccurrenceKind,
 }
 
 /// Two rules that want different things of one.
@@ -56,12 +56,16 @@ pub struct Conflict {
 }
 
 /// Where a rule stands in the future.
-type Ahead = BTreeSet<(Timestamp, Turn, usize)>;
+type Upcoming = BTreeSet<(Timestamp, OccurrenceKind, usize)>;
 
 impl Supervisor {
     /// What is going to happen from `from` on and before `to`: of adjacent spans each occurrence is in one.
-    pub(in crate::supervisor) fn foresee(&self, from: Timestamp, to: Timestamp) -> Preview {
-        let agenda = &self.agenda;
+    pub(in crate::supervisor) fn preview_schedule(
+        &self,
+        from: Timestamp,
+        to: Timestamp,
+    ) -> Preview {
+        let agenda = &self.scheduler;
         let mut foresight = Preview {
             timezone: agenda.zone_name(),
             clock_trusted: agenda.clock.is_some(),
@@ -72,15 +76,15 @@ impl Supervisor {
         let Some((_, Ok(calendar))) = &agenda.zone else {
             return foresight;
         };
-        let mut ahead = Ahead::new();
+        let mut ahead = Upcoming::new();
         let before = from.checked_sub(SignedDuration::from_nanos(1));
         let before = before.unwrap_or(Timestamp::MIN);
         let rules = &self.loaded.config.schedule.rules;
         for (index, rule) in rules.iter().enumerate().filter(|(_, rule)| rule.enabled) {
-            self.look_ahead(index, rule, calendar, before, to, &mut ahead);
+            self.add_upcoming(index, rule, calendar, before, to, &mut ahead);
         }
         while let Some((at, turn, index)) = ahead.pop_first() {
-            if foresight.occurrences.len() == OCCURRENCES {
+            if foresight.occurrences.len() == OCCURRENCES_MAX {
                 foresight.more = true;
                 break;
             }
@@ -88,10 +92,10 @@ impl Supervisor {
             foresight.occurrences.push(Occurrence {
                 rule: rule.clone(),
                 at: LocalTime::new(at, calendar.zone()),
-                turn,
+                kind: turn,
             });
-            if turn == Turn::Begin {
-                self.look_ahead(index, rule, calendar, at, to, &mut ahead);
+            if turn == OccurrenceKind::Begin {
+                self.add_upcoming(index, rule, calendar, at, to, &mut ahead);
             }
         }
         if !self.loaded.config.schedule.enabled {
@@ -102,14 +106,14 @@ impl Supervisor {
     }
 
     /// Enters what a rule does next after an instant, and its end.
-    fn look_ahead(
+    fn add_upcoming(
         &self,
         index: usize,
         rule: &Rule,
         calendar: &Calendar,
         after: Timestamp,
         to: Timestamp,
-        ahead: &mut Ahead,
+        ahead: &mut Upcoming,
     ) {
         let mut enter = |at: Timestamp, turn| {
             if at > after && at < to {
@@ -121,26 +125,27 @@ impl Supervisor {
                 let latest = calendar.latest(days, at, after);
                 let next = calendar.next(days, at, after);
                 for come in latest.into_iter().chain(next) {
-                    enter(come.at, Turn::Begin);
+                    enter(come.at, OccurrenceKind::Begin);
                     if let Some(end) = end_of(rule, come, calendar) {
-                        enter(end, Turn::End);
+                        enter(end, OccurrenceKind::End);
                     }
                 }
             }
             Trigger::Interval(every) => {
-                let (Some(clock), Some(state)) = (self.agenda.clock, self.agenda.rules.get(index))
+                let (Some(clock), Some(state)) =
+                    (self.scheduler.clock, self.scheduler.rules.get(index))
                 else {
                     return;
                 };
                 let from = clock.moment(after);
-                let born = state.born.unwrap_or_default();
+                let born = state.created.unwrap_or_default();
                 let count = from.since(born).as_secs() / every.as_secs().max(1) + 1;
                 let Some(by) = every.as_secs().checked_mul(count) else {
                     return;
                 };
                 enter(
                     clock.wall(born + std::time::Duration::from_secs(by)),
-                    Turn::Begin,
+                    OccurrenceKind::Begin,
                 );
             }
             Trigger::Boot | Trigger::Lost | Trigger::Regained => {}
@@ -161,14 +166,14 @@ fn conflicts(occurrences: &[Occurrence]) -> Vec<Conflict> {
             set.clear();
             instant = Some(at);
         }
-        if occurrence.turn == Turn::End {
+        if occurrence.kind == OccurrenceKind::End {
             in_force.retain(|other| other.rule.id != occurrence.rule.id);
             continue;
         }
-        for (thing, value) in things_of(&occurrence.rule.action) {
+        for (thing, value) in settings_of(&occurrence.rule.action) {
             let others = in_force.iter().copied();
             let overlapping = others.filter(|other| {
-                let things = things_of(&other.rule.action);
+                let things = settings_of(&other.rule.action);
                 things.iter().any(|(it, set)| *it == thing && *set != value)
             });
             let key = format!("{thing:?}");
@@ -181,14 +186,14 @@ fn conflicts(occurrences: &[Occurrence]) -> Vec<Conflict> {
                 .chain(overlapping.map(|other| (other, "while it is in force")));
             for (other, when) in before {
                 let pair = [other.rule.id.clone(), occurrence.rule.id.clone()];
-                if pair[0] != pair[1] && found.len() < CONFLICTS && told.insert(pair.clone()) {
+                if pair[0] != pair[1] && found.len() < CONFLICTS_MAX && told.insert(pair.clone()) {
                     found.push(Conflict {
                         rules: pair,
                         at: occurrence.at,
                         text: format!(
                             "{} sets {} to something else than {} does, {when}; the later one wins",
                             occurrence.rule.name,
-                            in_words(&thing),
+                            describe(&thing),
                             other.rule.name,
                         ),
                     });
@@ -202,10 +207,10 @@ fn conflicts(occurrences: &[Occurrence]) -> Vec<Conflict> {
     found
 }
 
-fn in_words(thing: &Setting) -> String {
+fn describe(thing: &Setting) -> String {
     match thing {
         Setting::Field(id, name) => format!("{name} of {id}"),
-        Setting::Canvas(id) => format!("the page of {id}"),
+        Setting::Page(id) => format!("the page of {id}"),
         Setting::Runs(id) => format!("whether {id} runs"),
         Setting::Power(Some(display)) => format!("the screen of {display}"),
         Setting::Power(None) => "the screens".to_owned(),

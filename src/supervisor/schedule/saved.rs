@@ -1,8 +1,8 @@
 //! What of the schedule outlives the daemon and the power: one small file in the state directory.
 
-use super::history::{Entry, Kind, Outcome};
+use super::history::{EntryKind, HistoryEntry, RuleOutcome};
 use super::override_stack::{OverrideStack, Setting};
-use super::overrides::By;
+use super::overrides::ChangedBy;
 use super::page_override::SavedPageOverride;
 use crate::config::{Display, Id};
 use jiff::Timestamp;
@@ -19,33 +19,40 @@ pub struct SavedSchedule {
     /// Where the clock was.
     pub(super) position: Option<Stamp>,
     /// The time that was lived.
-    pub(super) lived: Vec<(Stamp, Stamp)>,
+    #[serde(rename = "lived")]
+    pub(super) elapsed: Vec<(Stamp, Stamp)>,
     /// What was done late.
-    pub(super) caught_up: Vec<(Id, Stamp)>,
+    #[serde(rename = "caught_up")]
+    pub(super) handled_late: Vec<(Id, Stamp)>,
     /// The rules that are in force until their end.
-    pub(super) held: BTreeMap<Id, Held>,
+    #[serde(rename = "held")]
+    pub(super) active: BTreeMap<Id, ActiveOverride>,
     /// What they have laid over the kiosk.
     pub(super) stacks: Vec<OverrideStack>,
     /// The page overrides that browsers start with.
-    pub(super) canvases: BTreeMap<Id, String>,
+    #[serde(rename = "canvases")]
+    pub(super) start_pages: BTreeMap<Id, String>,
     /// Everything else about them. Missing in files of the first release.
-    pub(super) pages: BTreeMap<Id, SavedPageOverride>,
+    #[serde(rename = "pages")]
+    pub(super) page_overrides: BTreeMap<Id, SavedPageOverride>,
     /// What was asked of each screen since the machine was booted. Missing in files of the first release.
     pub(super) powers: Option<BTreeMap<Display, bool>>,
     /// Oldest first.
-    pub(super) record: Vec<Written>,
+    #[serde(rename = "record")]
+    pub(super) history: Vec<SavedEntry>,
 }
 
 /// A rule that is in force.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub(super) struct Held {
+pub(super) struct ActiveOverride {
     pub begin: Stamp,
     pub end: Stamp,
     /// What it did: it may have been edited since.
-    pub deed: Value,
+    #[serde(rename = "deed")]
+    pub action: Value,
     /// What others have changed since it began.
     #[serde(default)]
-    pub overruled: Vec<(Setting, By)>,
+    pub overruled: Vec<(Setting, ChangedBy)>,
 }
 
 /// An instant, written as RFC 3339.
@@ -54,7 +61,7 @@ pub(super) struct Stamp(pub Timestamp);
 
 /// An entry of the record.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub(super) struct Written {
+pub(super) struct SavedEntry {
     rule: Id,
     name: String,
     at: Option<Stamp>,
@@ -108,8 +115,8 @@ fn only_readable(name: &str, value: Value) -> Option<Value> {
     .filter(|value| is_readable(value.clone()))
 }
 
-impl From<&Entry> for Written {
-    fn from(entry: &Entry) -> Self {
+impl From<&HistoryEntry> for SavedEntry {
+    fn from(entry: &HistoryEntry) -> Self {
         Self {
             rule: entry.rule.clone(),
             name: entry.name.clone(),
@@ -121,12 +128,12 @@ impl From<&Entry> for Written {
     }
 }
 
-impl From<Written> for Entry {
-    fn from(line: Written) -> Self {
-        let kind = Kind::ALL
+impl From<SavedEntry> for HistoryEntry {
+    fn from(line: SavedEntry) -> Self {
+        let kind = EntryKind::ALL
             .into_iter()
             .find(|kind| kind.as_str() == line.kind);
-        let mut outcomes = Outcome::ALL.into_iter();
+        let mut outcomes = RuleOutcome::ALL.into_iter();
         let outcome = line
             .outcome
             .and_then(|name| outcomes.find(|outcome| outcome.as_str() == name));
@@ -134,7 +141,7 @@ impl From<Written> for Entry {
             rule: line.rule,
             name: line.name,
             at: line.at.map(|stamp| stamp.0),
-            kind: kind.unwrap_or(Kind::Begin),
+            kind: kind.unwrap_or(EntryKind::Begin),
             outcome,
             detail: line.detail,
         }

@@ -1,6 +1,6 @@
 //! What the operator is shown of the schedule.
 
-use super::history::{Entry, Outcome};
+use super::history::{HistoryEntry, RuleOutcome};
 use crate::config::{Id, Rule};
 use jiff::Timestamp;
 use jiff::tz::{Offset, TimeZone};
@@ -22,7 +22,7 @@ pub struct ScheduleStatus {
     /// In the order of the file; those that could not be done if they were switched on come last.
     pub rules: Vec<RuleStatus>,
     /// What was done lately, newest first.
-    pub record: Rc<[(Entry, Option<LocalTime>)]>,
+    pub record: Rc<[(HistoryEntry, Option<LocalTime>)]>,
 }
 
 /// One rule and how it fares.
@@ -39,16 +39,16 @@ pub struct RuleStatus {
     /// It has an end, and is in force.
     pub active: bool,
     /// What came of it last.
-    pub last: Option<Rc<Last>>,
+    pub last: Option<Rc<LastExecution>>,
 }
 
 /// What came of a rule last.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Last {
+pub struct LastExecution {
     /// When it was due, where anybody can say.
     pub at: Option<LocalTime>,
     /// What came of it.
-    pub outcome: Outcome,
+    pub outcome: RuleOutcome,
     /// Why, where there is something to say.
     pub detail: Option<String>,
 }

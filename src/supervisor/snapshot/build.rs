@@ -10,10 +10,10 @@ use std::collections::BTreeMap;
 use std::rc::Rc;
 
 /// A process's picture and its place.
-type Card = (usize, Rc<ProcessStatus>);
+type IndexedStatus = (usize, Rc<ProcessStatus>);
 
 /// The picture before anything has happened.
-pub(in crate::supervisor) fn blank(boot: &Boot) -> Snapshot {
+pub(in crate::supervisor) fn empty_snapshot(boot: &Boot) -> Snapshot {
     Snapshot {
         generation: 0,
         processes: Vec::new(),
@@ -34,21 +34,25 @@ pub(in crate::supervisor) fn blank(boot: &Boot) -> Snapshot {
 impl Supervisor {
     /// Draws a new picture if anything in it is different. `changed` are the machines that
     /// something happened to, some of them perhaps more than once.
-    pub(in crate::supervisor) fn draw(&mut self, changed: &mut Vec<usize>, now: Moment) {
-        let rearranged = std::mem::take(&mut self.rearranged);
+    pub(in crate::supervisor) fn publish_snapshot(
+        &mut self,
+        changed: &mut Vec<usize>,
+        now: Moment,
+    ) {
+        let rearranged = std::mem::take(&mut self.layout_changed);
         let cards = if rearranged {
-            self.draw_all(now)
+            self.build_all(now)
         } else {
-            self.draw_some(changed, now)
+            self.build_changed(changed, now)
         };
-        let concerns_displays = |card: &Card| card.1.process.display.is_some();
+        let concerns_displays = |card: &IndexedStatus| card.1.process.display.is_some();
         let displays = if rearranged || cards.iter().any(concerns_displays) {
-            self.draw_displays()
+            self.build_displays()
         } else {
             None
         };
-        let configuration = self.draw_configuration();
-        let schedule = self.draw_schedule();
+        let configuration = self.build_configuration();
+        let schedule = self.schedule_status();
         let schedule = schedule.filter(|schedule| *schedule != *self.status.schedule);
 
         let old = &self.status;
@@ -89,18 +93,18 @@ impl Supervisor {
     }
 
     /// Draws those that something happened to; what comes is only what looks different.
-    fn draw_some(&mut self, changed: &mut Vec<usize>, now: Moment) -> Vec<Card> {
+    fn build_changed(&mut self, changed: &mut Vec<usize>, now: Moment) -> Vec<IndexedStatus> {
         changed.sort_unstable();
         changed.dedup();
         changed.retain(|index| *index < self.machines.len());
         let mut cards = Vec::new();
         for index in changed.iter().copied() {
-            let card = draw_process(&mut self.machines[index], now);
+            let card = build_process(&mut self.machines[index], now);
             if self
                 .status
                 .processes
                 .get(index)
-                .is_none_or(|old| !looks_like(old, &card))
+                .is_none_or(|old| !is_same(old, &card))
             {
                 cards.push((index, Rc::new(card)));
             }
@@ -109,7 +113,7 @@ impl Supervisor {
     }
 
     /// Draws every process in its place, keeping the old cards of those that look the same.
-    fn draw_all(&mut self, now: Moment) -> Vec<Card> {
+    fn build_all(&mut self, now: Moment) -> Vec<IndexedStatus> {
         let old = self.status.clone();
         let by_id: BTreeMap<_, _> = old
             .processes
@@ -118,9 +122,9 @@ impl Supervisor {
             .collect();
         let mut cards = Vec::new();
         for (index, machine) in self.machines.iter_mut().enumerate() {
-            let new = draw_process(machine, now);
+            let new = build_process(machine, now);
             let card = match by_id.get(&new.process.id) {
-                Some(old) if looks_like(old, &new) => Rc::clone(old),
+                Some(old) if is_same(old, &new) => Rc::clone(old),
                 _ => Rc::new(new),
             };
             let in_place = old
@@ -134,7 +138,7 @@ impl Supervisor {
         cards
     }
 
-    fn draw_configuration(&self) -> Option<ConfigurationStatus> {
+    fn build_configuration(&self) -> Option<ConfigurationStatus> {
         let old = &self.status.configuration;
         let same = Rc::ptr_eq(&old.document, &self.loaded.document)
             && old.source == self.source
@@ -147,7 +151,7 @@ impl Supervisor {
         })
     }
 
-    fn draw_displays(&self) -> Option<Rc<[DisplayStatus]>> {
+    fn build_displays(&self) -> Option<Rc<[DisplayStatus]>> {
         let mut displays: Vec<DisplayStatus> = Vec::new();
         for display in &self.present {
             entry(&mut displays, display);
@@ -188,7 +192,7 @@ fn entry<'a>(displays: &'a mut Vec<DisplayStatus>, display: &Display) -> &'a mut
 }
 
 /// Whether two cards show the same.
-fn looks_like(old: &ProcessStatus, new: &ProcessStatus) -> bool {
+fn is_same(old: &ProcessStatus, new: &ProcessStatus) -> bool {
     Rc::ptr_eq(&old.process, &new.process)
         && old.state == new.state
         && old.since == new.since
@@ -200,7 +204,7 @@ fn looks_like(old: &ProcessStatus, new: &ProcessStatus) -> bool {
         && old.page == new.page
 }
 
-fn draw_process(machine: &mut Machine, now: Moment) -> ProcessStatus {
+fn build_process(machine: &mut Machine, now: Moment) -> ProcessStatus {
     machine.refresh_since(now);
     ProcessStatus {
         process: machine.process.clone(),
@@ -211,6 +215,6 @@ fn draw_process(machine: &mut Machine, now: Moment) -> ProcessStatus {
         pid: machine.pid(),
         started: machine.started(),
         restarts: machine.restarts(),
-        page: machine.page.clone(),
+        page: machine.page_status.clone(),
     }
 }

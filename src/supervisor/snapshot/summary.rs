@@ -4,11 +4,11 @@ use crate::supervisor::{Snapshot, State};
 use std::fmt;
 
 /// What is worth reading of a problem at a glance; the rest stands in the log.
-const PROBLEM: usize = 160;
+const PROBLEM_MAX: usize = 160;
 
 impl Snapshot {
     /// How the kiosk fares, in one line without control characters.
-    pub fn in_words(&self) -> String {
+    pub fn summary(&self) -> String {
         let mut parts = Vec::new();
         if self.shutting_down {
             let left = self.processes.iter().filter(|p| p.pid.is_some()).count();
@@ -19,14 +19,14 @@ impl Snapshot {
             };
         }
         if let Some(problem) = self.configuration.problems.first() {
-            parts.push(format!("configuration is broken: {}", in_short(problem)));
+            parts.push(format!("configuration is broken: {}", shorten(problem)));
         }
-        parts.push(self.processes_in_words());
-        parts.extend(self.screen_in_words());
+        parts.push(self.process_summary());
+        parts.extend(self.screen_summary());
         parts.join("; ")
     }
 
-    fn processes_in_words(&self) -> String {
+    fn process_summary(&self) -> String {
         let count = |state| self.processes.iter().filter(|p| p.state == state).count();
         let (running, failed) = (count(State::Running), count(State::Failed));
         let runs = match (running, self.processes.len()) {
@@ -42,7 +42,7 @@ impl Snapshot {
     }
 
     /// What is on the screen, or why nothing is.
-    fn screen_in_words(&self) -> Option<String> {
+    fn screen_summary(&self) -> Option<String> {
         let mut screens = self.processes.iter().filter(|p| p.process.is_display());
         if let Some(shown) = screens.find(|p| p.state == State::Running) {
             return Some(format!("{} is on the screen", shown.process.id));
@@ -59,16 +59,16 @@ impl Snapshot {
             State::Failed => "has failed",
         };
         Some(match &active.reason {
-            Some(reason) => in_short(&format_args!("{id} {does} ({reason})")),
+            Some(reason) => shorten(&format_args!("{id} {does} ({reason})")),
             None => format!("{id} {does}"),
         })
     }
 }
 
 /// In a message to the service manager a line break begins another variable.
-fn in_short(text: &impl fmt::Display) -> String {
+fn shorten(text: &impl fmt::Display) -> String {
     let text = text.to_string().replace(char::is_control, " ");
-    match text.char_indices().nth(PROBLEM) {
+    match text.char_indices().nth(PROBLEM_MAX) {
         Some((end, _)) => format!("{}…", &text[..end]),
         None => text,
     }

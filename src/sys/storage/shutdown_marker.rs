@@ -50,7 +50,7 @@ impl ShutdownMarker {
         };
         Traces {
             upgraded_from: fd_store::upgraded_from(),
-            mark,
+            marker: mark,
             boot: boot_id(),
             service_result: text(&self.last_result),
             reset_by_watchdog: text(Path::new(BOOT_STATUS)).is_some_and(|status| is_reset(&status)),
@@ -108,13 +108,13 @@ mod tests {
         let (state, run) = (dir.path().join("state"), dir.path().join("run"));
         fs::create_dir_all(&run).unwrap();
         let marker = ShutdownMarker::new(&state, &run);
-        assert_eq!(marker.traces().mark, MarkerState::Nothing);
+        assert_eq!(marker.traces().marker, MarkerState::Nothing);
         block_on(marker.clone().set());
-        assert_eq!(marker.traces().mark, MarkerState::Running(boot_id()));
+        assert_eq!(marker.traces().marker, MarkerState::Running(boot_id()));
         marker.end();
-        assert_eq!(marker.traces().mark, MarkerState::Ended(boot_id()));
+        assert_eq!(marker.traces().marker, MarkerState::Ended(boot_id()));
         block_on(marker.clone().set());
-        assert_eq!(marker.traces().mark, MarkerState::Running(boot_id()));
+        assert_eq!(marker.traces().marker, MarkerState::Running(boot_id()));
         fs::write(run.join(LAST_RESULT), "watchdog\n").unwrap();
         let traces = marker.traces();
         assert_eq!(traces.service_result.as_deref(), Some("watchdog"));
@@ -142,6 +142,6 @@ mod tests {
         let marker = ShutdownMarker::new(&dir.path().join("state"), dir.path());
         block_on(marker.clone().set());
         marker.end();
-        assert_eq!(marker.traces().mark, MarkerState::Nothing);
+        assert_eq!(marker.traces().marker, MarkerState::Nothing);
     }
 }

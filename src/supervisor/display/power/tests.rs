@@ -1,7 +1,7 @@
 //! Screens that lie, hang, and come back, against a clock in the hand.
 
 use super::*;
-use crate::supervisor::backoff::HOURLY;
+use crate::supervisor::backoff::ATTEMPTS_PER_HOUR;
 
 /// A screen, and the hands that switch it.
 struct Stage {
@@ -49,13 +49,13 @@ impl Stage {
         let mut out = VecDeque::new();
         let connector = Some("HDMI-A-1");
         self.power
-            .stir(&self.display, connector, self.now, &mut out);
+            .recheck(&self.display, connector, self.now, &mut out);
         self.perform(out);
     }
 
     fn ask(&mut self, on: bool) {
         let mut out = VecDeque::new();
-        self.power.ask(&self.display, on, self.now, &mut out);
+        self.power.request(&self.display, on, self.now, &mut out);
         self.perform(out);
     }
 
@@ -144,7 +144,7 @@ fn a_screen_that_comes_back_by_itself_is_switched_off_again() {
     // Hours later, and nobody tells.
     stage.pass(Duration::from_secs(7200));
     stage.lit = true;
-    stage.pass(DARK_LOOK + Duration::from_secs(5));
+    stage.pass(OFF_CHECK_INTERVAL + Duration::from_secs(5));
     assert!(!stage.lit);
 }
 
@@ -170,7 +170,7 @@ fn a_backend_that_lies_is_caught_and_not_asked_for_ever() {
     for (at, _) in &stage.switches[1..] {
         let within = (stage.switches[1..].iter())
             .filter(|(other, _)| other >= at && other.since(*at) < hour);
-        assert!(within.count() <= HOURLY);
+        assert!(within.count() <= ATTEMPTS_PER_HOUR);
     }
     // It is never given up either.
     assert!(stage.switches.len() > 24);
@@ -184,11 +184,11 @@ fn hands_that_do_not_come_back_are_not_waited_for() {
     let mut stage = Stage::new(Mood::Works);
     stage.mood = Mood::Hangs;
     stage.ask(false);
-    stage.pass(PATIENCE);
+    stage.pass(ANSWER_TIMEOUT);
     assert_eq!(stage.problem(), "nothing answered within 30 s");
     assert_eq!(stage.power.status().actual, None);
     stage.pass(DAY);
-    assert!((2..=1 + HOURLY * 25).contains(&stage.switches.len()));
+    assert!((2..=1 + ATTEMPTS_PER_HOUR * 25).contains(&stage.switches.len()));
     stage.mood = Mood::Works;
     stage.pass(Duration::from_secs(7200));
     assert_eq!(stage.power.status().actual, Some(false));
@@ -223,8 +223,12 @@ fn why_a_switch_failed_is_shown_until_it_works() {
 fn the_last_of_two_wishes_counts() {
     let mut stage = Stage::new(Mood::Works);
     let mut out = VecDeque::new();
-    stage.power.ask(&Display::X(0), false, stage.now, &mut out);
-    stage.power.ask(&Display::X(0), true, stage.now, &mut out);
+    stage
+        .power
+        .request(&Display::X(0), false, stage.now, &mut out);
+    stage
+        .power
+        .request(&Display::X(0), true, stage.now, &mut out);
     assert_eq!(out.len(), 1, "the second waits for the first: {out:?}");
     stage.perform(out);
     assert!(stage.lit);

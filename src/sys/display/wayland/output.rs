@@ -78,7 +78,7 @@ impl WlOutput {
     pub(super) fn size(&self) -> Option<Size> {
         let is_sideways = self.transform % 2 == 1;
         self.size
-            .map(|size| if is_sideways { size.turned() } else { size })
+            .map(|size| if is_sideways { size.rotated() } else { size })
     }
 
     /// What the operator is shown of it.

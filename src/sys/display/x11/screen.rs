@@ -167,7 +167,7 @@ impl X {
             height: mode.height.into(),
         };
         let size = if wanted.is_sideways() {
-            plain.turned()
+            plain.rotated()
         } else {
             plain
         };

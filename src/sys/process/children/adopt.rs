@@ -3,7 +3,7 @@
 use super::{Children, Phase, Run};
 use crate::config::Id;
 use crate::logs::{Logs, Stream};
-use crate::supervisor::{Failure, RunId, Running};
+use crate::supervisor::{Failure, RunId, SavedRun};
 use crate::sys::cgroup::{Cgroups, RunCgroup};
 use crate::sys::errno::failure;
 use crate::sys::process::output::Tap;
@@ -39,7 +39,7 @@ impl InheritedRun {
     /// can be told from others, because it has a cgroup or we are its parent.
     pub fn find(
         id: &Id,
-        running: &Running,
+        running: &SavedRun,
         cgroups: &Cgroups,
         from: &mut InheritedDescriptors,
     ) -> Option<Self> {
@@ -71,7 +71,7 @@ impl Children {
     pub fn adopt(
         &self,
         id: &Id,
-        running: &Running,
+        running: &SavedRun,
         found: InheritedRun,
         logs: &Logs,
     ) -> Result<(), Failure> {
