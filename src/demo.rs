@@ -78,7 +78,7 @@ fn prepare(dir: &Path) -> Result<(), Failure> {
         Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Ok(()),
         made => made,
     };
-    made.and_then(|()| is_ours(dir))
+    made.and_then(|()| check_owner(dir))
         .map_err(|error| failure(format_args!("use {}", dir.display()), &error))
 }
 
@@ -91,7 +91,7 @@ fn write_configuration(dir: &Path, options: &DaemonOptions) -> Result<(), Failur
 }
 
 /// Where everybody may write, somebody else may have been there first.
-fn is_ours(dir: &Path) -> io::Result<()> {
+fn check_owner(dir: &Path) -> io::Result<()> {
     let found = fs::symlink_metadata(dir)?;
     let others_may_write = found.mode() & 0o022 != 0;
     if found.is_dir() && found.uid() == machine::user_id() && !others_may_write {

@@ -26,19 +26,21 @@ fn main() -> ExitCode {
         }
     };
     match invocation {
-        Invocation::Daemon(options) => came_to(daemon::run(&options)),
-        Invocation::Demo { listen } => came_to(demo::run(listen)),
+        Invocation::Daemon(options) => exit_code(daemon::run(&options)),
+        Invocation::Demo { listen } => exit_code(demo::run(listen)),
         Invocation::Check { file, json } => {
-            at_terminal(|terminal| check(&file, json, terminal)).into()
+            with_terminal(|terminal| check(&file, json, terminal)).into()
         }
         Invocation::FirstBoot { card, root } => first_boot::run(&card, &root).into(),
-        Invocation::Client(order) => at_terminal(|terminal| client::run(&order, terminal)).into(),
-        Invocation::MakeWay => {
+        Invocation::Client(command) => {
+            with_terminal(|terminal| client::run(&command, terminal)).into()
+        }
+        Invocation::CleanUpStaleRuns => {
             let result = std::env::var("SERVICE_RESULT").ok();
-            came_to(cgroup::make_way(result.as_deref()).map_err(StartError::System))
+            exit_code(cgroup::make_way(result.as_deref()).map_err(StartError::System))
         }
         Invocation::Print(text) => print(&text).into(),
-        Invocation::Complete(words) => at_terminal(|terminal| {
+        Invocation::Complete(words) => with_terminal(|terminal| {
             client::complete(&cli::complete(&words), terminal);
             Exit::Done
         })
@@ -46,7 +48,7 @@ fn main() -> ExitCode {
     }
 }
 
-fn came_to(end: Result<(), StartError>) -> ExitCode {
+fn exit_code(end: Result<(), StartError>) -> ExitCode {
     match end {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
@@ -56,7 +58,7 @@ fn came_to(end: Result<(), StartError>) -> ExitCode {
     }
 }
 
-fn at_terminal(run: impl FnOnce(&mut Terminal<'_>) -> Exit) -> Exit {
+fn with_terminal(run: impl FnOnce(&mut Terminal<'_>) -> Exit) -> Exit {
     let (mut out, mut err) = (std::io::stdout().lock(), std::io::stderr());
     let (out_is_terminal, err_is_terminal) = (out.is_terminal(), err.is_terminal());
     run(&mut Terminal {
@@ -78,7 +80,7 @@ fn print(text: &str) -> Exit {
 
 /// A zone that this machine lacks is no error: the file may be meant for another one, and a daemon that reads it shows
 /// its page nevertheless.
-fn warn_of_zone(mut loaded: Loaded) -> Loaded {
+fn warn_about_zone(mut loaded: Loaded) -> Loaded {
     if let Zone::Named(name) = &loaded.config.schedule.zone
         && let Err(message) = timezone::exists(Path::new(timezone::DATABASE), name)
     {
@@ -98,20 +100,20 @@ fn check(file: &Path, json: bool, terminal: &mut Terminal<'_>) -> Exit {
             match json {
                 true => {
                     let report = config::report_as_json(Err(vec![Problem::whole(why)]));
-                    let _ = terminal.pass_on(report.as_bytes());
+                    let _ = terminal.write_bytes(report.as_bytes());
                 }
-                false => terminal.remark(why),
+                false => terminal.note(why),
             }
             return Exit::Refused;
         }
     };
-    let read = Loaded::from_bytes(&bytes).map(warn_of_zone);
+    let read = Loaded::from_bytes(&bytes).map(warn_about_zone);
     let is_sound = read.is_ok();
     let report = match json {
         true => config::report_as_json(read),
         false => config::report(read),
     };
-    match terminal.pass_on(report.as_bytes()) {
+    match terminal.write_bytes(report.as_bytes()) {
         Ok(()) if is_sound => Exit::Done,
         _ => Exit::Refused,
     }

@@ -329,7 +329,7 @@ fn the_rules_of_the_older_program_are_put_into_the_words_of_this_one() {
             "it did nothing unless it was told to"
         );
         assert!(
-            loaded.config.schedule.unfit.is_empty(),
+            loaded.config.schedule.invalid.is_empty(),
             "{:?}",
             loaded.warnings
         );
@@ -346,7 +346,7 @@ fn a_rule_that_never_worked_is_switched_off_and_keeps_nothing_dark() {
     let loaded = v2(json!({"schedule": {"enabled": true, "rules": rules}}));
     let schedule = &loaded.config.schedule;
     assert_eq!(schedule.rules.len(), 1);
-    assert_eq!(schedule.unfit.len(), 2);
+    assert_eq!(schedule.invalid.len(), 2);
     let notes = loaded.migration.as_ref().unwrap().notes.join("\n");
     assert!(
         notes.contains("the rule Nothing is switched off: schedule.rules[0].trigger.time: must be a time of day"),

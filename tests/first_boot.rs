@@ -41,11 +41,11 @@ impl Device {
 
     fn with(name: &str, file: &str) -> Self {
         let device = Self::new(name);
-        device.lay(file);
+        device.write_file(file);
         device
     }
 
-    fn lay(&self, file: &str) {
+    fn write_file(&self, file: &str) {
         fs::write(self.file(), file).unwrap();
     }
 
@@ -53,7 +53,7 @@ impl Device {
         self.0.join("card/ossuary.json")
     }
 
-    fn letter(&self) -> String {
+    fn report(&self) -> String {
         fs::read_to_string(self.0.join("card/ossuary.txt")).unwrap()
     }
 
@@ -155,7 +155,7 @@ fn everything_is_set_up_and_the_secrets_are_gone_from_the_card() {
     }
 
     assert!(!device.file().exists());
-    let letter = device.letter();
+    let letter = device.report();
     assert_eq!(String::from_utf8(output.stdout).unwrap(), letter);
     for told in [
         "was applied",
@@ -174,7 +174,7 @@ fn everything_is_set_up_and_the_secrets_are_gone_from_the_card() {
     let before = device.system();
     assert!(device.start().status.success());
     assert_eq!(device.system(), before);
-    assert_eq!(device.letter(), letter);
+    assert_eq!(device.report(), letter);
 }
 
 #[test]
@@ -194,7 +194,7 @@ fn where_anything_is_wrong_nothing_is_set_up_and_all_of_it_is_told() {
         broken,
         "it is to be mended, not typed anew"
     );
-    let letter = device.letter();
+    let letter = device.report();
     assert_eq!(String::from_utf8(output.stderr).unwrap(), letter);
     for path in [
         "hostname",
@@ -209,9 +209,9 @@ fn where_anything_is_wrong_nothing_is_set_up_and_all_of_it_is_told() {
         );
     }
 
-    device.lay(WHOLE);
+    device.write_file(WHOLE);
     assert!(device.start().status.success());
-    assert!(device.letter().contains("was applied"));
+    assert!(device.report().contains("was applied"));
 }
 
 #[test]
@@ -219,7 +219,7 @@ fn what_does_not_stand_in_the_file_stays_as_it_is() {
     let device = Device::with("first-boot-little", WHOLE);
     device.start();
     let before = device.system();
-    device.lay(r#"{"hostname": "hall"}"#);
+    device.write_file(r#"{"hostname": "hall"}"#);
     assert!(device.start().status.success());
     let changed: Vec<_> = (device.system().into_iter())
         .filter(|file| !before.contains(file))
@@ -232,10 +232,10 @@ fn what_does_not_stand_in_the_file_stays_as_it_is() {
 fn a_forgotten_password_is_reset_by_the_file() {
     let device = Device::with("first-boot-reset", WHOLE);
     device.start();
-    device.lay(r#"{"reset_password": true}"#);
+    device.write_file(r#"{"reset_password": true}"#);
     assert!(device.start().status.success());
     assert!(!device.root("var/lib/ossuary/credentials.json").exists());
-    assert!(device.letter().contains("the code that claims"));
+    assert!(device.report().contains("the code that claims"));
     assert!(device.root("etc/ossuary/config.json").exists());
 }
 
@@ -249,7 +249,7 @@ fn a_hash_that_was_made_elsewhere_is_the_password() {
     );
     assert!(device.start().status.success());
     assert!(matches!(device.owner(), Owner::Somebody(hash) if hash.is_of("password")));
-    assert!(!device.letter().contains("argon2"));
+    assert!(!device.report().contains("argon2"));
 }
 
 #[test]
@@ -261,9 +261,9 @@ fn what_cannot_be_written_changes_nothing_and_is_told() {
     assert_eq!(device.start().status.code(), Some(1));
     assert_eq!(device.system(), before);
     assert!(
-        device.letter().contains("cannot write"),
+        device.report().contains("cannot write"),
         "{}",
-        device.letter()
+        device.report()
     );
     assert_eq!(read(device.file()), WHOLE);
 }
@@ -303,7 +303,7 @@ fn a_power_cut_anywhere_is_made_good_by_the_next_start() {
             assert!(again.status.success(), "{call} {place}: {again:?}");
             assert_eq!(names(&device), names(&whole), "{call} {place}");
             assert!(!device.file().exists(), "{call} {place}");
-            assert!(device.letter().contains("was applied"), "{call} {place}");
+            assert!(device.report().contains("was applied"), "{call} {place}");
         }
     }
     assert!(cuts > 20, "{cuts} cuts only");

@@ -1,10 +1,9 @@
-//! Any bytes are a configuration or a list of problems; what is one stays one.
+//! Any bytes are either a configuration or a list of problems, and every edit of a configuration is valid or refused.
 
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
-use ossuary::config::{Command, Document, Loaded, parse_json, check_report, starts_chromium};
-use ossuary::config::process::quote;
+use ossuary::config::{CommandLine, Document, Loaded, parse_json, quote, report, starts_chromium};
 use serde_json::Value;
 
 fuzz_target!(|bytes: &[u8]| {
@@ -13,34 +12,34 @@ fuzz_target!(|bytes: &[u8]| {
         command(text);
     }
     match Loaded::from_bytes(bytes) {
-        Ok(loaded) => sound(&loaded),
+        Ok(loaded) => check_edits(&loaded),
         Err(problems) => assert!(!problems.is_empty(), "a refusal has a reason"),
     }
     let Ok(Value::Object(fields)) = parse_json(bytes) else {
         return;
     };
-    // The same bytes as what a client sends.
+    // The same bytes as a request of a client.
     if let Ok((loaded, id)) = Loaded::empty().with_process(fields.clone()) {
-        written_and_read(&loaded);
+        check_round_trip(&loaded);
         if let Ok(changed) = loaded.with_changes(&id, fields.clone()) {
-            written_and_read(&changed);
+            check_round_trip(&changed);
         }
     }
     if let Ok(replaced) = Loaded::empty().replaced_by(Value::Object(fields)) {
-        written_and_read(&replaced);
+        check_round_trip(&replaced);
     }
 });
 
 fn command(text: &str) {
     let _ = starts_chromium(text);
-    if let Ok(Command::Direct { argv, .. }) = Command::parse(text) {
+    if let Ok(CommandLine::Direct { argv, .. }) = CommandLine::parse(text) {
         assert!(!argv.is_empty());
-        let again = Command::parse(&quote(&argv));
-        // Quotes make a line longer, perhaps longer than a command may be.
+        let again = CommandLine::parse(&quote(&argv));
+        // Quotes make a line longer, possibly longer than a command may be.
         if let Ok(again) = again {
             assert_eq!(
                 again,
-                Command::Direct {
+                CommandLine::Direct {
                     env: Vec::new(),
                     argv
                 }
@@ -49,13 +48,13 @@ fn command(text: &str) {
     }
 }
 
-/// Every edit of a sound configuration is sound, or refused.
-fn sound(loaded: &Loaded) {
-    written_and_read(loaded);
-    // Rules without an id are written with the one they were read with; what is there then stays.
-    let same = replaced_by_itself(loaded);
+/// Every edit of a valid configuration is valid or refused.
+fn check_edits(loaded: &Loaded) {
+    check_round_trip(loaded);
+    // Rules without an id are written with the id they were read with; after that nothing changes.
+    let same = replace_with_itself(loaded);
     assert_eq!(same.config, loaded.config);
-    assert_eq!(replaced_by_itself(&same).document, same.document);
+    assert_eq!(replace_with_itself(&same).document, same.document);
     for process in loaded.config.processes.iter().take(4) {
         let shown = serde_json::to_value(process).expect("a process can be shown");
         let Value::Object(shown) = shown else {
@@ -65,19 +64,19 @@ fn sound(loaded: &Loaded) {
             .with_changes(&process.id, shown)
             .expect("what was read may be sent");
         assert_eq!(same.document, loaded.document);
-        written_and_read(&loaded.with_active_display(Some(&process.id)));
+        check_round_trip(&loaded.with_active_display(Some(&process.id)));
         if let Ok(without) = loaded.without_process(&process.id) {
-            written_and_read(&without);
+            check_round_trip(&without);
         }
     }
 }
 
-fn replaced_by_itself(loaded: &Loaded) -> Loaded {
+fn replace_with_itself(loaded: &Loaded) -> Loaded {
     let document = Value::Object(loaded.document.as_map().clone());
     (loaded.replaced_by(document)).expect("a document may replace itself")
 }
 
-fn written_and_read(loaded: &Loaded) {
+fn check_round_trip(loaded: &Loaded) {
     let bytes = loaded.document.to_bytes();
     assert!(bytes.len() <= Document::MAX_BYTES);
     let again = Loaded::from_bytes(&bytes).expect("what is written can be read");

@@ -77,7 +77,7 @@ fn kiosk() -> (Rc<Api>, Requests, String) {
         wall: "2026-11-23T08:00:00Z".parse().expect("a time"),
     };
     let logs = Book::new();
-    let log = logs.keep(&"a".parse().expect("an id"), 4096);
+    let log = logs.ensure(&"a".parse().expect("an id"), 4096);
     log.note("one\ntwo", Moment::default());
     let (mind, requests) = Mailbox::new();
     let mut api = Api::new(

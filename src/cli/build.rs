@@ -1,10 +1,10 @@
-//! Makes an invocation of what was given to a command, a function for each.
+//! Makes an invocation of what was args to a command, a function for each.
 
 use super::fields::{self, Change};
-use super::grammar::Switch;
+use super::grammar::Opt;
 use super::table;
 use super::{
-    ClientCommand, DaemonOptions, Given, Invocation, ProcessCommand, Shell, Task, help, listen,
+    ClientCommand, DaemonOptions, Invocation, ParsedArgs, ProcessCommand, Shell, Task, help, listen,
 };
 use serde_json::{Map, Value};
 use std::ffi::OsString;
@@ -26,60 +26,60 @@ const STATE_DIR: &str = "/var/lib/ossuary";
 pub(super) const RUN_DIR: &str = "/run/ossuary";
 pub(super) const SOCKET: &str = "ossuary.sock";
 
-pub(super) fn daemon(given: &mut Given) -> Built {
+pub(super) fn daemon(args: &mut ParsedArgs) -> Built {
     Ok(Invocation::Daemon(DaemonOptions {
-        config: given.path("config").unwrap_or_else(|| CONFIG.into()),
-        state_dir: given.path("state-dir").unwrap_or_else(|| STATE_DIR.into()),
-        run_dir: given.path("run-dir").unwrap_or_else(|| RUN_DIR.into()),
-        listen: addresses(given, listen::default)?,
-        hosts: given.values("host").map(text).collect::<Result<_, _>>()?,
-        trusted_proxies: (given.values("trusted-proxy"))
+        config: args.path("config").unwrap_or_else(|| CONFIG.into()),
+        state_dir: args.path("state-dir").unwrap_or_else(|| STATE_DIR.into()),
+        run_dir: args.path("run-dir").unwrap_or_else(|| RUN_DIR.into()),
+        listen: addresses(args, listen::default)?,
+        hosts: args.values("host").map(text).collect::<Result<_, _>>()?,
+        trusted_proxies: (args.values("trusted-proxy"))
             .map(|value| listen::parse_proxy(&text(value)?))
             .collect::<Result<_, _>>()?,
     }))
 }
 
-pub(super) fn demo(given: &mut Given) -> Built {
+pub(super) fn demo(args: &mut ParsedArgs) -> Built {
     Ok(Invocation::Demo {
-        listen: addresses(given, listen::here)?,
+        listen: addresses(args, listen::loopback)?,
     })
 }
 
-pub(super) fn check(given: &mut Given) -> Built {
-    let file = given.arguments.pop_front();
+pub(super) fn check(args: &mut ParsedArgs) -> Built {
+    let file = args.arguments.pop_front();
     Ok(Invocation::Check {
         file: file.map_or_else(|| CONFIG.into(), PathBuf::from),
-        json: given.has("json"),
+        json: args.has("json"),
     })
 }
 
-pub(super) fn first_boot(given: &mut Given) -> Built {
-    let card = given.arguments.pop_front().unwrap_or_default();
+pub(super) fn first_boot(args: &mut ParsedArgs) -> Built {
+    let card = args.arguments.pop_front().unwrap_or_default();
     Ok(Invocation::FirstBoot {
         card: card.into(),
-        root: given.path("root").unwrap_or_else(|| "/".into()),
+        root: args.path("root").unwrap_or_else(|| "/".into()),
     })
 }
 
-pub(super) fn status(given: &mut Given) -> Built {
-    let id = given.words()?.pop();
-    Ok(given.order(Task::Status(id)))
+pub(super) fn status(args: &mut ParsedArgs) -> Built {
+    let id = args.remaining_arguments()?.pop();
+    Ok(args.client(Task::Status(id)))
 }
 
-pub(super) fn start(given: &mut Given) -> Built {
-    turn(given, ProcessCommand::Start)
+pub(super) fn start(args: &mut ParsedArgs) -> Built {
+    control(args, ProcessCommand::Start)
 }
 
-pub(super) fn stop(given: &mut Given) -> Built {
-    turn(given, ProcessCommand::Stop)
+pub(super) fn stop(args: &mut ParsedArgs) -> Built {
+    control(args, ProcessCommand::Stop)
 }
 
-pub(super) fn restart(given: &mut Given) -> Built {
-    turn(given, ProcessCommand::Restart)
+pub(super) fn restart(args: &mut ParsedArgs) -> Built {
+    control(args, ProcessCommand::Restart)
 }
 
-fn turn(given: &mut Given, turn: ProcessCommand) -> Built {
-    let wait = match given.text("timeout")? {
+fn control(args: &mut ParsedArgs, command: ProcessCommand) -> Built {
+    let wait = match args.text("timeout")? {
         None => WAIT,
         Some(text) => match text.parse() {
             Ok(seconds @ 1..=LONGEST_WAIT) => Duration::from_secs(seconds),
@@ -90,31 +90,31 @@ fn turn(given: &mut Given, turn: ProcessCommand) -> Built {
             }
         },
     };
-    let wait = (!given.has("no-wait")).then_some(wait);
-    let ids = given.words()?;
-    Ok(given.order(Task::Turn { turn, ids, wait }))
+    let wait = (!args.has("no-wait")).then_some(wait);
+    let ids = args.remaining_arguments()?;
+    Ok(args.client(Task::Control { command, ids, wait }))
 }
 
-pub(super) fn logs(given: &mut Given) -> Built {
-    let lines = match given.text("lines")? {
+pub(super) fn logs(args: &mut ParsedArgs) -> Built {
+    let lines = match args.text("lines")? {
         None => LINES,
         Some(text) => text
             .parse()
             .map_err(|_| format!("--lines {text}: must be a number"))?,
     };
-    let follow = given.has("follow");
-    let id = given.word()?;
-    Ok(given.order(Task::Logs { id, follow, lines }))
+    let follow = args.has("follow");
+    let id = args.next_argument()?;
+    Ok(args.client(Task::Logs { id, follow, lines }))
 }
 
-pub(super) fn add(given: &mut Given) -> Built {
+pub(super) fn add(args: &mut ParsedArgs) -> Built {
     let mut process = Map::new();
     for field in ["id", "name", "type", "command", "url", "display"] {
-        if let Some(text) = given.text(field)? {
+        if let Some(text) = args.text(field)? {
             process.insert(field.into(), Value::String(text));
         }
     }
-    for change in given.changes()? {
+    for change in args.field_changes()? {
         fields::apply(&mut process, &change);
     }
     if process.is_empty() {
@@ -123,77 +123,77 @@ pub(super) fn add(given: &mut Given) -> Built {
     if process.contains_key("url") && !process.contains_key("type") {
         process.insert("type".into(), "chromium".into());
     }
-    Ok(given.order(Task::Add(process)))
+    Ok(args.client(Task::Add(process)))
 }
 
-pub(super) fn set(given: &mut Given) -> Built {
-    let id = given.word()?;
-    let changes = given
-        .words()?
+pub(super) fn set(args: &mut ParsedArgs) -> Built {
+    let id = args.next_argument()?;
+    let changes = args
+        .remaining_arguments()?
         .iter()
         .map(|text| fields::parse(text))
         .collect::<Result<_, _>>()?;
-    Ok(given.order(Task::Set { id, changes }))
+    Ok(args.client(Task::Set { id, changes }))
 }
 
-pub(super) fn enable(given: &mut Given) -> Built {
-    enabled(given, true)
+pub(super) fn enable(args: &mut ParsedArgs) -> Built {
+    enabled(args, true)
 }
 
-pub(super) fn disable(given: &mut Given) -> Built {
-    enabled(given, false)
+pub(super) fn disable(args: &mut ParsedArgs) -> Built {
+    enabled(args, false)
 }
 
-fn enabled(given: &mut Given, enabled: bool) -> Built {
-    let ids = given.words()?;
-    Ok(given.order(Task::Enable { ids, enabled }))
+fn enabled(args: &mut ParsedArgs, enabled: bool) -> Built {
+    let ids = args.remaining_arguments()?;
+    Ok(args.client(Task::Enable { ids, enabled }))
 }
 
-pub(super) fn remove(given: &mut Given) -> Built {
-    let ids = given.words()?;
-    let force = given.has("force");
-    Ok(given.order(Task::Remove { ids, force }))
+pub(super) fn remove(args: &mut ParsedArgs) -> Built {
+    let ids = args.remaining_arguments()?;
+    let force = args.has("force");
+    Ok(args.client(Task::Remove { ids, force }))
 }
 
-pub(super) fn config(given: &mut Given) -> Built {
-    let verb = match given.arguments.is_empty() {
+pub(super) fn config(args: &mut ParsedArgs) -> Built {
+    let verb = match args.arguments.is_empty() {
         true => "get".to_owned(),
-        false => given.word()?,
+        false => args.next_argument()?,
     };
     // `-` is standard input or output, as everywhere.
-    let file = given.arguments.pop_front().filter(|file| file != "-");
+    let file = args.arguments.pop_front().filter(|file| file != "-");
     let file = file.map(PathBuf::from);
-    let if_match = given.text("if-match")?;
-    match (verb.as_str(), if_match, given.has("force")) {
+    let if_match = args.text("if-match")?;
+    match (verb.as_str(), if_match, args.has("force")) {
         ("put", Some(_), true) => Err("`config put` takes --if-match or --force, not both".into()),
         ("put", None, false) => Err(
             "`config put` replaces the whole configuration: it needs --if-match ETAG, \
              as `config get FILE` prints it, or --force"
                 .into(),
         ),
-        ("put", if_match, _) => Ok(given.order(Task::ConfigPut { file, if_match })),
+        ("put", if_match, _) => Ok(args.client(Task::ConfigPut { file, if_match })),
         (_, Some(_), _) => Err("`config get` takes no --if-match".into()),
         (_, None, true) => Err("`config get` takes no --force".into()),
-        (_, None, false) => Ok(given.order(Task::ConfigGet(file))),
+        (_, None, false) => Ok(args.client(Task::ConfigGet(file))),
     }
 }
 
-pub(super) fn reload(given: &mut Given) -> Built {
-    let task = match given.words()?.pop() {
+pub(super) fn reload(args: &mut ParsedArgs) -> Built {
+    let task = match args.remaining_arguments()?.pop() {
         None => Task::Reload,
         Some(id) => Task::ReloadPage(id),
     };
-    Ok(given.order(task))
+    Ok(args.client(task))
 }
 
-pub(super) fn open(given: &mut Given) -> Built {
-    let (id, url) = (given.word()?, given.word()?);
-    let fade = given.has("fade");
-    Ok(given.order(Task::Open { id, url, fade }))
+pub(super) fn open(args: &mut ParsedArgs) -> Built {
+    let (id, url) = (args.next_argument()?, args.next_argument()?);
+    let fade = args.has("fade");
+    Ok(args.client(Task::Open { id, url, fade }))
 }
 
-pub(super) fn screenshot(given: &mut Given) -> Built {
-    let width = match given.text("width")? {
+pub(super) fn screenshot(args: &mut ParsedArgs) -> Built {
+    let width = match args.text("width")? {
         None => None,
         Some(text) => match text.parse() {
             Ok(width @ 1..) => Some(width),
@@ -201,35 +201,35 @@ pub(super) fn screenshot(given: &mut Given) -> Built {
         },
     };
     // `-` is standard output, as everywhere.
-    let file = given.path("output").filter(|file| file.as_os_str() != "-");
-    let id = given.word()?;
-    Ok(given.order(Task::Screenshot { id, file, width }))
+    let file = args.path("output").filter(|file| file.as_os_str() != "-");
+    let id = args.next_argument()?;
+    Ok(args.client(Task::Screenshot { id, file, width }))
 }
 
-pub(super) fn upgrade(given: &mut Given) -> Built {
-    Ok(given.order(Task::Upgrade))
+pub(super) fn upgrade(args: &mut ParsedArgs) -> Built {
+    Ok(args.client(Task::Upgrade))
 }
 
-pub(super) fn schedule(given: &mut Given) -> Built {
-    let mut words = given.words()?.into_iter();
+pub(super) fn schedule(args: &mut ParsedArgs) -> Built {
+    let mut words = args.remaining_arguments()?.into_iter();
     match (words.next(), words.next()) {
-        (None, _) => Ok(given.order(Task::Schedule)),
-        (Some(_run), Some(rule)) => Ok(given.order(Task::RunRule(rule))),
+        (None, _) => Ok(args.client(Task::Schedule)),
+        (Some(_run), Some(rule)) => Ok(args.client(Task::RunRule(rule))),
         (Some(_run), None) => Err("`schedule run` needs RULE".to_owned()),
     }
 }
 
-pub(super) fn passwd(given: &mut Given) -> Built {
-    Ok(given.order(match given.has("reset") {
+pub(super) fn passwd(args: &mut ParsedArgs) -> Built {
+    Ok(args.client(match args.has("reset") {
         true => Task::ResetPassword,
         false => Task::SetPassword,
     }))
 }
 
-pub(super) fn token(given: &mut Given) -> Built {
-    let verb = given.word()?;
-    let id = given.words()?.pop();
-    let (name, role) = (given.text("name")?, given.text("role")?);
+pub(super) fn token(args: &mut ParsedArgs) -> Built {
+    let verb = args.next_argument()?;
+    let id = args.remaining_arguments()?.pop();
+    let (name, role) = (args.text("name")?, args.text("role")?);
     let task = match (verb.as_str(), id, name, role) {
         ("add", None, Some(name), Some(role)) => Task::AddToken { name, role },
         ("add", ..) => return Err("`token add` needs --name and --role, and no ID".into()),
@@ -238,49 +238,55 @@ pub(super) fn token(given: &mut Given) -> Built {
         ("remove", Some(id), None, None) => Task::RemoveToken(id),
         (..) => return Err("`token remove` needs an ID, and no options".into()),
     };
-    Ok(given.order(task))
+    Ok(args.client(task))
 }
 
-pub(super) fn displays(given: &mut Given) -> Built {
-    Ok(given.order(Task::Displays))
+pub(super) fn displays(args: &mut ParsedArgs) -> Built {
+    Ok(args.client(Task::Displays))
 }
 
-pub(super) fn power(given: &mut Given) -> Built {
-    let on = given.word()? == "on";
-    let display = given.words()?.pop();
-    Ok(given.order(Task::Power { on, display }))
+pub(super) fn power(args: &mut ParsedArgs) -> Built {
+    let on = args.next_argument()? == "on";
+    let display = args.remaining_arguments()?.pop();
+    Ok(args.client(Task::Power { on, display }))
 }
 
-pub(super) fn system(given: &mut Given) -> Built {
-    Ok(given.order(Task::System))
+pub(super) fn system(args: &mut ParsedArgs) -> Built {
+    Ok(args.client(Task::System))
 }
 
-pub(super) fn events(given: &mut Given) -> Built {
-    Ok(given.order(Task::Events))
+pub(super) fn events(args: &mut ParsedArgs) -> Built {
+    Ok(args.client(Task::Events))
 }
 
-pub(super) fn completion(given: &mut Given) -> Built {
-    let shell = Shell::of(&given.word()?);
+pub(super) fn completion(args: &mut ParsedArgs) -> Built {
+    let shell = Shell::of(&args.next_argument()?);
     Ok(Invocation::Print(shell.script().to_owned()))
 }
 
-pub(super) fn help(given: &mut Given) -> Built {
-    let verb = given.words()?.pop().and_then(|name| table::verb(&name));
+pub(super) fn help(args: &mut ParsedArgs) -> Built {
+    let verb = args
+        .remaining_arguments()?
+        .pop()
+        .and_then(|name| table::command(&name));
     Ok(Invocation::Print(
         verb.map_or_else(help::overview, help::of),
     ))
 }
 
-fn addresses(given: &Given, unasked: fn() -> Vec<SocketAddr>) -> Result<Vec<SocketAddr>, String> {
+fn addresses(
+    args: &ParsedArgs,
+    default: fn() -> Vec<SocketAddr>,
+) -> Result<Vec<SocketAddr>, String> {
     let mut listen = Vec::new();
-    for value in given.values("listen") {
+    for value in args.values("listen") {
         let address = listen::parse(&text(value)?)?;
         if !listen.contains(&address) {
             listen.push(address);
         }
     }
     Ok(match listen.is_empty() {
-        true => unasked(),
+        true => default(),
         false => listen,
     })
 }
@@ -292,10 +298,10 @@ fn text(word: &OsString) -> Result<String, String> {
     }
 }
 
-impl Given {
+impl ParsedArgs {
     fn values(&self, long: &str) -> impl Iterator<Item = &OsString> {
-        let named = move |(switch, _): &&(&'static Switch, OsString)| switch.long == long;
-        self.switches.iter().filter(named).map(|(_, value)| value)
+        let named = move |(switch, _): &&(&'static Opt, OsString)| switch.long == long;
+        self.options.iter().filter(named).map(|(_, value)| value)
     }
 
     fn has(&self, long: &str) -> bool {
@@ -311,23 +317,23 @@ impl Given {
         self.values(long).last().map(text).transpose()
     }
 
-    fn changes(&self) -> Result<Vec<Change>, String> {
+    fn field_changes(&self) -> Result<Vec<Change>, String> {
         self.values("set")
             .map(|value| fields::parse(&text(value)?))
             .collect()
     }
 
     /// The next argument; that it is there was counted before.
-    fn word(&mut self) -> Result<String, String> {
+    fn next_argument(&mut self) -> Result<String, String> {
         text(&self.arguments.pop_front().unwrap_or_default())
     }
 
     /// The arguments that are left.
-    fn words(&mut self) -> Result<Vec<String>, String> {
+    fn remaining_arguments(&mut self) -> Result<Vec<String>, String> {
         self.arguments.drain(..).map(|word| text(&word)).collect()
     }
 
-    fn order(&self, task: Task) -> Invocation {
+    fn client(&self, task: Task) -> Invocation {
         Invocation::Client(ClientCommand {
             socket: socket(self.path("socket"), self.path("run-dir")),
             json: self.has("json"),
@@ -336,7 +342,7 @@ impl Given {
     }
 }
 
-/// The daemon's socket: as given, or in the run directory.
+/// The daemon's socket: as args, or in the run directory.
 pub(super) fn socket(socket: Option<PathBuf>, run_dir: Option<PathBuf>) -> PathBuf {
     socket.unwrap_or_else(|| run_dir.unwrap_or_else(|| RUN_DIR.into()).join(SOCKET))
 }

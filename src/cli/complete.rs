@@ -1,7 +1,7 @@
 //! What may come next on an unfinished command line.
 
 use super::build::socket;
-use super::grammar::{Count, Kind, Switch, Verb};
+use super::grammar::{Command, Count, Kind, Opt};
 use super::table;
 use std::path::PathBuf;
 
@@ -47,45 +47,45 @@ pub fn complete(words: &[String]) -> Candidates {
     };
     let Some((&name, before)) = before.split_first() else {
         return if last.starts_with('-') {
-            switches(&[&table::HELP, &table::VERSION], &[], last)
+            options(&[&table::HELP, &table::VERSION], &[], last)
         } else {
             commands(last)
         };
     };
-    let Some(verb) = table::verb(name) else {
+    let Some(verb) = table::command(name) else {
         return nothing();
     };
-    let line = Line::read(verb, before);
-    if let Some(kind) = line.awaits {
-        return line.of_kind(kind, last);
+    let line = PartialCommandLine::read(verb, before);
+    if let Some(kind) = line.pending_value {
+        return line.candidates(kind, last);
     }
     if last.starts_with('-') && !line.options_ended {
-        let mut offered = verb.switches.to_vec();
+        let mut offered = verb.options.to_vec();
         offered.push(&table::HELP);
-        return switches(&offered, &line.given, last);
+        return options(&offered, &line.given, last);
     }
     match line.argument(verb) {
-        Some(kind) => line.of_kind(kind, last),
+        Some(kind) => line.candidates(kind, last),
         None => nothing(),
     }
 }
 
 /// What stands on the line before the unfinished word.
 #[derive(Default)]
-struct Line {
+struct PartialCommandLine {
     given: Vec<&'static str>,
     arguments: Vec<String>,
     /// The last word is an option that still wants its value.
-    awaits: Option<Kind>,
+    pending_value: Option<Kind>,
     options_ended: bool,
     run_dir: Option<PathBuf>,
     socket: Option<PathBuf>,
 }
 
-impl Line {
-    fn read(verb: &Verb, words: &[&str]) -> Line {
-        let mut line = Line::default();
-        let mut pending: Option<&'static Switch> = None;
+impl PartialCommandLine {
+    fn read(verb: &Command, words: &[&str]) -> PartialCommandLine {
+        let mut line = PartialCommandLine::default();
+        let mut pending: Option<&'static Opt> = None;
         for &word in words {
             if let Some(switch) = pending.take() {
                 line.note(switch, word);
@@ -96,7 +96,8 @@ impl Line {
                     Some((name, value)) => (name, Some(value)),
                     None => (word, None),
                 };
-                let Some(switch) = verb.switches.iter().find(|switch| is(switch, name)) else {
+                let Some(switch) = verb.options.iter().find(|switch| is_option(switch, name))
+                else {
                     continue;
                 };
                 line.given.push(switch.long);
@@ -109,13 +110,13 @@ impl Line {
                 line.arguments.push(word.to_owned());
             }
         }
-        line.awaits = pending
+        line.pending_value = pending
             .and_then(|switch| switch.value)
             .map(|(_, kind)| kind);
         line
     }
 
-    fn note(&mut self, switch: &Switch, value: &str) {
+    fn note(&mut self, switch: &Opt, value: &str) {
         if switch.long == table::RUN_DIR.long {
             self.run_dir = Some(value.into());
         } else if switch.long == table::SOCKET.long {
@@ -124,16 +125,16 @@ impl Line {
     }
 
     /// What the next argument is.
-    fn argument(&self, verb: &Verb) -> Option<Kind> {
+    fn argument(&self, verb: &Command) -> Option<Kind> {
         let next = verb.arguments.get(self.arguments.len());
         let last = verb
             .arguments
             .last()
-            .filter(|last| last.count == Count::Some);
+            .filter(|last| last.count == Count::OneOrMore);
         next.or(last).map(|argument| argument.kind)
     }
 
-    fn of_kind(&self, kind: Kind, prefix: &str) -> Candidates {
+    fn candidates(&self, kind: Kind, prefix: &str) -> Candidates {
         let more = match kind {
             Kind::OneOf(words) => {
                 let words = words.iter().filter(|word| word.starts_with(prefix));
@@ -159,7 +160,7 @@ impl Line {
     }
 }
 
-fn is(switch: &Switch, word: &str) -> bool {
+fn is_option(switch: &Opt, word: &str) -> bool {
     match word.strip_prefix("--") {
         Some(long) => switch.long == long,
         None => word.chars().nth(1) == switch.short && word.chars().count() == 2,
@@ -167,7 +168,7 @@ fn is(switch: &Switch, word: &str) -> bool {
 }
 
 fn commands(prefix: &str) -> Candidates {
-    let verbs = table::VERBS
+    let verbs = table::COMMANDS
         .iter()
         .filter(|verb| verb.name.starts_with(prefix));
     Candidates {
@@ -179,7 +180,7 @@ fn commands(prefix: &str) -> Candidates {
 }
 
 /// Those that may still be given, by their long names.
-fn switches(offered: &[&'static Switch], given: &[&'static str], prefix: &str) -> Candidates {
+fn options(offered: &[&'static Opt], given: &[&'static str], prefix: &str) -> Candidates {
     let prefix = prefix.trim_start_matches('-');
     let open = offered
         .iter()

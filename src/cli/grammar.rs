@@ -1,9 +1,9 @@
 //! What a command line is made of: commands, arguments and options.
 
-use super::{Given, Invocation};
+use super::{Invocation, ParsedArgs};
 
 /// A command: `ossuary NAME …`.
-pub(super) struct Verb {
+pub(super) struct Command {
     /// What is typed.
     pub name: &'static str,
     /// The heading it stands under in the help.
@@ -11,13 +11,13 @@ pub(super) struct Verb {
     /// What comes after it, in order; only the last may be repeated.
     pub arguments: &'static [Argument],
     /// What may be switched, beside `--help`.
-    pub switches: &'static [&'static Switch],
+    pub options: &'static [&'static Opt],
     /// One line for the list of commands.
     pub summary: &'static str,
     /// More for its own help; may be empty.
     pub about: &'static str,
     /// Makes the invocation of what was given.
-    pub build: fn(&mut Given) -> Result<Invocation, String>,
+    pub build: fn(&mut ParsedArgs) -> Result<Invocation, String>,
 }
 
 /// A heading in the help.
@@ -75,7 +75,7 @@ pub(super) enum Count {
     /// Once or not at all.
     Optional,
     /// Once or more.
-    Some,
+    OneOrMore,
 }
 
 /// What a word is.
@@ -96,7 +96,7 @@ pub(super) enum Kind {
 }
 
 /// An option, with a value or without.
-pub(super) struct Switch {
+pub(super) struct Opt {
     /// `-f`.
     pub short: Option<char>,
     /// `--follow`.
@@ -109,8 +109,8 @@ pub(super) struct Switch {
     pub help: &'static str,
 }
 
-pub(super) const fn switch(long: &'static str, help: &'static str) -> Switch {
-    Switch {
+pub(super) const fn flag(long: &'static str, help: &'static str) -> Opt {
+    Opt {
         short: None,
         long,
         value: None,
@@ -124,8 +124,8 @@ pub(super) const fn option(
     value: &'static str,
     kind: Kind,
     help: &'static str,
-) -> Switch {
-    Switch {
+) -> Opt {
+    Opt {
         short: None,
         long,
         value: Some((value, kind)),

@@ -1,7 +1,7 @@
 //! The table of commands, as people read it.
 
 use super::exit::Exit;
-use super::grammar::{Argument, Count, Group, Switch, Verb};
+use super::grammar::{Argument, Command, Count, Group, Opt};
 use super::table;
 use std::fmt::Write;
 
@@ -48,10 +48,10 @@ pub(super) fn overview() -> String {
         "Keeps one browser on the screen and any number of processes alive.\n\n\
          Usage: ossuary COMMAND [OPTION]...\n",
     );
-    let width = table::VERBS.iter().map(|verb| verb.name.len()).max();
+    let width = table::COMMANDS.iter().map(|verb| verb.name.len()).max();
     for group in Group::ALL {
-        say(&mut text, format_args!("\n{}:\n", group.title()));
-        let verbs = table::VERBS.iter().filter(|verb| verb.group == group);
+        append(&mut text, format_args!("\n{}:\n", group.title()));
+        let verbs = table::COMMANDS.iter().filter(|verb| verb.group == group);
         let padded = |name| format!("{name:0$}", width.unwrap_or(0));
         rows(
             &mut text,
@@ -69,20 +69,20 @@ pub(super) fn overview() -> String {
 }
 
 /// `ossuary COMMAND --help`.
-pub(super) fn of(verb: &Verb) -> String {
+pub(super) fn of(verb: &Command) -> String {
     let mut text = format!("{}\n\nUsage: ossuary {}", verb.summary, verb.name);
-    if !verb.switches.is_empty() {
+    if !verb.options.is_empty() {
         text.push_str(" [OPTION]...");
     }
     for argument in verb.arguments {
-        say(&mut text, format_args!(" {}", usage(argument)));
+        append(&mut text, format_args!(" {}", usage(argument)));
     }
     text.push('\n');
     if !verb.about.is_empty() {
-        say(&mut text, format_args!("\n{}\n", verb.about));
+        append(&mut text, format_args!("\n{}\n", verb.about));
     }
     text.push_str("\nOptions:\n");
-    let switches = verb.switches.iter().copied().chain([&table::HELP]);
+    let switches = verb.options.iter().copied().chain([&table::HELP]);
     rows(
         &mut text,
         switches.map(|switch| (title(switch), switch.help)),
@@ -94,12 +94,12 @@ fn usage(argument: &Argument) -> String {
     match argument.count {
         Count::One => argument.name.to_owned(),
         Count::Optional => format!("[{}]", argument.name),
-        Count::Some => format!("{}...", argument.name),
+        Count::OneOrMore => format!("{}...", argument.name),
     }
 }
 
 /// `-n, --lines N`, with the long names in one column.
-fn title(switch: &Switch) -> String {
+fn title(switch: &Opt) -> String {
     let mut title = match switch.short {
         Some(short) => format!("-{short}, --{}", switch.long),
         None => format!("    --{}", switch.long),
@@ -118,11 +118,11 @@ fn rows<'a>(text: &mut String, rows: impl IntoIterator<Item = (String, &'a str)>
     for (left, right) in rows {
         for (index, line) in right.lines().enumerate() {
             let left = if index == 0 { left.as_str() } else { "" };
-            say(text, format_args!("  {left:width$}  {line}\n"));
+            append(text, format_args!("  {left:width$}  {line}\n"));
         }
     }
 }
 
-fn say(text: &mut String, words: std::fmt::Arguments<'_>) {
+fn append(text: &mut String, words: std::fmt::Arguments<'_>) {
     text.write_fmt(words).expect("a String takes every word");
 }

@@ -11,7 +11,7 @@ pub fn default() -> Vec<SocketAddr> {
 }
 
 /// Loopback only, for what somebody tries out.
-pub fn here() -> Vec<SocketAddr> {
+pub fn loopback() -> Vec<SocketAddr> {
     vec![
         SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), PORT),
         SocketAddr::new(IpAddr::V6(Ipv6Addr::LOCALHOST), PORT),

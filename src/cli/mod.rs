@@ -20,7 +20,7 @@ pub use fields::apply;
 pub use help::Shell;
 pub use nearest::nearest;
 
-use grammar::{Argument, Count, Kind, Switch, Verb};
+use grammar::{Argument, Command, Count, Kind, Opt};
 use serde_json::{Map, Value};
 use std::ffi::{OsStr, OsString};
 use std::net::SocketAddr;
@@ -31,7 +31,7 @@ use std::time::Duration;
 pub const COMPLETE: &str = "_complete";
 
 /// What the service manager runs before it starts a daemon again whose runs live on. Not in the help: nobody else has a use for it.
-pub const MAKE_WAY: &str = "make-way";
+pub const CLEAN_UP_STALE_RUNS: &str = "make-way";
 
 /// What the program was asked to be.
 #[derive(Clone, Debug, PartialEq)]
@@ -62,7 +62,7 @@ pub enum Invocation {
     /// Prints this and leaves: help, version, a completion script.
     Print(String),
     /// Lets a new daemon into the cgroup of its unit.
-    MakeWay,
+    CleanUpStaleRuns,
     /// Prints what may come next: the words behind the program's name, the last one unfinished.
     Complete(Vec<String>),
 }
@@ -101,9 +101,9 @@ pub enum Task {
     /// How every process fares, or one.
     Status(Option<String>),
     /// Start, stop or restart processes.
-    Turn {
+    Control {
         /// Which of the three.
-        turn: ProcessCommand,
+        command: ProcessCommand,
         /// At least one.
         ids: Vec<String>,
         /// How long to wait until it has happened; `None` does not wait.
@@ -225,7 +225,7 @@ pub struct UsageError {
     /// What was wrong, and what would be right.
     pub message: String,
     /// The command it was about.
-    pub verb: Option<&'static str>,
+    pub command: Option<&'static str>,
 }
 
 impl std::fmt::Display for UsageError {
@@ -235,7 +235,7 @@ impl std::fmt::Display for UsageError {
             false => "; see",
         };
         write!(f, "{}{see} `ossuary help", self.message)?;
-        if let Some(verb) = self.verb {
+        if let Some(verb) = self.command {
             write!(f, " {verb}")?;
         }
         f.write_str("`")
@@ -244,8 +244,8 @@ impl std::fmt::Display for UsageError {
 
 /// What was given to a command, before it is known what it means.
 #[derive(Default)]
-struct Given {
-    switches: Vec<(&'static Switch, OsString)>,
+struct ParsedArgs {
+    options: Vec<(&'static Opt, OsString)>,
     arguments: std::collections::VecDeque<OsString>,
 }
 
@@ -257,13 +257,15 @@ pub fn parse(argv: impl IntoIterator<Item = OsString>) -> Result<Invocation, Usa
     let mut parser = lexopt::Parser::from_args(argv);
     let general = |message: String| UsageError {
         message,
-        verb: None,
+        command: None,
     };
     let name = match parser.next().map_err(|error| general(error.to_string()))? {
         None => return Ok(Invocation::Print(help::overview())),
         Some(lexopt::Arg::Value(name)) => name,
-        Some(arg) if names(&arg, &table::HELP) => return Ok(Invocation::Print(help::overview())),
-        Some(arg) if names(&arg, &table::VERSION) => {
+        Some(arg) if is_option(&arg, &table::HELP) => {
+            return Ok(Invocation::Print(help::overview()));
+        }
+        Some(arg) if is_option(&arg, &table::VERSION) => {
             return Ok(Invocation::Print(help::version()));
         }
         Some(arg) => return Err(general(arg.unexpected().to_string())),
@@ -276,53 +278,56 @@ pub fn parse(argv: impl IntoIterator<Item = OsString>) -> Result<Invocation, Usa
                 .collect(),
         ));
     }
-    if name == MAKE_WAY {
+    if name == CLEAN_UP_STALE_RUNS {
         return match parser.next().map_err(|error| general(error.to_string()))? {
-            None => Ok(Invocation::MakeWay),
+            None => Ok(Invocation::CleanUpStaleRuns),
             Some(arg) => Err(general(arg.unexpected().to_string())),
         };
     }
-    let Some(verb) = name.to_str().and_then(table::verb) else {
+    let Some(verb) = name.to_str().and_then(table::command) else {
         return Err(general(unknown_command(&name)));
     };
-    invoke(verb, &mut parser).map_err(|message| UsageError {
+    parse_command(verb, &mut parser).map_err(|message| UsageError {
         message,
         // The help of `help` says nothing that the list of commands does not.
-        verb: Some(verb.name).filter(|name| *name != "help"),
+        command: Some(verb.name).filter(|name| *name != "help"),
     })
 }
 
-fn invoke(verb: &'static Verb, parser: &mut lexopt::Parser) -> Result<Invocation, String> {
-    let mut given = Given::default();
+fn parse_command(
+    verb: &'static Command,
+    parser: &mut lexopt::Parser,
+) -> Result<Invocation, String> {
+    let mut given = ParsedArgs::default();
     while let Some(arg) = parser.next().map_err(|error| error.to_string())? {
         if let lexopt::Arg::Value(word) = arg {
             given.arguments.push_back(word);
             continue;
         }
-        if names(&arg, &table::HELP) {
+        if is_option(&arg, &table::HELP) {
             return Ok(Invocation::Print(help::of(verb)));
         }
-        let Some(switch) = verb.switches.iter().find(|switch| names(&arg, switch)) else {
+        let Some(switch) = verb.options.iter().find(|switch| is_option(&arg, switch)) else {
             return Err(arg.unexpected().to_string());
         };
         let value = match switch.value {
             None => OsString::new(),
             Some((_, kind)) => {
                 let value = parser.value().map_err(|error| error.to_string())?;
-                check_word(kind, &format!("--{}", switch.long), &value)?;
+                check_value(kind, &format!("--{}", switch.long), &value)?;
                 value
             }
         };
-        given.switches.push((switch, value));
+        given.options.push((switch, value));
     }
-    count(verb, given.arguments.len())?;
+    check_count(verb, given.arguments.len())?;
     for (word, argument) in given.arguments.iter().zip(verb.arguments) {
-        check_word(argument.kind, verb.name, word)?;
+        check_value(argument.kind, verb.name, word)?;
     }
     (verb.build)(&mut given)
 }
 
-fn names(arg: &lexopt::Arg<'_>, switch: &Switch) -> bool {
+fn is_option(arg: &lexopt::Arg<'_>, switch: &Opt) -> bool {
     match arg {
         lexopt::Arg::Short(short) => switch.short == Some(*short),
         lexopt::Arg::Long(long) => switch.long == *long,
@@ -332,7 +337,7 @@ fn names(arg: &lexopt::Arg<'_>, switch: &Switch) -> bool {
 
 /// Refuses a word that is not one of those that may stand there. The functions that build an invocation rely on it:
 /// to them, what is not `on` is `off`.
-fn check_word(kind: Kind, before: &str, word: &OsStr) -> Result<(), String> {
+fn check_value(kind: Kind, before: &str, word: &OsStr) -> Result<(), String> {
     match kind {
         Kind::OneOf(allowed) if !allowed.iter().any(|known| word == *known) => {
             let word = word.to_string_lossy();
@@ -345,7 +350,7 @@ fn check_word(kind: Kind, before: &str, word: &OsStr) -> Result<(), String> {
             };
             Err(format!("`{before} {word}`: must be {allowed}{meant}"))
         }
-        Kind::Command if word.to_str().and_then(table::verb).is_none() => {
+        Kind::Command if word.to_str().and_then(table::command).is_none() => {
             Err(unknown_command(word))
         }
         _ => Ok(()),
@@ -354,7 +359,7 @@ fn check_word(kind: Kind, before: &str, word: &OsStr) -> Result<(), String> {
 
 fn unknown_command(name: &OsStr) -> String {
     let name = name.to_string_lossy();
-    let verbs = table::VERBS.iter().map(|verb| verb.name);
+    let verbs = table::COMMANDS.iter().map(|verb| verb.name);
     format!(
         "unknown command `{name}`{}",
         did_you_mean(nearest(&name, verbs))
@@ -366,7 +371,7 @@ fn did_you_mean(near: Option<&str>) -> String {
 }
 
 /// Whether a command got as many words as it takes.
-fn count(verb: &Verb, given: usize) -> Result<(), String> {
+fn check_count(verb: &Command, given: usize) -> Result<(), String> {
     let needed = |argument: &&Argument| argument.count != Count::Optional;
     if let Some(missing) = verb.arguments.iter().filter(needed).nth(given) {
         return Err(format!("`{}` needs {}", verb.name, missing.name));
@@ -374,7 +379,7 @@ fn count(verb: &Verb, given: usize) -> Result<(), String> {
     let endless = verb
         .arguments
         .last()
-        .is_some_and(|last| last.count == Count::Some);
+        .is_some_and(|last| last.count == Count::OneOrMore);
     match verb.arguments.len() {
         _ if endless => Ok(()),
         0 if given > 0 => Err(format!("`{}` takes no argument", verb.name)),

@@ -9,7 +9,7 @@ fn parse_line(line: &str) -> Result<Invocation, String> {
 
 fn task(line: &str) -> Task {
     match parse_line(line) {
-        Ok(Invocation::Client(order)) => order.task,
+        Ok(Invocation::Client(command)) => command.task,
         other => panic!("{line}: {other:?}"),
     }
 }
@@ -59,7 +59,7 @@ fn the_demo_is_for_this_machine_alone_unless_told_otherwise() {
 #[test]
 fn a_token_is_made_with_a_name_and_a_role_and_revoked_by_its_id() {
     let task = |line: &str| match parse_line(line) {
-        Ok(Invocation::Client(order)) => Ok(order.task),
+        Ok(Invocation::Client(command)) => Ok(command.task),
         Ok(other) => panic!("{other:?}"),
         Err(error) => Err(error),
     };
@@ -152,7 +152,7 @@ fn a_word_that_a_command_does_not_know_is_a_usage_error_and_never_another_word()
         assert_eq!(parse_line(line), Err(message.to_owned()), "{line}");
     }
     // What one of a command's words is, no other word may become, whichever command it is.
-    for verb in table::VERBS {
+    for verb in table::COMMANDS {
         for (index, argument) in verb.arguments.iter().enumerate() {
             let Kind::OneOf(allowed) = argument.kind else {
                 continue;
@@ -192,19 +192,19 @@ fn the_socket_is_in_the_run_directory_unless_it_is_named() {
         ("status --run-dir /tmp/x", "/tmp/x/ossuary.sock"),
         ("status --socket /tmp/y --run-dir /tmp/x", "/tmp/y"),
     ] {
-        let Ok(Invocation::Client(order)) = parse_line(line) else {
+        let Ok(Invocation::Client(command)) = parse_line(line) else {
             panic!("{line}");
         };
-        assert_eq!(order.socket, PathBuf::from(socket), "{line}");
+        assert_eq!(command.socket, PathBuf::from(socket), "{line}");
     }
 }
 
 #[test]
 fn stopping_waits_unless_told_otherwise() {
     let wait = |line| match task(line) {
-        Task::Turn { turn, ids, wait } => {
+        Task::Control { command, ids, wait } => {
             assert_eq!(
-                (turn, ids),
+                (command, ids),
                 (ProcessCommand::Stop, vec!["a".to_owned(), "b".to_owned()])
             );
             wait
@@ -219,7 +219,7 @@ fn stopping_waits_unless_told_otherwise() {
 
 #[test]
 fn a_process_with_a_page_is_a_display_process() {
-    let Ok(Invocation::Client(order)) = parse(
+    let Ok(Invocation::Client(command)) = parse(
         [
             "add",
             "--name",
@@ -231,13 +231,13 @@ fn a_process_with_a_page_is_a_display_process() {
         ]
         .map(OsString::from),
     ) else {
-        panic!("an order");
+        panic!("a command");
     };
     let want = serde_json::json!({
         "name": "Gallery Display", "url": "https://x/", "type": "chromium",
         "flags": {"webgpu": true},
     });
-    assert_eq!(Task::Add(want.as_object().unwrap().clone()), order.task);
+    assert_eq!(Task::Add(want.as_object().unwrap().clone()), command.task);
 }
 
 #[test]
@@ -327,7 +327,7 @@ fn every_command_explains_itself_within_eighty_columns() {
     assert_eq!(overview, printed("--help"));
     assert_eq!(overview, printed("help"));
     let mut pages = vec![overview.clone()];
-    for verb in table::VERBS {
+    for verb in table::COMMANDS {
         assert!(
             overview.contains(&format!("  {}", verb.name)),
             "{}",
@@ -335,7 +335,7 @@ fn every_command_explains_itself_within_eighty_columns() {
         );
         let page = printed(&format!("{} --help", verb.name));
         assert_eq!(page, printed(&format!("help {}", verb.name)));
-        for switch in verb.switches {
+        for switch in verb.options {
             assert!(page.contains(&format!("--{}", switch.long)), "{page}");
         }
         pages.push(page);
@@ -374,18 +374,22 @@ Options:
 
 #[test]
 fn only_the_last_argument_of_a_command_may_be_repeated() {
-    for verb in table::VERBS {
+    for verb in table::COMMANDS {
         let (_, before) = match verb.arguments.split_last() {
             Some(split) => split,
             None => continue,
         };
-        assert!(before.iter().all(|argument| argument.count != Count::Some));
+        assert!(
+            before
+                .iter()
+                .all(|argument| argument.count != Count::OneOrMore)
+        );
     }
 }
 
 #[test]
 fn what_the_service_manager_runs_is_no_part_of_the_help() {
-    assert_eq!(parse_line("make-way"), Ok(Invocation::MakeWay));
+    assert_eq!(parse_line("make-way"), Ok(Invocation::CleanUpStaleRuns));
     assert!(parse_line("make-way now").is_err());
     assert!(!printed("help").contains("make-way"));
 }
@@ -393,8 +397,8 @@ fn what_the_service_manager_runs_is_no_part_of_the_help() {
 #[test]
 fn commands_and_options_are_completed() {
     assert_eq!(candidates(&["sta"]), ["status", "start"]);
-    assert!(candidates(&[""]).len() == table::VERBS.len());
-    assert!(candidates(&[]).len() == table::VERBS.len());
+    assert!(candidates(&[""]).len() == table::COMMANDS.len());
+    assert!(candidates(&[]).len() == table::COMMANDS.len());
     assert_eq!(candidates(&["--v"]), ["--version"]);
     assert_eq!(candidates(&["logs", "x", "--f"]), ["--follow"]);
     assert_eq!(candidates(&["logs", "-f", "--"])[0], "--lines");

@@ -83,7 +83,7 @@ impl Behaviors {
                 ("none", WhenLost::Nothing),
                 ("", WhenLost::Nothing),
             ];
-            all.when_lost = fields.chosen("action", &choices).unwrap_or(all.when_lost);
+            all.when_lost = fields.one_of("action", &choices).unwrap_or(all.when_lost);
             let after = fields.seconds("timeout_seconds", SECONDS);
             all.lost_after = after.unwrap_or(all.lost_after);
             fields.finish();
@@ -98,7 +98,7 @@ impl Behaviors {
                 ("refresh", WhenRegained::RefreshPage),
                 ("", WhenRegained::Continue),
             ];
-            let action = fields.chosen("action", &choices);
+            let action = fields.one_of("action", &choices);
             all.when_regained = action.unwrap_or(all.when_regained);
             let after = fields.seconds("delay_seconds", SECONDS);
             all.regained_after = after.unwrap_or(all.regained_after);

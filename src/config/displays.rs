@@ -98,7 +98,7 @@ fn rotation(fields: &Fields<'_>) -> Option<Rotation> {
     let value = fields.value("rotation")?;
     let rotation = value.as_u64().and_then(Rotation::from_degrees);
     if rotation.is_none() {
-        fields.wrong(
+        fields.problem(
             "rotation",
             format!("must be 0, 90, 180 or 270, not {value}"),
         );

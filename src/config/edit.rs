@@ -4,13 +4,13 @@ use super::Loaded;
 use super::document::Section;
 use super::fields::{no_such_process, wrong_type};
 use super::id::Id;
-use super::merge::seen_from;
+use super::merge::relative_to_process;
 use super::migrate::migrate;
 use super::path::Path;
 use super::problem::{Findings, Problem};
 use super::process::Process;
 use super::process::read::read_process;
-use super::schedule::read::{switch_off_rules_of, write_ids};
+use super::schedule::read::{disable_rules_of, write_rule_ids};
 use serde_json::{Map, Value};
 use std::collections::BTreeSet;
 
@@ -52,18 +52,18 @@ impl Loaded {
         let id = written.unwrap_or_else(|| self.free_id(name));
 
         fields.retain(|name, _| !RUNTIME_FIELDS.contains(&name.as_str()));
-        problems.extend(unknown_among_nulls(&id, &fields, &Map::new()));
+        problems.extend(unknown_null_fields(&id, &fields, &Map::new()));
         let mut process = Map::new();
         process.insert("id".to_owned(), Value::from(id.as_str()));
         process.extend(fields.into_iter().filter(|(_, value)| !value.is_null()));
 
         let mut map = self.document.as_map().clone();
         processes_of(&mut map).insert(id.to_string(), Value::Object(process));
-        match self.adopt(map, |_| true) {
+        match self.read_edited(map, |_| true) {
             Ok(loaded) if problems.is_empty() => Ok((loaded, id)),
             Ok(_) => Err(problems),
             Err(found) => {
-                problems.extend(seen_from(&id, found));
+                problems.extend(relative_to_process(&id, found));
                 Err(problems)
             }
         }
@@ -101,9 +101,9 @@ impl Loaded {
             ));
         }
         fields.retain(|name, _| !RUNTIME_FIELDS.contains(&name.as_str()));
-        leave_out_unchanged(old, &mut fields);
-        problems.extend(unknown_among_nulls(id, &fields, process));
-        settle_restart(process, &fields);
+        drop_unchanged(old, &mut fields);
+        problems.extend(unknown_null_fields(id, &fields, process));
+        drop_contradicting_restart(process, &fields);
 
         let mut removed = BTreeSet::new();
         for (name, value) in fields {
@@ -118,11 +118,11 @@ impl Loaded {
         if old.is_display() && !still_display && self.config.active_display.as_ref() == Some(id) {
             map.insert(ACTIVE_DISPLAY.to_owned(), Value::Null);
         }
-        match self.adopt(map, |names| !removed.contains(names)) {
+        match self.read_edited(map, |names| !removed.contains(names)) {
             Ok(loaded) if problems.is_empty() => Ok(loaded),
             Ok(_) => Err(problems),
             Err(found) => {
-                problems.extend(seen_from(id, found));
+                problems.extend(relative_to_process(id, found));
                 Err(problems)
             }
         }
@@ -153,8 +153,8 @@ impl Loaded {
         {
             map.insert(ACTIVE_DISPLAY.to_owned(), Value::Null);
         }
-        switch_off_rules_of(id, &mut map);
-        self.adopt(map, |_| true)
+        disable_rules_of(id, &mut map);
+        self.read_edited(map, |_| true)
     }
 
     /// This configuration with another `active_display_process`. It stays as it is where
@@ -166,7 +166,7 @@ impl Loaded {
                 .is_some_and(|process| process.is_display())
         };
         if self.config.active_display.as_ref() == id || !id.is_none_or(fits) {
-            return self.settled();
+            return self.without_migration();
         }
         let mut map = self.document.as_map().clone();
         map.insert(
@@ -174,7 +174,8 @@ impl Loaded {
             id.map_or(Value::Null, |id| Value::from(id.as_str())),
         );
         // An id of 63 letters can carry a document that is full over its bound.
-        self.adopt(map, |_| true).unwrap_or_else(|_| self.settled())
+        self.read_edited(map, |_| true)
+            .unwrap_or_else(|_| self.without_migration())
     }
 
     /// This configuration with `behaviors` or `schedule` replaced. Rules without an id get one.
@@ -183,11 +184,11 @@ impl Loaded {
     /// Every problem at once, with its path from the top of the document.
     pub fn with_section(&self, section: Section, mut value: Value) -> Result<Loaded, Vec<Problem>> {
         if section == Section::Schedule {
-            write_ids(&mut value);
+            write_rule_ids(&mut value);
         }
         let mut map = self.document.as_map().clone();
         map.insert(section.name().to_owned(), value);
-        self.adopt(map, |_| true)
+        self.read_edited(map, |_| true)
     }
 
     /// The whole document as a client sent it in place of this one. Unknown fields that
@@ -201,16 +202,16 @@ impl Loaded {
             Value::Object(map) => {
                 let (mut map, _) = migrate(map)?;
                 if let Some(schedule) = map.get_mut(Section::Schedule.name()) {
-                    write_ids(schedule);
+                    write_rule_ids(schedule);
                 }
-                self.adopt(map, |_| true)
+                self.read_edited(map, |_| true)
             }
             other => Err(vec![Problem::whole(wrong_type("a JSON object", &other))]),
         }
     }
 
     /// This configuration, its migration a thing of the past.
-    fn settled(&self) -> Loaded {
+    fn without_migration(&self) -> Loaded {
         Loaded {
             migration: None,
             ..self.clone()
@@ -254,7 +255,7 @@ fn processes_of(map: &mut Map<String, Value>) -> &mut Map<String, Value> {
 /// Drops what a client sent back as the API had shown it: `"64M"` in the file is shown as
 /// a number of bytes, and a default that stands nowhere in the file is shown, too. With
 /// another type the defaults are others, and everything that is named counts.
-fn leave_out_unchanged(process: &Process, fields: &mut Map<String, Value>) {
+fn drop_unchanged(process: &Process, fields: &mut Map<String, Value>) {
     let shown = serde_json::to_value(process).expect("a process can always be shown");
     if fields.get("type").is_none_or(|kind| *kind == shown["type"]) {
         fields.retain(|name, value| shown.get(name) != Some(value));
@@ -263,7 +264,7 @@ fn leave_out_unchanged(process: &Process, fields: &mut Map<String, Value>) {
 
 /// Removes whichever of `restart` and `restart_on_crash` was not named and says
 /// otherwise than the one that was.
-fn settle_restart(process: &mut Map<String, Value>, fields: &Map<String, Value>) {
+fn drop_contradicting_restart(process: &mut Map<String, Value>, fields: &Map<String, Value>) {
     match (fields.get("restart"), fields.get("restart_on_crash")) {
         (Some(restart), None) if !restart.is_null() => {
             let on_crash = Value::Bool(restart != "never");
@@ -286,7 +287,7 @@ fn settle_restart(process: &mut Map<String, Value>, fields: &Map<String, Value>)
 
 /// The fields that are `null`, about to vanish, and unknown all the same; those that
 /// stand in the file may be removed.
-fn unknown_among_nulls(
+fn unknown_null_fields(
     id: &Id,
     fields: &Map<String, Value>,
     in_file: &Map<String, Value>,

@@ -1,6 +1,6 @@
 //! Reads the fields of one object: each with its type and bounds, every mistake told, none fatal.
 
-use super::path::{Path, shown};
+use super::path::{Path, excerpt};
 use super::problem::Findings;
 use serde_json::{Map, Value};
 use std::cell::RefCell;
@@ -56,12 +56,12 @@ impl<'a> Fields<'a> {
     }
 
     /// This field is wrong.
-    pub(super) fn wrong(&self, name: &str, message: impl Into<String>) {
+    pub(super) fn problem(&self, name: &str, message: impl Into<String>) {
         self.findings.problem(self.path.field(name), message);
     }
 
     /// This field is odd.
-    pub(super) fn odd(&self, name: &str, message: impl Into<String>) {
+    pub(super) fn warning(&self, name: &str, message: impl Into<String>) {
         self.findings.warning(self.path.field(name), message);
     }
 
@@ -97,7 +97,7 @@ impl<'a> Fields<'a> {
     }
 
     /// A text that names one of `choices`.
-    pub(super) fn chosen<T: Copy>(&self, name: &'static str, choices: &[(&str, T)]) -> Option<T> {
+    pub(super) fn one_of<T: Copy>(&self, name: &'static str, choices: &[(&str, T)]) -> Option<T> {
         let text = self.text(name)?;
         if let Some((_, chosen)) = choices.iter().find(|(choice, _)| *choice == text) {
             return Some(*chosen);
@@ -108,7 +108,10 @@ impl<'a> Fields<'a> {
             .map(|(choice, _)| format!("\"{choice}\""))
             .collect();
         let choices = choices.join(" or ");
-        self.wrong(name, format!("must be {choices}, not \"{}\"", shown(text)));
+        self.problem(
+            name,
+            format!("must be {choices}, not \"{}\"", excerpt(text)),
+        );
         None
     }
 
@@ -140,7 +143,7 @@ impl<'a> Fields<'a> {
         let number = number.filter(|number| bounds.contains(number));
         if number.is_none() {
             let (least, most) = bounds.into_inner();
-            self.wrong(
+            self.problem(
                 name,
                 format!("must be a whole number from {least} to {most}, not {value}"),
             );
@@ -160,7 +163,7 @@ impl<'a> Fields<'a> {
         };
         let (least, most) = bounds.into_inner();
         if !(f64::from(least)..=f64::from(most)).contains(&seconds) {
-            self.wrong(
+            self.problem(
                 name,
                 format!("must be {least} to {most} seconds, not {value}"),
             );
@@ -182,7 +185,7 @@ impl<'a> Fields<'a> {
         let size = size.filter(|size| bounds.contains(size));
         if size.is_none() {
             let (least, most) = bounds.into_inner();
-            self.wrong(
+            self.problem(
                 name,
                 format!(
                     "must be {least} to {most} bytes, as a whole number or a text such as \"64M\""
@@ -195,12 +198,12 @@ impl<'a> Fields<'a> {
     /// The value of `result`; its error is this field's.
     fn accept<T, E: Display>(&self, name: &str, result: Result<T, E>) -> Option<T> {
         result
-            .map_err(|error| self.wrong(name, error.to_string()))
+            .map_err(|error| self.problem(name, error.to_string()))
             .ok()
     }
 
     fn wrong_type<T>(&self, name: &str, wanted: &str, value: &Value) -> Option<T> {
-        self.wrong(name, wrong_type(wanted, value));
+        self.problem(name, wrong_type(wanted, value));
         None
     }
 }
@@ -224,7 +227,7 @@ pub(super) fn type_of(value: &Value) -> &'static str {
 
 /// `there is no process "x"`.
 pub(super) fn no_such_process(name: &str) -> String {
-    format!("there is no process \"{}\"", shown(name))
+    format!("there is no process \"{}\"", excerpt(name))
 }
 
 /// The bytes that `64M` or `1G` stands for: powers of 1024, as systemd reads them.

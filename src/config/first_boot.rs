@@ -50,7 +50,7 @@ pub enum Access {
     /// Whoever knows the password of this hash.
     Hash(String),
     /// Nobody, until the kiosk is claimed anew; tokens are forgotten as well.
-    Nobody,
+    Reset,
 }
 
 /// A wireless network.
@@ -80,25 +80,25 @@ impl FirstBoot {
     /// Every problem at once, each with its path.
     pub fn read(bytes: &[u8], checks: &Checks<'_>) -> Result<FirstBoot, Vec<Problem>> {
         if bytes.starts_with(b"\xff\xfe") || bytes.starts_with(b"\xfe\xff") {
-            return whole("is UTF-16; save it as UTF-8");
+            return document_problem("is UTF-16; save it as UTF-8");
         }
         if bytes.trim_ascii().is_empty() {
-            return whole(&format!("is empty; what may stand in it: {FIELDS}"));
+            return document_problem(&format!("is empty; what may stand in it: {FIELDS}"));
         }
         let map = match parse_json(bytes)? {
             Value::Object(map) if map.is_empty() => {
-                return whole(&format!(
+                return document_problem(&format!(
                     "has nothing in it; what may stand there: {FIELDS}"
                 ));
             }
             Value::Object(map) => map,
-            other => return whole(&wrong_type("a JSON object", &other)),
+            other => return document_problem(&wrong_type("a JSON object", &other)),
         };
         let findings = Findings::default();
         let fields = Fields::new(&map, Path::Root, &findings);
         let wanted = FirstBoot {
-            hostname: judged(&fields, "hostname", &check_hostname),
-            timezone: judged(&fields, "timezone", checks.timezone),
+            hostname: checked_text(&fields, "hostname", &check_hostname),
+            timezone: checked_text(&fields, "timezone", checks.timezone),
             access: access(&fields, checks),
             networks: (fields.list("wifi"))
                 .map(|list| networks(list, &findings))
@@ -128,12 +128,12 @@ impl FirstBoot {
     }
 }
 
-fn whole<T>(message: &str) -> Result<T, Vec<Problem>> {
+fn document_problem<T>(message: &str) -> Result<T, Vec<Problem>> {
     Err(vec![Problem::whole(message)])
 }
 
 /// A text that `check` finds nothing wrong with.
-fn judged(
+fn checked_text(
     fields: &Fields<'_>,
     name: &'static str,
     check: &dyn Fn(&str) -> Result<(), String>,
@@ -142,7 +142,7 @@ fn judged(
     match check(text) {
         Ok(()) => Some(text.to_owned()),
         Err(why) => {
-            fields.wrong(name, why);
+            fields.problem(name, why);
             None
         }
     }
@@ -150,8 +150,8 @@ fn judged(
 
 fn access(fields: &Fields<'_>, checks: &Checks<'_>) -> Option<Access> {
     let reset = fields.boolean("reset_password").unwrap_or_default();
-    let password = judged(fields, "password", checks.password);
-    let hash = judged(fields, "password_hash", checks.password_hash);
+    let password = checked_text(fields, "password", checks.password);
+    let hash = checked_text(fields, "password_hash", checks.password_hash);
     let given = [reset, fields.has("password"), fields.has("password_hash")];
     if given.into_iter().filter(|given| *given).count() > 1 {
         let why = "only one of password, password_hash and reset_password may be given";
@@ -160,12 +160,12 @@ fn access(fields: &Fields<'_>, checks: &Checks<'_>) -> Option<Access> {
         } else {
             "password_hash"
         };
-        fields.wrong(name, why);
+        fields.problem(name, why);
     }
     match (password, hash) {
         (Some(password), _) => Some(Access::Password(password)),
         (_, Some(hash)) => Some(Access::Hash(hash)),
-        _ => reset.then_some(Access::Nobody),
+        _ => reset.then_some(Access::Reset),
     }
 }
 
@@ -201,7 +201,7 @@ fn network(map: &Map<String, Value>, path: Path<'_>, findings: &Findings) -> Opt
     let fields = Fields::new(map, path, findings);
     let name = fields.checked("name", check_network_name);
     if !fields.has("name") {
-        fields.wrong("name", "is required");
+        fields.problem("name", "is required");
     }
     let passphrase = fields.checked("passphrase", check_passphrase);
     let hidden = fields.boolean("hidden").unwrap_or_default();
@@ -320,7 +320,7 @@ mod tests {
         assert_eq!(configuration.config.processes.len(), 1);
 
         let little = read(r#"{"reset_password": true}"#);
-        assert!(matches!(little.access, Some(Access::Nobody)));
+        assert!(matches!(little.access, Some(Access::Reset)));
         assert!(little.hostname.is_none() && little.timezone.is_none());
         assert!(little.networks.is_empty() && little.configuration.is_none());
         assert!(

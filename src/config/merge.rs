@@ -14,7 +14,7 @@ impl Loaded {
     ///
     /// Unknown fields of this document that `map` has lost by replacing what they stood in
     /// are put back if `keep` says so; unknown fields that are new are problems.
-    pub(super) fn adopt(
+    pub(super) fn read_edited(
         &self,
         mut map: Map<String, Value>,
         keep: impl Fn(&[String]) -> bool,
@@ -26,7 +26,7 @@ impl Loaded {
             .map(|field| &field.names[..])
             .collect();
         for names in before.iter().filter(|names| keep(names)) {
-            put_back(&mut map, self.document.as_map(), names);
+            restore_unknown(&mut map, self.document.as_map(), names);
         }
 
         let (
@@ -44,7 +44,7 @@ impl Loaded {
         match Document::new(map) {
             Ok(document) if problems.is_empty() => Ok(Loaded {
                 document: Rc::new(document),
-                config: Rc::new(self.sharing_with(config)),
+                config: Rc::new(self.share_unchanged(config)),
                 warnings: warnings.into(),
                 migration: None,
             }),
@@ -57,7 +57,7 @@ impl Loaded {
     }
 
     /// `config` with every process (and the schedule) that has not changed being the very one of this configuration.
-    fn sharing_with(&self, mut config: Config) -> Config {
+    fn share_unchanged(&self, mut config: Config) -> Config {
         let old: BTreeMap<&Id, &Rc<Process>> = self
             .config
             .processes
@@ -77,7 +77,7 @@ impl Loaded {
 }
 
 /// Puts an unknown field back, provided the object it stood in is still there.
-fn put_back(into: &mut Map<String, Value>, from: &Map<String, Value>, names: &[String]) {
+fn restore_unknown(into: &mut Map<String, Value>, from: &Map<String, Value>, names: &[String]) {
     let Some((name, rest)) = names.split_first() else {
         return;
     };
@@ -86,7 +86,7 @@ fn put_back(into: &mut Map<String, Value>, from: &Map<String, Value>, names: &[S
             into.insert(name.clone(), value.clone());
         }
         (Some(Value::Object(from)), Some(Value::Object(into))) if !rest.is_empty() => {
-            put_back(into, from, rest);
+            restore_unknown(into, from, rest);
         }
         _ => {}
     }
@@ -94,7 +94,10 @@ fn put_back(into: &mut Map<String, Value>, from: &Map<String, Value>, names: &[S
 
 /// Problems as seen from the process that was changed. A circle it closes may be told of
 /// at another process, but the change is here.
-pub(super) fn seen_from(id: &Id, problems: Vec<Problem>) -> impl Iterator<Item = Problem> {
+pub(super) fn relative_to_process(
+    id: &Id,
+    problems: Vec<Problem>,
+) -> impl Iterator<Item = Problem> {
     let here = format!("processes.{id}");
     problems.into_iter().map(move |mut problem| {
         match problem.path.strip_prefix(&here) {

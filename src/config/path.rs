@@ -53,7 +53,7 @@ impl fmt::Display for Path<'_> {
                 parent.fmt(f)?;
                 let plain = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'_' || byte == b'-';
                 if name.is_empty() || name.len() > KEY_SHOWN || !name.bytes().all(plain) {
-                    return write!(f, "[\"{}\"]", shown(name));
+                    return write!(f, "[\"{}\"]", excerpt(name));
                 }
                 if !matches!(parent, Path::Root) {
                     f.write_str(".")?;
@@ -65,7 +65,7 @@ impl fmt::Display for Path<'_> {
 }
 
 /// `text` as it may stand in a message: short, and harmless to a terminal.
-pub(super) fn shown(text: &str) -> String {
+pub(super) fn excerpt(text: &str) -> String {
     let mut shown: String = text
         .chars()
         .take(KEY_SHOWN)

@@ -44,13 +44,13 @@ impl fmt::Display for Problem {
 
 /// The most problems (and as many warnings) that are told of one document. Nobody
 /// mends a thousand by hand, and 256 KiB of mistakes would make megabytes of them.
-const MAX_TOLD: usize = 1000;
+const MAX_REPORTED: usize = 1000;
 
 /// Gathers what is found while a document is read.
 #[derive(Debug, Default)]
 pub(super) struct Findings {
-    problems: RefCell<Told>,
-    warnings: RefCell<Told>,
+    problems: RefCell<ProblemList>,
+    warnings: RefCell<ProblemList>,
     unknown: RefCell<Vec<Unknown>>,
 }
 
@@ -74,7 +74,7 @@ pub(super) struct Unknown {
 
 /// The first [`MAX_TOLD`] of something, and how many more there were.
 #[derive(Debug, Default)]
-struct Told {
+struct ProblemList {
     list: Vec<Problem>,
     more: usize,
 }
@@ -102,7 +102,7 @@ impl Findings {
     }
 
     /// Takes over what was found apart; problems weigh as much as is said.
-    pub(super) fn take_over(&self, found: Found, severity: Severity) {
+    pub(super) fn merge(&self, found: Found, severity: Severity) {
         let heavy = match severity {
             Severity::Problem => &self.problems,
             Severity::Warning => &self.warnings,
@@ -140,9 +140,9 @@ impl Findings {
     }
 }
 
-impl Told {
+impl ProblemList {
     fn add(&mut self, path: Path<'_>, message: impl Into<String>) {
-        if self.list.len() < MAX_TOLD {
+        if self.list.len() < MAX_REPORTED {
             self.add_at(&path.to_string(), message);
         } else {
             self.more += 1;
@@ -150,7 +150,7 @@ impl Told {
     }
 
     fn add_at(&mut self, path: &str, message: impl Into<String>) {
-        if self.list.len() < MAX_TOLD {
+        if self.list.len() < MAX_REPORTED {
             self.list.push(Problem::at(path, message));
         } else {
             self.more += 1;
@@ -173,12 +173,12 @@ mod tests {
     #[test]
     fn a_flood_of_problems_is_cut_and_counted() {
         let findings = Findings::default();
-        for _ in 0..MAX_TOLD + 5 {
+        for _ in 0..MAX_REPORTED + 5 {
             findings.problem(Path::Root.field("a"), "is wrong");
         }
         let problems = findings.finish().problems;
-        assert_eq!(problems.len(), MAX_TOLD + 1);
-        assert_eq!(problems[MAX_TOLD].to_string(), "and 5 more");
+        assert_eq!(problems.len(), MAX_REPORTED + 1);
+        assert_eq!(problems[MAX_REPORTED].to_string(), "and 5 more");
         assert_eq!(problems[0].to_string(), "a: is wrong");
     }
 }

@@ -23,7 +23,7 @@ const MAX_PROCESSES: usize = 2000;
 
 /// What the older program wrote and this one has no use for. It stays in the file,
 /// so that the way back is open and other tools find it, and nobody is warned of it.
-const LEFTOVERS: &[&str] = &[
+const OBSOLETE_FIELDS: &[&str] = &[
     "saved_networks",
     "wifi_networks",
     "environment",
@@ -39,8 +39,8 @@ pub(super) fn read(document: &Map<String, Value>) -> (Config, Found) {
     let fields = Fields::new(document, Path::Root, &findings);
     match fields.value("version") {
         Some(version) if version.as_u64() == Some(VERSION) => {}
-        Some(version) => fields.wrong("version", wrong_version(version)),
-        None => fields.wrong("version", "is required; the newest is 3"),
+        Some(version) => fields.problem("version", wrong_version(version)),
+        None => fields.problem("version", "is required; the newest is 3"),
     }
     let processes = fields
         .object("processes")
@@ -55,7 +55,7 @@ pub(super) fn read(document: &Map<String, Value>) -> (Config, Found) {
     });
     let schedule = fields.object("schedule");
     let schedule = schedule.map(|map| read_schedule(map, document, &processes, &findings));
-    for name in LEFTOVERS {
+    for name in OBSOLETE_FIELDS {
         fields.has(name);
     }
     fields.finish();
@@ -98,7 +98,7 @@ fn read_processes(map: &Map<String, Value>, findings: &Findings) -> Vec<Rc<Proce
         match (key.parse::<Id>(), value) {
             (Err(error), value) => {
                 findings.problem(path, format!("its id {error}"));
-                look_inside(value, path, findings);
+                check_process_without_id(value, path, findings);
             }
             (Ok(id), Value::Object(map)) => {
                 processes.push(Rc::new(read_process(&id, map, path, findings)));
@@ -112,7 +112,7 @@ fn read_processes(map: &Map<String, Value>, findings: &Findings) -> Vec<Rc<Proce
 }
 
 /// Finds what else is wrong with a process that has no usable id.
-fn look_inside(value: &Value, path: Path<'_>, findings: &Findings) {
+fn check_process_without_id(value: &Value, path: Path<'_>, findings: &Findings) {
     let Value::Object(map) = value else {
         return findings.problem(path, wrong_type("an object", value));
     };
@@ -131,8 +131,8 @@ fn active_display(fields: &Fields, processes: &[Rc<Process>]) -> Option<Id> {
     let name = fields.text(NAME)?;
     match processes.iter().find(|process| process.id.as_str() == name) {
         Some(process) if process.is_display() => return Some(process.id.clone()),
-        Some(_) => fields.wrong(NAME, "must be a process of type \"chromium\""),
-        None => fields.wrong(NAME, no_such_process(name)),
+        Some(_) => fields.problem(NAME, "must be a process of type \"chromium\""),
+        None => fields.problem(NAME, no_such_process(name)),
     }
     None
 }

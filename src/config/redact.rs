@@ -73,14 +73,14 @@ fn outline_fields(fields: &Map<String, Value>) -> Map<String, Value> {
         .filter(|(name, _)| PUBLIC.contains(&name.as_str()));
     public
         .map(|(name, value)| match value {
-            Value::String(url) if name == "url" => (name.clone(), address(url).into()),
+            Value::String(text) if name == "url" => (name.clone(), self::url(text).into()),
             value => (name.clone(), outline(value)),
         })
         .collect()
 }
 
 /// A URL without user name, password, query and fragment. Of a URL that carries its content (`data:`) the scheme is left.
-pub fn address(url: &str) -> String {
+pub fn url(url: &str) -> String {
     let end = url.find(['?', '#']).unwrap_or(url.len());
     let plain = &url[..end];
     let Some((scheme, rest)) = plain.split_once("://") else {
@@ -101,7 +101,7 @@ pub fn text(sentence: &str) -> String {
     for word in sentence.split_inclusive(ends) {
         let bare = word.trim_end_matches(ends);
         if bare.contains("://") {
-            shown.push_str(&address(bare));
+            shown.push_str(&url(bare));
             shown.push_str(&word[bare.len()..]);
         } else {
             shown.push_str(word);
@@ -148,7 +148,7 @@ mod tests {
             ("about:blank", "about:blank"),
             ("chrome://gpu", "chrome://gpu"),
         ] {
-            assert_eq!(address(url), shown, "{url}");
+            assert_eq!(super::url(url), shown, "{url}");
         }
     }
 

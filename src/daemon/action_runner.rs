@@ -127,7 +127,7 @@ impl ActionRunner {
             Action::Reply { ticket, outcome } => self.commands.reply(ticket, outcome),
             Action::Note { process, text } => self.note(&process, &text),
             Action::ConfigureLog { process, log } => {
-                let ring = self.logs.keep(&process, log.memory_kib as usize * 1024);
+                let ring = self.logs.ensure(&process, log.memory_kib as usize * 1024);
                 self.files.keep(&process, &ring, log.persist);
             }
             Action::Remember { memory } => {
@@ -140,7 +140,7 @@ impl ActionRunner {
                 if let Some(ring) = self.logs.get(&process) {
                     self.files.keep(&process, &ring, None);
                 }
-                self.logs.drop_log(&process);
+                self.logs.remove(&process);
             }
             Action::SwitchPower {
                 display,
@@ -218,7 +218,7 @@ impl ActionRunner {
     fn spawn(&mut self, run: RunId, process: &Process) -> Event {
         let log = self
             .logs
-            .keep(&process.id, process.log.memory_kib as usize * 1024);
+            .ensure(&process.id, process.log.memory_kib as usize * 1024);
         let started = launch::launch(process, &self.state_dir).and_then(|(launch, driven)| {
             let pid = self.children.spawn(run, &process.id, &launch, &log)?;
             Ok((pid, driven))

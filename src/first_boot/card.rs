@@ -15,13 +15,13 @@ use std::path::{Path, PathBuf};
 pub const FILE: &str = "ossuary.json";
 
 /// What is written.
-const LETTER: &str = "ossuary.txt";
+const REPORT: &str = "ossuary.txt";
 
 /// The largest file that is read: a configuration as large as there may be, and as much again.
 const FILE_MAX: u64 = 512 * 1024;
 
 /// What a file begins with that is done with. No JSON does.
-const DONE: &[u8] = b"This was applied; see ossuary.txt.";
+const APPLIED: &[u8] = b"This was applied; see ossuary.txt.";
 
 /// What cards write in one piece.
 const SECTOR: usize = 512;
@@ -29,7 +29,7 @@ const SECTOR: usize = 512;
 /// A directory: the partition where it is mounted.
 pub struct Card {
     file: PathBuf,
-    letter: PathBuf,
+    report: PathBuf,
 }
 
 impl Card {
@@ -37,7 +37,7 @@ impl Card {
     pub fn new(place: &Path) -> Self {
         Self {
             file: place.join(FILE),
-            letter: place.join(LETTER),
+            report: place.join(REPORT),
         }
     }
 
@@ -60,7 +60,7 @@ impl Card {
                 "{file} has more than {most} bytes"
             )));
         }
-        if bytes.starts_with(DONE) {
+        if bytes.starts_with(APPLIED) {
             self.scrub()?;
             return Ok(None);
         }
@@ -71,16 +71,16 @@ impl Card {
     ///
     /// # Errors
     /// It could not be written.
-    pub fn leave(&self, letter: &str) -> Result<(), Failure> {
-        if fs::read(&self.letter).is_ok_and(|there| there == letter.as_bytes()) {
+    pub fn write_report(&self, letter: &str) -> Result<(), Failure> {
+        if fs::read(&self.report).is_ok_and(|there| there == letter.as_bytes()) {
             return Ok(());
         }
         let write = || {
-            let mut file = File::create(&self.letter)?;
+            let mut file = File::create(&self.report)?;
             file.write_all(letter.as_bytes())?;
             file.sync_all()
         };
-        let path = self.letter.display();
+        let path = self.report.display();
         write().map_err(|error| failure(format_args!("write {path}"), &error))
     }
 
@@ -93,7 +93,7 @@ impl Card {
             let file = OpenOptions::new().write(true).open(&self.file)?;
             let length = file.metadata()?.len();
             let mut sector = [b' '; SECTOR];
-            sector[..DONE.len()].copy_from_slice(DONE);
+            sector[..APPLIED.len()].copy_from_slice(APPLIED);
             file.write_all_at(&sector, 0)?;
             file.sync_all()?;
             let mut place = SECTOR as u64;
@@ -145,7 +145,7 @@ mod tests {
             assert!(!path.exists());
             let mut left = Vec::new();
             (&held).read_to_end(&mut left).unwrap();
-            assert!(left.starts_with(DONE) && left.len() >= size);
+            assert!(left.starts_with(APPLIED) && left.len() >= size);
             assert!(!left.contains(&b'#'));
         }
     }
@@ -154,7 +154,7 @@ mod tests {
     fn a_power_cut_while_it_is_overwritten_is_made_good_by_the_next_start() {
         let place = Place::new("card-cut");
         let path = place.0.join(FILE);
-        let mut bytes = DONE.to_vec();
+        let mut bytes = APPLIED.to_vec();
         bytes.resize(SECTOR, b' ');
         bytes.extend(b"\"passphrase\": \"secret\"");
         fs::write(&path, &bytes).unwrap();
@@ -166,18 +166,18 @@ mod tests {
     fn the_same_letter_is_not_written_twice() {
         let place = Place::new("card-letter");
         let card = Card::new(&place.0);
-        card.leave("one").unwrap();
-        let written = fs::metadata(place.0.join(LETTER))
+        card.write_report("one").unwrap();
+        let written = fs::metadata(place.0.join(REPORT))
             .unwrap()
             .modified()
             .unwrap();
-        card.leave("one").unwrap();
-        let again = fs::metadata(place.0.join(LETTER))
+        card.write_report("one").unwrap();
+        let again = fs::metadata(place.0.join(REPORT))
             .unwrap()
             .modified()
             .unwrap();
         assert_eq!(written, again);
-        card.leave("other").unwrap();
-        assert_eq!(fs::read(place.0.join(LETTER)).unwrap(), b"other");
+        card.write_report("other").unwrap();
+        assert_eq!(fs::read(place.0.join(REPORT)).unwrap(), b"other");
     }
 }

@@ -47,7 +47,7 @@ enum Outcome {
 
 /// Sets the system at `root` up by the file on the card that is mounted at `card`, if there is one. Prints the letter.
 pub fn run(card: &Path, root: &Path) -> Exit {
-    match set_up(&Card::new(card), &System { root }) {
+    match apply_file(&Card::new(card), &System { root }) {
         Ok(Outcome::Nothing) => Exit::Done,
         Ok(Outcome::Applied(letter)) => {
             print!("{}", visible(&letter));
@@ -64,7 +64,7 @@ pub fn run(card: &Path, root: &Path) -> Exit {
     }
 }
 
-fn set_up(card: &Card, system: &System<'_>) -> Result<Outcome, Failure> {
+fn apply_file(card: &Card, system: &System<'_>) -> Result<Outcome, Failure> {
     let Some(bytes) = card.read()? else {
         return Ok(Outcome::Nothing);
     };
@@ -82,13 +82,13 @@ fn set_up(card: &Card, system: &System<'_>) -> Result<Outcome, Failure> {
         return refuse(card, report::failed(&failure.message));
     }
     let letter = report::applied(&wanted);
-    card.leave(&letter)?;
+    card.write_report(&letter)?;
     card.scrub()?;
     Ok(Outcome::Applied(letter))
 }
 
 fn refuse(card: &Card, letter: String) -> Result<Outcome, Failure> {
-    card.leave(&letter)?;
+    card.write_report(&letter)?;
     Ok(Outcome::Refused(letter))
 }
 
@@ -127,7 +127,7 @@ impl System<'_> {
             let path = self
                 .at("/var/lib/ossuary")
                 .join(credential_file::CREDENTIALS);
-            match owned(&path, access)? {
+            match with_password(&path, access)? {
                 Some(credentials) => together.write(&path, &credentials.to_bytes(), SECRET)?,
                 None => together.remove(&path),
             }
@@ -141,9 +141,9 @@ impl System<'_> {
 }
 
 /// The credentials that are there, with this owner; `None` where nobody is to own the kiosk.
-fn owned(path: &Path, access: &Access) -> Result<Option<Credentials>, Failure> {
+fn with_password(path: &Path, access: &Access) -> Result<Option<Credentials>, Failure> {
     let hash = match access {
-        Access::Nobody => return Ok(None),
+        Access::Reset => return Ok(None),
         Access::Hash(text) => Hash::import(text),
         Access::Password(password) => {
             let mut salt = [0; 16];

@@ -22,7 +22,7 @@ pub fn applied(wanted: &FirstBoot) -> String {
     match &wanted.access {
         Some(Access::Password(_)) => say("password", "the one that stood there"),
         Some(Access::Hash(_)) => say("password", "the one of the hash that stood there"),
-        Some(Access::Nobody) => say(
+        Some(Access::Reset) => say(
             "password",
             "none; the screen shows the code that claims the kiosk",
         ),
@@ -64,16 +64,16 @@ pub fn refused(problems: &[Problem]) -> String {
             false => writeln!(text, "  {problem}"),
         };
     }
-    text.push_str(AGAIN);
+    text.push_str(RETRY);
     text
 }
 
 /// Nothing was done, because the system said no.
 pub fn failed(why: &str) -> String {
-    format!("{FILE} could not be applied, but nothing is wrong with it:\n\n  {why}\n{AGAIN}")
+    format!("{FILE} could not be applied, but nothing is wrong with it:\n\n  {why}\n{RETRY}")
 }
 
-const AGAIN: &str = "\nMend it and start the kiosk with this card once more. Whatever secrets are in the file are still there.\n";
+const RETRY: &str = "\nMend it and start the kiosk with this card once more. Whatever secrets are in the file are still there.\n";
 
 #[cfg(test)]
 mod tests {

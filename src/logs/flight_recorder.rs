@@ -10,7 +10,7 @@
 //! about to be overwritten, then the entry is written, and only then does the head move behind it:
 //! what lies between tail and head is whole at any instant.
 
-use super::partial_line::Before;
+use super::partial_line::LineState;
 use super::ring::Stream;
 use crate::config::Id;
 use crate::time::Moment;
@@ -51,7 +51,7 @@ pub struct FlightRecorder {
 
 /// What one read has brought, and all it takes to make the same lines of it again.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Read<'a> {
+pub struct RecordedRead<'a> {
     /// The number that its first end of a line gives out.
     pub seq: u64,
     /// When it was read.
@@ -59,7 +59,7 @@ pub struct Read<'a> {
     /// Where it came from.
     pub stream: Stream,
     /// What was there of its first line.
-    pub before: Before,
+    pub line_state: LineState,
     /// How long a line may be, in bytes.
     pub line_max: usize,
     /// The stream has ended after it.
@@ -75,10 +75,10 @@ impl FlightRecorder {
         let this = Self {
             memory: RefCell::new(Box::new(memory)),
         };
-        if !this.is_sound() {
-            this.begin(life);
+        if !this.is_valid() {
+            this.initialize(life);
         }
-        this.cut_damage_off();
+        this.truncate_at_damage();
         this
     }
 
@@ -88,13 +88,13 @@ impl FlightRecorder {
     }
 
     /// Plays back what was recorded, oldest first, up to where it may be damaged: the gap shows in the numbers.
-    pub fn play(&self, mut each: impl FnMut(&Id, Read<'_>)) {
+    pub fn replay(&self, mut each: impl FnMut(&Id, RecordedRead<'_>)) {
         let memory = self.memory.borrow();
         let memory: &[u8] = memory.as_ref().as_ref();
         let (mut at, head) = (number(memory, TAIL), number(memory, HEAD));
         let mut bytes = Vec::new();
         while at < head {
-            let Some((id, read, length)) = entry(memory, at, head, &mut bytes) else {
+            let Some((id, read, length)) = read_entry(memory, at, head, &mut bytes) else {
                 return;
             };
             each(&id, read);
@@ -107,7 +107,7 @@ impl FlightRecorder {
         self.memory.borrow().as_ref().as_ref().to_vec()
     }
 
-    fn begin(&self, life: u64) {
+    fn initialize(&self, life: u64) {
         let mut memory = self.memory.borrow_mut();
         let memory: &mut [u8] = (**memory).as_mut();
         memory[..8].fill(0);
@@ -118,7 +118,7 @@ impl FlightRecorder {
         memory[..8].copy_from_slice(&MAGIC);
     }
 
-    fn is_sound(&self) -> bool {
+    fn is_valid(&self) -> bool {
         let memory = self.memory.borrow();
         let memory: &[u8] = memory.as_ref().as_ref();
         let (tail, head) = (number(memory, TAIL), number(memory, HEAD));
@@ -127,13 +127,13 @@ impl FlightRecorder {
 
     /// Drops everything from the first damaged entry on: [`Self::write`] trusts the length of every entry between
     /// tail and head, and one of zero would keep it in its loop for ever, in each daemon that inherits the memory.
-    fn cut_damage_off(&self) {
+    fn truncate_at_damage(&self) {
         let mut memory = self.memory.borrow_mut();
         let memory: &mut [u8] = (**memory).as_mut();
         let (mut at, head) = (number(memory, TAIL), number(memory, HEAD));
         let mut bytes = Vec::new();
         while at < head
-            && let Some((_, _, length)) = entry(memory, at, head, &mut bytes)
+            && let Some((_, _, length)) = read_entry(memory, at, head, &mut bytes)
         {
             at += length;
         }
@@ -141,7 +141,7 @@ impl FlightRecorder {
     }
 
     /// Records a read.
-    pub(super) fn write(&self, id: &Id, read: &Read<'_>) {
+    pub(super) fn write(&self, id: &Id, read: &RecordedRead<'_>) {
         let mut memory = self.memory.borrow_mut();
         let memory: &mut [u8] = (**memory).as_mut();
         let name = id.as_str().as_bytes();
@@ -158,10 +158,10 @@ impl FlightRecorder {
         set_number(memory, TAIL, tail);
         compiler_fence(Ordering::SeqCst);
 
-        let before = match read.before {
-            Before::Nothing => 0,
-            Before::Open => OPEN,
-            Before::Cut => CUT,
+        let before = match read.line_state {
+            LineState::Empty => 0,
+            LineState::Partial => OPEN,
+            LineState::Cut => CUT,
         };
         let mut start = [0; ENTRY_HEAD];
         start[..4].copy_from_slice(&(length as u32).to_le_bytes());
@@ -173,7 +173,7 @@ impl FlightRecorder {
         start[16..].copy_from_slice(&micros.to_le_bytes());
         let mut at = head;
         for piece in [&start[..], name, read.bytes] {
-            put(memory, at, piece);
+            write_wrapping(memory, at, piece);
             at += piece.len() as u64;
         }
         compiler_fence(Ordering::SeqCst);
@@ -188,12 +188,12 @@ impl fmt::Debug for FlightRecorder {
 }
 
 /// The entry at `at`, whose bytes `into` holds then, and how long it is.
-fn entry<'a>(
+fn read_entry<'a>(
     memory: &[u8],
     at: u64,
     head: u64,
     into: &'a mut Vec<u8>,
-) -> Option<(Id, Read<'a>, u64)> {
+) -> Option<(Id, RecordedRead<'a>, u64)> {
     let length = u64::from(u32::from_le_bytes(bytes(memory, at)));
     let [kind, name_length]: [u8; 2] = bytes(memory, at + 4);
     let line_max = u16::from_le_bytes(bytes(memory, at + 6));
@@ -205,15 +205,15 @@ fn entry<'a>(
     if length < bytes_at || length > head - at || !is_number {
         return None;
     }
-    take(
+    read_wrapping(
         memory,
         at + ENTRY_HEAD as u64,
         usize::from(name_length),
         into,
     );
     let id = str::from_utf8(into).ok()?.parse().ok()?;
-    take(memory, at + bytes_at, (length - bytes_at) as usize, into);
-    let read = Read {
+    read_wrapping(memory, at + bytes_at, (length - bytes_at) as usize, into);
+    let read = RecordedRead {
         seq,
         time: Moment::from_boot(Duration::from_micros(micros)),
         stream: match kind & 0b11 {
@@ -221,10 +221,10 @@ fn entry<'a>(
             1 => Stream::Stderr,
             _ => Stream::Ossuary,
         },
-        before: match (kind & OPEN != 0, kind & CUT != 0) {
-            (true, _) => Before::Open,
-            (false, true) => Before::Cut,
-            (false, false) => Before::Nothing,
+        line_state: match (kind & OPEN != 0, kind & CUT != 0) {
+            (true, _) => LineState::Partial,
+            (false, true) => LineState::Cut,
+            (false, false) => LineState::Empty,
         },
         line_max: usize::from(line_max),
         end: kind & END != 0,
@@ -234,19 +234,19 @@ fn entry<'a>(
 }
 
 /// Where the byte number `at` of all that was ever recorded lies.
-fn place(memory: &[u8], at: u64) -> usize {
+fn offset_of(memory: &[u8], at: u64) -> usize {
     DATA + (at % (memory.len() - DATA) as u64) as usize
 }
 
-fn put(memory: &mut [u8], at: u64, piece: &[u8]) {
-    let start = place(memory, at);
+fn write_wrapping(memory: &mut [u8], at: u64, piece: &[u8]) {
+    let start = offset_of(memory, at);
     let first = piece.len().min(memory.len() - start);
     memory[start..start + first].copy_from_slice(&piece[..first]);
     memory[DATA..DATA + piece.len() - first].copy_from_slice(&piece[first..]);
 }
 
-fn take(memory: &[u8], at: u64, length: usize, into: &mut Vec<u8>) {
-    let start = place(memory, at);
+fn read_wrapping(memory: &[u8], at: u64, length: usize, into: &mut Vec<u8>) {
+    let start = offset_of(memory, at);
     let first = length.min(memory.len() - start);
     into.clear();
     into.extend_from_slice(&memory[start..start + first]);
@@ -256,7 +256,7 @@ fn take(memory: &[u8], at: u64, length: usize, into: &mut Vec<u8>) {
 fn bytes<const N: usize>(memory: &[u8], at: u64) -> [u8; N] {
     let mut bytes = [0; N];
     for (offset, byte) in (at..).zip(&mut bytes) {
-        *byte = memory[place(memory, offset)];
+        *byte = memory[offset_of(memory, offset)];
     }
     bytes
 }
@@ -279,33 +279,33 @@ mod tests {
 
     /// A read with bytes of its own.
     #[derive(Clone, Debug, PartialEq, Eq)]
-    struct Owned(Id, Read<'static>, Vec<u8>);
+    struct Owned(Id, RecordedRead<'static>, Vec<u8>);
 
     impl Owned {
-        fn of(id: &Id, read: Read<'_>) -> Self {
-            let head = Read { bytes: &[], ..read };
+        fn of(id: &Id, read: RecordedRead<'_>) -> Self {
+            let head = RecordedRead { bytes: &[], ..read };
             Self(id.clone(), head, read.bytes.to_vec())
         }
 
         fn write_to(&self, recorder: &FlightRecorder) {
             let Self(id, head, bytes) = self;
-            recorder.write(id, &Read { bytes, ..*head });
+            recorder.write(id, &RecordedRead { bytes, ..*head });
         }
     }
 
     fn played(recorder: &FlightRecorder) -> Vec<Owned> {
         let mut reads = Vec::new();
-        recorder.play(|id, read| reads.push(Owned::of(id, read)));
+        recorder.replay(|id, read| reads.push(Owned::of(id, read)));
         reads
     }
 
     fn of_any_kind(random: &mut fastrand::Rng, seq: u64) -> Owned {
         let id = ["a", "sync", "kiosk-display"][random.usize(..3)];
-        let head = Read {
+        let head = RecordedRead {
             seq,
             time: Moment::from_boot(Duration::from_micros(seq * 5)),
             stream: [Stream::Stdout, Stream::Stderr, Stream::Ossuary][random.usize(..3)],
-            before: [Before::Nothing, Before::Open, Before::Cut][random.usize(..3)],
+            line_state: [LineState::Empty, LineState::Partial, LineState::Cut][random.usize(..3)],
             line_max: random.usize(..=LINE_MAX),
             end: random.bool(),
             bytes: &[],
@@ -384,7 +384,7 @@ mod tests {
             match seed {
                 // The length of the oldest entry: what the next write adds to the tail.
                 0 => {
-                    let oldest = place(&memory, number(&memory, TAIL));
+                    let oldest = offset_of(&memory, number(&memory, TAIL));
                     memory[oldest] = 0;
                 }
                 _ => {

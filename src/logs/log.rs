@@ -1,7 +1,7 @@
 //! The log of one process: its ring, and a bell for those who follow it.
 
-use super::flight_recorder::{FlightRecorder, Read};
-use super::partial_line::{OpenLine, Place};
+use super::flight_recorder::{FlightRecorder, RecordedRead};
+use super::partial_line::{LineSink, PartialLine};
 use super::ring::{Line, Ring, Stream};
 use super::writer::Writer;
 use crate::config::Id;
@@ -39,11 +39,11 @@ impl Log {
 
     /// Assembles the lines of one stream of one run from the raw reads of its pipe.
     pub fn writer(self: &Rc<Self>, stream: Stream) -> Writer {
-        self.resume(stream, OpenLine::default())
+        self.resume(stream, PartialLine::default())
     }
 
     /// Assembles the lines of a stream whose next line has `begun` already, as an earlier daemon has read.
-    pub fn resume(self: &Rc<Self>, stream: Stream, begun: OpenLine) -> Writer {
+    pub fn resume(self: &Rc<Self>, stream: Stream, begun: PartialLine) -> Writer {
         Writer::new(self.clone(), stream, begun)
     }
 
@@ -54,7 +54,7 @@ impl Log {
             bytes.extend_from_slice(line.as_bytes());
             bytes.push(b'\n');
         }
-        self.take(Stream::Ossuary, &mut OpenLine::default(), &bytes, now);
+        self.append(Stream::Ossuary, &mut PartialLine::default(), &bytes, now);
     }
 
     /// The number the next line will get; the first line is 1.
@@ -104,32 +104,32 @@ impl Log {
     }
 
     /// Takes in what was read of a stream, whose next line is `line`.
-    pub(super) fn take(&self, stream: Stream, line: &mut OpenLine, bytes: &[u8], now: Moment) {
+    pub(super) fn append(&self, stream: Stream, line: &mut PartialLine, bytes: &[u8], now: Moment) {
         self.write(stream, line, bytes, false, now);
     }
 
     /// The stream has ended.
-    pub(super) fn end(&self, stream: Stream, line: &mut OpenLine, now: Moment) {
+    pub(super) fn end(&self, stream: Stream, line: &mut PartialLine, now: Moment) {
         self.write(stream, line, &[], true, now);
     }
 
     /// Makes the lines that an earlier daemon has made of a read. Where reads are missing before it, the log begins
     /// with it.
-    pub(super) fn restore(&self, line: &mut OpenLine, read: &Read<'_>) {
+    pub(super) fn restore(&self, line: &mut PartialLine, read: &RecordedRead<'_>) {
         let mut ring = self.ring.borrow_mut();
-        ring.go_on_with(read.seq);
-        line.resume(read.before);
-        read.put(line, &mut ring);
+        ring.continue_at(read.seq);
+        line.resume(read.line_state);
+        read.append_to(line, &mut ring);
     }
 
     /// Records, makes lines, and rings the bell once if there are any.
-    fn write(&self, stream: Stream, line: &mut OpenLine, bytes: &[u8], end: bool, time: Moment) {
+    fn write(&self, stream: Stream, line: &mut PartialLine, bytes: &[u8], end: bool, time: Moment) {
         let mut ring = self.ring.borrow_mut();
-        let read = Read {
+        let read = RecordedRead {
             seq: ring.next_seq(),
             time,
             stream,
-            before: line.before(),
+            line_state: line.state(),
             line_max: ring.line_max(),
             end,
             bytes,
@@ -137,23 +137,23 @@ impl Log {
         if let Some((recorder, id)) = self.recorded.as_deref() {
             recorder.write(id, &read);
         }
-        read.put(line, &mut ring);
+        read.append_to(line, &mut ring);
         if ring.next_seq() != read.seq {
             self.changed.notify(usize::MAX);
         }
     }
 }
 
-impl Read<'_> {
+impl RecordedRead<'_> {
     /// Puts its lines where they belong.
-    fn put(&self, line: &mut OpenLine, ring: &mut Ring) {
-        let mut place = Place {
+    fn append_to(&self, line: &mut PartialLine, ring: &mut Ring) {
+        let mut place = LineSink {
             ring,
             stream: self.stream,
             time: self.time,
             line_max: self.line_max,
         };
-        line.take(self.bytes, &mut place);
+        line.append(self.bytes, &mut place);
         if self.end {
             line.end(&mut place);
         }
@@ -194,18 +194,18 @@ mod tests {
 
     #[test]
     fn a_log_keeps_its_newest_lines_and_its_numbers_when_it_is_resized() {
-        let book = Logs::new();
+        let logs = Logs::new();
         let id: Id = "sync".parse().expect("an id");
-        let log = book.keep(&id, 64 * 1024);
+        let log = logs.ensure(&id, 64 * 1024);
         for number in 1..=1000 {
             log.note(&format!("line {number}"), Moment::default());
         }
-        book.keep(&id, 2048);
+        logs.ensure(&id, 2048);
         assert!(log.first_seq() > 1);
         assert_eq!(log.next_seq(), 1001);
         assert_eq!(texts(|each| log.tail(1, each)), ["line 1000"]);
-        book.drop_log(&id);
-        assert!(book.get(&id).is_none());
+        logs.remove(&id);
+        assert!(logs.get(&id).is_none());
     }
 
     #[test]

@@ -17,8 +17,8 @@ pub use ring::{LINE_MAX, Line, Stream};
 pub use writer::Writer;
 
 use crate::config::Id;
-use flight_recorder::Read;
-use partial_line::OpenLine;
+use flight_recorder::RecordedRead;
+use partial_line::PartialLine;
 use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::rc::Rc;
@@ -33,7 +33,7 @@ pub struct Logs {
     /// Where what is read is kept for the next daemon.
     recorder: Option<Rc<FlightRecorder>>,
     /// Lines that an earlier daemon has read the beginning of.
-    begun: RefCell<BTreeMap<(Id, Stream), OpenLine>>,
+    partial_lines: RefCell<BTreeMap<(Id, Stream), PartialLine>>,
 }
 
 impl Logs {
@@ -44,17 +44,17 @@ impl Logs {
 
     /// The logs as an earlier daemon has recorded them; what is new is recorded as well.
     pub fn recorded(recorder: Rc<FlightRecorder>) -> Rc<Logs> {
-        let book = Logs {
+        let logs = Logs {
             recorder: Some(recorder.clone()),
             ..Logs::default()
         };
-        recorder.play(|id, read| book.restore(id, &read));
-        Rc::new(book)
+        recorder.replay(|id, read| logs.restore(id, &read));
+        Rc::new(logs)
     }
 
     /// Keeps a log of at most `bytes` bytes for a process. One that exists is
     /// resized: the newest lines stay, and the numbers go on.
-    pub fn keep(&self, id: &Id, bytes: usize) -> Rc<Log> {
+    pub fn ensure(&self, id: &Id, bytes: usize) -> Rc<Log> {
         let mut logs = self.logs.borrow_mut();
         if let Some(log) = logs.get(id) {
             log.resize(bytes);
@@ -69,7 +69,7 @@ impl Logs {
     }
 
     /// Forgets the log of a process. Whoever still holds it may go on using it.
-    pub fn drop_log(&self, id: &Id) {
+    pub fn remove(&self, id: &Id) {
         self.logs.borrow_mut().remove(id);
     }
 
@@ -79,14 +79,17 @@ impl Logs {
     }
 
     /// The beginning of a line that an earlier daemon has read from a stream that is still open. Once.
-    pub fn take_begun(&self, id: &Id, stream: Stream) -> OpenLine {
-        let begun = self.begun.borrow_mut().remove(&(id.clone(), stream));
+    pub fn take_partial_line(&self, id: &Id, stream: Stream) -> PartialLine {
+        let begun = self
+            .partial_lines
+            .borrow_mut()
+            .remove(&(id.clone(), stream));
         begun.unwrap_or_default()
     }
 
-    fn restore(&self, id: &Id, read: &Read<'_>) {
-        let log = self.get(id).unwrap_or_else(|| self.keep(id, SIZE));
-        let mut begun = self.begun.borrow_mut();
+    fn restore(&self, id: &Id, read: &RecordedRead<'_>) {
+        let log = self.get(id).unwrap_or_else(|| self.ensure(id, SIZE));
+        let mut begun = self.partial_lines.borrow_mut();
         log.restore(begun.entry((id.clone(), read.stream)).or_default(), read);
     }
 }
@@ -132,10 +135,10 @@ mod tests {
             };
             for _ in 0..lives {
                 let recorder = Rc::new(FlightRecorder::new(memory, seed));
-                let book = Logs::recorded(recorder.clone());
-                let log = book.keep(&id, size);
+                let logs = Logs::recorded(recorder.clone());
+                let log = logs.ensure(&id, size);
                 let mut writers =
-                    STREAMS.map(|stream| log.resume(stream, book.take_begun(&id, stream)));
+                    STREAMS.map(|stream| log.resume(stream, logs.take_partial_line(&id, stream)));
                 for _ in 0..random.usize(..reads) {
                     now = now + Duration::from_millis(3);
                     let which = random.usize(..2);
@@ -157,8 +160,8 @@ mod tests {
                 }
                 memory = recorder.copy();
             }
-            let book = Logs::recorded(Rc::new(FlightRecorder::new(memory, 0)));
-            let log = book.keep(&id, size);
+            let logs = Logs::recorded(Rc::new(FlightRecorder::new(memory, 0)));
+            let log = logs.ensure(&id, size);
             let (mut seen, mut wanted) = (shown(&log), shown(&undying));
             if small {
                 // Of each stream the first line may have lost its beginning.

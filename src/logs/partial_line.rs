@@ -6,28 +6,28 @@ use memchr::{memchr, memrchr};
 
 /// What there is of a line before the next read.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Before {
+pub enum LineState {
     /// Nothing: the next read begins a line.
     #[default]
-    Nothing,
+    Empty,
     /// Its beginning.
-    Open,
+    Partial,
     /// It was too long, its head is in the log already, and the rest of it is passed over.
     Cut,
 }
 
 /// Makes lines of reads. Bytes are kept as they are; only newlines are taken out.
 #[derive(Debug, Default)]
-pub struct OpenLine {
-    before: Before,
+pub struct PartialLine {
+    state: LineState,
     /// Never longer than a line may be.
     text: Vec<u8>,
     /// Nobody knows any more how it began.
-    is_headless: bool,
+    lost_beginning: bool,
 }
 
 /// Where the lines of a read go.
-pub(super) struct Place<'r> {
+pub(super) struct LineSink<'r> {
     pub(super) ring: &'r mut Ring,
     pub(super) stream: Stream,
     /// When it was read.
@@ -36,25 +36,25 @@ pub(super) struct Place<'r> {
     pub(super) line_max: usize,
 }
 
-impl OpenLine {
-    pub(super) fn before(&self) -> Before {
-        self.before
+impl PartialLine {
+    pub(super) fn state(&self) -> LineState {
+        self.state
     }
 
     /// Takes it that there was this much of the line, whatever is known of it.
-    pub(super) fn resume(&mut self, before: Before) {
-        if self.before != before || before == Before::Nothing {
-            self.begin_anew();
-            self.before = before;
-            self.is_headless = before == Before::Open;
+    pub(super) fn resume(&mut self, before: LineState) {
+        if self.state != before || before == LineState::Empty {
+            self.reset();
+            self.state = before;
+            self.lost_beginning = before == LineState::Partial;
         }
     }
 
     /// Takes in what one read returned.
-    pub(super) fn take(&mut self, mut bytes: &[u8], place: &mut Place<'_>) {
-        if self.before != Before::Nothing {
+    pub(super) fn append(&mut self, mut bytes: &[u8], place: &mut LineSink<'_>) {
+        if self.state != LineState::Empty {
             let end = memchr(b'\n', bytes);
-            self.go_on(&bytes[..end.unwrap_or(bytes.len())], place);
+            self.extend(&bytes[..end.unwrap_or(bytes.len())], place);
             let Some(end) = end else { return };
             self.end(place);
             bytes = &bytes[end + 1..];
@@ -65,41 +65,41 @@ impl OpenLine {
                 .push_lines(&bytes[..last], place.time, place.stream);
             bytes = &bytes[last + 1..];
         }
-        self.go_on(bytes, place);
+        self.extend(bytes, place);
     }
 
     /// Here is its end: what stands there is a line.
-    pub(super) fn end(&mut self, place: &mut Place<'_>) {
-        if self.before == Before::Open {
-            place.push(&self.text, self.is_headless);
+    pub(super) fn end(&mut self, place: &mut LineSink<'_>) {
+        if self.state == LineState::Partial {
+            place.push(&self.text, self.lost_beginning);
         }
-        self.begin_anew();
+        self.reset();
     }
 
     /// Adds to it. Once it is too long it goes into the log at once, so that a program that never ends its line is
     /// seen nevertheless.
-    fn go_on(&mut self, bytes: &[u8], place: &mut Place<'_>) {
-        if self.before == Before::Cut || bytes.is_empty() {
+    fn extend(&mut self, bytes: &[u8], place: &mut LineSink<'_>) {
+        if self.state == LineState::Cut || bytes.is_empty() {
             return;
         }
         let room = place.line_max.saturating_sub(self.text.len());
         self.text.extend_from_slice(&bytes[..bytes.len().min(room)]);
-        self.before = Before::Open;
+        self.state = LineState::Partial;
         if bytes.len() > room {
             place.push(&self.text, true);
-            self.begin_anew();
-            self.before = Before::Cut;
+            self.reset();
+            self.state = LineState::Cut;
         }
     }
 
-    fn begin_anew(&mut self) {
-        self.before = Before::Nothing;
+    fn reset(&mut self) {
+        self.state = LineState::Empty;
         self.text.clear();
-        self.is_headless = false;
+        self.lost_beginning = false;
     }
 }
 
-impl Place<'_> {
+impl LineSink<'_> {
     fn push(&mut self, text: &[u8], cut: bool) {
         self.ring.push(text, self.time, self.stream, cut);
     }

@@ -34,7 +34,7 @@ const CHUNKS_MIN: usize = 8;
 const HEADER_MAX: usize = 1 + 10 + 3;
 
 /// What stands before the text.
-type Head = heapless::Vec<u8, HEADER_MAX>;
+type Header = heapless::Vec<u8, HEADER_MAX>;
 
 /// The smallest ring, in bytes.
 const RING_MIN: usize = 1024;
@@ -203,7 +203,7 @@ impl Ring {
     }
 
     /// Has the next line get this number. Where that is not the next anyway, the ring begins with it.
-    pub(super) fn go_on_with(&mut self, seq: u64) {
+    pub(super) fn continue_at(&mut self, seq: u64) {
         if seq != self.next_seq {
             *self = Ring::new(self.capacity);
             self.next_seq = seq;
@@ -304,7 +304,7 @@ impl Chunk {
     }
 
     fn push(&mut self, text: &[u8], lines: u32, micros: u64, flags: u8) {
-        let mut head = Head::new();
+        let mut head = Header::new();
         // It has room for the longest.
         let _ = head.push(flags);
         push_number(&mut head, micros.saturating_sub(self.last_time));
@@ -379,7 +379,7 @@ fn micros(time: Moment) -> u64 {
 }
 
 /// Appends a number as LEB128: seven bits a byte, the lowest first.
-fn push_number(head: &mut Head, mut number: u64) {
+fn push_number(head: &mut Header, mut number: u64) {
     while number >= 0x80 {
         let _ = head.push(number as u8 | 0x80);
         number >>= 7;

@@ -1,7 +1,7 @@
 //! Takes in what was read from one stream of one run.
 
 use super::log::Log;
-use super::partial_line::OpenLine;
+use super::partial_line::PartialLine;
 use super::ring::Stream;
 use crate::time::Moment;
 use std::rc::Rc;
@@ -11,17 +11,17 @@ use std::rc::Rc;
 pub struct Writer {
     log: Rc<Log>,
     stream: Stream,
-    line: OpenLine,
+    line: PartialLine,
 }
 
 impl Writer {
-    pub(super) fn new(log: Rc<Log>, stream: Stream, line: OpenLine) -> Self {
+    pub(super) fn new(log: Rc<Log>, stream: Stream, line: PartialLine) -> Self {
         Self { log, stream, line }
     }
 
     /// Takes in what one read returned.
     pub fn append(&mut self, bytes: &[u8], now: Moment) {
-        self.log.take(self.stream, &mut self.line, bytes, now);
+        self.log.append(self.stream, &mut self.line, bytes, now);
     }
 
     /// The stream has ended: what stands without a newline is a line too.

@@ -363,7 +363,7 @@ fn the_status_is_one_page_of_truth() {
 #[test]
 fn logs_are_text_unless_json_is_asked_for() {
     kiosk(async |kiosk| {
-        let log = kiosk.api.logs.keep(&id("data-sync"), 65536);
+        let log = kiosk.api.logs.ensure(&id("data-sync"), 65536);
         log.note("one\ntwo\nthree \"quoted\"", at(40));
         let text = kiosk.get("/api/processes/data-sync/logs?lines=2").await;
         assert_eq!(
@@ -406,7 +406,7 @@ fn a_process_that_has_printed_nothing_has_an_empty_log() {
 #[test]
 fn an_answer_holds_the_newest_half_mebibyte_of_a_log_at_most() {
     kiosk(async |kiosk| {
-        let log = kiosk.api.logs.keep(&id("data-sync"), 4 * 1024 * 1024);
+        let log = kiosk.api.logs.ensure(&id("data-sync"), 4 * 1024 * 1024);
         let line = "x".repeat(1000);
         for _ in 0..2000 {
             log.note(&line, at(40));

@@ -146,7 +146,7 @@ fn a_client_that_leaves_gives_its_place_free() {
 #[test]
 fn lines_arrive_as_they_are_printed() {
     kiosk(async |kiosk| {
-        let log = kiosk.api.logs.keep(&id("data-sync"), 65536);
+        let log = kiosk.api.logs.ensure(&id("data-sync"), 65536);
         log.note("one\ntwo\nthree", at(40));
         let path = "/api/processes/data-sync/logs/stream?lines=2";
         let mut client = follow(&kiosk, path, "").await;
@@ -167,7 +167,7 @@ fn lines_arrive_as_they_are_printed() {
 #[test]
 fn a_client_that_comes_back_misses_nothing() {
     kiosk(async |kiosk| {
-        let log = kiosk.api.logs.keep(&id("data-sync"), 65536);
+        let log = kiosk.api.logs.ensure(&id("data-sync"), 65536);
         log.note("one", at(40));
         let path = "/api/processes/data-sync/logs/stream";
         let mut client = follow(&kiosk, path, "").await;
@@ -187,7 +187,7 @@ fn a_client_that_comes_back_misses_nothing() {
 #[test]
 fn a_client_of_an_earlier_daemon_gets_the_lines_of_this_one() {
     kiosk(async |kiosk| {
-        let log = kiosk.api.logs.keep(&id("data-sync"), 65536);
+        let log = kiosk.api.logs.ensure(&id("data-sync"), 65536);
         log.note("one\ntwo", at(40));
         let path = "/api/processes/data-sync/logs/stream";
         for earlier in ["1.2", "2", "999", "x.y"] {
@@ -202,7 +202,7 @@ fn a_client_of_an_earlier_daemon_gets_the_lines_of_this_one() {
 #[test]
 fn lines_that_were_lost_are_counted() {
     kiosk(async |kiosk| {
-        let log = kiosk.api.logs.keep(&id("data-sync"), 2048);
+        let log = kiosk.api.logs.ensure(&id("data-sync"), 2048);
         for _ in 0..1000 {
             log.note("a line of some length that fills the ring", at(40));
         }
@@ -221,7 +221,7 @@ fn lines_that_were_lost_are_counted() {
 #[test]
 fn a_flood_arrives_in_pieces_in_order_and_whole() {
     kiosk(async |kiosk| {
-        let log = kiosk.api.logs.keep(&id("data-sync"), 1024 * 1024);
+        let log = kiosk.api.logs.ensure(&id("data-sync"), 1024 * 1024);
         for number in 1..=3000 {
             log.note(&format!("line {number}"), at(40));
         }
@@ -241,7 +241,7 @@ fn a_flood_arrives_in_pieces_in_order_and_whole() {
 #[test]
 fn bytes_that_are_no_text_are_shown_as_such() {
     kiosk(async |kiosk| {
-        let log = kiosk.api.logs.keep(&id("data-sync"), 65536);
+        let log = kiosk.api.logs.ensure(&id("data-sync"), 65536);
         let mut writer = log.writer(ossuary::logs::Stream::Stderr);
         writer.append(b"\xff\x00\x1b[31m\n", at(40));
         let path = "/api/processes/data-sync/logs/stream";
@@ -258,12 +258,12 @@ fn the_stream_of_a_process_that_is_removed_ends() {
         kiosk
             .api
             .logs
-            .keep(&id("data-sync"), 65536)
+            .ensure(&id("data-sync"), 65536)
             .note("one", at(40));
         let path = "/api/processes/data-sync/logs/stream";
         let mut client = follow(&kiosk, path, "").await;
         client.event().await.expect("an event");
-        kiosk.api.logs.drop_log(&id("data-sync"));
+        kiosk.api.logs.remove(&id("data-sync"));
         kiosk.publish(|status| {
             status.processes.remove(1);
         });
@@ -276,7 +276,7 @@ fn a_log_that_begins_later_is_followed_from_its_beginning() {
     kiosk(async |kiosk| {
         let path = "/api/processes/data-sync/logs/stream";
         let mut client = follow(&kiosk, path, "").await;
-        let log = kiosk.api.logs.keep(&id("data-sync"), 65536);
+        let log = kiosk.api.logs.ensure(&id("data-sync"), 65536);
         log.note("one", at(40));
         kiosk.publish(|_| ());
         assert_eq!(numbers(&client.event().await.expect("an event").data), [1]);

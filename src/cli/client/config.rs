@@ -5,7 +5,7 @@ use super::error::Error;
 use super::http::Request;
 use super::status::{problems, target};
 use super::suggest;
-use super::terminal::{Terminal, words};
+use super::terminal::{Terminal, plain_text};
 use crate::cli::{Exit, apply};
 use serde_json::{Map, Value, json};
 use std::io::Read;
@@ -23,10 +23,10 @@ pub fn add(
     terminal: &mut Terminal<'_>,
 ) -> Result<Exit, Error> {
     let body = serde_json::to_vec(fields).expect("a map of JSON values is JSON");
-    let view = daemon.ask_json(&Request::new("POST", "/api/processes").json(body))?;
+    let view = daemon.request_json(&Request::new("POST", "/api/processes").json(body))?;
     match json {
-        true => terminal.say(view)?,
-        false => terminal.say(words(&view["id"]))?,
+        true => terminal.print(view)?,
+        false => terminal.print(plain_text(&view["id"]))?,
     }
     Ok(Exit::Done)
 }
@@ -42,7 +42,7 @@ pub fn set(
 ) -> Result<Exit, Error> {
     let mut fields = Map::new();
     if changes.iter().any(|(path, _)| path.len() > 1) {
-        let mut view = daemon.ask_json(&Request::get(target(id, "")))?;
+        let mut view = daemon.request_json(&Request::get(target(id, "")))?;
         for (path, _) in changes.iter().filter(|(path, _)| path.len() > 1) {
             if let value @ Value::Object(_) = view[&path[0]].take() {
                 fields.entry(path[0].as_str()).or_insert(value);
@@ -76,10 +76,10 @@ fn put(
     terminal: &mut Terminal<'_>,
 ) -> Result<Exit, Error> {
     let request = Request::new("PUT", target(id, "")).json(fields.to_string());
-    let view = daemon.ask_json(&request)?;
+    let view = daemon.request_json(&request)?;
     match json {
-        true => terminal.say(view)?,
-        false => terminal.say(format_args!("{id}: saved"))?,
+        true => terminal.print(view)?,
+        false => terminal.print(format_args!("{id}: saved"))?,
     }
     Ok(Exit::Done)
 }
@@ -94,9 +94,9 @@ pub fn remove(
 ) -> Result<Exit, Error> {
     each(daemon, ids, json, terminal, |id, terminal| {
         let query = if force { "?force=true" } else { "" };
-        daemon.ask_text(&Request::new("DELETE", target(id, query)))?;
+        daemon.request_text(&Request::new("DELETE", target(id, query)))?;
         if !json {
-            terminal.say(format_args!("{id}: removed"))?;
+            terminal.print(format_args!("{id}: removed"))?;
         }
         Ok(Exit::Done)
     })
@@ -114,7 +114,7 @@ fn each(
     for id in ids {
         exit = exit.or(match act(id, terminal) {
             Err(Error::Refused(refused)) => {
-                terminal.refuse(&refused, Some(id), json)?;
+                terminal.report_refusal(&refused, Some(id), json)?;
                 suggest(daemon, &refused, id, terminal);
                 Error::Refused(refused).exit()
             }
@@ -132,18 +132,18 @@ pub fn config_get(
     json: bool,
     terminal: &mut Terminal<'_>,
 ) -> Result<Exit, Error> {
-    let mut answer = daemon.ask(&Request::get("/api/config"))?;
+    let mut answer = daemon.request(&Request::get("/api/config"))?;
     let text = answer.text(daemon)?;
     let Some(path) = file else {
-        terminal.say(text.trim_end())?;
+        terminal.print(text.trim_end())?;
         return Ok(Exit::Done);
     };
     std::fs::write(path, text).map_err(|error| failed(path, error))?;
     let etag = answer.head.etag.unwrap_or_default();
     let etag = etag.trim_matches('"'); // quotes would have to be quoted in a shell
     match json {
-        true => terminal.say(json!({"file": path.to_string_lossy(), "etag": etag}))?,
-        false => terminal.say(format_args!("{}: saved, ETag {etag}", path.display()))?,
+        true => terminal.print(json!({"file": path.to_string_lossy(), "etag": etag}))?,
+        false => terminal.print(format_args!("{}: saved, ETag {etag}", path.display()))?,
     }
     Ok(Exit::Done)
 }
@@ -173,10 +173,10 @@ pub fn config_put(
     if let Some(etag) = if_match {
         request = request.header("If-Match", &format!("\"{}\"", etag.trim_matches('"')));
     }
-    let answer = daemon.ask_text(&request)?;
+    let answer = daemon.request_text(&request)?;
     match json {
-        true => terminal.say(answer.trim_end())?,
-        false => terminal.say("saved")?,
+        true => terminal.print(answer.trim_end())?,
+        false => terminal.print("saved")?,
     }
     Ok(Exit::Done)
 }
@@ -190,15 +190,15 @@ fn failed(path: &Path, error: std::io::Error) -> Error {
 
 /// Has the configuration file read again.
 pub fn reload(daemon: &Daemon, json: bool, terminal: &mut Terminal<'_>) -> Result<Exit, Error> {
-    let answer = daemon.ask_json(&Request::new("POST", "/api/reload").json("{}"))?;
+    let answer = daemon.request_json(&Request::new("POST", "/api/reload").json("{}"))?;
     if json {
-        terminal.say(&answer)?;
+        terminal.print(&answer)?;
     }
     if problems(&answer, terminal) {
         return Ok(Exit::Refused);
     }
     if !json {
-        terminal.say("the configuration was read again")?;
+        terminal.print("the configuration was read again")?;
     }
     Ok(Exit::Done)
 }

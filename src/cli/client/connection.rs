@@ -12,22 +12,22 @@ use std::time::Duration;
 
 /// The largest answer that is read into memory: a thousand processes are some
 /// hundred kilobytes. Logs are not bounded by this; they are passed on as they come.
-const MAX_ANSWER: u64 = 16 << 20;
+const MAX_RESPONSE: u64 = 16 << 20;
 
 /// How long the daemon may take.
 #[derive(Clone, Copy, Debug)]
-pub struct Timeout {
+pub struct Timeouts {
     /// For any sign of life while it owes an answer. A change waits for the
     /// disk, and a worn SD card may take seconds.
-    pub answer: Duration,
+    pub response: Duration,
     /// Between two attempts to take up a broken stream again.
     pub retry: Duration,
 }
 
-impl Default for Timeout {
+impl Default for Timeouts {
     fn default() -> Self {
         Self {
-            answer: Duration::from_secs(15),
+            response: Duration::from_secs(15),
             retry: Duration::from_secs(1),
         }
     }
@@ -39,11 +39,11 @@ pub struct Daemon {
     /// Where it listens.
     pub socket: PathBuf,
     /// How long it may take.
-    pub patience: Timeout,
+    pub timeouts: Timeouts,
 }
 
 /// A successful answer, its body not yet read.
-pub struct Answer {
+pub struct Response {
     /// Its head.
     pub head: Head,
     /// Its body.
@@ -58,12 +58,12 @@ impl Daemon {
     ///
     /// # Errors
     /// No daemon, no answer in time, or a refusal.
-    pub fn ask(&self, request: &Request) -> Result<Answer, Error> {
+    pub fn request(&self, request: &Request) -> Result<Response, Error> {
         let mut socket = self.connect()?;
-        let silent = |error: io::Error| self.silent(&error);
+        let silent = |error: io::Error| self.io_error(&error);
         socket
-            .set_read_timeout(Some(self.patience.answer))
-            .and_then(|()| socket.set_write_timeout(Some(self.patience.answer)))
+            .set_read_timeout(Some(self.timeouts.response))
+            .and_then(|()| socket.set_write_timeout(Some(self.timeouts.response)))
             .map_err(silent)?;
         // A daemon may refuse a long request before it has read all of it: then
         // its answer tells more than our broken pipe.
@@ -71,10 +71,10 @@ impl Daemon {
         let mut reader = BufReader::new(socket.try_clone().map_err(silent)?);
         let head = match Head::read(&mut reader) {
             Ok(head) => head,
-            Err(error) => return Err(self.silent(&sent.err().unwrap_or(error))),
+            Err(error) => return Err(self.io_error(&sent.err().unwrap_or(error))),
         };
         let body = Body::new(reader, &head);
-        let mut answer = Answer { head, body, socket };
+        let mut answer = Response { head, body, socket };
         if answer.head.status < 400 {
             return Ok(answer);
         }
@@ -87,27 +87,27 @@ impl Daemon {
     ///
     /// # Errors
     /// As [`Daemon::ask`], and where the answer is not JSON.
-    pub fn ask_json(&self, request: &Request) -> Result<Value, Error> {
-        let text = self.ask_text(request)?;
+    pub fn request_json(&self, request: &Request) -> Result<Value, Error> {
+        let text = self.request_text(request)?;
         serde_json::from_str(&text)
-            .map_err(|error| Error::Confused(format!("its answer is not JSON: {error}")))
+            .map_err(|error| Error::InvalidResponse(format!("its answer is not JSON: {error}")))
     }
 
     /// Asks for text.
     ///
     /// # Errors
     /// As [`Daemon::ask`], and where the answer is too long or not UTF-8.
-    pub fn ask_text(&self, request: &Request) -> Result<String, Error> {
-        self.ask(request)?.text(self)
+    pub fn request_text(&self, request: &Request) -> Result<String, Error> {
+        self.request(request)?.text(self)
     }
 
     /// What a failed read or write on the socket means.
-    pub fn silent(&self, error: &io::Error) -> Error {
+    pub fn io_error(&self, error: &io::Error) -> Error {
         match error.kind() {
-            io::ErrorKind::WouldBlock | io::ErrorKind::TimedOut => Error::Silent {
-                seconds: self.patience.answer.as_secs(),
+            io::ErrorKind::WouldBlock | io::ErrorKind::TimedOut => Error::Timeout {
+                seconds: self.timeouts.response.as_secs(),
             },
-            _ => Error::Confused(error.to_string()),
+            _ => Error::InvalidResponse(error.to_string()),
         }
     }
 
@@ -118,29 +118,29 @@ impl Daemon {
         let (sender, receiver) = mpsc::channel();
         let path = self.socket.clone();
         std::thread::spawn(move || sender.send(UnixStream::connect(path)));
-        match receiver.recv_timeout(self.patience.answer) {
+        match receiver.recv_timeout(self.timeouts.response) {
             Ok(Ok(socket)) => Ok(socket),
-            Ok(Err(error)) => Err(unreachable_daemon(&self.socket, &error)),
-            Err(_) => Err(Error::Silent {
-                seconds: self.patience.answer.as_secs(),
+            Ok(Err(error)) => Err(connect_error(&self.socket, &error)),
+            Err(_) => Err(Error::Timeout {
+                seconds: self.timeouts.response.as_secs(),
             }),
         }
     }
 }
 
-fn unreachable_daemon(socket: &Path, error: &io::Error) -> Error {
+fn connect_error(socket: &Path, error: &io::Error) -> Error {
     let socket = socket.to_owned();
     match error.kind() {
-        io::ErrorKind::PermissionDenied => Error::Denied { socket },
+        io::ErrorKind::PermissionDenied => Error::PermissionDenied { socket },
         io::ErrorKind::NotFound | io::ErrorKind::ConnectionRefused => Error::NoDaemon { socket },
-        _ => Error::NoSocket {
+        _ => Error::Connect {
             socket,
             error: error.to_string(),
         },
     }
 }
 
-impl Answer {
+impl Response {
     /// The whole body as text.
     ///
     /// # Errors
@@ -149,13 +149,13 @@ impl Answer {
         let mut text = String::new();
         self.body
             .by_ref()
-            .take(MAX_ANSWER + 1)
+            .take(MAX_RESPONSE + 1)
             .read_to_string(&mut text)
-            .map_err(|error| daemon.silent(&error))?;
-        if text.len() as u64 > MAX_ANSWER {
-            return Err(Error::Confused(format!(
+            .map_err(|error| daemon.io_error(&error))?;
+        if text.len() as u64 > MAX_RESPONSE {
+            return Err(Error::InvalidResponse(format!(
                 "its answer is longer than {} MiB",
-                MAX_ANSWER >> 20
+                MAX_RESPONSE >> 20
             )));
         }
         Ok(text)

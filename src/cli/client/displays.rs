@@ -3,7 +3,7 @@
 use super::connection::Daemon;
 use super::error::Error;
 use super::http::{Request, segment};
-use super::terminal::{Cell, Terminal, Tint, words};
+use super::terminal::{Cell, Terminal, Tint, plain_text};
 use crate::cli::Exit;
 use serde_json::{Value, json};
 
@@ -11,13 +11,13 @@ use serde_json::{Value, json};
 pub fn displays(daemon: &Daemon, json: bool, terminal: &mut Terminal<'_>) -> Result<Exit, Error> {
     let request = Request::get("/api/displays");
     if json {
-        terminal.say(daemon.ask_text(&request)?.trim_end())?;
+        terminal.print(daemon.request_text(&request)?.trim_end())?;
         return Ok(Exit::Done);
     }
-    let answer = daemon.ask_json(&request)?;
+    let answer = daemon.request_json(&request)?;
     let displays = list(&answer)?;
     if displays.is_empty() {
-        terminal.say("there is no display, and none is configured")?;
+        terminal.print("there is no display, and none is configured")?;
         return Ok(Exit::Done);
     }
     let rows: Vec<Vec<Cell>> = displays.iter().map(row).collect();
@@ -35,7 +35,7 @@ pub fn displays(daemon: &Daemon, json: bool, terminal: &mut Terminal<'_>) -> Res
     for display in displays {
         for what in ["power", "rotation"] {
             if let Some(problem) = display[what]["problem"].as_str() {
-                terminal.remark(format_args!("{}: {problem}", words(&display["name"])));
+                terminal.note(format_args!("{}: {problem}", plain_text(&display["name"])));
             }
         }
     }
@@ -43,7 +43,7 @@ pub fn displays(daemon: &Daemon, json: bool, terminal: &mut Terminal<'_>) -> Res
 }
 
 fn row(display: &Value) -> Vec<Cell> {
-    let cell = |value: &Value| (words(value), Tint::Plain);
+    let cell = |value: &Value| (plain_text(value), Tint::Plain);
     let tint = match display["connected"] {
         Value::Bool(true) => Tint::Good,
         _ => Tint::Quiet,
@@ -51,7 +51,7 @@ fn row(display: &Value) -> Vec<Cell> {
     vec![
         cell(&display["name"]),
         cell(&display["kind"]),
-        (words(&display["connected"]), tint),
+        (plain_text(&display["connected"]), tint),
         cell(&display["resolution"]),
         cell(&display["output"]),
         cell(&display["rotation"]["actual"]),
@@ -63,7 +63,7 @@ fn row(display: &Value) -> Vec<Cell> {
 /// `on`, or `on, asked: off` where that is not what was asked for.
 fn power_of(display: &Value) -> Cell {
     let power = &display["power"];
-    let actual = words(&power["actual"]);
+    let actual = plain_text(&power["actual"]);
     match power["requested"].as_str() {
         Some(requested) if power["actual"] != requested => {
             let actual = if actual.is_empty() {
@@ -88,24 +88,26 @@ pub fn power(
     let names: Vec<String> = match display {
         Some(name) => vec![name.to_owned()],
         None => {
-            let answer = daemon.ask_json(&Request::get("/api/displays"))?;
+            let answer = daemon.request_json(&Request::get("/api/displays"))?;
             let present = list(&answer)?.iter();
             let present = present.filter(|display| display["connected"] == true);
-            present.map(|display| words(&display["name"])).collect()
+            present
+                .map(|display| plain_text(&display["name"]))
+                .collect()
         }
     };
     if names.is_empty() {
-        terminal.remark("there is no display to switch");
+        terminal.note("there is no display to switch");
         return Ok(Exit::Refused);
     }
     let word = if on { "on" } else { "off" };
     for name in names {
         let path = format!("/api/displays/{}/power", segment(&name));
         let body = json!({ "on": on }).to_string();
-        let answer = daemon.ask_text(&Request::new("POST", path).json(body))?;
+        let answer = daemon.request_text(&Request::new("POST", path).json(body))?;
         match json {
-            true => terminal.say(answer.trim_end())?,
-            false => terminal.say(format_args!("{name} was asked to be {word}"))?,
+            true => terminal.print(answer.trim_end())?,
+            false => terminal.print(format_args!("{name} was asked to be {word}"))?,
         }
     }
     Ok(Exit::Done)
@@ -113,5 +115,5 @@ pub fn power(
 
 fn list(answer: &Value) -> Result<&Vec<Value>, Error> {
     let displays = answer["displays"].as_array();
-    displays.ok_or_else(|| Error::Confused("its answer has no `displays`".into()))
+    displays.ok_or_else(|| Error::InvalidResponse("its answer has no `displays`".into()))
 }

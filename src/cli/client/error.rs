@@ -15,24 +15,24 @@ pub enum Error {
         socket: PathBuf,
     },
     /// The socket may not be used by this user.
-    Denied {
+    PermissionDenied {
         /// The socket.
         socket: PathBuf,
     },
     /// The socket cannot be used at all.
-    NoSocket {
+    Connect {
         /// The socket.
         socket: PathBuf,
         /// What the system said.
         error: String,
     },
     /// The daemon says nothing.
-    Silent {
+    Timeout {
         /// How long it was waited for.
         seconds: u64,
     },
     /// What it says is not what a daemon says.
-    Confused(String),
+    InvalidResponse(String),
     /// It understood and declined.
     Refused(Box<Refused>),
     /// A file of the operator could not be read or written.
@@ -50,10 +50,10 @@ impl Error {
     /// The code to leave with.
     pub fn exit(&self) -> Exit {
         match self {
-            Error::NoDaemon { .. } | Error::Denied { .. } | Error::NoSocket { .. } => {
+            Error::NoDaemon { .. } | Error::PermissionDenied { .. } | Error::Connect { .. } => {
                 Exit::NoDaemon
             }
-            Error::Silent { .. } | Error::Confused(_) => Exit::NoDaemon,
+            Error::Timeout { .. } | Error::InvalidResponse(_) => Exit::NoDaemon,
             Error::Refused(refused) if refused.status == 404 => Exit::NotFound,
             Error::Refused(_) | Error::File { .. } => Exit::Refused,
             // `ossuary logs x | head` is no mistake.
@@ -63,15 +63,15 @@ impl Error {
     }
 
     /// Whether there is nobody left to read about it.
-    pub fn is_unheard(&self) -> bool {
+    pub fn is_broken_pipe(&self) -> bool {
         matches!(self, Error::Output(error) if error.kind() == io::ErrorKind::BrokenPipe)
     }
 
     /// Whether a stream that broke like this may be taken up again.
-    pub fn is_passing(&self) -> bool {
+    pub fn is_transient(&self) -> bool {
         matches!(
             self,
-            Error::NoDaemon { .. } | Error::Silent { .. } | Error::Confused(_)
+            Error::NoDaemon { .. } | Error::Timeout { .. } | Error::InvalidResponse(_)
         ) || matches!(self, Error::Refused(refused) if refused.status == 503)
     }
 }
@@ -85,18 +85,18 @@ impl fmt::Display for Error {
                  `ossuary daemon`, or name its directory with --run-dir",
                 socket.display()
             ),
-            Error::Denied { socket } => write!(
+            Error::PermissionDenied { socket } => write!(
                 f,
                 "permission denied on {}; use sudo, or join the group that owns it",
                 socket.display()
             ),
-            Error::NoSocket { socket, error } => {
+            Error::Connect { socket, error } => {
                 write!(f, "cannot connect to {}: {error}", socket.display())
             }
-            Error::Silent { seconds } => {
+            Error::Timeout { seconds } => {
                 write!(f, "the daemon has not answered for {seconds} s")
             }
-            Error::Confused(why) => write!(f, "cannot understand the daemon: {why}"),
+            Error::InvalidResponse(why) => write!(f, "cannot understand the daemon: {why}"),
             Error::Refused(refused) => refused.fmt(f),
             Error::File { path, error } => write!(f, "{}: {error}", path.display()),
             Error::Output(error) => write!(f, "cannot print: {error}"),

@@ -1,6 +1,6 @@
 //! A stream of server-sent events that is taken up again where it broke.
 
-use super::connection::{Answer, Daemon};
+use super::connection::{Daemon, Response};
 use super::error::Error;
 use super::http::Request;
 use std::io::{self, Read};
@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 /// The largest event: a snapshot of a thousand processes is some hundred kilobytes.
 const MAX_EVENT: usize = 16 << 20;
 /// What is read at once: a pipe's worth of a flooding log.
-const READ: usize = 64 << 10;
+const BUFFER_SIZE: usize = 64 << 10;
 
 /// One event.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -20,7 +20,7 @@ pub struct Event {
     pub data: String,
 }
 
-/// What comes next out of a feed.
+/// What comes next out of a stream.
 #[derive(Debug)]
 pub enum Next {
     /// An event.
@@ -28,14 +28,14 @@ pub enum Next {
     /// The connection was lost; asking on takes it up again.
     Lost,
     /// The time is up.
-    TimeUp,
+    TimedOut,
 }
 
 /// An event stream.
 pub struct EventStream<'a> {
     daemon: &'a Daemon,
     target: String,
-    answer: Option<Answer>,
+    answer: Option<Response>,
     parser: Parser,
     buffer: Box<[u8]>,
 }
@@ -46,15 +46,15 @@ impl<'a> EventStream<'a> {
     /// # Errors
     /// As [`Daemon::ask`]; only a stream that was open once is taken up again.
     pub fn open(daemon: &'a Daemon, target: impl Into<String>) -> Result<Self, Error> {
-        let mut feed = Self {
+        let mut stream = Self {
             daemon,
             target: target.into(),
             answer: None,
             parser: Parser::default(),
-            buffer: vec![0; READ].into_boxed_slice(),
+            buffer: vec![0; BUFFER_SIZE].into_boxed_slice(),
         };
-        feed.connect()?;
-        Ok(feed)
+        stream.connect()?;
+        Ok(stream)
     }
 
     /// Waits for what comes next, for ever or until a moment.
@@ -69,7 +69,7 @@ impl<'a> EventStream<'a> {
             }
             let left = until.map(|until| until.saturating_duration_since(Instant::now()));
             if left.is_some_and(|left| left.is_zero()) {
-                return Ok(Next::TimeUp);
+                return Ok(Next::TimedOut);
             }
             let Some(answer) = &mut self.answer else {
                 self.reconnect(left)?;
@@ -83,22 +83,22 @@ impl<'a> EventStream<'a> {
                 Ok(count @ 1..) if self.parser.feed(&self.buffer[..count]) => continue,
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
-                    return Ok(Next::TimeUp);
+                    return Ok(Next::TimedOut);
                 }
                 // Ended, broken, or an event without end: begin again.
                 Ok(_) | Err(_) => {}
             }
             self.answer = None;
-            self.parser.forget_unfinished();
+            self.parser.discard_partial();
             return Ok(Next::Lost);
         }
     }
 
     fn reconnect(&mut self, left: Option<Duration>) -> Result<(), Error> {
-        let pause = self.daemon.patience.retry;
+        let pause = self.daemon.timeouts.retry;
         std::thread::sleep(left.map_or(pause, |left| pause.min(left)));
         match self.connect() {
-            Err(error) if !error.is_passing() => Err(error),
+            Err(error) if !error.is_transient() => Err(error),
             Ok(()) | Err(_) => Ok(()),
         }
     }
@@ -108,7 +108,7 @@ impl<'a> EventStream<'a> {
         if let Some(id) = &self.parser.last_id {
             request = request.header("Last-Event-ID", id);
         }
-        self.answer = Some(self.daemon.ask(&request)?);
+        self.answer = Some(self.daemon.request(&request)?);
         Ok(())
     }
 }
@@ -133,7 +133,7 @@ impl Parser {
     }
 
     /// Drops what a broken connection left unfinished: it comes again.
-    fn forget_unfinished(&mut self) {
+    fn discard_partial(&mut self) {
         self.bytes.clear();
         self.name.clear();
         self.data.clear();
@@ -222,7 +222,7 @@ mod tests {
         let mut parser = Parser::default();
         assert!(parser.feed(b"id: 1\nevent: lines\ndata: half"));
         assert!(parser.next().is_none());
-        parser.forget_unfinished();
+        parser.discard_partial();
         assert!(parser.feed(b"data: whole\n\n"));
         assert_eq!(events(&mut parser), [("message".into(), "whole".into())]);
     }

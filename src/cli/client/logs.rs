@@ -13,7 +13,7 @@ use std::fmt;
 use std::io::Read;
 
 /// What is passed on at once.
-const PIECE: usize = 64 << 10;
+const BUFFER_SIZE: usize = 64 << 10;
 
 #[derive(Default, Deserialize)]
 #[serde(default)]
@@ -52,8 +52,8 @@ pub fn print(
         "text/plain"
     };
     let request = Request::get(target(id, &format!("/logs?lines={lines}"))).header("Accept", kind);
-    let mut answer = daemon.ask(&request)?;
-    let mut piece = vec![0; PIECE];
+    let mut answer = daemon.request(&request)?;
+    let mut piece = vec![0; BUFFER_SIZE];
     let mut held = 0; // bytes at its beginning: of a character whose end has not been read yet
     let mut last = b'\n';
     loop {
@@ -62,17 +62,17 @@ pub fn print(
             Ok(count) => {
                 let filled = held + count;
                 let whole = whole_characters(&piece[..filled]);
-                terminal.pass_on(&piece[..whole])?;
+                terminal.write_bytes(&piece[..whole])?;
                 last = piece[filled - 1];
                 piece.copy_within(whole..filled, 0);
                 held = filled - whole;
             }
-            Err(error) => return Err(daemon.silent(&error)),
+            Err(error) => return Err(daemon.io_error(&error)),
         }
     }
-    terminal.pass_on(&piece[..held])?;
+    terminal.write_bytes(&piece[..held])?;
     if last != b'\n' {
-        terminal.pass_on(b"\n")?;
+        terminal.write_bytes(b"\n")?;
     }
     Ok(Exit::Done)
 }
@@ -103,37 +103,37 @@ pub fn follow(
     json: bool,
     terminal: &mut Terminal<'_>,
 ) -> Result<Exit, Error> {
-    let mut feed = EventStream::open(daemon, target(id, &format!("/logs/stream?lines={lines}")))?;
+    let mut stream = EventStream::open(daemon, target(id, &format!("/logs/stream?lines={lines}")))?;
     loop {
-        match feed.next(None)? {
+        match stream.next(None)? {
             Next::Event(event) => match event.name.as_str() {
                 "lines" if json => {
-                    let lines: Vec<Value> = understood(&event.data)?;
-                    lines.iter().try_for_each(|line| terminal.say(line))?;
+                    let lines: Vec<Value> = parse(&event.data)?;
+                    lines.iter().try_for_each(|line| terminal.print(line))?;
                 }
                 "lines" => {
-                    let lines: Vec<Line> = understood(&event.data)?;
-                    lines.iter().try_for_each(|line| terminal.say(line))?;
+                    let lines: Vec<Line> = parse(&event.data)?;
+                    lines.iter().try_for_each(|line| terminal.print(line))?;
                 }
                 "gap" => {
-                    let gap: Gap = understood(&event.data)?;
-                    terminal.remark(format_args!(
+                    let gap: Gap = parse(&event.data)?;
+                    terminal.note(format_args!(
                         "{} lines were overwritten before they could be read",
                         gap.lost
                     ));
                 }
                 _ => {} // something newer than this program
             },
-            Next::Lost => terminal.remark("the connection was lost; waiting for the daemon"),
-            Next::TimeUp => {} // there is no end to this
+            Next::Lost => terminal.note("the connection was lost; waiting for the daemon"),
+            Next::TimedOut => {} // there is no end to this
         }
         terminal.flush()?;
     }
 }
 
-fn understood<'a, T: Deserialize<'a>>(data: &'a str) -> Result<T, Error> {
+fn parse<'a, T: Deserialize<'a>>(data: &'a str) -> Result<T, Error> {
     serde_json::from_str(data)
-        .map_err(|error| Error::Confused(format!("a line of the log is odd: {error}")))
+        .map_err(|error| Error::InvalidResponse(format!("a line of the log is odd: {error}")))
 }
 
 #[cfg(test)]

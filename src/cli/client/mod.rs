@@ -19,7 +19,7 @@ mod system;
 mod terminal;
 mod upgrade;
 
-pub use connection::{Daemon, Timeout};
+pub use connection::{Daemon, Timeouts};
 pub use terminal::{Terminal, shows_colours};
 
 use crate::cli::{Candidates, ClientCommand, Exit, More, Task, nearest};
@@ -31,37 +31,37 @@ use std::path::Path;
 use std::time::Duration;
 
 /// Pressing Tab may not feel slow: a daemon that takes longer has no ids to offer.
-const COMPLETION: Duration = Duration::from_secs(1);
+const COMPLETION_TIMEOUT: Duration = Duration::from_secs(1);
 
-/// Carries out an order and prints the answer.
-pub fn run(order: &ClientCommand, terminal: &mut Terminal<'_>) -> Exit {
+/// Carries out a command and prints the answer.
+pub fn run(command: &ClientCommand, terminal: &mut Terminal<'_>) -> Exit {
     let daemon = Daemon {
-        socket: order.socket.clone(),
-        patience: Timeout::default(),
+        socket: command.socket.clone(),
+        timeouts: Timeouts::default(),
     };
-    run_with(&daemon, order, terminal)
+    run_with(&daemon, command, terminal)
 }
 
 /// The same with a daemon whose patience is known.
-pub fn run_with(daemon: &Daemon, order: &ClientCommand, terminal: &mut Terminal<'_>) -> Exit {
-    let done = carry_out(daemon, order, terminal).and_then(|exit| {
+pub fn run_with(daemon: &Daemon, command: &ClientCommand, terminal: &mut Terminal<'_>) -> Exit {
+    let done = dispatch(daemon, command, terminal).and_then(|exit| {
         terminal.flush()?;
         Ok(exit)
     });
     done.unwrap_or_else(|error| {
         match &error {
             Error::Refused(refused) => {
-                let printed = terminal.refuse(refused, None, order.json);
-                if let Some(id) = process_of(&order.task) {
+                let printed = terminal.report_refusal(refused, None, command.json);
+                if let Some(id) = process_of(&command.task) {
                     suggest(daemon, refused, id, terminal);
                 }
-                if refused.status == 412 && matches!(order.task, Task::ConfigPut { .. }) {
-                    terminal.remark(config::OUTDATED);
+                if refused.status == 412 && matches!(command.task, Task::ConfigPut { .. }) {
+                    terminal.note(config::OUTDATED);
                 }
                 let _ = printed.and_then(|()| terminal.flush());
             }
-            error if error.is_unheard() => {}
-            error => terminal.remark(error),
+            error if error.is_broken_pipe() => {}
+            error => terminal.note(error),
         }
         error.exit()
     })
@@ -86,7 +86,7 @@ fn suggest(daemon: &Daemon, refused: &Refused, id: &str, terminal: &mut Terminal
     if !refused.is_no_such_process() {
         return;
     }
-    let Ok(answer) = daemon.ask_json(&Request::get("/api/processes")) else {
+    let Ok(answer) = daemon.request_json(&Request::get("/api/processes")) else {
         return; // the refusal itself was printed
     };
     let Ok(processes) = status::processes(&answer) else {
@@ -102,20 +102,22 @@ fn suggest(daemon: &Daemon, refused: &Refused, id: &str, terminal: &mut Terminal
         None => nearest(id, processes.keys().map(String::as_str)),
     };
     if let Some(meant) = meant {
-        terminal.remark(format_args!("did you mean `{meant}`?"));
+        terminal.note(format_args!("did you mean `{meant}`?"));
     }
 }
 
-fn carry_out(
+fn dispatch(
     daemon: &Daemon,
-    order: &ClientCommand,
+    command: &ClientCommand,
     terminal: &mut Terminal<'_>,
 ) -> Result<Exit, Error> {
-    let json = order.json;
-    match &order.task {
+    let json = command.json;
+    match &command.task {
         Task::Status(None) => status::all(daemon, json, terminal),
         Task::Status(Some(id)) => status::one(daemon, id, json, terminal),
-        Task::Turn { turn, ids, wait } => process::turn(daemon, *turn, ids, *wait, json, terminal),
+        Task::Control { command, ids, wait } => {
+            process::control(daemon, *command, ids, *wait, json, terminal)
+        }
         Task::Logs {
             id,
             follow: false,
@@ -138,7 +140,7 @@ fn carry_out(
         Task::ReloadPage(id) => page::reload(daemon, id, json, terminal),
         Task::Open { id, url, fade } => page::open(daemon, id, url, *fade, json, terminal),
         Task::Screenshot { id, file, width } => {
-            page::picture(daemon, id, file.as_deref(), *width, terminal)
+            page::screenshot(daemon, id, file.as_deref(), *width, terminal)
         }
         Task::SetPassword => access::set_password(daemon, terminal),
         Task::ResetPassword => access::reset(daemon, json, terminal),
@@ -162,22 +164,22 @@ fn carry_out(
 /// the completion scripts read it. Never fails: there is nobody to tell.
 pub fn complete(candidates: &Candidates, terminal: &mut Terminal<'_>) {
     for (word, meaning) in &candidates.words {
-        let _ = terminal.say(format_args!("{word}\t{meaning}"));
+        let _ = terminal.print(format_args!("{word}\t{meaning}"));
     }
     let _ = match &candidates.more {
         More::Nothing => Ok(()),
-        More::Files => terminal.say(":files"),
-        More::Directories => terminal.say(":directories"),
+        More::Files => terminal.print(":files"),
+        More::Directories => terminal.print(":directories"),
         More::Processes {
             socket,
             prefix,
             except,
-        } => processes(socket, prefix, except, terminal),
+        } => print_process_ids(socket, prefix, except, terminal),
     };
     let _ = terminal.flush();
 }
 
-fn processes(
+fn print_process_ids(
     socket: &Path,
     prefix: &str,
     except: &[String],
@@ -185,17 +187,17 @@ fn processes(
 ) -> Result<(), Error> {
     let daemon = Daemon {
         socket: socket.to_owned(),
-        patience: Timeout {
-            answer: COMPLETION,
-            ..Timeout::default()
+        timeouts: Timeouts {
+            response: COMPLETION_TIMEOUT,
+            ..Timeouts::default()
         },
     };
-    let answer = daemon.ask_json(&Request::get("/api/processes"))?;
+    let answer = daemon.request_json(&Request::get("/api/processes"))?;
     for (id, view) in status::processes(&answer)? {
         if id.starts_with(prefix) && !except.contains(id) {
-            let name = terminal::words(&view["name"]);
-            let status = terminal::words(&view["status"]);
-            terminal.say(format_args!("{id}\t{name}, {status}"))?;
+            let name = terminal::plain_text(&view["name"]);
+            let status = terminal::plain_text(&view["status"]);
+            terminal.print(format_args!("{id}\t{name}, {status}"))?;
         }
     }
     Ok(())

@@ -1,6 +1,6 @@
 //! `ossuary reload ID`, `open` and `screenshot`: the page of a display process.
 
-use super::connection::{Daemon, Timeout};
+use super::connection::{Daemon, Timeouts};
 use super::error::Error;
 use super::http::Request;
 use super::status::target;
@@ -13,16 +13,16 @@ use std::path::Path;
 use std::time::Duration;
 
 /// A page has 15 s to be there, after a page that hangs was given its time to answer.
-const PAGE: Duration = Duration::from_secs(60);
+const PAGE_TIMEOUT: Duration = Duration::from_secs(60);
 
 /// The largest picture the daemon sends, with room to spare.
-const MAX_PICTURE: u64 = 20 << 20;
+const MAX_SCREENSHOT: u64 = 20 << 20;
 
-fn patient(daemon: &Daemon) -> Daemon {
+fn with_page_timeout(daemon: &Daemon) -> Daemon {
     Daemon {
-        patience: Timeout {
-            answer: PAGE,
-            ..daemon.patience
+        timeouts: Timeouts {
+            response: PAGE_TIMEOUT,
+            ..daemon.timeouts
         },
         ..daemon.clone()
     }
@@ -36,8 +36,8 @@ pub fn reload(
     terminal: &mut Terminal<'_>,
 ) -> Result<Exit, Error> {
     let request = Request::new("POST", target(id, "/reload")).json("{}");
-    let view = patient(daemon).ask_json(&request)?;
-    tell(id, "the page was loaded anew", &view, json, terminal)
+    let view = with_page_timeout(daemon).request_json(&request)?;
+    print_result(id, "the page was loaded anew", &view, json, terminal)
 }
 
 /// Shows another page on a display process.
@@ -52,12 +52,12 @@ pub fn open(
     let transition = if fade { "fade" } else { "cut" };
     let body = json!({"url": url, "transition": transition}).to_string();
     let request = Request::new("POST", target(id, "/navigate")).json(body);
-    let view = patient(daemon).ask_json(&request)?;
+    let view = with_page_timeout(daemon).request_json(&request)?;
     let what = format!("shows {}", url.replace(char::is_control, "\u{fffd}"));
-    tell(id, &what, &view, json, terminal)
+    print_result(id, &what, &view, json, terminal)
 }
 
-fn tell(
+fn print_result(
     id: &str,
     what: &str,
     view: &Value,
@@ -65,14 +65,14 @@ fn tell(
     terminal: &mut Terminal<'_>,
 ) -> Result<Exit, Error> {
     match json {
-        true => terminal.say(view)?,
-        false => terminal.say(format_args!("{id}: {what}"))?,
+        true => terminal.print(view)?,
+        false => terminal.print(format_args!("{id}: {what}"))?,
     }
     Ok(Exit::Done)
 }
 
 /// Photographs what a display process shows.
-pub fn picture(
+pub fn screenshot(
     daemon: &Daemon,
     id: &str,
     file: Option<&Path>,
@@ -80,18 +80,18 @@ pub fn picture(
     terminal: &mut Terminal<'_>,
 ) -> Result<Exit, Error> {
     if file.is_none() && io::stdout().is_terminal() {
-        terminal.remark("a picture is nothing for a terminal; give it a file with -o FILE");
+        terminal.note("a picture is nothing for a terminal; give it a file with -o FILE");
         return Ok(Exit::Usage);
     }
     let query = width.map_or(String::new(), |width| format!("?width={width}"));
     let request = Request::get(target(id, &format!("/screenshot{query}")));
-    let mut answer = daemon.ask(&request)?;
+    let mut answer = daemon.request(&request)?;
     let mut png = Vec::new();
-    (answer.body.by_ref().take(MAX_PICTURE))
+    (answer.body.by_ref().take(MAX_SCREENSHOT))
         .read_to_end(&mut png)
-        .map_err(|error| daemon.silent(&error))?;
+        .map_err(|error| daemon.io_error(&error))?;
     match file {
-        None => terminal.pass_on(&png)?,
+        None => terminal.write_bytes(&png)?,
         Some(path) => fs::write(path, png).map_err(|error| Error::File {
             path: path.to_owned(),
             error,

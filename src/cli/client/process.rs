@@ -7,7 +7,7 @@ use super::event_stream::{EventStream, Next};
 use super::http::Request;
 use super::status::target;
 use super::suggest;
-use super::terminal::{Terminal, words};
+use super::terminal::{Terminal, plain_text};
 use crate::cli::{Exit, ProcessCommand};
 use serde_json::Value;
 use std::time::{Duration, Instant};
@@ -15,30 +15,30 @@ use std::time::{Duration, Instant};
 /// A process that was asked to turn, and has not yet.
 struct Pending<'a> {
     id: &'a str,
-    turn: ProcessCommand,
+    command: ProcessCommand,
     /// Its main process before a restart: the turn is not over while it is still this one.
     old_pid: Option<u64>,
     /// As last seen.
     view: Value,
     /// The last thing said about its waiting.
-    said: String,
+    last_message: String,
 }
 
 /// How far a turn is.
 #[derive(Debug, PartialEq, Eq)]
 enum Progress {
     /// It has happened, or will not; in words.
-    Settled(Exit, String),
+    Finished(Exit, String),
     /// It waits for something that others do.
-    Waits(String),
+    Waiting(String),
     /// It is under way.
-    Underway,
+    InProgress,
 }
 
 /// Asks for every process, then waits for all of them, no longer than `wait`.
-pub fn turn(
+pub fn control(
     daemon: &Daemon,
-    turn: ProcessCommand,
+    command: ProcessCommand,
     ids: &[String],
     wait: Option<Duration>,
     json: bool,
@@ -48,15 +48,15 @@ pub fn turn(
     let mut exit = Exit::Done;
     let mut pending = Vec::new();
     for id in ids {
-        match ask(daemon, turn, id) {
+        match send(daemon, command, id) {
             Ok(asked) => {
                 for other in asked.view["stopped"].as_array().into_iter().flatten() {
-                    terminal.remark(format_args!("{} makes way for {id}", words(other)));
+                    terminal.note(format_args!("{} makes way for {id}", plain_text(other)));
                 }
                 pending.push(asked);
             }
             Err(Error::Refused(refused)) => {
-                terminal.refuse(&refused, Some(id), json)?;
+                terminal.report_refusal(&refused, Some(id), json)?;
                 suggest(daemon, &refused, id, terminal);
                 exit = exit.or(Error::Refused(refused).exit());
             }
@@ -66,8 +66,8 @@ pub fn turn(
     let Some(until) = until else {
         for Pending { id, view, .. } in pending {
             match json {
-                true => terminal.say(view)?,
-                false => terminal.say(format_args!("{id}: {}", words(&view["status"])))?,
+                true => terminal.print(view)?,
+                false => terminal.print(format_args!("{id}: {}", plain_text(&view["status"])))?,
             }
         }
         return Ok(exit);
@@ -75,22 +75,22 @@ pub fn turn(
     wait_for(daemon, pending, until, json, terminal).map(|next| exit.or(next))
 }
 
-fn ask<'a>(daemon: &Daemon, turn: ProcessCommand, id: &'a str) -> Result<Pending<'a>, Error> {
-    let (verb, old_pid) = match turn {
+fn send<'a>(daemon: &Daemon, command: ProcessCommand, id: &'a str) -> Result<Pending<'a>, Error> {
+    let (verb, old_pid) = match command {
         ProcessCommand::Start => ("/start", None),
         ProcessCommand::Stop => ("/stop", None),
         ProcessCommand::Restart => {
-            let before = daemon.ask_json(&Request::get(target(id, "")))?;
+            let before = daemon.request_json(&Request::get(target(id, "")))?;
             ("/restart", before["pid"].as_u64())
         }
     };
     let request = Request::new("POST", target(id, verb)).json("{}");
     Ok(Pending {
         id,
-        turn,
+        command,
         old_pid,
-        view: daemon.ask_json(&request)?,
-        said: String::new(),
+        view: daemon.request_json(&request)?,
+        last_message: String::new(),
     })
 }
 
@@ -102,21 +102,21 @@ fn wait_for(
     terminal: &mut Terminal<'_>,
 ) -> Result<Exit, Error> {
     let mut exit = Exit::Done;
-    let mut feed = None;
+    let mut stream = None;
     loop {
         let mut still = Vec::with_capacity(pending.len());
         for mut process in pending {
             match process.progress() {
-                Progress::Settled(how, what) => {
+                Progress::Finished(how, what) => {
                     process.report(how, &what, json, terminal)?;
                     exit = exit.or(how);
                     continue;
                 }
-                Progress::Waits(what) if what != process.said => {
-                    terminal.remark(format_args!("{}: {what}", process.id));
-                    process.said = what;
+                Progress::Waiting(what) if what != process.last_message => {
+                    terminal.note(format_args!("{}: {what}", process.id));
+                    process.last_message = what;
                 }
-                Progress::Waits(_) | Progress::Underway => {}
+                Progress::Waiting(_) | Progress::InProgress => {}
             }
             still.push(process);
         }
@@ -124,23 +124,24 @@ fn wait_for(
         if pending.is_empty() {
             return Ok(exit);
         }
-        let feed = match &mut feed {
-            Some(feed) => feed,
+        let stream = match &mut stream {
+            Some(stream) => stream,
             // Opened after the question: its snapshot shows what came of it.
             empty => empty.insert(EventStream::open(daemon, "/api/events")?),
         };
-        match feed.next(Some(until))? {
+        match stream.next(Some(until))? {
             Next::Event(event) => {
-                let news: Value = serde_json::from_str(&event.data)
-                    .map_err(|error| Error::Confused(format!("its event is not JSON: {error}")))?;
+                let news: Value = serde_json::from_str(&event.data).map_err(|error| {
+                    Error::InvalidResponse(format!("its event is not JSON: {error}"))
+                })?;
                 for process in &mut pending {
-                    process.hear(&news, event.name == "snapshot");
+                    process.update(&news, event.name == "snapshot");
                 }
             }
             Next::Lost => {} // the next snapshot tells everything again
-            Next::TimeUp => {
+            Next::TimedOut => {
                 for process in &pending {
-                    let status = words(&process.view["status"]);
+                    let status = plain_text(&process.view["status"]);
                     let what = format!("is still {status}");
                     process.report(Exit::TimedOut, &what, json, terminal)?;
                 }
@@ -152,7 +153,7 @@ fn wait_for(
 
 impl Pending<'_> {
     /// Takes in a snapshot of everything, or a change.
-    fn hear(&mut self, news: &Value, everything: bool) {
+    fn update(&mut self, news: &Value, everything: bool) {
         let removed = news["removed"].as_array().into_iter().flatten();
         let view = &news["processes"][self.id];
         if !view.is_null() {
@@ -164,30 +165,30 @@ impl Pending<'_> {
 
     fn progress(&self) -> Progress {
         let Some(status) = self.view["status"].as_str() else {
-            return Progress::Settled(Exit::NotFound, "was removed".into());
+            return Progress::Finished(Exit::NotFound, "was removed".into());
         };
-        let reason = words(&self.view["reason"]);
+        let reason = plain_text(&self.view["reason"]);
         let pid = self.view["pid"].as_u64();
-        match (self.turn, status) {
-            (ProcessCommand::Stop, "stopped") => Progress::Settled(Exit::Done, "stopped".into()),
-            (ProcessCommand::Stop, _) | (_, "starting" | "stopping") => Progress::Underway,
+        match (self.command, status) {
+            (ProcessCommand::Stop, "stopped") => Progress::Finished(Exit::Done, "stopped".into()),
+            (ProcessCommand::Stop, _) | (_, "starting" | "stopping") => Progress::InProgress,
             (ProcessCommand::Restart, _) if pid.is_some() && pid == self.old_pid => {
-                Progress::Underway
+                Progress::InProgress
             }
             (_, "running") => {
                 let pid = pid.map_or(String::new(), |pid| format!(", pid {pid}"));
-                Progress::Settled(Exit::Done, format!("running{pid}"))
+                Progress::Finished(Exit::Done, format!("running{pid}"))
             }
             // What others do settles it: a dependency becomes ready, a display
             // process makes way. A display that is not there may never come.
-            (_, "waiting") if reason.starts_with("waits until ") => Progress::Waits(reason),
-            (_, "waiting") => Progress::Settled(Exit::NotRunning, reason),
+            (_, "waiting") if reason.starts_with("waits until ") => Progress::Waiting(reason),
+            (_, "waiting") => Progress::Finished(Exit::NotRunning, reason),
             // A job that was done before anybody looked.
             (_, "stopped") if reason == "exit code 0" => {
-                Progress::Settled(Exit::Done, format!("has ended: {reason}"))
+                Progress::Finished(Exit::Done, format!("has ended: {reason}"))
             }
-            (_, "stopped") => Progress::Settled(Exit::NotRunning, format!("stopped: {reason}")),
-            (_, _) => Progress::Settled(Exit::Refused, format!("{status}: {reason}")),
+            (_, "stopped") => Progress::Finished(Exit::NotRunning, format!("stopped: {reason}")),
+            (_, _) => Progress::Finished(Exit::Refused, format!("{status}: {reason}")),
         }
     }
 
@@ -199,12 +200,12 @@ impl Pending<'_> {
         terminal: &mut Terminal<'_>,
     ) -> Result<(), Error> {
         if json {
-            terminal.say(&self.view)?;
+            terminal.print(&self.view)?;
         }
         match how {
             Exit::Done if json => {}
-            Exit::Done => terminal.say(format_args!("{}: {what}", self.id))?,
-            _ => terminal.remark(format_args!("{}: {what}", self.id)),
+            Exit::Done => terminal.print(format_args!("{}: {what}", self.id))?,
+            _ => terminal.note(format_args!("{}: {what}", self.id)),
         }
         Ok(())
     }
@@ -215,14 +216,14 @@ mod tests {
     use super::*;
     use serde_json::json;
 
-    fn progress(turn: ProcessCommand, old_pid: Option<u64>, view: Value) -> Progress {
+    fn progress(command: ProcessCommand, old_pid: Option<u64>, view: Value) -> Progress {
         let said = String::new();
         Pending {
             id: "x",
-            turn,
+            command,
             old_pid,
             view,
-            said,
+            last_message: said,
         }
         .progress()
     }
@@ -260,11 +261,11 @@ mod tests {
             ),
         ] {
             let view = json!({"status": status, "reason": reason, "pid": 7});
-            let settled = settled.map(|(exit, what)| Progress::Settled(exit, what.into()));
+            let settled = settled.map(|(exit, what)| Progress::Finished(exit, what.into()));
             let got = progress(ProcessCommand::Start, None, view);
             match settled {
                 Some(settled) => assert_eq!(got, settled, "{status}, {reason}"),
-                None => assert!(!matches!(got, Progress::Settled(..)), "{status}, {reason}"),
+                None => assert!(!matches!(got, Progress::Finished(..)), "{status}, {reason}"),
             }
         }
     }
@@ -274,11 +275,11 @@ mod tests {
         let view = |pid| json!({"status": "running", "pid": pid});
         assert_eq!(
             progress(ProcessCommand::Restart, Some(7), view(7)),
-            Progress::Underway
+            Progress::InProgress
         );
         assert_eq!(
             progress(ProcessCommand::Restart, Some(7), view(8)),
-            Progress::Settled(Exit::Done, "running, pid 8".into())
+            Progress::Finished(Exit::Done, "running, pid 8".into())
         );
     }
 
@@ -288,7 +289,7 @@ mod tests {
             let view = json!({"status": status, "reason": ""});
             assert_eq!(
                 progress(ProcessCommand::Stop, None, view),
-                Progress::Underway
+                Progress::InProgress
             );
         }
         assert_eq!(
@@ -297,7 +298,7 @@ mod tests {
                 None,
                 json!({"status": "stopped", "reason": "exit code 143"})
             ),
-            Progress::Settled(Exit::Done, "stopped".into())
+            Progress::Finished(Exit::Done, "stopped".into())
         );
     }
 }

@@ -3,25 +3,27 @@
 use super::connection::Daemon;
 use super::error::Error;
 use super::http::{Request, segment};
-use super::terminal::{Cell, Terminal, Tint, words};
+use super::terminal::{Cell, Terminal, Tint, plain_text};
 use crate::cli::Exit;
 use serde_json::{Map, Value};
 
 /// Every rule, a line each; then what keeps them from being done.
 pub fn all(daemon: &Daemon, json: bool, terminal: &mut Terminal<'_>) -> Result<Exit, Error> {
     let request = Request::get("/api/status");
-    let status = daemon.ask_json(&request)?;
+    let status = daemon.request_json(&request)?;
     let schedule = &status["schedule"];
     if json {
-        terminal.say(schedule)?;
+        terminal.print(schedule)?;
         return Ok(Exit::Done);
     }
     let Some(rules) = schedule["rules"].as_object() else {
-        return Err(Error::Confused("its answer has no `schedule`".into()));
+        return Err(Error::InvalidResponse(
+            "its answer has no `schedule`".into(),
+        ));
     };
     if rules.is_empty() {
         terminal
-            .say("there is no rule; the page, or `schedule` in the configuration, makes one")?;
+            .print("there is no rule; the page, or `schedule` in the configuration, makes one")?;
         return Ok(Exit::Done);
     }
     let rows: Vec<Vec<Cell>> = rules.iter().map(|(id, rule)| row(id, rule)).collect();
@@ -29,14 +31,14 @@ pub fn all(daemon: &Daemon, json: bool, terminal: &mut Terminal<'_>) -> Result<E
         &["RULE", "NEXT", "ACTIVE", "LAST", "OUTCOME", "DETAIL"],
         &rows,
     )?;
-    obstacles(schedule, terminal);
+    print_warnings(schedule, terminal);
     Ok(Exit::Done)
 }
 
 fn row(id: &str, rule: &Value) -> Vec<Cell> {
-    let plain = |value: &Value| (words(value), Tint::Plain);
+    let plain = |value: &Value| (plain_text(value), Tint::Plain);
     let last = &rule["last"];
-    let outcome = words(&last["outcome"]);
+    let outcome = plain_text(&last["outcome"]);
     let tint = match outcome.as_str() {
         "done" => Tint::Good,
         "failed" => Tint::Bad,
@@ -62,15 +64,15 @@ fn row(id: &str, rule: &Value) -> Vec<Cell> {
 }
 
 /// Why nothing is done, where nothing is.
-fn obstacles(schedule: &Value, terminal: &mut Terminal<'_>) {
+fn print_warnings(schedule: &Value, terminal: &mut Terminal<'_>) {
     if schedule["enabled"] == false {
-        terminal.remark("the schedule is switched off");
+        terminal.note("the schedule is switched off");
     }
     if schedule["clock_trusted"] == false {
-        terminal.remark("the clock is not trusted yet; rules with a time wait until it is set");
+        terminal.note("the clock is not trusted yet; rules with a time wait until it is set");
     }
     if let Some(problem) = schedule["problem"].as_str() {
-        terminal.remark(format_args!("rules with a time are not done: {problem}"));
+        terminal.note(format_args!("rules with a time are not done: {problem}"));
     }
 }
 
@@ -82,10 +84,10 @@ pub fn run(
     terminal: &mut Terminal<'_>,
 ) -> Result<Exit, Error> {
     let path = format!("/api/schedule/rules/{}/run", segment(rule));
-    let answer = daemon.ask_json(&Request::new("POST", path))?;
+    let answer = daemon.request_json(&Request::new("POST", path))?;
     match json {
-        true => terminal.say(&answer)?,
-        false => terminal.say(in_words(rule, &answer))?,
+        true => terminal.print(&answer)?,
+        false => terminal.print(describe_result(rule, &answer))?,
     }
     Ok(match answer["outcome"].as_str() {
         Some("failed") => Exit::Refused,
@@ -93,8 +95,8 @@ pub fn run(
     })
 }
 
-fn in_words(rule: &str, answer: &Value) -> String {
-    let outcome = words(&answer["outcome"]);
+fn describe_result(rule: &str, answer: &Value) -> String {
+    let outcome = plain_text(&answer["outcome"]);
     let empty = Map::new();
     match answer.as_object().unwrap_or(&empty).get("detail") {
         Some(Value::String(detail)) => format!("{rule}: {outcome} ({detail})"),

@@ -3,7 +3,7 @@
 use super::connection::Daemon;
 use super::error::Error;
 use super::http::{Request, segment};
-use super::terminal::{Cell, Terminal, Tint, span, words};
+use super::terminal::{Cell, Terminal, Tint, plain_text, span};
 use crate::cli::Exit;
 use serde_json::{Map, Value};
 
@@ -19,33 +19,33 @@ pub fn target(id: &str, rest: &str) -> String {
 pub fn processes(answer: &Value) -> Result<&Map<String, Value>, Error> {
     answer["processes"]
         .as_object()
-        .ok_or_else(|| Error::Confused("its answer has no `processes`".into()))
+        .ok_or_else(|| Error::InvalidResponse("its answer has no `processes`".into()))
 }
 
 /// Every process, a line each; then what is wrong with the configuration file.
 pub fn all(daemon: &Daemon, json: bool, terminal: &mut Terminal<'_>) -> Result<Exit, Error> {
     let request = Request::get("/api/processes");
     if json {
-        terminal.say(daemon.ask_text(&request)?.trim_end())?;
+        terminal.print(daemon.request_text(&request)?.trim_end())?;
         return Ok(Exit::Done);
     }
-    let answer = daemon.ask_json(&request)?;
+    let answer = daemon.request_json(&request)?;
     let rows: Vec<Vec<Cell>> = processes(&answer)?
         .iter()
         .map(|(id, view)| row(id, view))
         .collect();
     if rows.is_empty() {
-        terminal.say("no process is configured; `ossuary help add` tells how to add one")?;
+        terminal.print("no process is configured; `ossuary help add` tells how to add one")?;
     } else {
         let heading = [
             "ID", "NAME", "STATUS", "PID", "UPTIME", "RESTARTS", "REASON",
         ];
         terminal.table(&heading, &rows)?;
     }
-    let status = daemon.ask_json(&Request::get("/api/status"))?;
+    let status = daemon.request_json(&Request::get("/api/status"))?;
     last_start(&status["last_start"], terminal)?;
     if let Some(code) = status["claim_code"].as_str() {
-        terminal.say(format_args!(
+        terminal.print(format_args!(
             "claim code: {code}: nobody has claimed this kiosk yet, and its page asks for it"
         ))?;
     }
@@ -58,12 +58,12 @@ fn last_start(last: &Value, terminal: &mut Terminal<'_>) -> Result<(), Error> {
     if last.is_null() {
         return Ok(());
     }
-    let [reason, detail] = ["reason", "detail"].map(|field| words(&last[field]));
+    let [reason, detail] = ["reason", "detail"].map(|field| plain_text(&last[field]));
     let tint = match reason.as_str() {
         "crash" | "watchdog" | "hardware watchdog" => Tint::Bad,
         _ => Tint::Plain,
     };
-    terminal.say_tinted(&[
+    terminal.print_tinted(&[
         ("last start: ", Tint::Plain),
         (&reason, tint),
         (": ", Tint::Plain),
@@ -73,13 +73,13 @@ fn last_start(last: &Value, terminal: &mut Terminal<'_>) -> Result<(), Error> {
 
 /// Prints what is wrong with the configuration file, and what is in force in its place; returns whether anything is.
 pub fn problems(status: &Value, terminal: &mut Terminal<'_>) -> bool {
-    let file = words(&status["configuration"]["file"]);
+    let file = plain_text(&status["configuration"]["file"]);
     match status["configuration"]["source"].as_str() {
-        Some("running") => terminal.remark(format_args!(
+        Some("running") => terminal.note(format_args!(
             "{file} cannot be used; the configuration from before stays in force"
         )),
         Some("last_good") => {
-            terminal.remark(format_args!(
+            terminal.note(format_args!(
                 "{file} cannot be used; the last good copy is in force"
             ));
         }
@@ -87,24 +87,24 @@ pub fn problems(status: &Value, terminal: &mut Terminal<'_>) -> bool {
     }
     let problems = status["configuration"]["problems"].as_array();
     for problem in problems.into_iter().flatten() {
-        let [path, message] = ["path", "message"].map(|field| words(&problem[field]));
+        let [path, message] = ["path", "message"].map(|field| plain_text(&problem[field]));
         let gap = if path.is_empty() { "" } else { ": " };
-        terminal.remark(format_args!("configuration: {path}{gap}{message}"));
+        terminal.note(format_args!("configuration: {path}{gap}{message}"));
     }
     problems.is_some_and(|problems| !problems.is_empty())
 }
 
 fn row(id: &str, view: &Value) -> Vec<Cell> {
-    let status = words(&view["status"]);
+    let status = plain_text(&view["status"]);
     let tint = Tint::of_status(&status);
     let plain = |text: String| (text, Tint::Plain);
     vec![
         plain(id.to_owned()),
-        plain(words(&view["name"])),
+        plain(plain_text(&view["name"])),
         (status, tint),
-        plain(words(&view["pid"])),
+        plain(plain_text(&view["pid"])),
         plain(uptime(view)),
-        plain(words(&view["restarts"])),
+        plain(plain_text(&view["restarts"])),
         reason(view),
     ]
 }
@@ -112,15 +112,15 @@ fn row(id: &str, view: &Value) -> Vec<Cell> {
 /// Why a process is in its state; of a display process that runs, what is wrong with its page comes first.
 fn reason(view: &Value) -> Cell {
     let page = &view["page"];
-    match Tint::of_page(&words(&page["state"])) {
+    match Tint::of_page(&plain_text(&page["state"])) {
         Tint::Bad => (format!("page {}", page_state(page)), Tint::Bad),
-        _ => (words(&view["reason"]), Tint::Plain),
+        _ => (plain_text(&view["reason"]), Tint::Plain),
     }
 }
 
 /// `net_error: its server cannot be reached`
 fn page_state(page: &Value) -> String {
-    let [state, reason] = ["state", "reason"].map(|field| words(&page[field]));
+    let [state, reason] = ["state", "reason"].map(|field| plain_text(&page[field]));
     let gap = if reason.is_empty() { "" } else { ": " };
     format!("{state}{gap}{reason}")
 }
@@ -138,11 +138,11 @@ pub fn one(
     json: bool,
     terminal: &mut Terminal<'_>,
 ) -> Result<Exit, Error> {
-    let text = daemon.ask_text(&Request::get(target(id, "")))?;
+    let text = daemon.request_text(&Request::get(target(id, "")))?;
     let view: Value = serde_json::from_str(&text)
-        .map_err(|error| Error::Confused(format!("its answer is not JSON: {error}")))?;
+        .map_err(|error| Error::InvalidResponse(format!("its answer is not JSON: {error}")))?;
     if json {
-        terminal.say(text.trim_end())?;
+        terminal.print(text.trim_end())?;
     } else {
         describe(id, &view, terminal)?;
     }
@@ -153,17 +153,17 @@ pub fn one(
 }
 
 fn describe(id: &str, view: &Value, terminal: &mut Terminal<'_>) -> Result<(), Error> {
-    terminal.say(format_args!("{} ({id})", words(&view["name"])))?;
-    let plain = |field: &'static str| (field, words(&view[field]), Tint::Plain);
-    let status = words(&view["status"]);
+    terminal.print(format_args!("{} ({id})", plain_text(&view["name"])))?;
+    let plain = |field: &'static str| (field, plain_text(&view[field]), Tint::Plain);
+    let status = plain_text(&view["status"]);
     let tint = Tint::of_status(&status);
     let mut rows = vec![("status", status, tint)];
     rows.extend(["since", "reason", "pid"].map(plain));
     rows.push(("uptime", uptime(view), Tint::Plain));
     let page = &view["page"];
-    let tint = Tint::of_page(&words(&page["state"]));
+    let tint = Tint::of_page(&plain_text(&page["state"]));
     rows.push(("page", page_state(page), tint));
-    rows.push(("page url", words(&page["url"]), Tint::Plain));
+    rows.push(("page url", plain_text(&page["url"]), Tint::Plain));
     rows.extend(
         [
             "restarts",
@@ -178,7 +178,7 @@ fn describe(id: &str, view: &Value, terminal: &mut Terminal<'_>) -> Result<(), E
     );
     for (field, value, tint) in rows.iter().filter(|(_, value, _)| !value.is_empty()) {
         let field = format!("  {field:9}  ");
-        terminal.say_tinted(&[(&field, Tint::Plain), (value, *tint)])?;
+        terminal.print_tinted(&[(&field, Tint::Plain), (value, *tint)])?;
     }
     Ok(())
 }

@@ -88,8 +88,8 @@ impl Terminal<'_> {
     ///
     /// # Errors
     /// Where nobody reads any more.
-    pub fn say(&mut self, line: impl Display) -> Result<(), Error> {
-        self.say_tinted(&[(&line.to_string(), Tint::Plain)])
+    pub fn print(&mut self, line: impl Display) -> Result<(), Error> {
+        self.print_tinted(&[(&line.to_string(), Tint::Plain)])
     }
 
     /// Prints a line made of parts, each in its colour. These colours are the only control sequences that reach a
@@ -97,10 +97,10 @@ impl Terminal<'_> {
     ///
     /// # Errors
     /// As [`Terminal::say`].
-    pub fn say_tinted(&mut self, parts: &[(&str, Tint)]) -> Result<(), Error> {
+    pub fn print_tinted(&mut self, parts: &[(&str, Tint)]) -> Result<(), Error> {
         let mut line = String::new();
         for (text, tint) in parts {
-            let text = harmless(text, self.out_is_terminal);
+            let text = escaped(text, self.out_is_terminal);
             let code = tint.code().filter(|_| self.colour && !text.is_empty());
             if let Some(code) = code {
                 line.push_str(&format!("\u{1b}[{code}m"));
@@ -119,7 +119,7 @@ impl Terminal<'_> {
     ///
     /// # Errors
     /// As [`Terminal::say`].
-    pub fn pass_on(&mut self, bytes: &[u8]) -> Result<(), Error> {
+    pub fn write_bytes(&mut self, bytes: &[u8]) -> Result<(), Error> {
         let written = match self.out_is_terminal {
             true => (self.out).write_all(visible(&String::from_utf8_lossy(bytes)).as_bytes()),
             false => self.out.write_all(bytes),
@@ -148,17 +148,17 @@ impl Terminal<'_> {
     }
 
     /// Whether somebody sits there who may mistype.
-    pub fn is_watched(&self) -> bool {
+    pub fn stdin_is_terminal(&self) -> bool {
         std::io::stdin().is_terminal()
     }
 
     /// Prints a line beside what was asked for. That nobody reads it is no mistake.
-    pub fn remark(&mut self, line: impl Display) {
+    pub fn note(&mut self, line: impl Display) {
         let line = line.to_string();
         let _ = writeln!(
             self.err,
             "ossuary: {}",
-            harmless(&line, self.err_is_terminal)
+            escaped(&line, self.err_is_terminal)
         );
     }
 
@@ -167,13 +167,18 @@ impl Terminal<'_> {
     ///
     /// # Errors
     /// Where nobody reads any more.
-    pub fn refuse(&mut self, refused: &Refused, id: Option<&str>, json: bool) -> Result<(), Error> {
+    pub fn report_refusal(
+        &mut self,
+        refused: &Refused,
+        id: Option<&str>,
+        json: bool,
+    ) -> Result<(), Error> {
         match id {
-            Some(id) => self.remark(refused.about(id)),
-            None => self.remark(refused),
+            Some(id) => self.note(refused.about(id)),
+            None => self.note(refused),
         }
         match &refused.document {
-            Some(document) if json => self.say(document),
+            Some(document) if json => self.print(document),
             _ => Ok(()),
         }
     }
@@ -210,14 +215,14 @@ impl Terminal<'_> {
                 parts.extend([(text.as_str(), *tint), (gap.as_str(), Tint::Plain)]);
             }
             parts.pop();
-            self.say_tinted(&parts)?;
+            self.print_tinted(&parts)?;
         }
         Ok(())
     }
 }
 
 /// Text as it may be written to a terminal, or unchanged to what is none.
-fn harmless(text: &str, to_terminal: bool) -> Cow<'_, str> {
+fn escaped(text: &str, to_terminal: bool) -> Cow<'_, str> {
     match to_terminal {
         true => visible(text),
         false => Cow::Borrowed(text),
@@ -226,17 +231,17 @@ fn harmless(text: &str, to_terminal: bool) -> Cow<'_, str> {
 
 /// A value as people read it: no quotes, no brackets, and no control
 /// characters with which a name or a title could write all over the terminal.
-pub fn words(value: &Value) -> String {
+pub fn plain_text(value: &Value) -> String {
     let text = match value {
         Value::Null => String::new(),
         Value::Bool(true) => "yes".to_owned(),
         Value::Bool(false) => "no".to_owned(),
         Value::Number(number) => number.to_string(),
         Value::String(text) => text.clone(),
-        Value::Array(items) => items.iter().map(words).collect::<Vec<_>>().join(", "),
+        Value::Array(items) => items.iter().map(plain_text).collect::<Vec<_>>().join(", "),
         Value::Object(fields) => fields
             .iter()
-            .map(|(name, value)| format!("{name} {}", words(value)))
+            .map(|(name, value)| format!("{name} {}", plain_text(value)))
             .collect::<Vec<_>>()
             .join(", "),
     };
@@ -343,9 +348,9 @@ mod tests {
 
     #[test]
     fn a_name_cannot_write_all_over_the_terminal() {
-        assert_eq!(words(&json!("a\u{1b}[2Jb\n")), "a\u{fffd}[2Jb\u{fffd}");
+        assert_eq!(plain_text(&json!("a\u{1b}[2Jb\n")), "a\u{fffd}[2Jb\u{fffd}");
         assert_eq!(
-            words(&json!({"kiosk": true, "ids": ["a", "b"]})),
+            plain_text(&json!({"kiosk": true, "ids": ["a", "b"]})),
             "kiosk yes, ids a, b"
         );
     }

@@ -17,7 +17,7 @@ enum Answer {
 }
 use Answer::{Hangs, Says};
 
-/// A daemon with a script: a connection for each answer, in order.
+/// A daemon with a script: a connection for each answer, in command.
 struct Script {
     socket: PathBuf,
     asked: JoinHandle<Vec<String>>,
@@ -44,8 +44,8 @@ impl Script {
     fn daemon(&self) -> Daemon {
         Daemon {
             socket: self.socket.clone(),
-            patience: Timeout {
-                answer: Duration::from_secs(5),
+            timeouts: Timeouts {
+                response: Duration::from_secs(5),
                 retry: Duration::ZERO,
             },
         }
@@ -53,7 +53,7 @@ impl Script {
 
     /// Runs a command line against it: exit code, output, errors, and the requests.
     fn run(self, line: &str) -> (Exit, String, String, Vec<String>) {
-        let (exit, out, err) = carried_out(&self.daemon(), &order(line));
+        let (exit, out, err) = run_command(&self.daemon(), &client_command(line));
         (exit, out, err, self.end())
     }
 
@@ -65,14 +65,14 @@ impl Script {
     }
 }
 
-fn order(line: &str) -> ClientCommand {
+fn client_command(line: &str) -> ClientCommand {
     match cli::parse(line.split(' ').map(Into::into)) {
-        Ok(Invocation::Client(order)) => order,
+        Ok(Invocation::Client(command)) => command,
         other => panic!("{other:?}"),
     }
 }
 
-fn carried_out(daemon: &Daemon, order: &ClientCommand) -> (Exit, String, String) {
+fn run_command(daemon: &Daemon, command: &ClientCommand) -> (Exit, String, String) {
     let (mut out, mut err) = (Vec::new(), Vec::new());
     let mut terminal = Terminal {
         out: &mut out,
@@ -82,7 +82,7 @@ fn carried_out(daemon: &Daemon, order: &ClientCommand) -> (Exit, String, String)
         colour: false,
         ask_secret: &|_| Ok(String::new()),
     };
-    let exit = run_with(daemon, order, &mut terminal);
+    let exit = run_with(daemon, command, &mut terminal);
     let text = |bytes| String::from_utf8(bytes).unwrap();
     (exit, text(out), text(err))
 }
@@ -285,12 +285,12 @@ fn a_wait_ends_with_its_time() {
         status(202, r#"{"status":"stopping"}"#),
         Hangs(STREAM.to_owned()),
     ]);
-    let mut order = order("stop x");
-    let Task::Turn { wait, .. } = &mut order.task else {
+    let mut command = client_command("stop x");
+    let Task::Control { wait, .. } = &mut command.task else {
         panic!("a turn");
     };
     *wait = Some(Duration::from_millis(50));
-    let (exit, out, err) = carried_out(&script.daemon(), &order);
+    let (exit, out, err) = run_command(&script.daemon(), &command);
     assert_eq!((exit, out.as_str()), (Exit::TimedOut, ""));
     assert_eq!(err, "ossuary: x: is still stopping\n");
     script.end();
@@ -600,7 +600,7 @@ fn a_daemon_that_makes_no_sense_is_told_from_one_that_is_not_there() {
 
 #[test]
 fn no_daemon_is_told_with_its_socket_and_the_way_out() {
-    let order = order("status --socket /nonexistent/ossuary.sock");
+    let command = client_command("status --socket /nonexistent/ossuary.sock");
     let (mut out, mut err) = (Vec::new(), Vec::new());
     let mut terminal = Terminal {
         out: &mut out,
@@ -610,7 +610,7 @@ fn no_daemon_is_told_with_its_socket_and_the_way_out() {
         colour: false,
         ask_secret: &|_| Ok(String::new()),
     };
-    assert_eq!(run(&order, &mut terminal), Exit::NoDaemon);
+    assert_eq!(run(&command, &mut terminal), Exit::NoDaemon);
     assert_eq!(
         String::from_utf8(err).unwrap(),
         "ossuary: no daemon answers on /nonexistent/ossuary.sock; start it with \
@@ -628,12 +628,12 @@ fn a_silent_daemon_is_not_waited_for_for_ever() {
         let script = Script::new([Hangs(begun.to_owned())]);
         let daemon = Daemon {
             socket: script.socket.clone(),
-            patience: Timeout {
-                answer: Duration::from_millis(500),
+            timeouts: Timeouts {
+                response: Duration::from_millis(500),
                 retry: Duration::ZERO,
             },
         };
-        let (exit, _, err) = carried_out(&daemon, &order("status"));
+        let (exit, _, err) = run_command(&daemon, &client_command("status"));
         assert_eq!(exit, Exit::NoDaemon);
         assert_eq!(err, "ossuary: the daemon has not answered for 0 s\n");
         script.end();
@@ -654,7 +654,7 @@ fn nobody_listening_to_the_output_is_no_mistake() {
     let script = Script::new([ok("{}")]);
     let daemon = Daemon {
         socket: script.socket.clone(),
-        patience: Timeout::default(),
+        timeouts: Timeouts::default(),
     };
     let mut err = Vec::new();
     let mut terminal = Terminal {
@@ -665,7 +665,7 @@ fn nobody_listening_to_the_output_is_no_mistake() {
         colour: false,
         ask_secret: &|_| Ok(String::new()),
     };
-    let exit = run_with(&daemon, &order("status --json"), &mut terminal);
+    let exit = run_with(&daemon, &client_command("status --json"), &mut terminal);
     assert_eq!((exit, err), (Exit::Done, Vec::new()));
     script.end();
 }
@@ -712,10 +712,10 @@ fn the_process_that_was_meant_is_named() {
         r#"{"processes":{"foyer-bersicht":{"name":"Foyer Übersicht"},"sync":{"name":"Data"}}}"#;
     let call = ["status", "foyer übersicht"].map(Into::into);
     let Ok(Invocation::Client(by_name)) = cli::parse(call) else {
-        panic!("an order");
+        panic!("a command");
     };
     let script = Script::new([status(404, no_such), ok(all)]);
-    let (exit, _, err) = carried_out(&script.daemon(), &by_name);
+    let (exit, _, err) = run_command(&script.daemon(), &by_name);
     assert_eq!(exit, Exit::NotFound);
     let want =
         "ossuary: there is no process foyer übersicht\nossuary: did you mean `foyer-bersicht`?\n";

@@ -1,7 +1,7 @@
 //! Makes the process that the older program would run, from its command or its active profile.
 
 use crate::config::fields::wrong_type;
-use crate::config::path::shown;
+use crate::config::path::excerpt;
 use crate::config::problem::Problem;
 use crate::config::process::program::{opens_its_own_display, starts_chromium};
 use crate::config::process::shell_words::{self, Token};
@@ -66,7 +66,7 @@ fn from_command(id: &Id, name: &str, command: &str) -> Map<String, Value> {
     } else {
         "custom"
     };
-    let mut process = process(id, name, kind, "command", command);
+    let mut process = new_process(id, name, kind, "command", command);
     let display = display_of(command);
     if let Some(display) = display {
         process["display"] = json!(display);
@@ -109,11 +109,14 @@ fn from_profile(
     let (mut process, checked) = if field == "command" {
         (from_command(id, name, text), check_command(text))
     } else {
-        let url = address(field, text);
-        (process(id, name, "chromium", "url", &url), check_url(&url))
+        let url = complete_url(field, text);
+        (
+            new_process(id, name, "chromium", "url", &url),
+            check_url(&url),
+        )
     };
     if let Err(message) = checked {
-        let active = shown(active);
+        let active = excerpt(active);
         notes.push(format!(
             "the active profile {active} is left alone: its {field} {message}"
         ));
@@ -131,7 +134,7 @@ fn from_profile(
             process.insert("flags".to_owned(), Value::Object(flags));
         }
     }
-    let (active, kind) = (shown(active), kind_note(&process));
+    let (active, kind) = (excerpt(active), kind_note(&process));
     notes.push(format!(
         "the active profile {active} becomes the process {id}{kind}"
     ));
@@ -148,7 +151,7 @@ pub(in crate::config) fn profile_fields(id: &Id, profile: &Value) -> Option<Map<
 
 /// The address behind what an operator typed: the older page also took the bare id
 /// of a canvas or a projector, and a host without a scheme.
-fn address(field: &str, text: &str) -> String {
+fn complete_url(field: &str, text: &str) -> String {
     match text {
         _ if check_url(text).is_ok() => text.to_owned(),
         _ if field == "canvas_url" && text.starts_with("proj_") => {
@@ -162,7 +165,7 @@ fn address(field: &str, text: &str) -> String {
 }
 
 /// The fields of the plan, in its order.
-fn process(id: &Id, name: &str, kind: &str, what: &str, text: &str) -> Map<String, Value> {
+fn new_process(id: &Id, name: &str, kind: &str, what: &str, text: &str) -> Map<String, Value> {
     let fields = json!({
         "id": id, "name": name, "type": kind, what: text, "display": ":0",
         "enabled": true, "autostart": true, "restart_on_crash": true,

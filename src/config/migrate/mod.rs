@@ -6,8 +6,8 @@ pub(in crate::config) mod rules;
 use super::Id;
 use super::fields::wrong_type;
 use super::migrate::main_display::main_display;
-use super::migrate::rules::modern;
-use super::path::shown;
+use super::migrate::rules::migrate_rule;
+use super::path::excerpt;
 use super::problem::Problem;
 use super::process::shell_words::is_name;
 use super::read::{VERSION, read};
@@ -62,7 +62,7 @@ pub(super) fn migrate(mut old: Map<String, Value>) -> Result<Migrated, Vec<Probl
     if let Some(main) = &mut main {
         add_environment(&id, &old, main, &mut notes);
     }
-    note_leftovers(&old, &mut notes);
+    note_obsolete_fields(&old, &mut notes);
 
     let mut active = old.shift_remove("active_display_process");
     if let Some(main) = main {
@@ -92,13 +92,15 @@ fn migrate_rules(new: &mut Map<String, Value>, notes: &mut Vec<String>) {
     schedule.entry("enabled").or_insert(json!(false));
     let rules = schedule.get_mut("rules").and_then(Value::as_array_mut);
     for rule in rules.into_iter().flatten() {
-        let modern = rule.as_object().map(|rule| modern(rule, new).into_owned());
+        let modern = rule
+            .as_object()
+            .map(|rule| migrate_rule(rule, new).into_owned());
         if let Some(modern) = modern
             && rule.as_object() != Some(&modern)
         {
             notes.push(format!(
                 "the rule {} is put into new words",
-                called(&modern)
+                rule_name(&modern)
             ));
             *rule = Value::Object(modern);
         }
@@ -114,17 +116,17 @@ fn migrate_rules(new: &mut Map<String, Value>, notes: &mut Vec<String>) {
         let problem = problems.iter().find(|it| it.path.starts_with(&here));
         if let (Some(problem), Value::Object(rule)) = (problem, rule) {
             rule.insert("enabled".to_owned(), json!(false));
-            let called = called(rule);
+            let called = rule_name(rule);
             notes.push(format!("the rule {called} is switched off: {problem}"));
         }
     }
 }
 
 /// What people call a rule.
-fn called(rule: &Map<String, Value>) -> String {
+fn rule_name(rule: &Map<String, Value>) -> String {
     let names = ["name", "id"].into_iter();
     let name = names.filter_map(|name| rule.get(name)?.as_str()).next();
-    shown(name.unwrap_or("without a name"))
+    excerpt(name.unwrap_or("without a name"))
 }
 
 /// `environment` of version 1 becomes `env`, where it can be one as a whole.
@@ -149,7 +151,7 @@ fn add_environment(
     }
 }
 
-fn note_leftovers(old: &Map<String, Value>, notes: &mut Vec<String>) {
+fn note_obsolete_fields(old: &Map<String, Value>, notes: &mut Vec<String>) {
     for (name, instead) in [
         ("environment", "env of a process has taken its place"),
         (

@@ -13,7 +13,7 @@ use serde_json::{Map, Value, json};
 use std::borrow::Cow;
 
 /// The rule as this version writes it. What cannot be said in its words stays as it is, to be told as wrong.
-pub(in crate::config) fn modern<'r>(
+pub(in crate::config) fn migrate_rule<'r>(
     rule: &'r Map<String, Value>,
     document: &Map<String, Value>,
 ) -> Cow<'r, Map<String, Value>> {
@@ -27,14 +27,14 @@ pub(in crate::config) fn modern<'r>(
         }
     }
     let action = rule.get("action").and_then(Value::as_object);
-    if let Some(action) = action.and_then(|action| modern_action(action, document)) {
+    if let Some(action) = action.and_then(|action| migrate_action(action, document)) {
         rule.to_mut()
             .insert("action".to_owned(), Value::Object(action));
     }
     rule
 }
 
-fn modern_action(
+fn migrate_action(
     action: &Map<String, Value>,
     document: &Map<String, Value>,
 ) -> Option<Map<String, Value>> {
@@ -63,7 +63,7 @@ fn modern_action(
             let profile = document.get("profiles")?.get(name)?;
             let process = document.get("processes")?.get(&id)?;
             let fields = profile_fields(&id.parse::<Id>().ok()?, profile)?;
-            new = switch(&id, process, fields);
+            new = switch_action(&id, process, fields);
         }
         _ => return None,
     }
@@ -71,7 +71,7 @@ fn modern_action(
 }
 
 /// Another page on the same browser is a matter of its address; anything else is another process.
-fn switch(id: &str, process: &Value, fields: Map<String, Value>) -> Map<String, Value> {
+fn switch_action(id: &str, process: &Value, fields: Map<String, Value>) -> Map<String, Value> {
     let is_browser = process["type"] == "chromium" && process.get("command").is_none();
     let new = match fields.get("url") {
         Some(url) if is_browser => {

@@ -3,7 +3,7 @@
 use super::shell_words::is_name;
 use super::{Flags, Kind, Limits, Log, Persist, Process, Ready, ReadySign, Restart, StopSignal};
 use crate::config::fields::{Fields, no_such_process, wrong_type};
-use crate::config::path::{Path, shown};
+use crate::config::path::{Path, excerpt};
 use crate::config::problem::Findings;
 use crate::config::text_checks::{check_command, check_cwd, check_name, check_user, check_value};
 use crate::config::url::{check_http_url, check_url};
@@ -59,8 +59,8 @@ pub(in crate::config) fn read_process(
 ) -> Process {
     let fields = Fields::new(map, path, findings);
     if let Some(written) = fields.text("id").filter(|written| *written != id.as_str()) {
-        let written = shown(written);
-        fields.wrong(
+        let written = excerpt(written);
+        fields.problem(
             "id",
             format!("must be \"{id}\" as the key it stands under, not \"{written}\""),
         );
@@ -77,12 +77,12 @@ pub(in crate::config) fn read_process(
         } else {
             ""
         };
-        fields.wrong("command", format!("is required{or_url}"));
+        fields.problem("command", format!("is required{or_url}"));
     }
     if !is_display {
         for name in ["url", "flags"] {
             if fields.has(name) {
-                fields.odd(
+                fields.warning(
                     name,
                     "has no effect: only a process of type \"chromium\" has it",
                 );
@@ -121,7 +121,7 @@ pub(in crate::config) fn read_process(
 
 fn kind(fields: &Fields) -> Kind {
     let choices = [("chromium", Kind::Chromium), ("custom", Kind::Custom)];
-    fields.chosen("type", &choices).unwrap_or(Kind::Custom)
+    fields.one_of("type", &choices).unwrap_or(Kind::Custom)
 }
 
 /// `restart` says it all; `restart_on_crash` is the plan's shorter way. Where they
@@ -134,10 +134,10 @@ fn restart(fields: &Fields, is_display: bool) -> Restart {
         ("on_crash", Restart::OnCrash),
         ("always", Restart::Always),
     ];
-    match (fields.chosen("restart", &choices), on_crash) {
+    match (fields.one_of("restart", &choices), on_crash) {
         (Some(restart), on_crash) => {
             if on_crash.is_some_and(|on_crash| on_crash == (restart == Restart::Never)) {
-                fields.odd(
+                fields.warning(
                     "restart_on_crash",
                     "has no effect: `restart` says otherwise and wins",
                 );
@@ -219,14 +219,14 @@ fn ready(fields: &Fields, path: Path<'_>, findings: &Findings) -> Ready {
     };
     let fields = Fields::new(map, path.field("ready"), findings);
     if !fields.has("type") {
-        fields.wrong("type", "is required");
+        fields.problem("type", "is required");
     }
     ready.timeout = fields
         .seconds("timeout_seconds", READY_SECONDS)
         .unwrap_or(ready.timeout);
     let required = |name: &'static str| {
         if !fields.has(name) {
-            fields.wrong(name, "is required");
+            fields.problem(name, "is required");
         }
         name
     };
@@ -255,7 +255,7 @@ fn ready(fields: &Fields, path: Path<'_>, findings: &Findings) -> Ready {
         Some("started") | None => ReadySign::Started,
         Some(other) => {
             let message = "must be \"started\", \"http\", \"tcp\", \"command\" or \"notify\"";
-            fields.wrong("type", format!("{message}, not \"{}\"", shown(other)));
+            fields.problem("type", format!("{message}, not \"{}\"", excerpt(other)));
             ReadySign::Started
         }
     };
@@ -278,7 +278,7 @@ fn limits(fields: &Fields, path: Path<'_>, findings: &Findings) -> Limits {
         .memory_max
         .is_some_and(|max| limits.memory_high.is_some_and(|high| high > max))
     {
-        fields.odd("memory_high", "has no effect: it is above memory_max");
+        fields.warning("memory_high", "has no effect: it is above memory_max");
     }
     fields.finish();
     limits

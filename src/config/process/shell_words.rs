@@ -68,7 +68,9 @@ pub(in crate::config) fn split(text: &str) -> Result<Words, CommandError> {
                 words.comment = true;
                 while rest.next_if(|(_, next)| *next != '\n').is_some() {}
             }
-            '&' if word.as_ref().is_some_and(Word::is_query) && names_a_value(&text[at + 1..]) => {
+            '&' if word.as_ref().is_some_and(Word::is_query)
+                && begins_query_pair(&text[at + 1..]) =>
+            {
                 words.address_ampersands.push(at);
                 word.get_or_insert_default().text.push('&');
             }
@@ -176,7 +178,7 @@ pub(in crate::config) fn is_name(text: &str) -> bool {
 }
 
 /// Whether `text` begins with `name=`, as the next part of an address's query does.
-fn names_a_value(text: &str) -> bool {
+fn begins_query_pair(text: &str) -> bool {
     let name = text.find(|next: char| !(next.is_ascii_alphanumeric() || "_-.%+~[]".contains(next)));
     name.is_some_and(|length| length > 0 && text[length..].starts_with('='))
 }

@@ -20,7 +20,7 @@ pub struct Schedule {
     /// In the order of the file, which is the order in which rules of one second are done.
     pub rules: Vec<Rc<Rule>>,
     /// Rules that are switched off and could not be done if they were not.
-    pub unfit: Vec<Id>,
+    pub invalid: Vec<Id>,
 }
 
 /// `timezone`.
@@ -139,7 +139,7 @@ impl Default for Schedule {
             enabled: true,
             zone: Zone::Auto,
             rules: Vec::new(),
-            unfit: Vec::new(),
+            invalid: Vec::new(),
         }
     }
 }

@@ -5,8 +5,8 @@
 
 use super::{Days, Rule, RuleAction, Schedule, TimeOfDay, Trigger, Zone};
 use crate::config::fields::{Fields, no_such_process, wrong_type};
-use crate::config::migrate::rules::modern;
-use crate::config::path::{Path, shown};
+use crate::config::migrate::rules::migrate_rule;
+use crate::config::path::{Path, excerpt};
 use crate::config::problem::{Findings, Severity};
 use crate::config::process::Process;
 use crate::config::process::read::read_process;
@@ -32,7 +32,7 @@ const MAX_ZONE: usize = 64;
 const NAMELESS: &str = "rule";
 
 /// What the rules are read against.
-struct Kiosk<'a> {
+struct Context<'a> {
     document: &'a Map<String, Value>,
     processes: &'a [Rc<Process>],
 }
@@ -62,13 +62,13 @@ pub(in crate::config) fn read_schedule(
         findings.problem(path.field("rules"), message);
         return schedule;
     }
-    let kiosk = Kiosk {
+    let kiosk = Context {
         document,
         processes,
     };
     let path = path.field("rules");
     let mut taken = BTreeSet::new();
-    for (index, (rule, id)) in rules.iter().zip(ids_of(rules)).enumerate() {
+    for (index, (rule, id)) in rules.iter().zip(rule_ids(rules)).enumerate() {
         let path = path.item(index);
         let Value::Object(map) = rule else {
             findings.problem(path, wrong_type("an object", rule));
@@ -79,25 +79,25 @@ pub(in crate::config) fn read_schedule(
             continue;
         }
         let own = Findings::default();
-        let rule = kiosk.read_rule(&id, &modern(map, document), path, &own);
+        let rule = kiosk.read_rule(&id, &migrate_rule(map, document), path, &own);
         let found = own.finish();
         let is_fit = found.problems.is_empty();
         let is_off = map.get("enabled") == Some(&Value::Bool(false));
         match rule {
             Some(rule) if is_fit => schedule.rules.push(Rc::new(rule)),
-            _ => schedule.unfit.push(id),
+            _ => schedule.invalid.push(id),
         }
         let severity = match is_off {
             true => Severity::Warning,
             false => Severity::Problem,
         };
-        findings.take_over(found, severity);
+        findings.merge(found, severity);
     }
     schedule
 }
 
 /// The id of each rule: as it stands there, or made from its name.
-fn ids_of(rules: &[Value]) -> Vec<Id> {
+fn rule_ids(rules: &[Value]) -> Vec<Id> {
     let written = |rule: &Value| rule.get("id")?.as_str()?.parse::<Id>().ok();
     let mut taken: BTreeSet<Id> = rules.iter().filter_map(written).collect();
     let make = |rule: &Value| {
@@ -121,11 +121,11 @@ fn ids_of(rules: &[Value]) -> Vec<Id> {
 }
 
 /// Gives each rule without an id the one it is read with, so that it keeps it when its name changes.
-pub(in crate::config) fn write_ids(schedule: &mut Value) {
+pub(in crate::config) fn write_rule_ids(schedule: &mut Value) {
     let Some(Value::Array(rules)) = schedule.get_mut("rules") else {
         return;
     };
-    let ids = ids_of(rules);
+    let ids = rule_ids(rules);
     for (rule, id) in rules.iter_mut().zip(ids) {
         if let Value::Object(map) = rule
             && map.get("id").is_none_or(Value::is_null)
@@ -137,7 +137,7 @@ pub(in crate::config) fn write_ids(schedule: &mut Value) {
 }
 
 /// Switches off every rule that names a process which is about to go.
-pub(in crate::config) fn switch_off_rules_of(id: &Id, document: &mut Map<String, Value>) {
+pub(in crate::config) fn disable_rules_of(id: &Id, document: &mut Map<String, Value>) {
     let rules = document
         .get_mut("schedule")
         .and_then(|it| it.get_mut("rules"));
@@ -152,7 +152,7 @@ pub(in crate::config) fn switch_off_rules_of(id: &Id, document: &mut Map<String,
     }
 }
 
-impl Kiosk<'_> {
+impl Context<'_> {
     /// The rule, where enough of it can be read to be one.
     fn read_rule(
         &self,
@@ -168,25 +168,25 @@ impl Kiosk<'_> {
         let required = |name: &'static str| match fields.has(name) {
             true => fields.object(name),
             false => {
-                fields.wrong(name, "is required");
+                fields.problem(name, "is required");
                 None
             }
         };
         let trigger = required("trigger");
         let trigger = trigger.and_then(|map| read_trigger(map, path.field("trigger"), findings));
-        let deed = required("action");
-        let deed = deed.and_then(|map| self.read_deed(map, path.field("action"), findings));
+        let action = required("action");
+        let action = action.and_then(|map| self.read_action(map, path.field("action"), findings));
         let until: Option<TimeOfDay> = fields.parsed("until");
         let catch_up = fields.boolean("catch_up").unwrap_or(false);
         fields.finish();
-        let (trigger, deed) = (trigger?, deed?);
-        if fields_until(until, &trigger, &deed).is_err_and(|why| {
+        let (trigger, action) = (trigger?, action?);
+        if check_until(until, &trigger, &action).is_err_and(|why| {
             findings.problem(path.field("until"), why);
             true
         }) {
             return None;
         }
-        if deed == RuleAction::Reboot && trigger == Trigger::Boot {
+        if action == RuleAction::Reboot && trigger == Trigger::Boot {
             let why = "must not be at each start: the device would never stop restarting";
             findings.problem(path.field("action").field("type"), why);
         }
@@ -195,13 +195,13 @@ impl Kiosk<'_> {
             name: name.to_owned(),
             enabled,
             trigger,
-            action: deed,
+            action: action,
             until,
             catch_up,
         })
     }
 
-    fn read_deed(
+    fn read_action(
         &self,
         map: &Map<String, Value>,
         path: Path<'_>,
@@ -209,7 +209,7 @@ impl Kiosk<'_> {
     ) -> Option<RuleAction> {
         let fields = Fields::new(map, path, findings);
         let process = || self.process(&fields);
-        let deed = match fields.text("type") {
+        let action = match fields.text("type") {
             Some("update_process") => {
                 // Known also where the process is gone: a rule that is switched off may wait for another.
                 let updates = required_object(&fields, "updates");
@@ -224,7 +224,7 @@ impl Kiosk<'_> {
             Some("switch_canvas") => {
                 let url = fields.checked("url", check_url).map(str::to_owned);
                 if !fields.has("url") {
-                    fields.wrong("url", "is required");
+                    fields.problem("url", "is required");
                 }
                 self.display_process(&fields)
                     .zip(url)
@@ -244,7 +244,7 @@ impl Kiosk<'_> {
             Some("display_power") => read_power(&fields),
             Some("run_command") => {
                 if !fields.has("command") {
-                    fields.wrong("command", "is required");
+                    fields.problem("command", "is required");
                 }
                 let command = fields.checked("command", check_command);
                 command.map(|command| RuleAction::Run(command.to_owned()))
@@ -255,25 +255,25 @@ impl Kiosk<'_> {
                                \"stop_process\", \"restart_process\", \"enable_process\", \
                                \"disable_process\", \"refresh_page\", \"display_power\", \
                                \"run_command\" or \"reboot\"";
-                fields.wrong("type", format!("{message}, not \"{}\"", shown(other)));
+                fields.problem("type", format!("{message}, not \"{}\"", excerpt(other)));
                 return None;
             }
             None => {
                 if !fields.has("type") {
-                    fields.wrong("type", "is required");
+                    fields.problem("type", "is required");
                 }
                 return None;
             }
         };
         fields.finish();
-        deed
+        action
     }
 
     /// The process an action names.
     fn process(&self, fields: &Fields<'_>) -> Option<Id> {
         const NAME: &str = "process_id";
         if !fields.has(NAME) {
-            fields.wrong(NAME, "is required");
+            fields.problem(NAME, "is required");
         }
         let name = fields.text(NAME)?;
         let written = self.document.get("processes");
@@ -281,7 +281,7 @@ impl Kiosk<'_> {
         match name.parse::<Id>() {
             Ok(id) if exists => Some(id),
             _ => {
-                fields.wrong(NAME, no_such_process(name));
+                fields.problem(NAME, no_such_process(name));
                 None
             }
         }
@@ -291,7 +291,7 @@ impl Kiosk<'_> {
         let id = self.process(fields)?;
         match self.find(&id) {
             Some(process) if !process.is_display() => {
-                fields.wrong("process_id", "must be a process of type \"chromium\"");
+                fields.problem("process_id", "must be a process of type \"chromium\"");
                 None
             }
             _ => Some(id),
@@ -366,7 +366,7 @@ impl Kiosk<'_> {
 
 fn required_object<'a>(fields: &Fields<'a>, name: &'static str) -> Option<&'a Map<String, Value>> {
     if !fields.has(name) {
-        fields.wrong(name, "is required");
+        fields.problem(name, "is required");
     }
     fields.object(name)
 }
@@ -376,9 +376,9 @@ fn read_power(fields: &Fields<'_>) -> Option<RuleAction> {
     // As the API has it, and as people write it.
     let on = match (fields.has("on"), fields.has("power")) {
         (true, _) => fields.boolean("on"),
-        (_, true) => fields.chosen("power", &choices),
+        (_, true) => fields.one_of("power", &choices),
         _ => {
-            fields.wrong("power", "is required: \"on\" or \"off\"");
+            fields.problem("power", "is required: \"on\" or \"off\"");
             None
         }
     };
@@ -393,7 +393,7 @@ fn read_trigger(map: &Map<String, Value>, path: Path<'_>, findings: &Findings) -
     let fields = Fields::new(map, path, findings);
     let required = |name: &'static str| {
         if !fields.has(name) {
-            fields.wrong(name, "is required");
+            fields.problem(name, "is required");
         }
         name
     };
@@ -411,12 +411,12 @@ fn read_trigger(map: &Map<String, Value>, path: Path<'_>, findings: &Findings) -
         Some("connection") => {
             let choices = [("lost", Trigger::Lost), ("regained", Trigger::Regained)];
             let names = [("lost", 0), ("regained", 1)];
-            let chosen = fields.chosen(required("event"), &names);
+            let chosen = fields.one_of(required("event"), &names);
             chosen.map(|index: usize| choices[index].1.clone())
         }
         Some(other) => {
             let message = "must be \"time\", \"interval\", \"boot\" or \"connection\"";
-            fields.wrong("type", format!("{message}, not \"{}\"", shown(other)));
+            fields.problem("type", format!("{message}, not \"{}\"", excerpt(other)));
             return None;
         }
         None => return None,
@@ -457,17 +457,17 @@ fn read_days(fields: &Fields<'_>, path: Path<'_>, findings: &Findings) -> Option
 }
 
 /// Whether a rule may have an end.
-fn fields_until(
+fn check_until(
     until: Option<TimeOfDay>,
     trigger: &Trigger,
-    deed: &RuleAction,
+    action: &RuleAction,
 ) -> Result<(), &'static str> {
     let Some(until) = until else { return Ok(()) };
     match trigger {
         Trigger::Time { at, .. } if *at == until => {
             Err("must be another time than that of the trigger")
         }
-        Trigger::Time { .. } if !deed.is_state() => {
+        Trigger::Time { .. } if !action.is_state() => {
             Err("has no meaning: an action of this type cannot be undone")
         }
         Trigger::Time { .. } => Ok(()),

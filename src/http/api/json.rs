@@ -32,7 +32,7 @@ impl Disclosure {
     fn url(self, url: &str) -> Cow<'_, str> {
         match self {
             Disclosure::Full => url.into(),
-            Disclosure::Redacted => redact::address(url).into(),
+            Disclosure::Redacted => redact::url(url).into(),
         }
     }
 }

@@ -332,7 +332,7 @@ impl Supervisor {
             active: rule.until.is_some() && agenda.active.contains_key(&rule.id),
             last: state.last.clone(),
         });
-        let unfit = agenda.schedule.unfit.iter().map(|id| RuleStatus {
+        let unfit = agenda.schedule.invalid.iter().map(|id| RuleStatus {
             id: id.clone(),
             rule: None,
             next: None,

@@ -184,7 +184,7 @@ fn a_rule_that_is_switched_off_may_be_wrong() {
         warned,
         ["schedule.rules[0].action.process_id: there is no process \"gone\""]
     );
-    assert_eq!(loaded.config.schedule.unfit.len(), 1);
+    assert_eq!(loaded.config.schedule.invalid.len(), 1);
 }
 
 #[test]

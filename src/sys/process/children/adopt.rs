@@ -82,11 +82,11 @@ impl Children {
             .accounts
             .borrow_mut()
             .choose(process.user.as_deref())?;
-        let log = logs.keep(id, process.log.memory_kib as usize * 1024);
+        let log = logs.ensure(id, process.log.memory_kib as usize * 1024);
         let odd = |error: io::Error| failure(format_args!("go on with {id}"), &error);
         let out = smol::Async::new(PipeReader::from(found.out)).map_err(odd)?;
         let err = smol::Async::new(PipeReader::from(found.err)).map_err(odd)?;
-        let resume = |stream| log.resume(stream, logs.take_begun(id, stream));
+        let resume = |stream| log.resume(stream, logs.take_partial_line(id, stream));
         let taps = vec![
             Tap::new(out, resume(Stream::Stdout), &inner.buffer),
             Tap::new(err, resume(Stream::Stderr), &inner.buffer),
