@@ -1,19 +1,19 @@
-// Who may come in: the page of a kiosk that nobody owns, signing in and out, sessions and tokens.
+// Access: claiming a kiosk, signing in and out, sessions and tokens.
 
 import assert from "node:assert/strict";
-import { button, card, dialog, gone, onThePage, openTab, seen } from "./browser.mjs";
+import { button, card, dialog, gone, inWebUi, openTab, seen } from "./browser.mjs";
 import { PASSWORD } from "./kiosk.mjs";
 
-const STRANGER = { isStranger: true, complaints: [/status of 401/, /status of 4\d\d/] };
+const ANONYMOUS = { isAnonymous: true, complaints: [/status of 401/, /status of 4\d\d/] };
 
-onThePage("a kiosk that nobody owns asks for its code and a password", STRANGER, async ({ page, kiosk }) => {
+inWebUi("an unclaimed kiosk asks for its claim code and a password", ANONYMOUS, async ({ page, kiosk }) => {
   await seen(page, "Claim this kiosk");
   const form = dialog(page);
   await form.getByLabel("Code").fill("2222-2222");
   await form.getByLabel("New password").fill(PASSWORD);
   await button(form, "Claim").click();
   await seen(form, /not the code/);
-  assert.equal(await form.getByLabel("New password").inputValue(), PASSWORD, "what was typed is kept");
+  assert.equal(await form.getByLabel("New password").inputValue(), PASSWORD, "the input is kept");
   await page.keyboard.press("Escape");
   await seen(page, "Claim this kiosk");
 
@@ -30,7 +30,7 @@ onThePage("a kiosk that nobody owns asks for its code and a password", STRANGER,
   await seen(page, "Connected");
 });
 
-onThePage("a stranger signs in, and out again", STRANGER, async ({ page, kiosk }) => {
+inWebUi("an anonymous client signs in, and out again", ANONYMOUS, async ({ page, kiosk }) => {
   await kiosk.asRoot("PUT", "/api/password", { password: PASSWORD, revoke_tokens: false });
   await page.reload();
   await seen(page, /^Sign in to/);
@@ -46,8 +46,8 @@ onThePage("a stranger signs in, and out again", STRANGER, async ({ page, kiosk }
   await seen(page, /^Sign in to/);
 });
 
-onThePage(
-  "whoever is signed out while typing signs in and loses nothing",
+inWebUi(
+  "a session that ends while a form is open asks to sign in again and keeps the input",
   { complaints: [/status of 401/] },
   async ({ page, kiosk }) => {
     await seen(page, "Connected");
@@ -65,13 +65,13 @@ onThePage(
   },
 );
 
-onThePage("the page that only looks on asks to sign in when its session has ended", { complaints: [/status of 401/] }, async ({ page, kiosk }) => {
+inWebUi("an idle web UI asks to sign in again when its session ends", { complaints: [/status of 401/] }, async ({ page, kiosk }) => {
   await seen(page, "Connected");
   for (const { id } of (await kiosk.ask("GET", "/api/sessions")).sessions) await kiosk.ask("DELETE", `/api/sessions/${id}`);
   await seen(page, /^Sign in to/);
 });
 
-onThePage("sessions and tokens are listed, made and ended", {}, async ({ page, kiosk }) => {
+inWebUi("sessions and tokens are listed, created and revoked", {}, async ({ page, kiosk }) => {
   const tab = await openTab(page, "System");
   await seen(tab, "This is you");
   await seen(tab, "the test");
@@ -84,7 +84,7 @@ onThePage("sessions and tokens are listed, made and ended", {}, async ({ page, k
   const answer = await fetch(`${kiosk.url}/api/status`, { headers: { Authorization: `Bearer ${secret}` } });
   assert.equal(answer.status, 200);
   await button(dialog(page), "Done").click();
-  await seen(tab, /Operate · made/);
+  await seen(tab, /Operate · created/);
   await button(tab, "Revoke Lobby").click();
   await button(dialog(page), "Revoke").click();
   await seen(tab, "Lobby is revoked.");

@@ -1,11 +1,11 @@
-// A background process through its life on the page.
+// Adding, editing, starting, stopping and deleting a background process.
 
 import assert from "node:assert/strict";
-import { button, card, dialog, gone, onThePage, seen } from "./browser.mjs";
+import { button, card, dialog, gone, inWebUi, seen } from "./browser.mjs";
 
 const SYNC = { name: "Data Sync Service", command: "sleep 1000" };
 
-onThePage("a background process is added and runs", {}, async ({ page, kiosk }) => {
+inWebUi("a background process is added and runs", {}, async ({ page, kiosk }) => {
   await button(page, "Add Background Process").click();
   await dialog(page).getByLabel("Name", { exact: true }).fill("Data Sync Service");
   await dialog(page).getByLabel("Command", { exact: true }).fill("sleep 1000");
@@ -19,7 +19,7 @@ onThePage("a background process is added and runs", {}, async ({ page, kiosk }) 
   assert.equal(process.restart_on_crash, true);
 });
 
-onThePage("the toggles of a new process are what it is made of", {}, async ({ page, kiosk }) => {
+inWebUi("a new process has the chosen settings", {}, async ({ page, kiosk }) => {
   await button(page, "Add Background Process").click();
   await dialog(page).getByLabel("Name", { exact: true }).fill("Local API Server");
   await dialog(page).getByLabel("Command", { exact: true }).fill("sleep 1000");
@@ -33,7 +33,7 @@ onThePage("the toggles of a new process are what it is made of", {}, async ({ pa
   assert.equal(process.restart_on_crash, false);
 });
 
-onThePage("a new name needs no restart, a new command does", { processes: { sync: SYNC } }, async ({ page, kiosk }) => {
+inWebUi("a new name does not restart the process, a new command does", { processes: { sync: SYNC } }, async ({ page, kiosk }) => {
   const before = await kiosk.untilStatus("sync", "running");
 
   await button(card(page, "Data Sync Service"), "Edit").click();
@@ -55,7 +55,7 @@ onThePage("a new name needs no restart, a new command does", { processes: { sync
   assert.equal(sync.command, "sleep 2000");
 });
 
-onThePage("an edit leaves alone what its dialog does not show", {
+inWebUi("an edit keeps fields that the dialog does not show", {
   processes: { sync: { ...SYNC, env: { PLACE: "cellar" }, stop_timeout_seconds: 3, depends_on: [] } },
 }, async ({ page, kiosk }) => {
   await button(card(page, "Data Sync Service"), "Edit").click();
@@ -68,7 +68,7 @@ onThePage("an edit leaves alone what its dialog does not show", {
   assert.equal(sync.stop_timeout_seconds, 3);
 });
 
-onThePage("a line of the environment without a value is refused and not taken for an empty one", {
+inWebUi("a line of the environment without `=` is refused", {
   processes: { sync: { ...SYNC, env: { PLACE: "cellar", KEY: "first line\nsecond line" } } },
 }, async ({ page, kiosk }) => {
   await button(card(page, "Data Sync Service"), "Edit").click();
@@ -78,7 +78,7 @@ onThePage("a line of the environment without a value is refused and not taken fo
   await environment.fill("PLACE=attic\nFOO");
   await button(dialog(page), "Save").click();
   await seen(dialog(page), "`FOO` must be NAME=value");
-  // As it was: a value of two lines is not what was typed, so it stays.
+  // Unedited text: the value with a line break is kept.
   await environment.fill(typed);
   await dialog(page).getByLabel("Restart", { exact: true }).selectOption("never");
   await button(dialog(page), "Save").click();
@@ -87,7 +87,7 @@ onThePage("a line of the environment without a value is refused and not taken fo
   assert.deepEqual(kiosk.file.processes.sync.env, { PLACE: "cellar", KEY: "first line\nsecond line" });
 });
 
-onThePage("a process is stopped, started and restarted by its buttons", {
+inWebUi("buttons stop, start and restart a process", {
   processes: { sync: SYNC },
 }, async ({ page, kiosk }) => {
   const place = card(page, "Data Sync Service");
@@ -107,7 +107,7 @@ onThePage("a process is stopped, started and restarted by its buttons", {
   assert.notEqual(third.pid, second.pid);
 });
 
-onThePage("a stopped process is deleted once that is confirmed", {
+inWebUi("a stopped process is deleted after a confirmation", {
   processes: { sync: { ...SYNC, autostart: false } },
 }, async ({ page, kiosk }) => {
   const place = card(page, "Data Sync Service");
@@ -123,7 +123,7 @@ onThePage("a stopped process is deleted once that is confirmed", {
   assert.deepEqual(kiosk.file.processes, {});
 });
 
-onThePage("what is wrong stands beside its field, and nothing typed is lost", {
+inWebUi("an error is shown beside its field, and the input is kept", {
   complaints: [/status of 422/],
 }, async ({ page, kiosk }) => {
   await button(page, "Add Background Process").click();
@@ -150,16 +150,16 @@ onThePage("what is wrong stands beside its field, and nothing typed is lost", {
   assert.equal((await kiosk.untilStatus("data-sync-service", "running")).restart_on_crash, false);
 });
 
-onThePage("a dialog that was left starts anew", {}, async ({ page }) => {
+inWebUi("Cancel discards the input", {}, async ({ page }) => {
   await button(page, "Add Background Process").click();
-  await dialog(page).getByLabel("Name", { exact: true }).fill("Nobody");
+  await dialog(page).getByLabel("Name", { exact: true }).fill("Discarded");
   await button(dialog(page), "Cancel").click();
   await dialog(page).waitFor({ state: "hidden" });
   await button(page, "Add Background Process").click();
   assert.equal(await dialog(page).getByLabel("Name", { exact: true }).inputValue(), "");
 });
 
-onThePage("a dialog that was left by the Escape key is there again as it was", {}, async ({ page }) => {
+inWebUi("Escape keeps the input for the next time", {}, async ({ page }) => {
   await button(page, "Add Background Process").click();
   await dialog(page).getByLabel("Command", { exact: true }).fill("a long one, typed with care");
   await page.keyboard.press("Escape");
@@ -168,7 +168,7 @@ onThePage("a dialog that was left by the Escape key is there again as it was", {
   assert.equal(await dialog(page).getByLabel("Command", { exact: true }).inputValue(), "a long one, typed with care");
 });
 
-onThePage("one that runs is not deleted, and the button says why", {
+inWebUi("a running process is not deleted, and the button shows the reason", {
   processes: { sync: SYNC },
 }, async ({ page, kiosk }) => {
   await kiosk.untilStatus("sync", "running");
@@ -186,13 +186,13 @@ onThePage("one that runs is not deleted, and the button says why", {
   assert.ok(kiosk.file.processes.sync);
 });
 
-onThePage("a deletion that the daemon refuses is told in words", {
+inWebUi("a deletion that the daemon refuses shows the reason", {
   processes: { sync: { ...SYNC, autostart: false } },
   complaints: [/status of 409/],
 }, async ({ page, kiosk }) => {
   await button(card(page, "Data Sync Service"), "Delete").click();
   await button(dialog(page), "Delete").waitFor();
-  // Somebody else starts it meanwhile, and this page's events come too late.
+  // Another client starts the process before the web UI receives the event.
   await page.route("**/api/processes/sync", async (route) => {
     await kiosk.start("sync");
     await kiosk.untilStatus("sync", "running");
@@ -203,7 +203,7 @@ onThePage("a deletion that the daemon refuses is told in words", {
   assert.ok(kiosk.file.processes.sync);
 });
 
-onThePage("a disabled process says so and cannot be started", {
+inWebUi("a disabled process is marked and cannot be started", {
   processes: { sync: { ...SYNC, enabled: false } },
 }, async ({ page }) => {
   const place = card(page, "Data Sync Service");
@@ -213,7 +213,7 @@ onThePage("a disabled process says so and cannot be started", {
   await gone(place, /^running$/i);
 });
 
-onThePage("the restart policy of a process is chosen, and shown as it is", { processes: { sync: SYNC } }, async ({ page, kiosk }) => {
+inWebUi("the restart policy can be changed, and the current one is shown", { processes: { sync: SYNC } }, async ({ page, kiosk }) => {
   const policy = dialog(page).getByLabel("Restart", { exact: true });
   const { pid } = await kiosk.untilStatus("sync", "running");
   let shown = "on_crash";
@@ -227,10 +227,10 @@ onThePage("the restart policy of a process is chosen, and shown as it is", { pro
     assert.deepEqual({ restart, restart_on_crash }, { restart: chosen === "always" ? "always" : undefined, restart_on_crash: chosen !== "never" });
     shown = chosen;
   }
-  assert.equal((await kiosk.process("sync")).pid, pid, "another policy needs no restart");
+  assert.equal((await kiosk.process("sync")).pid, pid, "a new policy does not restart the process");
 });
 
-onThePage("of two browsers that edit one process the second is shown what the first has changed", { processes: { sync: SYNC } }, async ({ page, kiosk, context }) => {
+inWebUi("when two browsers edit one process, the second is shown the change of the first", { processes: { sync: SYNC } }, async ({ page, kiosk, context }) => {
   const field = (page, label) => dialog(page).getByLabel(label, { exact: true });
   const other = await context.newPage();
   await other.goto(kiosk.url);
@@ -245,10 +245,10 @@ onThePage("of two browsers that edit one process the second is shown what the fi
 
   await field(page, "Command").fill("sleep 3000");
   await button(dialog(page), "Save").click();
-  await seen(dialog(page), /^Not saved yet/);
+  await seen(dialog(page), /^Not saved: /);
   await seen(dialog(page), "Command: sleep 2000");
   await gone(dialog(page), /Name: Picture Sync/);
-  assert.equal(await field(page, "Command").inputValue(), "sleep 3000", "what was typed is still there");
+  assert.equal(await field(page, "Command").inputValue(), "sleep 3000", "the input is kept");
   assert.equal((await kiosk.process("sync")).command, "sleep 2000");
 
   await button(dialog(page), "Save").click();
@@ -257,7 +257,7 @@ onThePage("of two browsers that edit one process the second is shown what the fi
   assert.deepEqual({ command, name }, { command: "sleep 3000", name: "Picture Sync" });
 });
 
-onThePage("a change that arrives between looking and saving is not lost either", {
+inWebUi("a change that arrives while saving is not lost", {
   processes: { sync: SYNC },
   complaints: [/status of 412/],
 }, async ({ page, kiosk }) => {
@@ -276,7 +276,7 @@ onThePage("a change that arrives between looking and saving is not lost either",
   assert.equal((await kiosk.process("sync")).command, "sleep 2000");
 });
 
-onThePage("a change that is refused because the file was edited by hand names the button that reloads it", {
+inWebUi("after an edit of the file by hand, a change is refused with the name of the reload button", {
   processes: { sync: SYNC },
   complaints: [/status of 409/],
 }, async ({ page, kiosk }) => {
@@ -287,7 +287,7 @@ onThePage("a change that is refused because the file was edited by hand names th
   await seen(dialog(page), /edited by hand.*"Reload configuration"/);
 });
 
-onThePage("what could not be done is not said any more once the process runs", {
+inWebUi("an error disappears once the process runs", {
   processes: { sync: SYNC },
   complaints: [/status of 409/],
 }, async ({ page, kiosk }) => {
@@ -305,7 +305,7 @@ onThePage("what could not be done is not said any more once the process runs", {
   await gone(place, "Sync is refused");
 });
 
-/** What a screen reader says of a field or button beyond its name. */
+/** The description of a field or button, as screen readers read it. */
 function described(thing) {
   return thing.evaluate((it) => {
     const ids = `${it.getAttribute("aria-describedby") ?? ""} ${it.getAttribute("aria-errormessage") ?? ""}`;

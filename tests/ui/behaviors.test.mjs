@@ -1,7 +1,7 @@
-// The tab Behaviors: what stands in the file, what is typed, and what somebody else does meanwhile.
+// The tab Behaviors: the document, the form, and concurrent changes by other clients.
 
 import assert from "node:assert/strict";
-import { button, gone, onThePage, openTab, seen } from "./browser.mjs";
+import { button, gone, inWebUi, openTab, seen } from "./browser.mjs";
 import { problem } from "./pretend.mjs";
 
 const SYNC = { name: "Data Sync Service", command: "sleep 1000" };
@@ -11,19 +11,19 @@ const BEHAVIORS = {
   scheduled_refresh: { enabled: true, interval_minutes: 90 },
 };
 
-/** A kiosk with these behaviors, and the tab open. */
+/** A test with these behaviors, and the tab open. */
 function onTheTab(name, behaviors, body, complaints = []) {
-  onThePage(name, { processes: { sync: SYNC }, rest: { behaviors }, complaints }, async (things) => {
+  inWebUi(name, { processes: { sync: SYNC }, rest: { behaviors }, complaints }, async (things) => {
     const tab = await openTab(things.page, "Behaviors");
     await button(tab, "Save").waitFor();
     const part = (title) => tab.getByRole("region", { name: title });
     const fields = {
       lost: part("When the connection is lost").getByLabel("Action"),
-      timeout: part("When the connection is lost").getByLabel("After seconds"),
+      timeout: part("When the connection is lost").getByLabel("Delay in seconds"),
       regained: part("When the connection is back").getByLabel("Action"),
-      delay: part("When the connection is back").getByLabel("After seconds"),
-      refreshes: part("Now and then").getByLabel("Refresh the page regularly"),
-      interval: part("Now and then").getByLabel("Every minutes"),
+      delay: part("When the connection is back").getByLabel("Delay in seconds"),
+      refreshes: part("Scheduled refresh").getByLabel("Refresh the page regularly"),
+      interval: part("Scheduled refresh").getByLabel("Interval in minutes"),
     };
     await body({ ...things, tab, fields });
   });
@@ -31,7 +31,7 @@ function onTheTab(name, behaviors, body, complaints = []) {
 
 const change = async (kiosk, changes) => kiosk.ask("PUT", "/api/behaviors", { ...(await kiosk.ask("GET", "/api/behaviors")), ...changes });
 
-onTheTab("the tab shows what stands in the file", BEHAVIORS, async ({ fields }) => {
+onTheTab("the tab shows the behaviors of the configuration", BEHAVIORS, async ({ fields }) => {
   assert.equal(await fields.lost.inputValue(), "pause");
   assert.equal(await fields.timeout.inputValue(), "20");
   assert.equal(await fields.regained.inputValue(), "restart");
@@ -40,7 +40,7 @@ onTheTab("the tab shows what stands in the file", BEHAVIORS, async ({ fields }) 
   assert.equal(await fields.interval.inputValue(), "90");
 });
 
-onTheTab("what is saved is in the file, and what the page does not know stays there", {
+onTheTab("saving writes the form, and keeps fields that the web UI does not know", {
   ...BEHAVIORS, on_full_moon: { action: "howl" },
 }, async ({ kiosk, tab, fields }) => {
   await fields.lost.selectOption("show_overlay");
@@ -58,14 +58,14 @@ onTheTab("what is saved is in the file, and what the page does not know stays th
   assert.equal(await button(tab, "Undo changes").isDisabled(), true);
 });
 
-onTheTab("nothing is written that nobody has touched", {}, async ({ kiosk, tab, fields }) => {
+onTheTab("only edited fields are written", {}, async ({ kiosk, tab, fields }) => {
   await fields.delay.fill("7");
   await button(tab, "Save").click();
   await seen(tab, "Saved.");
   assert.deepEqual(kiosk.file.behaviors, { on_connection_regained: { delay_seconds: 7 } });
 });
 
-onTheTab("what is wrong is told beside its field, and stays as it was typed", BEHAVIORS, async ({ page, kiosk, tab, fields }) => {
+onTheTab("an error is shown beside its field, and the input is kept", BEHAVIORS, async ({ page, kiosk, tab, fields }) => {
   await page.route("**/api/behaviors", (route) =>
     route.request().method() === "PUT"
       ? route.fulfill(problem(422, "behaviors.on_connection_lost.timeout_seconds: must be a number", "behaviors.on_connection_lost.timeout_seconds"))
@@ -84,29 +84,29 @@ onTheTab("what is wrong is told beside its field, and stays as it was typed", BE
   await gone(tab, "Must be a number");
 }, [/status of 422/]);
 
-onTheTab("what somebody else changes is shown where nobody types", BEHAVIORS, async ({ page, kiosk, tab, fields }) => {
+onTheTab("a change by another client is shown in fields that are not edited", BEHAVIORS, async ({ page, kiosk, tab, fields }) => {
   await change(kiosk, { on_connection_lost: { action: "none", timeout_seconds: 20 } });
   await page.waitForFunction(() => [...document.querySelectorAll("#panel-behaviors select")].some((it) => it.value === "none"));
   assert.equal(await fields.lost.inputValue(), "none");
   assert.equal(await button(tab, "Undo changes").isDisabled(), true);
 });
 
-onTheTab("what is typed is kept when somebody else changes it, and the tab says so", BEHAVIORS, async ({ kiosk, tab, fields }) => {
+onTheTab("the input is kept when another client changes the same field, and a notice shows both", BEHAVIORS, async ({ kiosk, tab, fields }) => {
   await fields.timeout.fill("45");
   await fields.delay.fill("9");
   await change(kiosk, {
     on_connection_lost: { action: "none", timeout_seconds: 30 },
     scheduled_refresh: { enabled: true, interval_minutes: 15 },
   });
-  await seen(tab, "Changed elsewhere meanwhile.");
-  await seen(tab, "When the connection is lost, after seconds: 30");
+  await seen(tab, "Changed by another client.");
+  await seen(tab, "When the connection is lost, delay in seconds: 30");
   assert.equal(await fields.timeout.inputValue(), "45");
   assert.equal(await fields.delay.inputValue(), "9");
-  assert.equal(await fields.lost.inputValue(), "none", "what nobody touched here is as it is there");
+  assert.equal(await fields.lost.inputValue(), "none", "a field that was not edited shows the change");
   assert.equal(await fields.interval.inputValue(), "15");
   await button(tab, "Save").click();
   await seen(tab, "Saved.");
-  await gone(tab, "Changed elsewhere meanwhile.");
+  await gone(tab, "Changed by another client.");
   assert.deepEqual(kiosk.file.behaviors, {
     on_connection_lost: { action: "none", timeout_seconds: 45 },
     on_connection_regained: { action: "restart", delay_seconds: 9 },
@@ -114,12 +114,12 @@ onTheTab("what is typed is kept when somebody else changes it, and the tab says 
   });
 });
 
-/** As if nothing were heard from the kiosk: what changes there is found out by saving. */
-const hearNothing = (page) => page.route("**/api/behaviors", (route) =>
+/** Hides changes by other clients from the web UI until it saves. */
+const hideChanges = (page) => page.route("**/api/behaviors", (route) =>
   route.request().headers()["if-none-match"] ? route.fulfill({ status: 304 }) : route.fallback());
 
-onTheTab("another change of the configuration does not stand in the way", BEHAVIORS, async ({ page, kiosk, tab, fields }) => {
-  await hearNothing(page);
+onTheTab("a concurrent change of another part of the configuration does not prevent saving", BEHAVIORS, async ({ page, kiosk, tab, fields }) => {
+  await hideChanges(page);
   await kiosk.ask("PUT", "/api/processes/sync", { name: "Picture Sync" });
   await fields.timeout.fill("45");
   await button(tab, "Save").click();
@@ -128,13 +128,13 @@ onTheTab("another change of the configuration does not stand in the way", BEHAVI
   assert.equal(kiosk.file.processes.sync.name, "Picture Sync");
 }, [/status of 412/]);
 
-onTheTab("nothing is saved over a change that nobody has seen", BEHAVIORS, async ({ page, kiosk, tab, fields }) => {
-  await hearNothing(page);
+onTheTab("a change by another client is shown before it is overwritten", BEHAVIORS, async ({ page, kiosk, tab, fields }) => {
+  await hideChanges(page);
   await change(kiosk, { on_connection_lost: { action: "pause", timeout_seconds: 30 } });
   await fields.timeout.fill("45");
   await button(tab, "Save").click();
-  await seen(tab, /^Not saved yet/);
-  await seen(tab, "When the connection is lost, after seconds: 30");
+  await seen(tab, /^Not saved: /);
+  await seen(tab, "When the connection is lost, delay in seconds: 30");
   assert.equal(kiosk.file.behaviors.on_connection_lost.timeout_seconds, 30);
   assert.equal(await fields.timeout.inputValue(), "45");
   await button(tab, "Save").click();
@@ -142,7 +142,7 @@ onTheTab("nothing is saved over a change that nobody has seen", BEHAVIORS, async
   assert.equal(kiosk.file.behaviors.on_connection_lost.timeout_seconds, 45);
 }, [/status of 412/]);
 
-onTheTab("what was typed can be taken back", BEHAVIORS, async ({ tab, fields }) => {
+onTheTab("edits can be undone", BEHAVIORS, async ({ tab, fields }) => {
   await fields.timeout.fill("45");
   await fields.lost.selectOption("refresh");
   await button(tab, "Undo changes").click();
@@ -150,7 +150,7 @@ onTheTab("what was typed can be taken back", BEHAVIORS, async ({ tab, fields }) 
   assert.equal(await fields.lost.inputValue(), "pause");
 });
 
-onTheTab("a lost connection loses nothing that was typed", BEHAVIORS, async ({ kiosk, tab, page, fields }) => {
+onTheTab("the input survives a lost connection", BEHAVIORS, async ({ kiosk, tab, page, fields }) => {
   await fields.timeout.fill("45");
   await kiosk.kill();
   await button(tab, "Save").click();

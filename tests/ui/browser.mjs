@@ -1,4 +1,4 @@
-// The operator's browser: the page in a real Chromium, watched for everything it should not do.
+// The operator's browser: the web UI in a real Chromium. An unexpected error or request fails the test.
 
 import assert from "node:assert/strict";
 import { mkdirSync } from "node:fs";
@@ -10,7 +10,7 @@ import { HERE, Kiosk, PATIENCE, PretendDisplay } from "./kiosk.mjs";
 const OUTPUT = resolve(HERE, "../output");
 const SUBJECT = basename(process.argv[1], ".test.mjs");
 
-/** What a Chromium of Debian needs to run as root, without a screen, and without calling home. */
+/** What Debian's Chromium needs to run as root, without a screen, and without requests to its vendor. */
 const SWITCHES = [
   "--no-sandbox",
   "--disable-gpu",
@@ -21,7 +21,7 @@ const SWITCHES = [
   "--disable-sync",
 ];
 
-/** Launched for the first test that needs it: a file without a test would wait for its browser for ever. */
+/** Launched by the first test that needs it: a file that runs no test would never close its browser. */
 let launched;
 
 function launch() {
@@ -32,14 +32,14 @@ function launch() {
 after(async () => (await launched)?.close());
 
 /**
- * A test with a kiosk and a page of its own. Whatever goes wrong in the page fails it, too: an error in the console,
- * something the content security policy stopped, a request that leaves the origin.
+ * A test with its own kiosk and its own page. It also fails on an error in the console, on a violation of the content
+ * security policy, and on a request to another origin.
  *
- * `options.processes` and `options.rest` are the kiosk's document, `options.tools` its programs; `options.view` is for Playwright's context
- * (viewport, colour scheme); `options.complaints` are errors of the console that belong to the test, as a request
- * that is to be refused; with `options.isStranger` the browser is not signed in.
+ * `options.processes` and `options.rest` are the configuration, `options.tools` the programs of the kiosk;
+ * `options.view` is for Playwright's context (viewport, colour scheme); `options.complaints` are console errors that
+ * the test expects, for instance of a refused request; with `options.isAnonymous` the browser is not signed in.
  */
-export function onThePage(name, options, body) {
+export function inWebUi(name, options, body) {
   test(name, { timeout: 3 * PATIENCE }, async () => {
     const things = [];
     const keep = (thing, end) => things.push(() => end(thing)) && thing;
@@ -48,17 +48,17 @@ export function onThePage(name, options, body) {
       const context = keep(await (await launch()).newContext(options.view), (context) => context.close());
       context.setDefaultTimeout(PATIENCE);
       const page = await context.newPage();
-      if (!options.isStranger) await kiosk.signIn(context);
+      if (!options.isAnonymous) await kiosk.signIn(context);
       const faults = watch(page, kiosk.url, options.complaints ?? []);
       try {
         await page.goto(kiosk.url);
         await body({ page, kiosk, context, keep });
-        assert.deepEqual(faults, [], "the page did what it should not");
+        assert.deepEqual(faults, [], "unexpected errors or requests");
       } catch (error) {
         mkdirSync(OUTPUT, { recursive: true });
-        const picture = join(OUTPUT, `${SUBJECT} ${name}.png`.replaceAll(/[^\w.]+/g, "-"));
-        await page.screenshot({ path: picture, fullPage: true }).catch(() => {});
-        error.message += `\n(picture: ${picture}; the page's faults: ${JSON.stringify(faults)})`;
+        const screenshot = join(OUTPUT, `${SUBJECT} ${name}.png`.replaceAll(/[^\w.]+/g, "-"));
+        await page.screenshot({ path: screenshot, fullPage: true }).catch(() => {});
+        error.message += `\n(screenshot: ${screenshot}; errors: ${JSON.stringify(faults)})`;
         throw error;
       }
     } finally {
@@ -68,10 +68,10 @@ export function onThePage(name, options, body) {
 }
 
 /**
- * A test of a page that needs no kiosk: a browser without a network, whose console stays silent. `view` is for
+ * A test of a built-in page: in a browser without a network, whose console has to stay empty. `view` is for
  * Playwright's context.
  */
-export function onTheScreen(name, view, body) {
+export function onBuiltInPage(name, view, body) {
   test(name, { timeout: 3 * PATIENCE }, async () => {
     const context = await (await launch()).newContext({ offline: true, ...view });
     try {
@@ -79,19 +79,19 @@ export function onTheScreen(name, view, body) {
       const page = await context.newPage();
       const faults = watch(page, "null", []);
       await body({ page, context });
-      assert.deepEqual(faults, [], "the page did what it should not");
+      assert.deepEqual(faults, [], "unexpected errors or requests");
     } finally {
       await context.close();
     }
   });
 }
 
-/** Opens a display that is there as long as the test: the one named, or one nobody has. */
+/** Opens a display for the duration of the test: the one named, or an unused one. */
 export async function pretendDisplay(keep, name) {
   return keep(await PretendDisplay.open(name), (display) => display.close());
 }
 
-/** Notes what the page does wrong. */
+/** Collects the errors of a page and its requests to other origins. */
 function watch(page, origin, complaints) {
   const faults = [];
   const isExpected = (text) => complaints.some((complaint) => complaint.test(text));
@@ -103,12 +103,12 @@ function watch(page, origin, complaints) {
   page.on("pageerror", (error) => faults.push(`uncaught: ${error.stack}`));
   page.on("request", (request) => {
     const url = new URL(request.url());
-    if (url.protocol !== "data:" && url.origin !== origin) faults.push(`asked elsewhere: ${url}`);
+    if (url.protocol !== "data:" && url.origin !== origin) faults.push(`request to another origin: ${url}`);
   });
   return faults;
 }
 
-// ---- what an operator sees, by role and name ----
+// ---- locators, by role and name ----
 
 /** The card of a process. */
 export function card(page, name) {
@@ -118,7 +118,7 @@ export function card(page, name) {
     .last();
 }
 
-/** A button of a card, or of anything else. */
+/** A button in a card or another element. */
 export function button(place, name) {
   return place.getByRole("button", { name, exact: true });
 }
@@ -134,17 +134,17 @@ export function dialog(page) {
   return page.locator("dialog[open], [role=dialog]:visible, [role=alertdialog]:visible").last();
 }
 
-/** Waits until text is seen. */
+/** Waits until a text is visible. */
 export function seen(place, text) {
   return place.getByText(text).filter({ visible: true }).first().waitFor();
 }
 
-/** Waits until text is not seen any more. */
+/** Waits until a text is no longer visible. */
 export function gone(place, text) {
   return place.getByText(text).filter({ visible: true }).first().waitFor({ state: "hidden" });
 }
 
-/** Another tab of the browser is in front. Headless, Chromium keeps all tabs visible: only the page is made to believe it. */
+/** Makes the page believe that its tab is hidden: headless, Chromium keeps all tabs visible. */
 export async function hide(page) {
   await page.evaluate(() => {
     Object.defineProperty(document, "hidden", { value: true, configurable: true });
@@ -153,7 +153,7 @@ export async function hide(page) {
   });
 }
 
-/** The tab is in front again. */
+/** Makes the page believe that its tab is visible again. */
 export async function unhide(page) {
   await page.evaluate(() => {
     delete document.hidden;

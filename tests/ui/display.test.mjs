@@ -1,13 +1,13 @@
-// Display processes on the page: presets, displays, one browser.
+// Display processes: presets, displays, and one browser at a time.
 
 import assert from "node:assert/strict";
-import { button, card, dialog, gone, onThePage, pretendDisplay, seen } from "./browser.mjs";
+import { button, card, dialog, gone, inWebUi, pretendDisplay, seen } from "./browser.mjs";
 import { vacantDisplay } from "./kiosk.mjs";
 
 const SHOW = "sh -c 'exec sleep 1000'";
 
-/** A display process that is there but not up, so that its display is in the list. */
-function resting(display) {
+/** A display process that is not started: its display is in the list. */
+function stopped(display) {
   return { gallery: { name: "Gallery Display", type: "chromium", command: SHOW, display, autostart: false } };
 }
 
@@ -17,7 +17,7 @@ async function addDisplayProcess(page, preset) {
   await dialog(page).getByLabel(preset).check({ force: true });
 }
 
-onThePage("a LumenCanvas is added by its address", {}, async ({ page, kiosk }) => {
+inWebUi("a LumenCanvas is added by its URL", {}, async ({ page, kiosk }) => {
   await addDisplayProcess(page, /LumenCanvas/);
   await dialog(page).getByLabel("Name", { exact: true }).fill("Gallery Display");
   await dialog(page).getByRole("textbox", { name: /URL/ }).fill("https://lumencanvas.studio/canvas/abc");
@@ -30,10 +30,10 @@ onThePage("a LumenCanvas is added by its address", {}, async ({ page, kiosk }) =
   assert.match(process.url ?? process.command, /https:\/\/lumencanvas\.studio\/canvas\/abc/);
   assert.equal(process.flags.kiosk, true);
   assert.equal(process.flags.webgpu, true);
-  assert.equal(process.restart, "always", "a display process is meant to be on the screen");
+  assert.equal(process.restart, "always", "a display process always restarts");
 });
 
-onThePage("a web kiosk is added and runs on its display", {}, async ({ page, kiosk, keep }) => {
+inWebUi("a web kiosk is added and runs on its display", {}, async ({ page, kiosk, keep }) => {
   const screen = await pretendDisplay(keep);
   await kiosk.untilDisplay(screen.name);
   await addDisplayProcess(page, /Web Kiosk/);
@@ -42,7 +42,7 @@ onThePage("a web kiosk is added and runs on its display", {}, async ({ page, kio
   await dialog(page).getByLabel("Display", { exact: true }).selectOption(screen.name);
   await button(dialog(page), "Add").click();
   await dialog(page).waitFor({ state: "hidden" });
-  // The browser is a stand-in: it runs, and its page loads for ever.
+  // The browser is a stub: it runs, and its page never finishes loading.
   await seen(card(page, "Front Door"), /^loading$/i);
   await seen(card(page, "Front Door"), /^display$/i);
   const process = await kiosk.process("front-door");
@@ -50,8 +50,8 @@ onThePage("a web kiosk is added and runs on its display", {}, async ({ page, kio
   assert.equal(process.url, "https://example.org/door?a=1&b=2");
 });
 
-onThePage("a display process of any command waits for its display, and runs once it is there", {
-  processes: resting(":0"),
+inWebUi("a display process with a custom command runs on the chosen display", {
+  processes: stopped(":0"),
 }, async ({ page, kiosk, keep }) => {
   const screen = await pretendDisplay(keep);
   await kiosk.untilDisplay(screen.name);
@@ -60,8 +60,8 @@ onThePage("a display process of any command waits for its display, and runs once
   await dialog(page).getByLabel("Command", { exact: true }).fill(SHOW);
   const displays = dialog(page).getByLabel("Display", { exact: true });
   const offered = await displays.locator("option").allTextContents();
-  assert.ok(offered.some((text) => text.includes(":0")), "what is configured is offered");
-  assert.ok(offered.some((text) => text.includes(screen.name)), "what exists is offered");
+  assert.ok(offered.some((text) => text.includes(":0")), "configured displays are offered");
+  assert.ok(offered.some((text) => text.includes(screen.name)), "existing displays are offered");
   await displays.selectOption(screen.name);
   await button(dialog(page), "Add").click();
   await dialog(page).waitFor({ state: "hidden" });
@@ -69,8 +69,8 @@ onThePage("a display process of any command waits for its display, and runs once
   assert.equal((await kiosk.process("slide-show")).command, SHOW);
 });
 
-onThePage("a display that is not there is waited for", {
-  processes: { gallery: { ...resting(vacantDisplay()).gallery, autostart: true } },
+inWebUi("a process waits for a display that does not exist", {
+  processes: { gallery: { ...stopped(vacantDisplay()).gallery, autostart: true } },
 }, async ({ page, kiosk }) => {
   const place = card(page, "Gallery Display");
   await seen(place, /^waiting$/i);
@@ -78,8 +78,8 @@ onThePage("a display that is not there is waited for", {
   assert.equal((await kiosk.process("gallery")).pid, null);
 });
 
-onThePage("the dialog warns where a display process exists already", {
-  processes: resting(vacantDisplay()),
+inWebUi("the dialog warns if a display process exists already", {
+  processes: stopped(vacantDisplay()),
 }, async ({ page }) => {
   await button(page, "Add Background Process").click();
   await gone(dialog(page), /Gallery Display/);
@@ -89,13 +89,13 @@ onThePage("the dialog warns where a display process exists already", {
   await seen(dialog(page), /Gallery Display/);
 });
 
-onThePage("the first display process is added without a warning", {}, async ({ page }) => {
+inWebUi("the first display process is added without a warning", {}, async ({ page }) => {
   await button(page, "Add Display Process").click();
   await dialog(page).getByLabel("Name", { exact: true }).waitFor();
   await gone(dialog(page), /already|only one|one at a time/i);
 });
 
-onThePage("starting a second display process asks, and then the first makes way", {}, async ({ page, kiosk, keep }) => {
+inWebUi("starting a second display process asks first, and then stops the first", {}, async ({ page, kiosk, keep }) => {
   const screen = await pretendDisplay(keep);
   const show = (name) => ({ name, type: "chromium", command: SHOW, display: screen.name });
   await kiosk.ask("POST", "/api/processes", { id: "morning", ...show("Morning") });
@@ -116,9 +116,9 @@ onThePage("starting a second display process asks, and then the first makes way"
   assert.equal(kiosk.file.active_display_process, "evening");
 });
 
-onThePage("a display process is edited, stopped and deleted", {}, async ({ page, kiosk, keep }) => {
+inWebUi("a display process is edited, stopped and deleted", {}, async ({ page, kiosk, keep }) => {
   const screen = await pretendDisplay(keep);
-  await kiosk.ask("POST", "/api/processes", { id: "gallery", ...resting(screen.name).gallery, autostart: true });
+  await kiosk.ask("POST", "/api/processes", { id: "gallery", ...stopped(screen.name).gallery, autostart: true });
   const before = await kiosk.untilStatus("gallery", "running");
   const place = card(page, "Gallery Display");
   await seen(place, /^running$/i);
@@ -141,7 +141,7 @@ onThePage("a display process is edited, stopped and deleted", {}, async ({ page,
   assert.deepEqual(kiosk.file.processes, {});
 });
 
-onThePage("a page's address is edited where it stands in the command", {
+inWebUi("an edit of the name keeps a command that contains the URL", {
   processes: {
     gallery: {
       name: "Gallery Display",
@@ -165,7 +165,7 @@ onThePage("a page's address is edited where it stands in the command", {
   assert.deepEqual(gallery.flags, { kiosk: true, webgpu: true, autoplay: true });
 });
 
-onThePage("an address that is none is told beside its field", {
+inWebUi("an invalid URL shows the error beside its field", {
   complaints: [/status of 422/],
 }, async ({ page }) => {
   await addDisplayProcess(page, /Web Kiosk/);

@@ -1,13 +1,12 @@
-// A site that an operator visits who is signed in: whatever it tries with their browser, it neither drives the kiosk nor
-// reads anything of it.
+// A hostile site in the browser of a signed-in operator can neither control the kiosk nor read anything of it.
 
 import assert from "node:assert/strict";
 import { once } from "node:events";
 import { readFileSync } from "node:fs";
 import { createServer } from "node:http";
-import { onThePage, seen } from "./browser.mjs";
+import { inWebUi, seen } from "./browser.mjs";
 
-/** Runs in the hostile page. Ends with the title "done", and what it could read behind that. */
+/** Runs in the hostile page. At the end, its title is "done: " and what it could read. */
 async function attack(kiosk) {
   const got = [];
   const paths = ["/api/processes", "/api/processes/api", "/api/processes/api/stop", "/api/config", "/api/tokens", "/api/password", "/api/logout", "/api/sessions"];
@@ -19,7 +18,7 @@ async function attack(kiosk) {
       const answer = await fetch(url, { credentials: "include", ...options });
       if (answer.type !== "opaque") got.push(`${options.method} ${url}`);
     } catch {
-      // As it should be.
+      // As expected.
     }
   };
   for (const path of paths) {
@@ -50,7 +49,7 @@ async function attack(kiosk) {
         try {
           isRead ||= Boolean(element.contentDocument?.body?.innerText);
         } catch {
-          // As it should be.
+          // As expected.
         }
         if (isRead) got.push(`${tag} ${url}`);
         done();
@@ -84,9 +83,9 @@ async function attack(kiosk) {
 
 const PROCESSES = { api: { command: "sleep 100000" } };
 
-/** Another port of the same host is the same site to a cookie; another name is another site. */
+/** For a cookie, another port of the same host is the same site, and another name is another site. */
 for (const name of ["127.0.0.1", "localhost"]) {
-  onThePage(`a site at ${name} can do nothing with the browser of an operator`, { processes: PROCESSES }, async ({ page, kiosk, context, keep }) => {
+  inWebUi(`a site at ${name} can do nothing with the browser of an operator`, { processes: PROCESSES }, async ({ page, kiosk, context, keep }) => {
     await seen(page, "Connected");
     const before = await kiosk.untilStatus("api", "running");
     const file = readFileSync(kiosk.configFile, "utf8");

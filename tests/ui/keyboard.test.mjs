@@ -1,11 +1,11 @@
-// The page without a mouse.
+// The web UI without a mouse.
 
 import assert from "node:assert/strict";
-import { button, card, dialog, onThePage, seen } from "./browser.mjs";
+import { button, card, dialog, inWebUi, seen } from "./browser.mjs";
 
 const SYNC = { name: "Data Sync Service", command: "sleep 1000" };
 
-/** Presses Tab until this has the focus, as often as a patient person would. */
+/** Presses Tab until this element has the focus, at most 60 times. */
 async function tabTo(page, thing) {
   for (let presses = 0; presses < 60; presses += 1) {
     await page.keyboard.press("Tab");
@@ -18,7 +18,7 @@ function hasFocus(thing) {
   return thing.evaluate((it) => it === document.activeElement);
 }
 
-onThePage("the tabs are one stop, and arrows go through them", { processes: { sync: SYNC } }, async ({ page }) => {
+inWebUi("the tab list is one tab stop, and arrows move within it", { processes: { sync: SYNC } }, async ({ page }) => {
   const tab = (name) => page.getByRole("tab", { name });
   const isOpen = async (name) => {
     await page.getByRole("tabpanel", { name }).waitFor();
@@ -43,7 +43,7 @@ onThePage("the tabs are one stop, and arrows go through them", { processes: { sy
   assert.equal(await hasFocus(tab("Logs")), false);
 });
 
-onThePage("a process is added by keyboard, and the focus comes back", {}, async ({ page, kiosk }) => {
+inWebUi("a process is added by keyboard, and the focus returns", {}, async ({ page, kiosk }) => {
   const add = button(page, "Add Background Process");
   await tabTo(page, add);
   await page.keyboard.press("Enter");
@@ -63,7 +63,7 @@ onThePage("a process is added by keyboard, and the focus comes back", {}, async 
   assert.equal((await kiosk.process("data-sync-service")).restart_on_crash, false);
 });
 
-onThePage("Escape closes a dialog, and the focus comes back", { processes: { sync: SYNC } }, async ({ page, kiosk }) => {
+inWebUi("Escape closes a dialog, and the focus returns", { processes: { sync: SYNC } }, async ({ page, kiosk }) => {
   const edit = button(card(page, "Data Sync Service"), "Edit");
   await tabTo(page, edit);
   await page.keyboard.press("Enter");
@@ -74,7 +74,7 @@ onThePage("Escape closes a dialog, and the focus comes back", { processes: { syn
   assert.equal((await kiosk.process("sync")).name, "Data Sync Service");
 });
 
-onThePage("a process is stopped and started by keyboard without losing the place", {
+inWebUi("a process is stopped and started by keyboard without losing the focus", {
   processes: { sync: SYNC },
 }, async ({ page }) => {
   const place = card(page, "Data Sync Service");
@@ -82,27 +82,27 @@ onThePage("a process is stopped and started by keyboard without losing the place
   await tabTo(page, button(place, "Stop"));
   await page.keyboard.press("Enter");
   await seen(place, /^stopped$/i);
-  assert.equal(await hasFocus(button(place, "Start")), true, "the button that takes its place has the focus");
+  assert.equal(await hasFocus(button(place, "Start")), true, "the button that replaces it has the focus");
   await page.keyboard.press("Enter");
   await seen(place, /^running$/i);
   assert.equal(await place.evaluate((it) => it.contains(document.activeElement)), true);
 });
 
-onThePage("a process is deleted by keyboard, and the focus is somewhere", {
+inWebUi("a process is deleted by keyboard, and the focus is not lost", {
   processes: { sync: { ...SYNC, autostart: false } },
 }, async ({ page }) => {
   const place = card(page, "Data Sync Service");
   await tabTo(page, button(place, "Delete"));
   await page.keyboard.press("Enter");
   await dialog(page).waitFor();
-  assert.equal(await hasFocus(button(dialog(page), "Cancel")), true, "the safe answer has the focus");
+  assert.equal(await hasFocus(button(dialog(page), "Cancel")), true, "Cancel has the focus");
   await tabTo(page, button(dialog(page), "Delete"));
   await page.keyboard.press("Enter");
   await place.waitFor({ state: "hidden" });
   assert.notEqual(await page.evaluate(() => document.activeElement.tagName), "BODY");
 });
 
-onThePage("a rule is added by keyboard alone, and switched off", {
+inWebUi("a rule is added and disabled by keyboard alone", {
   processes: { sync: SYNC },
 }, async ({ page, kiosk }) => {
   await card(page, "Data Sync Service").waitFor();
@@ -133,12 +133,12 @@ onThePage("a rule is added by keyboard alone, and switched off", {
   const enabled = card(page, "Weekend pause").getByRole("switch");
   await enabled.focus();
   await page.keyboard.press("Space");
-  await seen(card(page, "Weekend pause"), "Not while it is off");
+  await seen(card(page, "Weekend pause"), "None: the rule is disabled");
   assert.equal(await hasFocus(enabled), true);
   assert.equal(kiosk.file.schedule.rules[0].enabled, false);
 });
 
-onThePage("a dialog leaves a long page where it was, and the focus comes back within sight", {
+inWebUi("a dialog keeps the scroll position of a long page, and the focus returns into view", {
   processes: Object.fromEntries(Array.from({ length: 30 }, (_, place) => [`helper-${place + 1}`, { name: `Helper ${place + 1}`, command: "sleep 1000", autostart: false }])),
   view: { viewport: { width: 1280, height: 740 } },
 }, async ({ page }) => {
@@ -155,7 +155,7 @@ onThePage("a dialog leaves a long page where it was, and the focus comes back wi
     await opener.click();
     await dialog(page).waitFor();
     assert.equal(await place(), before, `${name} is open`);
-    assert.equal(await inSight(dialog(page)), true, "all of the dialog is in sight");
+    assert.equal(await inSight(dialog(page)), true, "the whole dialog is in view");
     await page.keyboard.press("Escape");
     await dialog(page).waitFor({ state: "hidden" });
     assert.equal(await place(), before, `${name} was closed`);

@@ -1,4 +1,4 @@
-// A kiosk to look at: the real daemon in a directory of its own, and screens that only pretend.
+// A kiosk to test: the real daemon in a directory of its own, with simulated displays.
 
 import { spawn } from "node:child_process";
 import { chmodSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
@@ -10,10 +10,10 @@ import { join, resolve } from "node:path";
 import { createInterface } from "node:readline";
 import { fileURLToPath } from "node:url";
 
-/** Longer than anything here takes on a busy machine; only a test that fails waits this long. */
+/** The timeout, in milliseconds: longer than any step takes on a busy machine. */
 export const PATIENCE = 20_000;
 
-/** The password of every kiosk that is signed in to. */
+/** The password of every claimed kiosk. */
 export const PASSWORD = "correct horse";
 
 /** The directory of these tests. Debian 12 has Node.js 18, whose modules have no `import.meta.dirname`. */
@@ -23,17 +23,17 @@ const TARGET = resolve(REPOSITORY, process.env.CARGO_TARGET_DIR ?? "target");
 const BINARY = process.env.OSSUARY_BINARY ?? join(TARGET, "debug/ossuary");
 
 /**
- * Stands where a browser or an operator's program would: found in PATH by that name, it shows nothing, says what it
- * was told, and lives until it is stopped.
+ * Replaces a browser or an operator's program, found in PATH by its name: it prints its arguments, and runs until it is
+ * stopped.
  */
-const STAND_IN = '#!/bin/sh\necho "showing $*"\nexec sleep 100000\n';
-const STOOD_IN_FOR = ["chromium", "node", "python3"];
+const STUB = '#!/bin/sh\necho "showing $*"\nexec sleep 100000\n';
+const STUBBED = ["chromium", "node", "python3"];
 
-/** A daemon, what it keeps alive, and a client of its API. */
+/** A daemon with its processes, and a client of its API. */
 export class Kiosk {
   /**
-   * Starts a daemon whose configuration has these processes. `rest` stands beside them in the file; `tools` are
-   * further programs it finds, by name.
+   * Starts a daemon whose configuration has these processes. `rest` is the rest of the configuration; `tools` are
+   * additional programs in PATH, by name.
    */
   static async start(processes = {}, rest = {}, tools = {}) {
     const kiosk = new Kiosk();
@@ -41,16 +41,16 @@ export class Kiosk {
     chmodSync(kiosk.directory, 0o777);
     const programs = join(kiosk.directory, "programs");
     mkdirSync(programs);
-    // A program may write beside itself, and the daemon may not be root (see `account`).
+    // A program may write to its own directory, and the daemon may not be root (see `account`).
     chmodSync(programs, 0o777);
-    for (const name of STOOD_IN_FOR) writeFileSync(join(programs, name), STAND_IN, { mode: 0o755 });
+    for (const name of STUBBED) writeFileSync(join(programs, name), STUB, { mode: 0o755 });
     for (const [name, program] of Object.entries(tools)) writeFileSync(join(programs, name), program, { mode: 0o755 });
     kiosk.configure({ version: 3, processes, ...rest });
     await kiosk.#launch(0);
     return kiosk;
   }
 
-  /** Writes the configuration file: a document, or text that need not be one. The daemon is not told. */
+  /** Writes the configuration file: a document, or any text. Does not reload it. */
   configure(document) {
     const text = typeof document === "string" ? document : JSON.stringify(document);
     writeFileSync(this.configFile, text, { mode: 0o666 });
@@ -60,7 +60,7 @@ export class Kiosk {
     return join(this.directory, "config.json");
   }
 
-  /** The configuration file as it is on the disk. */
+  /** The content of the configuration file. */
   get file() {
     return JSON.parse(readFileSync(this.configFile, "utf8"));
   }
@@ -77,10 +77,10 @@ export class Kiosk {
         ...account(),
       },
     );
-    this.said = "";
-    this.daemon.stderr.on("data", (bytes) => (this.said += bytes));
+    this.log = "";
+    this.daemon.stderr.on("data", (bytes) => (this.log += bytes));
     this.ended = once(this.daemon, "close");
-    this.ended.catch(() => {}); // That it cannot be started is told below.
+    this.ended.catch(() => {}); // A failed start is reported below.
     for await (const line of createInterface(this.daemon.stdout)) {
       const address = /^listening on (http:\/\/\S+?)\/?$/.exec(line);
       if (address) {
@@ -91,21 +91,21 @@ export class Kiosk {
       }
     }
     await this.ended;
-    throw new Error(`${BINARY} did not come up:\n${this.said}`);
+    throw new Error(`${BINARY} did not start:\n${this.log}`);
   }
 
-  /** Kills the daemon as the kernel would. What it kept alive lives on, as on any machine without systemd. */
+  /** Kills the daemon with SIGKILL. Its processes continue to run, as on any machine without systemd. */
   async kill() {
     this.daemon.kill("SIGKILL");
     await this.ended;
   }
 
-  /** Starts the daemon again, on the port it had. */
+  /** Starts the daemon again, on the same port. */
   async revive() {
     await this.#launch(new URL(this.url).port);
   }
 
-  /** Ends the daemon and everything it started, and leaves nothing behind. */
+  /** Stops the daemon and all its processes, and removes its directory. */
   async stop() {
     if (this.daemon.exitCode === null && this.daemon.signalCode === null) this.daemon.kill("SIGTERM");
     await this.ended;
@@ -113,16 +113,16 @@ export class Kiosk {
     rmSync(this.directory, { recursive: true, force: true });
   }
 
-  /** What a killed daemon left running, by the PID files that an orderly end removes. */
+  /** The processes that a killed daemon left running, by the PID files that a clean end removes. */
   #orphans() {
     const run = join(this.directory, "run");
     const files = readdirSync(run).filter((name) => name.endsWith(".pid") && name !== "manager.pid");
     return files.map((name) => Number(readFileSync(join(run, name), "utf8"))).filter((pid) => pid > 1);
   }
 
-  // ---- who may come in ----
+  // ---- access ----
 
-  /** One request through the socket, as root's; what it answers. */
+  /** Sends a request through the socket, which has root's rights; returns the response. */
   async asRoot(method, path, body) {
     const asked = request({
       socketPath: join(this.directory, "run/ossuary.sock"),
@@ -138,7 +138,7 @@ export class Kiosk {
     return text === "" ? null : JSON.parse(text);
   }
 
-  /** Gives the kiosk its password, and signs a browser in. */
+  /** Sets the password of the kiosk, and signs a browser in. */
   async signIn(context) {
     await this.asRoot("PUT", "/api/password", { password: PASSWORD, revoke_tokens: false });
     const answer = await fetch(`${this.url}/api/login`, {
@@ -150,9 +150,9 @@ export class Kiosk {
     await context.addCookies([{ name, value, url: this.url, httpOnly: true, sameSite: "Strict" }]);
   }
 
-  // ---- the API, as somebody else would use it beside the page ----
+  // ---- the API, as another client uses it ----
 
-  /** One request; what it answers. Anything but success is an error. */
+  /** Sends a request with a token and returns the response. Throws unless it succeeds. */
   async ask(method, path, body) {
     const answer = await fetch(this.url + path, {
       method,
@@ -176,14 +176,14 @@ export class Kiosk {
     return this.ask("POST", `/api/processes/${id}/stop`);
   }
 
-  /** Follows the events until all processes, by id, and all displays look like this; shows the processes. */
+  /** Follows the events until `looksRight` accepts the processes, by id, and the displays; returns the processes. */
   async until(looksRight) {
-    const patience = AbortSignal.timeout(PATIENCE);
+    const timeout = AbortSignal.timeout(PATIENCE);
     const processes = {};
     let displays = [];
     try {
       const events = await fetch(`${this.url}/api/events`, {
-        signal: patience,
+        signal: timeout,
         headers: { Authorization: `Bearer ${this.token}` },
       });
       for await (const { data } of eventsOf(events.body)) {
@@ -193,9 +193,9 @@ export class Kiosk {
         if (looksRight(processes, displays)) return processes;
       }
     } catch (error) {
-      if (!patience.aborted) throw error;
+      if (!timeout.aborted) throw error;
     }
-    throw new Error(`it did not happen: ${looksRight}\nlast seen: ${JSON.stringify({ processes, displays }, null, 1)}`);
+    throw new Error(`timeout: ${looksRight}\nlast seen: ${JSON.stringify({ processes, displays }, null, 1)}`);
   }
 
   /** Waits until the daemon has noticed a display. */
@@ -203,13 +203,13 @@ export class Kiosk {
     return this.until((_, displays) => displays.some((display) => display.name === name && display.connected));
   }
 
-  /** Waits until a process is in this state; shows it. */
+  /** Waits until a process is in this state; returns the process. */
   async untilStatus(id, status) {
     return (await this.until((processes) => processes[id]?.status === status))[id];
   }
 }
 
-/** Server-sent events out of a body, their data parsed. */
+/** The server-sent events of a body, with parsed data. */
 async function* eventsOf(body) {
   let rest = "";
   for await (const text of body.pipeThrough(new TextDecoderStream())) {
@@ -222,17 +222,17 @@ async function* eventsOf(body) {
   }
 }
 
-/** An X display as far as the daemon can tell: a socket that accepts. Closed with the test. */
+/** A simulated X display: a socket that accepts connections, which is all that the daemon checks. */
 export class PretendDisplay {
   static async open(name = vacantDisplay()) {
     const display = new PretendDisplay();
     display.name = name;
     mkdirSync(SOCKETS, { recursive: true, mode: 0o1777 });
     const socket = join(SOCKETS, `X${display.name.slice(1)}`);
-    display.guests = new Set();
-    display.server = createServer((guest) => {
-      display.guests.add(guest);
-      guest.on("error", () => {}).on("close", () => display.guests.delete(guest)).resume();
+    display.clients = new Set();
+    display.server = createServer((client) => {
+      display.clients.add(client);
+      client.on("error", () => {}).on("close", () => display.clients.delete(client)).resume();
     });
     display.server.listen(socket);
     await once(display.server, "listening");
@@ -240,19 +240,19 @@ export class PretendDisplay {
     return display;
   }
 
-  /** The screen goes dark, for those who draw on it, too. Its socket goes with it. */
+  /** Disconnects all clients and removes the socket. */
   close() {
     const closed = new Promise((done) => this.server.close(done));
-    for (const guest of this.guests) guest.destroy();
+    for (const client of this.clients) client.destroy();
     return closed;
   }
 }
 
-/** An X display with a screen on it that can be asked. */
+/** An X display with a screen, provided by Xvfb. */
 export class RealDisplay {
   static async open(size = "800x600") {
     const display = new RealDisplay();
-    // It takes a number that is free, and says which once it is up.
+    // Xvfb chooses a free number, and prints it once it is ready.
     const args = ["-displayfd", "1", "-screen", "0", `${size}x24`, "-nolisten", "tcp", "-ac"];
     display.server = spawn("Xvfb", args, { stdio: ["ignore", "pipe", "ignore"] });
     display.ended = once(display.server, "close");
@@ -260,7 +260,7 @@ export class RealDisplay {
       display.name = `:${number}`;
       return display;
     }
-    throw new Error("Xvfb did not come up");
+    throw new Error("Xvfb did not start");
   }
 
   async close() {
@@ -271,24 +271,24 @@ export class RealDisplay {
 
 const SOCKETS = "/tmp/.X11-unix";
 
-/** Far above what anybody uses, so that real displays and those of other tests are left alone. */
+/** High enough not to collide with real displays and those of other tests. */
 let nextDisplay = 90;
 
-/** A display that does not exist. None is named twice. */
+/** The name of a display that does not exist; a different one on each call. */
 export function vacantDisplay() {
   let taken = [];
   try {
     taken = readdirSync(SOCKETS);
   } catch {
-    // Nobody had a display on this machine yet.
+    // This machine has not had a display yet.
   }
   while (taken.includes(`X${nextDisplay}`)) nextDisplay += 1;
   return `:${nextDisplay++}`;
 }
 
 /**
- * Whom to run the daemon as. Root's daemon gives its browser to an ordinary account; on a machine that has none
- * (a container), nobody's daemon is tested instead.
+ * The account of the daemon. As root, the daemon runs its browser under an unprivileged account. A machine without one
+ * (a container) tests a daemon with user id 65534 instead.
  */
 function account() {
   if (process.getuid() !== 0) return {};
@@ -297,7 +297,7 @@ function account() {
   return accounts.some(isOrdinary) ? {} : { uid: 65534, gid: 65534 };
 }
 
-/** Ends a process, or a group of them, that may be gone already. */
+/** Kills a process or a process group, which may have ended already. */
 function end(pid) {
   try {
     process.kill(pid, "SIGKILL");

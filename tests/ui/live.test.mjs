@@ -1,11 +1,11 @@
-// The page as a window: what changes elsewhere is seen here, without a reload.
+// Live updates: changes by other clients and by the daemon appear without a reload.
 
 import assert from "node:assert/strict";
-import { button, card, dialog, gone, hide, onThePage, seen, unhide } from "./browser.mjs";
+import { button, card, dialog, gone, hide, inWebUi, seen, unhide } from "./browser.mjs";
 
 const SYNC = { name: "Data Sync Service", command: "sleep 1000" };
 
-onThePage("what is done elsewhere appears here", { processes: { sync: SYNC } }, async ({ page, kiosk }) => {
+inWebUi("changes by other clients appear", { processes: { sync: SYNC } }, async ({ page, kiosk }) => {
   const place = card(page, "Data Sync Service");
   await seen(place, /^running$/i);
   await kiosk.halt("sync");
@@ -22,13 +22,13 @@ onThePage("what is done elsewhere appears here", { processes: { sync: SYNC } }, 
   await card(page, "Local API Server").waitFor({ state: "hidden" });
 });
 
-onThePage("the uptime goes on", { processes: { sync: SYNC } }, async ({ page }) => {
+inWebUi("the uptime advances", { processes: { sync: SYNC } }, async ({ page }) => {
   const uptime = card(page, "Data Sync Service").getByText(/Uptime: \d+s/);
   const first = await uptime.textContent();
   await uptime.filter({ hasNotText: first }).waitFor();
 });
 
-onThePage("a crash is told with its reason, and the process comes back", { processes: { sync: SYNC } }, async ({ page, kiosk }) => {
+inWebUi("a crash is shown with its reason, and the process restarts", { processes: { sync: SYNC } }, async ({ page, kiosk }) => {
   const place = card(page, "Data Sync Service");
   await seen(place, /^running$/i);
   const { pid } = await kiosk.process("sync");
@@ -38,14 +38,14 @@ onThePage("a crash is told with its reason, and the process comes back", { proce
   await seen(place, /^running$/i);
 });
 
-onThePage("one that is not restarted shows how it ended", {
+inWebUi("a process that is not restarted shows how it ended", {
   processes: { sync: { name: "Data Sync Service", command: "sh -c 'exit 3'", restart_on_crash: false } },
 }, async ({ page }) => {
   await seen(card(page, "Data Sync Service"), /^failed$/i);
   await seen(card(page, "Data Sync Service"), /exit code 3/i);
 });
 
-onThePage("a dialog that is open is left alone by what happens behind it", { processes: { sync: SYNC } }, async ({ page, kiosk }) => {
+inWebUi("updates do not change an open dialog", { processes: { sync: SYNC } }, async ({ page, kiosk }) => {
   await button(card(page, "Data Sync Service"), "Edit").click();
   const name = dialog(page).getByLabel("Name", { exact: true });
   await name.fill("Half a na");
@@ -57,12 +57,12 @@ onThePage("a dialog that is open is left alone by what happens behind it", { pro
   assert.equal(await name.evaluate((field) => field === document.activeElement), true);
 });
 
-onThePage("a lost connection is told, and mends itself", {
+inWebUi("a lost connection is shown, and restored automatically", {
   processes: { sync: SYNC },
   complaints: [/ERR_CONNECTION_REFUSED/, /ERR_INCOMPLETE_CHUNKED_ENCODING/, /ERR_CONNECTION_RESET/, /ERR_EMPTY_RESPONSE/],
 }, async ({ page, kiosk }) => {
   await seen(card(page, "Data Sync Service"), /^running$/i);
-  // Would be gone after a reload.
+  // A reload would remove this attribute.
   await page.evaluate(() => (document.documentElement.dataset.witness = "still the same page"));
   await button(page, "Add Background Process").click();
   await dialog(page).getByLabel("Name", { exact: true }).fill("Local API Server");
@@ -84,7 +84,7 @@ onThePage("a lost connection is told, and mends itself", {
   assert.equal(await page.evaluate(() => document.documentElement.dataset.witness), "still the same page");
 });
 
-onThePage("a card forgets that the kiosk could not be reached once it can", {
+inWebUi("a card removes the error of a lost connection once it is back", {
   processes: { sync: SYNC },
   complaints: [/ERR_CONNECTION_REFUSED/, /ERR_INCOMPLETE_CHUNKED_ENCODING/, /ERR_CONNECTION_RESET/, /ERR_EMPTY_RESPONSE/],
 }, async ({ page, kiosk }) => {
@@ -99,14 +99,14 @@ onThePage("a card forgets that the kiosk could not be reached once it can", {
   await gone(place, /cannot be reached/i);
 });
 
-onThePage("a kiosk nobody has set up says how to begin", {}, async ({ page, kiosk }) => {
+inWebUi("a kiosk without processes shows the first steps", {}, async ({ page, kiosk }) => {
   await seen(page, /nothing is set up yet/i);
   await kiosk.ask("POST", "/api/processes", { name: "Clock", command: "sleep 1000" });
   await card(page, "Clock").waitFor();
   await gone(page, /nothing is set up yet/i);
 });
 
-onThePage("a page that was hidden shows what happened meanwhile, and never that the connection is lost", { processes: { sync: SYNC } }, async ({ page, kiosk }) => {
+inWebUi("a hidden tab catches up once it is visible, and never reports a lost connection", { processes: { sync: SYNC } }, async ({ page, kiosk }) => {
   await seen(card(page, "Data Sync Service"), /^running$/i);
   await page.evaluate(() => {
     const state = document.getElementById("connection");

@@ -1,13 +1,13 @@
-// The tab Logs: what a process prints, as it prints it, and nothing it prints is more than text.
+// The tab Logs: the live output of a process, always as text and never as markup.
 
 import assert from "node:assert/strict";
 import { appendFileSync, chmodSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { button, card, gone, hide, onThePage, openTab, seen, unhide } from "./browser.mjs";
+import { button, card, gone, hide, inWebUi, openTab, seen, unhide } from "./browser.mjs";
 
 const HOSTILE = "<img src=x onerror=\"document.title='taken'\"><script>document.title='taken'</script>";
 
-/** Adds a process that prints whatever the test writes into a file. */
+/** Adds a process that prints the lines that the test appends to a file. */
 async function printer(kiosk, process = {}) {
   const file = join(kiosk.directory, "printed");
   writeFileSync(file, "the first line\n");
@@ -17,7 +17,7 @@ async function printer(kiosk, process = {}) {
   return (line) => appendFileSync(file, `${line}\n`);
 }
 
-onThePage("lines appear as they are printed", {}, async ({ page, kiosk }) => {
+inWebUi("lines appear as they are printed", {}, async ({ page, kiosk }) => {
   const print = await printer(kiosk);
   const logs = await openTab(page, "Logs");
   await seen(logs, "the first line");
@@ -25,19 +25,19 @@ onThePage("lines appear as they are printed", {}, async ({ page, kiosk }) => {
   await seen(logs, "the second line");
 });
 
-onThePage("a pause keeps the page still, and nothing is missed", {}, async ({ page, kiosk }) => {
+inWebUi("a paused log does not change, and continues without a gap", {}, async ({ page, kiosk }) => {
   const print = await printer(kiosk);
   const logs = await openTab(page, "Logs");
   await seen(logs, "the first line");
   await button(logs, "Pause").click();
-  print("said meanwhile");
+  print("printed meanwhile");
   await seen(logs, /1 new line/);
-  await gone(logs, "said meanwhile");
+  await gone(logs, "printed meanwhile");
   await button(logs, "Resume").click();
-  await seen(logs, "said meanwhile");
+  await seen(logs, "printed meanwhile");
 });
 
-onThePage("another process has another log", {
+inWebUi("another process has another log", {
   processes: { one: { name: "One", command: "echo I am one; exec sleep 1000" }, two: { name: "Two", command: "echo I am two; exec sleep 1000" } },
 }, async ({ page }) => {
   const logs = await openTab(page, "Logs");
@@ -49,7 +49,7 @@ onThePage("another process has another log", {
   await gone(logs, "I am two");
 });
 
-onThePage("a card leads to the log of its process", {
+inWebUi("a card leads to the log of its process", {
   processes: { one: { name: "One", command: "sleep 1000" }, two: { name: "Two", command: "echo I am two; exec sleep 1000" } },
 }, async ({ page }) => {
   await card(page, "Two").getByRole("link", { name: "Logs" }).click();
@@ -57,7 +57,7 @@ onThePage("a card leads to the log of its process", {
   assert.equal(await page.getByRole("tab", { name: "Logs" }).getAttribute("aria-selected"), "true");
 });
 
-onThePage("a log goes on after the daemon was killed and started again", {
+inWebUi("a log continues after the daemon was killed and started again", {
   complaints: [/ERR_/],
 }, async ({ page, kiosk }) => {
   await printer(kiosk, { command: "echo alive as $$; exec sleep 1000" });
@@ -70,7 +70,7 @@ onThePage("a log goes on after the daemon was killed and started again", {
   await seen(logs, `alive as ${again.pid}`);
 });
 
-onThePage("markup in a name, a command or a line stays text", {}, async ({ page, kiosk }) => {
+inWebUi("markup in a name, a command or a line is shown as text", {}, async ({ page, kiosk }) => {
   const print = await printer(kiosk, { name: HOSTILE.slice(0, 80) });
   await card(page, HOSTILE.slice(0, 80)).waitFor();
   await kiosk.ask("POST", "/api/processes", { id: "other", name: "Other", command: `echo '${HOSTILE.replaceAll("'", "")}'; exec sleep 9` });
@@ -84,7 +84,7 @@ onThePage("markup in a name, a command or a line stays text", {}, async ({ page,
   assert.doesNotMatch(await page.title(), /taken/);
 });
 
-onThePage("whoever is at the end of a log stays there when the window gets another size", {
+inWebUi("a log at its end stays there when the window is resized", {
   processes: { chatty: { name: "Chatty", command: "seq -f 'line %g of many, each of them long enough to be broken on a phone' 1 300; exec sleep 1000" } },
   view: { viewport: { width: 1280, height: 900 } },
 }, async ({ page }) => {
@@ -102,7 +102,7 @@ onThePage("whoever is at the end of a log stays there when the window gets anoth
   }
 });
 
-/** Waits until the newest line is visible, and the log says that it follows. */
+/** Waits until the newest line is visible, and the state is "Following". */
 async function untilFollowing(page) {
   await page.waitForFunction(() => {
     const pane = document.getElementById("log-lines");
@@ -112,7 +112,7 @@ async function untilFollowing(page) {
 }
 
 for (const [device, viewport] of Object.entries({ desk: { width: 1280, height: 900 }, phone: { width: 360, height: 640 } })) {
-  onThePage(`lines that wrap scroll in as they are printed, on a ${device}`, { view: { viewport } }, async ({ page, kiosk }) => {
+  inWebUi(`lines that wrap scroll in as they are printed, on a ${device}`, { view: { viewport } }, async ({ page, kiosk }) => {
     const print = await printer(kiosk);
     const long = "long enough to be broken into several lines, ".repeat(8);
     for (let number = 1; number <= 200; number += 1) print(`${number} ${long}`);
@@ -127,7 +127,7 @@ for (const [device, viewport] of Object.entries({ desk: { width: 1280, height: 9
   });
 }
 
-onThePage("a log that was scrolled up stays there, says so, and leads back to the end", {
+inWebUi("a log that was scrolled up stays there, and a button jumps to its end", {
   view: { viewport: { width: 1280, height: 900 } },
 }, async ({ page, kiosk }) => {
   const print = await printer(kiosk);
@@ -152,7 +152,7 @@ onThePage("a log that was scrolled up stays there, says so, and leads back to th
   await untilFollowing(page);
 });
 
-onThePage("a log continues where it was after its page was hidden", {}, async ({ page, kiosk }) => {
+inWebUi("a log continues where it was after its tab was hidden", {}, async ({ page, kiosk }) => {
   const print = await printer(kiosk);
   const logs = await openTab(page, "Logs");
   await seen(logs, "the first line");
@@ -166,7 +166,7 @@ onThePage("a log continues where it was after its page was hidden", {}, async ({
   assert.equal(await logs.getByText("the first line").count(), 1, "no line is repeated or lost");
 });
 
-onThePage("as many tabs of a browser as there are show the kiosk and its logs", {}, async ({ page, kiosk, context }) => {
+inWebUi("seven tabs of a browser show the kiosk and its logs", {}, async ({ page, kiosk, context }) => {
   await printer(kiosk);
   const logs = await openTab(page, "Logs");
   await seen(logs, "the first line");

@@ -1,9 +1,9 @@
-// On a phone and on a desk, in light and dark, for those who listen, and over a thin wire.
+// Layout on phones and desktops, light and dark themes, accessibility, and transfer size.
 
 import assert from "node:assert/strict";
 import { createRequire } from "node:module";
 import { readFileSync } from "node:fs";
-import { button, card, dialog, onThePage, openTab, pretendDisplay, seen } from "./browser.mjs";
+import { button, card, dialog, inWebUi, openTab, pretendDisplay, seen } from "./browser.mjs";
 import { vacantDisplay } from "./kiosk.mjs";
 import { PAGE, pretendPages } from "./pretend.mjs";
 
@@ -12,7 +12,7 @@ const TABS = ["Processes", "Schedule", "Behaviors", "Logs", "System"];
 const SCREEN = vacantDisplay();
 const LONG = "/usr/bin/python3 /home/pi/a-directory-with-quite-a-long-name/and-one-more/sync.py --every=60 --and-a-switch";
 
-/** Something of everything. */
+/** Processes in every state. */
 const PROCESSES = {
   gallery: {
     name: "Gallery Display",
@@ -44,16 +44,16 @@ const SCHEDULE = {
   ],
 };
 
-/** A test of the page with something of everything on it, a screen with its picture among it. */
-function onTheFullPage(name, view, body) {
-  onThePage(name, { processes: PROCESSES, rest: { schedule: SCHEDULE }, view }, async (things) => {
+/** A test of the web UI with processes in every state, a screenshot and rules. */
+function inFullWebUi(name, view, body) {
+  inWebUi(name, { processes: PROCESSES, rest: { schedule: SCHEDULE }, view }, async (things) => {
     await pretendDisplay(things.keep, SCREEN);
     await pretendPages(things.page, { gallery: PAGE });
     await body(things);
   });
 }
 
-/** Shows every tab and every dialog in turn, once each has come to rest. */
+/** Opens every tab and every dialog in turn, and calls `look` once its content is loaded. */
 async function visitAll(page, look) {
   await seen(card(page, "Data Sync Service"), /^running$/i);
   await seen(card(page, "Broken"), /^failed$/i);
@@ -97,12 +97,12 @@ async function visitDialogs(page, look, openers) {
 }
 
 for (const colorScheme of ["light", "dark"]) {
-  onTheFullPage(`axe finds nothing in any tab or dialog, ${colorScheme}`, {
+  inFullWebUi(`axe finds nothing in any tab or dialog, ${colorScheme}`, {
     colorScheme,
-    // Colours that are on their way are judged where they arrive.
+    // Without transitions: axe checks the final colours.
     reducedMotion: "reduce",
   }, async ({ page }) => {
-    // Through the protocol: the page's policy lets no foreign script in, and should not.
+    // Over the DevTools protocol, because the content security policy blocks foreign scripts.
     await page.evaluate(AXE);
     const found = [];
     await visitAll(page, async (place) => {
@@ -116,7 +116,7 @@ for (const colorScheme of ["light", "dark"]) {
 }
 
 for (const width of [320, 360, 768, 1280]) {
-  onTheFullPage(`nothing scrolls sideways at ${width} pixels`, {
+  inFullWebUi(`nothing scrolls sideways at ${width} pixels`, {
     viewport: { width, height: 740 }, hasTouch: width <= 360,
   }, async ({ page }) => {
     await visitAll(page, async (place) => {
@@ -130,7 +130,7 @@ for (const width of [320, 360, 768, 1280]) {
   });
 }
 
-onThePage("no tab breaks its name in two at 320 pixels", { view: { viewport: { width: 320, height: 640 } } }, async ({ page }) => {
+inWebUi("no tab label wraps at 320 pixels", { view: { viewport: { width: 320, height: 640 } } }, async ({ page }) => {
   const tabs = await page.getByRole("tab").evaluateAll((tabs) => tabs.map((tab) => {
     const text = document.createRange();
     text.selectNodeContents(tab);
@@ -140,7 +140,7 @@ onThePage("no tab breaks its name in two at 320 pixels", { view: { viewport: { w
   assert.deepEqual(tabs, TABS.map(() => ({ lines: 1, isInside: true })));
 });
 
-onTheFullPage("a finger hits every button on a phone", { viewport: { width: 360, height: 740 }, hasTouch: true, isMobile: true }, async ({ page }) => {
+inFullWebUi("every button is large enough for touch on a phone", { viewport: { width: 360, height: 740 }, hasTouch: true, isMobile: true }, async ({ page }) => {
   await visitAll(page, async (place) => {
     const small = await page.evaluate(() =>
       [...document.querySelectorAll("button, a.button, [role=tab], select, input:not([type=checkbox], [type=radio])")]
@@ -152,7 +152,7 @@ onTheFullPage("a finger hits every button on a phone", { viewport: { width: 360,
   });
 });
 
-onTheFullPage("nothing moves for those who asked for that", { reducedMotion: "reduce" }, async ({ page }) => {
+inFullWebUi("nothing is animated with reduced motion", { reducedMotion: "reduce" }, async ({ page }) => {
   await visitAll(page, async (place) => {
     const moving = await page.evaluate(() =>
       document.getAnimations()
@@ -163,7 +163,7 @@ onTheFullPage("nothing moves for those who asked for that", { reducedMotion: "re
   });
 });
 
-onTheFullPage("the page is under 80 kB on the wire and asks nobody else", {}, async ({ page, kiosk, context }) => {
+inFullWebUi("the web UI is under 80 kB on the wire and sends no request to another origin", {}, async ({ page, kiosk, context }) => {
   const wire = await context.newCDPSession(page);
   const sizes = new Map();
   const paths = new Map();
@@ -174,15 +174,15 @@ onTheFullPage("the page is under 80 kB on the wire and asks nobody else", {}, as
   await page.reload();
   await visitAll(page, async () => {});
   for (const [request, url] of paths) {
-    assert.ok(url.protocol === "data:" || url.origin === kiosk.url, `asked elsewhere: ${url}`);
+    assert.ok(url.protocol === "data:" || url.origin === kiosk.url, `request to another origin: ${url}`);
     if (url.pathname.startsWith("/api/")) sizes.delete(request);
   }
   const total = [...sizes.values()].reduce((sum, size) => sum + size, 0);
-  assert.ok(sizes.size > 2, "the page, its style and its script were counted");
+  assert.ok(sizes.size > 2, "the page, its style sheet and its scripts were counted");
   assert.ok(total < 80_000, `${total} bytes in ${sizes.size} answers`);
 });
 
-onThePage("the sign of a failed process is seen", { processes: { broken: PROCESSES.broken } }, async ({ page }) => {
+inWebUi("the icon of a failed process is visible", { processes: { broken: PROCESSES.broken } }, async ({ page }) => {
   await seen(card(page, "Broken"), /^failed$/i);
   const sign = await card(page, "Broken").locator(".badge.status").evaluate((badge) => {
     const { borderBottomWidth, borderBottomColor, borderTopWidth } = getComputedStyle(badge, "::before");
@@ -191,13 +191,13 @@ onThePage("the sign of a failed process is seen", { processes: { broken: PROCESS
   assert.deepEqual(sign, { borderBottomWidth: "8px", borderTopWidth: "0px", isInk: true });
 });
 
-onThePage("a card tells every flag that is set, also by default", {
+inWebUi("a card shows every flag that is set, also by default", {
   processes: { gallery: { name: "Gallery", type: "chromium", url: "https://example.org/", display: vacantDisplay(), flags: { cursor: true } } },
 }, async ({ page }) => {
   await seen(card(page, "Gallery"), /Kiosk • Autoplay • Cursor/);
 });
 
-onThePage("the headings of the tab System are all alike", {}, async ({ page }) => {
+inWebUi("the headings of the tab System are all alike", {}, async ({ page }) => {
   const system = await openTab(page, "System");
   await seen(system, /memory/i);
   const sizes = await system.locator("h3").evaluateAll((headings) => headings.map((it) => getComputedStyle(it).fontSize + getComputedStyle(it).color));
@@ -205,7 +205,7 @@ onThePage("the headings of the tab System are all alike", {}, async ({ page }) =
   assert.equal(new Set(sizes).size, 1, sizes);
 });
 
-onThePage("a dialog dims what is beside the page as well", {}, async ({ page }) => {
+inWebUi("a dialog also dims the gutter of the scrollbar", {}, async ({ page }) => {
   const ground = () => page.evaluate(() => getComputedStyle(document.documentElement).backgroundColor);
   const before = await ground();
   await button(page, "Add Background Process").click();

@@ -1,26 +1,26 @@
-// Takes the pictures of the page: `page.png` is the README's. Only where OSSUARY_SCREENSHOTS names a directory.
+// Takes screenshots of the web UI for the README (`page.png`), if OSSUARY_SCREENSHOTS names a directory.
 
 import { mkdirSync } from "node:fs";
 import { join } from "node:path";
-import { button, card, dialog, onThePage, openTab, pretendDisplay, seen } from "./browser.mjs";
+import { button, card, dialog, inWebUi, openTab, pretendDisplay, seen } from "./browser.mjs";
 import { PAGE, pretendPages } from "./pretend.mjs";
 
 const DIRECTORY = process.env.OSSUARY_SCREENSHOTS;
 
-/** Under the daemon's own account, so that it finds the programs that stand in. */
-const OURS = process.getuid() === 0 ? { user: "root" } : {};
+/** Runs the processes under the daemon's own account, so that they can execute the stubs. */
+const AS_DAEMON = process.getuid() === 0 ? { user: "root" } : {};
 
-/** The plan's three processes. */
+/** The three processes of the plan. */
 const PROCESSES = {
   "main-display": {
-    ...OURS,
+    ...AS_DAEMON,
     name: "Gallery Display",
     type: "chromium",
     command: "chromium --kiosk https://lumencanvas.studio/canvas/abc",
     display: ":0",
     flags: { kiosk: true, webgpu: true, autoplay: true },
   },
-  "data-sync": { ...OURS, name: "Data Sync Service", command: "python3 /home/pi/sync.py" },
+  "data-sync": { ...AS_DAEMON, name: "Data Sync Service", command: "python3 /home/pi/sync.py" },
   "api-server": {
     name: "Local API Server",
     command: "node /home/pi/server.js",
@@ -29,7 +29,7 @@ const PROCESSES = {
   },
 };
 
-/** The plan's two rules. */
+/** The two rules of the plan. */
 const RULES = [
   {
     id: "morning-switch",
@@ -46,7 +46,7 @@ const RULES = [
   },
 ];
 
-/** What the display shows. */
+/** The page on the display. */
 const CANVAS = `<body style="margin: 0; height: 100vh; display: grid; place-items: center; color: #fbf8f3; font: 300 9vh/1.3 sans-serif; text-align: center;
   background: radial-gradient(circle at 25% 30%, #4fd8c6 0 6%, transparent 6.3%), radial-gradient(circle at 78% 68%, #f2bb62 0 11%, transparent 11.3%),
   linear-gradient(135deg, #04201c, #0b6b63)"><p>Entrance Hall<br>Open until 18:00</p>`;
@@ -63,7 +63,7 @@ const VIEWS = {
 
 for (const [name, view] of DIRECTORY ? Object.entries(VIEWS) : []) {
   const complaints = [/status of 422/, /ERR_/];
-  onThePage(`pictures: ${name}`, { processes: PROCESSES, rest: { schedule: { rules: RULES } }, complaints, view }, async ({ page, kiosk, context, keep }) => {
+  inWebUi(`screenshots: ${name}`, { processes: PROCESSES, rest: { schedule: { rules: RULES } }, complaints, view }, async ({ page, kiosk, context, keep }) => {
     await pretendDisplay(keep, ":0");
     const canvas = await context.newPage();
     await canvas.setViewportSize({ width: 960, height: 540 });
@@ -71,7 +71,7 @@ for (const [name, view] of DIRECTORY ? Object.entries(VIEWS) : []) {
     const body = await canvas.screenshot({ scale: "css" });
     await canvas.close();
     mkdirSync(DIRECTORY, { recursive: true });
-    const shoot = (what) =>
+    const takeScreenshot = (what) =>
       page.screenshot({ path: join(DIRECTORY, `${[name, what].filter(Boolean).join("-")}.png`), animations: "disabled" });
 
     await kiosk.untilStatus("main-display", "running");
@@ -79,54 +79,54 @@ for (const [name, view] of DIRECTORY ? Object.entries(VIEWS) : []) {
     screen.answers.screenshot = { contentType: "image/png", body };
     await seen(card(page, "Gallery Display"), /^running$/i);
     await seen(card(page, "Data Sync Service"), /^running$/i);
-    // As it looks a while later. The page counts from what it was told.
+    // Two hours later: the web UI counts the uptime on.
     await page.clock.install();
     await page.goto(kiosk.url);
     await seen(card(page, "Data Sync Service"), /^running$/i);
     await page.clock.fastForward("02:15:04");
     await seen(card(page, "Data Sync Service"), /2h 15m/);
     await card(page, "Gallery Display").getByRole("img").waitFor();
-    await shoot();
+    await takeScreenshot();
 
     await page.clock.resume();
     await button(page, "Add Display Process").click();
-    await shoot("add-display");
+    await takeScreenshot("add-display");
     await button(dialog(page), "Cancel").click();
     await button(page, "Add Background Process").click();
     await dialog(page).getByLabel("Name", { exact: true }).fill("Weather Feed");
     await dialog(page).getByLabel("Command", { exact: true }).fill("echo 'never closed");
-    await shoot("add-background");
+    await takeScreenshot("add-background");
     await button(dialog(page), "Add").click();
     await dialog(page).locator("[aria-invalid=true]").waitFor();
-    await shoot("add-background-wrong");
+    await takeScreenshot("add-background-wrong");
     await button(dialog(page), "Cancel").click();
     await button(card(page, "Local API Server"), "Delete").click();
-    await shoot("delete");
+    await takeScreenshot("delete");
     await button(dialog(page), "Cancel").click();
     await seen(await openTab(page, "Schedule"), "Switch to Morning Canvas");
-    await shoot("schedule");
+    await takeScreenshot("schedule");
     await button(card(page, "Switch to Morning Canvas"), "Edit").click();
-    await shoot("edit-rule");
+    await takeScreenshot("edit-rule");
     await button(dialog(page), "Cancel").click();
     await openTab(page, "Logs");
     await seen(page.getByRole("tabpanel", { name: "Logs" }), /pid \d+/);
-    await shoot("logs");
+    await takeScreenshot("logs");
     await seen(await openTab(page, "System"), /memory/i);
-    await shoot("system");
+    await takeScreenshot("system");
     kiosk.configure({ version: 3, processes: { sync: { command: 7 } } });
     await kiosk.ask("POST", "/api/reload").catch(() => {});
     await openTab(page, "Processes");
     await seen(page, /processes\.sync\.command/);
-    await shoot("problem");
+    await takeScreenshot("problem");
     await kiosk.kill();
     await seen(page, /^connection lost/i);
-    await shoot("lost");
+    await takeScreenshot("lost");
     await kiosk.revive();
   });
 }
 
 if (DIRECTORY) {
-  onThePage("pictures: nothing is set up yet", { view: DESK }, async ({ page }) => {
+  inWebUi("screenshots: nothing is set up yet", { view: DESK }, async ({ page }) => {
     mkdirSync(DIRECTORY, { recursive: true });
     await seen(page, /nothing is set up yet/i);
     await page.screenshot({ path: join(DIRECTORY, "empty.png"), animations: "disabled" });

@@ -1,12 +1,12 @@
-// A browser on the screen that nobody runs here: the daemon is real, what it would say of the page is not.
+// Simulated parts of the API: the daemon is real, but the state of the kiosk page and of the displays is not.
 
-/** A picture of one teal pixel. */
-export const PICTURE = Buffer.from(
+/** An image of one teal pixel. */
+export const IMAGE = Buffer.from(
   "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mPgL0//DwADWwHfFk5Y5gAAAABJRU5ErkJggg==",
   "base64",
 );
 
-/** A page that is well. */
+/** A healthy page. */
 export const PAGE = {
   state: "healthy",
   url: "https://lumencanvas.studio/canvas/abc",
@@ -18,9 +18,9 @@ export const PAGE = {
 };
 
 /**
- * From now on, and after the page was loaded anew, these processes have these pages, by id, and pictures of them can
- * be taken. What is asked of them is noted: `asked` are the requests, `answers` what the next ones of a kind are
- * answered with, by the last part of their path; `show` changes a page.
+ * Gives these pages, by id, to processes, also after a reload of the web UI; screenshots of them can be taken. `asked`
+ * records the requests, `answers` are the responses to further requests, by the last part of their path; `show` changes
+ * a page.
  */
 export async function pretendPages(page, pages) {
   const screen = { asked: [], answers: {}, show: (id, changes) => page.evaluate(([id, changes]) => window.pretend(id, changes), [id, changes]) };
@@ -29,17 +29,16 @@ export async function pretendPages(page, pages) {
     const url = new URL(request.url());
     const what = url.pathname.split("/").pop();
     screen.asked.push({ what, width: url.searchParams.get("width"), body: request.postDataJSON() });
-    const usual = ["screenshot", "evidence"].includes(what) ? { contentType: "image/png", body: PICTURE } : { json: {} };
+    const usual = ["screenshot", "evidence"].includes(what) ? { contentType: "image/png", body: IMAGE } : { json: {} };
     await route.fulfill(screen.answers[what] ?? usual);
   });
-  await page.addInitScript(disguise, pages);
+  await page.addInitScript(addPages, pages);
   if (page.url() !== "about:blank") await page.reload();
   return screen;
 }
 
 /**
- * From now on, and after the page was loaded anew, what the daemon tells of the kiosk has these parts instead of its
- * own; `show` changes some of them.
+ * Replaces these parts of the snapshot, also after a reload of the web UI; `show` changes some of them.
  */
 export async function pretendParts(page, parts) {
   await page.addInitScript(replaceParts, parts);
@@ -47,18 +46,18 @@ export async function pretendParts(page, parts) {
   return { show: (changes) => page.evaluate((changes) => window.pretendParts(changes), changes) };
 }
 
-/** A problem as the daemon tells it. */
+/** A problem response (RFC 9457), as the daemon sends it. */
 export const problem = (status, detail, field) => ({
   status,
   contentType: "application/problem+json",
   body: JSON.stringify({ type: "/problems/pretended", title: "Pretended", status, detail, field }),
 });
 
-/** Runs in the page, before anything else does: dresses the events that come from the daemon. */
-function disguise(pages) {
+/** Runs in the web UI before its scripts: adds the pages to the daemon's events. */
+function addPages(pages) {
   const processes = {};
   const changed = [];
-  const dressed = (data) => {
+  const withPages = (data) => {
     Object.assign(processes, data.processes);
     for (const [id, process] of Object.entries(data.processes)) if (id in pages) process.page = pages[id];
     return data;
@@ -67,17 +66,17 @@ function disguise(pages) {
     addEventListener(type, listener) {
       if (type !== "snapshot" && type !== "change") return super.addEventListener(type, listener);
       if (type === "change") changed.push(listener);
-      super.addEventListener(type, ({ data }) => listener({ data: JSON.stringify(dressed(JSON.parse(data))) }));
+      super.addEventListener(type, ({ data }) => listener({ data: JSON.stringify(withPages(JSON.parse(data))) }));
     }
   };
   window.pretend = (id, changes) => {
     pages[id] = { ...pages[id], ...changes };
-    const data = dressed({ processes: { [id]: { ...processes[id] } }, shutting_down: false });
+    const data = withPages({ processes: { [id]: { ...processes[id] } }, shutting_down: false });
     for (const listener of changed) listener({ data: JSON.stringify(data) });
   };
 }
 
-/** Runs in the page, before anything else does: puts parts of the events in the place of the daemon's. */
+/** Runs in the web UI before its scripts: replaces parts of the daemon's events. */
 function replaceParts(parts) {
   const changed = [];
   window.EventSource = class extends window.EventSource {

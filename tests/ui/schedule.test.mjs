@@ -1,7 +1,7 @@
-// The tab Schedule: the rules, when they are due, what is typed, and what somebody else does meanwhile.
+// The tab Schedule: the rules, their occurrences, the rule editor, and concurrent changes by other clients.
 
 import assert from "node:assert/strict";
-import { button, card, dialog, gone, onThePage, openTab, seen } from "./browser.mjs";
+import { button, card, dialog, gone, inWebUi, openTab, seen } from "./browser.mjs";
 import { vacantDisplay } from "./kiosk.mjs";
 import { pretendParts, problem } from "./pretend.mjs";
 
@@ -35,17 +35,17 @@ const OFTEN = {
 
 const scheduleOf = (...rules) => ({ enabled: true, timezone: "Europe/Berlin", rules });
 
-/** A kiosk with this schedule, and the tab open. */
+/** A test with this schedule, and the tab open. */
 function onTheTab(name, schedule, body, { complaints = [], view, before = () => {} } = {}) {
-  onThePage(name, { processes: PROCESSES, rest: { schedule }, complaints, view }, async (things) => {
-    const told = await before(things);
+  inWebUi(name, { processes: PROCESSES, rest: { schedule }, complaints, view }, async (things) => {
+    const parts = await before(things);
     const tab = await openTab(things.page, "Schedule");
     await button(tab, "Add Rule").waitFor();
-    await body({ ...things, tab, told, rule: (name) => card(things.page, name) });
+    await body({ ...things, tab, parts, rule: (name) => card(things.page, name) });
   });
 }
 
-/** A Tuesday afternoon in Berlin, by the clock of the page; the kiosk seems to tell this of its schedule. */
+/** Sets the browser's clock to a Tuesday afternoon in Berlin, and simulates the state of the schedule. */
 const onATuesday = (schedule, { next = {}, record = [] } = {}) => async ({ page }) => {
   await page.clock.setFixedTime("2026-11-24T16:30:00+01:00");
   await page.route("**/api/schedule/next", (route) => route.fulfill({ json: { timezone: "Europe/Berlin", clock_trusted: true, occurrences: [], conflicts: [], ...next } }));
@@ -53,9 +53,9 @@ const onATuesday = (schedule, { next = {}, record = [] } = {}) => async ({ page 
   return pretendParts(page, { schedule: { enabled: true, timezone: "Europe/Berlin", clock_trusted: true, rules: {}, ...schedule } });
 };
 
-const fares = (next, last = null, active = false) => ({ next, last, active });
+const stateOf = (next, last = null, active = false) => ({ next, last, active });
 
-onTheTab("a rule is told in words: when, what, the next time, and what came of the last", scheduleOf(MORNING, NIGHTLY), async ({ tab, rule }) => {
+onTheTab("a rule is described in words: trigger, action, next occurrence and last outcome", scheduleOf(MORNING, NIGHTLY), async ({ tab, rule }) => {
   await seen(rule("Morning canvas"), "Mon–Fri, 08:00 to 18:00");
   await seen(rule("Morning canvas"), "Show https://lumencanvas.studio/canvas/morning on Gallery Display");
   await seen(rule("Morning canvas"), "Today 18:00");
@@ -70,13 +70,13 @@ onTheTab("a rule is told in words: when, what, the next time, and what came of t
 }, {
   before: onATuesday({
     rules: {
-      morning: fares("2026-11-24T18:00:00+01:00", { at: "2026-11-24T08:00:00+01:00", outcome: "done", detail: null }, true),
-      nightly: fares("2026-11-25T03:00:30+01:00", { at: "2026-11-24T03:00:30+01:00", outcome: "failed", detail: "sync is disabled" }),
+      morning: stateOf("2026-11-24T18:00:00+01:00", { at: "2026-11-24T08:00:00+01:00", outcome: "done", detail: null }, true),
+      nightly: stateOf("2026-11-25T03:00:30+01:00", { at: "2026-11-24T03:00:30+01:00", outcome: "failed", detail: "sync is disabled" }),
     },
   }),
 });
 
-onTheTab("a time is told by the clock beside the kiosk, wherever whoever looks may be", scheduleOf(MORNING, NIGHTLY), async ({ rule }) => {
+onTheTab("times are shown in the kiosk's zone, not in that of the browser", scheduleOf(MORNING, NIGHTLY), async ({ rule }) => {
   await seen(rule("Morning canvas"), "Thu 08:00");
   await seen(rule("Morning canvas"), "Yesterday 23:30 · Missed: the kiosk was off");
   await seen(rule("Nightly restart"), "Dec 7 03:00:30");
@@ -84,28 +84,28 @@ onTheTab("a time is told by the clock beside the kiosk, wherever whoever looks m
   view: { timezoneId: "Pacific/Auckland", locale: "en-US" },
   before: onATuesday({
     rules: {
-      morning: fares("2026-11-26T08:00:00+01:00", { at: "2026-11-23T23:30:00+01:00", outcome: "missed", detail: "the kiosk was off" }),
-      nightly: fares("2026-12-07T03:00:30+01:00"),
+      morning: stateOf("2026-11-26T08:00:00+01:00", { at: "2026-11-23T23:30:00+01:00", outcome: "missed", detail: "the kiosk was off" }),
+      nightly: stateOf("2026-12-07T03:00:30+01:00"),
     },
   }),
 });
 
-onTheTab("a clock that is not trusted is told in one sentence, as long as it is not", scheduleOf(MORNING, OFTEN), async ({ tab, rule, told }) => {
+onTheTab("a notice is shown while the clock is not trusted", scheduleOf(MORNING, OFTEN), async ({ tab, rule, parts }) => {
   await seen(tab, "The clock is not trusted yet:");
   await seen(rule("Morning canvas"), "When the clock is trusted");
   assert.equal(await rule("Refresh often").getByText("When the clock is trusted").isVisible(), false, "an interval needs no clock");
-  await told.show({ schedule: { enabled: true, timezone: "Europe/Berlin", clock_trusted: true, rules: { morning: fares("2026-11-25T08:00:00+01:00") } } });
+  await parts.show({ schedule: { enabled: true, timezone: "Europe/Berlin", clock_trusted: true, rules: { morning: stateOf("2026-11-25T08:00:00+01:00") } } });
   await seen(rule("Morning canvas"), "Tomorrow 08:00");
   await gone(tab, "The clock is not trusted yet:");
-}, { before: onATuesday({ clock_trusted: false, rules: { morning: fares(null), often: fares(null) } }) });
+}, { before: onATuesday({ clock_trusted: false, rules: { morning: stateOf(null), often: stateOf(null) } }) });
 
-onTheTab("an interval is not said to wait for the clock", scheduleOf(MORNING, { ...NIGHTLY, trigger: { type: "interval", minutes: 30 } }), async ({ rule }) => {
+onTheTab("a rule with an interval does not wait for the clock", scheduleOf(MORNING, { ...NIGHTLY, trigger: { type: "interval", minutes: 30 } }), async ({ rule }) => {
   await seen(rule("Morning canvas"), "When the clock is trusted");
-  await seen(rule("Nightly restart"), "Every 30 minutes, at a time unknown");
+  await seen(rule("Nightly restart"), "Every 30 minutes, at an unknown time");
   await gone(rule("Nightly restart"), "When the clock is trusted");
-}, { before: onATuesday({ clock_trusted: false, rules: { morning: fares(null), nightly: fares(null) } }) });
+}, { before: onATuesday({ clock_trusted: false, rules: { morning: stateOf(null), nightly: stateOf(null) } }) });
 
-onTheTab("what is to come, what happened, and which rules are in each other's way are listed", scheduleOf(MORNING, NIGHTLY), async ({ tab }) => {
+onTheTab("the preview, the record and conflicts are listed", scheduleOf(MORNING, NIGHTLY), async ({ tab }) => {
   const [next, record] = [tab.getByRole("list", { name: "The next 24 hours" }), tab.getByRole("list", { name: "What happened" })];
   assert.deepEqual(await next.getByRole("listitem").allInnerTexts(), [
     "today 18:00\nMorning canvas\nEnds",
@@ -134,24 +134,24 @@ onTheTab("what is to come, what happened, and which rules are in each other's wa
   }),
 });
 
-onTheTab("a kiosk without rules says what rules are for", undefined, async ({ tab }) => {
+onTheTab("a kiosk without rules explains rules", undefined, async ({ tab }) => {
   await seen(tab, "There is no rule yet.");
 });
 
-onTheTab("a rule goes off and on by its switch, and so does the whole schedule", scheduleOf(MORNING, NIGHTLY), async ({ page, kiosk, tab, rule }) => {
+onTheTab("switches disable and enable a rule and the whole schedule", scheduleOf(MORNING, NIGHTLY), async ({ page, kiosk, tab, rule }) => {
   const one = rule("Morning canvas").getByRole("switch", { name: "Enabled" });
   await one.click();
   await seen(page, "Morning canvas is disabled.");
   assert.deepEqual(kiosk.file.schedule, scheduleOf({ ...MORNING, enabled: false }, NIGHTLY));
-  await seen(rule("Morning canvas"), "Not while it is off");
+  await seen(rule("Morning canvas"), "None: the rule is disabled");
   assert.equal(await one.getAttribute("aria-checked"), "false");
   await one.click();
   await seen(page, "Morning canvas is enabled.");
-  const all = tab.getByRole("switch", { name: "Rules are carried out" });
+  const all = tab.getByRole("switch", { name: "Rules enabled" });
   await all.click();
-  await seen(page, "The schedule is off.");
+  await seen(page, "The schedule is disabled.");
   assert.equal(kiosk.file.schedule.enabled, false);
-  await seen(rule("Nightly restart"), "Not while the schedule is off");
+  await seen(rule("Nightly restart"), "None: the schedule is disabled");
 });
 
 onTheTab("a rule is added: days, times with seconds, a page, and an end", undefined, async ({ page, kiosk, tab, rule }) => {
@@ -177,15 +177,15 @@ onTheTab("a rule is added: days, times with seconds, a page, and an end", undefi
   }]);
 });
 
-/** Every other trigger and action, by what is chosen and typed. */
+/** Every other trigger and action: the input, and the resulting rule. */
 const OTHERS = [
-  [{ when: "Interval", "Every minutes": "90" }, { action: "Restart a process", Process: "Data Sync Service" },
+  [{ when: "Interval", "Interval in minutes": "90" }, { action: "Restart a process", Process: "Data Sync Service" },
     { type: "interval", minutes: 90 }, { type: "restart_process", process_id: "sync" }, "Every 90 minutes: Restart Data Sync Service"],
   [{ when: "Start" }, { action: "Run a command", Command: "logger hello" },
     { type: "boot" }, { type: "run_command", command: "logger hello" }, "When the kiosk starts: Run logger hello"],
-  [{ when: "Connection", "The connection": "is back" }, { action: "Refresh the page", Process: "Whatever is on the screen" },
+  [{ when: "Connection", "The connection": "is back" }, { action: "Refresh the page", Process: "The process on the screen" },
     { type: "connection", event: "regained" }, { type: "refresh_page" }, "When the connection is back: Refresh the page"],
-  [{ when: "Connection", "The connection": "is lost" }, { action: "Switch the screen", "The screen": "goes off" },
+  [{ when: "Connection", "The connection": "is lost" }, { action: "Switch the screen", Screen: "off" },
     { type: "connection", event: "lost" }, { type: "display_power", power: "off" }, "When the connection is lost: Switch the screen off"],
   [{ when: "Time", At: "7:05" }, { action: "Start a process", Process: "Data Sync Service" },
     { type: "time", time: "07:05", days: ["*"] }, { type: "start_process", process_id: "sync" }, "Every day at 07:05: Start Data Sync Service"],
@@ -198,7 +198,7 @@ const OTHERS = [
   [{ when: "Start" }, { action: "Change a process", Process: "Data Sync Service", Command: "sleep 2000", "Other fields": '{"name": "Slow Sync"}' },
     { type: "boot" }, { type: "update_process", process_id: "sync", updates: { command: "sleep 2000", name: "Slow Sync" } },
     "When the kiosk starts: Change Data Sync Service: command sleep 2000, name Slow Sync"],
-  [{ when: "Interval", "Every minutes": "10080" }, { action: "Restart the machine" },
+  [{ when: "Interval", "Interval in minutes": "10080" }, { action: "Restart the machine" },
     { type: "interval", minutes: 10080 }, { type: "reboot" }, "Every 168 hours: Restart the machine"],
 ];
 
@@ -223,7 +223,7 @@ onTheTab("every trigger and every action can be chosen", undefined, async ({ pag
   }
 });
 
-onTheTab("a rule is edited, and what the page does not know of it stays", scheduleOf({ ...MORNING, colour: "teal" }, NIGHTLY), async ({ page, kiosk, rule }) => {
+onTheTab("editing a rule keeps fields that the web UI does not know", scheduleOf({ ...MORNING, colour: "teal" }, NIGHTLY), async ({ page, kiosk, rule }) => {
   await button(rule("Morning canvas"), "Edit").click();
   const form = dialog(page);
   assert.equal(await form.getByLabel("At", { exact: true }).inputValue(), "08:00");
@@ -240,7 +240,7 @@ onTheTab("a rule is edited, and what the page does not know of it stays", schedu
   assert.deepEqual(kiosk.file.schedule, scheduleOf({ ...rest, colour: "teal", trigger: { ...MORNING.trigger, days: ["*"] } }, NIGHTLY));
 });
 
-onTheTab("a rule is deleted after a question", scheduleOf(MORNING, NIGHTLY), async ({ page, kiosk, rule }) => {
+onTheTab("a rule is deleted after a confirmation", scheduleOf(MORNING, NIGHTLY), async ({ page, kiosk, rule }) => {
   await button(rule("Morning canvas"), "Delete").click();
   await button(dialog(page), "Cancel").click();
   await rule("Morning canvas").waitFor();
@@ -251,7 +251,7 @@ onTheTab("a rule is deleted after a question", scheduleOf(MORNING, NIGHTLY), asy
   assert.notEqual(await page.evaluate(() => document.activeElement.tagName), "BODY");
 });
 
-onTheTab("what is wrong with a rule is told beside each field, and stays as it was typed", scheduleOf(MORNING), async ({ page, kiosk, tab, rule }) => {
+onTheTab("each error is shown beside its field, and the input is kept", scheduleOf(MORNING), async ({ page, kiosk, tab, rule }) => {
   await button(tab, "Add Rule").click();
   const form = dialog(page);
   await form.getByLabel("Name").fill("Wrong");
@@ -262,8 +262,8 @@ onTheTab("what is wrong with a rule is told beside each field, and stays as it w
   for (const label of ["At", "Until", "URL"]) {
     const field = form.getByLabel(label, { exact: true });
     await field.and(page.locator("[aria-invalid=true]")).waitFor();
-    const told = await field.evaluate((it) => document.getElementById(it.getAttribute("aria-describedby").split(" ").pop()).textContent);
-    assert.notEqual(told, "");
+    const error = await field.evaluate((it) => document.getElementById(it.getAttribute("aria-describedby").split(" ").pop()).textContent);
+    assert.notEqual(error, "");
   }
   assert.equal(await form.getByLabel("At", { exact: true }).inputValue(), "25 o'cl");
   assert.equal(await form.getByLabel("At", { exact: true }).evaluate((it) => it === document.activeElement), true);
@@ -271,7 +271,7 @@ onTheTab("what is wrong with a rule is told beside each field, and stays as it w
   await page.keyboard.press("Escape");
   await form.waitFor({ state: "hidden" });
   await button(tab, "Add Rule").click();
-  assert.equal(await form.getByLabel("At", { exact: true }).inputValue(), "25 o'cl", "Escape has lost nothing");
+  assert.equal(await form.getByLabel("At", { exact: true }).inputValue(), "25 o'cl", "Escape keeps the input");
   await form.getByLabel("At", { exact: true }).fill("9:30");
   await form.getByLabel("Until").fill("");
   await form.getByLabel("URL").fill("https://example.org/");
@@ -280,7 +280,7 @@ onTheTab("what is wrong with a rule is told beside each field, and stays as it w
   await seen(rule("Wrong"), "Every day at 09:30");
 }, { complaints: [/status of 422/] });
 
-onTheTab("fields that are no JSON are told before anything is sent", scheduleOf(), async ({ page, kiosk, tab }) => {
+onTheTab("invalid JSON is refused before anything is sent", scheduleOf(), async ({ page, kiosk, tab }) => {
   await button(tab, "Add Rule").click();
   const form = dialog(page);
   await form.getByLabel("Name").fill("Other display");
@@ -293,21 +293,21 @@ onTheTab("fields that are no JSON are told before anything is sent", scheduleOf(
   assert.deepEqual(kiosk.file.schedule.rules, []);
 });
 
-onTheTab("what somebody else changes is shown, and is not overwritten unseen", scheduleOf(MORNING, NIGHTLY), async ({ page, kiosk, rule }) => {
+onTheTab("a change by another client is shown before it is overwritten", scheduleOf(MORNING, NIGHTLY), async ({ page, kiosk, rule }) => {
   await button(rule("Morning canvas"), "Edit").click();
   const form = dialog(page);
   await form.getByLabel("Until").fill("17:00");
   await kiosk.ask("PUT", "/api/schedule", scheduleOf({ ...MORNING, trigger: { ...MORNING.trigger, time: "07:45" } }, { ...NIGHTLY, name: "Nightly again" }));
   await rule("Nightly again").waitFor();
   await button(form, "Save").click();
-  await seen(form, /^Changed elsewhere meanwhile: Morning canvas, Mon–Fri, 07:45 to 18:00/);
+  await seen(form, /^Another client changed this rule: Morning canvas, Mon–Fri, 07:45 to 18:00/);
   assert.equal(kiosk.file.schedule.rules[0].trigger.time, "07:45");
   await button(form, "Save").click();
   await form.waitFor({ state: "hidden" });
   assert.deepEqual(kiosk.file.schedule, scheduleOf({ ...MORNING, until: "17:00" }, { ...NIGHTLY, name: "Nightly again" }));
 });
 
-onTheTab("another change of the configuration does not stand in the way of a rule", scheduleOf(MORNING), async ({ page, kiosk, rule }) => {
+onTheTab("a concurrent change of the configuration does not prevent a change of a rule", scheduleOf(MORNING), async ({ page, kiosk, rule }) => {
   let isFirst = true;
   await page.route("**/api/schedule", async (route) => {
     if (route.request().method() === "PUT" && isFirst) {
@@ -322,12 +322,12 @@ onTheTab("another change of the configuration does not stand in the way of a rul
   assert.equal(kiosk.file.processes.sync.name, "Picture Sync");
 }, { complaints: [/status of 412/] });
 
-onTheTab("a lost connection loses nothing that was typed", scheduleOf(), async ({ page, kiosk, tab, rule }) => {
+onTheTab("the input survives a lost connection", scheduleOf(), async ({ page, kiosk, tab, rule }) => {
   await button(tab, "Add Rule").click();
   const form = dialog(page);
   await form.getByLabel("Name").fill("Reload");
-  await form.getByLabel("Interval").check({ force: true });
-  await form.getByLabel("Every minutes").fill("15");
+  await form.getByLabel("Interval", { exact: true }).check({ force: true });
+  await form.getByLabel("Interval in minutes").fill("15");
   await form.getByLabel("Action").selectOption("Refresh the page");
   await kiosk.kill();
   await button(form, "Add").click();
@@ -339,7 +339,7 @@ onTheTab("a lost connection loses nothing that was typed", scheduleOf(), async (
   await seen(rule("Reload"), "Every 15 minutes");
 }, { complaints: [/ERR_CONNECTION_REFUSED/, /ERR_INCOMPLETE_CHUNKED_ENCODING/, /ERR_CONNECTION_RESET/, /ERR_EMPTY_RESPONSE/] });
 
-onTheTab("the zone is typed or left to the kiosk, and one that does not exist stays typed", scheduleOf(MORNING), async ({ page, kiosk, tab }) => {
+onTheTab("the time zone can be set or left to the kiosk, and an invalid one stays in the field", scheduleOf(MORNING), async ({ page, kiosk, tab }) => {
   const zone = tab.getByLabel("Time zone");
   assert.equal(await zone.inputValue(), "Europe/Berlin");
   await zone.fill("half past eight");
@@ -353,21 +353,21 @@ onTheTab("the zone is typed or left to the kiosk, and one that does not exist st
   await zone.and(page.locator("[aria-invalid=true]")).waitFor();
   await zone.fill("Asia/Kathmandu");
   await button(tab, "Set").click();
-  await seen(page, "The rules go by Asia/Kathmandu.");
+  await seen(page, "The rules use the time zone Asia/Kathmandu.");
   assert.equal(kiosk.file.schedule.timezone, "Asia/Kathmandu");
   await zone.fill("");
   await button(tab, "Set").click();
-  await seen(page, "The rules go by the kiosk's own zone.");
+  await seen(page, "The rules use the kiosk's own time zone.");
   assert.equal(kiosk.file.schedule.timezone, "auto");
 }, { complaints: [/status of 422/] });
 
-onTheTab("a rule that cannot be run says why", scheduleOf(NIGHTLY), async ({ page, rule }) => {
+onTheTab("a rule that cannot be run shows the reason", scheduleOf(NIGHTLY), async ({ page, rule }) => {
   await page.route("**/api/schedule/rules/nightly/run", (route) => route.fulfill(problem(503, "the kiosk is shutting down")));
   await button(rule("Nightly restart"), "Run now").click();
   await seen(rule("Nightly restart"), "The kiosk is shutting down");
 }, { complaints: [/status of 503/] });
 
-onTheTab("a rule runs by hand, and what came of it is told, also in the record", scheduleOf(NIGHTLY), async ({ page, kiosk, tab, rule }) => {
+onTheTab("a rule runs by hand, and its outcome is shown on the card and in the record", scheduleOf(NIGHTLY), async ({ page, kiosk, tab, rule }) => {
   const { pid } = await kiosk.untilStatus("sync", "running");
   await button(rule("Nightly restart"), "Run now").click();
   await kiosk.until(({ sync }) => sync?.status === "running" && sync.pid !== pid);
@@ -377,7 +377,7 @@ onTheTab("a rule runs by hand, and what came of it is told, also in the record",
 
 const BY_HAND = { name: "Opening hours", trigger: { type: "time", time: "08:00" }, action: { type: "restart_process", process_id: "sync" } };
 
-onTheTab("rules that were written without an id are as good as others", scheduleOf(NIGHTLY, BY_HAND, BY_HAND), async ({ page, kiosk, tab }) => {
+onTheTab("rules without an id can be run and changed", scheduleOf(NIGHTLY, BY_HAND, BY_HAND), async ({ page, kiosk, tab }) => {
   const second = tab.getByRole("list", { name: "Rules" }).getByRole("listitem").nth(2);
   await button(second, "Run now").click();
   await seen(second, /· Done$/);
@@ -389,7 +389,7 @@ onTheTab("rules that were written without an id are as good as others", schedule
 
 const PLAIN = { id: "plain", name: "Plain", trigger: { type: "boot" }, action: { type: "update_process", process_id: "gallery", updates: { url: null, name: "Plain Display" } } };
 
-onTheTab("a field that an update takes away stays away", scheduleOf(PLAIN), async ({ page, kiosk, rule }) => {
+onTheTab("editing a rule keeps an update that removes a field", scheduleOf(PLAIN), async ({ page, kiosk, rule }) => {
   await button(rule("Plain"), "Edit").click();
   const form = dialog(page);
   assert.deepEqual(JSON.parse(await form.getByLabel("Other fields").inputValue()), { url: null, name: "Plain Display" });
@@ -399,7 +399,7 @@ onTheTab("a field that an update takes away stays away", scheduleOf(PLAIN), asyn
   assert.deepEqual(kiosk.file.schedule.rules[0].action.updates, { command: "chromium https://example.org/", url: null, name: "Plain Display" });
 });
 
-onTheTab("what is emptied is gone, and missed where it has to be there", scheduleOf(MORNING), async ({ page, kiosk, rule }) => {
+onTheTab("a required field that was emptied is refused", scheduleOf(MORNING), async ({ page, kiosk, rule }) => {
   await button(rule("Morning canvas"), "Edit").click();
   const form = dialog(page);
   await form.getByLabel("At", { exact: true }).fill("");
@@ -409,7 +409,7 @@ onTheTab("what is emptied is gone, and missed where it has to be there", schedul
   assert.deepEqual(kiosk.file.schedule.rules, [MORNING]);
 }, { complaints: [/status of 422/] });
 
-onTheTab("a rule that fails says why, and harms nothing else", scheduleOf({ ...NIGHTLY, action: { type: "start_process", process_id: "off" } }), async ({ page, kiosk, tab, rule }) => {
+onTheTab("a failed rule shows the reason, and affects nothing else", scheduleOf({ ...NIGHTLY, action: { type: "start_process", process_id: "off" } }), async ({ page, kiosk, tab, rule }) => {
   await button(rule("Nightly restart"), "Run now").click();
   await seen(rule("Nightly restart"), /Failed: off is disabled/);
   await seen(tab.getByRole("list", { name: "What happened" }), /^Failed: off is disabled/);
@@ -417,22 +417,22 @@ onTheTab("a rule that fails says why, and harms nothing else", scheduleOf({ ...N
   await kiosk.untilStatus("sync", "running");
 });
 
-onTheTab("deleting a process that rules need asks first, and switches them off", scheduleOf(NIGHTLY), async ({ page, kiosk, rule }) => {
+onTheTab("deleting a process that rules use asks first, and disables the rules", scheduleOf(NIGHTLY), async ({ page, kiosk, rule }) => {
   await kiosk.halt("sync");
   await openTab(page, "Processes");
   await seen(card(page, "Data Sync Service"), /^stopped$/i);
   await button(card(page, "Data Sync Service"), "Delete").click();
   await button(dialog(page), "Delete").click();
-  await seen(dialog(page), "Delete Data Sync Service although rules need it?");
+  await seen(dialog(page), "Delete Data Sync Service although rules use it?");
   await seen(dialog(page), /Nightly restart/);
   await button(dialog(page), "Cancel").click();
   await card(page, "Data Sync Service").waitFor();
   await button(card(page, "Data Sync Service"), "Delete").click();
   await button(dialog(page), "Delete").click();
-  await button(dialog(page), "Delete and switch off the rules").click();
+  await button(dialog(page), "Delete and disable the rules").click();
   await card(page, "Data Sync Service").waitFor({ state: "hidden" });
   assert.equal(kiosk.file.schedule.rules[0].enabled, false);
   await openTab(page, "Schedule");
   await seen(rule("Nightly restart"), /no process sync|sync/);
-  await seen(rule("Nightly restart"), "Not while it is off");
+  await seen(rule("Nightly restart"), "None: the rule is disabled");
 }, { complaints: [/status of 409/] });

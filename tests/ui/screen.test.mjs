@@ -1,15 +1,15 @@
-// What a display shows, as its card tells: the picture, the state of the page, and what can be done with it.
+// The page of a display process on its card: screenshot, state, recovery, and buttons.
 
 import assert from "node:assert/strict";
-import { button, card, dialog, gone, onThePage, pretendDisplay, seen } from "./browser.mjs";
+import { button, card, dialog, gone, inWebUi, pretendDisplay, seen } from "./browser.mjs";
 import { vacantDisplay } from "./kiosk.mjs";
 import { PAGE, pretendPages, problem } from "./pretend.mjs";
 
-/** A display process that runs, with a page that is well, and its card. `before` is done before the page is loaded. */
+/** A test of the card of a running display process with a healthy page. `before` runs before the web UI is loaded. */
 function onTheCard(name, body, { processes = {}, complaints = [], before = () => {}, shown = PAGE } = {}) {
   const display = vacantDisplay();
   const gallery = { name: "Gallery Display", type: "chromium", command: "sh -c 'exec sleep 1000'", display };
-  onThePage(name, { processes: { ...processes, gallery }, complaints }, async (things) => {
+  inWebUi(name, { processes: { ...processes, gallery }, complaints }, async (things) => {
     await pretendDisplay(things.keep, display);
     await things.kiosk.untilStatus("gallery", "running");
     await before(things);
@@ -18,28 +18,28 @@ function onTheCard(name, body, { processes = {}, complaints = [], before = () =>
   });
 }
 
-/** From now on time passes on the page only where the test lets it. */
+/** Stops the clock of the web UI: only the test advances it. */
 async function holdTheClock({ page }) {
   const now = Date.now();
   await page.clock.install({ time: now });
   await page.clock.pauseAt(now + 1000);
 }
 
-/** Runs in the page, before anything else does: what comes into sight is told when the test says so, all of it at once. */
-function holdTheSight() {
+/** Runs in the web UI before its scripts: holds the intersection entries back until the test delivers them at once. */
+function holdIntersections() {
   const seen = [];
   window.IntersectionObserver = class extends window.IntersectionObserver {
     constructor(listener) {
       super((entries) => seen.push(...entries));
-      window.tellTheSight = () => listener(seen.splice(0), this);
+      window.deliverIntersections = () => listener(seen.splice(0), this);
     }
   };
-  window.sightsHeld = () => seen.length;
+  window.intersectionsHeld = () => seen.length;
 }
 
-const pictures = (screen) => screen.asked.filter(({ what }) => what === "screenshot").length;
+const screenshots = (screen) => screen.asked.filter(({ what }) => what === "screenshot").length;
 
-onTheCard("a card shows what its screen shows, and how its page fares", async ({ screen, place }) => {
+onTheCard("a card shows a screenshot and the state of the page", async ({ screen, place }) => {
   await place.getByRole("img", { name: /^The screen of Gallery Display at \d\d:\d\d:\d\d$/ }).waitFor();
   await seen(place, "Page is shown");
   await seen(place, /^since /);
@@ -48,7 +48,7 @@ onTheCard("a card shows what its screen shows, and how its page fares", async ({
   assert.deepEqual(screen.asked[0], { what: "screenshot", width: "480", body: null });
 });
 
-onTheCard("what is wrong with a page is told in words, with its reason", async ({ screen, place }) => {
+onTheCard("an unhealthy page is described in words, with the reason", async ({ screen, place }) => {
   await place.getByRole("img").waitFor();
   await screen.show("gallery", { state: "net_error", reason: "net::ERR_NAME_NOT_RESOLVED", title: "" });
   await seen(place, "Page cannot be reached");
@@ -85,7 +85,7 @@ onTheCard("the badge, its colour and the state of the page say the same", async 
   }
 });
 
-onTheCard("a page that is healthy again says nothing of what was wrong with it", async ({ screen, place }) => {
+onTheCard("a recovered page no longer shows its earlier error", async ({ screen, place }) => {
   const what = "net::ERR_CONNECTION_REFUSED; a built-in page says so until the server is back";
   const step = { at: "2026-11-23T08:05:00Z", state: "net_error", what, evidence: null };
   await place.getByRole("img").waitFor();
@@ -98,40 +98,40 @@ onTheCard("a page that is healthy again says nothing of what was wrong with it",
   await gone(place, /ERR_CONNECTION_REFUSED/);
 });
 
-onTheCard("what was done for a page that was not well is told, with what was on the screen before", async ({ page, screen, place }) => {
+onTheCard("a recovery step is shown, with the screenshot before it", async ({ page, screen, place }) => {
   await place.getByRole("img").waitFor();
-  assert.equal(await button(place, "Picture before").count(), 0);
-  const what = "the page does not answer; it is loaded anew";
+  assert.equal(await button(place, "Screenshot before recovery").count(), 0);
+  const what = "the page does not answer; reloading";
   const step = { at: "2026-11-23T08:05:00Z", state: "hung", what, evidence: null };
   await screen.show("gallery", { state: "hung", last_painted: "2026-11-23T08:04:30Z", last_step: step });
-  await seen(place, /, last seen well at \d\d:\d\d:30$/);
-  await seen(place, /: The page does not answer; it is loaded anew$/);
-  assert.equal(await button(place, "Picture before").count(), 0);
+  await seen(place, /, last healthy at \d\d:\d\d:30$/);
+  await seen(place, /: The page does not answer; reloading$/);
+  assert.equal(await button(place, "Screenshot before recovery").count(), 0);
   await screen.show("gallery", { state: "healthy", last_painted: null, last_step: { ...step, evidence: "2026-11-23T08:05:01Z" } });
-  await button(place, "Picture before").click();
+  await button(place, "Screenshot before recovery").click();
   const shown = dialog(page);
-  await shown.getByRole("img", { name: "The screen of Gallery Display, before" }).waitFor();
+  await shown.getByRole("img", { name: "The screen of Gallery Display before recovery" }).waitFor();
   assert.deepEqual(screen.asked.at(-1), { what: "evidence", width: null, body: null });
   await button(shown, "Close").click();
   await shown.waitFor({ state: "hidden" });
 });
 
-onTheCard("a card that came into sight while the browser was busy shows its picture", async ({ page, kiosk, place }) => {
-  await page.waitForFunction(() => window.sightsHeld() === 1);
+onTheCard("a card that scrolled into view while the browser was busy shows its screenshot", async ({ page, kiosk, place }) => {
+  await page.waitForFunction(() => window.intersectionsHeld() === 1);
   await kiosk.start("gallery");
-  await page.waitForFunction(() => window.sightsHeld() === 2);
+  await page.waitForFunction(() => window.intersectionsHeld() === 2);
   assert.equal(await place.getByRole("img").count(), 0);
-  await page.evaluate(() => window.tellTheSight());
+  await page.evaluate(() => window.deliverIntersections());
   await place.getByRole("img").waitFor();
 }, {
   before: async ({ page, kiosk }) => {
     await kiosk.halt("gallery");
     await kiosk.untilStatus("gallery", "stopped");
-    await page.addInitScript(holdTheSight);
+    await page.addInitScript(holdIntersections);
   },
 });
 
-onTheCard("only what runs on a screen has a page", async ({ page, kiosk, place }) => {
+onTheCard("only a running display process has a page", async ({ page, kiosk, place }) => {
   await button(place, "Reload").waitFor();
   await button(card(page, "Data Sync Service"), "Stop").waitFor();
   assert.equal(await button(card(page, "Data Sync Service"), "Reload").count(), 0);
@@ -140,44 +140,44 @@ onTheCard("only what runs on a screen has a page", async ({ page, kiosk, place }
   await button(place, "Reload").waitFor({ state: "hidden" });
 }, { processes: { sync: { name: "Data Sync Service", command: "sleep 1000" } } });
 
-onTheCard("a picture is taken every ten seconds and whenever something happens", async ({ page, screen, place }) => {
+onTheCard("a screenshot is taken every ten seconds and after every change", async ({ page, screen, place }) => {
   await place.getByRole("img").waitFor();
-  assert.equal(pictures(screen), 1);
+  assert.equal(screenshots(screen), 1);
   await page.clock.runFor(9_000);
-  assert.equal(pictures(screen), 1);
+  assert.equal(screenshots(screen), 1);
   const second = page.waitForResponse(/screenshot/);
   await page.clock.runFor(2_000);
   await second;
   await page.clock.runFor(1_000);
-  assert.equal(pictures(screen), 2);
+  assert.equal(screenshots(screen), 2);
   const third = page.waitForResponse(/screenshot/);
   await screen.show("gallery", { url: "https://example.org/next", title: "Next" });
   await third;
   await page.clock.runFor(5_000);
-  assert.equal(pictures(screen), 3);
+  assert.equal(screenshots(screen), 3);
 }, { before: holdTheClock });
 
-onTheCard("no picture is taken while nobody looks", async ({ page, screen, place }) => {
+onTheCard("no screenshot is taken while the card is hidden", async ({ page, screen, place }) => {
   await place.getByRole("img").waitFor();
   await page.getByRole("tab", { name: "Logs" }).click();
   await page.clock.runFor(60_000);
-  assert.equal(pictures(screen), 1, "another tab is open");
+  assert.equal(screenshots(screen), 1, "another tab is open");
   await page.evaluate(() => Object.defineProperty(document, "hidden", { value: true, configurable: true }));
   await page.getByRole("tab", { name: "Processes" }).click();
   await page.clock.runFor(60_000);
-  assert.equal(pictures(screen), 1, "the page is in the background");
+  assert.equal(screenshots(screen), 1, "the browser tab is hidden");
   const next = page.waitForResponse(/screenshot/);
   await page.evaluate(() => delete document.hidden);
   await page.clock.runFor(1_000);
   await next;
-  assert.equal(pictures(screen), 2);
+  assert.equal(screenshots(screen), 2);
 }, { before: holdTheClock });
 
-onTheCard("no picture is taken of what is out of sight", async ({ page, screen, place }) => {
+onTheCard("no screenshot is taken while the card is outside the viewport", async ({ page, screen, place }) => {
   await place.waitFor({ state: "attached" });
   await seen(card(page, "Helper 1"), /^running$/i);
   await page.clock.runFor(30_000);
-  assert.equal(pictures(screen), 0);
+  assert.equal(screenshots(screen), 0);
   await place.scrollIntoViewIfNeeded();
   await page.clock.runFor(1_000);
   await place.getByRole("img").waitFor();
@@ -186,13 +186,13 @@ onTheCard("no picture is taken of what is out of sight", async ({ page, screen, 
   before: holdTheClock,
 });
 
-onTheCard("an old picture is never shown as new", async ({ page, screen, place }) => {
+onTheCard("an old screenshot is marked as stale", async ({ page, screen, place }) => {
   await place.getByRole("img", { name: /^The screen/ }).waitFor();
   await screen.show("gallery", { state: "hung", reason: "the page has not answered twice" });
-  await place.getByRole("img", { name: /^Not of now/ }).waitFor();
+  await place.getByRole("img", { name: /^Stale: the screen/ }).waitFor();
   await seen(place, /^Stale: from \d/);
   await page.clock.runFor(60_000);
-  assert.equal(pictures(screen), 1, "a page that does not answer is not asked");
+  assert.equal(screenshots(screen), 1, "no screenshot of a hung page is requested");
   await screen.show("gallery", { state: "healthy", reason: null });
   await place.getByRole("img", { name: /^The screen/ }).waitFor();
   await gone(place, /^Stale/);
@@ -204,24 +204,24 @@ onTheCard("an old picture is never shown as new", async ({ page, screen, place }
   await seen(place, /^Stale: from \d/);
 }, { complaints: [/status of 503/], before: holdTheClock });
 
-onTheCard("where no picture can be taken something else is said", async ({ screen, place }) => {
+onTheCard("a card without a screenshot shows the reason", async ({ screen, place }) => {
   await seen(place, "Page has crashed");
   await seen(place, "The page has crashed");
   assert.equal(await place.getByRole("img").count(), 0);
-  assert.equal(pictures(screen), 0);
+  assert.equal(screenshots(screen), 0);
 }, { shown: { ...PAGE, state: "crashed" } });
 
-onTheCard("a page is reloaded by a button, and a refusal is told on the card", async ({ page, screen, place }) => {
+onTheCard("a button reloads the page, and the card shows a refusal", async ({ page, screen, place }) => {
   const asked = page.waitForRequest(/\/reload$/);
   await button(place, "Reload").click();
   assert.equal((await asked).method(), "POST");
-  await seen(page, /Gallery Display reloads its page/);
+  await seen(page, /Gallery Display is reloading its page/);
   screen.answers.reload = problem(409, "gallery is not running; start it first");
   await button(place, "Reload").click();
   await seen(place, "Gallery is not running; start it first");
 }, { complaints: [/status of 409/] });
 
-onTheCard("another page is shown by its address, cut or faded", async ({ page, screen, place }) => {
+onTheCard("another page is shown by its URL, cut or faded", async ({ page, screen, place }) => {
   await button(place, "Open URL").click();
   const field = dialog(page).getByLabel("URL", { exact: true });
   assert.equal(await field.inputValue(), PAGE.url);
@@ -234,7 +234,7 @@ onTheCard("another page is shown by its address, cut or faded", async ({ page, s
 });
 
 for (const [how, leave] of Object.entries({ Cancel: (page) => button(dialog(page), "Cancel").click(), Escape: (page) => page.keyboard.press("Escape") })) {
-  onTheCard(`${how} cancels a page that is on its way to the screen`, async ({ page, place }) => {
+  onTheCard(`${how} cancels a page that is loading`, async ({ page, place }) => {
     await page.route("**/navigate", () => {}); // It takes as long as the test.
     await button(place, "Open URL").click();
     await dialog(page).getByLabel("URL", { exact: true }).fill("https://example.org/slow");
@@ -249,7 +249,7 @@ for (const [how, leave] of Object.entries({ Cancel: (page) => button(dialog(page
   });
 }
 
-onTheCard("an address that cannot be shown stays where it was typed", async ({ page, screen, place }) => {
+onTheCard("a URL that cannot be shown stays in its field", async ({ page, screen, place }) => {
   screen.answers.navigate = problem(422, "url: must begin with http:// or https://", "url");
   await button(place, "Open URL").click();
   const field = dialog(page).getByLabel("URL", { exact: true });
@@ -268,14 +268,14 @@ onTheCard("an address that cannot be shown stays where it was typed", async ({ p
   await page.keyboard.press("Escape");
   await dialog(page).waitFor({ state: "hidden" });
   await button(place, "Open URL").click();
-  assert.equal(await field.inputValue(), "http://127.0.0.1:9/", "Escape has lost nothing");
+  assert.equal(await field.inputValue(), "http://127.0.0.1:9/", "Escape keeps the input");
   await button(dialog(page), "Cancel").click();
   await dialog(page).waitFor({ state: "hidden" });
   await button(place, "Open URL").click();
-  assert.equal(await field.inputValue(), PAGE.url, "whoever cancels starts over");
+  assert.equal(await field.inputValue(), PAGE.url, "Cancel discards the input");
 }, { complaints: [/status of 4\d\d/] });
 
-onTheCard("a screenshot is shown in full, and can be kept", async ({ page, screen, place }) => {
+onTheCard("a screenshot is shown in full, and can be downloaded", async ({ page, screen, place }) => {
   await button(place, "Screenshot").click();
   await dialog(page).getByRole("img", { name: "The screen of Gallery Display" }).waitFor();
   assert.ok(screen.asked.some(({ what, width }) => what === "screenshot" && width === null));

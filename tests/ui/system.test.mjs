@@ -1,11 +1,11 @@
-// What is wrong with the configuration, and the facts of the machine.
+// Problems of the configuration, and the tab System.
 
 import assert from "node:assert/strict";
-import { button, card, gone, onThePage, openTab, seen } from "./browser.mjs";
+import { button, card, gone, inWebUi, openTab, seen } from "./browser.mjs";
 
 const PROCESSES = { sync: { name: "Data Sync Service", command: "sleep 1000" } };
 
-onThePage("a broken file is told with its path until it is mended, and nothing stops", {
+inWebUi("an invalid file is reported until it is fixed, and no process stops", {
   processes: PROCESSES,
 }, async ({ page, kiosk }) => {
   const { pid } = await kiosk.untilStatus("sync", "running");
@@ -13,9 +13,9 @@ onThePage("a broken file is told with its path until it is mended, and nothing s
   kiosk.configure({ version: 3, processes: { sync: { ...PROCESSES.sync, command: 7 } } });
   await assert.rejects(kiosk.ask("POST", "/api/reload"));
   await seen(notices, /processes\.sync\.command/);
-  await seen(notices, /configuration from before stays in force/);
+  await seen(notices, /previous configuration stays in effect/);
   await seen(notices, kiosk.configFile);
-  await seen(await openTab(page, "System"), /configuration from before: the file cannot be used/);
+  await seen(await openTab(page, "System"), /previous configuration: the file cannot be used/);
   await openTab(page, "Processes");
 
   kiosk.configure("{ half a docu");
@@ -31,7 +31,7 @@ onThePage("a broken file is told with its path until it is mended, and nothing s
   assert.equal((await kiosk.process("sync")).pid, pid);
 });
 
-onThePage("the configuration is read anew by a button", { processes: PROCESSES }, async ({ page, kiosk }) => {
+inWebUi("a button reloads the configuration", { processes: PROCESSES }, async ({ page, kiosk }) => {
   const system = await openTab(page, "System");
   kiosk.configure({ version: 3, processes: { ...PROCESSES, clock: { name: "Clock", command: "sleep 1000" } } });
   await button(system, "Reload configuration").click();
@@ -40,7 +40,7 @@ onThePage("the configuration is read anew by a button", { processes: PROCESSES }
   await card(page, "Clock").waitFor();
 });
 
-onThePage("a reload that is refused says why", {
+inWebUi("a refused reload shows the reason", {
   processes: PROCESSES,
   complaints: [/status of 422/],
 }, async ({ page, kiosk }) => {
@@ -50,13 +50,13 @@ onThePage("a reload that is refused says why", {
   await seen(system, /processes\.sync\.command/);
 });
 
-onThePage("an unknown field is a warning, not a problem", {
+inWebUi("an unknown field is a warning, not a problem", {
   processes: { sync: { ...PROCESSES.sync, colour: "teal" } },
 }, async ({ page }) => {
   await seen(await openTab(page, "System"), /processes\.sync\.colour/);
 });
 
-onThePage("the machine is described", { processes: PROCESSES }, async ({ page, kiosk }) => {
+inWebUi("the machine is described", { processes: PROCESSES }, async ({ page, kiosk }) => {
   const facts = await kiosk.ask("GET", "/api/system");
   const { version, last_start } = await kiosk.ask("GET", "/api/status");
   const system = await openTab(page, "System");
@@ -64,14 +64,14 @@ onThePage("the machine is described", { processes: PROCESSES }, async ({ page, k
   for (const label of [/memory/i, /disk/i, /^up$/i, /network/i]) await seen(system, label);
 });
 
-onThePage("a disk that does not outlive the power is told", { processes: PROCESSES }, async ({ page, kiosk }) => {
+inWebUi("a disk in memory is marked", { processes: PROCESSES }, async ({ page, kiosk }) => {
   const facts = await kiosk.ask("GET", "/api/system");
   facts.disk.in_memory = true;
   await page.route("**/api/system", (route) => route.fulfill({ json: facts }));
-  await seen(await openTab(page, "System"), "In memory, gone with the power");
+  await seen(await openTab(page, "System"), "In memory: lost at power off");
 });
 
-onThePage("the clock is the kiosk's, by its own zone, and goes on", {
+inWebUi("the clock shows the kiosk's time in its own zone, and advances", {
   view: { timezoneId: "America/New_York", locale: "en-US" },
 }, async ({ page, kiosk }) => {
   const facts = await kiosk.ask("GET", "/api/system");
@@ -84,14 +84,14 @@ onThePage("the clock is the kiosk's, by its own zone, and goes on", {
   await seen(system, "Asia/Kathmandu");
 });
 
-onThePage("a zone that the browser does not know is shown as UTC", { view: { locale: "en-US" } }, async ({ page, kiosk }) => {
+inWebUi("a zone that the browser does not know is shown as UTC", { view: { locale: "en-US" } }, async ({ page, kiosk }) => {
   const facts = await kiosk.ask("GET", "/api/system");
   facts.clock = { now: "2026-11-30T21:25:35Z", trusted: true, timezone: "Mars/Olympus" };
   await page.route("**/api/system", (route) => route.fulfill({ json: facts }));
   await seen(await openTab(page, "System"), /^Nov 30, 2026, 21:2\d:\d\d UTC$/);
 });
 
-onThePage("the facts are read again while the tab is open, and not while it is not", { processes: PROCESSES }, async ({ page, kiosk }) => {
+inWebUi("the facts are read again only while the tab is open", { processes: PROCESSES }, async ({ page, kiosk }) => {
   const now = Date.now();
   await page.clock.install({ time: now });
   await page.reload();
@@ -110,7 +110,7 @@ onThePage("the facts are read again while the tab is open, and not while it is n
   assert.equal(asked, 2);
 });
 
-onThePage("the facts are those of the daemon that is there now", {
+inWebUi("after a restart of the daemon the facts are those of the new daemon", {
   processes: PROCESSES,
   complaints: [/ERR_CONNECTION_REFUSED/, /ERR_INCOMPLETE_CHUNKED_ENCODING/, /ERR_CONNECTION_RESET/, /ERR_EMPTY_RESPONSE/],
 }, async ({ page, kiosk }) => {

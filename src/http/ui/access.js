@@ -1,4 +1,4 @@
-// Who is signed in, which programs have a token, and how either is ended.
+// Sessions and tokens: lists and revokes them, and adds tokens.
 
 import { ask } from "./api.js";
 import { confirm, dialog } from "./dialog.js";
@@ -13,16 +13,16 @@ const ROLES = [
   ["admin", "Admin: everything"],
 ];
 
-/** Sets the part of the tab up. */
+/** Sets up the "Access" section. */
 export function showAccess() {
-  const on = (id, work) => byId(id).addEventListener("click", (event) => whileBusy(event.currentTarget, () => told(work)));
+  const on = (id, work) => byId(id).addEventListener("click", (event) => whileBusy(event.currentTarget, () => report(work)));
   on("add-token", addToken);
   on("change-password", async () => (await changePassword()) && "The password is changed. All other sessions have ended.");
   on("sign-out", signOut);
 }
 
-/** Does something, and says what came of it. */
-async function told(work) {
+/** Runs `work`, and shows its result or its error. */
+async function report(work) {
   const answer = byId("access-answer");
   answer.className = "";
   say(answer, "");
@@ -32,17 +32,17 @@ async function told(work) {
     answer.className = "error";
     say(answer, `${sentence(error.message)}.`);
   }
-  await lookAccess();
+  await refreshAccess();
 }
 
-/** Asks who may come in. Whoever may not know that sees why. */
-export async function lookAccess() {
+/** Reads the sessions and tokens. Shows the error if the role does not permit that. */
+export async function refreshAccess() {
   const place = byId("access");
   try {
     const [{ sessions }, { tokens }] = await Promise.all([ask("GET", "/api/sessions"), ask("GET", "/api/tokens")]);
     place.replaceChildren(
-      list("Signed in", sessions.map(sessionRow), "Nobody"),
-      list("Tokens", tokens.map(tokenRow), "None: programs and scripts come in with one"),
+      list("Signed in", sessions.map(sessionRow), "No sessions"),
+      list("Tokens", tokens.map(tokenRow), "No tokens. Programs and scripts use a token to access the API."),
     );
   } catch (error) {
     place.replaceChildren(el("p", { className: "hint" }, `${sentence(error.message)}.`));
@@ -59,7 +59,7 @@ function list(title, rows, none) {
 }
 
 function row(name, facts, label, end) {
-  const act = button(label, () => whileBusy(act, () => told(end)), "danger");
+  const act = button(label, () => whileBusy(act, () => report(end)), "danger");
   act.setAttribute("aria-label", `${label} ${name}`);
   return el("li", {}, el("div", {}, el("strong", {}, name), el("span", { className: "hint" }, facts)), act);
 }
@@ -71,8 +71,8 @@ function sessionRow({ id, agent, address, used, current }) {
 }
 
 function tokenRow({ id, name, role, created }) {
-  return row(name, `${sentence(role)} · made ${moment(created)}`, "Revoke", async () => {
-    const text = [`Whatever uses ${name} is turned away from now on.`];
+  return row(name, `${sentence(role)} · created ${moment(created)}`, "Revoke", async () => {
+    const text = [`Requests with the token ${name} are refused from now on.`];
     if (!(await confirm({ title: `Revoke ${name}?`, text, yes: "Revoke", isDangerous: true }))) return null;
     await ask("DELETE", `/api/tokens/${id}`);
     return `${name} is revoked.`;
@@ -81,32 +81,32 @@ function tokenRow({ id, name, role, created }) {
 
 async function addToken() {
   const fields = {
-    name: text("Name", "", { maxLength: 80, placeholder: "Monitoring", hint: "What it is for." }),
+    name: text("Name", "", { maxLength: 80, placeholder: "Monitoring", hint: "What the token is for." }),
     role: choice("Role", "view", ROLES),
-    password: text("Your password", "", { type: "password", autocomplete: "current-password", required: true, hint: "Asked for again, because a token outlives this session." }),
+    password: text("Your password", "", { type: "password", autocomplete: "current-password", required: true, hint: "Required, because a token stays valid after this session." }),
   };
-  const made = await asked("Add a token", "Add", fields, () =>
+  const created = await asked("Add a token", "Add", fields, () =>
     ask("POST", "/api/tokens", { name: fields.name.control.value.trim(), role: fields.role.read(), password: fields.password.control.value }),
   );
-  return made && showSecret(made);
+  return created && showSecret(created);
 }
 
-/** Resolves when it was seen. */
+/** Shows a new token; resolves once the dialog is closed. */
 function showSecret({ name, token }) {
-  return new Promise((done) => {
+  return new Promise((resolve) => {
     const secret = el("code", { className: "secret", tabIndex: 0 }, token);
     const element = dialog(
       name,
       { className: "small" },
-      el("div", { className: "body" }, el("p", {}, "Keep it now: it is not shown again."), secret, el("p", { className: "hint" }, "Authorization: Bearer …")),
+      el("div", { className: "body" }, el("p", {}, "Copy the token now: it is not shown again."), secret, el("p", { className: "hint" }, "Authorization: Bearer …")),
       el("footer", {}, el("div", { className: "actions" }, button("Done", () => element.close(), "primary"))),
     );
-    element.addEventListener("close", () => done(`${name} is added.`));
+    element.addEventListener("close", () => resolve(`${name} is added.`));
     announce(`Token ${name}`);
   });
 }
 
-/** A program's name for itself, as people say it. */
+/** The browser and its system, from the `User-Agent` header. */
 function browserIn(agent) {
   const browsers = { Edg: "Edge", Firefox: "Firefox", Chrome: "Chrome", Safari: "Safari" };
   const systems = { Android: "Android", iPhone: "iPhone", iPad: "iPad", Windows: "Windows", Macintosh: "Mac", Linux: "Linux" };

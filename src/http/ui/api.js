@@ -1,10 +1,10 @@
-// Asks the daemon to do something, and says in words when it will not.
+// Sends requests to the daemon, and turns refusals into errors with a message for the operator.
 
-/** A refusal: what to tell the operator, and which fields are to blame. */
+/** A refused request: the message for the operator, and the fields that are wrong. */
 export class Refusal extends Error {
   /**
-   * `problems` are `{field, detail}`, in the order of the document; `status` is null where nobody answered, and `type`
-   * where it was not the daemon.
+   * `problems` are `{field, detail}`, in the order of the document. `status` is null if there was no response, `type`
+   * if the response did not come from the daemon.
    */
   constructor(message, problems = [], { status = null, type = null } = {}) {
     super(message);
@@ -12,27 +12,27 @@ export class Refusal extends Error {
   }
 }
 
-/** What a stranger is told, rather than somebody whose password is wrong. */
-const STRANGER = ["/problems/sign-in", "/problems/unclaimed", "/problems/sealed"];
+/** The problems of a request without a valid session, as opposed to one with a wrong password. */
+const UNAUTHENTICATED = ["/problems/sign-in", "/problems/unclaimed", "/problems/sealed"];
 
-let letIn = null;
+let authenticate = null;
 
-/** Whom to call when the kiosk does not know who asks: what was asked waits for that, and is asked again. */
-export function whenStranger(listener) {
-  letIn = listener;
+/** Sets what to await after a request without a valid session, before that request is sent again. */
+export function onUnauthenticated(listener) {
+  authenticate = listener;
 }
 
 async function send(method, path, body, headers = {}, signal = undefined) {
   for (;;) {
     const answer = await sendOnce(method, path, body, headers, signal);
-    if (answer.status !== 401 || letIn === null || isWayIn(path)) return answer;
+    if (answer.status !== 401 || authenticate === null || isSignIn(path)) return answer;
     const { type } = (await parsed(answer.clone())) ?? {};
-    if (!STRANGER.includes(type)) return answer;
-    await letIn();
+    if (!UNAUTHENTICATED.includes(type)) return answer;
+    await authenticate();
   }
 }
 
-const isWayIn = (path) => path === "/api/login" || path === "/api/claim";
+const isSignIn = (path) => path === "/api/login" || path === "/api/claim";
 
 async function sendOnce(method, path, body, headers, signal) {
   try {
@@ -47,8 +47,8 @@ async function sendOnce(method, path, body, headers, signal) {
   }
 }
 
-/** The message where nothing answers: not true any more once the connection is back. */
-export const UNREACHABLE = "The kiosk cannot be reached. Nothing was lost: try again when the connection is back.";
+/** The message if the kiosk does not answer. It is removed once the connection is back. */
+export const UNREACHABLE = "The kiosk cannot be reached. Your input is kept: try again when the connection is back.";
 
 const unreachable = () => new Refusal(UNREACHABLE);
 
@@ -62,7 +62,7 @@ async function parsed(answer) {
   try {
     return text === "" ? null : JSON.parse(text);
   } catch {
-    // Not from the daemon: something between here and there. The status says enough.
+    // A proxy answered, not the daemon. The status is enough.
     return null;
   }
 }
@@ -75,14 +75,14 @@ async function refusal(answer) {
   return new Refusal(message, document?.problems ?? blamed, { status: answer.status, type: document?.type });
 }
 
-/** One request; what it answers, parsed. Throws a [`Refusal`] and nothing else. `signal` gives it up. */
+/** Sends a request and returns the parsed response. Throws only a [`Refusal`]. `signal` cancels the request. */
 export async function ask(method, path, body, signal) {
   const answer = await send(method, path, body, {}, signal);
   if (!answer.ok) throw await refusal(answer);
   return parsed(answer);
 }
 
-/** A document of which one version is known, or null: the one there is now, or the same where it has not changed. */
+/** The current version of a document. `known` is a version read earlier, or null; it is returned if it is current. */
 export async function latest(path, known) {
   const answer = await send("GET", path, undefined, known ? { "If-None-Match": known.etag } : {});
   if (answer.status === 304) return known;
@@ -90,24 +90,24 @@ export async function latest(path, known) {
   return { etag: answer.headers.get("ETag"), content: await parsed(answer) };
 }
 
-/** Puts a document in the place of the version that is known, and of no other: 412 where there is a newer one. */
+/** Replaces the known version of a document. Fails with 412 if there is a newer one. */
 export async function replace(path, content, known) {
   const answer = await send("PUT", path, content, { "If-Match": known.etag });
   if (!answer.ok) throw await refusal(answer);
   return { etag: answer.headers.get("ETag"), content: await parsed(answer) };
 }
 
-/** A picture, as an address that an image takes. */
-export async function picture(path) {
+/** An image, as a `data:` URL. */
+export async function image(path) {
   const answer = await send("GET", path);
   if (!answer.ok) throw await refusal(answer);
-  return new Promise((found, failed) => {
+  return new Promise((resolve, reject) => {
     const reader = new FileReader();
-    reader.addEventListener("load", () => found(reader.result));
-    reader.addEventListener("error", () => failed(unreachable()));
-    answer.blob().then((picture) => reader.readAsDataURL(picture), () => failed(unreachable()));
+    reader.addEventListener("load", () => resolve(reader.result));
+    reader.addEventListener("error", () => reject(unreachable()));
+    answer.blob().then((blob) => reader.readAsDataURL(blob), () => reject(unreachable()));
   });
 }
 
-/** The path of a process, or of something it has. */
+/** The path of a process, followed by `rest`. */
 export const pathOf = (id, rest = "") => `/api/processes/${encodeURIComponent(id)}${rest}`;

@@ -1,19 +1,19 @@
-// The page: its tabs, its notices, and the connection to the kiosk.
+// The web UI: its tabs, its notices, and the state of the connection to the kiosk.
 
-import { lookBehaviors, showBehaviors } from "./behaviors.js";
+import { refreshBehaviors, showBehaviors } from "./behaviors.js";
 import { UNREACHABLE } from "./api.js";
 import { byId, el, say } from "./dom.js";
-import { connect, kiosk, onChange, whenRefused } from "./feed.js";
-import { follow, leave, showLogs } from "./logs.js";
+import { connect, kiosk, onChange, onRefused } from "./feed.js";
+import { follow, unfollow, showLogs } from "./logs.js";
 import { showProcesses } from "./processes.js";
-import { lookSchedule, showSchedule } from "./schedule.js";
-import { admitted } from "./signin.js";
-import { look, problemList, showSystem } from "./system.js";
+import { refreshSchedule, showSchedule } from "./schedule.js";
+import { ensureSession } from "./signin.js";
+import { problemList, refreshSystem, showSystem } from "./system.js";
 import { count } from "./words.js";
 
 const TABS = ["processes", "schedule", "behaviors", "logs", "system"];
 
-/** Where in the page somebody is, by the address: `#logs/data-sync`. */
+/** The open tab and its selection, by the fragment of the URL: `#logs/data-sync`. */
 function place() {
   const [tab, id = ""] = location.hash.slice(1).split("/");
   return TABS.includes(tab) ? { tab, id } : { tab: "processes", id: "" };
@@ -29,13 +29,13 @@ function showPlace() {
   }
   document.title = shown === "processes" ? "Ossuary" : `${byId(`tab-${shown}`).textContent} · Ossuary`;
   if (shown === "logs") follow(id);
-  else leave();
-  if (shown === "schedule") lookSchedule();
-  if (shown === "behaviors") lookBehaviors();
-  if (shown === "system") look();
+  else unfollow();
+  if (shown === "schedule") refreshSchedule();
+  if (shown === "behaviors") refreshBehaviors();
+  if (shown === "system") refreshSystem();
 }
 
-/** The keys of the tab pattern: arrows go round, Home and End go to the ends, and the tab follows. */
+/** The keys of the ARIA tab pattern: arrows wrap around, Home and End go to the ends, and the tab opens. */
 function onKey(event) {
   const here = TABS.indexOf(place().tab);
   const last = TABS.length - 1;
@@ -53,10 +53,10 @@ function onKey(event) {
 
 const CONNECTIONS = { connecting: "Connecting…", connected: "Connected", lost: "Connection lost" };
 
-/** What is in force where the file cannot be used. */
+/** What is in effect if the file cannot be used. */
 const INSTEAD = {
-  running: "The configuration from before stays in force.",
-  last_good: "The last good copy is in use.",
+  running: "The previous configuration stays in effect.",
+  last_good: "The last good copy is in effect.",
 };
 
 let shownNotices = "";
@@ -68,10 +68,10 @@ function showNotices() {
   if (kiosk.connection === "connected") {
     for (const error of document.querySelectorAll(".error")) if (error.textContent.startsWith(UNREACHABLE)) say(error, "");
   }
-  // Rebuilt only when something else is to be said, so that it is read out once.
+  // Rebuilt only after a change, so that screen readers read each notice once.
   const { configuration } = kiosk;
-  const matter = [kiosk.connection === "lost", kiosk.isShuttingDown, configuration?.source, configuration?.problems];
-  const key = JSON.stringify(matter);
+  const content = [kiosk.connection === "lost", kiosk.isShuttingDown, configuration?.source, configuration?.problems];
+  const key = JSON.stringify(content);
   if (key === shownNotices) return;
   shownNotices = key;
   byId("banners").replaceChildren(...notices());
@@ -82,9 +82,9 @@ function notices() {
   const notice = (isBad, title, ...text) =>
     notices.push(el("div", { className: isBad ? "notice bad" : "notice", role: isBad ? "alert" : "status" }, el("strong", {}, title), ...text));
   if (kiosk.connection === "lost") {
-    notice(true, "Connection lost.", " What you see may be out of date. Trying again by itself…");
+    notice(true, "Connection lost.", " What you see may be out of date. Reconnecting automatically…");
   } else if (kiosk.isShuttingDown) {
-    notice(false, "Ossuary is shutting down.", " All processes are being stopped.");
+    notice(false, "Ossuary is shutting down.", " All processes are stopping.");
   }
   const { source, problems = [], file } = kiosk.configuration ?? {};
   if (INSTEAD[source]) {
@@ -111,7 +111,7 @@ showSystem();
 showSchedule();
 showBehaviors();
 onChange(showNotices);
-whenRefused(admitted);
-await admitted();
+onRefused(ensureSession);
+await ensureSession();
 connect();
 showPlace();

@@ -1,4 +1,4 @@
-// What the kiosk does when its network goes and comes back, and every now and then.
+// The tab Behaviors: what the kiosk does when its connection is lost and regained, and the scheduled refresh.
 
 import { latest, replace } from "./api.js";
 import { announce, byId, el, newId, say, whileBusy } from "./dom.js";
@@ -8,11 +8,11 @@ import { sentence } from "./words.js";
 
 const PATH = "/api/behaviors";
 
-/** How often it is asked at most whether somebody else has changed something, in milliseconds. */
+/** The shortest interval of two reads of the document, in milliseconds. */
 const PAUSE = 2000;
 
 const LOST = [
-  ["show_overlay", "Lay a notice over the page"],
+  ["show_overlay", "Show a notice over the page"],
   ["pause", "Pause the page"],
   ["refresh", "Refresh the page"],
   ["none", "Nothing"],
@@ -21,35 +21,35 @@ const LOST = [
 const REGAINED = [
   ["refresh_page", "Refresh the page"],
   ["restart", "Restart the browser"],
-  ["continue", "Go on as before"],
+  ["continue", "Continue"],
 ];
 
-/** Every field by its place in the document, with what stands for one that is not there. */
+/** Every field by its path in the document, with its default. */
 const FIELDS = {
-  "on_connection_lost.action": { field: choice("Action", "", LOST, "Under a notice the page keeps its state. Paused, its picture stays: its scripts, videos, sounds and animations stop. Frames from other sites go on."), usual: "show_overlay" },
-  "on_connection_lost.timeout_seconds": { field: number("After seconds", "", "How long the connection has to be away. 0 is at once."), usual: 0 },
+  "on_connection_lost.action": { field: choice("Action", "", LOST, "Under a notice the page continues. Pausing freezes its scripts, videos, sounds and animations, but not frames from other sites."), usual: "show_overlay" },
+  "on_connection_lost.timeout_seconds": { field: number("Delay in seconds", "", "How long the connection has to be lost first. 0: immediately."), usual: 0 },
   "on_connection_regained.action": { field: choice("Action", "", REGAINED), usual: "continue" },
-  "on_connection_regained.delay_seconds": { field: number("After seconds", "", "How long the connection has to be back. 0 is at once."), usual: 3 },
-  "scheduled_refresh.enabled": { field: toggle("Refresh the page regularly", false, "For pages that grow stale or heavy."), usual: false },
-  "scheduled_refresh.interval_minutes": { field: number("Every minutes", "", "Left out while the connection is away."), usual: 60 },
+  "on_connection_regained.delay_seconds": { field: number("Delay in seconds", "", "How long the connection has to be back first. 0: immediately."), usual: 3 },
+  "scheduled_refresh.enabled": { field: toggle("Refresh the page regularly", false, "For pages that become outdated, or use more and more memory."), usual: false },
+  "scheduled_refresh.interval_minutes": { field: number("Interval in minutes", "", "Skipped while the connection is lost."), usual: 60 },
 };
 
 const GROUPS = [
   ["When the connection is lost", "on_connection_lost"],
   ["When the connection is back", "on_connection_regained"],
-  ["Now and then", "scheduled_refresh"],
+  ["Scheduled refresh", "scheduled_refresh"],
 ];
 
-/** The document as last heard of, or null. */
+/** The document as last read, or null. */
 let known = null;
-/** What the fields said when they last agreed with a document. */
+/** The values of the fields in that document. */
 let agreed = {};
-let asked = -PAUSE;
+let readAt = -PAUSE;
 let timer = 0;
-/** Whoever asks for the document or sends it is served one after the other. */
+/** Reads and writes of the document run one after the other. */
 let turn = Promise.resolve();
 
-/** Sets the tab up. */
+/** Sets up the tab. */
 export function showBehaviors() {
   const groups = GROUPS.map(([title, group]) => {
     const heading = newId("behavior");
@@ -69,35 +69,35 @@ export function showBehaviors() {
     whileBusy(byId("behaviors-save"), () => inTurn(save));
   });
   byId("behaviors-undo").addEventListener("click", undo);
-  onChange(() => !byId("panel-behaviors").hidden && lookBehaviors());
+  onChange(() => !byId("panel-behaviors").hidden && refreshBehaviors());
 }
 
-/** Asks what the document says now; soon, if that was asked just before. */
-export function lookBehaviors() {
+/** Reads the document again, not sooner than `PAUSE` after the last time. */
+export function refreshBehaviors() {
   clearTimeout(timer);
   timer = setTimeout(
     () => {
-      asked = performance.now();
+      readAt = performance.now();
       inTurn(refresh);
     },
-    Math.max(0, asked + PAUSE - performance.now()),
+    Math.max(0, readAt + PAUSE - performance.now()),
   );
 }
 
 function inTurn(work) {
-  turn = turn.then(work).catch((error) => tell(sentence(error.message), true));
+  turn = turn.then(work).catch((error) => showAnswer(sentence(error.message), true));
   return turn;
 }
 
 async function refresh() {
   const isFirst = known === null;
   const now = await latest(PATH, known);
-  if (isFirst && byId("behaviors-answer").className === "error") tell("");
+  if (isFirst && byId("behaviors-answer").className === "error") showAnswer("");
   if (now !== known) adopt(now);
   byId("behaviors").hidden = false;
 }
 
-/** Takes what the document says into every field that nobody has touched here. */
+/** Takes the values of the document over into every field that was not edited here. */
 function adopt(now) {
   const theirs = valuesOf(now.content);
   const here = read();
@@ -115,35 +115,35 @@ function adopt(now) {
   describe();
 }
 
-/** Says that somebody else was here, and what of it is not shown because something else was typed. */
+/** Reports that another client made changes, and those that are not shown because the field was edited here. */
 function warn(contested) {
   const notice = byId("behaviors-notice");
   if (contested.length === 0 && !isTouched()) {
-    announce("The behaviors were changed elsewhere, and are shown as they are now.");
+    announce("Another client changed the behaviors. The current values are shown.");
     notice.hidden = true;
     return;
   }
-  const said = contested.map(([path, value]) => el("li", {}, `${nameOf(path)}: ${inWords(path, value)}`));
+  const changes = contested.map(([path, value]) => el("li", {}, `${nameOf(path)}: ${inWords(path, value)}`));
   notice.replaceChildren(
-    el("strong", {}, "Changed elsewhere meanwhile."),
-    contested.length > 0 ? " What you typed is still here; saving puts it in the place of:" : " What you typed is still here.",
-    ...(said.length > 0 ? [el("ul", {}, ...said)] : []),
+    el("strong", {}, "Changed by another client."),
+    contested.length > 0 ? " Your input is kept. Saving it replaces:" : " Your input is kept.",
+    ...(changes.length > 0 ? [el("ul", {}, ...changes)] : []),
   );
   notice.hidden = false;
 }
 
 async function save() {
   for (const { field } of Object.values(FIELDS)) field.blame("");
-  tell("");
+  showAnswer("");
   let saved;
   try {
     saved = await replace(PATH, edited(), known);
   } catch (error) {
     if (error.status !== 412) return blame(error);
-    // Something else of the configuration may have changed, or these very behaviors: only then is there something to ask.
+    // The configuration has changed. Unless the behaviors are what changed, the document is sent again.
     const before = JSON.stringify(agreed);
     adopt(await latest(PATH, null));
-    if (JSON.stringify(agreed) !== before) return tell("Not saved yet: look at what has changed, and save again.", true);
+    if (JSON.stringify(agreed) !== before) return showAnswer("Not saved: another client made changes. Check them, and save again.", true);
     try {
       saved = await replace(PATH, edited(), known);
     } catch (again) {
@@ -154,10 +154,10 @@ async function save() {
   agreed = read();
   byId("behaviors-notice").hidden = true;
   describe();
-  tell("Saved.");
+  showAnswer("Saved.");
 }
 
-/** The document with what differs here: whatever else stands in it, stays. */
+/** The document with the edited fields; all other content is kept. */
 function edited() {
   const content = structuredClone(known.content ?? {});
   for (const [path, { field }] of Object.entries(FIELDS)) {
@@ -171,7 +171,7 @@ function edited() {
   return content;
 }
 
-/** Says beside each field what is wrong with it, and the rest below. */
+/** Shows each error beside its field, and the other errors below. */
 function blame(error) {
   const rest = [];
   let first;
@@ -181,7 +181,7 @@ function blame(error) {
     if (!blamed) rest.push(`${path}: ${detail}`);
     first ??= blamed;
   }
-  tell(first ? rest.join("; ") : sentence(error.message), true);
+  showAnswer(first ? rest.join("; ") : sentence(error.message), true);
   first?.control.focus();
 }
 
@@ -191,7 +191,7 @@ function undo() {
     field.blame("");
   }
   byId("behaviors-notice").hidden = true;
-  tell("");
+  showAnswer("");
   describe();
 }
 
@@ -205,9 +205,9 @@ function valuesOf(content) {
 function write({ control }, value) {
   if (control.type === "checkbox") control.checked = value === true;
   else {
-    // A word that only a newer kiosk knows is one of the choices, too.
-    const isStrange = control.options && ![...control.options].some((option) => option.value === value);
-    if (isStrange) control.append(el("option", { value }, value));
+    // A value that only a newer daemon knows becomes an option as well.
+    const isUnknown = control.options && ![...control.options].some((option) => option.value === value);
+    if (isUnknown) control.append(el("option", { value }, value));
     control.value = value;
   }
 }
@@ -218,10 +218,10 @@ function describe() {
   const isSame = !isTouched();
   byId("behaviors-undo").disabled = isSame;
   FIELDS["scheduled_refresh.interval_minutes"].field.isShown = FIELDS["scheduled_refresh.enabled"].field.read();
-  if (!isSame && byId("behaviors-answer").textContent === "Saved.") tell("");
+  if (!isSame && byId("behaviors-answer").textContent === "Saved.") showAnswer("");
 }
 
-function tell(words, isBad = false) {
+function showAnswer(words, isBad = false) {
   const answer = byId("behaviors-answer");
   answer.className = isBad ? "error" : "";
   say(answer, words);

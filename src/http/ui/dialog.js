@@ -1,10 +1,10 @@
-// Asks a question in a dialog of its own.
+// Modal dialogs.
 
 import { button, el, newId } from "./dom.js";
 
 /**
- * A modal dialog with a title. It is gone from the page once it is closed; the browser gives the focus back to where
- * it came from.
+ * Opens a modal dialog with a title. It is removed once it is closed; the browser then returns the focus to where it
+ * was.
  */
 export function dialog(title, { className = "", role, describedBy } = {}, ...content) {
   const heading = newId("dialog");
@@ -19,7 +19,7 @@ export function dialog(title, { className = "", role, describedBy } = {}, ...con
   return element;
 }
 
-/** Asks; true only if the answer was yes. The safe answer has the focus. */
+/** Asks a question; true only if the operator confirmed. The focus is on "Cancel". */
 export function confirm({ title, text, yes, isDangerous = false }) {
   return new Promise((answer) => {
     const body = newId("question");

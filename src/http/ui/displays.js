@@ -1,33 +1,33 @@
-// The displays: what is on each, who holds it, how it is turned, and whether its screen is on.
+// The displays: the process on each, its monitor, its rotation, and whether its screen is on.
 
 import { ask, latest, replace } from "./api.js";
-import { announce, byId, deed, el, newId, say, whileBusy } from "./dom.js";
+import { actionButton, announce, byId, el, newId, say, whileBusy } from "./dom.js";
 import { kiosk, nameOf, onChange } from "./feed.js";
 import { choice } from "./form.js";
 import { sentence } from "./words.js";
 
 const CONFIG = "/api/config";
 
-/** The value "" stands for a display that is not named in the configuration. */
+/** The value "" means that the configuration does not set the rotation. */
 const ROTATIONS = [
-  ["", "As it is"],
+  ["", "Not set"],
   ["0", "0°"],
   ["90", "90° right"],
   ["180", "180°"],
   ["270", "270° left"],
 ];
 
-/** How often another change of the configuration may come in between. */
+/** How often a change is sent if other clients change the configuration meanwhile. */
 const ATTEMPTS = 3;
 
 const rows = new Map();
 
-/** Shows the displays, from now on. */
+/** Sets up the list of displays. */
 export function showDisplays() {
   onChange(arrange);
 }
 
-/** A row stays the same element, so whoever is in it stays there. */
+/** Updates the list. A row stays the same element, so that the focus in it is kept. */
 function arrange() {
   const list = byId("display-list");
   const names = kiosk.displays.map(({ name }) => name);
@@ -43,50 +43,50 @@ function arrange() {
     row.show(display);
   });
   list.hidden = names.length === 0;
-  say(byId("displays-none"), names.length === 0 ? "There is no display: neither an X nor a Wayland server runs here." : "");
+  say(byId("displays-none"), names.length === 0 ? "There is no display: no X or Wayland server is running." : "");
   const free = kiosk.connectors.filter(({ display }) => display === null);
   byId("connectors").replaceChildren(...free.map((connector) => el("li", {}, el("code", {}, connector.name), `: ${socketInWords(connector)}`)));
 }
 
-/** What is plugged in where no display is known to be. */
+/** What is connected to a connector that no known display uses. */
 function socketInWords({ connected, monitor }) {
-  if (!connected) return "nothing is plugged in";
-  return `${monitor ? monitorInWords(monitor) : "a monitor"} is plugged in, and no display is known to be on it`;
+  if (!connected) return "nothing is connected";
+  return `${monitor ? monitorInWords(monitor) : "a monitor"} is connected, but no known display uses it`;
 }
 
 const monitorInWords = ({ maker, product, name }) => name ?? `${maker} ${product}`;
 
 class Row {
   #display;
-  /** How it was to be turned when the choice last said the same. */
+  /** The configured rotation that the choice last showed. */
   #agreed = null;
 
   constructor() {
     const heading = newId("display");
     this.error = el("p", { className: "error", role: "alert" });
-    const does = (label, work) => deed(label, work, { problem: this.error, describedBy: heading });
+    const does = (label, work) => actionButton(label, work, { problem: this.error, describedBy: heading });
     this.name = el("h4", { id: heading });
     this.badge = el("span", { className: "badge" });
     this.away = el("p", { className: "hint" });
     this.facts = el("dl");
     this.rotation = choice("Rotation", "", ROTATIONS);
-    this.turn = el("button", { type: "submit", "aria-describedby": heading }, "Turn");
-    this.turned = el("p", { className: "hint" });
+    this.rotate = el("button", { type: "submit", "aria-describedby": heading }, "Rotate");
+    this.rotated = el("p", { className: "hint" });
     this.power = el("p", { className: "power" });
     this.on = does("Switch on", () => this.#switch(true));
     this.off = does("Switch off", () => this.#switch(false));
-    this.dark = el("p", { className: "error" });
-    const turning = el("form", { className: "with-button", noValidate: true }, this.rotation.element, this.turn);
-    turning.addEventListener("input", () => this.#describe());
-    turning.addEventListener("submit", (event) => {
+    this.powerProblem = el("p", { className: "error" });
+    const rotationForm = el("form", { className: "with-button", noValidate: true }, this.rotation.element, this.rotate);
+    rotationForm.addEventListener("input", () => this.#describe());
+    rotationForm.addEventListener("submit", (event) => {
       event.preventDefault();
-      whileBusy(this.turn, () => this.#turn());
+      whileBusy(this.rotate, () => this.#rotate());
     });
     this.controls = el(
       "div",
       { className: "controls" },
-      el("div", {}, turning, this.turned),
-      el("div", {}, el("p", { className: "label" }, "Screen"), this.power, el("div", { className: "actions" }, this.on, this.off), this.dark, this.error),
+      el("div", {}, rotationForm, this.rotated),
+      el("div", {}, el("p", { className: "label" }, "Screen"), this.power, el("div", { className: "actions" }, this.on, this.off), this.powerProblem, this.error),
     );
     this.element = el(
       "li",
@@ -116,17 +116,17 @@ class Row {
     const facts = Object.entries(factsOf(display)).filter(([, value]) => value);
     this.facts.replaceChildren(...facts.flatMap(([term, value]) => [el("dt", {}, term), el("dd", {}, value)]));
     say(this.power, powerInWords(power));
-    say(this.dark, sentence(power.problem ?? ""));
+    say(this.powerProblem, sentence(power.problem ?? ""));
     this.#offer(this.on, power.actual === "on" && power.requested !== "off", this.off);
     this.#offer(this.off, power.actual === "off" && power.requested !== "on", this.on);
     this.#describe();
   }
 
-  /** Whoever was at a button that goes away finds the other one under the finger. */
+  /** Hides a button that has no effect. If it has the focus, the other button gets it. */
   #offer(element, isDone, other) {
-    const isHeld = element === document.activeElement;
+    const isFocused = element === document.activeElement;
     element.hidden = isDone;
-    if (isDone && isHeld) {
+    if (isDone && isFocused) {
       other.hidden = false;
       other.focus();
     }
@@ -134,26 +134,26 @@ class Row {
 
   #describe() {
     const { rotation } = this.#display;
-    this.turn.disabled = this.rotation.control.value === this.#agreed;
+    this.rotate.disabled = this.rotation.control.value === this.#agreed;
     this.rotation.blame(sentence(rotation.problem ?? ""));
-    say(this.turned, turnedInWords(rotation));
-    this.turned.hidden = this.turned.textContent === "";
+    say(this.rotated, rotationInWords(rotation));
+    this.rotated.hidden = this.rotated.textContent === "";
   }
 
   async #switch(on) {
     const { name } = this.#display;
     await ask("POST", `/api/displays/${encodeURIComponent(name)}/power`, { on });
-    announce(`The screen of ${name} is asked to be ${on ? "on" : "off"}.`);
+    announce(`Switching the screen of ${name} ${on ? "on" : "off"}.`);
   }
 
-  async #turn() {
+  async #rotate() {
     const { name } = this.#display;
     const typed = this.rotation.control.value;
     try {
       await configure(name, typed === "" ? null : Number(typed));
       this.#agreed = typed;
       this.#describe();
-      announce(`${name} is to be turned: ${this.rotation.control.selectedOptions[0].text}.`);
+      announce(`Rotation of ${name}: ${this.rotation.control.selectedOptions[0].text}.`);
     } catch (error) {
       this.rotation.blame(sentence(error.message));
     }
@@ -161,7 +161,7 @@ class Row {
   }
 }
 
-/** Writes how a display is turned, and nothing else, into the configuration as it is at that moment. */
+/** Sets the rotation of a display in the current configuration, and changes nothing else. */
 async function configure(name, rotation) {
   for (let attempt = 1; ; attempt += 1) {
     const known = await latest(CONFIG, null);
@@ -180,9 +180,9 @@ async function configure(name, rotation) {
 
 function badgeOf({ connected, power: { requested, actual } }) {
   if (!connected) return { label: "Not connected", look: "away" };
-  const isLying = requested !== null && actual !== null && requested !== actual;
+  const isMismatch = requested !== null && actual !== null && requested !== actual;
   if (actual === null) return { label: "Connected", look: "plain" };
-  return { label: actual === "on" ? "Screen on" : "Screen off", look: isLying ? "bad" : actual };
+  return { label: actual === "on" ? "Screen on" : "Screen off", look: isMismatch ? "bad" : actual };
 }
 
 function factsOf({ resolution, monitor, connector, outputs, process, wanted_by: wanting }) {
@@ -192,26 +192,26 @@ function factsOf({ resolution, monitor, connector, outputs, process, wanted_by: 
   const holder = process ? nameOf(process) : "Nothing";
   return {
     Monitor: monitor && monitorInWords(monitor),
-    [names.length > 1 ? "Outputs" : "Output"]: names.join(", ") + (isElsewhere ? `, plugged in at ${connector}` : ""),
+    [names.length > 1 ? "Outputs" : "Output"]: names.join(", ") + (isElsewhere ? `, connected to ${connector}` : ""),
     Resolution: resolution?.replace("x", " × "),
-    "Shown on it": others.length > 0 ? `${holder}; also for ${others.join(", ")}` : holder,
+    Process: others.length > 0 ? `${holder}; also wanted by ${others.join(", ")}` : holder,
   };
 }
 
 function awayInWords({ wanted_by: wanting, rotation }) {
   const facts = [wanting.length > 0 && `${wanting.map(nameOf).join(", ")} waits for it`];
-  facts.push(rotation.requested && `it is to be turned by ${rotation.requested}°`);
+  facts.push(rotation.requested && `rotation set to ${rotation.requested}°`);
   return sentence(facts.filter(Boolean).join("; "));
 }
 
-function turnedInWords({ requested, actual }) {
-  if (actual === null) return requested === null ? "" : "Nobody says how it is turned now.";
-  if (requested === null) return `It is turned by ${actual}° now.`;
-  return requested === actual ? "" : `Asked for ${requested}°, and it is ${actual}°.`;
+function rotationInWords({ requested, actual }) {
+  if (actual === null) return requested === null ? "" : "The current rotation is unknown.";
+  if (requested === null) return `The current rotation is ${actual}°.`;
+  return requested === actual ? "" : `Set to ${requested}°, but it is ${actual}°.`;
 }
 
 function powerInWords({ requested, actual }) {
-  if (requested !== null && requested === actual) return `It is ${actual}, as asked.`;
-  const is = actual === null ? "nobody says whether it is on" : `it is ${actual}`;
-  return requested === null ? `${sentence(is)}.` : `Asked for ${requested}, and ${is}.`;
+  if (requested !== null && requested === actual) return `It is ${actual}, as requested.`;
+  const is = actual === null ? "its state is unknown" : `it is ${actual}`;
+  return requested === null ? `${sentence(is)}.` : `Requested: ${requested}, but ${is}.`;
 }

@@ -1,10 +1,10 @@
-// Builds elements. Text goes in as text, so nothing a process is called or prints can become markup.
+// Builds elements. Text is inserted as text, so that no name or output of a process can become markup.
 
 import { sentence } from "./words.js";
 
 /**
- * An element. Of the properties, `on` holds listeners by event, a name the element knows is set as its property,
- * and everything else is an attribute. Children that are null or undefined are left out.
+ * Creates an element. Of the properties, `on` holds listeners by event; a name that the element has is set as a
+ * property, any other as an attribute. Children that are null or undefined are left out.
  */
 export function el(tag, properties = {}, ...children) {
   const element = document.createElement(tag);
@@ -22,22 +22,22 @@ export function el(tag, properties = {}, ...children) {
   return element;
 }
 
-/** A button that submits nothing. */
+/** A button that does not submit a form. */
 export function button(label, onClick, className = "") {
   return el("button", { type: "button", className, on: { click: onClick } }, label);
 }
 
 /**
- * A button for something that takes a while and may be refused: that is told in the element `problem`. `describedBy` is
- * the id of what it is about.
+ * A button whose action takes a while and may fail; the element `problem` shows the error. `describedBy` is the id of
+ * the heading of what it acts on.
  */
-export function deed(label, work, { problem, describedBy, className = "" }) {
+export function actionButton(label, work, { problem, describedBy, className = "" }) {
   const element = button(label, () => whileBusy(element, () => attempt(problem, work)), className);
   element.setAttribute("aria-describedby", describedBy);
   return element;
 }
 
-/** Does something, and tells in the element what went wrong. */
+/** Runs `work`, and shows its error in the element `problem`. */
 export async function attempt(problem, work) {
   say(problem, "");
   try {
@@ -47,28 +47,28 @@ export async function attempt(problem, work) {
   }
 }
 
-/** The element of the page with this id. */
+/** The element of the document with this id. */
 export const byId = (id) => document.getElementById(id);
 
-/** Sets text, and leaves an element alone that says so already (selections and screen readers are thankful). */
+/** Sets the text of an element if it differs: setting it again would drop a selection and be read out again. */
 export function say(element, text) {
   if (element.textContent !== text) element.textContent = text;
 }
 
-/** Says something to those who listen to the page, without taking them anywhere. */
+/** Reports something to screen readers without moving the focus. */
 export function announce(text) {
   byId("live").textContent = text;
 }
 
 let lastId = 0;
 
-/** An id nobody else has. */
+/** An id that is unique in the document. */
 export function newId(prefix) {
   lastId += 1;
   return `${prefix}-${lastId}`;
 }
 
-/** Marks a button as busy while something is under way; a second press meanwhile does nothing. */
+/** Marks a button as busy while `work` runs; a second press meanwhile does nothing. */
 export async function whileBusy(element, work) {
   if (element.getAttribute("aria-busy") === "true") return;
   element.setAttribute("aria-busy", "true");

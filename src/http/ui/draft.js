@@ -1,11 +1,11 @@
-// Keeps what was typed into a dialog that was left without an answer, until the same dialog is opened again.
+// Keeps the input of a dialog that was closed without an answer, until the same dialog is opened again.
 
 import { button, el } from "./dom.js";
 
-/** What was typed, by what the dialogs were about. */
+/** The input, by the subject of the dialog. */
 const drafts = new Map();
 
-/** The controls of one form, watched. `onRestore` is told when their values were put back. */
+/** The draft of one form. `onRestore` is called after its values were restored. */
 export class Draft {
   #key;
   #form;
@@ -14,20 +14,20 @@ export class Draft {
   #element = null;
   #isKept = true;
 
-  /** The form stands as it would for somebody who has typed nothing yet. */
+  /** Expects the form with its initial values. */
   constructor(key, form, onRestore = () => {}) {
     [this.#key, this.#form, this.#onRestore] = [key, form, onRestore];
     this.#untouched = snapshot(this.#controls());
   }
 
-  /** Puts back what was typed, into the form of a dialog that has just been opened, and says so at its head. */
+  /** Restores the draft in the dialog that was just opened, with a notice at its top. */
   open(element) {
     this.#element = element;
     element.addEventListener("close", () => this.#keep());
     const draft = drafts.get(this.#key);
     if (draft?.length !== this.#untouched.length) return;
     this.#restore(draft);
-    const notice = el("div", { className: "notice" }, "What you typed before is still here. ");
+    const notice = el("div", { className: "notice" }, "Your earlier input was kept. ");
     notice.append(button("Start over", () => {
       this.#restore(this.#untouched);
       notice.remove();
@@ -36,8 +36,8 @@ export class Draft {
     this.#form.firstElementChild.prepend(notice);
   }
 
-  /** Closes the dialog for good: what is typed in it is not wanted any more. */
-  leave() {
+  /** Closes the dialog and discards the draft. */
+  finish() {
     this.#isKept = false;
     this.#element.close();
   }

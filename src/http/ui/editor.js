@@ -1,5 +1,4 @@
-// Adds and changes a process. What is typed here is never lost: not to a refusal, not to a broken connection, and not to
-// the Escape key.
+// The dialog that adds or edits a process. Its input survives a refusal, a lost connection, and the Escape key.
 
 import { Refusal, ask, latest, pathOf, replace } from "./api.js";
 import { dialog } from "./dialog.js";
@@ -17,13 +16,13 @@ const URLS = {
   custom: { label: "URL", placeholder: "https://example.org" },
 };
 
-/** When a process is started again: the policies of the API. */
+/** The restart policies of the API. */
 const POLICIES = [["always", "Always"], ["on_crash", "After a crash"], ["never", "Never"]];
 
-/** How often another client may change the same process while a change is on its way. */
+/** How often a change is sent if other clients change the same process meanwhile. */
 const ATTEMPTS = 3;
 
-/** Opens the dialog: of a process as it is configured, or of a new one, of which only the type is known. */
+/** Opens the dialog for a configured process, or for a new one, of which only the type is given. */
 export function edit(process) {
   const isNew = process.id === undefined;
   const isDisplay = process.type === "chromium";
@@ -47,7 +46,7 @@ export function edit(process) {
       fields.restart.element,
       fields.advanced ?? null,
     ),
-    el("footer", {}, problem, el("div", { className: "actions" }, button("Cancel", () => draft.leave()), save)),
+    el("footer", {}, problem, el("div", { className: "actions" }, button("Cancel", () => draft.finish()), save)),
   );
   let before = read(fields);
   const draft = new Draft(process.id ?? process.type, form, fields.onRestore);
@@ -63,7 +62,7 @@ export function edit(process) {
       try {
         const typed = read(fields);
         const saved = await (isNew ? create(process.type, typed) : change(process.id, typed, before));
-        draft.leave();
+        draft.finish();
         announce(saved ? `${saved.name} is ${isNew ? "added" : "saved"}.` : "Nothing was changed.");
       } catch (error) {
         if (!(error instanceof Conflict)) return blame(fields, process.id, error, problem);
@@ -83,7 +82,7 @@ function fieldsOf(process) {
   return fields;
 }
 
-/** Every value as the API takes it, by field; what is not shown is not there. */
+/** The values of the fields that are shown, as the API takes them. */
 function read(fields) {
   const { shown, advanced, onRestore, preset, ...real } = fields;
   const entries = Object.entries(real).filter(([, field]) => field.isShown !== false);
@@ -95,20 +94,20 @@ function create(type, typed) {
   return ask("POST", "/api/processes", { type, ...Object.fromEntries(given) });
 }
 
-/** Fields that were changed here and by another client, with the values of the other. */
+/** Fields that were edited here and changed by another client, with the values of the other client. */
 class Conflict extends Error {
   constructor(theirs) {
-    super("Not saved yet: look at what has changed, and save again");
+    super("Not saved: another client made changes. Check them, and save again");
     this.theirs = theirs;
   }
 }
 
 /**
- * Sends the fields that differ from `before`, which is what the dialog showed at first; the other fields stay as
- * another client may have changed them. Null where no field differs.
+ * Sends the fields that differ from `before`, which is what the dialog showed at first. Other fields keep the changes of
+ * other clients. Null if no field differs.
  */
 async function change(id, typed, before) {
-  // A field that is hidden now had a value that is to be removed.
+  // The value of a field that is hidden now is removed.
   const names = new Set([...Object.keys(typed), ...Object.keys(before)]);
   const isSame = (one, other) => JSON.stringify(one ?? null) === JSON.stringify(other ?? null);
   const changed = [...names].filter((name) => !isSame(typed[name], before[name]));
@@ -133,8 +132,8 @@ function warn(notice, fields, theirs) {
     el("li", {}, `${fields[name].element.querySelector("label, legend").textContent}: ${inWords(fields[name], value)}`),
   );
   notice.replaceChildren(
-    el("strong", {}, "Changed elsewhere meanwhile."),
-    " What you typed is still here; saving puts it in the place of:",
+    el("strong", {}, "Changed by another client."),
+    " Your input is kept. Saving it replaces:",
     el("ul", {}, ...values),
   );
   notice.hidden = false;
@@ -149,7 +148,7 @@ function inWords({ control }, value) {
   return [...(control.options ?? [])].find((option) => option.value === value)?.text ?? value;
 }
 
-/** Says beside each field what is wrong with it, and the rest below; goes to the first. */
+/** Shows each error beside its field, and the other errors below; focuses the first wrong field. */
 function blame(fields, id, error, problem) {
   const rest = [];
   const blamed = new Map();
@@ -157,7 +156,7 @@ function blame(fields, id, error, problem) {
     const local = field.startsWith(`processes.${id}.`) ? field.slice(`processes.${id}.`.length) : field;
     let name = local.split(/[.[]/)[0];
     if (name === "id") name = "name";
-    // Without an address there is nothing to run either; where no command can be typed, the address is missing.
+    // A process needs a command or a URL: if the command field is hidden, the URL is missing.
     const isMissing = name === "command" && fields.command?.isShown === false;
     const target = fields[isMissing ? "url" : name];
     if (target?.blame && target.isShown) blamed.set(target, [...(blamed.get(target) ?? []), isMissing ? "must be given" : detail]);
@@ -171,7 +170,7 @@ function blame(fields, id, error, problem) {
   first?.control.focus();
 }
 
-// ---- the two kinds ----
+// ---- display and background processes ----
 
 const COMMAND_HINT = "As you would type it in a shell.";
 
@@ -196,12 +195,12 @@ function displayFields(process, isNew) {
   const adapt = () => {
     const preset = fields.preset.read();
     fields.command.isShown = preset === "custom";
-    // A command with an address beside it keeps both.
+    // A process that has both a command and a URL keeps both.
     fields.url.isShown = preset !== "custom" || Boolean(command && url);
     fields.url.element.firstChild.textContent = URLS[preset].label;
     fields.url.control.placeholder = URLS[preset].placeholder;
   };
-  // A canvas is drawn by the GPU; any other page has to ask for it.
+  // A canvas needs WebGPU; for other pages the operator enables it.
   const choose = () => {
     adapt();
     if (isNew) flag.webgpu.control.checked = fields.preset.read() === "lumencanvas";
@@ -219,23 +218,23 @@ function backgroundFields(process) {
   const parts = others.map((other) => ({ id: other.id, ...check(other.name, depends.includes(other.id)) }));
   const chosen = () => {
     const ids = parts.filter((part) => part.read()).map((part) => part.id);
-    // Those that were there keep their order.
+    // Existing dependencies keep their order.
     const sorted = [...depends.filter((id) => ids.includes(id)), ...ids.filter((id) => !depends.includes(id))];
     return sorted.length > 0 ? sorted : null;
   };
   const pairs = Object.entries(process.env ?? {}).map((entry) => entry.join("=")).join("\n");
   const environment = lines("Environment", pairs, {
-    hint: "One NAME=value a line.",
+    hint: "One NAME=value per line.",
     placeholder: "LANG=en_GB.UTF-8",
   });
-  // A value may have several lines, which cannot be told apart here: what was not changed is not parsed.
+  // A value may contain line breaks, which this field cannot represent: unedited text is not parsed.
   environment.read = () => (environment.control.value === pairs ? process.env ?? null : environmentOf(environment.control.value));
   const fields = {
     name: text("Name", process.name, { maxLength: 80, placeholder: "Data Sync Service" }),
     command: lines("Command", process.command, { hint: COMMAND_HINT, placeholder: "python3 /home/pi/sync.py" }),
     ...whenItRuns(process, "on_crash"),
-    user: text("User", process.user, { hint: "Who runs it. Empty: the kiosk's ordinary user." }),
-    cwd: text("Working directory", process.cwd, { hint: "Empty: the user's home." }),
+    user: text("User", process.user, { hint: "The user that runs it. Empty: the kiosk's unprivileged user." }),
+    cwd: text("Working directory", process.cwd, { hint: "Empty: the user's home directory." }),
     env: environment,
     depends_on: checks("Depends on", parts, chosen),
     display: displayChoice(process, null),
@@ -249,14 +248,14 @@ function backgroundFields(process) {
 
 function whenItRuns({ id, autostart = true, restart_on_crash, restart }, usual) {
   const policy = id === undefined ? usual : restart ?? (restart_on_crash ? "on_crash" : "never");
-  const hint = "A crash is an exit code other than 0, or a signal. Always: after exit code 0 as well.";
+  const hint = "A crash is an exit code other than 0, or a signal. Always: also after exit code 0.";
   return {
     autostart: check("Autostart", autostart, "Starts with the kiosk"),
     restart: choice("Restart", policy, POLICIES, hint),
   };
 }
 
-/** `NAME=value` lines as the API has them. A line without `=` is refused as the daemon refuses a value. */
+/** `NAME=value` lines as an object. A line without `=` is refused in the same way as by the daemon. */
 function environmentOf(typed) {
   const pairs = typed.split("\n").filter((line) => line.trim() !== "").map((line) => {
     const at = line.indexOf("=");
@@ -273,15 +272,15 @@ function displayChoice(process, usual) {
   const names = new Set([...kiosk.displays.map((display) => display.name), ":0", ":1", process.display ?? ":0"]);
   const options = [...names].sort().map((name) => [name, name + displayInWords(name, process.id)]);
   if (usual === null) options.unshift(["", "None"]);
-  return choice("Display", process.display ?? usual, options, "A display has room for one process.");
+  return choice("Display", process.display ?? usual, options, "A display shows one process at a time.");
 }
 
-/** ` – taken by Gallery Display`, or what else is to be known of it. */
+/** The state of a display: ` – used by Gallery Display`, ` – not connected, also wanted by Clock`. */
 function displayInWords(name, id) {
   const display = kiosk.displays.find((display) => display.name === name);
-  if (display?.process && display.process !== id) return ` – taken by ${nameOf(display.process)}`;
+  if (display?.process && display.process !== id) return ` – used by ${nameOf(display.process)}`;
   const wanting = (display?.wanted_by ?? []).filter((other) => other !== id).map(nameOf);
-  const facts = [display?.connected ? "connected" : "not connected", wanting.length > 0 && `also for ${wanting.join(", ")}`];
+  const facts = [display?.connected ? "connected" : "not connected", wanting.length > 0 && `also wanted by ${wanting.join(", ")}`];
   return ` – ${facts.filter(Boolean).join(", ")}`;
 }
 
@@ -293,7 +292,7 @@ function isCanvas(url) {
   }
 }
 
-/** That there is a display process already, and what becomes of it. */
+/** The warning that there is a display process already, and what happens to it. */
 function warning(process, isNew) {
   const others = inOrder().filter((other) => other.type === "chromium" && other.id !== process.id);
   if (others.length === 0 || !isNew) return null;

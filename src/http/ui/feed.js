@@ -1,6 +1,6 @@
-// Knows how the kiosk fares: a picture of everything when the connection stands, then whatever changes.
+// The state of the kiosk: the snapshot that a new connection begins with, then its changes.
 
-/** The kiosk as last heard of. Everybody reads it, only this file writes it. */
+/** The state last received. Every module reads it; only this one writes it. */
 export const kiosk = {
   processes: new Map(),
   order: [],
@@ -13,31 +13,31 @@ export const kiosk = {
   connection: "connecting",
 };
 
-/** How long until a stream that the browser has given up on is opened anew. */
+/** The delay before a stream that the browser gave up on is opened again, in milliseconds. */
 const PAUSE = 3000;
 
-let admitted = async () => {};
+let checkSession = async () => {};
 
-/** Whom to ask whether the kiosk still knows who looks, when it has refused the stream. */
-export function whenRefused(listener) {
-  admitted = listener;
+/** Sets what to await after a refused stream: it checks the session, and lets the operator sign in. */
+export function onRefused(listener) {
+  checkSession = listener;
 }
 
 const listeners = [];
 
-/** Calls this whenever something has changed, and once now. */
+/** Calls the listener now and after every change. */
 export function onChange(listener) {
   listeners.push(listener);
   listener();
 }
 
-function tell() {
+function notifyListeners() {
   for (const listener of listeners) listener();
 }
 
 let source = null;
 let retry = 0;
-/** Whether the page follows the kiosk at all: not before the operator is signed in. */
+/** Whether the web UI follows the kiosk: not before the operator is signed in. */
 let isStarted = false;
 
 /** Connects, and stays connected while the page is visible. */
@@ -53,12 +53,11 @@ export function connect() {
   source.addEventListener("change", (event) => take(JSON.parse(event.data)));
   source.addEventListener("error", () => {
     kiosk.connection = "lost";
-    tell();
-    // The browser retries after a broken connection, but not after a refusal (the kiosk is busy, or the session has
-    // ended).
+    notifyListeners();
+    // The browser retries after a broken connection, but not after a refusal: the kiosk is busy, or the session ended.
     if (source.readyState !== EventSource.CLOSED) return;
     source = null;
-    retry = setTimeout(() => admitted().then(connect), PAUSE);
+    retry = setTimeout(() => checkSession().then(connect), PAUSE);
   });
 }
 
@@ -70,8 +69,8 @@ function disconnect() {
   if (kiosk.connection === "connected") kiosk.connection = "connecting";
 }
 
-// A browser opens six connections to a kiosk, for all of its tabs together. A stream holds one: a page that is not
-// visible gives it back.
+// A browser opens at most six connections to a host, for all of its tabs together. A stream holds one, so a hidden tab
+// closes it.
 document.addEventListener("visibilitychange", () => {
   if (document.hidden) disconnect();
   else if (isStarted) connect();
@@ -80,10 +79,10 @@ addEventListener("pagehide", disconnect);
 addEventListener("pageshow", (event) => event.persisted && isStarted && connect());
 
 function take(event) {
-  const heard = performance.now();
+  const receivedAt = performance.now();
   for (const [id, process] of Object.entries(event.processes)) {
-    // The uptime goes on here, by this clock: the kiosk's own may be anywhere.
-    if (process.uptime !== null) process.startedAt = heard - process.uptime * 1000;
+    // The browser's clock counts the uptime on, because the kiosk's clock may be wrong.
+    if (process.uptime !== null) process.startedAt = receivedAt - process.uptime * 1000;
     kiosk.processes.set(id, process);
   }
   for (const id of event.removed ?? []) kiosk.processes.delete(id);
@@ -94,26 +93,26 @@ function take(event) {
   kiosk.schedule = event.schedule ?? kiosk.schedule;
   kiosk.isShuttingDown = event.shutting_down;
   kiosk.connection = "connected";
-  tell();
+  notifyListeners();
 }
 
-/** The processes, in the order of the file. */
+/** The processes, in the order of the configuration. */
 export const inOrder = () => kiosk.order.map((id) => kiosk.processes.get(id)).filter(Boolean);
 
-/** What people call a process. */
+/** The name of the process with this id; the id, if there is no such process. */
 export const nameOf = (id) => kiosk.processes.get(id)?.name ?? id;
 
-/** Whether it has been told to run, whatever has become of that. */
+/** Whether the process should run, also if it does not. */
 export function isWanted({ status, restart_on_crash, restart }) {
   if (status === "failed") return restart_on_crash || restart === "always";
   return ["waiting", "starting", "running", "backoff"].includes(status);
 }
 
-/** Whether there is something to stop before it can be deleted. */
+/** Whether the process has to be stopped before it can be deleted. */
 export const isAlive = ({ pid, status }) => pid !== null || status === "stopping";
 
-/** Those that make way when this one starts: there is one browser, and a display has one process. */
-export function standingInTheWayOf(process) {
+/** The processes that stop when this one starts: one display process runs at a time, and a display has one process. */
+export function rivalsOf(process) {
   const isRival = (other) =>
     other.id !== process.id &&
     isWanted(other) &&

@@ -1,10 +1,10 @@
-// Parts of a form: each a control with its label, its hint, and room for what is wrong with it.
+// Parts of a form: each is a control with a label, a hint, and an error message.
 
 import { el, newId } from "./dom.js";
 
 /**
- * A field. `read` gives its value as the API has it (null for nothing), `blame` says what is wrong with it.
- * `content` stands under the label; `control` is what has the focus when it is to blame.
+ * A field. `read` returns its value as the API takes it (null if it is empty), `blame` shows an error. `control` gets
+ * the focus if the field is wrong.
  */
 class Field {
   constructor(element, control, error, read) {
@@ -19,7 +19,7 @@ class Field {
     this.element.hidden = !value;
   }
 
-  /** Says what is wrong, or that nothing is any more. */
+  /** Shows an error; an empty text removes it. */
   blame(text) {
     this.error.textContent = text;
     if (text) this.control.setAttribute("aria-invalid", "true");
@@ -51,7 +51,7 @@ export function text(label, value, { hint, ...properties } = {}) {
   return labelled(label, control, hint, () => control.value.trim() || null);
 }
 
-/** A whole number. What is none is sent as it was typed, and the kiosk says what is wrong with it. */
+/** An integer. Other input is sent as typed; the kiosk's validation reports the error. */
 export function number(label, value, hint) {
   const field = text(label, value, { hint, inputMode: "numeric" });
   field.read = () => {
@@ -61,20 +61,20 @@ export function number(label, value, hint) {
   return field;
 }
 
-/** Lines of text. */
+/** Several lines of text. */
 export function lines(label, value, { hint, ...properties } = {}) {
   const control = el("textarea", { rows: 3, ...QUIET, ...properties, value: value ?? "" });
   return labelled(label, control, hint, () => control.value.trim() || null);
 }
 
-/** One of several. `options` are `[value, label]`; the value "" is nothing. */
+/** A list to choose one option from. `options` are `[value, label]`; the value "" is null. */
 export function choice(label, value, options, hint) {
   const control = el("select", {}, ...options.map(([value, label]) => el("option", { value }, label)));
   control.value = value ?? "";
   return labelled(label, control, hint, () => control.value || null);
 }
 
-/** Yes or no. */
+/** A checkbox, as a part of a field. */
 export function check(label, value, hint) {
   const control = el("input", { type: "checkbox", id: newId("control"), checked: value });
   const note = newId("hint");
@@ -89,7 +89,7 @@ export function check(label, value, hint) {
   return { element, control, read: () => control.checked };
 }
 
-/** Yes or no, as a field of its own. */
+/** A checkbox, as a field. */
 export function toggle(label, value, hint) {
   const { element, control, read } = check(label, value, hint);
   const problem = el("p", { className: "error", id: newId("error") });
@@ -98,7 +98,7 @@ export function toggle(label, value, hint) {
   return new Field(element, control, problem, read);
 }
 
-/** Checks that belong together, as one field. */
+/** A group of checkboxes, as one field. */
 export function checks(legend, parts, read) {
   const problem = el("p", { className: "error", id: newId("error") });
   const element = el(
@@ -111,7 +111,7 @@ export function checks(legend, parts, read) {
   return new Field(element, parts[0]?.control ?? element, problem, read);
 }
 
-/** One of a few, all of them seen. */
+/** A row of radio buttons. */
 export function presets(legend, value, options, onChoice) {
   const name = newId("preset");
   const radios = options.map(([value, label]) => [el("input", { type: "radio", name, value, on: { change: onChoice } }), label]);

@@ -1,17 +1,17 @@
-// What a process prints, as it prints it.
+// The tab Logs: the output of a process, live.
 
 import { pathOf } from "./api.js";
 import { byId, el, say } from "./dom.js";
 import { inOrder, kiosk, onChange } from "./feed.js";
 import { count, dayAndTime, timeOfDay } from "./words.js";
 
-/** As many lines as are on the page: older ones are in the plain text. */
+/** How many lines are shown; older ones are available as plain text. */
 const LINES = 2000;
 
-/** As many lines as are asked for at first. */
+/** How many lines are requested at first. */
 const FIRST_LINES = 500;
 
-/** How long until a stream that the browser has given up on is opened anew. */
+/** The delay before a stream that the browser gave up on is opened again, in milliseconds. */
 const PAUSE = 3000;
 
 const STREAMS = { stdout: "out", stderr: "err", ossuary: "ossuary" };
@@ -25,15 +25,15 @@ let isOpen = false;
 /** The id of the last event: a stream that is opened again continues after it. */
 let lastEventId = "";
 let isPaused = false;
-/** What has come and is not on the page yet: lines, and gaps. Never longer than the page. */
+/** Lines and gaps that were received and not shown yet, at most `LINES`. */
 let waiting = [];
 let frame = 0;
-/** Whether new lines scroll in: so it is until the operator scrolls up. */
+/** Whether the pane scrolls to new lines: until the operator scrolls up. */
 let isFollowing = true;
-/** Lines that came in below what is visible. */
+/** How many lines were added below the visible part. */
 let unseen = 0;
 
-/** Sets the tab up. `choice` is called with the id when another process is chosen. */
+/** Sets up the tab. `choice` is called with the id when another process is chosen. */
 export function showLogs(choice) {
   onChoice = choice;
   byId("log-process").addEventListener("change", (event) => onChoice(event.target.value));
@@ -43,11 +43,11 @@ export function showLogs(choice) {
     toEnd(pane);
     pane.focus();
   });
-  // A pane that is hidden has no height, and its position says nothing.
+  // The scroll position of a hidden pane, which has no height, means nothing.
   pane.addEventListener("scroll", () => pane.clientHeight > 0 && setFollowing(isAtEnd(pane)));
-  // A pane of another size breaks its lines elsewhere. This is called before the scroll event of the same change.
+  // After a resize lines wrap elsewhere. This is called before the scroll event of the same change.
   new ResizeObserver(() => isFollowing && toEnd(pane)).observe(pane);
-  // A page that is not visible gives its connection back, and continues where it was.
+  // A hidden tab closes its connection, and continues where it was.
   document.addEventListener("visibilitychange", () => {
     if (!isOpen || !followed) return;
     if (document.hidden) close();
@@ -58,7 +58,7 @@ export function showLogs(choice) {
   onChange(offerProcesses);
 }
 
-/** Follows a process: the one named, or the first. */
+/** Follows the process with this id, or the first one. */
 export function follow(id) {
   const wanted = id || followed || kiosk.order[0];
   isOpen = true;
@@ -76,8 +76,8 @@ export function follow(id) {
   open();
 }
 
-/** Another tab is open. */
-export function leave() {
+/** Stops following while another tab is open. */
+export function unfollow() {
   isOpen = false;
   close();
 }
@@ -154,7 +154,7 @@ const line = ({ time, stream, text, cut }) =>
     el("span", { className: "text" }, cut ? `${text} […line cut]` : text),
   );
 
-const gap = ({ lost }) => el("p", { className: "gap" }, `${count(lost, "line")} lost: they came faster than they could be kept`);
+const gap = ({ lost }) => el("p", { className: "gap" }, `${count(lost, "line")} lost: the process prints faster than lines can be stored`);
 
 function setPaused(value) {
   isPaused = value;
@@ -172,7 +172,7 @@ function describe() {
 
 function stateInWords(shown) {
   if (!followed) return "There is no process yet.";
-  if (!kiosk.processes.has(followed) && kiosk.configuration) return `There is no process ${followed} any more.`;
+  if (!kiosk.processes.has(followed) && kiosk.configuration) return `Process ${followed} no longer exists.`;
   if (isPaused) return waiting.length === LINES ? `Paused. ${LINES} new lines and more.` : `Paused. ${count(waiting.length, "new line")}.`;
   if (source?.readyState !== EventSource.OPEN) return "Connecting…";
   if (shown === 0) return "Following. Nothing printed yet.";

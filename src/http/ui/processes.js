@@ -1,19 +1,19 @@
-// The processes as cards: how each fares, and the buttons that fit its state.
+// The processes as cards: the state of each, and the buttons that fit it.
 
 import { ask, pathOf } from "./api.js";
 import { confirm } from "./dialog.js";
-import { announce, attempt, byId, deed, el, newId, say } from "./dom.js";
+import { actionButton, announce, attempt, byId, el, newId, say } from "./dom.js";
 import { edit } from "./editor.js";
-import { inOrder, isAlive, isWanted, kiosk, nameOf, onChange, standingInTheWayOf } from "./feed.js";
+import { inOrder, isAlive, isWanted, kiosk, nameOf, onChange, rivalsOf } from "./feed.js";
 import { Screen } from "./screen.js";
 import { STATES, count, duration, moment, pageStateOf, sentence } from "./words.js";
 
-/** The problem of a process that rules of the schedule name. */
+/** The problem type if rules of the schedule use the process. */
 const NAMED_BY_RULES = "/problems/named-by-rules";
 
 const cards = new Map();
 
-/** Shows the processes, from now on. */
+/** Sets up the tab. */
 export function showProcesses() {
   byId("add-display").addEventListener("click", () => edit({ type: "chromium" }));
   byId("add-background").addEventListener("click", () => edit({ type: "custom" }));
@@ -24,7 +24,7 @@ export function showProcesses() {
   }, 1000);
 }
 
-/** Brings the cards in line with the processes. A card stays the same element, so whoever is in it stays there. */
+/** Updates the list. A card stays the same element, so that the focus in it is kept. */
 function arrange() {
   const processes = inOrder();
   const list = byId("cards");
@@ -44,7 +44,7 @@ function arrange() {
   list.hidden = processes.length === 0;
 }
 
-/** The one state of a process and of its page, which its card shows in one colour. */
+/** The state that the card shows: that of the page while the process runs, else that of the process. */
 function conditionOf(process) {
   if (!process.enabled && !isWanted(process)) return { label: "Disabled", look: "rest" };
   const page = process.status === "running" ? pageStateOf(process.page) : null;
@@ -54,18 +54,18 @@ function conditionOf(process) {
 
 class Card {
   #process;
-  /** Whether somebody here did something to it and wants to hear how it ends. */
+  /** Whether this browser started an action whose end is announced. */
   #isWatched = false;
 
   constructor() {
     const heading = newId("process");
     const protection = newId("protection");
     this.error = el("p", { className: "error", role: "alert" });
-    const does = (label, work, className) => deed(label, work, { problem: this.error, describedBy: heading, className });
+    const does = (label, work, className) => actionButton(label, work, { problem: this.error, describedBy: heading, className });
     this.name = el("h3", { id: heading });
     this.status = el("span", { className: "badge status" });
     this.screen = el("span", { className: "badge screen" }, "Display");
-    this.command = el("summary", { title: "Show all of it" });
+    this.command = el("summary", { title: "Show the whole command" });
     this.state = el("p", { className: "state" });
     this.warning = el("p", { className: "state bad" });
     this.facts = el("p", { className: "facts" });
@@ -75,8 +75,8 @@ class Card {
       logs: el("a", { className: "button", "aria-describedby": heading }, "Logs"),
       enable: does("Enable", () => this.#enable(), "primary"),
       start: does("Start", () => this.#start(), "primary"),
-      restart: does("Restart", () => this.#order("restart")),
-      stop: does("Stop", () => this.#order("stop")),
+      restart: does("Restart", () => this.#send("restart")),
+      stop: does("Stop", () => this.#send("stop")),
       delete: does("Delete", () => this.#delete(), "danger"),
     };
     this.buttons.delete.setAttribute("aria-describedby", `${heading} ${protection}`);
@@ -95,7 +95,7 @@ class Card {
     this.element = el("li", {}, this.article);
   }
 
-  /** Shows how the process fares now. */
+  /** Shows the state of the process. */
   show(process) {
     if (process === this.#process) return;
     const before = this.#process && conditionOf(this.#process);
@@ -119,12 +119,12 @@ class Card {
     this.#fitButtons();
     this.tick();
     if (!before || before.label === state.label) return;
-    // What was refused or failed before is no longer so.
+    // An earlier error no longer applies.
     if (state.look === "good") say(this.error, "");
-    this.#tell(state);
+    this.#announceState(state);
   }
 
-  /** Lets the uptime go on, and the picture. */
+  /** Updates the uptime and the screenshot; called every second. */
   tick() {
     if (!this.#process) return;
     say(this.facts, factsOf(this.#process));
@@ -145,20 +145,20 @@ class Card {
     remove.setAttribute("aria-disabled", isProtected);
     say(this.protection, isProtected ? "Cannot be deleted while it runs. Stop it first." : "");
     remove.title = this.protection.textContent;
-    // A button that goes away under somebody's finger hands over to the one that takes its place.
+    // The focus of a button that is hidden moves to the one that replaces it.
     if (focused?.hidden && this.element.contains(focused)) {
       [stop, start, enable, this.buttons.edit].find((button) => !button.hidden).focus();
     }
   }
 
-  #tell(state) {
+  #announceState(state) {
     const { name } = this.#process;
     if (!this.#isWatched && state.look !== "bad") return;
     announce(`${name}: ${state.label}`);
     if (!state.isPassing) this.#isWatched = false;
   }
 
-  async #order(what) {
+  async #send(what) {
     if (this.buttons[what].getAttribute("aria-disabled") === "true") return;
     this.#isWatched = true;
     const answer = await ask("POST", pathOf(this.#process.id, `/${what}`));
@@ -167,9 +167,9 @@ class Card {
   }
 
   async #start() {
-    const rivals = standingInTheWayOf(this.#process);
+    const rivals = rivalsOf(this.#process);
     if (rivals.length > 0 && !(await confirm(switching(this.#process, rivals)))) return;
-    await this.#order("start");
+    await this.#send("start");
   }
 
   async #enable() {
@@ -201,24 +201,24 @@ class Card {
   }
 }
 
-/** The question before rules lose the process they name, which the refusal has told. */
+/** The question before a process is deleted that rules use. The refusal names them before its first `;`. */
 function withoutRules({ id, name }, refusal) {
   const [named] = refusal.split(";");
   return {
-    title: `Delete ${name} although rules need it?`,
-    text: [`${named.replace(id, name)}.`, "These rules are switched off, and stay in the schedule."],
-    yes: "Delete and switch off the rules",
+    title: `Delete ${name} although rules use it?`,
+    text: [`${named.replace(id, name)}.`, "These rules are disabled and stay in the schedule."],
+    yes: "Delete and disable the rules",
     isDangerous: true,
   };
 }
 
-/** The question before something makes way. */
+/** The question before a start that stops other processes. */
 function switching(process, rivals) {
   const names = rivals.map((rival) => rival.name).join(" and ");
   const isOne = rivals.length === 1;
   const why = rivals.some((rival) => rival.type === "chromium" && process.type === "chromium")
     ? "Only one display process runs at a time."
-    : `Display ${process.display} has room for one process.`;
+    : `Display ${process.display} shows one process at a time.`;
   return {
     title: `Start ${process.name}?`,
     text: [`${why} Starting ${process.name} stops ${names}${isOne ? "" : `, all ${rivals.length} of them`}.`],
@@ -239,9 +239,9 @@ function factsOf({ type, display, flags = {}, startedAt, pid, restarts }) {
   return facts.filter(Boolean).join(" • ");
 }
 
-/** Why it is as it is. Whoever is meant by id is called by name. */
+/** The reason for the state of a process, with names in place of ids. */
 function reasonInWords({ status, reason, since, enabled, restarts }) {
-  if (!enabled) return "This process is disabled: it cannot be started until it is enabled.";
+  if (!enabled) return "This process is disabled. Enable it before you start it.";
   if (!reason) return "";
   const named = reason.replace(/^(made way for|waits until|the display is taken by) (\S+)/, (_, verb, id) => `${verb} ${nameOf(id)}`);
   const words = sentence(named);

@@ -1,5 +1,4 @@
-// Adds and changes a rule of the schedule. What is typed here is never lost: not to a refusal, not to a broken
-// connection, and not to the Escape key.
+// The dialog that adds or edits a rule. Its input survives a refusal, a lost connection, and the Escape key.
 
 import { Refusal } from "./api.js";
 import { dialog } from "./dialog.js";
@@ -14,7 +13,7 @@ const TRIGGERS = [["time", "Time"], ["interval", "Interval"], ["boot", "Start"],
 
 const NEW = { trigger: { type: "time", days: ["*"] }, action: { type: "switch_canvas" } };
 
-/** Which fields belong to what a rule goes by, and to what it does. */
+/** The fields of each trigger and of each action. */
 const OF_TRIGGER = { time: ["time", "days", "catch_up"], interval: ["minutes"], boot: [], connection: ["event"] };
 const OF_ACTION = {
   switch_canvas: ["process_id", "url"],
@@ -25,10 +24,10 @@ const OF_ACTION = {
 };
 const OF_ANY_PROCESS = ["process_id"];
 
-/** What cannot be undone has no end. */
+/** Actions that cannot be undone: their rules have no `until`. */
 const WITHOUT_END = ["restart_process", "refresh_page", "run_command", "reboot"];
 
-/** Where each field stands in a rule, for whoever tells what is wrong with it. */
+/** The field of each path in a rule, to show errors beside it. */
 const PLACES = {
   "trigger.type": "trigger",
   "trigger.time": "time",
@@ -51,10 +50,7 @@ const PLACES = {
   catch_up: "catch_up",
 };
 
-/**
- * Opens the dialog: of a rule as it stands in the schedule under this key, or of a new one (null). `amend` changes the
- * schedule.
- */
+/** Opens the dialog for the rule with this key, or for a new one (null). `amend` changes the schedule. */
 export function editRule(rule, key, amend) {
   const isNew = rule === null;
   const fields = fieldsOf(rule ?? NEW);
@@ -74,7 +70,7 @@ export function editRule(rule, key, amend) {
       ...["days", "minutes", "event", "action", "process_id", "url", "power", "display", "command", "updates", "catch_up"].map((name) => fields[name].element),
       words,
     ),
-    el("footer", {}, problem, el("div", { className: "actions" }, button("Cancel", () => draft.leave()), save)),
+    el("footer", {}, problem, el("div", { className: "actions" }, button("Cancel", () => draft.finish()), save)),
   );
   const describe = () => {
     fit(fields);
@@ -97,17 +93,17 @@ export function editRule(rule, key, amend) {
       let place;
       try {
         const typed = ruleOf(fields, rule ?? NEW);
-        refuseHalfTyped(fields);
+        refuseInvalidUpdates(fields);
         await amend(({ rules }) => {
           const before = base;
           place = isNew ? rules.length : placeOf(key, rules);
           base = rules[place] ?? null;
-          // Somebody else's change is not overwritten before whoever is here has heard of it.
+          // A change by another client is shown before it is overwritten.
           if (!isNew && before !== null && JSON.stringify(base) !== JSON.stringify(before)) throw new Refusal(elsewhere(base));
           if (place < 0) place = rules.length;
           rules[place] = typed;
         });
-        draft.leave();
+        draft.finish();
         announce(`${typed.name ?? typed.id ?? "The rule"} is ${isNew ? "added" : "saved"}.`);
       } catch (error) {
         blame(fields, `schedule.rules[${place}].`, error, problem);
@@ -117,46 +113,46 @@ export function editRule(rule, key, amend) {
 }
 
 function elsewhere(rule) {
-  if (rule === null) return "This rule was deleted elsewhere meanwhile; saving again adds it anew";
-  return `Changed elsewhere meanwhile: ${rule.name ?? rule.id}, ${whenInWords(rule)}, ${whatInWords(rule)}. Saving again puts yours in its place`;
+  if (rule === null) return "Another client deleted this rule. Save again to add it as a new rule";
+  return `Another client changed this rule: ${rule.name ?? rule.id}, ${whenInWords(rule)}, ${whatInWords(rule)}. Save again to replace it with yours`;
 }
 
 // ---- the fields ----
 
 function fieldsOf({ name, trigger, action, until, catch_up: catchUp }) {
-  const { url, command, updates } = taken(action.updates ?? {});
+  const { url, command, updates } = splitUpdates(action.updates ?? {});
   const kinds = Object.entries(ACTIONS).map(([type, { label }]) => [type, label]);
   if (!(action.type in ACTIONS)) kinds.push([action.type, sentence(String(action.type).replaceAll("_", " "))]);
   return {
     name: text("Name", name, { maxLength: 80, placeholder: "Morning canvas" }),
     trigger: presets("When", trigger.type, TRIGGERS),
-    time: time("At", trigger.time, "With seconds, if you like."),
-    until: time("Until", endOf({ until }), "Empty: it stays so."),
+    time: time("At", trigger.time, "Seconds are optional."),
+    until: time("Until", endOf({ until }), "Empty: no end."),
     days: daysChoice(trigger.days ?? ["*"]),
-    minutes: number("Every minutes", trigger.minutes),
+    minutes: number("Interval in minutes", trigger.minutes),
     event: choice("The connection", trigger.event ?? "lost", [["lost", "is lost"], ["regained", "is back"]]),
     action: choice("Action", action.type, kinds),
     process_id: choice("Process", action.process_id, processes(action)),
     url: text("URL", action.url ?? url, { inputMode: "url", placeholder: "https://example.org" }),
-    power: choice("The screen", powerOf(action) ?? "off", [["off", "goes off"], ["on", "goes on"]]),
+    power: choice("Screen", powerOf(action) ?? "off", [["off", "off"], ["on", "on"]]),
     display: choice("Display", action.display, displays(action)),
     command: text("Command", action.command ?? command, { hint: "As you would type it in a shell.", placeholder: "/usr/bin/backup" }),
     updates: lines("Other fields", Object.keys(updates).length > 0 ? JSON.stringify(updates) : "", {
-      hint: "As they stand in the configuration. What is left empty here and above stays as it is.",
+      hint: "JSON, as in the configuration. Fields left empty here and above are not changed.",
       placeholder: '{"display": ":1"}',
     }),
-    catch_up: toggle("Catch up", catchUp ?? false, "If the kiosk was off or its clock wrong at that time, it is done late."),
+    catch_up: toggle("Catch up", catchUp ?? false, "If the kiosk was off or its clock was wrong at that time, the rule is executed late."),
   };
 }
 
-/** What an update changes, by the fields it is typed in: the address and the command have their own. */
-function taken(updates) {
+/** The updates by form field: `url` and `command` have fields of their own. */
+function splitUpdates(updates) {
   const hasOwn = ([name, value]) => ["url", "command"].includes(name) && typeof value === "string";
   const entries = Object.entries(updates);
   return { ...Object.fromEntries(entries.filter(hasOwn)), updates: Object.fromEntries(entries.filter((entry) => !hasOwn(entry))) };
 }
 
-/** A time of day. Keyboards of phones that have only digits will do: 0800 is 08:00. */
+/** A time of day. Phone keyboards with digits only are enough: 0800 is 08:00. */
 function time(label, value, hint) {
   const field = text(label, value, { hint, inputMode: "numeric", placeholder: "08:00", maxLength: 8 });
   field.read = () => {
@@ -178,17 +174,17 @@ function daysChoice(days) {
 }
 
 function processes({ process_id: id }) {
-  const options = [["", "Whatever is on the screen"], ...inOrder().map((process) => [process.id, process.name])];
-  if (id && !options.some(([known]) => known === id)) options.push([id, `${id} (is not there)`]);
+  const options = [["", "The process on the screen"], ...inOrder().map((process) => [process.id, process.name])];
+  if (id && !options.some(([known]) => known === id)) options.push([id, `${id} (does not exist)`]);
   return options;
 }
 
 function displays({ display }) {
   const names = new Set([...kiosk.displays.map(({ name }) => name), ...(display ? [display] : [])]);
-  return [["", "All of them"], ...[...names].map((name) => [name, name])];
+  return [["", "All displays"], ...[...names].map((name) => [name, name])];
 }
 
-/** Shows what belongs to what is chosen. */
+/** Shows the fields of the chosen trigger and action. */
 function fit(fields) {
   const [trigger, action] = [fields.trigger.read(), fields.action.read()];
   const shown = new Set([...(OF_TRIGGER[trigger] ?? []), ...(OF_ACTION[action] ?? OF_ANY_PROCESS)]);
@@ -199,7 +195,7 @@ function fit(fields) {
   offer(fields.process_id.control, action);
 }
 
-/** Pages are shown by display processes; only a refresh may be for whichever it is. */
+/** Offers only display processes for actions on a page; only a refresh may leave the process open. */
 function offer(control, action) {
   const isOfPage = ["switch_canvas", "refresh_page"].includes(action);
   for (const option of control.options) {
@@ -209,9 +205,9 @@ function offer(control, action) {
   if (control.selectedOptions[0]?.disabled ?? true) control.value = [...control.options].find((option) => !option.disabled)?.value ?? "";
 }
 
-/** The rule as it would stand in the schedule. What this page does not know of it stays. */
+/** The rule as it is saved. Fields that the web UI does not know are kept. */
 function ruleOf(fields, { until, ...before }) {
-  /** Every one of these that is shown, as it is typed; one that is empty is not there. */
+  /** Sets each of these fields that is shown; removes those that are empty. */
   const put = (target, names) => {
     for (const name of names.filter((name) => fields[name].isShown)) {
       target[name] = fields[name].read();
@@ -234,7 +230,7 @@ function ruleOf(fields, { until, ...before }) {
   return rule;
 }
 
-/** The fields that are typed as the configuration has them; nothing while they cannot be read. */
+/** The content of "Other fields"; empty while it is not valid JSON. */
 function others({ updates }) {
   try {
     return JSON.parse(updates.read() ?? "{}");
@@ -243,8 +239,8 @@ function others({ updates }) {
   }
 }
 
-/** What would be lost on the way, because it cannot be read, is told here. */
-function refuseHalfTyped({ updates }) {
+/** Refuses invalid JSON in "Other fields", which `others` would drop. */
+function refuseInvalidUpdates({ updates }) {
   if (!updates.isShown) return;
   const refuse = (detail) => {
     throw new Refusal(detail, [{ field: "action.updates", detail }]);
@@ -258,7 +254,7 @@ function refuseHalfTyped({ updates }) {
   if (typeof typed !== "object" || typed === null || Array.isArray(typed)) refuse('must be an object: {"field": value}');
 }
 
-/** Says beside each field what is wrong with it, and the rest below; goes to the first. */
+/** Shows each error beside its field, and the other errors below; focuses the first wrong field. */
 function blame(fields, prefix, error, problem) {
   const rest = [];
   const blamed = new Map();

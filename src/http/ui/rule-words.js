@@ -1,4 +1,4 @@
-// Says in words when a rule fires, what it does, and what came of it.
+// Describes rules: when they are due, what they do, and the outcome of an occurrence.
 
 import { kiosk, nameOf } from "./feed.js";
 import { sentence } from "./words.js";
@@ -7,16 +7,16 @@ import { sentence } from "./words.js";
 export const DAYS = [["mon", "Mon"], ["tue", "Tue"], ["wed", "Wed"], ["thu", "Thu"], ["fri", "Fri"], ["sat", "Sat"], ["sun", "Sun"]];
 
 /**
- * What each of these rules is known by. The kiosk makes an id for one that was written without, and tells of all of
- * them in their order.
+ * The id of each rule. The kiosk assigns an id to a rule that was written without one, and publishes the ids in the
+ * order of the rules.
  */
 export function keysOf(rules) {
   const written = new Set(rules.map(({ id }) => id));
-  const made = Object.keys(kiosk.schedule?.rules ?? {}).filter((id) => !written.has(id));
-  return rules.map(({ id }, place) => id ?? made.shift() ?? `#${place}`);
+  const assigned = Object.keys(kiosk.schedule?.rules ?? {}).filter((id) => !written.has(id));
+  return rules.map(({ id }, place) => id ?? assigned.shift() ?? `#${place}`);
 }
 
-/** Where the rule with this key stands among others, or -1. */
+/** The index of the rule with this key, or -1. */
 export const placeOf = (key, rules) => keysOf(rules).indexOf(key);
 
 /** `Mon–Fri, 08:00 to 18:00`; `Every 30 minutes`. */
@@ -39,7 +39,7 @@ export function whenInWords(rule) {
   }
 }
 
-/** When a rule ends. The older program wrote it as a trigger. */
+/** When a rule ends. An older version wrote this as a trigger. */
 export const endOf = ({ until }) => until?.time ?? until;
 
 /** Whether a rule switches screens on or off. */
@@ -64,7 +64,7 @@ function daysInWords(days) {
   return names.length === 1 ? names[0] : `${names.slice(0, -1).join(", ")} and ${names.at(-1)}`;
 }
 
-/** What each action is called where one is chosen, and how it is said of a rule. */
+/** The actions: the label of each in the editor, and its description in a rule. */
 export const ACTIONS = {
   switch_canvas: { label: "Show a page", words: ({ url }, name) => `Show ${url || "…"} on ${name}` },
   refresh_page: { label: "Refresh the page", words: ({ process_id: id }, name) => (id ? `Refresh the page of ${name}` : "Refresh the page") },
@@ -100,11 +100,11 @@ const DATE = new Intl.DateTimeFormat(undefined, { day: "numeric", month: "short"
 const DAY = 86_400_000;
 
 /**
- * A moment by the clock on the wall beside the kiosk: `today 18:00`, `tomorrow 08:00`, `Mon 08:00`, `7 Dec 08:00`. It is
- * written with the offset of the kiosk's zone, so no zone is looked up here.
+ * A time in the kiosk's zone: `today 18:00`, `tomorrow 08:00`, `Mon 08:00`, `7 Dec 08:00`. The text carries the offset
+ * of that zone, so no zone is looked up here.
  */
 export function wallTime(text, now = Date.now()) {
-  if (text === null) return "at a time unknown";
+  if (text === null) return "at an unknown time";
   const [, date, time, zone] = /^([\d-]+)T([\d:]+)[\d.]*(Z|[+-]\d\d:\d\d)?/.exec(text) ?? [];
   if (date === undefined) return text;
   const day = Date.parse(`${date}T00:00Z`);
@@ -122,18 +122,18 @@ function offset(zone) {
   return (zone[0] === "-" ? -1 : 1) * (hours * 60 + minutes) * 60_000;
 }
 
-const OUTCOMES = { begun: "Under way", done: "Done", failed: "Failed", skipped: "Skipped", missed: "Missed" };
+const OUTCOMES = { begun: "Running", done: "Done", failed: "Failed", skipped: "Skipped", missed: "Missed" };
 
-/** What came of an occurrence. */
+/** The outcome of an occurrence. */
 export const outcomeInWords = ({ outcome, detail }) => [OUTCOMES[outcome] ?? sentence(outcome), detail].filter(Boolean).join(": ");
 
-/** Why there is no next time to be named. */
+/** What is shown in place of the next time if that is not known. */
 export function neverInWords(rule, { enabled, clock_trusted: isTrusted }) {
-  if (!rule.enabled) return "Not while it is off";
-  if (!enabled) return "Not while the schedule is off";
+  if (!rule.enabled) return "None: the rule is disabled";
+  if (!enabled) return "None: the schedule is disabled";
   if (rule.trigger?.type === "boot") return "At the next start";
   if (rule.trigger?.type === "connection") return whenInWords({ trigger: rule.trigger });
   if (isTrusted) return "Unknown";
-  // An interval is measured without the clock; only its end is a time of day.
-  return rule.trigger?.type === "interval" ? `${whenInWords({ trigger: rule.trigger })}, at a time unknown` : "When the clock is trusted";
+  // An interval does not need the clock; only its end is a time of day.
+  return rule.trigger?.type === "interval" ? `${whenInWords({ trigger: rule.trigger })}, at an unknown time` : "When the clock is trusted";
 }

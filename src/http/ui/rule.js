@@ -1,27 +1,27 @@
-// One rule as a card: when it fires, what it does, the next time and the last, and what can be done with it.
+// One rule as a card: when it is due, what it does, its next and its last occurrence, and its buttons.
 
 import { ask, Refusal } from "./api.js";
 import { confirm } from "./dialog.js";
-import { announce, deed, el, newId, say } from "./dom.js";
+import { actionButton, announce, el, newId, say } from "./dom.js";
 import { editRule } from "./rule-editor.js";
 import { neverInWords, outcomeInWords, placeOf, wallTime, whatInWords, whenInWords } from "./rule-words.js";
 import { sentence } from "./words.js";
 
-/** A card; `amend` changes the schedule it is in. */
+/** A card. `amend` changes the schedule. */
 export class Rule {
   #rule;
   #key;
   #amend;
-  /** What came of it last, as it was told. */
-  #told = "null";
-  /** Somebody here has run it and wants to hear what comes of it in the end. */
+  /** The last outcome shown, as JSON. */
+  #lastShown = "null";
+  /** Whether this browser ran the rule and has not announced the outcome yet. */
   #isAwaited = false;
 
   constructor(amend) {
     this.#amend = amend;
     const heading = newId("rule");
     this.error = el("p", { className: "error", role: "alert" });
-    const does = (label, work, className) => deed(label, work, { problem: this.error, describedBy: heading, className });
+    const does = (label, work, className) => actionButton(label, work, { problem: this.error, describedBy: heading, className });
     this.name = el("h3", { id: heading });
     this.badge = el("span", { className: "badge", "data-look": "on" }, "Active");
     this.switch = does("", () => this.#toggle(), "switch");
@@ -43,44 +43,44 @@ export class Rule {
       el(
         "footer",
         {},
-        el("dl", { className: "fares" }, el("dt", {}, "Next"), this.next, el("dt", {}, "Last"), this.last),
+        el("dl", { className: "due" }, el("dt", {}, "Next"), this.next, el("dt", {}, "Last"), this.last),
         el("div", { className: "actions" }, does("Run now", () => this.#run()), does("Edit", () => editRule(this.#rule, this.#key, this.#amend)), does("Delete", () => this.#delete(), "danger")),
       ),
     );
     this.element = el("li", {}, this.article);
   }
 
-  /** Shows the rule with this key, how it fares by what the kiosk tells of the schedule, and what is wrong with it. */
-  show(rule, key, fares, problems) {
+  /** Shows a rule, its state in the snapshot of the schedule, and its problems. */
+  show(rule, key, schedule, problems) {
     this.#rule = rule;
     this.#key = key;
-    const { next = null, active = false, last = null } = fares.rules?.[key] ?? {};
+    const { next = null, active = false, last = null } = schedule.rules?.[key] ?? {};
     const isEnabled = rule.enabled !== false;
-    this.article.classList.toggle("resting", !isEnabled || !fares.enabled);
+    this.article.classList.toggle("resting", !isEnabled || !schedule.enabled);
     say(this.name, rule.name ?? key);
     this.badge.hidden = !active;
     this.switch.setAttribute("aria-checked", isEnabled);
     say(this.when, whenInWords(rule));
     say(this.what, whatInWords(rule));
     say(this.problem, sentence(problems.join("; ")));
-    say(this.next, next ? sentence(wallTime(next)) : neverInWords({ ...rule, enabled: isEnabled }, fares));
+    say(this.next, next ? sentence(wallTime(next)) : neverInWords({ ...rule, enabled: isEnabled }, schedule));
     say(this.last, last ? `${sentence(wallTime(last.at))} · ${outcomeInWords(last)}` : "Not yet");
     this.last.dataset.outcome = last?.outcome ?? "";
-    const told = JSON.stringify(last);
-    const isNews = last !== null && told !== this.#told;
-    this.#told = told;
+    const shown = JSON.stringify(last);
+    const isNews = last !== null && shown !== this.#lastShown;
+    this.#lastShown = shown;
     if (isNews && this.#isAwaited) {
       this.#isAwaited = false;
       announce(`${this.name.textContent}: ${outcomeInWords(last)}`);
     }
   }
 
-  /** Changes this rule and no other, whatever has become of the others. */
+  /** Changes this rule in the current schedule, and no other. */
   async #change(change) {
     const key = this.#key;
     await this.#amend((schedule) => {
       const place = placeOf(key, schedule.rules);
-      if (place < 0) throw new Refusal("This rule was deleted elsewhere.");
+      if (place < 0) throw new Refusal("Another client deleted this rule.");
       change(schedule.rules, place);
     });
   }
@@ -95,7 +95,7 @@ export class Rule {
     const { action } = this.#rule;
     const name = this.name.textContent;
     if (action?.type === "reboot") {
-      const question = { title: `Run ${name} now?`, text: ["It restarts the machine, and the screen with it."], yes: "Restart the machine", isDangerous: true };
+      const question = { title: `Run ${name} now?`, text: ["The machine restarts, and its screens are dark meanwhile."], yes: "Restart the machine", isDangerous: true };
       if (!(await confirm(question))) return;
     }
     const ran = await ask("POST", `/api/schedule/rules/${encodeURIComponent(this.#key)}/run`);

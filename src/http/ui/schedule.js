@@ -1,4 +1,4 @@
-// The rules of the schedule: when each is due, what came of the last time, and the clock they all go by.
+// The tab Schedule: the rules, the occurrences that come next, the record of past ones, and the time zone.
 
 import { ask, latest, replace } from "./api.js";
 import { announce, attempt, byId, el, say, whileBusy } from "./dom.js";
@@ -11,35 +11,35 @@ import { sentence } from "./words.js";
 
 const PATH = "/api/schedule";
 
-/** How often it is asked at most whether something has changed, in milliseconds. */
+/** The shortest interval of two reads of the document, in milliseconds. */
 const PAUSE = 2000;
 
-/** Today becomes yesterday, and the next 24 hours begin later: how often that is looked after, in milliseconds. */
+/** The interval at which "today" and "the next 24 hours" are brought up to date, in milliseconds. */
 const MINUTE = 60_000;
 
-/** How often another change of the configuration may come in between. */
+/** How often a change is sent if other clients change the configuration meanwhile. */
 const ATTEMPTS = 3;
 
-/** What is to come is shown as far as it fits on a screen. */
+/** How many of the next occurrences are shown: as many as fit on a screen. */
 const SOON = 12;
 
 const KINDS = { end: " (end)", run: " (by hand)" };
 
-/** The document as last heard of, or null. */
+/** The document as last read, or null. */
 let known = null;
-let asked = -PAUSE;
+let readAt = -PAUSE;
 let timer = 0;
-/** What was heard of the kiosk when it was asked last. */
+/** The parts of the snapshot at that time. */
 let seen = {};
-/** Whoever asks for the document or sends it is served one after the other. */
+/** Reads and writes of the document run one after the other. */
 let turn = Promise.resolve();
 const cards = new Map();
 
 const zone = text("Time zone", "", { placeholder: "auto", maxLength: 64, hint: " " });
-/** The zone when the field last said the same. */
+/** The configured zone that the field last showed. */
 let agreedZone = "";
 
-/** Sets the tab up. */
+/** Sets up the tab. */
 export function showSchedule() {
   zone.control.setAttribute("list", "zones");
   byId("zone").prepend(zone.element);
@@ -54,16 +54,16 @@ export function showSchedule() {
   onChange(() => {
     if (byId("panel-schedule").hidden) return;
     show();
-    // Of everything that happens only these two are about the schedule.
-    if (kiosk.schedule !== seen.schedule || kiosk.configuration !== seen.configuration) lookSchedule();
+    // Only these two parts of the snapshot concern the schedule.
+    if (kiosk.schedule !== seen.schedule || kiosk.configuration !== seen.configuration) refreshSchedule();
   });
-  setInterval(() => !document.hidden && !byId("panel-schedule").hidden && lookSchedule(), MINUTE);
+  setInterval(() => !document.hidden && !byId("panel-schedule").hidden && refreshSchedule(), MINUTE);
 }
 
-/** Asks what the schedule says now; soon, if that was asked just before. */
-export function lookSchedule() {
+/** Reads the schedule again, not sooner than `PAUSE` after the last time. */
+export function refreshSchedule() {
   clearTimeout(timer);
-  timer = setTimeout(() => inTurn(refresh), Math.max(0, asked + PAUSE - performance.now()));
+  timer = setTimeout(() => inTurn(refresh), Math.max(0, readAt + PAUSE - performance.now()));
 }
 
 function inTurn(work) {
@@ -73,23 +73,23 @@ function inTurn(work) {
 }
 
 async function refresh() {
-  asked = performance.now();
+  readAt = performance.now();
   seen = { schedule: kiosk.schedule, configuration: kiosk.configuration };
   try {
     const [document, next, record] = await Promise.all([latest(PATH, known), ask("GET", `${PATH}/next`), ask("GET", `${PATH}/record`)]);
     known = document;
-    tell("");
+    showProblem("");
     show();
     showNext(next);
     showRecord(record);
   } catch (error) {
-    tell(sentence(error.message));
+    showProblem(sentence(error.message));
   }
 }
 
 /**
- * Changes the schedule as it is at that moment: `change` gets a copy, and refuses by throwing. What else stands in it
- * stays, whoever wrote it.
+ * Changes the current schedule: `change` gets a copy to edit, and throws to cancel. All other content is kept, also the
+ * changes of other clients.
  */
 function amend(change) {
   return inTurn(async () => {
@@ -108,21 +108,21 @@ function amend(change) {
   });
 }
 
-/** Brings the tab in line with the document and with how the rules fare. A card stays the same element. */
+/** Shows the document and the state of its rules. A card stays the same element, so that the focus in it is kept. */
 function show() {
   if (known === null) return;
   const { enabled = true, timezone = "auto", rules = [] } = known.content ?? {};
-  const fares = { enabled, clock_trusted: true, ...kiosk.schedule };
+  const state = { enabled, clock_trusted: true, ...kiosk.schedule };
   byId("schedule").hidden = false;
   byId("schedule-enabled").setAttribute("aria-checked", enabled);
-  byId("clock-notice").hidden = fares.clock_trusted;
+  byId("clock-notice").hidden = state.clock_trusted;
   if (zone.control.value === agreedZone) zone.control.value = timezone;
   agreedZone = timezone;
   describeZone();
-  arrange(rules, fares);
+  arrange(rules, state);
 }
 
-function arrange(rules, fares) {
+function arrange(rules, state) {
   const list = byId("rules");
   const keys = keysOf(rules);
   for (const [key, card] of cards) {
@@ -136,13 +136,13 @@ function arrange(rules, fares) {
     let card = cards.get(key);
     if (!card) cards.set(key, (card = new Rule(amend)));
     if (list.children[place] !== card.element) list.insertBefore(card.element, list.children[place] ?? null);
-    card.show(rule, key, fares, problemsOf(place));
+    card.show(rule, key, state, problemsOf(place));
   });
   list.hidden = rules.length === 0;
   byId("no-rules").hidden = rules.length > 0;
 }
 
-/** What is wrong with a rule in the file: it may name a process that is gone. */
+/** The problems of a rule in the configuration, such as a process that does not exist. */
 function problemsOf(place) {
   const { problems = [], warnings = [] } = kiosk.configuration ?? {};
   return [...problems, ...warnings].filter(({ path }) => path?.startsWith(`schedule.rules[${place}]`)).map(({ message }) => message);
@@ -152,11 +152,11 @@ async function toggle() {
   const enabled = byId("schedule-enabled").getAttribute("aria-checked") !== "true";
   await attempt(byId("schedule-problem"), async () => {
     await amend((schedule) => (schedule.enabled = enabled));
-    announce(`The schedule is ${enabled ? "on" : "off"}.`);
+    announce(`The schedule is ${enabled ? "enabled" : "disabled"}.`);
   });
 }
 
-// ---- the zone ----
+// ---- the time zone ----
 
 async function setZone() {
   zone.blame("");
@@ -165,7 +165,7 @@ async function setZone() {
     await amend((schedule) => (schedule.timezone = timezone));
     zone.control.value = agreedZone = timezone;
     describeZone();
-    announce(`The rules go by ${timezone === "auto" ? "the kiosk's own zone" : timezone}.`);
+    announce(`The rules use ${timezone === "auto" ? "the kiosk's own time zone" : `the time zone ${timezone}`}.`);
   } catch (error) {
     zone.blame(sentence(error.problems.find(({ field }) => field === "schedule.timezone")?.detail ?? error.message));
   }
@@ -175,9 +175,9 @@ async function setZone() {
 function describeZone() {
   byId("zone-set").disabled = (zone.read() ?? "auto") === agreedZone;
   const { timezone: resolved, problem } = kiosk.schedule ?? {};
-  const own = agreedZone === "auto" && resolved && resolved !== "auto" ? `: ${resolved}` : "";
-  say(zone.element.querySelector(".hint"), `auto is the kiosk's own zone${own}.`);
-  // Whether there is such a zone the kiosk finds out when it looks for it.
+  const own = agreedZone === "auto" && resolved && resolved !== "auto" ? ` (${resolved})` : "";
+  say(zone.element.querySelector(".hint"), `auto: the kiosk's own time zone${own}.`);
+  // The kiosk looks the zone up, and reports if it does not exist.
   if (byId("zone-set").disabled) zone.blame(sentence(problem ?? ""));
 }
 
@@ -186,7 +186,7 @@ function offerZones() {
   byId("zones").replaceChildren(...names.map((value) => el("option", { value })));
 }
 
-// ---- what is to come, and what was ----
+// ---- the preview and the record ----
 
 function showNext({ occurrences, conflicts }) {
   const soon = occurrences.slice(0, SOON);
@@ -200,7 +200,7 @@ function showNext({ occurrences, conflicts }) {
 function showRecord({ record }) {
   const entries = record.map((entry) => occurrence(entry.at, `${entry.name}${KINDS[entry.kind] ?? ""}`, outcomeInWords(entry), entry.outcome));
   byId("record").replaceChildren(...entries);
-  say(byId("record-none"), entries.length === 0 ? "No rule has fired yet." : "");
+  say(byId("record-none"), entries.length === 0 ? "No rule has been executed yet." : "");
 }
 
 const occurrence = (at, name, words, outcome = "") =>
@@ -209,6 +209,6 @@ const occurrence = (at, name, words, outcome = "") =>
 const ruleOf = (id) => known?.content?.rules?.[placeOf(id, known.content.rules)];
 const nameOfRule = (id) => ruleOf(id)?.name ?? id;
 
-function tell(words) {
+function showProblem(words) {
   say(byId("schedule-problem"), words);
 }

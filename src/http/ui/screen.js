@@ -1,35 +1,35 @@
-// What a display process shows: a picture of this moment, how its page fares, and what can be done with it.
+// The page of a display process: its screenshot, its state, and its buttons.
 
-import { ask, pathOf, picture } from "./api.js";
+import { ask, image, pathOf } from "./api.js";
 import { openAddress } from "./address.js";
 import { dialog } from "./dialog.js";
 import { announce, button, byId, el, say, whileBusy } from "./dom.js";
 import { dayAndTime, moment, pageStateOf, sentence, timeOfDay } from "./words.js";
 
-/** A picture costs the kiosk some work: no more of them than this, in milliseconds, while nothing happens. */
+/** The interval of screenshots while nothing changes, in milliseconds. Each costs the kiosk some work. */
 const PAUSE = 10_000;
 
-/** Pictures of a card are this wide: twice what they measure on the page, for screens that show more. */
+/** The width of a card's screenshot in pixels: twice its size in CSS pixels, for high-density screens. */
 const WIDTH = 480;
 
-/** The states in which there is a picture to be had. */
-const PHOTOGENIC = ["healthy", "blank", "net_error"];
+/** The states of a page in which a screenshot can be taken. */
+const WITH_SCREENSHOT = ["healthy", "blank", "net_error"];
 
-/** The last recovery step; of a page that is healthy again only when that was, and only if a screenshot shows why. */
-function stepInWords({ at, what, evidence }, isOver) {
-  if (!isOver) return `${moment(at)}: ${sentence(what)}`;
+/** The last recovery step. For a page that is healthy again: only its time, and only if there is a screenshot of it. */
+function stepInWords({ at, what, evidence }, isRecovered) {
+  if (!isRecovered) return `${moment(at)}: ${sentence(what)}`;
   return evidence ? `Last recovery: ${moment(at)}` : "";
 }
 
 /** The page of one display process, as a part of its card. */
 export class Screen {
   #process = null;
-  /** Whether it is in sight of whoever looks. */
-  #isInSight = false;
-  /** When the next picture is due, by the clock of this page. */
+  /** Whether it is in the viewport. */
+  #isInViewport = false;
+  /** When the next screenshot is due, on the clock of `performance.now`. */
   #due = 0;
   #isAsking = false;
-  /** When the picture was taken, and whether it is of this moment as far as one can know. */
+  /** When the screenshot was taken, and whether it is current as far as is known. */
   #taken = null;
 
   constructor(labelId, attempt) {
@@ -47,7 +47,7 @@ export class Screen {
     this.address = el("p", { className: "page-address" });
     this.reason = el("p", { className: "state" });
     this.step = el("p", { className: "page-line" });
-    this.evidence = does("Picture before", () => this.#showEvidence());
+    this.evidence = does("Screenshot before recovery", () => this.#showEvidence());
     this.element = el(
       "div",
       { className: "page", hidden: true },
@@ -65,19 +65,19 @@ export class Screen {
           { className: "actions" },
           does("Reload", () => this.#reload()),
           does("Open URL", () => openAddress(this.#process)),
-          does("Screenshot", () => this.#photograph()),
+          does("Screenshot", () => this.#showScreenshot()),
           this.evidence,
         ),
       ),
     );
-    // A busy browser tells what several frames saw at once: the last of it is what is so.
+    // A busy browser reports the entries of several frames at once: the last one is current.
     new IntersectionObserver((entries) => {
-      this.#isInSight = entries.at(-1).isIntersecting;
+      this.#isInViewport = entries.at(-1).isIntersecting;
       this.tick();
     }).observe(this.element);
   }
 
-  /** Shows how the page fares now; of a process that does not run there is none. */
+  /** Shows the state of the page. It is hidden unless the process runs. */
   show(process) {
     const before = this.#process?.page;
     const { page } = process;
@@ -90,7 +90,7 @@ export class Screen {
     say(this.state, label);
     this.element.dataset.look = look;
     const since = page.since ? `since ${moment(page.since)}` : "";
-    say(this.since, page.last_painted ? `${since}, last seen well at ${timeOfDay(page.last_painted)}` : since);
+    say(this.since, page.last_painted ? `${since}, last healthy at ${timeOfDay(page.last_painted)}` : since);
     say(this.title, page.title || "");
     say(this.address, page.url || "");
     say(this.reason, sentence(page.reason ?? ""));
@@ -102,31 +102,31 @@ export class Screen {
     this.tick();
   }
 
-  /** Asks for another picture if it is time, and somebody looks. */
+  /** Takes a screenshot if one is due and the card is visible. */
   tick() {
     this.#describe();
-    const isSeen = this.#isInSight && !document.hidden && !byId("panel-processes").hidden && !this.element.hidden;
-    if (!isSeen || !this.#canBePhotographed() || this.#isAsking || performance.now() < this.#due) return;
-    this.#look();
+    const isVisible = this.#isInViewport && !document.hidden && !byId("panel-processes").hidden && !this.element.hidden;
+    if (!isVisible || !this.#canTakeScreenshot() || this.#isAsking || performance.now() < this.#due) return;
+    this.#refreshImage();
   }
 
-  #canBePhotographed() {
-    return PHOTOGENIC.includes(this.#process?.page?.state);
+  #canTakeScreenshot() {
+    return WITH_SCREENSHOT.includes(this.#process?.page?.state);
   }
 
-  async #look() {
+  async #refreshImage() {
     const { pid, id } = this.#process;
     this.#isAsking = true;
     this.#due = performance.now() + PAUSE;
     try {
-      const source = await picture(pathOf(id, `/screenshot?width=${WIDTH}`));
-      // What was on its way when the run ended is of another run.
+      const source = await image(pathOf(id, `/screenshot?width=${WIDTH}`));
+      // A screenshot that was requested before the process restarted belongs to the previous run.
       if (this.#process.pid === pid) {
         this.image.src = source;
-        this.#taken = { at: new Date(), isNow: true };
+        this.#taken = { at: new Date(), isCurrent: true };
       }
     } catch {
-      if (this.#taken) this.#taken.isNow = false;
+      if (this.#taken) this.#taken.isCurrent = false;
     } finally {
       this.#isAsking = false;
       this.#describe();
@@ -139,49 +139,49 @@ export class Screen {
     this.image.remove();
   }
 
-  /** A picture that is not of this moment says so, and of which. */
+  /** Describes the screenshot: when it was taken, and whether it is stale. */
   #describe() {
     if (this.element.hidden) return;
     const { name, page } = this.#process;
-    const isNow = Boolean(this.#taken?.isNow) && this.#canBePhotographed();
-    this.element.classList.toggle("stale", this.#taken !== null && !isNow);
+    const isCurrent = Boolean(this.#taken?.isCurrent) && this.#canTakeScreenshot();
+    this.element.classList.toggle("stale", this.#taken !== null && !isCurrent);
     if (this.#taken === null) {
-      say(this.note, pageStateOf(page).instead ?? "No picture yet");
+      say(this.note, pageStateOf(page).instead ?? "No screenshot yet");
     } else {
       const at = timeOfDay(this.#taken.at);
       if (!this.image.isConnected) this.frame.prepend(this.image);
-      this.image.alt = isNow ? `The screen of ${name} at ${at}` : `Not of now: the screen of ${name} at ${at}`;
-      say(this.note, isNow ? at : `Stale: from ${at}`);
+      this.image.alt = isCurrent ? `The screen of ${name} at ${at}` : `Stale: the screen of ${name} at ${at}`;
+      say(this.note, isCurrent ? at : `Stale: from ${at}`);
     }
   }
 
   async #reload() {
     const { id, name } = this.#process;
     await ask("POST", pathOf(id, "/reload"));
-    announce(`${name} reloads its page.`);
+    announce(`${name} is reloading its page.`);
   }
 
-  async #photograph() {
+  async #showScreenshot() {
     const { id, name } = this.#process;
-    const source = await picture(pathOf(id, "/screenshot"));
-    this.#showPicture(`The screen of ${name}`, id, source, new Date());
+    const source = await image(pathOf(id, "/screenshot"));
+    this.#openImage(`The screen of ${name}`, id, source, new Date());
   }
 
-  /** What was on the screen before something was done for a page that was not well. */
+  /** Shows the screenshot that was taken before the last recovery step. */
   async #showEvidence() {
     const { id, name, page } = this.#process;
     const taken = new Date(page.last_step.evidence);
-    const source = await picture(pathOf(id, "/evidence"));
-    this.#showPicture(`The screen of ${name}, before`, `${id} before`, source, taken);
+    const source = await image(pathOf(id, "/evidence"));
+    this.#openImage(`The screen of ${name} before recovery`, `${id} before`, source, taken);
   }
 
-  #showPicture(title, stem, source, taken) {
+  #openImage(title, stem, source, taken) {
     const close = button("Close", () => element.close());
     const file = `${stem} ${taken.toISOString().slice(0, 19).replaceAll(":", "-")}.png`;
     const element = dialog(
       title,
       { className: "wide" },
-      el("div", { className: "body" }, el("img", { className: "photograph", src: source, alt: title }), el("p", { className: "hint" }, dayAndTime(taken))),
+      el("div", { className: "body" }, el("img", { className: "screenshot", src: source, alt: title }), el("p", { className: "hint" }, dayAndTime(taken))),
       el("footer", {}, el("div", { className: "actions" }, close, el("a", { className: "button primary", href: source, download: file }, "Download"))),
     );
     close.focus();

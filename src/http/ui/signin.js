@@ -1,35 +1,35 @@
-// Lets the operator in: claims a kiosk that nobody owns, asks for the password, or follows a link that needs neither.
+// Signs the operator in: with a claim code, with the password, or with an invitation link that needs neither.
 
-import { ask, whenStranger } from "./api.js";
+import { ask, onUnauthenticated } from "./api.js";
 import { dialog } from "./dialog.js";
 import { button, el, whileBusy } from "./dom.js";
 import { text, toggle } from "./form.js";
 import { sentence } from "./words.js";
 
-/** The part of the address that `ossuary demo` prints. */
+/** The fragment of the URL that `ossuary demo` prints. */
 const LINK = /^#enter=(.+)$/;
 
-let asking = null;
+let pending = null;
 
-/** Resolves once somebody is signed in. However many wait for it, one question is asked; what is typed elsewhere stays. */
+/** Resolves once the operator is signed in. All callers wait for one dialog; the input of other dialogs is kept. */
 export function signIn() {
-  asking ??= letIn().finally(() => (asking = null));
-  return asking;
+  pending ??= authenticate().finally(() => (pending = null));
+  return pending;
 }
 
-whenStranger(signIn);
+onUnauthenticated(signIn);
 
-/** Resolves once whoever looks is known to the kiosk, or the kiosk is not there to be asked. */
-export async function admitted() {
+/** Resolves once there is a valid session, or the kiosk cannot be reached. */
+export async function ensureSession() {
   try {
     const { role } = await ask("GET", "/api/claim");
     if (role === null) await signIn();
   } catch {
-    // Whoever asks next is told, and shows it.
+    // The next request fails as well, and its caller shows the error.
   }
 }
 
-async function letIn() {
+async function authenticate() {
   const link = LINK.exec(location.hash);
   let problem = "";
   if (link) {
@@ -50,7 +50,7 @@ function askForPassword(hostname, problem) {
     title: `Sign in to ${hostname}`,
     fields: { password },
     yes: "Sign in",
-    hint: "Forgotten? Root on the kiosk can reset it: ossuary passwd --reset",
+    hint: "Forgotten? Run as root on the kiosk: ossuary passwd --reset",
     hostname,
     problem,
     send: () => ask("POST", "/api/login", { password: password.control.value }),
@@ -63,25 +63,25 @@ function askForCode(hostname, problem) {
     type: "password",
     autocomplete: "new-password",
     required: true,
-    hint: "At least 8 characters. Whoever knows it controls this kiosk.",
+    hint: "At least 8 characters. Anyone who knows it controls this kiosk.",
   });
   return question({
     title: "Claim this kiosk",
     fields: { code, password },
     yes: "Claim",
-    hint: `Nobody owns ${hostname} yet. The code is on its screen, if it shows its welcome page; ossuary status tells it to root as well.`,
+    hint: `${hostname} has not been claimed yet. The claim code is on its welcome page; as root, ossuary status prints it too.`,
     hostname,
     problem,
     send: () => ask("POST", "/api/claim", { code: code.control.value, password: password.control.value }),
   });
 }
 
-/** Asks until the answer is right: there is nothing behind this dialog for whoever cannot answer. */
+/** Asks until the request succeeds. The dialog cannot be closed: the web UI is of no use without a session. */
 function question({ title, fields, yes, hint, hostname, problem, send }) {
   return new Promise((done) => {
     const error = el("p", { className: "error", role: "alert" }, problem);
     const submit = el("button", { className: "primary" }, yes);
-    // Password managers file what they keep under a name.
+    // Password managers store a password under a user name.
     const name = el("input", { type: "text", autocomplete: "username", value: hostname, hidden: true, readOnly: true });
     const form = el(
       "form",
@@ -89,7 +89,7 @@ function question({ title, fields, yes, hint, hostname, problem, send }) {
       el("div", { className: "body" }, name, ...Object.values(fields).map((field) => field.element), el("p", { className: "hint" }, hint)),
       el("footer", {}, error, el("div", { className: "actions" }, submit)),
     );
-    const element = dialog(title, { className: "small entrance" }, form);
+    const element = dialog(title, { className: "small sign-in" }, form);
     element.setAttribute("closedby", "none");
     element.addEventListener("keydown", (event) => event.key === "Escape" && event.preventDefault());
     element.addEventListener("cancel", (event) => event.preventDefault());
@@ -100,7 +100,7 @@ function question({ title, fields, yes, hint, hostname, problem, send }) {
   });
 }
 
-/** Begins in the first field; sends what was typed, and says beside the fields what is wrong with it. */
+/** Focuses the first field; on submit sends the form, and shows the errors beside the fields. */
 function onSubmit(form, submit, fields, error, send) {
   form.addEventListener("submit", (event) => {
     event.preventDefault();
@@ -126,25 +126,25 @@ function blame(refusal, fields, error) {
   control.select();
 }
 
-/** Signs out, and shows the door again. */
+/** Signs out, and shows the sign-in dialog again. */
 export async function signOut() {
   await ask("POST", "/api/logout");
   location.reload();
 }
 
-/** Asks for the password of now and a new one; true where it was changed. */
+/** Asks for the current and a new password; true if it was changed. */
 export function changePassword() {
   const fields = {
-    current: text("Password of now", "", { type: "password", autocomplete: "current-password", required: true }),
+    current: text("Current password", "", { type: "password", autocomplete: "current-password", required: true }),
     password: text("New password", "", { type: "password", autocomplete: "new-password", required: true, hint: "At least 8 characters." }),
-    revoke_tokens: toggle("Revoke all tokens", true, "Programs that use one need a new one."),
+    revoke_tokens: toggle("Revoke all tokens", true, "Programs that use a token need a new one."),
   };
   return asked("Change password", "Change", fields, () =>
     ask("PUT", "/api/password", { current: fields.current.control.value, password: fields.password.control.value, revoke_tokens: fields.revoke_tokens.read() }),
   );
 }
 
-/** A small form that may be left: what its answer was, or null. */
+/** A small form with "Cancel": the response, or null if it was cancelled. */
 export function asked(title, yes, fields, send) {
   return new Promise((done) => {
     const error = el("p", { className: "error", role: "alert" });

@@ -1,30 +1,30 @@
-// How the machine fares, and where its configuration comes from.
+// The tab System: the state of the machine, its displays, its configuration, and access.
 
-import { lookAccess, showAccess } from "./access.js";
+import { refreshAccess, showAccess } from "./access.js";
 import { ask } from "./api.js";
 import { showDisplays } from "./displays.js";
 import { byId, el, say, whileBusy } from "./dom.js";
 import { kiosk, onChange } from "./feed.js";
 import { count, duration, inZone, sentence, size } from "./words.js";
 
-/** How often the facts are read again while they are visible, in milliseconds. */
+/** The interval at which visible facts are read again, in milliseconds. */
 const PAUSE = 10_000;
 
-/** The last answers, and when they came by the clock of this page; null before the first. */
+/** The last responses, and when they arrived on the clock of `performance.now`; null before the first. */
 let known = null;
 let connection = "";
-/** How many requests for the facts are under way: a slow kiosk is not asked again by the clock. */
+/** How many requests for the facts are pending: the timer does not add to them. */
 let pending = 0;
 
-/** Sets the tab up. */
+/** Sets up the tab. */
 export function showSystem() {
   byId("reload").addEventListener("click", (event) => whileBusy(event.currentTarget, reload));
   onChange(showConfiguration);
-  // After a lost connection the kiosk may be another: its daemon was restarted, or its address has changed.
+  // After a lost connection the facts may differ: the daemon restarted, or another kiosk has this address.
   onChange(() => {
     const before = connection;
     connection = kiosk.connection;
-    if (before !== "connected" && isVisible()) look();
+    if (before !== "connected" && isVisible()) refreshSystem();
   });
   setInterval(() => isVisible() && known !== null && show(), 1000);
   setInterval(() => isVisible() && pending === 0 && refresh(), PAUSE);
@@ -35,8 +35,8 @@ export function showSystem() {
 const isVisible = () => !document.hidden && !byId("panel-system").hidden && kiosk.connection === "connected";
 
 /** Reads the facts of the machine and who has access. */
-export function look() {
-  lookAccess();
+export function refreshSystem() {
+  refreshAccess();
   return refresh();
 }
 
@@ -47,26 +47,26 @@ async function refresh() {
     known = { machine, status, at: performance.now() };
     show();
   } catch (error) {
-    // What was read before stays: that the connection is lost is shown above.
+    // Earlier facts stay: a notice reports the lost connection.
     if (known === null) byId("facts").replaceChildren(el("p", { className: "error", role: "alert" }, error.message));
   } finally {
     pending -= 1;
   }
 }
 
-/** Shows the facts as they are now; the clocks go on between two answers. */
+/** Shows the facts; clocks and uptimes advance between two responses. */
 function show() {
   const facts = byId("facts");
   const fresh = groups(known.machine, known.status, Math.floor((performance.now() - known.at) / 1000));
   if (facts.children.length !== fresh.length) return facts.replaceChildren(...fresh);
-  fresh.forEach((group, place) => renew(facts.children[place], group));
+  fresh.forEach((group, place) => update(facts.children[place], group));
 }
 
-/** Replaces what differs and no more, so that a text that is selected stays selected. */
-function renew(before, after) {
+/** Replaces only the elements that differ, so that a text selection is kept. */
+function update(before, after) {
   if (before.isEqualNode(after)) return;
   const isList = ["SECTION", "DL"].includes(before.tagName) && before.children.length === after.children.length;
-  if (isList) [...after.children].forEach((child, place) => renew(before.children[place], child));
+  if (isList) [...after.children].forEach((child, place) => update(before.children[place], child));
   else before.replaceWith(after);
 }
 
@@ -94,7 +94,7 @@ function groups(machine, status, later) {
       Load: machine.load?.map((load) => load.toFixed(2)).join("  "),
       Temperature: typeof machine.temperature === "number" ? `${machine.temperature.toFixed(1)} °C` : null,
       Memory: memory && share("Memory", memory),
-      Disk: disk && [...share("Disk", disk), disk.in_memory ? el("div", {}, "In memory, gone with the power") : null],
+      Disk: disk && [...share("Disk", disk), disk.in_memory ? el("div", {}, "In memory: lost at power off") : null],
     }),
     group("Network and clock", {
       ...Object.fromEntries((machine.network ?? []).map((port) => [port.interface, portInWords(port)])),
@@ -109,14 +109,14 @@ function portInWords({ up, addresses }) {
   return up ? "Up, no address" : "Down";
 }
 
-/** How much is taken, as a bar and in words. */
+/** The used share, as text and as a bar. */
 function share(label, { total, available }) {
   const used = total - available;
   const meter = { "aria-label": `${label} in use`, max: total, low: total * 0.8, high: total * 0.92, optimum: 0, value: used };
   return [`${size(available)} free of ${size(total)}`, el("meter", meter)];
 }
 
-/** Facts with a title. What is not known is left out. */
+/** Facts with a title. Unknown facts are left out. */
 function group(title, facts) {
   const heading = `facts-${title.toLowerCase().replaceAll(" ", "-")}`;
   const known = Object.entries(facts).filter(([, value]) => value !== null && value !== undefined && value !== "");
@@ -129,8 +129,8 @@ function group(title, facts) {
 }
 
 const SOURCES = {
-  file: "The file, as it was last read or saved here",
-  running: "The configuration from before: the file cannot be used",
+  file: "The file, as last read or saved",
+  running: "The previous configuration: the file cannot be used",
   last_good: "The last good copy: the file cannot be used",
   empty: "None yet: nothing is set up",
 };
@@ -139,13 +139,13 @@ function showConfiguration() {
   const { configuration } = kiosk;
   if (configuration === null) return;
   const list = (entries) => (entries.length === 0 ? "None" : problemList(entries));
-  const facts = { File: el("code", {}, configuration.file), "In force": SOURCES[configuration.source] ?? configuration.source };
-  const complaints = { Problems: list(configuration.problems), Warnings: list(configuration.warnings) };
-  const rows = Object.entries({ ...facts, ...complaints });
+  const facts = { File: el("code", {}, configuration.file), "In effect": SOURCES[configuration.source] ?? configuration.source };
+  const findings = { Problems: list(configuration.problems), Warnings: list(configuration.warnings) };
+  const rows = Object.entries({ ...facts, ...findings });
   byId("configuration").replaceChildren(el("dl", {}, ...rows.map(([term, value]) => [el("dt", {}, term), el("dd", {}, value)]).flat()));
 }
 
-/** Problems or warnings, each with the place it is about. */
+/** Problems or warnings, each with its path. */
 export const problemList = (entries) =>
   el("ul", {}, ...entries.map(({ path, message }) => el("li", {}, path ? el("code", {}, path) : null, path ? `: ${message}` : message)));
 
@@ -156,9 +156,9 @@ async function reload() {
   try {
     const { configuration } = await ask("POST", "/api/reload");
     const problems = configuration.problems.length;
-    say(answer, problems > 0 ? `Read, with ${count(problems, "problem")}.` : "Reloaded. The file is in force.");
+    say(answer, problems > 0 ? `Reloaded with ${count(problems, "problem")}.` : "Reloaded. The file is in effect.");
   } catch (error) {
     answer.className = "error";
-    say(answer, `${sentence(error.message)}. The previous configuration stays active.`.replace("..", "."));
+    say(answer, `${sentence(error.message)}. The previous configuration stays in effect.`.replace("..", "."));
   }
 }

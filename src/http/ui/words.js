@@ -1,6 +1,6 @@
-// How things are said: durations, sizes, moments, states.
+// Formats durations, sizes, times and states.
 
-/** The states of a process: label, colour (`look`), and whether the state ends without the operator. */
+/** The states of a process: label, colour (`look`), and whether the state ends without an operator's action. */
 export const STATES = {
   stopped: { label: "Stopped", look: "rest" },
   waiting: { label: "Waiting", look: "busy", isPassing: true },
@@ -12,8 +12,8 @@ export const STATES = {
 };
 
 /**
- * The states of a page: label, colour, the badge of the card while its process runs, and the text where no screenshot
- * can be taken.
+ * The states of a page: label, colour, the badge of the card while its process runs, and the text shown in place of a
+ * screenshot that cannot be taken.
  */
 const PAGE_STATES = {
   loading: { label: "Loading", look: "busy", badge: "Loading", isPassing: true, instead: "Loading…" },
@@ -22,13 +22,13 @@ const PAGE_STATES = {
   blank: { label: "Page is blank", look: "bad", badge: "Page blank" },
   crashed: { label: "Page has crashed", look: "bad", badge: "Page crashed", instead: "The page has crashed" },
   net_error: { label: "Page cannot be reached", look: "bad", badge: "Page unreachable" },
-  unknown: { label: "Page not known", instead: "Nothing is known of the page" },
+  unknown: { label: "Page state unknown", instead: "The state of the page is unknown" },
 };
 
-/** A healthy page whose server is gone, where no behavior covers or pauses it. */
-const OFFLINE = { label: "Page is shown, its server cannot be reached", look: "busy", badge: "Server unreachable" };
+/** A healthy page whose server cannot be reached, if no behavior covers or pauses it. */
+const OFFLINE = { label: "Page is shown, but its server cannot be reached", look: "busy", badge: "Server unreachable" };
 
-/** The state of a page in words; null where there is no page. */
+/** The state of a page for display; null if there is no page. */
 export function pageStateOf(page) {
   if (!page) return null;
   if (page.state === "healthy" && page.server_reachable === false) return OFFLINE;
@@ -59,20 +59,20 @@ const DAY = new Intl.DateTimeFormat(undefined, { dateStyle: "medium" });
 const CLOCK = new Intl.DateTimeFormat(undefined, { hour: "2-digit", minute: "2-digit", hourCycle: "h23" });
 const SECOND = new Intl.DateTimeFormat(undefined, { hour: "2-digit", minute: "2-digit", second: "2-digit", hourCycle: "h23" });
 
-/** A moment on the clock of whoever looks; with its day, where that is not today. */
+/** A time in the browser's zone; with its date, unless that is today. */
 export function moment(text) {
   const date = new Date(text);
   const day = DAY.format(date);
   return day === DAY.format(new Date()) ? CLOCK.format(date) : `${day}, ${CLOCK.format(date)}`;
 }
 
-/** The time of day, to the second. */
+/** The time of day with seconds, in the browser's zone. */
 export const timeOfDay = (text) => SECOND.format(new Date(text));
 
-/** A day and a time, in full. */
+/** A date and a time with seconds, in the browser's zone. */
 export const dayAndTime = (text) => `${DAY.format(new Date(text))}, ${timeOfDay(text)}`;
 
-/** A day and a time in a zone, with its name. A zone that the browser does not know is shown as UTC. */
+/** A date and a time in a zone, with its name. A zone that the browser does not know is shown as UTC. */
 export function inZone(date, timeZone) {
   const parts = { day: "numeric", month: "short", year: "numeric", hour: "2-digit", minute: "2-digit", second: "2-digit" };
   const options = { ...parts, hourCycle: "h23", timeZoneName: "short" };
@@ -83,8 +83,8 @@ export function inZone(date, timeZone) {
   }
 }
 
-/** One of something, or more of them. */
+/** A number with its noun, in the singular or plural. */
 export const count = (number, one, many = `${one}s`) => `${number} ${number === 1 ? one : many}`;
 
-/** The same with a capital letter; the browser's own names of errors (`net::ERR_…`) stay as they are. */
+/** The text with a capital first letter; Chromium's error names (`net::ERR_…`) stay as they are. */
 export const sentence = (text) => (text.startsWith("net::") ? text : text.charAt(0).toUpperCase() + text.slice(1));
