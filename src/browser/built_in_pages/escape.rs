@@ -1,7 +1,7 @@
-//! Text from outside on a page of ours: it is read as text, and cannot reach beyond its place.
+//! Escapes untrusted text in built-in pages: it can neither become markup or script nor reorder other text.
 
-/// At most `most` characters of a text, with no meaning to HTML (neither between tags nor in a quoted
-/// attribute), without what is invisible or turns the rest of the line around. What is cut says so.
+/// The first `most` characters of a text, escaped for HTML text and quoted attributes, without control characters and
+/// marks that change the text direction. `…` follows text that was truncated.
 pub(super) fn shown(text: &str, most: usize) -> String {
     let mut escaped = String::with_capacity(text.len().min(4 * most));
     let mut visible = text.chars().filter(|c| !is_hidden(*c));
@@ -21,7 +21,7 @@ pub(super) fn shown(text: &str, most: usize) -> String {
     escaped
 }
 
-/// A text as a literal of JavaScript, also where that stands inside HTML.
+/// The text as a JavaScript string literal, which is also safe inside HTML.
 pub(super) fn literal(text: &str) -> String {
     let visible: String = text.chars().filter(|c| !is_hidden(*c)).collect();
     serde_json::Value::String(visible)
@@ -29,7 +29,7 @@ pub(super) fn literal(text: &str) -> String {
         .replace('<', "\\u003c")
 }
 
-/// Controls, and the marks that change the direction of what follows (Unicode, `Bidi_Control`).
+/// Control characters, line separators, and marks that change the text direction (Unicode's `Bidi_Control`).
 fn is_hidden(character: char) -> bool {
     character.is_control()
         || matches!(character, '\u{61c}' | '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
@@ -49,13 +49,13 @@ mod tests {
     }
 
     #[test]
-    fn what_is_invisible_or_turns_text_around_is_left_out() {
+    fn control_characters_and_direction_marks_are_removed() {
         assert_eq!(shown("a\0\n\u{202e}\u{2066}b\u{2028}\u{7f}", 99), "ab");
         assert_eq!(literal("a\u{202e}\u{2029}b"), "\"ab\"");
     }
 
     #[test]
-    fn long_text_is_cut_between_characters_and_says_so() {
+    fn long_text_is_truncated_between_characters_with_an_ellipsis() {
         assert_eq!(shown("äöü", 3), "äöü");
         assert_eq!(shown("äöü€", 3), "äöü…");
         assert_eq!(shown("äöü\0", 3), "äöü");

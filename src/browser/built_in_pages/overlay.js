@@ -35,7 +35,7 @@
   notice.setAttribute("role", "status");
   add(notice, "sign", "");
   add(notice, "title", "No connection right now");
-  add(notice, "more", "This page goes on by itself as soon as it can.");
+  add(notice, "more", "This page continues automatically once the connection is back.");
   add(notice, "way", [name, link].filter(Boolean).join(" · "));
   host.popover = "manual";
   document.documentElement.append(host);

@@ -1,14 +1,14 @@
-//! The notice over a page that has lost its connection: small, calm, and the page below goes on.
+//! The notice over a page that lost its connection. The page below continues to run.
 
 use super::{Facts, escape};
 
-/// Takes the notice away; nothing happens where there is none.
+/// An expression that removes the notice, if there is one.
 pub const NO_OVERLAY: &str = "document.querySelector('ossuary-notice')?.remove()";
 
-/// An expression that lays the notice over whatever page is there, in place of an earlier one.
+/// An expression that shows the notice over the current page, and replaces an earlier notice.
 ///
-/// It stands in the top layer, in a closed shadow root, and its style is made through the object model: no
-/// rule of the page reaches it, and no content security policy forbids it. Pointer and keyboard pass through.
+/// The notice is in the top layer and in a closed shadow root, so no style rule of the page applies to it. Its style
+/// sheet is constructed by script, so no content security policy blocks it. Pointer and keyboard input passes through.
 pub fn overlay(facts: &Facts) -> String {
     let link = facts.links.first().map_or("", String::as_str);
     let link = link.strip_prefix("http://").unwrap_or(link);

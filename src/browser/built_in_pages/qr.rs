@@ -1,17 +1,16 @@
-//! An address as a QR code: drawn once as a path, as sharp at any size.
+//! Renders a URL as a QR code: an SVG path, which is sharp at any size.
 
 use qrcodegen::{QrCode, QrCodeEcc};
 use std::fmt::Write;
 
-/// The light margin a reader needs around the code, in modules (ISO/IEC 18004).
+/// The quiet zone that readers need around the code, in modules (ISO/IEC 18004).
 const MARGIN: i32 = 4;
 
-/// The code as an inline picture, or none where the address is too long for a code that can be read from
-/// some steps away.
+/// The code as inline SVG; none if the URL is too long for a code that can be scanned from a few metres away.
 pub(super) fn svg(address: &str) -> Option<String> {
-    /// Version 10 or so: 57 modules. Addresses of kiosks are 20 to 60 bytes.
-    const MOST: usize = 200;
-    if address.len() > MOST {
+    /// About version 10 of QR codes: 57 modules. URLs of kiosks are 20 to 60 bytes long.
+    const MAX_BYTES: usize = 200;
+    if address.len() > MAX_BYTES {
         return None;
     }
     let code = QrCode::encode_text(address, QrCodeEcc::Medium).ok()?;
@@ -30,7 +29,7 @@ pub(super) fn svg(address: &str) -> Option<String> {
             match x - start {
                 0 => x += 1,
                 run => write!(svg, "M{} {}h{run}v1h-{run}z", start + MARGIN, y + MARGIN)
-                    .expect("a string takes whatever is written"),
+                    .expect("writing to a string does not fail"),
             }
         }
     }
@@ -42,7 +41,7 @@ pub(super) fn svg(address: &str) -> Option<String> {
 mod tests {
     use super::*;
 
-    /// The modules that a path draws.
+    /// The dark modules of the SVG path.
     fn drawn(svg: &str) -> Vec<(i32, i32)> {
         let path = svg.split(" d=\"").nth(1).expect("a path");
         let path = path.split('"').next().expect("its end");
@@ -59,7 +58,7 @@ mod tests {
     }
 
     #[test]
-    fn the_picture_is_the_code_with_its_margin() {
+    fn the_image_is_the_code_with_its_margin() {
         let address = "http://ossuary.local:8081/";
         let code = QrCode::encode_text(address, QrCodeEcc::Medium).expect("it fits");
         let wanted: Vec<(i32, i32)> = (0..code.size())
@@ -74,7 +73,7 @@ mod tests {
     }
 
     #[test]
-    fn an_address_too_long_to_be_read_has_no_code() {
+    fn a_url_that_is_too_long_has_no_code() {
         assert_eq!(svg(&"x".repeat(4000)), None);
     }
 }

@@ -29,7 +29,7 @@ fn pages(text: &str) -> [BuiltIn; 3] {
 }
 
 #[test]
-fn nothing_from_outside_becomes_markup_on_any_page() {
+fn untrusted_text_does_not_become_markup_on_any_page() {
     let hostile = Facts {
         hostname: HOSTILE.into(),
         links: vec![HOSTILE.into(); 3],
@@ -53,7 +53,7 @@ fn nothing_from_outside_becomes_markup_on_any_page() {
 }
 
 #[test]
-fn a_page_asks_nobody_for_anything() {
+fn a_page_sends_no_requests() {
     for page in pages("canvas.example") {
         let document = render(&page, &facts());
         for reference in ["src=", "href=", "url(", "@import", "fetch("] {
@@ -63,7 +63,7 @@ fn a_page_asks_nobody_for_anything() {
 }
 
 #[test]
-fn every_page_names_the_kiosk_and_the_way_to_it() {
+fn every_page_shows_the_host_name_and_the_links_to_the_web_ui() {
     for page in pages("canvas.example") {
         let document = render(&page, &facts());
         assert!(document.starts_with("<!doctype html>"), "{document}");
@@ -79,18 +79,18 @@ fn every_page_names_the_kiosk_and_the_way_to_it() {
 }
 
 #[test]
-fn a_kiosk_without_a_network_says_so_instead_of_an_address() {
+fn a_kiosk_without_a_network_shows_that_instead_of_a_link() {
     let alone = Facts {
         links: Vec::new(),
         ..facts()
     };
     let document = render(&BuiltIn::Welcome, &alone);
-    assert!(document.contains("Not in a network yet"));
+    assert!(document.contains("No network connection"));
     assert!(!document.contains("class=\"qr\""));
 }
 
 #[test]
-fn the_claim_code_is_on_the_welcome_page_alone() {
+fn only_the_welcome_page_shows_the_claim_code() {
     let unclaimed = Facts {
         claim_code: Some("7QFM-2KXD".into()),
         ..facts()
@@ -103,7 +103,7 @@ fn the_claim_code_is_on_the_welcome_page_alone() {
 }
 
 #[test]
-fn the_notice_is_one_expression_whatever_the_kiosk_is_called() {
+fn the_notice_is_one_expression_for_any_host_name() {
     let hostile = Facts {
         hostname: HOSTILE.into(),
         links: vec!["http://\"+alert(1)+\"/".into()],
@@ -117,18 +117,18 @@ fn the_notice_is_one_expression_whatever_the_kiosk_is_called() {
 }
 
 #[test]
-fn a_page_of_ours_is_known_by_its_address() {
+fn a_built_in_page_is_recognized_by_its_url() {
     let failed = BuiltIn::Failed {
         name: "Shop".into(),
         reason: "it hangs".into(),
     };
-    for (page, is_called) in [
+    for (page, expected_name) in [
         (BuiltIn::Welcome, "about:welcome"),
         (failed, "about:failed"),
     ] {
         let (name, address) = address(&page, &facts());
-        assert_eq!(name, is_called);
-        assert_eq!(name_at(&address), Some(is_called));
+        assert_eq!(name, expected_name);
+        assert_eq!(name_at(&address), Some(expected_name));
     }
     for foreign in [
         "http://page/",
@@ -141,7 +141,7 @@ fn a_page_of_ours_is_known_by_its_address() {
 }
 
 #[test]
-fn a_page_in_a_file_is_read_anew_where_it_has_changed_and_only_there() {
+fn the_script_changes_exactly_when_the_welcome_page_changes() {
     let stamp = |standing: &Standing| {
         let script = standing.script.trim_end().to_owned();
         let stamp = script.strip_prefix("stands(\"")?.strip_suffix("\")")?;
@@ -155,7 +155,7 @@ fn a_page_in_a_file_is_read_anew_where_it_has_changed_and_only_there() {
         ..facts()
     };
     assert_ne!(stamp(&standing_welcome(&claimable)).unwrap(), first);
-    // The browser would write each time into its history.
+    // With `http-equiv="refresh"` the browser would write each reload to its history.
     let page = standing_welcome(&facts()).page;
     assert!(!page.contains("http-equiv"), "{page}");
 }
