@@ -1,8 +1,8 @@
-//! Drives WPE's launcher by `cogctl`, which knows two things we need: to open an address and to reload.
+//! The driver of WPE's launcher. `cogctl` can open a URL and reload; every other command is refused.
 //!
-//! It is executed beside the run, as the same user and on the same session bus. What it cannot do it says.
+//! `cogctl` runs next to the run, as the same user and on the same session bus.
 
-use super::driver::{Driver, DriverContext, Later, Program, Withdrawn};
+use super::driver::{Cancelled, Driver, DriverContext, Later, Program};
 use crate::supervisor::Failure;
 use crate::supervisor::page::{PageCommand, PageCommandResult, PageObservation};
 use smol::Timer;
@@ -10,42 +10,42 @@ use smol::future::or;
 use std::rc::Rc;
 use std::time::Duration;
 
-/// How long `cogctl` may take: it asks over the bus and leaves.
-const PATIENCE: Duration = Duration::from_secs(5);
+/// How long `cogctl` may take: it makes one call over the bus.
+const TIMEOUT: Duration = Duration::from_secs(5);
 
-/// Executes a command beside the run, and tells whether it left with 0.
-pub type RunBeside = Box<dyn Fn(Vec<String>) -> Later<'static, Result<bool, Failure>>>;
+/// Runs a helper command next to the run. Returns whether it exited with 0.
+pub type RunHelper = Box<dyn Fn(Vec<String>) -> Later<'static, Result<bool, Failure>>>;
 
-/// One cog.
+/// The driver of one cog.
 pub struct Cog {
-    around: Rc<DriverContext>,
-    run_beside: RunBeside,
+    context: Rc<DriverContext>,
+    run_helper: RunHelper,
 }
 
 impl Cog {
-    /// Drives a cog by the program that `run_beside` executes.
-    pub fn drive(run_beside: RunBeside, around: Rc<DriverContext>) -> Driver {
+    /// Drives a cog with the helper that `run_helper` runs.
+    pub fn drive(run_helper: RunHelper, context: Rc<DriverContext>) -> Driver {
         Driver::new(
             Self {
-                around: around.clone(),
-                run_beside,
+                context: context.clone(),
+                run_helper,
             },
-            around,
+            context,
         )
     }
 
-    async fn control(&self, words: &[&str]) -> Result<PageCommandResult, Failure> {
+    async fn cogctl(&self, words: &[&str]) -> Result<PageCommandResult, Failure> {
         let command = [&["cogctl"], words].concat();
         let command = command.into_iter().map(str::to_owned).collect();
-        let done = (self.run_beside)(command);
-        let late = async {
-            Timer::after(PATIENCE).await;
-            Err(Failure::system("cogctl does not come to an end"))
+        let done = (self.run_helper)(command);
+        let timed_out = async {
+            Timer::after(TIMEOUT).await;
+            Err(Failure::system("cogctl did not end in time"))
         };
-        match or(done, late).await {
+        match or(done, timed_out).await {
             Ok(true) => Ok(PageCommandResult::Done),
             Ok(false) => Err(Failure::system(
-                "cogctl does not reach the browser; it needs the browser's session bus",
+                "cogctl cannot reach the browser; it needs the browser's session bus",
             )),
             Err(failure) => Err(failure),
         }
@@ -53,26 +53,26 @@ impl Cog {
 }
 
 impl Program for Cog {
-    fn obey<'a>(
+    fn run<'a>(
         &'a self,
-        order: &'a PageCommand,
-        _withdrawn: &'a Withdrawn,
+        command: &'a PageCommand,
+        _cancelled: &'a Cancelled,
     ) -> Later<'a, Result<PageCommandResult, Failure>> {
         Box::pin(async move {
-            match order {
-                PageCommand::Reload => self.control(&["reload"]).await,
+            match command {
+                PageCommand::Reload => self.cogctl(&["reload"]).await,
                 PageCommand::Navigate { url, .. } | PageCommand::NewTab { url } => {
-                    self.control(&["open", url]).await
+                    self.cogctl(&["open", url]).await
                 }
                 _ => Err(Failure::system(
-                    "cog can be told to reload and to open an address, and nothing else",
+                    "cog can reload and open a URL, nothing else",
                 )),
             }
         })
     }
 
-    fn live(&self) -> Later<'_, ()> {
-        Box::pin(self.around.saw(PageObservation::NotObservable))
+    fn watch(&self) -> Later<'_, ()> {
+        Box::pin(self.context.report(PageObservation::NotObservable))
     }
 }
 
@@ -87,60 +87,60 @@ mod tests {
     use smol::future::block_on;
     use std::cell::RefCell;
 
-    /// A cog that is driven, and what becomes of it.
-    struct Stage {
+    /// A driven cog, and what it reports.
+    struct Fixture {
         driver: Driver,
-        told: Receiver<Event>,
+        events: Receiver<Event>,
         commands: Rc<RefCell<Vec<String>>>,
         executor: Rc<LocalExecutor<'static>>,
     }
 
-    fn cog(reaches: bool) -> Stage {
+    fn cog(reaches: bool) -> Fixture {
         let executor = Rc::new(LocalExecutor::new());
-        let (events, told) = bounded(16);
-        let around = Rc::new(DriverContext {
+        let (sender, events) = bounded(16);
+        let context = Rc::new(DriverContext {
             run: RunId(1),
             pointer: crate::browser::Pointer::Shown,
             executor: executor.clone(),
-            events,
+            events: sender,
             note: Box::new(|_| ()),
             facts: Box::new(Facts::default),
         });
         let commands = Rc::<RefCell<Vec<String>>>::default();
         let record = commands.clone();
-        let run_beside: RunBeside = Box::new(move |command| {
+        let run_helper: RunHelper = Box::new(move |command| {
             record.borrow_mut().push(command.join(" "));
             Box::pin(std::future::ready(Ok(reaches)))
         });
-        Stage {
-            driver: Cog::drive(run_beside, around),
-            told,
+        Fixture {
+            driver: Cog::drive(run_helper, context),
+            events,
             commands,
             executor,
         }
     }
 
     #[test]
-    fn it_is_told_by_cogctl_and_says_what_it_cannot_do() {
-        let Stage {
+    fn commands_go_through_cogctl_and_others_are_refused() {
+        let Fixture {
             driver,
-            told,
+            events,
             commands,
             executor,
         } = cog(true);
         let url = "http://x/".to_owned();
         let transition = Transition::Fade;
-        assert!(driver.steer(PageCommand::Reload, None).is_none());
+        assert!(driver.run(PageCommand::Reload, None).is_none());
         assert!(
             driver
-                .steer(PageCommand::Navigate { url, transition }, None)
+                .run(PageCommand::Navigate { url, transition }, None)
                 .is_none()
         );
-        assert!(driver.steer(PageCommand::Pause, None).is_none());
+        assert!(driver.run(PageCommand::Pause, None).is_none());
         let mut answers = Vec::new();
         block_on(executor.run(async {
             while answers.len() < 3 {
-                match told.recv().await.unwrap() {
+                match events.recv().await.unwrap() {
                     Event::PageCommandDone { result, .. } => answers.push(result),
                     other => assert!(matches!(
                         other,
@@ -168,25 +168,25 @@ mod tests {
     }
 
     #[test]
-    fn what_was_not_answered_is_owed_when_the_run_ends() {
-        let Stage { driver, .. } = cog(true);
-        driver.steer(PageCommand::Reload, None);
-        driver.steer(PageCommand::Pause, None);
+    fn pending_commands_are_answered_when_the_run_ends() {
+        let Fixture { driver, .. } = cog(true);
+        driver.run(PageCommand::Reload, None);
+        driver.run(PageCommand::Pause, None);
         assert_eq!(driver.end().count(), 2);
     }
 
     #[test]
-    fn a_bus_that_does_not_lead_to_the_browser_is_named() {
-        let Stage {
+    fn a_session_bus_without_the_browser_is_named_as_the_cause() {
+        let Fixture {
             driver,
-            told,
+            events,
             executor,
             ..
         } = cog(false);
-        driver.steer(PageCommand::Reload, None);
+        driver.run(PageCommand::Reload, None);
         let answer = block_on(executor.run(async {
             loop {
-                if let Event::PageCommandDone { result, .. } = told.recv().await.unwrap() {
+                if let Event::PageCommandDone { result, .. } = events.recv().await.unwrap() {
                     break result;
                 }
             }

@@ -1,19 +1,14 @@
 //! Builds the command line of the browser: what the operator wrote, and what a kiosk needs.
 //!
-//! The operator's choice wins: a switch that is written is not written again,
-//! and a feature that is chosen is not chosen otherwise. Nothing is taken away,
-//! and `--no-sandbox` is never added. What is added stands in [`needs`], and
-//! nowhere else.
+//! The operator's choice wins: a switch that is present is not added, and a feature that is enabled or disabled stays
+//! so. Nothing is removed, and `--no-sandbox` is never added. [`switches`] has everything that may be added.
 //!
-//! Only a program of Chromium's kin is helped in this way. Others (`cog`,
-//! `firefox`, a video player) are run as they were written, `cog` with the page
-//! behind it. A command that needs a shell cannot be edited either; it finds
-//! the switches in `$OSSUARY_BROWSER_SWITCHES`, to be written without quotes,
-//! and the page in `$OSSUARY_URL`:
+//! Only a Chromium-based program gets switches. Others (`cog`, `firefox`, a video player) run as written, `cog` with
+//! the URL appended. A command that needs a shell cannot be edited; it gets the switches in
+//! `$OSSUARY_BROWSER_SWITCHES`, to be used without quotes, and the URL in `$OSSUARY_URL`:
 //! `cd /srv && exec chromium $OSSUARY_BROWSER_SWITCHES "$OSSUARY_URL"`.
 //!
-//! What is executed also says how the page is driven ([`Driven`]): a browser that may stand anywhere in a
-//! shell's command is not.
+//! The program also determines how the page is driven ([`Driven`]); a browser in a shell command is not.
 
 mod switches;
 
@@ -21,15 +16,14 @@ use crate::config::{CommandError, CommandLine, Display, Process};
 use std::fmt;
 use std::path::Path;
 use switches::{
-    ALWAYS, AUTOPLAY, BROWSERS, CHOSEN_BY, COG, CURSOR, DEBUGGING, KIN, KIOSK, LISTS, Meaning,
-    OWN_DEBUGGING, WEBGPU, WEBGPU_ON_WAYLAND, WRAPPERS,
+    ALWAYS, AUTOPLAY, BROWSERS, CHOSEN_BY, CHROMIUM_BASED, COG, CURSOR, DEBUGGING, KIOSK, LISTS,
+    OWN_DEBUGGING, Switches, WEBGPU, WEBGPU_ON_WAYLAND, WRAPPERS,
 };
 
 /// What to execute for a display process.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Launch {
-    /// Added to the environment: the `NAME=value` pairs before the command, as
-    /// they were written. Where it shows itself (`DISPLAY`) is not among them.
+    /// Added to the environment: the `NAME=value` pairs before the command. `DISPLAY` is not among them.
     pub env: Vec<(String, String)>,
     /// The program and its arguments; never empty.
     pub argv: Vec<String>,
@@ -37,14 +31,14 @@ pub struct Launch {
     pub driven: Driven,
 }
 
-/// How the page of a program is driven, once it runs.
+/// How the page of a running program is driven.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Driven {
     /// By the DevTools protocol on the descriptors 3 and 4.
     ByPipe,
     /// By `cogctl`.
     ByCogctl,
-    /// Not at all: it is another program, or the operator drives it.
+    /// Not at all: another program, or one that the operator drives.
     Not,
 }
 
@@ -68,12 +62,11 @@ impl fmt::Display for LaunchError {
     }
 }
 
-/// What to execute for a display process. `profile` is a directory of its own
-/// for the browser: it keeps two browsers apart, and since version 136 remote
-/// debugging needs one. `find` tells whether a program is installed.
+/// What to execute for a display process. `profile` is a separate profile directory: two browsers cannot share one,
+/// and since version 136 remote debugging needs one. `find` returns whether a program is installed.
 ///
 /// # Errors
-/// Where there is no program to execute.
+/// There is no program to execute.
 pub fn launch(
     process: &Process,
     profile: &Path,
@@ -95,11 +88,11 @@ pub fn launch(
         CommandLine::Shell(command) => return Ok(in_shell(process, profile, command)),
     };
     let mut driven = Driven::Not;
-    if let Some(place) = browser_in(&argv) {
-        let mut line = Line::read(argv.drain(place + 1..));
-        line.complete(process, profile);
-        if !OWN_DEBUGGING.iter().any(|own| line.is_written(own)) {
-            line.write(DEBUGGING.to_owned());
+    if let Some(position) = browser_in(&argv) {
+        let mut line = BrowserArguments::read(argv.drain(position + 1..));
+        line.add_required(process, profile);
+        if !OWN_DEBUGGING.iter().any(|own| line.has(own)) {
+            line.set(DEBUGGING.to_owned());
             driven = Driven::ByPipe;
         }
         line.show(url);
@@ -114,8 +107,8 @@ pub fn launch(
 }
 
 fn in_shell(process: &Process, profile: &Path, command: String) -> Launch {
-    let mut line = Line::default();
-    line.complete(process, profile);
+    let mut line = BrowserArguments::default();
+    line.add_required(process, profile);
     let switches: Vec<String> = line.into_words().collect();
     let mut env = vec![("OSSUARY_BROWSER_SWITCHES".to_owned(), switches.join(" "))];
     env.extend(
@@ -142,15 +135,15 @@ fn is_cog(argv: &[String]) -> bool {
     }
 }
 
-/// Where the browser stands in a command: at its beginning, or behind a wrapper.
+/// The position of the browser in a command: first, or after a wrapper.
 fn browser_in(argv: &[String]) -> Option<usize> {
-    let is_kin = |word: &String| KIN.contains(&name_of(word));
+    let is_browser = |word: &String| CHROMIUM_BASED.contains(&name_of(word));
     let first = argv.first()?;
-    if is_kin(first) {
+    if is_browser(first) {
         return Some(0);
     }
     WRAPPERS.contains(&name_of(first)).then_some(())?;
-    argv.iter().position(is_kin)
+    argv.iter().position(is_browser)
 }
 
 /// The name of a program, without its directory.
@@ -160,20 +153,20 @@ fn name_of(program: &str) -> &str {
 
 /// The arguments of a browser.
 #[derive(Default)]
-struct Line {
-    /// Switches as they are written, each name once; without the lists.
+struct BrowserArguments {
+    /// Switches, each name once; without the lists.
     switches: Vec<String>,
     /// The entries of each of [`LISTS`].
     lists: [Vec<String>; LISTS.len()],
-    /// What is to be shown.
+    /// The URLs to show.
     pages: Vec<String>,
 }
 
-impl Line {
-    /// Takes in what the operator wrote. A switch has its value behind `=`, so
-    /// whatever does not begin with a hyphen is a page, and so is all behind `--`.
-    fn read(words: impl Iterator<Item = String>) -> Line {
-        let mut line = Line::default();
+impl BrowserArguments {
+    /// Parses what the operator wrote. A switch has its value after `=`, so a word without a leading hyphen is a URL,
+    /// and so is everything after `--`.
+    fn read(words: impl Iterator<Item = String>) -> BrowserArguments {
+        let mut line = BrowserArguments::default();
         let mut only_pages = false;
         for word in words {
             if only_pages || !word.starts_with('-') || word == "-" {
@@ -181,14 +174,14 @@ impl Line {
             } else if word == "--" {
                 only_pages = true;
             } else {
-                line.write(word);
+                line.set(word);
             }
         }
         line
     }
 
-    /// Writes a switch. Of two with one name the later one counts, as in Chromium.
-    fn write(&mut self, switch: String) {
+    /// Sets a switch. Of two with the same name the later one counts, as in Chromium.
+    fn set(&mut self, switch: String) {
         if let Some(list) = LISTS.iter().position(|list| *list == name(&switch)) {
             let entries = value(&switch).unwrap_or_default().split(',');
             for entry in entries.filter(|entry| !entry.is_empty()) {
@@ -200,7 +193,7 @@ impl Line {
         self.switches.push(switch);
     }
 
-    /// Puts an entry into a list, unless it stands there.
+    /// Adds an entry to a list, unless it is there.
     fn enter(&mut self, list: usize, entry: &str) {
         if !self.lists[list]
             .iter()
@@ -210,8 +203,8 @@ impl Line {
         }
     }
 
-    /// Adds what a kiosk needs.
-    fn complete(&mut self, process: &Process, profile: &Path) {
+    /// Adds the switches that a kiosk needs.
+    fn add_required(&mut self, process: &Process, profile: &Path) {
         let platform = process.display.as_ref().map(|display| match display {
             Display::X(_) => "x11",
             Display::Wayland(_) => "wayland",
@@ -220,7 +213,7 @@ impl Line {
             self.add(&format!("--ozone-platform={platform}"));
         }
         self.add(&format!("--user-data-dir={}", profile.display()));
-        self.mean(&ALWAYS);
+        self.add_switches(&ALWAYS);
         let flags = &process.flags;
         let platform = self.value_of("ozone-platform");
         let webgpu = match platform {
@@ -234,12 +227,12 @@ impl Line {
             (flags.cursor, &CURSOR),
         ] {
             if wanted {
-                self.mean(meaning);
+                self.add_switches(meaning);
             }
         }
     }
 
-    fn mean(&mut self, meaning: &Meaning) {
+    fn add_switches(&mut self, meaning: &Switches) {
         for switch in meaning.switches {
             self.add(switch);
         }
@@ -252,7 +245,7 @@ impl Line {
         }
     }
 
-    /// Adds a switch, unless the operator has chosen.
+    /// Adds a switch, unless the operator has set it or one that replaces it.
     fn add(&mut self, switch: &str) {
         let chosen_by = CHOSEN_BY.iter().find(|(name_, _)| *name_ == name(switch));
         let chosen_by = chosen_by.map_or(&[][..], |(_, others)| others);
@@ -263,7 +256,7 @@ impl Line {
         }
     }
 
-    /// Puts a feature into a list, unless the operator has put it into the other one.
+    /// Adds a feature to a list, unless the operator has put it in the opposite one.
     fn choose(&mut self, entry: &str, list: usize, other: usize) {
         if !self.lists[other]
             .iter()
@@ -273,7 +266,7 @@ impl Line {
         }
     }
 
-    /// Shows a page in place of those in the command, which would open in further tabs.
+    /// Shows a URL instead of those in the command, which would open in further tabs.
     fn show(&mut self, url: Option<&str>) {
         let Some(url) = url else { return };
         self.pages.clear();
@@ -287,8 +280,8 @@ impl Line {
         }
     }
 
-    /// Whether the operator wrote a switch of this name.
-    fn is_written(&self, wanted: &str) -> bool {
+    /// Whether a switch of this name is present.
+    fn has(&self, wanted: &str) -> bool {
         self.switches.iter().any(|switch| name(switch) == wanted)
     }
 
@@ -302,7 +295,7 @@ impl Line {
         let lists = lists
             .filter(|(_, entries)| !entries.is_empty())
             .map(|(name, entries)| format!("--{name}={}", entries.join(",")));
-        // A page that looks like a switch.
+        // A URL that looks like a switch.
         let end = self.pages.iter().any(|page| page.starts_with('-'));
         let end = end.then(|| "--".to_owned());
         self.switches
@@ -313,7 +306,7 @@ impl Line {
     }
 }
 
-/// The name of a switch: Chromium takes one hyphen for two.
+/// The name of a switch. Chromium accepts one hyphen as well as two.
 fn name(switch: &str) -> &str {
     let bare = switch.trim_start_matches('-');
     bare.split_once('=').map_or(bare, |(name, _)| name)

@@ -1,7 +1,7 @@
-//! Drives the page of one run: takes orders, and answers each of them exactly once.
+//! The driver of one run: runs page commands and answers each exactly once.
 //!
-//! Orders that only look go one way, those that change the page another, so that a picture can be
-//! taken while the next page is being prepared. On each way one is carried out at a time.
+//! Commands that only observe the page have their own queue, so that a screenshot can be taken while the next page is
+//! prepared. Each queue runs one command at a time.
 
 use super::built_in_pages::Facts;
 use crate::supervisor::page::{PageCommand, PageCommandResult, PageObservation};
@@ -15,197 +15,193 @@ use std::future::Future;
 use std::pin::Pin;
 use std::rc::Rc;
 
-/// Orders that may wait on each way. The mind has one or two under way; the rest are clients, who must not fill the
-/// counter at which all others wait.
-const WAITING: usize = 8;
+/// Commands that may wait in each queue. The supervisor has one or two pending; the rest are those of clients, which
+/// must not fill the command queue of the API.
+const QUEUE: usize = 8;
 
-/// What a driver is told, and whom it tells.
+/// What a driver needs of the daemon.
 pub struct DriverContext {
     /// The run.
     pub run: RunId,
-    /// Whether the pointer is to be seen on its pages (`flags.cursor`).
+    /// Whether its pages show the pointer (`flags.cursor`).
     pub pointer: Pointer,
-    /// Where it does its work.
+    /// Runs the tasks of the driver.
     pub executor: Rc<LocalExecutor<'static>>,
-    /// Takes what was seen and what came of orders.
+    /// Receives observations and answers.
     pub events: Sender<Event>,
-    /// Writes a line into the log of the process.
+    /// Writes a line to the log of the process.
     pub note: Box<dyn Fn(&str)>,
-    /// What the pages of our own tell of the kiosk.
+    /// The facts that the built-in pages show.
     pub facts: Box<dyn Fn() -> Facts>,
 }
 
-/// What becomes of the pointer over a page.
+/// Whether the pointer is visible over a page.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Pointer {
-    /// As the page says.
+    /// As the page wants.
     Shown,
-    /// It is nowhere to be seen, whatever the page says.
+    /// Never.
     Hidden,
 }
 
 impl DriverContext {
-    /// Tells what was seen.
-    pub(super) async fn saw(&self, sight: PageObservation) {
+    /// Reports an observation.
+    pub(super) async fn report(&self, observation: PageObservation) {
         let run = self.run;
-        // A loop that takes nothing any more has ended.
+        // Sending fails only after the loop has ended.
         let _ = self
             .events
-            .send(Event::PageObserved {
-                run,
-                observation: sight,
-            })
+            .send(Event::PageObserved { run, observation })
             .await;
     }
 }
 
-/// A future of a program that is driven.
+/// A future of a driven program.
 pub(super) type Later<'a, T> = Pin<Box<dyn Future<Output = T> + 'a>>;
 
-/// A program that can be driven, each in its own way.
+/// A driven program.
 pub(super) trait Program {
-    /// Carries out an order. Ends in a bounded time; soon where it was withdrawn.
-    fn obey<'a>(
+    /// Runs a command. Ends in bounded time, soon after it was cancelled.
+    fn run<'a>(
         &'a self,
-        order: &'a PageCommand,
-        withdrawn: &'a Withdrawn,
+        command: &'a PageCommand,
+        cancelled: &'a Cancelled,
     ) -> Later<'a, Result<PageCommandResult, Failure>>;
 
-    /// Why an order cannot be carried out, where that is known without trying: it is answered at once, however many
-    /// others wait.
-    fn why_not(&self, _order: &PageCommand) -> Option<Failure> {
+    /// Why a command cannot be run, if that is known without trying. It is then answered without queueing.
+    fn refuse(&self, _command: &PageCommand) -> Option<Failure> {
         None
     }
 
-    /// What goes on beside the orders, for as long as the run lives.
-    fn live(&self) -> Later<'_, ()>;
+    /// Handles events of the program, for as long as the run lives.
+    fn watch(&self) -> Later<'_, ()>;
 }
 
-/// Whether an order is not wanted any more.
+/// Whether a command was cancelled.
 #[derive(Clone, Debug)]
-pub(super) struct Withdrawn(Receiver<Infallible>);
+pub(super) struct Cancelled(Receiver<Infallible>);
 
-impl Withdrawn {
-    /// An order, and what withdraws it when it is dropped.
+impl Cancelled {
+    /// Creates it with the sender that cancels the command when dropped.
     fn new() -> (Self, Sender<Infallible>) {
         let (sender, receiver) = bounded(1);
         (Self(receiver), sender)
     }
 
-    fn has_happened(&self) -> bool {
+    fn is_cancelled(&self) -> bool {
         self.0.is_closed()
     }
 
-    /// Resolves once it is withdrawn.
-    pub(super) async fn happens(&self) {
+    /// Resolves once the command is cancelled.
+    pub(super) async fn wait(&self) {
         let Err(_) = self.0.recv().await;
     }
 }
 
-/// The driver of one run. Dropped, it lets go of the program, which lives on.
+/// The driver of one run. The program continues when it is dropped.
 pub struct Driver {
     run: RunId,
-    looks: Sender<Job>,
-    changes: Sender<Job>,
-    owed: Rc<RefCell<Owed>>,
+    observe: Sender<Job>,
+    change: Sender<Job>,
+    pending: Rc<RefCell<Pending>>,
     program: Rc<dyn Program>,
     _tasks: [Task<()>; 3],
 }
 
 struct Job {
     number: u64,
-    order: PageCommand,
+    command: PageCommand,
     ticket: Option<Ticket>,
-    withdrawn: Withdrawn,
+    cancelled: Cancelled,
 }
 
-/// Orders that are not answered yet.
+/// Commands without an answer yet.
 #[derive(Default)]
-struct Owed {
+struct Pending {
     next: u64,
-    open: Vec<Open>,
+    open: Vec<PendingCommand>,
 }
 
-struct Open {
+struct PendingCommand {
     number: u64,
-    order: PageCommand,
+    command: PageCommand,
     ticket: Option<Ticket>,
-    /// Dropped when it is withdrawn.
-    wanted: Option<Sender<Infallible>>,
+    /// Dropped to cancel the command.
+    cancel_on_drop: Option<Sender<Infallible>>,
 }
 
 impl Driver {
-    /// Begins to drive a program.
-    pub(super) fn new(program: impl Program + 'static, around: Rc<DriverContext>) -> Self {
+    /// Starts to drive a program.
+    pub(super) fn new(program: impl Program + 'static, context: Rc<DriverContext>) -> Self {
         let program: Rc<dyn Program> = Rc::new(program);
-        let owed = Rc::<RefCell<Owed>>::default();
-        let way = || {
-            let (sender, jobs) = bounded(WAITING);
-            let work = carry_out(program.clone(), jobs, owed.clone(), around.clone());
-            (sender, around.executor.spawn(work))
+        let pending = Rc::<RefCell<Pending>>::default();
+        let queue = || {
+            let (sender, jobs) = bounded(QUEUE);
+            let work = run_jobs(program.clone(), jobs, pending.clone(), context.clone());
+            (sender, context.executor.spawn(work))
         };
-        let ((looks, looking), (changes, changing)) = (way(), way());
-        let living = {
+        let ((observe, observing), (change, changing)) = (queue(), queue());
+        let watching = {
             let program = program.clone();
-            around.executor.spawn(async move { program.live().await })
+            context.executor.spawn(async move { program.watch().await })
         };
         Self {
-            run: around.run,
-            looks,
-            changes,
-            owed,
+            run: context.run,
+            observe,
+            change,
+            pending,
             program,
-            _tasks: [looking, changing, living],
+            _tasks: [observing, changing, watching],
         }
     }
 
-    /// Has an order carried out. What comes of it is told to the loop; at once where too many wait already.
-    pub fn steer(&self, order: PageCommand, ticket: Option<Ticket>) -> Option<Event> {
-        let way = match order {
-            PageCommand::Observe | PageCommand::Screenshot { .. } => &self.looks,
-            _ => &self.changes,
+    /// Queues a command. Its answer is sent to the loop, or returned if it is refused immediately.
+    pub fn run(&self, command: PageCommand, ticket: Option<Ticket>) -> Option<Event> {
+        let queue = match command {
+            PageCommand::Observe | PageCommand::Screenshot { .. } => &self.observe,
+            _ => &self.change,
         };
-        if let Some(why) = self.program.why_not(&order) {
-            return Some(answer(self.run, order, ticket, Err(why)));
+        if let Some(why) = self.program.refuse(&command) {
+            return Some(answer(self.run, command, ticket, Err(why)));
         }
-        let mut owed = self.owed.borrow_mut();
-        let number = owed.next;
-        let (withdrawn, wanted) = Withdrawn::new();
+        let mut pending = self.pending.borrow_mut();
+        let number = pending.next;
+        let (cancelled, cancel_on_drop) = Cancelled::new();
         let job = Job {
             number,
-            order: order.clone(),
+            command: command.clone(),
             ticket,
-            withdrawn,
+            cancelled,
         };
-        if way.try_send(job).is_err() {
-            let busy = Failure::system("the page is busy with other orders; try again");
-            return Some(answer(self.run, order, ticket, Err(busy)));
+        if queue.try_send(job).is_err() {
+            let busy = Failure::system("too many commands wait for this page; try again");
+            return Some(answer(self.run, command, ticket, Err(busy)));
         }
-        owed.next += 1;
-        owed.open.push(Open {
+        pending.next += 1;
+        pending.open.push(PendingCommand {
             number,
-            order,
+            command,
             ticket,
-            wanted: Some(wanted),
+            cancel_on_drop: Some(cancel_on_drop),
         });
         None
     }
 
-    /// The client with this ticket does not want its order any more. It is still answered.
-    pub fn withdraw(&self, ticket: Ticket) {
-        let mut owed = self.owed.borrow_mut();
-        let open = (owed.open.iter_mut()).find(|open| open.ticket == Some(ticket));
+    /// Cancels the command with this ticket. It is still answered.
+    pub fn cancel(&self, ticket: Ticket) {
+        let mut pending = self.pending.borrow_mut();
+        let open = (pending.open.iter_mut()).find(|open| open.ticket == Some(ticket));
         if let Some(open) = open {
-            open.wanted = None;
+            open.cancel_on_drop = None;
         }
     }
 
-    /// The run is over: the answers that are still owed.
+    /// The run has ended: returns the answers to all pending commands.
     pub fn end(self) -> impl Iterator<Item = Event> {
         let run = self.run;
-        let open = std::mem::take(&mut self.owed.borrow_mut().open);
+        let open = std::mem::take(&mut self.pending.borrow_mut().open);
         open.into_iter()
-            .map(move |open| answer(run, open.order, open.ticket, Err(ended())))
+            .map(move |open| answer(run, open.command, open.ticket, Err(ended())))
     }
 }
 
@@ -215,48 +211,48 @@ impl fmt::Debug for Driver {
     }
 }
 
-/// Nobody is there to obey.
+/// The failure of a command whose run has ended.
 pub fn ended() -> Failure {
     Failure::system("the browser has ended")
 }
 
-/// It is not wanted any more.
-pub(super) fn withdrawn() -> Failure {
+/// The failure of a cancelled command.
+pub(super) fn cancelled() -> Failure {
     Failure::system("it was cancelled")
 }
 
-/// What came of an order, as the loop is told.
+/// The event that answers a command.
 pub fn answer(
     run: RunId,
-    order: PageCommand,
+    command: PageCommand,
     ticket: Option<Ticket>,
     result: Result<PageCommandResult, Failure>,
 ) -> Event {
     Event::PageCommandDone {
         run,
-        command: order,
+        command,
         ticket,
         result,
     }
 }
 
-async fn carry_out(
+async fn run_jobs(
     program: Rc<dyn Program>,
     jobs: Receiver<Job>,
-    owed: Rc<RefCell<Owed>>,
-    around: Rc<DriverContext>,
+    pending: Rc<RefCell<Pending>>,
+    context: Rc<DriverContext>,
 ) {
     while let Ok(job) = jobs.recv().await {
-        let result = match job.withdrawn.has_happened() {
-            true => Err(withdrawn()),
-            false => program.obey(&job.order, &job.withdrawn).await,
+        let result = match job.cancelled.is_cancelled() {
+            true => Err(cancelled()),
+            false => program.run(&job.command, &job.cancelled).await,
         };
-        let answer = answer(around.run, job.order, job.ticket, result);
-        let told = around.events.send(answer);
-        // Either it is told or it is owed: nothing happens between the two.
-        if told.await.is_ok() {
-            let mut owed = owed.borrow_mut();
-            owed.open.retain(|open| open.number != job.number);
+        let answer = answer(context.run, job.command, job.ticket, result);
+        let sent = context.events.send(answer);
+        // The loop cannot call `end` between the two: it is either sent or pending.
+        if sent.await.is_ok() {
+            let mut pending = pending.borrow_mut();
+            pending.open.retain(|open| open.number != job.number);
         }
     }
 }

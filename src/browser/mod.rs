@@ -1,4 +1,4 @@
-//! The browser on the screen.
+//! Browsers: their command lines, their drivers, and the built-in pages.
 
 pub mod built_in_pages;
 mod cdp;
@@ -10,6 +10,6 @@ mod pipe;
 mod undriven;
 
 pub use chromium::Chromium;
-pub use cog::{Cog, RunBeside};
+pub use cog::{Cog, RunHelper};
 pub use driver::{Driver, DriverContext, Pointer, answer, ended};
 pub use undriven::Undriven;

@@ -1,9 +1,8 @@
-//! Messages over the debugging pipe: JSON texts, each with a NUL behind it.
+//! Messages over the debugging pipe: JSON texts, each terminated by a NUL.
 //!
-//! Neither side waits for the other: what is to be written waits in a bounded outbox, and what comes in is shown
-//! message by message from one buffer. The pipe may be taken over in the middle of a message, in either
-//! direction: an end that nobody saw the beginning of is no JSON and falls away, and a NUL of our own ends what
-//! another daemon had begun.
+//! Neither side waits for the other: outgoing messages wait in a bounded outbox, incoming ones are passed on from one
+//! buffer. A daemon may adopt the pipe in the middle of a message, in either direction: the rest of an incoming one
+//! is not JSON and is dropped, and a leading NUL ends what an earlier daemon began to write.
 
 use event_listener::Event;
 use smol::Async;
@@ -12,60 +11,59 @@ use std::cell::{Cell, RefCell};
 use std::io;
 use std::os::unix::net::UnixStream;
 
-/// The longest message that is taken in: a picture of 16 MiB in base64, and what is around it. What is longer is
-/// passed over.
+/// The longest incoming message: a screenshot of 16 MiB in base64, with its envelope. A longer one is skipped.
 pub const MESSAGE_MAX: usize = 22 * 1024 * 1024 + 64 * 1024;
 
-/// What may wait to be written. A browser that takes in nothing is asked nothing more: a question is some hundred
-/// bytes, the longest (a picture to fade from) some hundred KiB.
+/// The bound of the outbox in bytes. A browser that does not read gets no further calls: a call has some hundred
+/// bytes, the longest (with the screenshot to fade from) some hundred KiB.
 const OUTBOX_MAX: usize = 8 * 1024 * 1024;
 
-/// How much is read in one go, and how much memory is held while nothing is.
-const READ: usize = 16 * 1024;
+/// How much is read at once, and how much memory an idle pipe holds.
+const READ_SIZE: usize = 16 * 1024;
 
-/// Our end of the pipe.
+/// The daemon's end of the pipe.
 #[derive(Debug)]
 pub struct Pipe {
     stream: Async<UnixStream>,
     outbox: RefCell<Vec<u8>>,
-    posted: Event,
+    queued: Event,
     closed: Cell<bool>,
 }
 
 impl Pipe {
-    /// The pipe behind this socket. `taken_over`: another daemon may have left it in the middle of a message.
+    /// The pipe behind this socket. If it was `adopted`, an earlier daemon may have left it in the middle of a message.
     ///
     /// # Errors
-    /// It is no socket.
-    pub fn new(stream: UnixStream, taken_over: bool) -> io::Result<Self> {
+    /// It is not a socket.
+    pub fn new(stream: UnixStream, adopted: bool) -> io::Result<Self> {
         Ok(Self {
             stream: Async::new(stream)?,
-            outbox: RefCell::new(if taken_over { vec![0] } else { Vec::new() }),
-            posted: Event::new(),
+            outbox: RefCell::new(if adopted { vec![0] } else { Vec::new() }),
+            queued: Event::new(),
             closed: Cell::new(false),
         })
     }
 
-    /// Has a message written. False where the browser is gone, or takes in nothing any more.
-    pub fn post(&self, write: impl FnOnce(&mut Vec<u8>)) -> bool {
+    /// Queues a message. Returns false if the browser closed the pipe or does not read.
+    pub fn send(&self, write: impl FnOnce(&mut Vec<u8>)) -> bool {
         let mut outbox = self.outbox.borrow_mut();
         if self.closed.get() || outbox.len() > OUTBOX_MAX {
             return false;
         }
         write(&mut outbox);
         outbox.push(0);
-        self.posted.notify(1);
+        self.queued.notify(1);
         true
     }
 
-    /// Whether nobody is at the other end.
+    /// Whether the other end is closed.
     pub fn is_closed(&self) -> bool {
         self.closed.get()
     }
 
-    /// Carries messages both ways until the other end is closed; each that comes in is shown to `hear`.
-    pub async fn flow(&self, hear: impl FnMut(&[u8])) {
-        let read = self.read(hear);
+    /// Transfers messages until the other end is closed. Incoming ones are passed to `on_message`.
+    pub async fn run(&self, on_message: impl FnMut(&[u8])) {
+        let read = self.read(on_message);
         let write = self.write();
         if let Err(error) = smol::future::or(read, write).await {
             log::debug!("the debugging pipe has ended: {error}");
@@ -75,21 +73,21 @@ impl Pipe {
 
     async fn write(&self) -> io::Result<()> {
         loop {
-            let posted = self.posted.listen();
+            let sent = self.queued.listen();
             let text = self.outbox.take();
             if text.is_empty() {
-                posted.await;
+                sent.await;
             } else {
                 (&self.stream).write_all(&text).await?;
             }
         }
     }
 
-    async fn read(&self, mut hear: impl FnMut(&[u8])) -> io::Result<()> {
-        let mut held = Vec::with_capacity(READ);
-        let mut buffer = vec![0; READ];
-        // In the middle of a message that is too long to be held.
-        let mut passing = false;
+    async fn read(&self, mut on_message: impl FnMut(&[u8])) -> io::Result<()> {
+        let mut held = Vec::with_capacity(READ_SIZE);
+        let mut buffer = vec![0; READ_SIZE];
+        // In the middle of a message that is too long.
+        let mut skipping = false;
         loop {
             let length = (&self.stream).read(&mut buffer).await?;
             if length == 0 {
@@ -97,26 +95,26 @@ impl Pipe {
             }
             let mut rest = &buffer[..length];
             while let Some(end) = memchr::memchr(0, rest) {
-                match (passing, held.is_empty()) {
+                match (skipping, held.is_empty()) {
                     (true, _) => {}
-                    (false, true) => hear(&rest[..end]),
+                    (false, true) => on_message(&rest[..end]),
                     (false, false) => {
                         held.extend_from_slice(&rest[..end]);
-                        hear(&held);
+                        on_message(&held);
                     }
                 }
-                passing = false;
+                skipping = false;
                 held.clear();
-                held.shrink_to(READ);
+                held.shrink_to(READ_SIZE);
                 rest = &rest[end + 1..];
             }
-            passing |= held.len() + rest.len() > MESSAGE_MAX;
-            if passing {
+            skipping |= held.len() + rest.len() > MESSAGE_MAX;
+            if skipping {
                 held.clear();
             } else {
                 held.extend_from_slice(rest);
             }
-            // Whoever floods the pipe has a turn at a time.
+            // A browser that floods the pipe must not block the loop.
             smol::future::yield_now().await;
         }
     }
@@ -128,75 +126,75 @@ mod tests {
     use smol::future::{block_on, or};
     use std::io::Write;
 
-    /// What is heard of these bytes, written piece by piece.
-    fn heard(pieces: Vec<Vec<u8>>) -> Vec<String> {
-        let (ours, mut theirs) = UnixStream::pair().unwrap();
-        let pipe = Pipe::new(ours, false).unwrap();
+    /// The messages in these bytes, written piece by piece.
+    fn messages(pieces: Vec<Vec<u8>>) -> Vec<String> {
+        let (here, mut browser_end) = UnixStream::pair().unwrap();
+        let pipe = Pipe::new(here, false).unwrap();
         let writer = std::thread::spawn(move || {
             for piece in pieces {
-                theirs.write_all(&piece).unwrap();
+                browser_end.write_all(&piece).unwrap();
             }
         });
-        let mut heard = Vec::new();
-        block_on(pipe.flow(|message| heard.push(String::from_utf8_lossy(message).into_owned())));
+        let mut received = Vec::new();
+        block_on(pipe.run(|message| received.push(String::from_utf8_lossy(message).into_owned())));
         writer.join().unwrap();
         assert!(pipe.is_closed());
-        assert!(!pipe.post(|_| ()), "nobody is there to read it");
-        heard
+        assert!(!pipe.send(|_| ()), "the other end is closed");
+        received
     }
 
     #[test]
-    fn messages_are_told_apart_wherever_the_pieces_end() {
+    fn messages_are_separated_wherever_the_pieces_end() {
         let text = b"{\"id\":1}\0\0{\"id\":2}\0{\"cut off";
         let whole = ["{\"id\":1}", "", "{\"id\":2}"];
-        assert_eq!(heard(vec![text.to_vec()]), whole);
+        assert_eq!(messages(vec![text.to_vec()]), whole);
         let pieces = text.iter().map(|byte| vec![*byte]).collect();
-        assert_eq!(heard(pieces), whole);
+        assert_eq!(messages(pieces), whole);
     }
 
     #[test]
-    fn a_message_that_is_too_long_is_passed_over_and_the_next_one_heard() {
-        let long = vec![b'x'; MESSAGE_MAX + 2 * READ];
-        assert_eq!(heard(vec![long, b"\0after\0".to_vec()]), ["after"]);
+    fn a_message_that_is_too_long_is_skipped_and_the_next_one_read() {
+        let long = vec![b'x'; MESSAGE_MAX + 2 * READ_SIZE];
+        assert_eq!(messages(vec![long, b"\0after\0".to_vec()]), ["after"]);
         let longest = vec![b'x'; MESSAGE_MAX];
-        let heard = heard(vec![longest, b"\0after\0".to_vec()]);
-        assert_eq!((heard[0].len(), heard[1].as_str()), (MESSAGE_MAX, "after"));
+        let found = messages(vec![longest, b"\0after\0".to_vec()]);
+        assert_eq!((found[0].len(), found[1].as_str()), (MESSAGE_MAX, "after"));
     }
 
     #[test]
-    fn a_pipe_that_was_taken_over_ends_what_another_has_begun() {
-        let (ours, theirs) = UnixStream::pair().unwrap();
-        let theirs = Pipe::new(theirs, false).unwrap();
-        let another = ours.try_clone().unwrap();
-        (&another).write_all(b"{\"id\":7,\"meth").unwrap();
-        let pipe = Pipe::new(ours, true).unwrap();
-        assert!(pipe.post(|out| out.extend_from_slice(b"{}")));
-        let mut heard = Vec::new();
+    fn an_adopted_pipe_ends_the_message_of_the_earlier_daemon() {
+        let (here, browser_end) = UnixStream::pair().unwrap();
+        let browser_end = Pipe::new(browser_end, false).unwrap();
+        let earlier = here.try_clone().unwrap();
+        (&earlier).write_all(b"{\"id\":7,\"meth").unwrap();
+        let pipe = Pipe::new(here, true).unwrap();
+        assert!(pipe.send(|out| out.extend_from_slice(b"{}")));
+        let mut received = Vec::new();
         let (done, listen) = smol::channel::bounded::<()>(1);
-        let hear = theirs.flow(|message| {
-            heard.push(message.to_vec());
-            if heard.len() == 2 {
+        let other = browser_end.run(|message| {
+            received.push(message.to_vec());
+            if received.len() == 2 {
                 done.try_send(()).unwrap();
             }
         });
         let until = async { listen.recv().await.unwrap() };
-        block_on(or(or(pipe.flow(|_| ()), hear), until));
-        assert_eq!(heard, [b"{\"id\":7,\"meth".to_vec(), b"{}".to_vec()]);
+        block_on(or(or(pipe.run(|_| ()), other), until));
+        assert_eq!(received, [b"{\"id\":7,\"meth".to_vec(), b"{}".to_vec()]);
     }
 
     #[test]
-    fn a_browser_that_takes_nothing_in_costs_a_bounded_amount_of_memory() {
-        let (ours, _theirs) = UnixStream::pair().unwrap();
-        let pipe = Pipe::new(ours, false).unwrap();
+    fn a_browser_that_does_not_read_costs_bounded_memory() {
+        let (here, _browser_end) = UnixStream::pair().unwrap();
+        let pipe = Pipe::new(here, false).unwrap();
         let post = async {
-            let mut posted = 0;
-            while pipe.post(|out| out.resize(out.len() + 1024 * 1024, b'x')) {
-                posted += 1;
+            let mut sent = 0;
+            while pipe.send(|out| out.resize(out.len() + 1024 * 1024, b'x')) {
+                sent += 1;
                 smol::future::yield_now().await;
             }
-            posted
+            sent
         };
-        let posted = block_on(post);
-        assert!((8..=9).contains(&posted), "{posted} MiB");
+        let sent = block_on(post);
+        assert!((8..=9).contains(&sent), "{sent} MiB");
     }
 }

@@ -1,44 +1,44 @@
-//! A display process that shows something we cannot drive: another browser, a video player, a shell script.
+//! The driver of a display process that cannot be driven: another browser, a video player, a shell script.
 //!
-//! It is supervised like any other. What its page looks like nobody knows, and to reload it is to restart it.
+//! Its page cannot be observed, and a reload restarts it.
 
-use super::driver::{Driver, DriverContext, Later, Program, Withdrawn};
+use super::driver::{Cancelled, Driver, DriverContext, Later, Program};
 use crate::supervisor::Failure;
 use crate::supervisor::page::{PageCommand, PageCommandResult, PageObservation};
 use std::rc::Rc;
 
-/// One such program.
+/// A program without a driver.
 pub struct Undriven {
-    around: Rc<DriverContext>,
+    context: Rc<DriverContext>,
 }
 
 impl Undriven {
-    /// Says once that nothing can be seen of it, and refuses whatever is asked of it.
-    pub fn drive(around: Rc<DriverContext>) -> Driver {
+    /// Reports once that the page cannot be observed, and refuses every other command.
+    pub fn drive(context: Rc<DriverContext>) -> Driver {
         Driver::new(
             Self {
-                around: around.clone(),
+                context: context.clone(),
             },
-            around,
+            context,
         )
     }
 }
 
 impl Program for Undriven {
-    fn obey<'a>(
+    fn run<'a>(
         &'a self,
-        order: &'a PageCommand,
-        _withdrawn: &'a Withdrawn,
+        command: &'a PageCommand,
+        _cancelled: &'a Cancelled,
     ) -> Later<'a, Result<PageCommandResult, Failure>> {
-        Box::pin(std::future::ready(match order {
+        Box::pin(std::future::ready(match command {
             PageCommand::Reload => Ok(PageCommandResult::NeedsRestart),
             _ => Err(Failure::system(
-                "the program it runs cannot be driven; only a browser of Chromium's kin can, started without a shell",
+                "this program cannot be driven; only a Chromium-based browser that is started without a shell can",
             )),
         }))
     }
 
-    fn live(&self) -> Later<'_, ()> {
-        Box::pin(self.around.saw(PageObservation::NotObservable))
+    fn watch(&self) -> Later<'_, ()> {
+        Box::pin(self.context.report(PageObservation::NotObservable))
     }
 }

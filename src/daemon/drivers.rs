@@ -99,7 +99,7 @@ impl Drivers {
         ticket: Option<Ticket>,
     ) -> Option<Event> {
         match self.drivers.get(&run) {
-            Some(driver) => driver.steer(order, ticket),
+            Some(driver) => driver.run(order, ticket),
             None => Some(answer(run, order, ticket, Err(ended()))),
         }
     }
@@ -107,7 +107,7 @@ impl Drivers {
     /// Cancels the command with this ticket. It is still answered.
     pub fn cancel(&self, run: RunId, ticket: Ticket) {
         if let Some(driver) = self.drivers.get(&run) {
-            driver.withdraw(ticket);
+            driver.cancel(ticket);
         }
     }
 
@@ -142,7 +142,7 @@ impl Drivers {
     }
 
     /// Runs helper commands on the session bus of a run.
-    fn helper_runner(&self, run: RunId, process: &Process) -> crate::browser::RunBeside {
+    fn helper_runner(&self, run: RunId, process: &Process) -> crate::browser::RunHelper {
         const BUS: &str = "DBUS_SESSION_BUS_ADDRESS";
         let (children, process) = (self.children.clone(), process.clone());
         Box::new(move |argv| {

@@ -146,7 +146,7 @@ impl Stage {
 
     /// Gives an order; its answer where that comes at once.
     fn steer(&self, order: PageCommand, ticket: Option<Ticket>) -> Option<Event> {
-        self.driver.borrow().as_ref().unwrap().steer(order, ticket)
+        self.driver.borrow().as_ref().unwrap().run(order, ticket)
     }
 
     /// Waits for this, which no event reports.
@@ -272,7 +272,7 @@ fn another_page_takes_the_place_of_the_one_that_is_there_or_does_not() {
         };
         let why = stage.order(dead).await.unwrap_err().message;
         assert!(
-            why.contains("net::ERR_CONNECTION_REFUSED; the page that was there stays"),
+            why.contains("net::ERR_CONNECTION_REFUSED; the previous page stays"),
             "{why}"
         );
         let why = stage.navigate("missing", Transition::Fade).await;
@@ -493,7 +493,7 @@ fn a_page_that_is_not_wanted_any_more_is_not_shown() {
         stage.until(|| stage.site.asked("purple?held") == 1).await;
         for withdrawn in [ticket, waiting] {
             let driver = stage.driver.borrow();
-            driver.as_ref().unwrap().withdraw(withdrawn);
+            driver.as_ref().unwrap().cancel(withdrawn);
         }
         for withdrawn in [ticket, waiting] {
             let (answered, result) = loop {

@@ -35,7 +35,7 @@ fn another_page_is_shown_without_a_restart_also_after_an_upgrade() {
     assert_eq!(answer.status, 409, "{}", answer.text());
     let detail = answer.json()["detail"].as_str().unwrap().to_owned();
     assert!(
-        detail.contains("answers 404; the page that was there stays"),
+        detail.contains("answers 404; the previous page stays"),
         "{detail}"
     );
 

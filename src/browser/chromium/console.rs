@@ -1,24 +1,24 @@
-//! What a page complains of in its console: errors and uncaught exceptions, a bounded number of short lines.
+//! The console of a page: errors and uncaught exceptions become a bounded number of short log lines.
 
 use super::super::cdp::CdpEvent;
 use serde::Deserialize;
 use serde_json::Value;
 use std::time::{Duration, Instant};
 
-/// In this time …
+/// The window in which lines and messages are counted.
 const WINDOW: Duration = Duration::from_secs(60);
 
-/// … so many lines go into the log: enough for every fault of a page that is loaded, and a page that
-/// complains with every frame drives nothing else out of a log of 256 KiB within the hour.
+/// Lines for the log in one window: enough for all errors of a page that loads, and few enough that a page with an
+/// error in each frame does not fill a log of 256 KiB within an hour.
 const LINES: u32 = 30;
 
-/// … and so many messages are worth reading. A page that has more to say is not listened to until the time is over.
+/// Messages that are read in one window. A page that sends more is muted until the window ends.
 const MESSAGES: u32 = 2000;
 
 /// The longest line, in bytes.
 const LINE_MAX: usize = 500;
 
-/// What was heard in the present window.
+/// The counts of the current window.
 #[derive(Debug, Default)]
 pub struct Console {
     began: Option<Instant>,
@@ -30,23 +30,23 @@ pub struct Console {
 /// What to do about a message.
 #[derive(Debug, PartialEq, Eq)]
 pub enum Verdict {
-    /// Nothing.
+    /// Ignore it.
     Drop,
-    /// Write it.
+    /// Log it.
     Write,
-    /// Listen no more for now.
+    /// Mute the page.
     Mute,
 }
 
 impl Console {
-    /// A message has come; `complains` tells whether it is worth a line.
-    pub fn hear(&mut self, complains: bool, now: Instant) -> Verdict {
+    /// Counts a message, and decides what to do with it.
+    pub fn count(&mut self, is_error: bool, now: Instant) -> Verdict {
         self.began.get_or_insert(now);
         self.messages += 1;
         if self.messages == MESSAGES {
             return Verdict::Mute;
         }
-        if !complains {
+        if !is_error {
             return Verdict::Drop;
         }
         if self.lines == LINES {
@@ -57,9 +57,8 @@ impl Console {
         Verdict::Write
     }
 
-    /// Begins anew where the window is over; tells whether the page has to be listened to again, and how many
-    /// complaints were left out.
-    pub fn turn(&mut self, now: Instant) -> (bool, u32) {
+    /// Starts a new window if the last one is over. Returns whether the page was muted, and how many errors were omitted.
+    pub fn start_window(&mut self, now: Instant) -> (bool, u32) {
         match self.began {
             Some(began) if now.duration_since(began) >= WINDOW => {
                 let over = std::mem::take(self);
@@ -69,42 +68,42 @@ impl Console {
         }
     }
 
-    /// Whether anything was heard since the window began.
-    pub fn has_heard(&self) -> bool {
+    /// Whether there was a message in this window.
+    pub fn has_messages(&self) -> bool {
         self.messages > 0
     }
 }
 
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
-struct Thrown {
-    exception_details: Details,
+struct ExceptionThrown {
+    exception_details: ExceptionDetails,
 }
 
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
-struct Details {
+struct ExceptionDetails {
     text: String,
     url: Option<String>,
     line_number: Option<u64>,
-    exception: Option<Remote>,
+    exception: Option<RemoteObject>,
 }
 
 #[derive(Deserialize)]
-struct Remote {
+struct RemoteObject {
     description: Option<String>,
     value: Option<Value>,
 }
 
 #[derive(Deserialize)]
-struct Called {
+struct ConsoleCall {
     #[serde(rename = "type")]
     kind: String,
-    args: Vec<Remote>,
+    args: Vec<RemoteObject>,
 }
 
 #[derive(Deserialize)]
-struct Added {
+struct LogEntryAdded {
     entry: Entry,
 }
 
@@ -115,20 +114,20 @@ struct Entry {
     url: Option<String>,
 }
 
-/// The line that a message of the console is worth; none where it is no complaint.
-pub fn complaint(news: &CdpEvent<'_>) -> Option<String> {
-    let line = match news.method {
-        "Runtime.exceptionThrown" => thrown(news.read()?),
+/// The log line for a console event; `None` if it is not an error.
+pub fn error_line(event: &CdpEvent<'_>) -> Option<String> {
+    let line = match event.method {
+        "Runtime.exceptionThrown" => thrown(event.read()?),
         "Runtime.consoleAPICalled" => {
-            let called: Called = news.read()?;
+            let called: ConsoleCall = event.read()?;
             if !matches!(called.kind.as_str(), "error" | "assert") {
                 return None;
             }
-            let words: Vec<String> = called.args.iter().map(Remote::in_words).collect();
-            words.join(" ")
+            let texts: Vec<String> = called.args.iter().map(RemoteObject::text).collect();
+            texts.join(" ")
         }
         "Log.entryAdded" => {
-            let Entry { level, text, url } = news.read::<Added>()?.entry;
+            let Entry { level, text, url } = event.read::<LogEntryAdded>()?.entry;
             if level != "error" {
                 return None;
             }
@@ -139,12 +138,12 @@ pub fn complaint(news: &CdpEvent<'_>) -> Option<String> {
         }
         _ => return None,
     };
-    Some(format!("page: {}", in_short(&line)))
+    Some(format!("page: {}", one_line(&line)))
 }
 
-fn thrown(thrown: Thrown) -> String {
+fn thrown(thrown: ExceptionThrown) -> String {
     let details = thrown.exception_details;
-    let what = details.exception.map(|exception| exception.in_words());
+    let what = details.exception.map(|exception| exception.text());
     let mut line = details.text;
     if let Some(what) = what {
         line = format!("{line} {}", what.lines().next().unwrap_or_default());
@@ -155,8 +154,8 @@ fn thrown(thrown: Thrown) -> String {
     }
 }
 
-impl Remote {
-    fn in_words(&self) -> String {
+impl RemoteObject {
+    fn text(&self) -> String {
         match (&self.value, &self.description) {
             (Some(Value::String(text)), _) => text.clone(),
             (_, Some(description)) => description.clone(),
@@ -166,8 +165,8 @@ impl Remote {
     }
 }
 
-/// One line of a bounded length, without control characters.
-fn in_short(text: &str) -> String {
+/// One bounded line, without control characters.
+fn one_line(text: &str) -> String {
     let mut line = text.replace(char::is_control, " ");
     if line.len() > LINE_MAX {
         line.truncate(line.floor_char_boundary(LINE_MAX));
@@ -181,35 +180,35 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_page_that_complains_with_every_frame_gets_so_many_lines_a_minute_and_no_more() {
+    fn a_page_with_an_error_in_each_frame_gets_a_bounded_number_of_lines() {
         let mut console = Console::default();
         let begin = Instant::now();
-        let verdicts: Vec<Verdict> = (0..100).map(|_| console.hear(true, begin)).collect();
+        let verdicts: Vec<Verdict> = (0..100).map(|_| console.count(true, begin)).collect();
         let written = verdicts
             .iter()
             .filter(|verdict| **verdict == Verdict::Write);
         assert_eq!(written.count(), LINES as usize);
-        assert_eq!(console.turn(begin + WINDOW / 2), (false, 0));
-        assert_eq!(console.turn(begin + WINDOW), (false, 100 - LINES));
-        assert_eq!(console.hear(true, begin + WINDOW), Verdict::Write);
+        assert_eq!(console.start_window(begin + WINDOW / 2), (false, 0));
+        assert_eq!(console.start_window(begin + WINDOW), (false, 100 - LINES));
+        assert_eq!(console.count(true, begin + WINDOW), Verdict::Write);
     }
 
     #[test]
-    fn a_page_that_floods_its_console_is_muted_once_and_heard_again_later() {
+    fn a_page_that_floods_its_console_is_muted_once_and_unmuted_later() {
         let mut console = Console::default();
         let begin = Instant::now();
-        let verdicts = (0..3 * MESSAGES).map(|_| console.hear(false, begin));
+        let verdicts = (0..3 * MESSAGES).map(|_| console.count(false, begin));
         assert_eq!(
             verdicts.filter(|verdict| *verdict == Verdict::Mute).count(),
             1
         );
-        assert_eq!(console.turn(begin + WINDOW), (true, 0));
-        assert!(!console.has_heard());
+        assert_eq!(console.start_window(begin + WINDOW), (true, 0));
+        assert!(!console.has_messages());
     }
 
     #[test]
-    fn a_line_is_short_and_in_one_piece() {
-        let line = in_short(&format!("a\nb\u{1b}{}", "é".repeat(LINE_MAX)));
+    fn a_line_is_bounded_and_without_control_characters() {
+        let line = one_line(&format!("a\nb\u{1b}{}", "é".repeat(LINE_MAX)));
         assert!(line.starts_with("a b é"), "{line}");
         assert!(line.len() <= LINE_MAX + '…'.len_utf8());
     }

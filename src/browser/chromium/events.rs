@@ -1,10 +1,10 @@
-//! Takes in what Chromium tells unasked: tabs that come and go, pages that die, navigate, complain.
+//! Handles the events of Chromium: tabs that open and close, pages that crash, navigate or log errors.
 //!
-//! To hear asks nothing; what is to be asked because of it waits in a short queue of errands.
+//! Handlers make no calls; calls that follow from an event wait in a short queue of follow-ups.
 
 use super::console::{self, Verdict};
 use super::screenshot::CapturedScreenshot;
-use super::{BROWSER, Chromium, FollowUp, LOOK, Page};
+use super::{BROWSER_TIMEOUT, Chromium, FollowUp, PAGE_TIMEOUT, Page};
 use crate::browser::built_in_pages;
 use crate::browser::cdp::{CdpError, CdpEvent};
 use crate::supervisor::page::PageObservation;
@@ -13,8 +13,8 @@ use serde_json::{Value, json};
 use std::rc::Rc;
 use std::time::{Duration, Instant};
 
-/// How long a browser may take from its start to its first answer: cold, from a slow card, on the smallest board.
-const START: Duration = Duration::from_secs(90);
+/// How long a browser may take from its start to its first answer: on the smallest board, from a slow card.
+const START_TIMEOUT: Duration = Duration::from_secs(90);
 
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
@@ -39,7 +39,7 @@ pub(super) struct SessionId {
 
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
-struct FrameNews {
+struct FrameEvent {
     frame_id: String,
     #[serde(default)]
     loader_id: String,
@@ -71,212 +71,219 @@ struct Dialog {
 }
 
 impl Chromium {
-    /// Takes in what the browser tells, without asking anything.
-    pub(super) fn hear(&self, news: &CdpEvent<'_>) {
-        match news.session {
-            None => self.hear_of_browser(news),
+    /// Handles an event, without calls.
+    pub(super) fn handle_event(&self, event: &CdpEvent<'_>) {
+        match event.session {
+            None => self.handle_browser_event(event),
             Some(session) => {
                 let page = self.pages.borrow().get(session).cloned();
                 match page {
-                    Some(page) => self.hear_of_page(&page, news),
-                    // Held by a daemon before this one, which is gone.
-                    None => self.let_go(session),
+                    Some(page) => self.handle_page_event(&page, event),
+                    // Attached by an earlier daemon.
+                    None => self.detach(session),
                 }
             }
         }
     }
 
-    fn hear_of_browser(&self, news: &CdpEvent<'_>) {
-        match news.method {
-            "Target.targetCreated" => self.errand(FollowUp::FindPage),
+    fn handle_browser_event(&self, event: &CdpEvent<'_>) {
+        match event.method {
+            "Target.targetCreated" => self.follow_up(FollowUp::FindPage),
             "Target.targetCrashed" => {
-                if let Some(TargetId { target_id }) = news.read()
-                    && let Some(page) = self.page_in(&target_id)
+                if let Some(TargetId { target_id }) = event.read()
+                    && let Some(page) = self.page_of_target(&target_id)
                 {
-                    self.has_crashed(&page);
+                    self.on_crash(&page);
                 }
             }
             "Target.targetDestroyed" => {
-                if let Some(TargetId { target_id }) = news.read()
-                    && let Some(page) = self.page_in(&target_id)
+                if let Some(TargetId { target_id }) = event.read()
+                    && let Some(page) = self.page_of_target(&target_id)
                 {
-                    self.is_gone(&page);
+                    self.on_gone(&page);
                 }
             }
             "Target.detachedFromTarget" => {
-                let page = news.read().and_then(|SessionId { session_id }| {
+                let page = event.read().and_then(|SessionId { session_id }| {
                     self.pages.borrow().get(&session_id).cloned()
                 });
                 if let Some(page) = page {
-                    self.is_gone(&page);
+                    self.on_gone(&page);
                 }
             }
             _ => {}
         }
     }
 
-    fn hear_of_page(&self, page: &Rc<Page>, news: &CdpEvent<'_>) {
-        match news.method {
-            "Inspector.targetCrashed" => self.has_crashed(page),
-            "Inspector.targetReloadedAfterCrash" => page.hear(|heard| heard.crashed = false),
+    fn handle_page_event(&self, page: &Rc<Page>, event: &CdpEvent<'_>) {
+        match event.method {
+            "Inspector.targetCrashed" => self.on_crash(page),
+            "Inspector.targetReloadedAfterCrash" => page.update(|facts| facts.crashed = false),
             "Page.lifecycleEvent" => {
-                if let Some(stage) = news.read::<FrameNews>()
+                if let Some(stage) = event.read::<FrameEvent>()
                     && stage.frame_id == page.target
                 {
-                    page.come_to(&stage.loader_id, &stage.name);
+                    page.set_stage(&stage.loader_id, &stage.name);
                 }
             }
             "Page.frameStartedNavigating" => {
-                if let Some(start) = news.read::<FrameNews>()
+                if let Some(start) = event.read::<FrameEvent>()
                     && start.frame_id == page.target
                     && start.navigation_type != "sameDocument"
                     && self.is_shown(page)
                 {
-                    let url = page.name_of(start.url);
-                    self.errand(FollowUp::Tell(
+                    let url = page.display_name(start.url);
+                    self.follow_up(FollowUp::Report(
                         page.clone(),
                         PageObservation::Loading { url },
                     ));
                 }
             }
             "Page.frameNavigated" => {
-                if let Some(Navigated { frame }) = news.read()
+                if let Some(Navigated { frame }) = event.read()
                     && frame.id == page.target
                 {
-                    self.has_navigated(page, frame);
+                    self.on_navigated(page, frame);
                 }
             }
             "Page.screencastFrame" => {
-                if let Some(CapturedScreenshot { data, session_id }) = news.read() {
-                    page.put_frame(data, session_id);
+                if let Some(CapturedScreenshot { data, session_id }) = event.read() {
+                    page.store_frame(data, session_id);
                 }
             }
-            "Page.loadEventFired" if self.is_shown(page) => self.errand(FollowUp::Look),
-            "Page.javascriptDialogOpening" => match news.read() {
-                // A page that is left asks whether it may be: nobody is there to say so.
+            "Page.loadEventFired" if self.is_shown(page) => self.follow_up(FollowUp::Observe),
+            "Page.javascriptDialogOpening" => match event.read() {
+                // A page asks whether it may be left: no user is there to confirm.
                 Some(Dialog { kind }) if kind == "beforeunload" => self.close_dialog(page, true),
-                _ => page.hear(|heard| heard.dialog = Some(Instant::now())),
+                _ => page.update(|facts| facts.dialog = Some(Instant::now())),
             },
-            "Page.javascriptDialogClosed" => page.hear(|heard| heard.dialog = None),
+            "Page.javascriptDialogClosed" => page.update(|facts| facts.dialog = None),
             "Runtime.exceptionThrown" | "Runtime.consoleAPICalled" | "Log.entryAdded" => {
-                self.hear_console(page, news);
+                self.handle_console_event(page, event);
             }
             _ => {}
         }
     }
 
-    fn has_crashed(&self, page: &Rc<Page>) {
-        let before = page.hear(|heard| std::mem::replace(&mut heard.crashed, true));
+    fn on_crash(&self, page: &Rc<Page>) {
+        let before = page.update(|facts| std::mem::replace(&mut facts.crashed, true));
         if !before && self.is_shown(page) {
-            self.errand(FollowUp::Tell(page.clone(), PageObservation::Crashed));
+            self.follow_up(FollowUp::Report(page.clone(), PageObservation::Crashed));
         }
     }
 
-    fn is_gone(&self, page: &Rc<Page>) {
-        page.hear(|heard| heard.gone = true);
+    fn on_gone(&self, page: &Rc<Page>) {
+        page.update(|facts| facts.gone = true);
         self.pages.borrow_mut().remove(&page.session);
         if self.is_shown(page) {
             self.shown.take();
-            self.errand(FollowUp::FindPage);
+            self.follow_up(FollowUp::FindPage);
         }
     }
 
-    fn has_navigated(&self, page: &Rc<Page>, frame: Frame) {
-        self.release(page);
-        page.hear(|heard| {
-            (heard.crashed, heard.silent, heard.dialog) = (false, false, None);
-            heard.built_in = built_in_pages::name_at(&frame.url);
-            // The address of a page of our own is that of the one it stands for.
-            if heard.built_in.is_none() {
-                heard.url = frame.unreachable_url.clone().unwrap_or(frame.url);
+    fn on_navigated(&self, page: &Rc<Page>, frame: Frame) {
+        self.unpause(page);
+        page.update(|facts| {
+            (facts.crashed, facts.silent, facts.dialog) = (false, false, None);
+            facts.built_in = built_in_pages::name_at(&frame.url);
+            // A built-in page keeps the URL of the page that it replaces.
+            if facts.built_in.is_none() {
+                facts.url = frame.unreachable_url.clone().unwrap_or(frame.url);
             }
         });
         if frame.unreachable_url.is_some() && self.is_shown(page) {
-            self.errand(FollowUp::Look);
+            self.follow_up(FollowUp::Observe);
         }
     }
 
-    fn hear_console(&self, page: &Page, news: &CdpEvent<'_>) {
+    fn handle_console_event(&self, page: &Page, event: &CdpEvent<'_>) {
         let mut console = self.console.borrow_mut();
-        let complaint = console::complaint(news);
-        match console.hear(complaint.is_some(), Instant::now()) {
+        let complaint = console::error_line(event);
+        match console.count(complaint.is_some(), Instant::now()) {
             Verdict::Drop => {}
-            Verdict::Write => (self.around.note)(&complaint.unwrap_or_default()),
+            Verdict::Write => (self.context.note)(&complaint.unwrap_or_default()),
             Verdict::Mute => {
                 for domain in ["Runtime.disable", "Log.disable"] {
-                    self.cdp.tell(Some(&page.session), domain, &json!({}));
+                    self.cdp.notify(Some(&page.session), domain, &json!({}));
                 }
-                (self.around.note)("page: floods its console; not listened to for a minute");
+                (self.context.note)("page: floods its console; ignoring it for a minute");
             }
         }
     }
 
-    fn errand(&self, errand: FollowUp) {
-        if let Err(full) = self.errands.0.try_send(errand) {
+    fn follow_up(&self, follow_up: FollowUp) {
+        if let Err(full) = self.follow_ups.0.try_send(follow_up) {
             log::debug!("{full}");
         }
     }
 
-    /// Where no page is known to be on the screen: it is looked for again. When the browser told of it, it may have been
-    /// too busy to answer.
-    pub(super) fn seek(&self) {
-        let is_lost = self.is_up.get() && self.shown.borrow().is_none();
-        // Once is enough, however often it is missed meanwhile.
-        if is_lost && !self.sought.get() {
-            let is_waiting = self.errands.0.try_send(FollowUp::FindPage).is_ok();
-            self.sought.set(is_waiting);
+    /// Queues a search if no page is known to be on the screen: when the browser reported the tab, it may have been too
+    /// busy to answer.
+    pub(super) fn search_page(&self) {
+        let is_missing = self.is_up.get() && self.shown.borrow().is_none();
+        // One search is enough.
+        if is_missing && !self.is_searching.get() {
+            let is_queued = self.follow_ups.0.try_send(FollowUp::FindPage).is_ok();
+            self.is_searching.set(is_queued);
         }
     }
 
-    pub(super) async fn run_errands(&self) {
-        self.come_up().await;
-        while let Ok(errand) = self.errands.1.recv().await {
-            match errand {
+    pub(super) async fn run_follow_ups(&self) {
+        self.wait_for_start().await;
+        while let Ok(follow_up) = self.follow_ups.1.recv().await {
+            match follow_up {
                 FollowUp::FindPage => {
-                    self.sought.set(false);
+                    self.is_searching.set(false);
                     if !self.swapping.get() {
                         self.find_page().await;
                     }
                 }
-                FollowUp::Tell(page, sight) if self.is_shown(&page) => self.around.saw(sight).await,
-                FollowUp::Tell(..) => {}
-                FollowUp::Look => {
-                    // What is not right may be so in a moment; that is for a look that was asked for.
-                    let sight = self.look().await;
+                FollowUp::Report(page, observation) if self.is_shown(&page) => {
+                    self.context.report(observation).await
+                }
+                FollowUp::Report(..) => {}
+                FollowUp::Observe => {
+                    // Other states may be temporary; the next requested observation reports them.
+                    let observation = self.observe().await;
                     if matches!(
-                        sight,
+                        observation,
                         PageObservation::Painted { .. } | PageObservation::NotLoaded { .. }
                     ) {
-                        self.around.saw(sight).await;
+                        self.context.report(observation).await;
                     }
                 }
             }
         }
     }
 
-    /// Waits for the browser's first answer; from then on it tells of its tabs.
-    async fn come_up(&self) {
+    /// Waits for the browser's first answer; from then on it sends events about its tabs.
+    async fn wait_for_start(&self) {
         let tabs = json!({"discover": true, "filter": [{"type": "page"}]});
         loop {
             let answer: Result<Value, CdpError> = self
                 .cdp
-                .ask(None, "Target.setDiscoverTargets", tabs.clone(), START)
+                .call(
+                    None,
+                    "Target.setDiscoverTargets",
+                    tabs.clone(),
+                    START_TIMEOUT,
+                )
                 .await;
             match answer {
                 Ok(_) => break,
-                Err(CdpError::Gone) => return std::future::pending().await,
-                Err(trouble) => {
-                    (self.around.note)(&format!("the browser cannot be driven: {trouble}"))
+                Err(CdpError::Closed) => return std::future::pending().await,
+                Err(error) => {
+                    (self.context.note)(&format!("the browser cannot be driven: {error}"))
                 }
             }
-            // From here on it counts as silent.
+            // From now on it counts as silent.
             self.is_up.set(true);
         }
         self.is_up.set(true);
         self.find_page().await;
     }
 
-    /// Finds out which tab is on the screen, where there are several.
+    /// Finds the tab that is on the screen.
     async fn find_page(&self) {
         #[derive(Deserialize)]
         #[serde(rename_all = "camelCase")]
@@ -286,7 +293,7 @@ impl Chromium {
         let filter = json!({"filter": [{"type": "page"}]});
         let targets: Result<Targets, _> = self
             .cdp
-            .ask(None, "Target.getTargets", filter, BROWSER)
+            .call(None, "Target.getTargets", filter, BROWSER_TIMEOUT)
             .await;
         let Ok(Targets { mut target_infos }) = targets else {
             return;
@@ -294,7 +301,7 @@ impl Chromium {
         target_infos.retain(|target| target.kind == "page");
         let several = target_infos.len() > 1;
         for target in target_infos {
-            let known = self.page_in(&target.target_id);
+            let known = self.page_of_target(&target.target_id);
             let page = match known {
                 Some(page) => page,
                 None => match self.attach(target.target_id, target.url).await {
@@ -303,7 +310,9 @@ impl Chromium {
                 },
             };
             let is_visible = match several {
-                true => matches!(self.find(&page, LOOK).await, Ok(found) if found.visible),
+                true => {
+                    matches!(self.inspect(&page, PAGE_TIMEOUT).await, Ok(found) if found.visible)
+                }
                 false => true,
             };
             if self.swapping.get() {
@@ -311,8 +320,8 @@ impl Chromium {
             }
             if is_visible {
                 if !self.is_shown(&page) {
-                    self.put_on_screen(&page);
-                    self.errand(FollowUp::Look);
+                    self.set_shown(&page);
+                    self.follow_up(FollowUp::Observe);
                 }
                 return;
             }
@@ -334,20 +343,20 @@ mod tests {
 
     const URL: &str = "http://shop.example/";
 
-    /// What comes of an order, and what else is told before it, to whoever drives a browser that had no tab to tell of
-    /// when it was asked at its start. Later it has one; nobody says so.
-    fn order_of_a_slow_starter(order: PageCommand) -> Vec<Event> {
-        let (ours, mut theirs) = UnixStream::pair().unwrap();
+    /// The events that a driver reports for a command if the browser had no tab when it was asked at its start. Later it
+    /// has one, without an event.
+    fn events_with_a_late_tab(command: PageCommand) -> Vec<Event> {
+        let (here, mut browser_end) = UnixStream::pair().unwrap();
         let browser = std::thread::spawn(move || {
             let mut has_tab = false;
-            for question in BufReader::new(theirs.try_clone().unwrap()).split(0) {
-                let question: Value = serde_json::from_slice(&question.unwrap()).unwrap();
+            for call in BufReader::new(browser_end.try_clone().unwrap()).split(0) {
+                let call: Value = serde_json::from_slice(&call.unwrap()).unwrap();
                 let tab = json!({"targetId": "T", "type": "page", "url": URL});
                 let found = json!({
                     "url": URL, "title": "Shop", "painted": true, "loading": false, "visible": true, "error": null,
                     "status": 200, "view": [800, 600], "lacks": null,
                 });
-                let result = match question["method"].as_str().unwrap() {
+                let result = match call["method"].as_str().unwrap() {
                     "Target.getTargets" => match std::mem::replace(&mut has_tab, true) {
                         false => json!({"targetInfos": []}),
                         true => json!({"targetInfos": [tab]}),
@@ -357,14 +366,15 @@ mod tests {
                     "Runtime.evaluate" => json!({"result": {"value": found}}),
                     _ => json!({}),
                 };
-                let answer = json!({"id": question["id"], "sessionId": question["sessionId"], "result": result});
-                // Whoever has heard enough hangs up.
-                let _ = write!(theirs, "{answer}\0");
+                let answer =
+                    json!({"id": call["id"], "sessionId": call["sessionId"], "result": result});
+                // The driver may have closed the pipe.
+                let _ = write!(browser_end, "{answer}\0");
             }
         });
         let executor = Rc::new(LocalExecutor::new());
         let (sender, events) = smol::channel::unbounded();
-        let around = Rc::new(DriverContext {
+        let context = Rc::new(DriverContext {
             run: RunId(1),
             pointer: Pointer::Shown,
             executor: executor.clone(),
@@ -372,56 +382,56 @@ mod tests {
             note: Box::new(|_| ()),
             facts: Box::new(Facts::default),
         });
-        let driver = Chromium::drive(ours, false, 1, around).unwrap();
-        let mut told = Vec::new();
-        let scene = async {
-            // It has come up, and has been asked for its tabs.
+        let driver = Chromium::drive(here, false, 1, context).unwrap();
+        let mut reported = Vec::new();
+        let test = async {
+            // The browser has started and was asked for its tabs.
             Timer::after(Duration::from_millis(200)).await;
             assert!(events.is_empty());
-            assert!(driver.steer(order, None).is_none());
+            assert!(driver.run(command, None).is_none());
             loop {
-                told.push(events.recv().await.unwrap());
+                reported.push(events.recv().await.unwrap());
                 let is_painted = |event: &Event| matches!(event, Event::PageObserved { observation: PageObservation::Painted { url, .. }, .. } if url == URL);
-                let is_obeyed = |event: &Event| matches!(event, Event::PageCommandDone { .. });
-                if told.iter().any(is_painted) && told.iter().any(is_obeyed) {
+                let is_answered = |event: &Event| matches!(event, Event::PageCommandDone { .. });
+                if reported.iter().any(is_painted) && reported.iter().any(is_answered) {
                     return;
                 }
             }
         };
-        let late = async {
+        let timed_out = async {
             Timer::after(Duration::from_secs(20)).await;
-            panic!("its page is not found");
+            panic!("the page is not found");
         };
-        block_on(executor.run(or(scene, late)));
+        block_on(executor.run(or(test, timed_out)));
         drop(driver);
-        // What was spawned is let go of where it would run.
+        // Dropped tasks are freed when the executor runs.
         while executor.try_tick() {}
         browser.join().unwrap();
-        told
+        reported
     }
 
-    fn came_to(told: &[Event]) -> &Result<PageCommandResult, Failure> {
-        let came_to = told.iter().find_map(|event| match event {
+    fn answer(reported: &[Event]) -> &Result<PageCommandResult, Failure> {
+        let answer = reported.iter().find_map(|event| match event {
             Event::PageCommandDone { result, .. } => Some(result),
             _ => None,
         });
-        came_to.expect("an answer")
+        answer.expect("an answer")
     }
 
     #[test]
-    fn a_page_that_was_not_found_at_the_start_is_found_by_the_next_look() {
-        let told = order_of_a_slow_starter(PageCommand::Observe);
+    fn a_page_that_was_missing_at_the_start_is_found_by_the_next_observation() {
+        let reported = events_with_a_late_tab(PageCommand::Observe);
         let url = String::new();
-        let sight = PageObservation::Loading { url };
+        let observation = PageObservation::Loading { url };
         assert!(
-            matches!(&told[0], Event::PageObserved { observation: first, .. } if *first == sight)
+            matches!(&reported[0], Event::PageObserved { observation: first, .. } if *first == observation)
         );
-        assert_eq!(came_to(&told), &Ok(PageCommandResult::Done));
+        assert_eq!(answer(&reported), &Ok(PageCommandResult::Done));
     }
 
     #[test]
-    fn a_page_that_was_not_found_at_the_start_is_found_by_whoever_changes_it() {
-        let told = order_of_a_slow_starter(PageCommand::HideOverlay);
-        assert_eq!(came_to(&told), &Ok(PageCommandResult::Done));
+    fn a_page_that_was_missing_at_the_start_is_found_by_a_command_that_changes_it() {
+        let reported = events_with_a_late_tab(PageCommand::HideOverlay);
+        assert_eq!(answer(&reported), &Ok(PageCommandResult::Done));
     }
 }

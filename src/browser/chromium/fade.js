@@ -1,5 +1,5 @@
 (async (picture) => {
-  // Neither an image nor a style sheet: what a page forbids by its content security policy is not needed.
+  // A canvas, without image or style sheet, so that no content security policy of the page forbids it.
   const bytes = Uint8Array.from(atob(picture), (character) => character.charCodeAt(0));
   const image = await createImageBitmap(new Blob([bytes], { type: "image/jpeg" }));
   const canvas = document.createElement("canvas");
@@ -12,7 +12,7 @@
   };
   for (const [name, value] of Object.entries(style)) canvas.style.setProperty(name, value, "important");
   document.documentElement.append(canvas);
-  // Frames are drawn from the moment on when the page is on the screen, and not before.
+  // Frames are painted only once the page is on the screen.
   requestAnimationFrame(() => requestAnimationFrame(() => {
     const fade = canvas.animate([{ opacity: 1 }, { opacity: 0 }], { duration: 800, easing: "ease-in-out", fill: "forwards" });
     fade.finished.finally(() => canvas.remove());

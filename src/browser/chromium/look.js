@@ -1,5 +1,5 @@
 (() => {
-  // Runs in a world of its own: what a page has put in the place of prototypes is not seen here.
+  // Runs in an isolated world: prototypes that the page has replaced have no effect here.
   const ENOUGH = 4000;
   const DRAWN = new Set(["IMG", "CANVAS", "VIDEO", "IFRAME", "FRAME", "EMBED", "OBJECT", "INPUT", "BUTTON", "SELECT",
     "TEXTAREA", "METER", "PROGRESS", "HR"]);
@@ -14,7 +14,7 @@
   };
   const shows = (element) => {
     if (!element.checkVisibility({ opacityProperty: true, visibilityProperty: true })) return false;
-    // What stands behind the root is drawn over the whole window, however small its box.
+    // The background of the root covers the whole window, however small its box.
     if ((element === document.documentElement || element === document.body) && paints(element)) return true;
     if (!inView(element.getBoundingClientRect())) return false;
     if (DRAWN.has(element.tagName) || element.namespaceURI === "http://www.w3.org/2000/svg") return true;
@@ -24,9 +24,9 @@
   };
   const anything = (root) => {
     for (const element of root.querySelectorAll("*")) {
-      // Our own notice.
+      // The built-in notice.
       if (element.localName === "ossuary-notice") continue;
-      // Whoever has so much to look at is not empty.
+      // A page with so many elements is not empty.
       if (++looked > ENOUGH) return true;
       if (shows(element) || (element.shadowRoot && anything(element.shadowRoot))) return true;
     }
@@ -34,13 +34,13 @@
   };
   const entry = performance.getEntriesByType("navigation")[0];
   const isError = location.protocol === "chrome-error:";
-  // What went wrong is written into it by its own script.
-  const isOnItsWay = isError ? document.readyState !== "complete" : document.readyState === "loading";
+  // The script of the error page writes the error code.
+  const isLoading = isError ? document.readyState !== "complete" : document.readyState === "loading";
   return {
     url: location.href.slice(0, 2048),
     title: document.title.slice(0, 2048),
     painted: document.contentType.endsWith("html") ? anything(document) : true,
-    loading: isOnItsWay,
+    loading: isLoading,
     visible: document.visibilityState === "visible",
     error: isError ? document.querySelector(".error-code")?.textContent.slice(0, 200) ?? "" : null,
     status: entry?.responseStatus ?? 0,

@@ -1,13 +1,13 @@
-//! Drives Chromium by the DevTools protocol.
+//! The driver of Chromium, by the DevTools protocol.
 //!
 //! ```text
-//!   hear (at once, asks nothing) ──▶ errands ──▶ live (one after the other): attach, look, tell
-//!   obey ──▶ look · picture ─────────────────────┐
-//!        └─▶ swap: prepare, show, close ─────────┴──▶ questions, each with a deadline
+//!   handle_event (at once, without calls) ──▶ follow-ups (one at a time): attach, observe, report
+//!   run ──▶ observe · screenshot ────────────────┐
+//!       └─▶ swap: prepare, show, close ──────────┴──▶ calls, each with a timeout
 //! ```
 //!
-//! One tab is on the screen. Its page is asked in a world of its own, which shares the document with the page
-//! and nothing else; whether the browser lives is asked of the browser. All that is known of a tab is in [`Page`].
+//! One tab is on the screen. Its page is inspected in an isolated world, which shares only the document with the page.
+//! Whether the browser is alive is asked of the browser itself. [`Page`] has all that is known of a tab.
 
 mod console;
 mod events;
@@ -18,7 +18,7 @@ mod screenshot;
 
 use super::built_in_pages;
 use super::cdp::{Cdp, CdpError};
-use super::driver::{Driver, DriverContext, Later, Pointer, Program, Withdrawn, ended};
+use super::driver::{Cancelled, Driver, DriverContext, Later, Pointer, Program, ended};
 use crate::supervisor::Failure;
 use crate::supervisor::page::{
     BuiltIn, MAX_TEXT, PageCommand, PageCommandResult, PageObservation, Transition,
@@ -39,128 +39,128 @@ use std::os::unix::net::UnixStream;
 use std::rc::Rc;
 use std::time::{Duration, Instant};
 
-/// How long a page may take to answer. Two unanswered looks in a row are a hang, so a page that is busy for
-/// three seconds at a time is none.
-const LOOK: Duration = Duration::from_secs(5);
+/// How long a page may take to answer. Two unanswered observations in a row are a hang, so a page that is busy for
+/// three seconds at a time is not.
+const PAGE_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// How long the browser itself may take: it does nothing else than to answer.
-const BROWSER: Duration = Duration::from_secs(5);
+/// How long the browser process may take to answer.
+const BROWSER_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// What our own world in a page is called.
+/// The name of the isolated world in a page.
 const WORLD: &str = "ossuary";
 
-/// Errands that may wait. What does not fit is seen with the next look.
-const ERRANDS: usize = 32;
+/// Follow-ups that may wait. What does not fit is noticed by the next observation.
+const FOLLOW_UPS: usize = 32;
 
-/// What is to be asked because of something that was heard.
+/// What to do because of an event.
 #[derive(Debug)]
 enum FollowUp {
-    /// A tab was opened, or the one on the screen was closed: find out which is there.
+    /// A tab was opened, or the one on the screen was closed: find the one on the screen.
     FindPage,
-    /// Tell this of a page, if it is on the screen then.
-    Tell(Rc<Page>, PageObservation),
-    /// The page on the screen was loaded, or could not be: look.
-    Look,
+    /// Report this of a page, if it is on the screen then.
+    Report(Rc<Page>, PageObservation),
+    /// The page on the screen was loaded or failed to load: observe it.
+    Observe,
 }
 
-/// One Chromium.
+/// The driver of one Chromium.
 pub struct Chromium {
     cdp: Cdp,
-    around: Rc<DriverContext>,
+    context: Rc<DriverContext>,
     /// By session.
     pages: RefCell<BTreeMap<String, Rc<Page>>>,
     /// The one on the screen.
     shown: RefCell<Option<Rc<Page>>>,
-    /// A page has come to the screen, or the browser has ended.
+    /// Notified when a page appears on the screen, or the browser ends.
     appeared: Event,
-    /// The page is about to be looked for because it was missed.
-    sought: Cell<bool>,
-    /// Tabs that come and go meanwhile are our own doing.
+    /// A search for the page on the screen is queued.
+    is_searching: Cell<bool>,
+    /// A page swap opens and closes tabs; they are no news.
     swapping: Cell<bool>,
-    /// It has answered once.
+    /// The browser has answered once.
     is_up: Cell<bool>,
-    /// It did not answer when it was last asked: its page need not be asked.
+    /// The browser did not answer the last call, so its page is not asked.
     is_silent: Cell<bool>,
     /// The size of the screen that the window was last fitted to.
     fitted: Cell<Option<[u32; 2]>>,
     console: RefCell<Console>,
-    /// What the console held when we came is somebody else's: another daemon has written it down.
-    taken_over: bool,
-    errands: (Sender<FollowUp>, Receiver<FollowUp>),
+    /// The run was adopted: an earlier daemon has logged what the console holds.
+    adopted: bool,
+    follow_ups: (Sender<FollowUp>, Receiver<FollowUp>),
 }
 
 impl Chromium {
-    /// Drives the Chromium at the other end of this socket. One that was `taken_over` from another daemon may
-    /// hold half a message, and answers to that daemon, whose questions had lower numbers than `first`.
+    /// Drives the Chromium at the other end of this socket. If it was `adopted`, the socket may hold half a message, and
+    /// results of an earlier daemon's calls, whose ids are below `first`.
     ///
     /// # Errors
-    /// It is no socket.
+    /// It is not a socket.
     pub fn drive(
         socket: UnixStream,
-        taken_over: bool,
+        adopted: bool,
         first: u32,
-        around: Rc<DriverContext>,
+        context: Rc<DriverContext>,
     ) -> io::Result<Driver> {
         let chromium = Self {
-            cdp: Cdp::new(socket, taken_over, first)?,
-            around: around.clone(),
+            cdp: Cdp::new(socket, adopted, first)?,
+            context: context.clone(),
             pages: RefCell::default(),
             shown: RefCell::default(),
             appeared: Event::new(),
-            sought: Cell::new(false),
+            is_searching: Cell::new(false),
             swapping: Cell::new(false),
             is_up: Cell::new(false),
             is_silent: Cell::new(false),
             fitted: Cell::new(None),
             console: RefCell::default(),
-            taken_over,
-            errands: bounded(ERRANDS),
+            adopted: adopted,
+            follow_ups: bounded(FOLLOW_UPS),
         };
-        Ok(Driver::new(chromium, around))
+        Ok(Driver::new(chromium, context))
     }
 }
 
 impl Program for Chromium {
-    fn why_not(&self, order: &PageCommand) -> Option<Failure> {
-        match order {
-            PageCommand::Screenshot { .. } => self.why_no_picture(),
+    fn refuse(&self, command: &PageCommand) -> Option<Failure> {
+        match command {
+            PageCommand::Screenshot { .. } => self.refuse_screenshot(),
             _ => None,
         }
     }
 
-    fn obey<'a>(
+    fn run<'a>(
         &'a self,
-        order: &'a PageCommand,
-        withdrawn: &'a Withdrawn,
+        command: &'a PageCommand,
+        cancelled: &'a Cancelled,
     ) -> Later<'a, Result<PageCommandResult, Failure>> {
         Box::pin(async move {
-            match order {
+            match command {
                 PageCommand::Observe => {
-                    let sight = self.look().await;
-                    self.around.saw(sight).await;
+                    let observation = self.observe().await;
+                    self.context.report(observation).await;
                 }
                 PageCommand::CaptureEvidence => {
                     return Ok(PageCommandResult::Evidence(self.evidence().await));
                 }
                 PageCommand::Screenshot { width } => {
                     return self
-                        .picture(*width)
+                        .screenshot(*width)
                         .await
                         .map(PageCommandResult::Screenshot);
                 }
-                PageCommand::Reload => self.reload(withdrawn).await?,
+                PageCommand::Reload => self.reload(cancelled).await?,
                 PageCommand::Navigate { url, transition } => {
-                    self.swap(url, None, *transition, withdrawn).await?;
+                    self.swap(url, None, *transition, cancelled).await?;
                 }
-                PageCommand::NewTab { url } => self.renew(url).await?,
+                PageCommand::NewTab { url } => self.replace_tab(url).await?,
                 PageCommand::ShowBuiltIn(built_in) => {
-                    self.show_built_in(built_in, withdrawn).await?
+                    self.show_built_in(built_in, cancelled).await?
                 }
                 PageCommand::ShowOverlay => {
-                    // A page that is paused draws nothing new.
+                    // A paused page does not paint.
                     let page = self.on_screen().await?;
-                    self.release(&page);
-                    let script = built_in_pages::overlay(&(self.around.facts)());
+                    self.unpause(&page);
+                    let script = built_in_pages::overlay(&(self.context.facts)());
                     self.run_on_page(&script).await?;
                 }
                 PageCommand::HideOverlay => self.run_on_page(built_in_pages::NO_OVERLAY).await?,
@@ -171,7 +171,7 @@ impl Program for Chromium {
                 }
                 PageCommand::Resume => {
                     let page = self.on_screen().await?;
-                    self.release(&page);
+                    self.unpause(&page);
                     self.run_on_page(include_str!("resume.js")).await?;
                 }
             }
@@ -179,10 +179,10 @@ impl Program for Chromium {
         })
     }
 
-    fn live(&self) -> Later<'_, ()> {
+    fn watch(&self) -> Later<'_, ()> {
         Box::pin(async {
-            let flow = self.cdp.flow(|news| self.hear(&news));
-            or(flow, self.run_errands()).await;
+            let connection = self.cdp.run(|event| self.handle_event(&event));
+            or(connection, self.run_follow_ups()).await;
             self.appeared.notify(usize::MAX);
         })
     }
@@ -191,47 +191,47 @@ impl Program for Chromium {
 // ---- tabs ----
 
 impl Chromium {
-    /// Takes hold of a tab.
+    /// Attaches to a tab.
     async fn attach(&self, target: String, url: String) -> Result<Rc<Page>, CdpError> {
-        if self.taken_over {
-            // With the hold of another daemon ends what it had paused.
+        if self.adopted {
+            // Detaching the earlier daemon's session ends a pause that it set.
             let which = json!({"targetId": target});
             let method = "Target.detachFromTarget";
-            let _: Result<Value, _> = self.cdp.ask(None, method, which, BROWSER).await;
+            let _: Result<Value, _> = self.cdp.call(None, method, which, BROWSER_TIMEOUT).await;
         }
-        let hold = json!({"targetId": target, "flatten": true});
+        let session = json!({"targetId": target, "flatten": true});
         let SessionId { session_id } = self
             .cdp
-            .ask(None, "Target.attachToTarget", hold, BROWSER)
+            .call(None, "Target.attachToTarget", session, BROWSER_TIMEOUT)
             .await?;
         let page = Rc::new(Page::new(target, session_id, url));
         self.pages
             .borrow_mut()
             .insert(page.session.clone(), page.clone());
-        if self.taken_over {
-            self.tell(&page, "Runtime.discardConsoleEntries", json!({}));
+        if self.adopted {
+            self.notify(&page, "Runtime.discardConsoleEntries", json!({}));
         }
-        // Not waited for: a page that hangs is to be held as well.
+        // Without waiting: a page that hangs must be attached as well.
         for domain in ["Page", "Inspector", "Runtime", "Log"] {
-            self.tell(&page, &format!("{domain}.enable"), json!({}));
+            self.notify(&page, &format!("{domain}.enable"), json!({}));
         }
-        if self.around.pointer == Pointer::Hidden {
+        if self.context.pointer == Pointer::Hidden {
             let script = json!({
                 "source": include_str!("pointer.js"),
                 "worldName": WORLD,
                 "runImmediately": true,
             });
-            self.tell(&page, "Page.addScriptToEvaluateOnNewDocument", script);
+            self.notify(&page, "Page.addScriptToEvaluateOnNewDocument", script);
         }
         Ok(page)
     }
 
-    fn let_go(&self, session: &str) {
-        let hold = json!({"sessionId": session});
-        self.cdp.tell(None, "Target.detachFromTarget", &hold);
+    fn detach(&self, session: &str) {
+        let session = json!({"sessionId": session});
+        self.cdp.notify(None, "Target.detachFromTarget", &session);
     }
 
-    fn put_on_screen(&self, page: &Rc<Page>) {
+    fn set_shown(&self, page: &Rc<Page>) {
         *self.shown.borrow_mut() = Some(page.clone());
         self.appeared.notify(usize::MAX);
     }
@@ -241,9 +241,9 @@ impl Chromium {
         shown.as_ref().is_some_and(|shown| Rc::ptr_eq(shown, page))
     }
 
-    /// The page on the screen; one that is about to be found is waited for.
+    /// The page on the screen. Waits a while if it is still being searched.
     async fn on_screen(&self) -> Result<Rc<Page>, Failure> {
-        self.seek();
+        self.search_page();
         let found = async {
             loop {
                 let appeared = self.appeared.listen();
@@ -256,25 +256,25 @@ impl Chromium {
                 appeared.await;
             }
         };
-        let late = async {
-            Timer::after(BROWSER).await;
+        let timed_out = async {
+            Timer::after(BROWSER_TIMEOUT).await;
             Err(Failure::system(
                 "the browser does not show a page yet; try again",
             ))
         };
-        or(found, late).await
+        or(found, timed_out).await
     }
 
-    fn page_in(&self, target: &str) -> Option<Rc<Page>> {
+    fn page_of_target(&self, target: &str) -> Option<Rc<Page>> {
         let pages = self.pages.borrow();
         pages.values().find(|page| page.target == target).cloned()
     }
 
-    fn tell(&self, page: &Page, method: &str, params: Value) {
-        self.cdp.tell(Some(&page.session), method, &params);
+    fn notify(&self, page: &Page, method: &str, params: Value) {
+        self.cdp.notify(Some(&page.session), method, &params);
     }
 
-    async fn ask<T: DeserializeOwned>(
+    async fn call<T: DeserializeOwned>(
         &self,
         page: &Page,
         method: &str,
@@ -283,93 +283,96 @@ impl Chromium {
     ) -> Result<T, CdpError> {
         let left = until.saturating_duration_since(Instant::now());
         let session = Some(page.session.as_str());
-        self.cdp.ask(session, method, params, left).await
+        self.cdp.call(session, method, params, left).await
     }
 
     fn close_dialog(&self, page: &Page, accept: bool) {
         let answer = json!({"accept": accept});
-        self.tell(page, "Page.handleJavaScriptDialog", answer);
+        self.notify(page, "Page.handleJavaScriptDialog", answer);
     }
 }
 
-// ---- changing what is there, other than by another page: for that see `swap` ----
+// ---- changes of the page on the screen (for another page see `page_swap`) ----
 
 impl Chromium {
-    /// Loads the page anew. One that does not answer cannot do that, and gives way to a new tab.
-    async fn reload(&self, withdrawn: &Withdrawn) -> Result<(), Failure> {
+    /// Reloads the page. One that does not answer is replaced by a new tab.
+    async fn reload(&self, cancelled: &Cancelled) -> Result<(), Failure> {
         let page = self.on_screen().await?;
-        let heard = page.heard();
-        if heard.built_in.is_some() {
+        let facts = page.facts();
+        if facts.built_in.is_some() {
             let cut = Transition::Cut;
-            return self.swap(&heard.url, None, cut, withdrawn).await;
+            return self.swap(&facts.url, None, cut, cancelled).await;
         }
-        if heard.dialog.is_some() {
+        if facts.dialog.is_some() {
             self.close_dialog(&page, true);
         }
-        self.release(&page);
-        let answers = heard.crashed || !heard.silent && self.find(&page, LOOK).await.is_ok();
+        self.unpause(&page);
+        let answers =
+            facts.crashed || !facts.silent && self.inspect(&page, PAGE_TIMEOUT).await.is_ok();
         if !answers {
-            return self.renew(&heard.url).await;
+            return self.replace_tab(&facts.url).await;
         }
-        let past_caches = json!({"ignoreCache": true});
+        let options = json!({"ignoreCache": true});
         let reloaded: Result<Value, _> = self
-            .ask(&page, "Page.reload", past_caches, Instant::now() + LOOK)
+            .call(&page, "Page.reload", options, Instant::now() + PAGE_TIMEOUT)
             .await;
         match reloaded {
             Ok(_) => Ok(()),
-            Err(_) => self.renew(&heard.url).await,
+            Err(_) => self.replace_tab(&facts.url).await,
         }
     }
 
     async fn show_built_in(
         &self,
         built_in: &BuiltIn,
-        withdrawn: &Withdrawn,
+        cancelled: &Cancelled,
     ) -> Result<(), Failure> {
-        let (name, url) = built_in_pages::address(built_in, &(self.around.facts)());
+        let (name, url) = built_in_pages::address(built_in, &(self.context.facts)());
         let cut = Transition::Cut;
-        self.swap(&url, Some(name), cut, withdrawn).await
+        self.swap(&url, Some(name), cut, cancelled).await
     }
 
-    /// Stops the scripts of a page at their next statement, as a debugger does: timers, events and answers wait until it
-    /// is released. A page that is frozen (`Page.setWebLifecycleState`) would be a hidden one, and the screen white.
+    /// Pauses the scripts of a page at their next statement, as a debugger does: timers, events and network responses wait.
+    /// A frozen page (`Page.setWebLifecycleState`) would be hidden, and the screen white.
     fn pause(&self, page: &Page) {
-        self.tell(page, "Debugger.enable", json!({}));
-        self.tell(page, "Debugger.pause", json!({}));
-        page.hear(|heard| heard.paused = true);
+        self.notify(page, "Debugger.enable", json!({}));
+        self.notify(page, "Debugger.pause", json!({}));
+        page.update(|facts| facts.paused = true);
     }
 
-    /// Lets the scripts of a page go on that was paused.
-    pub(super) fn release(&self, page: &Page) {
-        if page.hear(|heard| std::mem::take(&mut heard.paused)) {
-            self.tell(page, "Debugger.disable", json!({}));
+    /// Resumes the scripts of a paused page.
+    pub(super) fn unpause(&self, page: &Page) {
+        if page.update(|facts| std::mem::take(&mut facts.paused)) {
+            self.notify(page, "Debugger.disable", json!({}));
         }
     }
 
     async fn run_on_page(&self, script: &str) -> Result<(), Failure> {
         let page = self.on_screen().await?;
         let script = format!("void ({script})");
-        let done: Result<Value, _> = self.in_world(&page, &script, Instant::now() + LOOK).await;
-        done.map(drop).map_err(|trouble| no_answer(&page, trouble))
+        let done: Result<Value, _> = self
+            .evaluate_isolated(&page, &script, Instant::now() + PAGE_TIMEOUT)
+            .await;
+        done.map(drop).map_err(|error| failure(&page, error))
     }
 }
 
-/// Why a page does not do what it was asked to.
-fn no_answer(page: &Page, trouble: CdpError) -> Failure {
-    let heard = page.heard();
-    match trouble {
-        _ if heard.crashed => Failure::system("the page has crashed"),
-        _ if heard.dialog.is_some() => {
-            Failure::system("the page waits for somebody to answer its dialog")
+/// Why a page did not answer a call.
+fn failure(page: &Page, error: CdpError) -> Failure {
+    let facts = page.facts();
+    match error {
+        _ if facts.crashed => Failure::system("the page has crashed"),
+        _ if facts.dialog.is_some() => {
+            Failure::system("the page waits for an answer to its dialog")
         }
-        CdpError::Unanswered => Failure::system("the page does not answer"),
-        CdpError::Gone => ended(),
-        CdpError::Refused(words) => Failure::system(format!("the page does not do that: {words}")),
+        CdpError::Timeout => Failure::system("the page does not answer"),
+        CdpError::Closed => ended(),
+        CdpError::Refused(words) => Failure::system(format!("the page refused: {words}")),
     }
 }
 
-/// Text that a page has chosen, no longer than it is kept.
-fn cut(mut text: String) -> String {
+/// Text of a page, cut to [`MAX_TEXT`] bytes.
+fn bounded_text(mut text: String) -> String {
     text.truncate(text.floor_char_boundary(MAX_TEXT));
     text
 }

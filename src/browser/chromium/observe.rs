@@ -1,7 +1,7 @@
-//! Looks at the page on the screen, in a world of our own in it.
+//! Observes the page on the screen, in an isolated world.
 
-use super::page::Finding;
-use super::{BROWSER, Chromium, LOOK, Page, WORLD};
+use super::page::Inspection;
+use super::{BROWSER_TIMEOUT, Chromium, PAGE_TIMEOUT, Page, WORLD};
 use crate::browser::cdp::CdpError;
 use crate::supervisor::page::PageObservation;
 use serde::Deserialize;
@@ -10,117 +10,122 @@ use serde_json::{Value, json};
 use std::rc::Rc;
 use std::time::{Duration, Instant};
 
-/// After this time nobody comes to answer a dialog, and the page behind it goes on.
-const DIALOG: Duration = Duration::from_secs(30);
+/// After this time a dialog is closed, as no user will answer it, and the page continues.
+const DIALOG_TIMEOUT: Duration = Duration::from_secs(30);
 
-/// Whether what an expression promises is waited for.
+/// Whether to wait for the promise that an expression returns.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Awaits {
+pub(super) enum AwaitPromise {
     No,
-    ItsPromise,
+    Yes,
 }
 
 impl Chromium {
-    /// What is on the screen: of a page that has left it meanwhile nothing is told.
-    pub(super) async fn look(&self) -> PageObservation {
+    /// Observes what is on the screen. A page that left the screen meanwhile is not reported.
+    pub(super) async fn observe(&self) -> PageObservation {
         loop {
             let Some(page) = self.shown.borrow().clone() else {
-                self.seek();
+                self.search_page();
                 return self
-                    .look_for_browser(PageObservation::Loading { url: String::new() })
+                    .unless_silent(PageObservation::Loading { url: String::new() })
                     .await;
             };
-            let sight = self.look_at(&page).await;
+            let observation = self.observe_page(&page).await;
             if self.is_shown(&page) {
-                return sight;
+                return observation;
             }
         }
     }
 
-    /// How a page fares that is on the screen.
-    async fn look_at(&self, page: &Rc<Page>) -> PageObservation {
-        self.listen_again(page);
-        let heard = page.heard();
-        if heard.crashed {
+    /// Observes a page that is on the screen.
+    async fn observe_page(&self, page: &Rc<Page>) -> PageObservation {
+        self.unmute_console(page);
+        let facts = page.facts();
+        if facts.crashed {
             return PageObservation::Crashed;
         }
         if self.is_silent.get()
-            && self.look_for_browser(PageObservation::Unresponsive).await
+            && self.unless_silent(PageObservation::Unresponsive).await
                 == PageObservation::BrowserUnresponsive
         {
             return PageObservation::BrowserUnresponsive;
         }
-        if let Some(since) = heard.dialog {
-            if since.elapsed() >= DIALOG {
-                (self.around.note)("page: nobody has answered its dialog; it is closed");
+        if let Some(since) = facts.dialog {
+            if since.elapsed() >= DIALOG_TIMEOUT {
+                (self.context.note)("page: its dialog was not answered; closing it");
                 self.close_dialog(page, false);
             }
             let title = String::new();
             return PageObservation::Painted {
-                url: page.name_of(heard.url),
+                url: page.display_name(facts.url),
                 title,
             };
         }
-        match self.find(page, LOOK).await {
+        match self.inspect(page, PAGE_TIMEOUT).await {
             Ok(found) => {
-                page.hear(|heard| heard.silent = false);
+                page.update(|facts| facts.silent = false);
                 self.fit(page, &found).await;
-                page.sight(found)
+                page.observation(found)
             }
-            Err(_) if page.heard().crashed => PageObservation::Crashed,
+            Err(_) if page.facts().crashed => PageObservation::Crashed,
             Err(CdpError::Refused(words)) => {
-                // It was left while it was looked at; where it goes is told by itself.
-                log::debug!("run {}: {words}", self.around.run);
-                let url = page.heard().url;
+                // The page navigated during the observation; an event follows.
+                log::debug!("run {}: {words}", self.context.run);
+                let url = page.facts().url;
                 PageObservation::Loading {
-                    url: page.name_of(url),
+                    url: page.display_name(url),
                 }
             }
-            Err(CdpError::Unanswered | CdpError::Gone) => {
-                page.hear(|heard| heard.silent = true);
-                self.look_for_browser(PageObservation::Unresponsive).await
+            Err(CdpError::Timeout | CdpError::Closed) => {
+                page.update(|facts| facts.silent = true);
+                self.unless_silent(PageObservation::Unresponsive).await
             }
         }
     }
 
-    /// Whether the browser answers: then what was seen is this.
-    async fn look_for_browser(&self, seen: PageObservation) -> PageObservation {
+    /// Returns this observation if the browser answers, else `Silent`.
+    async fn unless_silent(&self, observation: PageObservation) -> PageObservation {
         if !self.is_up.get() && !self.cdp.is_closed() {
-            return seen;
+            return observation;
         }
         let version: Result<Value, _> = self
             .cdp
-            .ask(None, "Browser.getVersion", json!({}), BROWSER)
+            .call(None, "Browser.getVersion", json!({}), BROWSER_TIMEOUT)
             .await;
         self.is_silent.set(version.is_err());
         match version {
-            Ok(_) => seen,
+            Ok(_) => observation,
             Err(_) => PageObservation::BrowserUnresponsive,
         }
     }
 
-    /// Looks at a page.
-    pub(super) async fn find(&self, page: &Page, within: Duration) -> Result<Finding, CdpError> {
-        self.in_world(page, include_str!("look.js"), Instant::now() + within)
+    /// Inspects a page.
+    pub(super) async fn inspect(
+        &self,
+        page: &Page,
+        timeout: Duration,
+    ) -> Result<Inspection, CdpError> {
+        self.evaluate_isolated(page, include_str!("look.js"), Instant::now() + timeout)
             .await
     }
 
-    /// Evaluates an expression in a world of our own in a page.
-    pub(super) async fn in_world<T: DeserializeOwned>(
+    /// Evaluates an expression in the isolated world of a page.
+    pub(super) async fn evaluate_isolated<T: DeserializeOwned>(
         &self,
         page: &Page,
         expression: &str,
         until: Instant,
     ) -> Result<T, CdpError> {
-        self.evaluate(page, expression, Awaits::No, until).await
+        self.evaluate(page, expression, AwaitPromise::No, until)
+            .await
     }
 
-    /// The same, also for an expression that makes a promise. In a page that is paused no promise is ever kept.
+    /// The same for an expression that may return a promise. In a paused page no promise ever settles.
     pub(super) async fn evaluate<T: DeserializeOwned>(
         &self,
         page: &Page,
         expression: &str,
-        awaits: Awaits,
+        await_promise: AwaitPromise,
         until: Instant,
     ) -> Result<T, CdpError> {
         #[derive(Deserialize)]
@@ -143,17 +148,17 @@ impl Chromium {
         let World {
             execution_context_id,
         } = self
-            .ask(page, "Page.createIsolatedWorld", world, until)
+            .call(page, "Page.createIsolatedWorld", world, until)
             .await?;
-        let question = json!({
+        let options = json!({
             "expression": expression,
             "contextId": execution_context_id,
             "returnByValue": true,
-            "awaitPromise": awaits == Awaits::ItsPromise,
-            // Where the page is to stop at its next statement, this is none.
+            "awaitPromise": await_promise == AwaitPromise::Yes,
+            // A pending pause must not stop this expression.
             "disableBreaks": true,
         });
-        let evaluated: Evaluated = self.ask(page, "Runtime.evaluate", question, until).await?;
+        let evaluated: Evaluated = self.call(page, "Runtime.evaluate", options, until).await?;
         if let Some(details) = evaluated.exception_details {
             let why = &details["exception"]["description"];
             let why = why.as_str().unwrap_or("an exception");
@@ -163,31 +168,31 @@ impl Chromium {
             .map_err(|error| CdpError::Refused(error.to_string()))
     }
 
-    /// A page that was not listened to for a while is heard again, and what it printed is not kept for us.
-    fn listen_again(&self, page: &Page) {
+    /// Listens to the console of a muted page again once the window is over, and releases the objects that it logged.
+    fn unmute_console(&self, page: &Page) {
         let mut console = self.console.borrow_mut();
-        if console.has_heard() {
+        if console.has_messages() {
             let group = json!({"objectGroup": "console"});
-            self.tell(page, "Runtime.releaseObjectGroup", group);
+            self.notify(page, "Runtime.releaseObjectGroup", group);
         }
-        let (was_mute, left_out) = console.turn(Instant::now());
+        let (was_mute, left_out) = console.start_window(Instant::now());
         if was_mute {
             for method in [
                 "Runtime.discardConsoleEntries",
                 "Runtime.enable",
                 "Log.enable",
             ] {
-                self.tell(page, method, json!({}));
+                self.notify(page, method, json!({}));
             }
         }
         if left_out > 0 {
-            (self.around.note)(&format!("page: {left_out} more errors were left out"));
+            (self.context.note)(&format!("page: {left_out} more errors omitted"));
         }
     }
 
-    /// Makes the window as large as the screen. Where no window manager does it, nobody else does: neither at
-    /// the start nor after the screen has become another one. Once for each size, for it blinks.
-    async fn fit(&self, page: &Page, found: &Finding) {
+    /// Makes the window as large as the screen, which without a window manager nothing else does: neither at the start
+    /// nor when the screen changes. Once for each size, because the screen flickers.
+    async fn fit(&self, page: &Page, found: &Inspection) {
         #[derive(Deserialize)]
         #[serde(rename_all = "camelCase")]
         struct Window {
@@ -207,15 +212,15 @@ impl Chromium {
         let which = json!({"targetId": page.target});
         let window = self
             .cdp
-            .ask(None, "Browser.getWindowForTarget", which, BROWSER);
+            .call(None, "Browser.getWindowForTarget", which, BROWSER_TIMEOUT);
         let Ok(Window { window_id, bounds }) = window.await else {
             return;
         };
         if bounds.window_state != "fullscreen" {
             return;
         }
-        // A window exactly as large as the screen is made a pixel smaller, lest a window manager takes it for one
-        // that wants to be full screen (Chromium's `X11Window::AdjustSizeForDisplay`).
+        // Chromium makes a window of exactly the screen's size a pixel smaller, so that window managers do not take it
+        // for full screen (`X11Window::AdjustSizeForDisplay`).
         for bounds in [
             json!({"windowState": "normal"}),
             json!({"left": 0, "top": 0, "width": width, "height": height + 1}),
@@ -224,12 +229,12 @@ impl Chromium {
             let change = json!({"windowId": window_id, "bounds": bounds});
             let set: Result<Value, _> = self
                 .cdp
-                .ask(None, "Browser.setWindowBounds", change, BROWSER)
+                .call(None, "Browser.setWindowBounds", change, BROWSER_TIMEOUT)
                 .await;
-            if let Err(trouble) = set {
+            if let Err(error) = set {
                 return log::debug!(
-                    "run {}: the window is as it was: {trouble}",
-                    self.around.run
+                    "run {}: cannot resize the window: {error}",
+                    self.context.run
                 );
             }
         }

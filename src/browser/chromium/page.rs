@@ -1,6 +1,6 @@
-//! One page of the browser: where it is reached, and what was heard of it.
+//! One page of the browser: its session, and what its events reported.
 
-use super::cut;
+use super::bounded_text;
 use crate::browser::built_in_pages;
 use crate::supervisor::page::PageObservation;
 use event_listener::Event;
@@ -9,130 +9,128 @@ use smol::lock::{Mutex, MutexGuard};
 use std::cell::{Cell, RefCell};
 use std::time::Instant;
 
-/// How many documents may lead on to another until the one that was asked for is forgotten: browsers follow as many
-/// redirects of a server.
-const LED_MAX: usize = 20;
+/// How many redirects by script are followed. Browsers follow as many redirects of a server.
+const REDIRECTS_MAX: usize = 20;
 
-/// A page that we are attached to. The names are the browser's: a target is a tab, a session our hold on it.
+/// An attached page. The terms are the browser's: a target is a tab, a session an attachment to it.
 #[derive(Debug)]
 pub struct Page {
     pub target: String,
     pub session: String,
-    heard: RefCell<Heard>,
-    /// A picture that was asked for, in base64.
+    facts: RefCell<PageFacts>,
+    /// The requested screencast frame, in base64.
     frame: RefCell<Option<String>>,
-    /// The browser sends the frames of one screencast a page at a time: held while it is running.
-    casting: Mutex<()>,
-    /// The number of the screencast whose frame was taken last: more of its frames may still be on their way.
-    cast: Cell<i64>,
+    /// Held while a screencast runs: the browser has one for each page.
+    screencast: Mutex<()>,
+    /// The number of the screencast whose frame was stored last. More of its frames may follow.
+    last_screencast: Cell<i64>,
     changed: Event,
 }
 
-/// What was heard of a page.
+/// What the events of a page reported.
 #[derive(Clone, Debug, Default)]
-pub struct Heard {
-    /// Its address; that which was asked for where it could not be loaded.
+pub struct PageFacts {
+    /// Its URL; the requested one if it could not be loaded.
     pub url: String,
-    /// Its name, where it is a page of our own: its address is its content.
+    /// The name of a built-in page, whose URL is its content.
     pub built_in: Option<&'static str>,
-    /// What draws it has died.
+    /// Its renderer crashed.
     pub crashed: bool,
-    /// It was closed, or we lost our hold on it.
+    /// It was closed or detached.
     pub gone: bool,
-    /// It has not answered when it was last looked at.
+    /// It did not answer the last observation.
     pub silent: bool,
-    /// Its scripts stand still.
+    /// Its scripts are paused.
     pub paused: bool,
-    /// Since when it waits for somebody to answer its dialog.
+    /// Since when a dialog is open.
     pub dialog: Option<Instant>,
-    /// The document that is there or on its way, and how far that is.
+    /// The current or loading document.
     pub loader: String,
-    /// The documents that came before it, since an address was loaded; no more than [`LED_MAX`].
-    pub led_by: Vec<String>,
-    /// Its markup was read.
+    /// The documents before it since the last navigation; at most [`REDIRECTS_MAX`].
+    pub redirected_from: Vec<String>,
+    /// Its markup was parsed.
     pub parsed: bool,
-    /// It and everything it needs was loaded.
+    /// It was loaded with its resources.
     pub loaded: bool,
-    /// It was drawn.
+    /// It has painted.
     pub painted: bool,
-    /// A picture of it has come.
+    /// A screencast frame has arrived.
     pub has_frame: bool,
 }
 
-/// What a look at a page finds.
+/// The result of an inspection of a page (`look.js`).
 #[derive(Debug, Deserialize)]
-pub struct Finding {
+pub struct Inspection {
     pub url: String,
     pub title: String,
     pub painted: bool,
     pub loading: bool,
     pub visible: bool,
-    /// The browser's own page stands there, and this is its code (`ERR_NAME_NOT_RESOLVED`) where it has one.
+    /// The browser shows its error page; its code (`ERR_NAME_NOT_RESOLVED`), or empty.
     pub error: Option<String>,
-    /// The status code of the answer that the document came with; 0 where there was none.
+    /// The HTTP status of the document; 0 if there was none.
     pub status: u16,
-    /// Width and height that the page sees.
+    /// Width and height of the viewport.
     pub view: [f64; 2],
-    /// Width and height of the screen, where the window is smaller.
+    /// Width and height of the screen, if the window is smaller.
     pub lacks: Option<[f64; 2]>,
 }
 
-impl Heard {
-    /// Whether the document that is there is this one, or one that it has led to.
-    pub fn comes_from(&self, loader: &str) -> bool {
-        self.loader == loader || self.led_by.iter().any(|before| before == loader)
+impl PageFacts {
+    /// Whether the current document is this one, or was reached from it.
+    pub fn descends_from(&self, loader: &str) -> bool {
+        self.loader == loader || self.redirected_from.iter().any(|before| before == loader)
     }
 }
 
 impl Page {
-    /// A page with this address that nothing was heard of yet. If it is one of ours, which page that stands for
-    /// is known by whoever has put it there.
+    /// A page without events yet. For a built-in page the URL of the page that it replaces is not known here.
     pub fn new(target: String, session: String, url: String) -> Self {
         let built_in = built_in_pages::name_at(&url);
         Self {
             target,
             session,
-            heard: RefCell::new(Heard {
+            facts: RefCell::new(PageFacts {
                 url: if built_in.is_some() {
                     String::new()
                 } else {
                     url
                 },
                 built_in,
-                ..Heard::default()
+                ..PageFacts::default()
             }),
             frame: RefCell::default(),
-            casting: Mutex::new(()),
-            cast: Cell::new(0),
+            screencast: Mutex::new(()),
+            last_screencast: Cell::new(0),
             changed: Event::new(),
         }
     }
 
-    /// What was heard so far.
-    pub fn heard(&self) -> Heard {
-        self.heard.borrow().clone()
+    /// A copy of the facts.
+    pub fn facts(&self) -> PageFacts {
+        self.facts.borrow().clone()
     }
 
-    /// Something was heard.
-    pub fn hear<T>(&self, change: impl FnOnce(&mut Heard) -> T) -> T {
-        let result = change(&mut self.heard.borrow_mut());
+    /// Changes the facts.
+    pub fn update<T>(&self, change: impl FnOnce(&mut PageFacts) -> T) -> T {
+        let result = change(&mut self.facts.borrow_mut());
         self.changed.notify(usize::MAX);
         result
     }
 
-    /// How it is called: by its address, unless that is its content.
-    pub fn name_of(&self, url: String) -> String {
-        match self.heard.borrow().built_in {
+    /// The name of a built-in page, else the URL.
+    pub fn display_name(&self, url: String) -> String {
+        match self.facts.borrow().built_in {
             Some(name) => name.to_owned(),
-            None => cut(url),
+            None => bounded_text(url),
         }
     }
 
-    /// What a look at it comes to. The browser's own page of what went wrong is never a page that was painted: until
-    /// its script has written into it what that was, the page that was asked for is on its way.
-    pub fn sight(&self, found: Finding) -> PageObservation {
+    /// Converts an inspection into an observation. The browser's error page never counts as painted: until its script
+    /// has written the error code, the requested page counts as loading.
+    pub fn observation(&self, found: Inspection) -> PageObservation {
         if let Some(error) = found.error {
-            let url = cut(self.heard.borrow().url.clone());
+            let url = bounded_text(self.facts.borrow().url.clone());
             return match error.as_str() {
                 _ if found.loading => PageObservation::Loading { url },
                 "" => PageObservation::NotLoaded {
@@ -145,8 +143,8 @@ impl Page {
                 },
             };
         }
-        let url = self.name_of(found.url);
-        let title = cut(found.title);
+        let url = self.display_name(found.url);
+        let title = bounded_text(found.title);
         match (found.painted, found.loading) {
             (true, _) => PageObservation::Painted { url, title },
             (false, true) => PageObservation::Loading { url },
@@ -154,51 +152,51 @@ impl Page {
         }
     }
 
-    /// Waits until no other screencast is running, and keeps others from being started while the result lives.
-    pub async fn casting(&self) -> MutexGuard<'_, ()> {
-        self.casting.lock().await
+    /// Waits until no other screencast runs, and prevents others while the guard lives.
+    pub async fn lock_screencast(&self) -> MutexGuard<'_, ()> {
+        self.screencast.lock().await
     }
 
-    /// A picture has come, of the screencast with this number. One that was stopped counts no more.
-    pub fn put_frame(&self, picture: String, cast: i64) {
-        if cast <= self.cast.get() {
+    /// Stores a frame of the screencast with this number. Frames of stopped ones are dropped.
+    pub fn store_frame(&self, frame: String, cast: i64) {
+        if cast <= self.last_screencast.get() {
             return;
         }
-        self.cast.set(cast);
-        *self.frame.borrow_mut() = Some(picture);
-        self.hear(|heard| heard.has_frame = true);
+        self.last_screencast.set(cast);
+        *self.frame.borrow_mut() = Some(frame);
+        self.update(|facts| facts.has_frame = true);
     }
 
-    /// The picture that has come.
+    /// Takes the stored frame.
     pub fn take_frame(&self) -> Option<String> {
-        self.hear(|heard| heard.has_frame = false);
+        self.update(|facts| facts.has_frame = false);
         self.frame.take()
     }
 
-    /// How far a document has come; `init` and `commit` begin another one.
-    pub fn come_to(&self, loader: &str, stage: &str) {
-        self.hear(|heard| {
-            if heard.loader != loader {
-                let before = std::mem::replace(&mut heard.loader, loader.to_owned());
-                if heard.led_by.len() < LED_MAX {
-                    heard.led_by.push(before);
+    /// Records a lifecycle stage of a document; `init` and `commit` start a new one.
+    pub fn set_stage(&self, loader: &str, stage: &str) {
+        self.update(|facts| {
+            if facts.loader != loader {
+                let before = std::mem::replace(&mut facts.loader, loader.to_owned());
+                if facts.redirected_from.len() < REDIRECTS_MAX {
+                    facts.redirected_from.push(before);
                 }
-                (heard.parsed, heard.loaded, heard.painted) = (false, false, false);
+                (facts.parsed, facts.loaded, facts.painted) = (false, false, false);
             }
             match stage {
-                "DOMContentLoaded" => heard.parsed = true,
-                "load" => heard.loaded = true,
-                "firstPaint" => heard.painted = true,
+                "DOMContentLoaded" => facts.parsed = true,
+                "load" => facts.loaded = true,
+                "firstPaint" => facts.painted = true,
                 _ => {}
             }
         });
     }
 
-    /// Waits until what was heard looks like this.
-    pub async fn until(&self, looks_right: impl Fn(&Heard) -> bool) {
+    /// Waits until the facts satisfy a condition.
+    pub async fn until(&self, is_reached: impl Fn(&PageFacts) -> bool) {
         loop {
             let changed = self.changed.listen();
-            if looks_right(&self.heard.borrow()) {
+            if is_reached(&self.facts.borrow()) {
                 return;
             }
             changed.await;
@@ -210,8 +208,8 @@ impl Page {
 mod tests {
     use super::*;
 
-    fn found(url: &str, painted: bool, loading: bool, error: Option<&str>) -> Finding {
-        Finding {
+    fn found(url: &str, painted: bool, loading: bool, error: Option<&str>) -> Inspection {
+        Inspection {
             url: url.to_owned(),
             title: "shop.example".to_owned(),
             painted,
@@ -225,19 +223,19 @@ mod tests {
     }
 
     #[test]
-    fn the_browsers_own_page_of_what_went_wrong_is_never_one_that_was_painted() {
-        let asked = "http://shop.example/";
-        let page = Page::new("1".to_owned(), "2".to_owned(), asked.to_owned());
-        let sight = |painted, loading, code| {
-            page.sight(found(
+    fn the_browsers_error_page_never_counts_as_painted() {
+        let requested = "http://shop.example/";
+        let page = Page::new("1".to_owned(), "2".to_owned(), requested.to_owned());
+        let observe = |painted, loading, code| {
+            page.observation(found(
                 "chrome-error://chromewebdata/",
                 painted,
                 loading,
                 Some(code),
             ))
         };
-        let url = asked.to_owned();
-        for (painted, loading, code, comes_to) in [
+        let url = requested.to_owned();
+        for (painted, loading, code, expected) in [
             (
                 true,
                 true,
@@ -275,32 +273,32 @@ mod tests {
                 },
             ),
         ] {
-            assert_eq!(sight(painted, loading, code), comes_to);
+            assert_eq!(observe(painted, loading, code), expected);
         }
     }
 
     #[test]
-    fn a_document_that_was_led_to_comes_from_the_one_that_was_asked_for() {
+    fn a_document_reached_by_script_redirects_descends_from_the_requested_one() {
         let page = Page::new("1".to_owned(), "2".to_owned(), String::new());
-        page.come_to("blank", "load");
-        assert!(!page.heard().comes_from("asked"));
-        page.come_to("asked", "init");
-        page.come_to("next", "init");
-        page.come_to("next", "DOMContentLoaded");
-        let heard = page.heard();
-        assert!(heard.comes_from("asked") && heard.comes_from("next") && heard.parsed);
+        page.set_stage("blank", "load");
+        assert!(!page.facts().descends_from("asked"));
+        page.set_stage("asked", "init");
+        page.set_stage("next", "init");
+        page.set_stage("next", "DOMContentLoaded");
+        let facts = page.facts();
+        assert!(facts.descends_from("asked") && facts.descends_from("next") && facts.parsed);
         for number in 0..1000 {
-            page.come_to(&number.to_string(), "init");
+            page.set_stage(&number.to_string(), "init");
         }
-        assert!(page.heard().led_by.len() <= LED_MAX);
+        assert!(page.facts().redirected_from.len() <= REDIRECTS_MAX);
     }
 
     #[test]
-    fn a_page_that_is_still_read_is_painted_as_soon_as_there_is_something_to_see() {
+    fn a_loading_page_counts_as_painted_once_something_is_visible() {
         let page = Page::new("1".to_owned(), "2".to_owned(), String::new());
         let url = "http://shop.example/".to_owned();
         let title = "shop.example".to_owned();
-        for (painted, loading, comes_to) in [
+        for (painted, loading, expected) in [
             (
                 true,
                 true,
@@ -319,7 +317,10 @@ mod tests {
                 },
             ),
         ] {
-            assert_eq!(page.sight(found(&url, painted, loading, None)), comes_to);
+            assert_eq!(
+                page.observation(found(&url, painted, loading, None)),
+                expected
+            );
         }
     }
 }

@@ -1,21 +1,21 @@
-//! Puts another page in the place of the one on the screen.
+//! Replaces the page on the screen by another one.
 //!
 //! ```text
-//!   open a tab behind ─▶ load ─▶ is it there? ─▶ show it ─▶ has it painted? ─▶ close the old one
+//!   open a tab behind ─▶ load ─▶ did it load? ─▶ show it ─▶ has it painted? ─▶ close the old one
 //!                          │          │                          │
 //!                          └──────────┴── no: close the new one ─┘ (and show the old one again)
 //! ```
 //!
-//! A tab behind another one is loaded, but not drawn. When it is shown, Chromium keeps what was on the screen until
-//! the first frame of the new page is there, so nothing is seen between the two.
+//! A background tab loads but does not paint. When it is shown, Chromium keeps the old content on the screen until the
+//! first frame of the new page, so nothing is visible in between.
 
 use super::events::TargetId;
-use super::observe::Awaits;
-use super::page::{Finding, Heard};
+use super::observe::AwaitPromise;
+use super::page::{Inspection, PageFacts};
 use super::screenshot::CapturedScreenshot;
-use super::{BROWSER, Chromium, LOOK, Page, cut};
+use super::{BROWSER_TIMEOUT, Chromium, PAGE_TIMEOUT, Page, bounded_text};
 use crate::browser::cdp::CdpError;
-use crate::browser::driver::{self, Withdrawn, ended};
+use crate::browser::driver::{self, Cancelled, ended};
 use crate::supervisor::Failure;
 use crate::supervisor::page::Transition;
 use serde::Deserialize;
@@ -26,15 +26,15 @@ use std::rc::Rc;
 use std::time::{Duration, Instant};
 
 /// How long a page may take until it is on the screen.
-const PATIENCE: Duration = Duration::from_secs(15);
+const SWAP_TIMEOUT: Duration = Duration::from_secs(15);
 
-/// How long a page that was read is waited for to have all it needs: it may be a film that never ends.
-const THE_REST: Duration = Duration::from_secs(3);
+/// How long to wait for the resources of a parsed page: one may be a stream that never ends.
+const LOAD_GRACE: Duration = Duration::from_secs(3);
 
-/// How long the page that is left may take to be photographed: one that does not answer is cut from.
-const FAREWELL: Duration = Duration::from_secs(2);
+/// How long the screenshot of the old page may take. Without it there is no fade.
+const FADE_SCREENSHOT_TIMEOUT: Duration = Duration::from_secs(2);
 
-/// No tab that comes or goes is taken for somebody else's while this lives.
+/// While this lives, tabs that open or close belong to the swap.
 struct TabGuard<'c>(&'c Chromium);
 
 impl Drop for TabGuard<'_> {
@@ -49,83 +49,84 @@ impl Chromium {
         TabGuard(self)
     }
 
-    /// Prepares a page and shows it; the one that is there stays where that fails or is withdrawn. `name` is that of a page of our own.
+    /// Prepares a page and shows it. The current one stays if that fails or is cancelled. `name` is that of a built-in
+    /// page.
     ///
     /// # Errors
-    /// The browser's words.
+    /// Why the page cannot be shown, with the browser's error.
     pub(super) async fn swap(
         &self,
         url: &str,
         name: Option<&'static str>,
         transition: Transition,
-        withdrawn: &Withdrawn,
+        cancelled: &Cancelled,
     ) -> Result<(), Failure> {
         let old = self.on_screen().await?;
         let _swapping = self.begin_swap();
-        let until = Instant::now() + PATIENCE;
-        let picture = match transition {
+        let until = Instant::now() + SWAP_TIMEOUT;
+        let screenshot = match transition {
             Transition::Cut => None,
-            Transition::Fade => self.farewell(&old).await,
+            Transition::Fade => self.fade_screenshot(&old).await,
         };
         let new = self.open_tab().await?;
         if let Some(name) = name {
-            // Reloading leads back to where the kiosk belongs.
-            let url = old.heard().url;
-            new.hear(|heard| (heard.built_in, heard.url) = (Some(name), url));
+            // A reload returns to the page that it replaces.
+            let url = old.facts().url;
+            new.update(|facts| (facts.built_in, facts.url) = (Some(name), url));
         }
-        let cancelled = async {
-            withdrawn.happens().await;
-            Err(driver::withdrawn().message)
+        let cancellation = async {
+            cancelled.wait().await;
+            Err(driver::cancelled().message)
         };
-        let shown = or(cancelled, self.show(&new, url, picture, until)).await;
+        let shown = or(cancellation, self.show(&new, url, screenshot, until)).await;
         if let Err(why) = shown {
             self.activate(&old).await;
             self.close(&new);
-            let url = cut(url.to_owned());
+            let url = bounded_text(url.to_owned());
             return Err(Failure::system(match name {
                 Some(name) => format!("{name} cannot be shown: {why}"),
-                None => format!("{url} cannot be shown: {why}; the page that was there stays"),
+                None => format!("{url} cannot be shown: {why}; the previous page stays"),
             }));
         }
-        self.put_on_screen(&new);
+        self.set_shown(&new);
         self.close(&old);
-        self.settle(&new);
-        self.tell_what_is_there().await;
+        self.stop_lifecycle_events(&new);
+        self.report_page().await;
         Ok(())
     }
 
-    /// Gives up the tab on the screen, and whatever draws it, for a new one with this address.
+    /// Replaces the tab on the screen, with its renderer, by a new one with this URL.
     ///
     /// # Errors
-    /// The browser opens none.
-    pub(super) async fn renew(&self, url: &str) -> Result<(), Failure> {
+    /// The browser does not open a tab.
+    pub(super) async fn replace_tab(&self, url: &str) -> Result<(), Failure> {
         let old = self.shown.borrow().clone();
         let _swapping = self.begin_swap();
         let new = self.open_tab().await?;
-        // What is broken may be broken in a cache.
-        self.tell(&new, "Network.enable", json!({}));
+        // The cause may be in the cache.
+        self.notify(&new, "Network.enable", json!({}));
         let without = json!({"cacheDisabled": true});
-        let until = Instant::now() + BROWSER;
+        let until = Instant::now() + BROWSER_TIMEOUT;
         let _: Result<Value, _> =
-            (self.ask(&new, "Network.setCacheDisabled", without, until)).await;
-        let loaded = self.load(&new, url, Instant::now() + PATIENCE).await;
-        self.tell(&new, "Network.disable", json!({}));
+            (self.call(&new, "Network.setCacheDisabled", without, until)).await;
+        let loaded = self.load(&new, url, Instant::now() + SWAP_TIMEOUT).await;
+        self.notify(&new, "Network.disable", json!({}));
         self.activate(&new).await;
-        self.put_on_screen(&new);
+        self.set_shown(&new);
         if let Some(old) = old {
             self.close(&old);
         }
-        self.settle(&new);
+        self.stop_lifecycle_events(&new);
         if let Err(why) = loaded {
-            log::debug!("run {}: {why}", self.around.run);
+            log::debug!("run {}: {why}", self.context.run);
         }
-        self.tell_what_is_there().await;
+        self.report_page().await;
         Ok(())
     }
 
-    async fn tell_what_is_there(&self) {
-        let sight = self.look().await;
-        self.around.saw(sight).await;
+    async fn report_page(&self) {
+        let observation = self.observe().await;
+        self.context.report(observation).await;
     }
 
     async fn open_tab(&self) -> Result<Rc<Page>, Failure> {
@@ -133,88 +134,88 @@ impl Chromium {
         let opened = async {
             let TargetId { target_id } = self
                 .cdp
-                .ask(None, "Target.createTarget", tab, BROWSER)
+                .call(None, "Target.createTarget", tab, BROWSER_TIMEOUT)
                 .await?;
             self.attach(target_id, String::new()).await
         };
-        let new = opened.await.map_err(|trouble| match trouble {
-            CdpError::Gone => ended(),
-            CdpError::Unanswered => Failure::system("the browser does not answer"),
+        let new = opened.await.map_err(|error| match error {
+            CdpError::Closed => ended(),
+            CdpError::Timeout => Failure::system("the browser does not answer"),
             CdpError::Refused(words) => {
-                Failure::system(format!("the browser opens no tab: {words}"))
+                Failure::system(format!("the browser cannot open a tab: {words}"))
             }
         })?;
-        // Waited for, and with it all that was wished before: with another site comes another process, and a wish
-        // that is still on its way to the first one is heard too late by the second.
-        let wish = json!({"enabled": true});
-        let until = Instant::now() + BROWSER;
-        let heard: Result<Value, _> = self
-            .ask(&new, "Page.setLifecycleEventsEnabled", wish, until)
+        // Waited for, and with it all earlier settings: another site runs in another process, and a setting that has not
+        // arrived in the first one would be applied too late in the second.
+        let options = json!({"enabled": true});
+        let until = Instant::now() + BROWSER_TIMEOUT;
+        let enabled: Result<Value, _> = self
+            .call(&new, "Page.setLifecycleEventsEnabled", options, until)
             .await;
-        match heard {
+        match enabled {
             Ok(_) => Ok(new),
-            Err(trouble) => {
+            Err(error) => {
                 self.close(&new);
                 Err(Failure::system(format!(
-                    "the browser opens no tab: {trouble}"
+                    "the browser cannot open a tab: {error}"
                 )))
             }
         }
     }
 
-    /// How far a page has come matters until it is on the screen.
-    fn settle(&self, page: &Page) {
-        let wish = json!({"enabled": false});
-        self.tell(page, "Page.setLifecycleEventsEnabled", wish);
+    /// Lifecycle events matter only until the page is on the screen.
+    fn stop_lifecycle_events(&self, page: &Page) {
+        let options = json!({"enabled": false});
+        self.notify(page, "Page.setLifecycleEventsEnabled", options);
     }
 
-    /// Loads a page behind the one that is there, and brings it to the front; the sentence says why not.
+    /// Loads a page in a background tab and shows it. The error is a sentence for the operator.
     async fn show(
         &self,
         new: &Rc<Page>,
         url: &str,
-        picture: Option<String>,
+        screenshot: Option<String>,
         until: Instant,
     ) -> Result<(), String> {
         self.load(new, url, until).await?;
-        let found = self.find_loaded(new, until).await?;
+        let found = self.inspect_loaded(new, until).await?;
         if let Some(code) = found.error {
-            // It leads on to another page, and that one cannot be loaded.
+            // It redirects to a page that cannot be loaded.
             let code = if code.is_empty() { "ERR_FAILED" } else { &code };
             return Err(format!(
-                "it leads to a page that cannot be loaded: net::{code}"
+                "it redirects to a page that cannot be loaded: net::{code}"
             ));
         }
         if found.status >= 400 {
             return Err(format!("its server answers {}", found.status));
         }
-        if let Some(picture) = picture.filter(|_| found.painted) {
-            self.lay_over(new, &picture, until).await;
+        if let Some(screenshot) = screenshot.filter(|_| found.painted) {
+            self.add_fade(new, &screenshot, until).await;
         }
         self.activate(new).await;
-        self.wait(new, until, |heard| heard.painted).await?;
+        self.wait(new, until, |facts| facts.painted).await?;
         Ok(())
     }
 
-    /// Looks at a page that was loaded. One that leads on to another page meanwhile is waited for.
-    async fn find_loaded(&self, page: &Page, until: Instant) -> Result<Finding, String> {
+    /// Inspects a loaded page. If it redirects meanwhile, waits for the next document.
+    async fn inspect_loaded(&self, page: &Page, until: Instant) -> Result<Inspection, String> {
         loop {
-            let loader = page.heard().loader;
-            match self.find(page, LOOK).await {
+            let loader = page.facts().loader;
+            match self.inspect(page, PAGE_TIMEOUT).await {
                 Ok(found) => return Ok(found),
-                // Its document has gone while it was looked at.
+                // The document was replaced during the inspection.
                 Err(CdpError::Refused(words)) => {
-                    let until = until.min(Instant::now() + LOOK);
-                    let successor = |heard: &Heard| heard.loader != loader && heard.parsed;
+                    let until = until.min(Instant::now() + PAGE_TIMEOUT);
+                    let successor = |facts: &PageFacts| facts.loader != loader && facts.parsed;
                     (self.wait(page, until, successor).await).map_err(|_| words)?;
                 }
-                Err(trouble) => return Err(trouble.to_string()),
+                Err(error) => return Err(error.to_string()),
             }
         }
     }
 
-    /// Loads an address in a tab, and waits until its page is there. That may be another one, to which the first has
-    /// led by a script before it was read.
+    /// Loads a URL in a tab and waits until a document is parsed: the requested one, or one that it redirected to by
+    /// script.
     async fn load(&self, page: &Rc<Page>, url: &str, until: Instant) -> Result<(), String> {
         #[derive(Deserialize)]
         #[serde(rename_all = "camelCase")]
@@ -225,17 +226,17 @@ impl Chromium {
             #[serde(default)]
             is_download: bool,
         }
-        page.hear(|heard| {
-            if heard.built_in.is_none() {
-                url.clone_into(&mut heard.url);
+        page.update(|facts| {
+            if facts.built_in.is_none() {
+                url.clone_into(&mut facts.url);
             }
-            heard.led_by.clear();
+            facts.redirected_from.clear();
         });
         let navigation: Navigation = self
-            .ask(page, "Page.navigate", json!({"url": url}), until)
+            .call(page, "Page.navigate", json!({"url": url}), until)
             .await
-            .map_err(|trouble| match trouble {
-                CdpError::Unanswered => late(),
+            .map_err(|error| match error {
+                CdpError::Timeout => timeout_message(),
                 other => other.to_string(),
             })?;
         if let Some(error) = navigation.error_text {
@@ -245,87 +246,87 @@ impl Chromium {
             return Err("it is a file to download".to_owned());
         }
         let loader = navigation.loader_id;
-        self.wait(page, until, |heard| {
-            heard.comes_from(&loader) && heard.parsed
+        self.wait(page, until, |facts| {
+            facts.descends_from(&loader) && facts.parsed
         })
         .await?;
-        let the_rest = page.until(|heard| heard.loaded || heard.crashed || heard.gone);
+        let resources = page.until(|facts| facts.loaded || facts.crashed || facts.gone);
         let enough = async {
-            Timer::at(until.min(Instant::now() + THE_REST)).await;
+            Timer::at(until.min(Instant::now() + LOAD_GRACE)).await;
         };
-        or(the_rest, enough).await;
+        or(resources, enough).await;
         Ok(())
     }
 
-    /// Waits until a page has come as far as this.
+    /// Waits until the facts of a page satisfy a condition.
     async fn wait(
         &self,
         page: &Page,
         until: Instant,
-        is_there: impl Fn(&Heard) -> bool,
+        is_reached: impl Fn(&PageFacts) -> bool,
     ) -> Result<(), String> {
-        let come = async {
-            page.until(|heard| is_there(heard) || heard.crashed || heard.gone)
+        let reached = async {
+            page.until(|facts| is_reached(facts) || facts.crashed || facts.gone)
                 .await;
-            let heard = page.heard();
-            match (heard.crashed, heard.gone) {
-                (true, _) => Err("it has crashed".to_owned()),
+            let facts = page.facts();
+            match (facts.crashed, facts.gone) {
+                (true, _) => Err("it crashed".to_owned()),
                 (_, true) => Err("its tab was closed".to_owned()),
                 _ => Ok(()),
             }
         };
-        let is_late = async {
+        let timed_out = async {
             Timer::at(until).await;
-            Err(late())
+            Err(timeout_message())
         };
-        or(come, is_late).await
+        or(reached, timed_out).await
     }
 
     async fn activate(&self, page: &Page) {
         let which = json!({"targetId": page.target});
         let done: Result<Value, _> = self
             .cdp
-            .ask(None, "Target.activateTarget", which, BROWSER)
+            .call(None, "Target.activateTarget", which, BROWSER_TIMEOUT)
             .await;
-        if let Err(trouble) = done {
-            log::debug!("run {}: no other tab is shown: {trouble}", self.around.run);
+        if let Err(error) = done {
+            log::debug!("run {}: cannot show another tab: {error}", self.context.run);
         }
     }
 
-    /// Closes a tab. One that hangs takes a moment; nobody waits for it.
+    /// Closes a tab, without waiting: one that hangs takes a moment.
     fn close(&self, page: &Page) {
         let which = json!({"targetId": page.target});
-        self.cdp.tell(None, "Target.closeTarget", &which);
+        self.cdp.notify(None, "Target.closeTarget", &which);
     }
 
-    /// What was on the screen, to fade from.
-    async fn farewell(&self, old: &Page) -> Option<String> {
-        let heard = old.heard();
-        if heard.silent || heard.crashed || heard.paused {
+    /// A screenshot of the old page, to fade from.
+    async fn fade_screenshot(&self, old: &Page) -> Option<String> {
+        let facts = old.facts();
+        if facts.silent || facts.crashed || facts.paused {
             return None;
         }
         let how = json!({"format": "jpeg", "quality": 85});
-        let until = Instant::now() + FAREWELL;
-        let shot = self.ask::<CapturedScreenshot>(old, "Page.captureScreenshot", how, until);
+        let until = Instant::now() + FADE_SCREENSHOT_TIMEOUT;
+        let shot = self.call::<CapturedScreenshot>(old, "Page.captureScreenshot", how, until);
         shot.await.ok().map(|shot| shot.data)
     }
 
-    /// Lays a picture over a page, to fade away from the page's first frame on. Where that fails it is a cut.
-    async fn lay_over(&self, page: &Page, picture: &str, until: Instant) {
-        let picture = Value::from(picture);
+    /// Shows a screenshot over a page; it fades out from the page's first frame on. If that fails there is no fade.
+    async fn add_fade(&self, page: &Page, screenshot: &str, until: Instant) {
+        let screenshot = Value::from(screenshot);
         let script = format!(
-            "{}({picture}).then(() => null)",
+            "{}({screenshot}).then(() => null)",
             include_str!("fade.js").trim_end()
         );
-        let laid: Result<Value, _> = (self)
-            .evaluate(page, &script, Awaits::ItsPromise, until)
+        let added: Result<Value, _> = (self)
+            .evaluate(page, &script, AwaitPromise::Yes, until)
             .await;
-        if let Err(trouble) = laid {
-            log::debug!("run {}: no fading: {trouble}", self.around.run);
+        if let Err(error) = added {
+            log::debug!("run {}: no fade: {error}", self.context.run);
         }
     }
 }
 
-fn late() -> String {
-    format!("it is not there within {} s", PATIENCE.as_secs())
+fn timeout_message() -> String {
+    format!("it did not load within {} s", SWAP_TIMEOUT.as_secs())
 }

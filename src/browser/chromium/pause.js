@@ -1,5 +1,5 @@
 (() => {
-  // Scripts are stopped beside this. What is stopped here goes on by `resume.js`; what stood still before is left alone.
+  // The driver pauses scripts. `resume.js` resumes what is paused here; what was already paused is left alone.
   globalThis.held ??= [];
   for (const film of document.querySelectorAll("video, audio")) {
     if (film.paused) continue;

@@ -1,5 +1,5 @@
 (() => {
-  // Nobody points at a shop window. The sheet is not in the document, so the page is as it was.
+  // The style sheet is adopted, not part of the document, so the page does not change.
   if (globalThis.hidden) return;
   globalThis.hidden = new CSSStyleSheet();
   hidden.replaceSync("*, ::before, ::after, ::backdrop { cursor: none !important }");

@@ -1,5 +1,5 @@
 (() => {
-  // A film may refuse to play, as it may refuse anybody.
+  // A video may refuse to play.
   for (const moving of globalThis.held ?? []) moving.play()?.catch(() => null);
   globalThis.held = [];
 })()

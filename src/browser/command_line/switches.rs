@@ -1,15 +1,15 @@
-//! What a kiosk needs of its browser: the one list of programs and switches.
+//! The browsers that are known, and the switches that a kiosk needs.
 
-/// Programs that can show a page, the best first: under these names Debian,
-/// Raspberry Pi OS and Google ship Chromium, and Buildroot its WPE browser.
+/// Programs that can show a page, preferred first: the names under which Debian, Raspberry Pi OS and Google ship
+/// Chromium, and Buildroot its WPE browser.
 pub(super) const BROWSERS: [&str; 4] =
     ["chromium", "chromium-browser", "google-chrome-stable", COG];
 
 /// The launcher of WPE, which takes the page as its argument.
 pub(super) const COG: &str = "cog";
 
-/// Programs that understand Chromium's switches.
-pub(super) const KIN: [&str; 14] = [
+/// Programs that accept Chromium's switches.
+pub(super) const CHROMIUM_BASED: [&str; 14] = [
     "chromium",
     "chromium-browser",
     "ungoogled-chromium",
@@ -26,7 +26,7 @@ pub(super) const KIN: [&str; 14] = [
     "vivaldi-stable",
 ];
 
-/// Programs that start the program behind them, with the same arguments.
+/// Programs that execute the program in their arguments.
 pub(super) const WRAPPERS: [&str; 9] = [
     "cage",
     "chrt",
@@ -39,14 +39,13 @@ pub(super) const WRAPPERS: [&str; 9] = [
     "taskset",
 ];
 
-/// Has the browser driven on the descriptors 3 and 4, where neither its page nor another program gets at it.
+/// Enables the DevTools protocol on descriptors 3 and 4, which neither the page nor another program can reach.
 pub(super) const DEBUGGING: &str = "--remote-debugging-pipe";
 
-/// Switches by which the operator drives the browser: two at a time would pull it to and fro.
+/// Switches with which the operator drives the browser: two drivers would interfere.
 pub(super) const OWN_DEBUGGING: [&str; 2] = ["remote-debugging-pipe", "remote-debugging-port"];
 
-/// Switches whose value is a list: Chromium takes only the last one of a name,
-/// so what stands in several is merged into one.
+/// Switches whose value is a list. Chromium uses only the last one of a name, so several are merged.
 pub(super) const LISTS: [&str; 4] = [
     "enable-features",
     "disable-features",
@@ -54,9 +53,9 @@ pub(super) const LISTS: [&str; 4] = [
     "disable-blink-features",
 ];
 
-/// What something stands for, in Chromium's words: every name stands in the binary of Chromium 156.
-pub(super) struct Meaning {
-    /// Switches, as they are written.
+/// What a flag means for Chromium. Every name exists in the binary of Chromium 156.
+pub(super) struct Switches {
+    /// Switches.
     pub switches: &'static [&'static str],
     /// Entries of `--enable-features`.
     pub enable: &'static [&'static str],
@@ -64,30 +63,28 @@ pub(super) struct Meaning {
     pub disable: &'static [&'static str],
 }
 
-pub(super) const NOTHING: Meaning = Meaning {
+pub(super) const NO_SWITCHES: Switches = Switches {
     switches: &[],
     enable: &[],
     disable: &[],
 };
 
-/// What every kiosk needs.
-pub(super) const ALWAYS: Meaning = Meaning {
+/// The switches of every kiosk.
+pub(super) const ALWAYS: Switches = Switches {
     switches: &[
-        // Nobody is there to welcome, to ask for the default browser, or to
-        // choose a search engine.
+        // No user is there to answer questions at the first start.
         "--no-first-run",
         "--no-default-browser-check",
         "--disable-search-engine-choice-screen",
-        // Nobody is there to close a dialog, or the bubble that offers the old
-        // pages after the power was cut.
+        // No user is there to close an error dialog, or the bubble that offers to restore pages after a power loss.
         "--noerrdialogs",
         "--hide-crash-restore-bubble",
-        // Nobody is there to unlock a keyring.
+        // No user is there to unlock a keyring.
         "--password-store=basic",
-        // Raspberry Pi OS starts Chromium by a script that asks on a board with 1 GB of memory or less whether it is
-        // meant, in a dialog that waits for a click. Chromium itself ignores the switch.
+        // The Chromium wrapper script of Raspberry Pi OS shows a dialog on a board with 1 GB of memory or less and waits
+        // for a click. Chromium itself ignores the switch.
         "--no-memcheck",
-        // Downloads that nobody asked for, onto a card that wears out.
+        // Downloads wear out the card.
         "--disable-component-update",
     ],
     enable: &[],
@@ -95,48 +92,44 @@ pub(super) const ALWAYS: Meaning = Meaning {
 };
 
 /// `kiosk`: full screen, and a swipe from the edge does not leave the page.
-/// On an X server without a window manager nobody moves the window into the
-/// corner; elsewhere full screen overrules the position.
-pub(super) const KIOSK: Meaning = Meaning {
+/// On an X server without a window manager nothing else moves the window to the corner; elsewhere full screen
+/// overrides the position.
+pub(super) const KIOSK: Switches = Switches {
     switches: &[
         "--kiosk",
         "--window-position=0,0",
         "--overscroll-history-navigation=0",
     ],
-    ..NOTHING
+    ..NO_SWITCHES
 };
 
-/// `autoplay`: sound and video start by themselves.
-pub(super) const AUTOPLAY: Meaning = Meaning {
+/// `autoplay`: sound and video start automatically.
+pub(super) const AUTOPLAY: Switches = Switches {
     switches: &["--autoplay-policy=no-user-gesture-required"],
-    ..NOTHING
+    ..NO_SWITCHES
 };
 
-/// `webgpu` on X: Chromium on Linux keeps WebGPU behind a switch, and is reported
-/// to find the GPU only where it draws with Vulkan itself (gpuweb/gpuweb#5022);
-/// without Vulkan it falls back and still paints. The older program's
-/// `UseSkiaRenderer` and `WebGPU` are no features any more; its
-/// `--disable-gpu-sandbox` opens a wall, which only the operator may do.
-pub(super) const WEBGPU: Meaning = Meaning {
+/// `webgpu` on X: Chromium on Linux keeps WebGPU behind a switch, and reportedly finds the GPU only if it paints with
+/// Vulkan (gpuweb/gpuweb#5022); without Vulkan it falls back and still paints. The older program's `UseSkiaRenderer`
+/// and `WebGPU` no longer exist; its `--disable-gpu-sandbox` weakens the sandbox, which is the operator's decision.
+pub(super) const WEBGPU: Switches = Switches {
     switches: &["--enable-unsafe-webgpu"],
     enable: &["Vulkan", "VulkanFromANGLE", "DefaultANGLEVulkan"],
-    ..NOTHING
+    ..NO_SWITCHES
 };
 
-/// `webgpu` on Wayland: Chromium has no Vulkan surfaces there, and with Vulkan
-/// forced it draws everything in software (brave/brave-browser#55345). A page
-/// that needs the GPU through WebGPU is better off on an X display; Xwayland's will do.
-pub(super) const WEBGPU_ON_WAYLAND: Meaning = Meaning {
+/// `webgpu` on Wayland: Chromium has no Vulkan surfaces there, and forced Vulkan paints everything in software
+/// (brave/brave-browser#55345). A page that needs WebGPU on the GPU should use an X display, such as Xwayland's.
+pub(super) const WEBGPU_ON_WAYLAND: Switches = Switches {
     switches: &["--enable-unsafe-webgpu"],
-    ..NOTHING
+    ..NO_SWITCHES
 };
 
-/// `cursor`, either way: Chromium has no switch for the pointer. Where it is not wanted, the driver
-/// hides it on each page; over everything else it is the display server's (`-nocursor`).
-pub(super) const CURSOR: Meaning = NOTHING;
+/// `cursor`: Chromium has no switch for the pointer. Unless it is wanted, the driver hides it on each page; elsewhere
+/// the display server decides (`-nocursor`).
+pub(super) const CURSOR: Switches = NO_SWITCHES;
 
-/// Switches with which an operator has chosen what another one would choose:
-/// where one of the right is written, the left one is not added.
+/// Switches that replace others: if one on the right is present, the left one is not added.
 pub(super) const CHOSEN_BY: [(&str, &[&str]); 2] = [
     ("ozone-platform", &["ozone-platform-hint", "headless"]),
     // Debian's launcher makes a profile for one run.

@@ -1,4 +1,4 @@
-//! What an operator writes, and what is run.
+//! From what an operator writes to what is executed.
 
 use super::*;
 use crate::config::{Flags, Kind, Limits, Log, Ready, ReadySign, Restart, StopSignal};
@@ -12,7 +12,7 @@ const PLAIN: Flags = Flags {
     cursor: false,
 };
 
-/// What stands in every command line, behind what the operator wrote.
+/// The switches in every command line, after what the operator wrote.
 const NEEDED: &str = "--user-data-dir=/data/profile --no-first-run --no-default-browser-check \
     --disable-search-engine-choice-screen --noerrdialogs --hide-crash-restore-bubble \
     --password-store=basic --no-memcheck --disable-component-update";
@@ -55,7 +55,7 @@ fn line(process: &Process) -> String {
     run(process).argv.join(" ")
 }
 
-/// The command line without what stands in every one.
+/// The command line without those switches.
 fn essence(process: &Process) -> String {
     let line = line(process);
     assert!(line.contains(NEEDED), "{line}");
@@ -88,7 +88,7 @@ fn the_plans_own_display_process() {
 }
 
 #[test]
-fn each_flag_stands_for_its_switches() {
+fn each_flag_adds_its_switches() {
     for (flags, display, switches) in [
         (PLAIN, Some(Display::X(1)), " --ozone-platform=x11"),
         (
@@ -146,7 +146,7 @@ fn each_flag_stands_for_its_switches() {
 }
 
 #[test]
-fn what_the_operator_chose_is_not_chosen_again() {
+fn what_the_operator_set_is_not_added_again() {
     for (written, not_added) in [
         ("-kiosk", "--kiosk"),
         ("--password-store=gnome", "--password-store=basic"),
@@ -261,7 +261,7 @@ fn a_profile_of_the_operator_is_kept() {
 }
 
 #[test]
-fn without_kiosk_nothing_the_operator_wrote_is_taken_away() {
+fn without_kiosk_nothing_the_operator_wrote_is_removed() {
     assert_eq!(
         essence(&process("chromium --kiosk x")),
         "chromium --kiosk x"
@@ -269,7 +269,7 @@ fn without_kiosk_nothing_the_operator_wrote_is_taken_away() {
 }
 
 #[test]
-fn the_sandbox_is_the_operators_affair() {
+fn the_sandbox_is_never_disabled_by_default() {
     let mut everything = process("chromium");
     everything.flags = Flags {
         kiosk: true,
@@ -282,7 +282,7 @@ fn the_sandbox_is_the_operators_affair() {
 }
 
 #[test]
-fn the_page_of_the_configuration_takes_the_place_of_the_commands() {
+fn the_configured_url_replaces_that_of_the_command() {
     for (command, url, shown) in [
         ("chromium a b", None, "chromium a b"),
         ("chromium a b", Some("c"), "chromium c"),
@@ -316,7 +316,7 @@ fn leading_pairs_stay_in_the_environment() {
 }
 
 #[test]
-fn chromium_is_known_by_its_name_wherever_it_stands() {
+fn chromium_is_recognised_by_its_name_anywhere_in_a_command() {
     for command in [
         "chromium",
         "/usr/bin/chromium-browser",
@@ -332,17 +332,17 @@ fn chromium_is_known_by_its_name_wherever_it_stands() {
 }
 
 #[test]
-fn what_is_executed_says_how_its_page_is_driven() {
+fn the_program_determines_how_its_page_is_driven() {
     for (command, driven) in [
         ("chromium", Driven::ByPipe),
         ("nice -n 5 /usr/bin/chromium x", Driven::ByPipe),
         ("cog", Driven::ByCogctl),
         ("dbus-run-session cog https://x/", Driven::ByCogctl),
         ("firefox --kiosk", Driven::Not),
-        // The operator drives it already.
+        // The operator drives it.
         ("chromium --remote-debugging-port=9222", Driven::Not),
         ("chromium --remote-debugging-pipe", Driven::Not),
-        // Nobody knows where in the shell's command it stands.
+        // Its position in a shell command is unknown.
         ("sleep 1; chromium", Driven::Not),
     ] {
         let launch = run(&process(command));
@@ -359,7 +359,7 @@ fn what_is_executed_says_how_its_page_is_driven() {
 }
 
 #[test]
-fn other_programs_are_run_as_they_were_written() {
+fn other_programs_run_as_written() {
     for command in [
         "sleep 60",
         "firefox --kiosk x",
@@ -374,7 +374,7 @@ fn other_programs_are_run_as_they_were_written() {
 }
 
 #[test]
-fn cog_is_given_the_page() {
+fn cog_gets_the_url_as_its_argument() {
     let mut process = process("cog -P drm");
     process.url = Some("https://x/".into());
     assert_eq!(line(&process), "cog -P drm https://x/");
@@ -383,7 +383,7 @@ fn cog_is_given_the_page() {
 }
 
 #[test]
-fn a_page_alone_is_shown_by_the_first_browser_there_is() {
+fn a_url_without_a_command_is_shown_by_the_first_installed_browser() {
     let mut process = process("");
     process.command = None;
     process.url = Some("https://x/".into());
@@ -420,7 +420,7 @@ fn a_page_alone_is_shown_by_the_first_browser_there_is() {
 }
 
 #[test]
-fn a_shell_command_finds_the_switches_in_its_environment() {
+fn a_shell_command_gets_the_switches_in_its_environment() {
     let command = "cd /srv && exec chromium $OSSUARY_BROWSER_SWITCHES \"$OSSUARY_URL\"";
     let mut process = process(command);
     process.url = Some("https://x/".into());
@@ -439,7 +439,7 @@ fn a_shell_command_finds_the_switches_in_its_environment() {
 }
 
 #[test]
-fn what_is_built_is_built_into_itself() {
+fn a_built_command_line_does_not_change_when_it_is_built_again() {
     let mut process = process("chromium --enable-features=A x");
     process.display = Some(Display::X(0));
     process.flags = Flags {
