@@ -1,158 +1,158 @@
-//! Everything the mind can want.
+//! What the supervisor wants done.
 
 use super::page::PageCommand;
 use super::{KeepOld, Memory, Outcome, RunId, SavedSchedule, Ticket};
 use crate::config::{Display, Document, Id, Log, Process, Rotation, StopSignal, Zone};
 use std::rc::Rc;
 
-/// Something is to be done. The only way out of [`super::Supervisor`].
-/// Every action that can fail comes back as an [`super::Event`].
+/// Something to do. The only way out of [`super::Supervisor`]. Every action that can fail is answered by an
+/// [`super::Event`].
 #[derive(Debug)]
 pub enum Action {
-    /// Execute a process; answered by `Spawned` (its PID file is written) or `SpawnFailed`,
-    /// and after `Spawned` by `Exited`, exactly once each.
+    /// Execute a process. Answered by `Spawned` (its PID file is written) or `SpawnFailed`, and after `Spawned` by
+    /// `Exited`, exactly once each.
     Spawn {
-        /// The life this begins.
+        /// The new run.
         run: RunId,
-        /// What to execute.
+        /// The process to execute.
         process: Rc<Process>,
     },
-    /// Watch for the sign of readiness of a run until it is seen or the run ends.
+    /// Watch for the readiness of a run until it is observed or the run ends.
     AwaitReady {
         /// The run.
         run: RunId,
-        /// Whose sign to look for.
+        /// The process whose readiness to check.
         process: Rc<Process>,
     },
     /// Send this signal to everything in the tree of a run.
     Signal {
         /// The run.
         run: RunId,
-        /// The polite signal.
+        /// The configured stop signal.
         signal: StopSignal,
     },
-    /// Kill everything in the tree of a run, and whatever it forks meanwhile.
+    /// Kill everything in the tree of a run, including what it forks meanwhile.
     Kill {
         /// The run.
         run: RunId,
     },
-    /// Have something done with the page of a run; answered by exactly one `Obeyed`.
+    /// Run a command on the page of a run. Answered by exactly one `PageCommandDone`.
     RunPageCommand {
         /// The run.
         run: RunId,
-        /// What.
+        /// The command.
         command: PageCommand,
-        /// The client that waits for it, where one does; it comes back with the answer.
+        /// The client that waits for it, if any; returned with the answer.
         ticket: Option<Ticket>,
     },
-    /// The client with this ticket does not wait any more for what it has asked of a page: it need not be done. It is
-    /// still answered by its `Obeyed`.
+    /// The client with this ticket has withdrawn its page command, which need not be run. It is still answered by its
+    /// `PageCommandDone`.
     CancelPageCommand {
         /// The run.
         run: RunId,
-        /// As it was given with [`Action::Steer`].
+        /// The ticket that was given with [`Action::RunPageCommand`].
         ticket: Ticket,
     },
-    /// Try whether the server of this address takes connections; answered by `ServerTried`.
+    /// Probe whether the server of this URL accepts connections. Answered by `ServerProbed`.
     ProbeServer {
-        /// The address, of scheme `http` or `https`.
+        /// The URL, of scheme `http` or `https`.
         url: String,
     },
-    /// Make this document durable; answered by `Saved` or `SaveFailed`.
+    /// Save this document. Answered by `Saved` or `SaveFailed`.
     Save {
         /// The document.
         document: Rc<Document>,
-        /// Keep the file that is there now beside the new one, and as what.
+        /// Whether to keep the file that it replaces, and why.
         keep_old: Option<KeepOld>,
     },
-    /// Read the configuration file; answered by `Read`.
+    /// Read the configuration file. Answered by `Read`.
     Load,
-    /// Keep a copy of this document, which was read without a problem or is durable, for the day the
-    /// file is broken.
+    /// Keep a copy of this document, which was read without a problem or was saved, for the case that the file is
+    /// broken.
     SaveLastGood {
         /// The document.
         document: Rc<Document>,
     },
     /// Answer a client.
     Reply {
-        /// Who.
+        /// The client.
         ticket: Ticket,
-        /// What.
+        /// The answer.
         outcome: Outcome,
     },
-    /// Write a line into the log of a process, and the daemon's own.
+    /// Write a line to the log of a process and to the daemon's own.
     Note {
-        /// Whose log.
+        /// The process whose log it is.
         process: Id,
         /// The line.
         text: String,
     },
-    /// Keep a log of this size for a process (sent when it is new or its `log` has changed).
+    /// Set the size of the log of a process. Sent when the process is new or its `log` changed.
     ConfigureLog {
-        /// Whose log.
+        /// The process whose log it is.
         process: Id,
-        /// How much.
+        /// The size.
         log: Log,
     },
-    /// Keep this for the next daemon, in place of what was kept of the process before.
+    /// Keep this for the next daemon. It replaces what was kept of the process before.
     Remember {
-        /// What.
+        /// What to keep.
         memory: Box<Memory>,
     },
     /// Forget a process that is no longer configured: its log, and what was kept for the next daemon.
     Forget {
-        /// Whom.
+        /// The process.
         process: Id,
     },
-    /// Switch a screen on or off; answered by `Power`, read back.
+    /// Switch a screen on or off. Answered by `Power`, read back.
     SwitchPower {
-        /// Whose.
+        /// The display.
         display: Display,
-        /// The kernel's name for where it is plugged in, where that is known.
+        /// The kernel's name of the connector, if known.
         connector: Option<String>,
-        /// Or off.
+        /// Whether to switch it on.
         on: bool,
     },
-    /// See whether a screen is on; answered by `Power`.
+    /// Read whether a screen is on. Answered by `Power`.
     ReadPower {
-        /// Whose.
+        /// The display.
         display: Display,
-        /// As above.
+        /// The kernel's name of the connector, if known.
         connector: Option<String>,
     },
-    /// Turn a display; answered by `Turned`.
+    /// Rotate a display. Answered by `Rotated`.
     Rotate {
-        /// Which.
+        /// The display.
         display: Display,
-        /// How it is to be turned.
+        /// The rotation to apply.
         rotation: Rotation,
     },
-    /// Find out what a time zone is; answered by `Zone`.
+    /// Look up a time zone. Answered by `TimeZone`.
     FindTimeZone {
-        /// As it is configured.
+        /// The zone as it is configured.
         zone: Zone,
     },
-    /// Make this durable in place of what was kept of the schedule before; answered by `ScheduleKept`.
+    /// Save the state of the schedule. Answered by `ScheduleSaved`.
     SaveSchedule {
-        /// What.
+        /// What to save.
         schedule: Box<SavedSchedule>,
     },
-    /// Execute a command that a rule names, within a bounded time; answered by `RuleDone`.
+    /// Run the command of a rule, within a bounded time. Answered by `RuleDone`.
     RunCommand {
-        /// Comes back with the answer.
+        /// Returned with the answer.
         number: u64,
-        /// As the operator would type it.
+        /// The command line.
         command: String,
     },
-    /// Restart the device; answered by `RuleDone`, as long as somebody is there to hear it.
+    /// Restart the device. Answered by `RuleDone`, unless the device is down before.
     Reboot {
-        /// Comes back with the answer.
+        /// Returned with the answer.
         number: u64,
     },
-    /// See whether the installed program works; answered by `Tried`.
+    /// Check whether the installed program works. Answered by `ProgramChecked`.
     CheckProgram,
-    /// Become the installed program, with all children and what they are followed by. Nothing follows.
+    /// Execute the installed program in place, with all children and their descriptors. The last action.
     Upgrade,
-    /// Leave. Nothing follows.
+    /// Exit. The last action.
     Exit,
 }

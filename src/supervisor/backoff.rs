@@ -1,16 +1,17 @@
-//! Decides when something that did not last is done once more: ever later, and a number of times an hour at most.
+//! Decides when a change that did not last is applied again: at growing intervals, and a limited number of times an
+//! hour.
 
 use crate::time::Moment;
 use heapless::Deque;
 use std::time::Duration;
 
-/// Attempts an hour. A screen that comes back more often than that is being fought over, and whoever
-/// fights it had better win: every attempt makes it blink.
+/// Attempts an hour. A screen that switches back more often is controlled by another program, and every attempt makes
+/// it blink.
 pub(super) const ATTEMPTS_PER_HOUR: usize = 12;
 
 const HOUR: Duration = Duration::from_secs(3600);
 
-/// How long after the first attempt the second one is made; each further pause is twice as long.
+/// The pause after the first attempt; each further pause is twice as long.
 const FIRST_PAUSE: Duration = Duration::from_secs(5);
 
 /// The longest pause: twelve attempts spread over an hour.
@@ -21,31 +22,31 @@ const MAX_PAUSE: Duration = Duration::from_secs(300);
 pub(super) struct Backoff(Deque<Moment, ATTEMPTS_PER_HOUR>);
 
 impl Backoff {
-    /// Somebody has asked anew: what was before does not count.
+    /// Starts over, for a new request.
     pub fn reset(&mut self) {
         self.0.clear();
     }
 
-    /// One is made now.
+    /// Records an attempt.
     pub fn record(&mut self, now: Moment) {
         if self.0.is_full() {
             self.0.pop_front();
         }
-        // There is room: one has just left where there was none.
+        // This cannot fail: a full queue has just lost its oldest entry.
         let _ = self.0.push_back(now);
     }
 
-    /// How many there were within the last hour.
+    /// The number of attempts within the last hour.
     pub fn recent_attempts(&self, now: Moment) -> usize {
         self.0.iter().filter(|at| now.since(**at) < HOUR).count()
     }
 
-    /// Whether there were as many as an hour may have.
+    /// Whether the attempts of an hour are used up.
     pub fn is_exhausted(&self, now: Moment) -> bool {
         self.recent_attempts(now) >= ATTEMPTS_PER_HOUR
     }
 
-    /// When the next one may be made.
+    /// When the next attempt may be made.
     pub fn next_attempt(&self, now: Moment) -> Moment {
         let Some(last) = self.0.back() else {
             return now;

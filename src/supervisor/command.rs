@@ -1,4 +1,4 @@
-//! What a client may ask of the mind, and the answers.
+//! What a client may ask of the supervisor, and the answers.
 
 use super::page::{Screenshot, Transition};
 use super::{Failure, Preview, RuleOutcome};
@@ -8,55 +8,55 @@ use serde_json::{Map, Value};
 use std::fmt;
 use std::rc::Rc;
 
-/// Names a client that waits for an answer.
+/// Identifies a client that waits for an answer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Ticket(pub u64);
 
-/// A question put to the mind. It is refused, found to need nothing, or done.
+/// A command or edit. It is refused, found to change nothing, or done.
 #[derive(Clone, Debug)]
 pub enum Command {
-    /// Start a process. One that runs is left alone.
+    /// Start a process. Does nothing if it runs.
     Start(Id),
     /// Stop a process and keep it stopped.
     Stop(Id),
-    /// Stop it if it runs, then start it.
+    /// Stop a process if it runs, then start it.
     Restart(Id),
-    /// Add a process, as a client sent it.
+    /// Add a process with these fields.
     Create(Map<String, Value>),
-    /// Replace the named fields of a process.
+    /// Replace the given fields of a process.
     Change(Id, Map<String, Value>),
-    /// The same, provided the process is still configured as the client has seen it.
+    /// Replace the given fields of a process if it is still configured as the client saw it.
     ChangeIfMatch {
-        /// Which.
+        /// The process.
         id: Id,
-        /// The named fields.
+        /// The fields.
         fields: Map<String, Value>,
-        /// The entity tags one of which the process must have (`If-Match`).
+        /// The entity tags of `If-Match`; the process must have one of them.
         if_match: Vec<Etag>,
     },
-    /// Remove a process that does not run, and that no rule names.
+    /// Remove a process that does not run and that no rule uses.
     Delete(Id),
-    /// Remove a process that does not run; rules that name it are switched off.
+    /// Remove a process that does not run; rules that use it are switched off.
     ForceDelete(Id),
-    /// Replace the whole document, provided it is still the one the client has seen.
+    /// Replace the whole document if it is still the one that the client saw.
     ReplaceConfig {
         /// The new document.
         document: Value,
-        /// The entity tags one of which the current document must have (`If-Match`), where the client cares.
+        /// The entity tags of `If-Match`, if the client sent them; the current document must have one of them.
         if_match: Option<Vec<Etag>>,
     },
     /// Replace `behaviors` or `schedule`.
     ReplaceSection {
-        /// Which.
+        /// The section.
         section: Section,
         /// The new content.
         value: Value,
-        /// As above.
+        /// The entity tags of `If-Match`, if the client sent them.
         if_match: Option<Vec<Etag>>,
     },
-    /// Do now what a rule says.
+    /// Run a rule now.
     RunRule(Id),
-    /// Tell what the schedule is going to do.
+    /// Report what the schedule will do.
     Preview {
         /// After this instant.
         from: Timestamp,
@@ -65,75 +65,75 @@ pub enum Command {
     },
     /// Switch the screen of a display on or off.
     SwitchPower {
-        /// Whose.
+        /// The display.
         display: Display,
-        /// Or off.
+        /// Whether to switch it on.
         on: bool,
     },
-    /// Load the page of a display process anew.
+    /// Reload the page of a display process.
     ReloadPage(Id),
-    /// Show another page, until something else is shown; the configuration stays as it is.
+    /// Show another page until something else is shown. The configuration does not change.
     Navigate {
         /// The display process.
         id: Id,
-        /// The address of the page.
+        /// The URL of the page.
         url: String,
-        /// How it takes the place of the one that is there.
+        /// How it replaces the current page.
         transition: Transition,
     },
-    /// Take a picture of what a display process shows at this moment.
+    /// Take a screenshot of a display process.
     Screenshot {
         /// The display process.
         id: Id,
-        /// Scaled down to this width, in pixels.
+        /// The width to scale down to, in pixels.
         width: Option<u32>,
     },
     /// Read the configuration file again.
     Reload,
-    /// Go on as the program that is installed now, without the processes noticing.
+    /// Upgrade to the installed program; processes keep running.
     Upgrade,
 }
 
-/// The one answer to a request.
+/// The one answer to a command.
 pub type Outcome = Result<Done, Refusal>;
 
-/// A request was carried out, or what it asked for is under way.
+/// A command was carried out, or is being carried out.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Done {
-    /// A process was asked to start; `stopped` are the processes that had to make way for it.
+    /// A process was asked to start; the processes in `stopped` had to stop for it.
     Started {
-        /// Who makes way.
+        /// The processes that had to stop.
         stopped: Vec<Id>,
     },
-    /// What was asked for is under way, or was so already.
+    /// The command is being carried out, or was already.
     Accepted,
-    /// A process was added under this id.
+    /// A process was added with this id.
     Created(Id),
-    /// The picture that was asked for.
+    /// The screenshot.
     Screenshot(Screenshot),
-    /// The configuration was changed (or was so already) and saved.
+    /// The configuration was changed and saved, or already was so.
     Changed,
-    /// A rule was done.
+    /// A rule was run.
     RuleRun {
-        /// Which.
+        /// The rule.
         rule: Id,
-        /// What came of it; nothing while it is under way.
+        /// The outcome; `None` while the rule is being carried out.
         outcome: Option<RuleOutcome>,
-        /// Why, where there is something to say.
+        /// More about the outcome.
         detail: Option<String>,
     },
-    /// What the schedule is going to do.
+    /// What the schedule will do.
     Preview(Rc<Preview>),
 }
 
-/// A request that was understood and declined: a value with one sentence.
+/// A command that was understood and refused, with one sentence for the client.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Refusal {
     /// There is no such process.
     NoSuchProcess(Id),
     /// There is no such display, and none is configured.
     NoSuchDisplay(Display),
-    /// A display is configured, and not there now.
+    /// A display is configured but not connected.
     DisplayNotConnected(Display),
     /// Nothing on this system can switch the screen of this display.
     NoPowerSwitch(Display),
@@ -141,29 +141,29 @@ pub enum Refusal {
     Disabled(Id),
     /// A process that runs cannot be deleted.
     StillRuns(Id),
-    /// These rules name the process that was to be deleted.
+    /// These rules use the process.
     UsedByRules(Id, Vec<String>),
-    /// There is no such rule, or none that could be done.
+    /// There is no such rule, or it is invalid.
     NoSuchRule(Id),
-    /// It shows no page: it is no display process.
+    /// The process shows no page: it is not a display process.
     NoPage(Id),
-    /// It shows no page now, because it does not run.
+    /// The process shows no page now: it does not run.
     NotRunning(Id),
-    /// Its page, or its browser, did not do what was asked; what was there is still there.
+    /// The page or its browser failed to carry the command out. The page did not change.
     PageFailed(Id, Failure),
-    /// What was sent is understood and wrong; every problem at once.
+    /// What was sent is invalid; all problems.
     Invalid(Vec<Problem>),
-    /// There is a process with this id already.
+    /// There already is a process with this id.
     IdTaken(Id),
-    /// The document is no longer the one the client has seen.
+    /// The document changed since the client read it.
     Outdated,
     /// It could not be saved; nothing has changed.
     NotSaved(Failure),
-    /// The file on disk could not be read again; the running configuration stays.
+    /// The file could not be read; the running configuration stays.
     NotRead(Failure),
-    /// The program that is installed does not work; this one goes on.
+    /// The installed program does not work; this one stays.
     NotUpgraded(Failure),
-    /// Too many changes wait for the disk already.
+    /// Too many changes are waiting to be saved.
     Busy,
     /// The daemon is shutting down.
     ShuttingDown,
@@ -177,7 +177,7 @@ impl fmt::Display for Refusal {
             Refusal::DisplayNotConnected(display) => {
                 write!(
                     f,
-                    "display {display} is not there now; plug it in, or start its server"
+                    "display {display} is not connected; plug it in, or start its server"
                 )
             }
             Refusal::NoPowerSwitch(display) => write!(
@@ -195,7 +195,7 @@ impl fmt::Display for Refusal {
                  `ossuary remove --force {id}` or ?force=true",
                 rules.join(", ")
             ),
-            Refusal::NoSuchRule(id) => write!(f, "there is no rule {id} that can be done"),
+            Refusal::NoSuchRule(id) => write!(f, "there is no valid rule {id}"),
             Refusal::NoPage(id) => {
                 write!(
                     f,
@@ -216,7 +216,7 @@ impl fmt::Display for Refusal {
             Refusal::NotRead(failure) => {
                 write!(f, "the running configuration stays: {failure}")
             }
-            Refusal::NotUpgraded(failure) => write!(f, "this program goes on: {failure}"),
+            Refusal::NotUpgraded(failure) => write!(f, "not upgraded: {failure}"),
             Refusal::Busy => f.write_str("too many changes wait for the disk; try again"),
             Refusal::ShuttingDown => f.write_str("the daemon is shutting down"),
         }

@@ -1,8 +1,7 @@
-//! Decides what becomes of a request, and sees a new configuration to the disk before it takes effect.
+//! Handles commands and edits of the configuration. An edit takes effect once it is saved.
 //!
-//! Starting and stopping happens at once. What changes the configuration waits its turn:
-//! one save (or one reading of the file) at a time, the others in a short queue. A change
-//! is adopted and answered only once it is durable; a save that fails changes nothing.
+//! Starting and stopping a process happens at once. Edits wait in a short queue: one save, or one reading of the
+//! file, at a time. An edit is applied and answered once it is saved; a failed save changes nothing.
 
 use super::{Action, Command, Done, Failure, FailureKind, Outcome, Reason, Refusal, Source, State};
 use super::{Event, KeepOld, Supervisor, Ticket};
@@ -12,22 +11,22 @@ use heapless::Deque;
 use std::rc::Rc;
 use std::time::Duration;
 
-/// How many changes may wait for the disk. Each holds a document of up to 256 KiB,
-/// and a queue this long already means that the card is dying.
+/// How many edits may wait. Each holds a document of up to 256 KiB, and a queue this long already means that the card
+/// is failing.
 const QUEUE_LENGTH: usize = 8;
 
-/// How long the disk may take to answer once everything else has ended in shutdown.
+/// How long a save may take once everything else has ended in shutdown.
 const DISK_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// What the disk is busy with, and who waits for it.
+/// The save in progress, and the edits that wait for it.
 #[derive(Debug, Default)]
 pub(super) struct PendingSave {
     busy: Busy,
     queue: Deque<(Option<Ticket>, Command), QUEUE_LENGTH>,
-    /// What the next save has to keep of the file. It stays so until a save succeeds: a disk that was full
-    /// once must not cost what the operator had.
+    /// What the next save must keep of the file. Reset only by a successful save: a full disk must not cost the
+    /// operator the old file.
     pub keep_old: Option<KeepOld>,
-    /// In shutdown: when an answer is no longer waited for.
+    /// In shutdown: when the save in progress is given up.
     give_up_at: Option<Moment>,
 }
 
@@ -39,14 +38,14 @@ enum Busy {
     Reading(Option<Ticket>),
 }
 
-/// A configuration on its way to the disk, and what follows when it is there.
+/// A configuration that is being saved, and what follows.
 #[derive(Debug)]
 struct PendingChange {
     next: Loaded,
-    /// Who asked; nobody did for a migration at boot.
+    /// The client that asked; `None` for a migration at boot.
     ticket: Option<Ticket>,
     done: Done,
-    /// The display process that was switched to.
+    /// The display process to switch to.
     start: Option<Switch>,
 }
 
@@ -56,16 +55,16 @@ struct Switch {
     action: SwitchAction,
 }
 
-/// What is to become of a display process that was switched to.
+/// What to do with the display process that was switched to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum SwitchAction {
     Start,
     Restart,
-    /// It was stopped while the switch was on its way to the disk.
+    /// It was stopped while the switch was being saved.
     Cancelled,
 }
 
-/// What a request for a change comes to.
+/// The result of an edit.
 struct Plan {
     next: Loaded,
     done: Done,
@@ -77,15 +76,15 @@ impl PendingSave {
         matches!(self.busy, Busy::Idle)
     }
 
-    /// Whether the file is being read again, or is to be.
+    /// Whether the file is being read, or is queued to be.
     pub fn is_reloading(&self) -> bool {
         let under_way = match &self.busy {
             Busy::Idle => false,
             Busy::Reading(_) => true,
-            // What was read was of an older version, and is brought to this one.
+            // The file had an older version and is being migrated.
             Busy::Saving(change) => change.next.migration.is_some(),
         };
-        let is_reload = |(_, request): &(_, Command)| matches!(request, Command::Reload);
+        let is_reload = |(_, command): &(_, Command)| matches!(command, Command::Reload);
         under_way || self.queue.iter().any(is_reload)
     }
 
@@ -95,21 +94,21 @@ impl PendingSave {
 }
 
 impl Supervisor {
-    /// A client asks for something.
-    pub(super) fn handle_command(&mut self, ticket: Ticket, request: Command, now: Moment) {
+    /// Handles the command of a client.
+    pub(super) fn handle_command(&mut self, ticket: Ticket, command: Command, now: Moment) {
         if self.shutting_down {
             return self.reply(ticket, Err(Refusal::ShuttingDown));
         }
         if !ticket.is_ours() {
-            self.on_client_command(&request);
+            self.on_client_command(&command);
         }
-        match request {
+        match command {
             Command::Stop(id) => {
                 let outcome = self.stop(&id, now);
                 self.reply(ticket, outcome);
             }
             Command::Start(ref id) | Command::Restart(ref id) if !self.switches_screen(id) => {
-                let renew = matches!(request, Command::Restart(_));
+                let renew = matches!(command, Command::Restart(_));
                 let outcome = self.start(&id.clone(), renew, now);
                 self.reply(ticket, outcome);
             }
@@ -118,12 +117,12 @@ impl Supervisor {
                 self.reply(ticket, outcome.map(|()| Done::Accepted));
             }
             Command::ReloadPage(_) | Command::Navigate { .. } | Command::Screenshot { .. } => {
-                self.start_page_command(ticket, request);
+                self.start_page_command(ticket, command);
             }
             Command::RunRule(id) => self.request_rule(ticket, &id, now),
             Command::Preview { from, to } => {
-                let foresight = Rc::new(self.preview_schedule(from, to));
-                self.reply(ticket, Ok(Done::Preview(foresight)));
+                let preview = Rc::new(self.preview_schedule(from, to));
+                self.reply(ticket, Ok(Done::Preview(preview)));
             }
             Command::Reload => self.request_reload(Some(ticket)),
             Command::Upgrade => self.request_upgrade(ticket),
@@ -131,7 +130,7 @@ impl Supervisor {
         }
     }
 
-    /// Whether starting this process makes it the active display process, which is to be saved first.
+    /// Whether starting this process makes it the active display process, which is saved first.
     fn switches_screen(&self, id: &Id) -> bool {
         self.loaded.config.process(id).is_some_and(|process| {
             process.is_display()
@@ -181,7 +180,7 @@ impl Supervisor {
         Ok(Done::Accepted)
     }
 
-    /// Whoever asked for a start that still waits for the disk has changed their mind. Returns whether there was one.
+    /// Cancels starts of a process that wait for a save. Returns whether there was one.
     fn cancel_pending_starts(&mut self, id: &Id) -> bool {
         let mut found = false;
         if let Busy::Saving(change) = &mut self.disk.busy
@@ -192,14 +191,14 @@ impl Supervisor {
             found = true;
         }
         for _ in 0..self.disk.queue.len() {
-            let Some((ticket, request)) = self.disk.queue.pop_front() else {
+            let Some((ticket, command)) = self.disk.queue.pop_front() else {
                 break;
             };
-            if matches!(&request, Command::Start(other) | Command::Restart(other) if other == id) {
+            if matches!(&command, Command::Start(other) | Command::Restart(other) if other == id) {
                 found = true;
                 self.answer(ticket, Ok(Done::Accepted));
             } else {
-                let _ = self.disk.queue.push_back((ticket, request));
+                let _ = self.disk.queue.push_back((ticket, command));
             }
         }
         found
@@ -211,18 +210,18 @@ impl Supervisor {
             .ok_or_else(|| Refusal::NoSuchProcess(id.clone()))
     }
 
-    // ---- changes, one at a time ----
+    // ---- edits, one at a time ----
 
-    fn enqueue(&mut self, ticket: Option<Ticket>, request: Command, now: Moment) {
+    fn enqueue(&mut self, ticket: Option<Ticket>, command: Command, now: Moment) {
         if self.disk.is_idle() && self.disk.queue.is_empty() {
-            return self.apply_edit(ticket, request, now);
+            return self.apply_edit(ticket, command, now);
         }
-        if let Err((ticket, _)) = self.disk.queue.push_back((ticket, request)) {
+        if let Err((ticket, _)) = self.disk.queue.push_back((ticket, command)) {
             self.answer(ticket, Err(Refusal::Busy));
         }
     }
 
-    /// SIGHUP, or a client, asks for the file to be read again.
+    /// A client, or SIGHUP, requests that the file be read again.
     pub(super) fn request_reload(&mut self, ticket: Option<Ticket>) {
         if self.shutting_down {
             return self.answer(ticket, Err(Refusal::ShuttingDown));
@@ -237,21 +236,21 @@ impl Supervisor {
 
     fn run_queued_edits(&mut self, now: Moment) {
         while self.disk.is_idle() {
-            let Some((ticket, request)) = self.disk.queue.pop_front() else {
+            let Some((ticket, command)) = self.disk.queue.pop_front() else {
                 return;
             };
-            match request {
+            match command {
                 Command::Reload => {
                     self.disk.busy = Busy::Reading(ticket);
                     self.actions.push_back(Action::Load);
                 }
-                request => self.apply_edit(ticket, request, now),
+                command => self.apply_edit(ticket, command, now),
             }
         }
     }
 
-    fn apply_edit(&mut self, ticket: Option<Ticket>, request: Command, now: Moment) {
-        let plan = match self.plan(request, now) {
+    fn apply_edit(&mut self, ticket: Option<Ticket>, command: Command, now: Moment) {
+        let plan = match self.plan(command, now) {
             Ok(Ok(plan)) => plan,
             Ok(Err(outcome)) => return self.answer(ticket, Ok(outcome)),
             Err(refusal) => return self.answer(ticket, Err(refusal)),
@@ -268,16 +267,16 @@ impl Supervisor {
         });
     }
 
-    /// What a request comes to: a configuration to save, or an answer at once.
-    fn plan(&mut self, request: Command, now: Moment) -> Result<Result<Plan, Done>, Refusal> {
+    /// What an edit leads to: a configuration to save, or an answer.
+    fn plan(&mut self, command: Command, now: Moment) -> Result<Result<Plan, Done>, Refusal> {
         let invalid = Refusal::Invalid;
-        let (next, done, start) = match request {
+        let (next, done, start) = match command {
             Command::Start(id) | Command::Restart(id) if !self.switches_screen(&id) => {
-                // It was switched to while this request waited.
+                // It became the active display process while this command waited.
                 return self.start(&id, false, now).map(Err);
             }
             Command::Start(ref id) | Command::Restart(ref id) => {
-                let wish = match request {
+                let wish = match command {
                     Command::Restart(_) => SwitchAction::Restart,
                     _ => SwitchAction::Start,
                 };
@@ -320,7 +319,7 @@ impl Supervisor {
                 return self.plan(Command::Change(id, fields), now);
             }
             Command::Delete(ref id) | Command::ForceDelete(ref id) => {
-                let is_forced = matches!(request, Command::ForceDelete(_));
+                let is_forced = matches!(command, Command::ForceDelete(_));
                 let id = id.clone();
                 let index = self.configured_index(&id)?;
                 if self.machines[index].is_alive() {
@@ -348,7 +347,7 @@ impl Supervisor {
                 (next, Done::Changed, None)
             }
             Command::Stop(id) => return self.stop(&id, now).map(Err),
-            // None of these changes the configuration; none comes this way.
+            // None of these changes the configuration or is queued.
             Command::ReloadPage(_)
             | Command::Navigate { .. }
             | Command::Screenshot { .. }
@@ -361,14 +360,14 @@ impl Supervisor {
         Ok(Ok(Plan { next, done, start }))
     }
 
-    /// The names of the rules that name a process, those that are switched off aside.
+    /// The names of the enabled rules that use a process.
     fn rules_using(&self, id: &Id) -> Vec<String> {
         let rules = self.loaded.config.schedule.rules.iter();
         let naming = rules.filter(|rule| rule.enabled && rule.action.process() == Some(id));
         naming.map(|rule| rule.name.clone()).collect()
     }
 
-    /// Whether the client has seen the document it wants to change.
+    /// Checks that the client has seen the current document.
     fn check_if_match(&self, if_match: Option<Vec<Etag>>) -> Result<(), Refusal> {
         match if_match {
             Some(tags) if !tags.contains(&self.loaded.document.etag()) => Err(Refusal::Outdated),
@@ -384,7 +383,7 @@ impl Supervisor {
         self.disk.busy = Busy::Saving(Box::new(change));
     }
 
-    /// An older document was brought to version 3: make it durable as soon as possible.
+    /// Saves a document that was migrated from an older version.
     pub(super) fn save_migrated(&mut self, next: Loaded, ticket: Option<Ticket>) {
         let from = next.migration.as_ref().map(|migration| migration.from);
         self.disk.keep_old = from.map(KeepOld::Version);
@@ -396,9 +395,9 @@ impl Supervisor {
         });
     }
 
-    // ---- what the disk says ----
+    // ---- results of saves and reads ----
 
-    /// The configuration on its way is durable: adopt it.
+    /// The configuration is saved: apply it.
     pub(super) fn handle_saved(&mut self, now: Moment) {
         let Busy::Saving(change) = std::mem::take(&mut self.disk.busy) else {
             return;
@@ -414,17 +413,17 @@ impl Supervisor {
         self.disk.keep_old = None;
         let document = next.document.clone();
         match start {
-            // Who asked for the switch says what becomes of the screen.
+            // The client that asked for the switch decides what is on the screen.
             Some(_) => self.adopt_config(next, now),
             None => self.apply_config(next, now),
         }
         self.complete(ticket, done, start, now);
-        // Whoever waits for the answer does not wait for this.
+        // The client does not wait for this.
         self.actions.push_back(Action::SaveLastGood { document });
         self.run_queued_edits(now);
     }
 
-    /// The configuration on its way is lost; the file is what it was, and so is everything else.
+    /// The configuration could not be saved; nothing changes.
     pub(super) fn handle_save_failed(&mut self, failure: Failure, now: Moment) {
         let Busy::Saving(change) = std::mem::take(&mut self.disk.busy) else {
             return;
@@ -436,7 +435,7 @@ impl Supervisor {
         self.run_queued_edits(now);
     }
 
-    /// The file was read again.
+    /// The file was read.
     pub(super) fn handle_read(&mut self, bytes: Result<Vec<u8>, Failure>, now: Moment) {
         let Busy::Reading(ticket) = std::mem::take(&mut self.disk.busy) else {
             return;
@@ -451,7 +450,7 @@ impl Supervisor {
                 self.keep_running_config(problems.clone());
                 self.answer(ticket, Err(Refusal::Invalid(problems)));
             }
-            // Nobody empties a kiosk that way; whoever means it writes a document without processes.
+            // An empty file is more likely an accident. To empty a kiosk, write a document without processes.
             Ok((true, Ok(_))) if self.source != Source::Empty => {
                 self.disk.keep_old = None;
                 let problem = Problem::whole("the file is empty or gone");
@@ -477,7 +476,7 @@ impl Supervisor {
         self.run_queued_edits(now);
     }
 
-    /// Shows what is wrong with the file until it is solved; the running configuration stays.
+    /// Reports the problems of the file until they are solved. The running configuration stays.
     fn keep_running_config(&mut self, problems: Vec<Problem>) {
         self.problems = problems;
         if self.source == Source::File {
@@ -485,7 +484,7 @@ impl Supervisor {
         }
     }
 
-    /// Starts what was switched to, and answers.
+    /// Starts the process that was switched to, and answers.
     fn complete(&mut self, ticket: Option<Ticket>, done: Done, start: Option<Switch>, now: Moment) {
         let outcome = match start {
             Some(_) if self.shutting_down => Err(Refusal::ShuttingDown),
@@ -498,14 +497,14 @@ impl Supervisor {
 
     // ---- shutdown ----
 
-    /// Nothing more is saved after what is being saved.
+    /// No further edit is saved.
     pub(super) fn reject_queued_edits(&mut self) {
         while let Some((ticket, _)) = self.disk.queue.pop_front() {
             self.answer(ticket, Err(Refusal::ShuttingDown));
         }
     }
 
-    /// The disk may not hold up the shutdown for ever.
+    /// The shutdown must not wait for the disk for ever.
     pub(super) fn limit_disk_wait(&mut self, now: Moment) {
         self.disk.give_up_at = Some(now + DISK_TIMEOUT);
     }
@@ -522,7 +521,7 @@ impl Supervisor {
         }
     }
 
-    /// After `Exit` only one thing is left to do: tell clients so.
+    /// After `Exit`, every command is refused.
     pub(super) fn reject_after_exit(&mut self, event: Event) {
         if let Event::Command { ticket, .. } = event {
             self.reply(ticket, Err(Refusal::ShuttingDown));
@@ -535,7 +534,7 @@ impl Supervisor {
         }
     }
 
-    /// Answers a client, or the schedule, which asks as one.
+    /// Answers a client, or the schedule.
     pub(super) fn reply(&mut self, ticket: Ticket, outcome: Outcome) {
         if ticket.is_ours() {
             return self.scheduler.add_result(ticket, outcome);

@@ -1,4 +1,4 @@
-//! Everything that can happen to the mind.
+//! What happens to the supervisor.
 
 use super::page::{PageCommand, PageCommandResult, PageObservation};
 use super::{ClockReading, Command, Connector, Failure, PowerReport, RunId, Screen, Ticket};
@@ -10,18 +10,18 @@ use std::fmt;
 /// Something happened. The only way into [`super::Supervisor`].
 #[derive(Debug)]
 pub enum Event {
-    /// The moment of `poll_timeout` has come.
+    /// The time of `poll_timeout` has come.
     Tick,
-    /// A client asks for something; it is owed exactly one [`super::Action::Reply`].
+    /// A client sent a command; it is answered by exactly one [`super::Action::Reply`].
     Command {
-        /// Names the client's waiting place.
+        /// Identifies the client.
         ticket: Ticket,
-        /// What it asks for.
+        /// The command.
         command: Command,
     },
-    /// The client that waits with this ticket has closed its connection. The request is still owed its reply.
+    /// The client with this ticket closed its connection. Its command is still answered.
     CommandWithdrawn {
-        /// As it was given with the request.
+        /// The ticket that was given with the command.
         ticket: Ticket,
     },
     /// The program of this run was executed.
@@ -35,150 +35,150 @@ pub enum Event {
     SpawnFailed {
         /// The run.
         run: RunId,
-        /// Why.
+        /// The error.
         failure: Failure,
     },
     /// The main process of this run has ended.
     Exited {
         /// The run.
         run: RunId,
-        /// How.
+        /// How it ended.
         ending: Ending,
-        /// Whether anything else of its tree still lives. If so, `TreeGone` follows once it does not.
+        /// Whether other processes of its tree still live. If so, `TreeGone` follows.
         tree_left: bool,
     },
-    /// Nothing of this run lives any more (sent only after `Exited { tree_left: true }`).
+    /// No process of this run is left. Sent only after `Exited { tree_left: true }`.
     TreeGone {
         /// The run.
         run: RunId,
     },
-    /// The sign of readiness was seen.
+    /// The run is ready.
     Ready {
         /// The run.
         run: RunId,
     },
-    /// Something was seen of the page of this run.
+    /// A driver observed the page of this run.
     PageObserved {
         /// The run.
         run: RunId,
-        /// What.
+        /// The observation.
         observation: PageObservation,
     },
-    /// This machine has a network, or has none any more. It is taken to have one until this is said.
+    /// The machine has a network, or lost it. Until the first such event it is assumed to have one.
     Network {
-        /// Whether it has an address that others could reach.
+        /// Whether it has an address that is reachable from other machines.
         connected: bool,
     },
-    /// What came of an [`super::Action::TryServer`].
+    /// The answer to an [`super::Action::ProbeServer`].
     ServerProbed {
-        /// As it was given with it.
+        /// The URL that was given with it.
         url: String,
-        /// Whether its server took a connection.
+        /// Whether the server accepted a connection.
         reachable: bool,
     },
-    /// What came of an [`super::Action::Steer`]; exactly one for each.
+    /// The answer to an [`super::Action::RunPageCommand`]; exactly one for each.
     PageCommandDone {
         /// The run.
         run: RunId,
-        /// The order.
+        /// The command.
         command: PageCommand,
-        /// As it was given with the order.
+        /// The ticket that was given with the command.
         ticket: Option<Ticket>,
-        /// What came of it.
+        /// The result.
         result: Result<PageCommandResult, Failure>,
     },
-    /// The configuration is durable.
+    /// The configuration is saved.
     Saved,
-    /// The configuration could not be saved; the file is what it was.
+    /// The configuration could not be saved; the file did not change.
     SaveFailed {
-        /// Why.
+        /// The error.
         failure: Failure,
     },
-    /// The configuration file was read again, as asked by [`super::Action::Load`].
+    /// The answer to an [`super::Action::Load`].
     Read {
-        /// Its bytes, empty where there is no file; or why it cannot be read.
+        /// The bytes of the file, empty if there is none, or the error.
         bytes: Result<Vec<u8>, Failure>,
     },
-    /// The installed program was tried, as asked by [`super::Action::TryProgram`].
+    /// The answer to an [`super::Action::CheckProgram`].
     ProgramChecked {
-        /// Whether it works.
+        /// Whether the program works.
         result: Result<(), Failure>,
     },
-    /// These displays exist now, all of them, sorted.
+    /// All displays that exist now, sorted.
     Displays {
-        /// Their names.
+        /// The displays.
         present: Vec<Display>,
     },
-    /// The server of a display has told of its screen: told before the display counts as there, and whenever
-    /// it looks different.
+    /// The server of a display described its screen. Sent before the display is reported as existing, and whenever
+    /// the description changes.
     Screen {
-        /// Which.
+        /// The display.
         display: Display,
-        /// What is known of it; nothing once nobody tells any more.
+        /// The description; `None` once there is none.
         screen: Option<Screen>,
     },
-    /// These are the sockets for screens now, all of them, sorted, and what is plugged in.
+    /// All connectors of the machine, sorted, and what is plugged in.
     Connectors {
-        /// Each of them.
+        /// The connectors.
         connectors: Vec<Connector>,
     },
-    /// A screen was switched or looked at, as asked by [`super::Action::SwitchPower`] or
-    /// [`super::Action::ReadPower`]; or it has told by itself.
+    /// The answer to an [`super::Action::SwitchPower`] or [`super::Action::ReadPower`], or a change that was reported
+    /// without one.
     Power {
-        /// Whose.
+        /// The display.
         display: Display,
-        /// What came of it.
+        /// The report.
         report: PowerReport,
     },
-    /// A display was turned, as asked by [`super::Action::Turn`].
+    /// The answer to an [`super::Action::Rotate`].
     Rotated {
-        /// Which.
+        /// The display.
         display: Display,
-        /// Whether its server agreed.
+        /// Whether the display server agreed.
         result: Result<(), Failure>,
     },
-    /// The clocks, at first and whenever the one on the wall was set or is trusted more or less than before.
+    /// Both clocks, at the start and whenever the wall clock was set or its trust changed.
     Clock {
-        /// What they show.
+        /// The clocks.
         reading: ClockReading,
-        /// Whether the one on the wall is to be trusted.
+        /// Whether the wall clock is trusted.
         trusted: bool,
     },
-    /// A time zone, as asked by [`super::Action::FindZone`], or because the system has another now.
+    /// The answer to an [`super::Action::FindTimeZone`], or the system's zone changed.
     TimeZone {
-        /// As it is configured.
+        /// The zone as it is configured.
         zone: Zone,
-        /// What it is, or why nobody knows it.
+        /// The zone, or why it is not known.
         found: Result<TimeZone, Failure>,
     },
-    /// What outlives the daemon of the schedule is written down, as asked by [`super::Action::KeepSchedule`].
+    /// The answer to an [`super::Action::SaveSchedule`].
     ScheduleSaved {
-        /// Whether it could be.
+        /// Whether it was saved.
         result: Result<(), Failure>,
     },
-    /// What came of an [`super::Action::RunCommand`] or [`super::Action::Reboot`].
+    /// The answer to an [`super::Action::RunCommand`] or [`super::Action::Reboot`].
     RuleDone {
-        /// As it was given with it.
+        /// The number that was given with it.
         number: u64,
-        /// What there is to say, or why it failed.
+        /// A detail to report, or the error.
         result: Result<Option<String>, Failure>,
     },
     /// SIGHUP: read the configuration again.
     Reload,
-    /// SIGTERM or SIGINT: end everything and leave.
+    /// SIGTERM or SIGINT: stop everything and exit.
     Shutdown,
 }
 
 /// How a main process ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Ending {
-    /// It left with this exit code.
+    /// It exited with this code.
     Code(i32),
     /// This signal killed it.
     Signal(i32),
-    /// The kernel killed it, because its tree or the whole machine had no memory left.
+    /// The kernel killed it, because its tree or the machine ran out of memory.
     OutOfMemory,
-    /// Nobody can say: it was started by a daemon before this one, and somebody else reaped it.
+    /// Unknown: an earlier daemon started it, and another process reaped it.
     Unknown,
 }
 
@@ -187,7 +187,7 @@ impl fmt::Display for Ending {
         match self {
             Ending::Code(code) => write!(f, "exit code {code}"),
             Ending::OutOfMemory => f.write_str("out of memory"),
-            Ending::Unknown => f.write_str("ended unseen while the daemon was started anew"),
+            Ending::Unknown => f.write_str("ended unobserved while the daemon was restarted"),
             Ending::Signal(number) => match signal_name(*number) {
                 Some(name) => write!(f, "killed by {name}"),
                 None => write!(f, "killed by signal {number}"),
@@ -196,7 +196,7 @@ impl fmt::Display for Ending {
     }
 }
 
-/// The names of the signals that end programs (signal(7), the numbers of Linux on x86 and ARM).
+/// The names of the signals that end processes (signal(7), the numbers of Linux on x86 and ARM).
 fn signal_name(number: i32) -> Option<&'static str> {
     Some(match number {
         1 => "SIGHUP",

@@ -1,29 +1,28 @@
-//! The system said no.
+//! An operation of the system that failed.
 
 use serde::{Deserialize, Serialize};
 use std::fmt;
 
-/// Something the system refused to do, in words: `cannot write /data/config.json: no space left on device`.
+/// A failed operation, described: `cannot write /data/config.json: no space left on device`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Failure {
     /// What was attempted and why it failed; lower case, no full stop.
     pub message: String,
-    /// The sort of failure, where a client is told apart by it.
+    /// The kind of failure, for clients that distinguish it.
     pub kind: FailureKind,
 }
 
-/// Sorts of failure.
+/// The kinds of failure.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum FailureKind {
-    /// The system refused.
+    /// The system reported an error.
     System,
-    /// The configuration file is no longer the one that was last read or written here:
-    /// somebody has edited it and not yet reloaded.
+    /// A user edited the configuration file since it was last read or written here, and did not reload.
     ChangedOnDisk,
 }
 
 impl Failure {
-    /// The system refused, for the reason in `message`.
+    /// An error of the system, described by `message`.
     pub fn system(message: impl Into<String>) -> Self {
         Self {
             message: message.into(),

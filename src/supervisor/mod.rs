@@ -1,23 +1,17 @@
-//! Decides. Everything that happens reaches it as an [`Event`]; everything it wants comes out as an [`Action`].
+//! The pure core that decides: every input is an [`Event`], every output an [`Action`].
 //!
-//! It never reads a clock, a file or a socket, so a month of crashes, broken files and
-//! full disks runs as a test in milliseconds. Scrolling down is drilling down:
+//! It reads no clock, file or socket, so a month of crashes, broken files and full disks runs as a test in
+//! milliseconds.
 //!
-//! | file | decides |
+//! | module | decides |
 //! |---|---|
-//! | `process` | what an event means to one process |
-//! | `restart` | when a process that ended by itself is tried again |
-//! | `admission` | which idle process may begin: dependencies, displays, one browser, shutdown order |
-//! | `change` | what becomes of a request, and of a configuration on its way to the disk |
-//! | `reconcile` | what another configuration means for the processes that run |
-//! | `schedule` | which rule is due, in which order they are carried out, what comes back at their end |
-//! | `screens`, `power` | how a display is turned, and when its screen is switched again |
-//! | `health` | how the page on the screen fares, and what is done for one that is not well |
-//! | `connection` | what is done when the page's server goes and comes back |
-//! | `steering` | what a client may have done with a page |
-//! | `upgrade` | when another program may go on in our place |
-//! | `last_start` | why the daemon was started |
-//! | `picture` | what the operator is shown; `words` says it in a line |
+//! | `process` | what an event means to one process, when it restarts and when it may start |
+//! | `edit` | commands and edits of the configuration: save first, then apply |
+//! | `page` | page health and recovery, connection loss, page commands of clients |
+//! | `schedule` | which rule is due, in which order rules run, what is restored when an override ends |
+//! | `display` | screens: rotation and power |
+//! | `lifecycle` | upgrades, what the next daemon must know, why the daemon started |
+//! | `snapshot` | what the API publishes |
 
 mod action;
 mod backoff;
@@ -68,84 +62,80 @@ use std::rc::Rc;
 /// What is known when the daemon starts.
 #[derive(Debug)]
 pub struct Boot {
-    /// The configuration to begin with.
+    /// The initial configuration.
     pub loaded: Loaded,
     /// Where it came from.
     pub source: Source,
-    /// What is wrong with the file, where something is.
+    /// The problems of the file.
     pub problems: Vec<Problem>,
-    /// The displays that exist already, sorted.
+    /// The displays that exist, sorted.
     pub displays: Vec<Display>,
-    /// What a daemon that died has left to go on with, where its processes live on.
+    /// What an earlier daemon kept of processes that still run.
     pub memories: Vec<Memory>,
-    /// Above every run that there ever was since the machine was booted.
+    /// Greater than every run id since the machine was booted.
     pub next_run: u64,
-    /// What is known of the schedule.
+    /// The state of the schedule.
     pub schedule: ScheduleBoot,
 }
 
-/// The mind of the daemon. It owns the state and is the only one to change it.
+/// Decides what the daemon does. Owns the state.
 #[derive(Debug)]
 pub struct Supervisor {
-    /// In the order of the file; those no longer configured but still ending come last.
+    /// In the order of the file, then those that are no longer configured but still run.
     machines: Vec<Machine>,
     loaded: Loaded,
     source: Source,
-    /// What is wrong with the file on disk.
+    /// The problems of the file.
     problems: Vec<Problem>,
     /// The displays that exist.
     present: Vec<Display>,
-    /// What is known of their screens.
     screens: display::screens::Screens,
-    /// Everything is being ended.
     shutting_down: bool,
-    /// `Exit` was decided; nothing happens any more.
+    /// `Exit` or `Upgrade` was decided; nothing follows.
     has_exited: bool,
 
-    /// What the disk is busy with, and the changes that wait for it.
+    /// The save in progress, and the edits that wait for it.
     disk: PendingSave,
 
-    /// How the page on the screen fares, and whose it is.
+    /// The health of the page on the screen, and its process.
     health: Option<(Id, Health)>,
 
-    /// Whether its server can be reached.
+    /// Whether the server of the page is reachable.
     connection: Connection,
 
-    /// Clients that wait for a page.
+    /// Page commands that clients wait for.
     page_commands: PageCommands,
 
-    /// The schedule at work.
     scheduler: Scheduler,
 
-    /// How far the upgrade is, where one is under way.
     upgrade: Upgrade,
 
     next_run: u64,
     next_claim: u64,
     actions: VecDeque<Action>,
 
-    /// Machines that something happened to since the last `settle`.
+    /// Machines that changed since the last `settle`.
     updated: Vec<usize>,
     /// The deadline of each machine that has one.
     deadlines: BTreeSet<(Moment, usize)>,
-    /// What stands in `deadlines` for each machine.
+    /// The deadline of each machine in `deadlines`.
     indexed_deadlines: Vec<Option<Moment>>,
-    /// Machines that wait to be admitted.
+    /// Machines that wait for admission.
     awaiting_admission: BTreeSet<usize>,
-    /// Something happened after which a process may start that something else has kept from starting.
+    /// A process may start that could not before.
     may_start_more: bool,
-    /// Set while every display process that is meant to run waits for a display that is not there.
+    /// Set while every display process that should run waits for a missing display.
     screen_wait: Option<ScreenWait>,
-    /// Whose run it is, for the runs that are not over.
+    /// The machine of each run that is not over.
     runs: BTreeMap<RunId, usize>,
-    /// Machines or displays have come or gone since the last picture.
+    /// Machines or displays were added or removed since the last snapshot.
     layout_changed: bool,
 
     status: Rc<Snapshot>,
 }
 
 impl Supervisor {
-    /// A mind that starts what starts at boot.
+    /// Creates a supervisor and starts what starts at boot.
     pub fn new(boot: Boot, now: Moment) -> Self {
         let status = snapshot::build::empty_snapshot(&boot);
         let mut this = Self {
@@ -186,13 +176,13 @@ impl Supervisor {
         let page = this.health.as_ref().map(|(_, health)| health.run());
         this.connection.inherit(page);
         this.settle(now);
-        // What was to happen while no daemon lived.
+        // What became due while no daemon ran.
         this.handle_tick(now);
         this.settle(now);
         this
     }
 
-    /// Something happened. The only way in.
+    /// Handles an event. The only way in.
     pub fn handle(&mut self, event: Event, now: Moment) {
         if self.has_exited {
             return self.reject_after_exit(event);
@@ -250,7 +240,7 @@ impl Supervisor {
                 run,
                 observation: sight,
             } => {
-                // Without an address there is no page that something could be laid over.
+                // Without a URL there is no page that a notice could cover.
                 let is_loading =
                     matches!(&sight, page::PageObservation::Loading { url } if !url.is_empty());
                 self.handle_page_observed(run, sight, now);
@@ -288,12 +278,12 @@ impl Supervisor {
         self.settle(now);
     }
 
-    /// The next thing to do. The only way out; to be called until it says `None`.
+    /// The next action. The only way out; call it until it returns `None`.
     pub fn poll_action(&mut self) -> Option<Action> {
         self.actions.pop_front()
     }
 
-    /// When to say [`Event::Tick`]; `None` where nothing is waited for.
+    /// When to send [`Event::Tick`]; `None` if nothing is waited for.
     pub fn poll_timeout(&self) -> Option<Moment> {
         let deadline = self.deadlines.first().map(|(moment, _)| *moment);
         let deadlines = [
@@ -308,12 +298,12 @@ impl Supervisor {
         deadlines.into_iter().flatten().min()
     }
 
-    /// Whether the configuration file is being read again, or is to be.
+    /// Whether the configuration file is being read, or is queued to be.
     pub fn is_reloading(&self) -> bool {
         self.disk.is_reloading()
     }
 
-    /// What the operator is shown.
+    /// What the API publishes.
     pub fn status(&self) -> &Rc<Snapshot> {
         &self.status
     }
@@ -331,14 +321,14 @@ impl Supervisor {
         self.handle_screen_wait(now);
     }
 
-    /// Lets something happen to the machine of a run; late news of a run that is over falls away.
+    /// Changes the machine of a run. An event of a run that is over is ignored.
     fn update_run(&mut self, run: RunId, change: impl FnOnce(&mut Machine, &mut VecDeque<Action>)) {
         if let Some(index) = self.runs.get(&run).copied() {
             self.update_machine(index, change);
         }
     }
 
-    /// Lets something happen to a machine.
+    /// Changes a machine.
     fn update_machine<T>(
         &mut self,
         index: usize,
@@ -360,7 +350,7 @@ impl Supervisor {
         result
     }
 
-    /// Draws every conclusion from what happened, until nothing follows any more.
+    /// Starts and stops processes until nothing changes any more, then publishes.
     fn settle(&mut self, now: Moment) {
         let mut changed = Vec::new();
         loop {
@@ -383,7 +373,7 @@ impl Supervisor {
         self.upgrade_if_ready();
     }
 
-    /// Has what became of these machines kept for the next daemon.
+    /// Saves what changed for the next daemon.
     fn save_memories(&mut self, changed: &[usize]) {
         for index in changed {
             let news = self
@@ -396,7 +386,7 @@ impl Supervisor {
         }
     }
 
-    /// Enters a machine in the lists by which it is found again.
+    /// Updates the indexes of a machine.
     fn index_machine(&mut self, index: usize) {
         let machine = &self.machines[index];
         let deadline = machine.deadline();
@@ -416,7 +406,7 @@ impl Supervisor {
         }
     }
 
-    /// Makes all lists anew, after the machines were put into another order.
+    /// Rebuilds all indexes after the order of the machines changed.
     fn reindex(&mut self) {
         self.deadlines.clear();
         self.awaiting_admission.clear();

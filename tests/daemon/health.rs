@@ -81,13 +81,13 @@ fn a_page_that_hangs_is_loaded_anew_and_the_browser_stays(screen: impl Screen) {
         let begun = Instant::now();
         scene
             .kiosk
-            .until_noted_times("the page does not answer; it is loaded anew", run);
+            .until_noted_times("the page does not answer; reloading", run);
         tell("told to hang after", begun);
         let screen = scene.until_well(&page);
         tell("well again after", begun);
         assert_eq!(screen["pid"], pid);
         let step = &screen["page"]["last_step"];
-        assert_eq!(step["what"], "the page does not answer; it is loaded anew");
+        assert_eq!(step["what"], "the page does not answer; reloading");
         assert!(step["evidence"].is_string(), "{step}");
         let picture = scene.kiosk.get("/api/processes/screen/evidence");
         assert_eq!(picture.status, 200);
@@ -109,7 +109,7 @@ fn a_page_that_is_empty_is_loaded_anew_and_the_browser_stays(screen: impl Screen
         let begun = Instant::now();
         scene
             .kiosk
-            .until_noted_times("nothing is on the page; it is loaded anew", run);
+            .until_noted_times("the page is blank; reloading", run);
         tell("told to be blank after", begun);
         let screen = scene.until_well(&page);
         assert_eq!(screen["pid"], pid);
@@ -148,7 +148,7 @@ fn a_browser_that_does_not_answer_is_restarted_and_says_why(screen: impl Screen)
         assert_eq!(screen["restarts"], run);
         scene
             .kiosk
-            .until_noted_times("the browser does not answer; the browser is restarted", run);
+            .until_noted_times("the browser does not answer; restarting the browser", run);
         scene.until_well("teal");
         wait_for("the page", || scene.screen.is_all(TEAL));
         // An hour has so many of them.

@@ -326,7 +326,7 @@ fn the_installed_program_takes_over_unless_it_does_not_work() {
         kiosk.will_say(Err(Refusal::NotUpgraded(failure)));
         let answer = kiosk.post("/api/upgrade", "").await;
         assert_eq!(answer.status, 409);
-        let detail = "this program goes on: /usr/bin/ossuary does not work: exit status: 3";
+        let detail = "not upgraded: /usr/bin/ossuary does not work: exit status: 3";
         assert_eq!(answer.json()["detail"], detail);
     });
 }

@@ -236,7 +236,7 @@ fn a_changed_browser_does_not_outrank_the_operators_later_choice() {
     stage.handle(Event::Ready { run });
     stage.exit("day", TERMINATED);
     assert_eq!(stage.state("night"), State::Running);
-    assert_eq!(stage.reason("day"), "made way for night");
+    assert_eq!(stage.reason("day"), "replaced by night");
 }
 
 #[test]
@@ -301,7 +301,7 @@ fn a_newer_choice_replaces_one_that_waits_for_a_missing_display() {
     assert_eq!(stage.state("day"), State::Waiting);
     stage.ask(Command::Start(id("night")));
     assert_eq!(stage.state("day"), State::Stopped);
-    assert_eq!(stage.reason("day"), "made way for night");
+    assert_eq!(stage.reason("day"), "replaced by night");
     plug(&mut stage, &[":5"]);
     assert_eq!(stage.state("night"), State::Running);
 }

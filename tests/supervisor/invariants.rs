@@ -297,7 +297,7 @@ impl World {
                     self.handing_over = true;
                 }
                 // The ladder of the page is climbed by a rule of its own.
-                Action::Note { text, .. } if text.ends_with("the browser is restarted") => {
+                Action::Note { text, .. } if text.ends_with("restarting the browser") => {
                     self.pardons.push_back(self.now);
                 }
                 Action::FindTimeZone { .. } => {}

@@ -213,7 +213,7 @@ fn a_rule_whose_page_another_rule_has_replaced_says_so() {
     kiosk.shown();
     kiosk.until("2026-11-26T10:00:00Z");
     assert_eq!(kiosk.shown(), [""; 0], "the later rule wins");
-    let why = "another rule has changed it meanwhile, and it stays so";
+    let why = "another rule has changed it, and that is kept";
     assert_eq!(kiosk.last("win"), (RuleOutcome::Skipped, why.into()));
 }
 
@@ -223,7 +223,7 @@ fn only_what_an_operator_has_changed_is_said_to_be() {
     kiosk.until("2026-11-26T08:00:00Z");
     kiosk.open_by_hand("https://example.org/mine", true);
     kiosk.until("2026-11-26T18:00:00Z");
-    let why = "an operator has changed it meanwhile, and it stays so";
+    let why = "an operator has changed it, and that is kept";
     assert_eq!(kiosk.last("day"), (RuleOutcome::Skipped, why.into()));
 }
 

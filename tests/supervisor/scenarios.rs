@@ -199,7 +199,7 @@ fn the_second_browser_starts_when_the_first_has_ended() {
     assert_eq!(stage.reason("night"), "waits until day has ended");
     stage.exit("day", TERMINATED);
     assert_eq!(stage.look(), ["spawn night"]);
-    assert_eq!(stage.reason("day"), "made way for night");
+    assert_eq!(stage.reason("day"), "replaced by night");
     assert_eq!(stage.mind.status().active_display, Some(id("night")));
 }
 

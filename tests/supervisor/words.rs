@@ -49,7 +49,7 @@ fn an_operator_reads_at_a_glance_how_the_kiosk_fares() {
         "0 of 3 processes run, 1 failed; screen is started again soon (killed by SIGSEGV)"
     );
     stage.handle(Event::Shutdown);
-    assert_eq!(words(&stage), "everything has ended");
+    assert_eq!(words(&stage), "everything has stopped");
 }
 
 #[test]

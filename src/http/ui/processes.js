@@ -243,7 +243,7 @@ function factsOf({ type, display, flags = {}, startedAt, pid, restarts }) {
 function reasonInWords({ status, reason, since, enabled, restarts }) {
   if (!enabled) return "This process is disabled. Enable it before you start it.";
   if (!reason) return "";
-  const named = reason.replace(/^(made way for|waits until|the display is taken by) (\S+)/, (_, verb, id) => `${verb} ${nameOf(id)}`);
+  const named = reason.replace(/^(replaced by|waits until|the display is taken by) (\S+)/, (_, verb, id) => `${verb} ${nameOf(id)}`);
   const words = sentence(named);
   if (status === "running" || status === "starting") return restarts > 0 ? `Last run: ${named}` : "";
   const crashes = status === "failed" && restarts > 0 ? `, after ${count(restarts, "restart")}` : "";

@@ -1,4 +1,4 @@
-//! Decides about displays: what is known of each screen, its power and its rotation.
+//! Displays: the state of each screen, its power and its rotation.
 
 pub(in crate::supervisor) mod power;
 pub(in crate::supervisor) mod screen;

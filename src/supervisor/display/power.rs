@@ -1,10 +1,9 @@
-//! Decides when a screen is switched, looked at again, and switched once more.
+//! Decides when a screen is switched, checked, and switched again.
 //!
-//! What was asked for and what is true are two things. A screen that was switched is looked at right
-//! away, and again after each of [`LOOKS`], because some come back by themselves; then whenever something
-//! was plugged, and while it is to be dark every [`DARK_LOOK`], because not every way to switch a
-//! screen tells of what somebody else does with it. One that is not as it was asked for is
-//! switched again, within the bounds of [`Attempts`]. A screen nobody has asked about is never switched.
+//! The request and the actual state differ: a screen is read right after it was switched, and again after each of
+//! [`CHECKS`], because some switch back on. It is also read whenever something was plugged in and, while it is to be
+//! off, every [`OFF_CHECK_INTERVAL`], because not every backend reports changes by others. A screen that is not as
+//! requested is switched again, limited by [`Backoff`]. A screen without a request is never switched.
 
 use crate::config::Display;
 use crate::supervisor::backoff::Backoff;
@@ -13,36 +12,36 @@ use crate::time::Moment;
 use std::collections::VecDeque;
 use std::time::Duration;
 
-/// When a screen is looked at after it was switched. Televisions take some seconds to wake up, and
-/// those that come back by themselves do so within a minute.
+/// When a screen is read after it was switched. Televisions take some seconds to wake up, and those that switch back
+/// do so within a minute.
 const CHECKS: [Duration; 3] = [
     Duration::from_secs(3),
     Duration::from_secs(12),
     Duration::from_secs(60),
 ];
 
-/// How often a screen that is to be dark is looked at afterwards.
+/// How often a screen that is to be off is read after that.
 const OFF_CHECK_INTERVAL: Duration = Duration::from_secs(300);
 
-/// How long after something was plugged a screen is looked at: plugs bounce.
+/// The pause between a plug event and a read: plugs bounce.
 const PLUG_SETTLE_TIME: Duration = Duration::from_secs(2);
 
 /// The least time between an answer and what follows from it.
 const MIN_PAUSE: Duration = Duration::from_secs(1);
 
-/// How long an answer is waited for. The hands give up earlier and say so; this is for the day they do not.
+/// How long an answer is awaited. The action runner gives up earlier and reports that; this is a safety net.
 const ANSWER_TIMEOUT: Duration = Duration::from_secs(30);
 
-/// By which way a screen is switched, the most trustworthy first.
+/// How a screen is switched, the most reliable backend first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Backend {
-    /// The compositor, asked by wlr-output-power-management.
+    /// The compositor, by wlr-output-power-management.
     OutputPower,
-    /// The X server, asked by its extension DPMS.
+    /// The X server, by its DPMS extension.
     Dpms,
-    /// The television itself, asked through the HDMI cable.
+    /// The television, by HDMI-CEC.
     Cec,
-    /// The firmware of older systems on a Raspberry Pi.
+    /// The firmware of older Raspberry Pi systems.
     Vcgencmd,
 }
 
@@ -58,54 +57,54 @@ impl Backend {
     }
 }
 
-/// What became of switching a screen, or of looking at it.
+/// The result of switching a screen or reading its power.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct PowerReport {
-    /// By which way it is switched; nothing where there is none on this system.
+    /// How it is switched; `None` if nothing on this system can.
     pub backend: Option<Backend>,
-    /// Whether it is on, read back after everything else; nothing where nobody says.
+    /// Whether it is on, read back last; `None` if unknown.
     pub actual: Option<bool>,
-    /// What went wrong.
+    /// The error.
     pub failure: Option<Failure>,
 }
 
-/// How a screen stands, as the operator is shown it.
+/// The power of a screen in a snapshot.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct PowerStatus {
-    /// Whether somebody has asked for it to be on or off.
+    /// Whether it was requested to be on or off.
     pub requested: Option<bool>,
-    /// Whether it is.
+    /// Whether it is on.
     pub actual: Option<bool>,
-    /// By which way it is switched.
+    /// How it is switched.
     pub backend: Option<Backend>,
-    /// Since when all of this is so.
+    /// When any of this last changed.
     pub since: Option<Moment>,
-    /// Why what is asked for and what is true are not the same, or nobody can say whether they are.
+    /// Why the actual state is not the requested one, or is not known.
     pub problem: Option<String>,
 }
 
-/// One screen.
+/// The power of one screen.
 #[derive(Debug, Default)]
 pub(in crate::supervisor) struct Power {
     status: PowerStatus,
-    /// The kernel's name for where it is plugged in.
+    /// The kernel's name of its connector.
     connector: Option<String>,
-    /// A question is under way.
+    /// The request in progress.
     pending: Option<PendingRequest>,
-    /// What is done next by itself.
+    /// What is done next automatically.
     planned: Option<(Moment, PowerStep)>,
-    /// How many of [`LOOKS`] were taken.
+    /// How many of [`CHECKS`] were made.
     checks: usize,
     attempts: Backoff,
-    /// Somebody has looked at it at least once, so a missing backend is a fact.
+    /// It was read at least once, so a missing backend is a fact.
     is_known: bool,
 }
 
 #[derive(Clone, Copy, Debug)]
 struct PendingRequest {
-    /// When the answer is no longer waited for.
+    /// When the answer is no longer awaited.
     until: Moment,
-    /// Something else was asked for meanwhile.
+    /// Another request was made meanwhile.
     outdated: bool,
     step: PowerStep,
 }
@@ -127,15 +126,15 @@ impl Power {
         self.is_known && self.status.backend.is_none()
     }
 
-    /// When it is to be told that time has passed.
+    /// When to call [`Self::handle_deadline`].
     pub fn deadline(&self) -> Option<Moment> {
         let answer = self.pending.map(|question| question.until);
         let plan = self.planned.map(|(moment, _)| moment);
-        // While a question is under way the plan waits for its answer.
+        // While a request is in progress, the plan waits for its answer.
         answer.or(plan)
     }
 
-    /// The operator, or a rule, asks for it.
+    /// An operator or a rule requests a state.
     pub fn request(
         &mut self,
         display: &Display,
@@ -151,13 +150,12 @@ impl Power {
         self.send(PowerStep::Switch, display, now, out);
     }
 
-    /// It is to be so. Nothing is switched before the screen was looked at.
+    /// Sets the requested state. Nothing is switched before the screen was read.
     pub fn set_requested(&mut self, on: bool) {
         self.status.requested = Some(on);
     }
 
-    /// Something about where the screen is plugged in may have changed: it is looked at before long, and at once
-    /// where nobody has looked yet.
+    /// The connector may have changed: reads the screen soon, or at once if it was not read yet.
     pub fn recheck(
         &mut self,
         display: &Display,
@@ -174,13 +172,13 @@ impl Power {
         let soon = now + PLUG_SETTLE_TIME;
         match self.planned {
             Some((moment, _)) if moment <= soon => {}
-            // A screen that is to be switched again at its time is not switched earlier for a loose plug.
+            // A loose plug must not speed up a planned switch.
             Some((_, PowerStep::Switch)) => {}
             _ => self.planned = Some((soon, PowerStep::Read)),
         }
     }
 
-    /// The screen is gone; what was asked for stays.
+    /// The display is gone; its request stays.
     pub fn disconnect(&mut self, now: Moment) {
         self.pending = None;
         self.planned = None;
@@ -192,13 +190,13 @@ impl Power {
         });
     }
 
-    /// Everything ends: nothing more is done by itself.
+    /// Shutdown: nothing more is done automatically.
     pub fn stop(&mut self) {
         self.pending = None;
         self.planned = None;
     }
 
-    /// What was done, or seen.
+    /// The answer to a switch or read, or an unrequested report.
     pub fn handle_report(
         &mut self,
         display: &Display,
@@ -223,7 +221,7 @@ impl Power {
         self.plan_next(report.failure.is_some(), now);
     }
 
-    /// Time has passed.
+    /// A deadline may have passed.
     pub fn handle_deadline(&mut self, display: &Display, now: Moment, out: &mut VecDeque<Action>) {
         if let Some(question) = self.pending {
             if question.until > now {
@@ -233,7 +231,7 @@ impl Power {
             let seconds = ANSWER_TIMEOUT.as_secs();
             self.update_status(now, |status| {
                 status.actual = None;
-                status.problem = Some(format!("nothing answered within {seconds} s"));
+                status.problem = Some(format!("no answer within {seconds} s"));
             });
             return self.plan_next(true, now);
         }
@@ -248,7 +246,7 @@ impl Power {
         }
     }
 
-    /// Asks the hands, now or when they have answered.
+    /// Sends a request, now or after the answer to the one in progress.
     fn send(
         &mut self,
         step: PowerStep,
@@ -278,18 +276,18 @@ impl Power {
         });
     }
 
-    /// What is to be done next by itself.
+    /// Plans what is done next.
     fn plan_next(&mut self, failed: bool, now: Moment) {
-        // Something may have been plugged while the question was under way.
-        let stirred = self.planned.take();
+        // Something may have been plugged while the request was in progress.
+        let recheck = self.planned.take();
         let next = self.next_step(failed, now);
-        let next = match (next, stirred) {
+        let next = match (next, recheck) {
             (Some((at, PowerStep::Read)), Some((soon, PowerStep::Read))) => {
                 Some((at.min(soon), PowerStep::Read))
             }
-            (next, stirred) => next.or(stirred),
+            (next, recheck) => next.or(recheck),
         };
-        // Never at once: an attempt that fails within the instant must not be a loop.
+        // Never at once: an attempt that fails within the instant must not loop.
         self.planned = next.map(|(at, step)| (at.max(now + MIN_PAUSE), step));
     }
 
@@ -303,11 +301,11 @@ impl Power {
         if differs && self.attempts.is_exhausted(now) {
             let number = self.attempts.recent_attempts(now);
             self.status.problem = Some(format!(
-                "the screen did not stay {} in {number} attempts within an hour; it is tried again later",
+                "the screen did not stay {} in {number} attempts within an hour; retrying later",
                 on_or_off(requested)
             ));
         }
-        // One that was switched just now is given the time of the first look.
+        // A screen that was just switched has until the first check.
         if failed || (differs && self.checks > 0) {
             return Some((self.attempts.next_attempt(now), PowerStep::Switch));
         }
@@ -318,7 +316,7 @@ impl Power {
         (!requested).then(|| (now + OFF_CHECK_INTERVAL, PowerStep::Read))
     }
 
-    /// Why what was asked for and what is true differ.
+    /// Why the actual state is not the requested one.
     fn problem(&self, report: &PowerReport) -> Option<String> {
         if let Some(failure) = &report.failure {
             return Some(failure.message.clone());
@@ -331,7 +329,7 @@ impl Power {
         match report.actual {
             Some(actual) if actual == requested => None,
             Some(actual) => Some(format!(
-                "the screen is {}, although {backend} was told to switch it {}",
+                "the screen is {}, although {backend} was asked to switch it {}",
                 on_or_off(actual),
                 on_or_off(requested)
             )),

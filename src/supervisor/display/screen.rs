@@ -1,70 +1,70 @@
-//! What is known of screens: of those that a display shows itself on, and of the sockets they are plugged into.
+//! Screens, their outputs, and the connectors of the machine.
 
 use crate::config::Rotation;
 use serde::{Serialize, Serializer};
 use std::fmt;
 
-/// A width and a height in pixels; `1920x1080` where it is written.
+/// A width and a height in pixels, displayed as `1920x1080`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Size {
-    /// From left to right.
+    /// The width.
     pub width: u32,
-    /// From top to bottom.
+    /// The height.
     pub height: u32,
 }
 
-/// What the server of a display tells of it.
+/// What the server of a display reports about its screen.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Screen {
-    /// All of it, turned as it is.
+    /// The size of the whole screen, with its rotation applied.
     pub size: Size,
-    /// The outputs that show it now, in the server's order.
+    /// The active outputs, in the server's order.
     pub outputs: Vec<Output>,
 }
 
-/// Something that shows a display, or a part of it.
+/// An output that shows a display or a part of it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Output {
     /// Its name: `HDMI-A-1`, and on some X servers `HDMI-1`.
     pub name: String,
-    /// How it is turned, where it is one of the four ways.
+    /// Its rotation, if it is one of the four supported ones.
     pub rotation: Option<Rotation>,
-    /// What is plugged in, where it says so.
+    /// The monitor, if it identifies itself.
     pub monitor: Option<Monitor>,
 }
 
-/// Who a monitor says it is (EDID).
+/// The identity of a monitor (EDID).
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct Monitor {
-    /// Three letters that stand for its maker: `DEL`.
+    /// The three letters of its manufacturer: `DEL`.
     pub maker: String,
-    /// The maker's number for the product.
+    /// The manufacturer's product code.
     pub product: u16,
-    /// What people call it.
+    /// The product name.
     pub name: Option<String>,
-    /// Which one of its kind.
+    /// The serial number.
     pub serial: Option<String>,
-    /// The size it was made for.
+    /// The preferred size.
     pub preferred: Option<Size>,
 }
 
-/// A socket of the machine that a screen can be plugged into (`/sys/class/drm/card0-HDMI-A-1`).
+/// A connector of the machine (`/sys/class/drm/card0-HDMI-A-1`).
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Connector {
     /// Its name, the same for the kernel and for Wayland: `HDMI-A-1`.
     pub name: String,
-    /// Something is plugged in.
+    /// Whether something is plugged in.
     pub connected: bool,
-    /// The kernel sends it a picture; nothing where the kernel does not say.
+    /// Whether the kernel drives it; `None` if the kernel does not say.
     pub lit: Option<bool>,
-    /// The size it would be driven at by itself.
+    /// The size that it has by default.
     pub preferred: Option<Size>,
-    /// What is plugged in, where it says so.
+    /// The monitor, if it identifies itself.
     pub monitor: Option<Monitor>,
 }
 
 impl Screen {
-    /// How it is turned, where all its outputs are turned alike.
+    /// Its rotation, if all outputs have the same.
     pub fn rotation(&self) -> Option<Rotation> {
         let (first, others) = self.outputs.split_first()?;
         let alike = others
@@ -73,7 +73,7 @@ impl Screen {
         first.rotation.filter(|_| alike)
     }
 
-    /// The output that shows it, where there is only one.
+    /// Its output, if there is exactly one.
     pub fn output(&self) -> Option<&Output> {
         match self.outputs.as_slice() {
             [only] => Some(only),
@@ -83,8 +83,8 @@ impl Screen {
 }
 
 impl Output {
-    /// The connector that this is, where that can be told without guessing: it has the same name, or
-    /// the same monitor and no other has.
+    /// The connector of this output, if that is certain: it has the same name, or is the only one with the same
+    /// monitor.
     pub fn connector<'c>(&self, connectors: &'c [Connector]) -> Option<&'c Connector> {
         let named = connectors.iter().find(|other| other.name == self.name);
         if named.is_some() {
@@ -97,7 +97,7 @@ impl Output {
 }
 
 impl Size {
-    /// The same, lying on its side.
+    /// The size after a rotation by 90°.
     pub fn rotated(self) -> Size {
         Size {
             width: self.height,

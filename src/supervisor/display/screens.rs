@@ -1,7 +1,7 @@
-//! Keeps what is known of each display's screen: whether it is on ([`super::power`]), how it is turned, and where it is plugged in.
+//! The screen of each display: its power ([`super::power`]), its rotation and its connector.
 //!
-//! A display whose document says how it is turned is turned before a process starts on it, and
-//! again when it comes back otherwise.
+//! A display with a configured rotation is rotated before a process starts on it, and again if it comes back with
+//! another one.
 
 use super::power::Power;
 use crate::config::{Display, Rotation};
@@ -14,72 +14,69 @@ use std::collections::{BTreeMap, VecDeque};
 use std::rc::Rc;
 use std::time::Duration;
 
-/// How long a process waits for its display to be turned. After that a page that lies on its side is
-/// better than none.
+/// How long a process waits for the rotation of its display. After that, a page on its side is better than none.
 const ROTATION_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// The screens of all displays that exist, and of those that somebody has asked about.
+/// The screens of all displays that exist, and of those with a power request.
 #[derive(Debug, Default)]
 pub(in crate::supervisor) struct Screens {
     entries: BTreeMap<Display, Entry>,
     connectors: Rc<[Connector]>,
 }
 
-/// One display.
 #[derive(Debug, Default)]
 struct Entry {
-    /// It exists.
     is_present: bool,
     screen: Option<Rc<Screen>>,
     power: Power,
     rotation_state: RotationState,
 }
 
-/// How far the turning of a display is.
+/// The rotation of a display.
 #[derive(Debug, Default)]
 struct RotationState {
-    /// How it is to be, as the document said when it was last asked.
+    /// The configured rotation at the last update.
     wanted: Option<Rotation>,
-    /// The hands are at it; until when they are waited for.
+    /// A rotation is in progress; until when its answer is awaited.
     busy: Option<Moment>,
-    /// When it is tried again.
+    /// When the rotation is retried.
     retry: Option<Moment>,
     attempts: Backoff,
-    /// Why the last attempt failed, until one succeeds or the display is as it is to be.
+    /// Why the last attempt failed, until one succeeds or the rotation is right.
     problem: Option<String>,
 }
 
-/// What the operator is shown of a screen.
+/// A screen in a snapshot.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct ScreenStatus {
-    /// What its server tells.
+    /// What its display server reports.
     pub screen: Option<Rc<Screen>>,
-    /// How its picture is turned.
+    /// Its rotation.
     pub rotation: RotationStatus,
-    /// Whether it is on.
+    /// Its power.
     pub power: PowerStatus,
-    /// The kernel's name for where it is plugged in, where that can be told.
+    /// The kernel's name of its connector, if known.
     pub connector: Option<String>,
 }
 
-/// How a display is turned.
+/// The rotation of a display.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct RotationStatus {
-    /// As the document says, where it says so.
+    /// The configured rotation.
     pub requested: Option<Rotation>,
-    /// As it is, where that can be told.
+    /// The actual rotation, if known.
     pub actual: Option<Rotation>,
-    /// Why it could not be turned.
+    /// Why it could not be rotated.
     pub problem: Option<String>,
 }
 
 impl Screens {
-    /// What is plugged in where.
+    /// The connectors of the machine.
     pub fn connectors(&self) -> &Rc<[Connector]> {
         &self.connectors
     }
 
-    /// What the operator is shown of a display's screen.
+    /// The status of a display's screen.
     pub fn status(&self, display: &Display, wanted: Option<Rotation>) -> ScreenStatus {
         let Some(entry) = self.entries.get(display) else {
             return ScreenStatus {
@@ -102,7 +99,7 @@ impl Screens {
         }
     }
 
-    /// What was asked of each screen.
+    /// The power request of each screen.
     pub fn requests(&self) -> BTreeMap<Display, bool> {
         let entries = self.entries.iter();
         let requests = entries.filter_map(|(display, entry)| {
@@ -111,21 +108,21 @@ impl Screens {
         requests.collect()
     }
 
-    /// What an earlier daemon was asked for counts on: the screen is as it left it.
+    /// Restores the request of an earlier daemon: the screen is in that state.
     pub fn restore_request(&mut self, display: &Display, on: bool, is_present: bool) {
         let entry = self.entries.entry(display.clone()).or_default();
         entry.is_present = is_present;
         entry.power.set_requested(on);
     }
 
-    /// A screen that is away is to be so when it is back.
+    /// Records a request for a display that is not connected.
     pub fn request_for_later(&mut self, display: &Display, on: bool) {
         if let Some(entry) = self.entries.get_mut(display) {
             entry.power.set_requested(on);
         }
     }
 
-    /// When time has passed for one of them.
+    /// The earliest deadline of a screen.
     pub fn deadline(&self) -> Option<Moment> {
         let of_entry = |entry: &Entry| {
             let turn = entry.rotation_state.busy.or(entry.rotation_state.retry);
@@ -134,14 +131,14 @@ impl Screens {
         self.entries.values().filter_map(of_entry).min()
     }
 
-    /// Whether a process may start on a display that exists.
+    /// Whether a process may start on an existing display.
     pub fn is_settled(&self, display: &Display) -> bool {
         let entry = self.entries.get(display);
         entry.is_none_or(|entry| entry.rotation_state.busy.is_none())
     }
 
-    /// Where a display is plugged in. With one screen plugged in and one display it is that; otherwise only what the
-    /// display's server says counts.
+    /// The connector of a display. If one connector is in use and one display exists, it is that one; otherwise what
+    /// the display server reports decides.
     fn connector_of(&self, entry: &Entry) -> Option<&str> {
         let output = entry.screen.as_ref()?.output()?;
         if let Some(connector) = output.connector(&self.connectors) {
@@ -154,7 +151,7 @@ impl Screens {
         (displays.count() == 1 && !contradicts).then_some(&only.name)
     }
 
-    /// Something was plugged, or a screen has told of itself: each is looked at before long.
+    /// Something was plugged, or a display server reported its screen: checks each screen soon.
     fn recheck(&mut self, now: Moment, out: &mut VecDeque<Action>) {
         let names: Vec<Option<String>> = (self.entries.values())
             .map(|entry| self.connector_of(entry).map(str::to_owned))
@@ -178,14 +175,14 @@ impl Screens {
                 entry.power.disconnect(now);
             }
         }
-        // What somebody has asked for is kept until the display comes back.
+        // A request is kept until the display is back.
         self.entries
             .retain(|_, entry| entry.is_present || entry.power.status().requested.is_some());
     }
 }
 
 impl RotationState {
-    /// Has the display turned, unless it is as it is to be.
+    /// Rotates the display unless its rotation is right.
     fn update(
         &mut self,
         display: &Display,
@@ -223,8 +220,8 @@ impl RotationState {
         });
     }
 
-    /// The display's server agreed or refused. A refusal is retried as a rotation that did not last is: a compositor
-    /// cancels a change because of another one at the same time.
+    /// The display server agreed or refused. A refusal is retried: a compositor cancels a change because of a
+    /// concurrent one.
     fn handle_rotated(&mut self, result: Result<(), Failure>) {
         self.busy = None;
         self.problem = result.err().map(|failure| failure.message);
@@ -232,7 +229,7 @@ impl RotationState {
 }
 
 impl Supervisor {
-    /// Displays have come or gone.
+    /// Displays appeared or disappeared.
     pub(in crate::supervisor) fn handle_displays(&mut self, present: Vec<Display>, now: Moment) {
         self.present = present;
         self.layout_changed = true;
@@ -244,7 +241,7 @@ impl Supervisor {
         }
     }
 
-    /// News of screens.
+    /// Handles an event of the screens.
     pub(in crate::supervisor) fn handle_screen_event(&mut self, event: Event, now: Moment) {
         self.layout_changed = true;
         match event {
@@ -290,7 +287,7 @@ impl Supervisor {
         }
     }
 
-    /// Something about the screens is different: each is looked at, and turned where it has to be.
+    /// Screens changed: checks their power and rotation.
     fn recheck_screens(&mut self, now: Moment) {
         if !self.shutting_down {
             self.screens.recheck(now, &mut self.actions);
@@ -298,7 +295,7 @@ impl Supervisor {
         }
     }
 
-    /// Has every display turned that is not as the document says.
+    /// Rotates every display that has another rotation than configured.
     pub(in crate::supervisor) fn rotate_displays(&mut self, now: Moment) {
         if self.shutting_down {
             return;
@@ -315,10 +312,11 @@ impl Supervisor {
         }
     }
 
-    /// Switches a screen on or off: what was asked for is noted, and seen to from now on.
+    /// Requests a screen to be on or off.
     ///
     /// # Errors
-    /// There is no such display, it is not there, or nothing on this system can switch it.
+    ///
+    /// The display does not exist or is not connected, or nothing on this system can switch it.
     pub(in crate::supervisor) fn request_power(
         &mut self,
         display: &Display,
@@ -345,10 +343,11 @@ impl Supervisor {
         Ok(())
     }
 
-    /// Switches every screen that can be switched, as a rule of the schedule asks.
+    /// Requests every screen to be on or off.
     ///
     /// # Errors
-    /// There is none; in words that name the way out.
+    ///
+    /// No screen can be switched.
     pub fn request_power_everywhere(&mut self, on: bool, now: Moment) -> Result<(), Failure> {
         let mut done = false;
         let mut refused = None;
@@ -365,7 +364,7 @@ impl Supervisor {
         }
     }
 
-    /// Time has passed.
+    /// A deadline of a screen may have passed.
     pub(in crate::supervisor) fn handle_screen_deadline(&mut self, now: Moment) {
         if self
             .screens
@@ -379,14 +378,15 @@ impl Supervisor {
             entry.power.handle_deadline(display, now, &mut self.actions);
             if entry.rotation_state.busy.is_some_and(|until| until <= now) {
                 let seconds = ROTATION_TIMEOUT.as_secs();
-                let late = Failure::system(format!("nothing was turned within {seconds} s"));
+                let late =
+                    Failure::system(format!("the display was not rotated within {seconds} s"));
                 entry.rotation_state.handle_rotated(Err(late));
             }
         }
         self.rotate_displays(now);
     }
 
-    /// Everything ends: screens stay as they are.
+    /// Shutdown: screens stay as they are.
     pub(in crate::supervisor) fn stop_screens(&mut self) {
         for entry in self.screens.entries.values_mut() {
             entry.power.stop();

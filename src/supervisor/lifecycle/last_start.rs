@@ -1,64 +1,64 @@
-//! Why the daemon was started last, from what the one before has left.
+//! Determines why the daemon was started, from what the previous one left.
 
 use std::fmt;
 
-/// What is found of the daemon before this one.
+/// The traces of the previous daemon.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Traces {
-    /// The version that this program took over from in place.
+    /// The version from which this program was upgraded in place.
     pub upgraded_from: Option<String>,
-    /// What stands in the state directory.
+    /// The shutdown marker in the state directory.
     pub marker: MarkerState,
-    /// The boot of the machine that this daemon runs in; empty where the kernel does not say.
+    /// The current boot of the machine; empty if the kernel does not say.
     pub boot: String,
-    /// What the service manager said of the end of the service (`SERVICE_RESULT` of systemd.exec(5)).
+    /// The result of the service according to the service manager (`SERVICE_RESULT` of systemd.exec(5)).
     pub service_result: Option<String>,
-    /// The machine was reset by its hardware watchdog.
+    /// Whether the hardware watchdog reset the machine.
     pub reset_by_watchdog: bool,
 }
 
-/// What a daemon leaves in the state directory.
+/// The shutdown marker.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub enum MarkerState {
-    /// None ever ran with this directory.
+    /// No daemon has run with this directory.
     #[default]
     Nothing,
-    /// One ran in this boot, and did not get to its end.
+    /// One ran in this boot and did not end cleanly.
     Running(String),
-    /// One ended in order in this boot.
+    /// One ended cleanly in this boot.
     Ended(String),
 }
 
-/// Why the daemon was started last, and what is known of it in words.
+/// Why the daemon was started.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct LastStart {
-    /// Why, for programs.
+    /// The reason, for programs.
     pub reason: StartReason,
-    /// The same for people.
+    /// The reason, for people.
     pub detail: String,
 }
 
 /// `last_start.reason` in the API.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum StartReason {
-    /// The daemon, or the machine, was stopped in order.
+    /// The daemon or the machine was stopped.
     Clean,
-    /// The daemon died.
+    /// The daemon crashed.
     Crash,
     /// The daemon hung, and the service manager killed it.
     Watchdog,
-    /// The machine went down under the daemon.
+    /// The machine lost power.
     Power,
-    /// The machine hung, and its watchdog reset it.
+    /// The machine hung, and its hardware watchdog reset it.
     HardwareWatchdog,
-    /// Another version of the program took over in place.
+    /// Another version of the program was upgraded in place.
     Upgrade,
-    /// None was there before.
+    /// No daemon ran before.
     FirstStart,
 }
 
 impl StartReason {
-    /// All of them.
+    /// Every reason.
     pub const ALL: [StartReason; 7] = [
         StartReason::Clean,
         StartReason::Crash,
@@ -69,7 +69,7 @@ impl StartReason {
         StartReason::FirstStart,
     ];
 
-    /// Its name in the API and on the page.
+    /// Its name in the API and the web UI.
     pub const fn as_str(self) -> &'static str {
         match self {
             StartReason::Clean => "clean",
@@ -82,7 +82,7 @@ impl StartReason {
         }
     }
 
-    /// Somebody wanted it so.
+    /// Whether it was intended.
     pub fn is_orderly(self) -> bool {
         use StartReason::{Clean, FirstStart, Upgrade};
         matches!(self, Clean | FirstStart | Upgrade)
@@ -96,11 +96,11 @@ impl fmt::Display for LastStart {
 }
 
 impl LastStart {
-    /// Draws the conclusion.
+    /// Determines the reason.
     pub fn from_traces(traces: &Traces) -> Self {
         let same_boot = |boot: &String| *boot == traces.boot;
         if let Some(version) = &traces.upgraded_from {
-            let detail = format!("took over in place from version {version}");
+            let detail = format!("upgraded in place from version {version}");
             return last_start(StartReason::Upgrade, &detail);
         }
         match &traces.marker {
@@ -136,8 +136,8 @@ fn last_start(reason: StartReason, detail: &str) -> LastStart {
     }
 }
 
-/// The daemon died, the machine did not. The results are those of systemd.exec(5); without a service
-/// manager there is none.
+/// The daemon crashed but the machine did not. The results are those of systemd.exec(5); without a service manager
+/// there is none.
 fn crashed(result: Option<&str>) -> LastStart {
     let detail = match result {
         Some("watchdog") => {
@@ -150,7 +150,7 @@ fn crashed(result: Option<&str>) -> LastStart {
         Some("timeout") => "the daemon was killed because it took too long to start or to end",
         Some("exit-code") => "the daemon left with an error",
         Some("signal" | "core-dump") => "the daemon was killed by a signal",
-        _ => "the daemon died; nothing says how",
+        _ => "the daemon crashed; the cause is unknown",
     };
     last_start(StartReason::Crash, detail)
 }
@@ -165,7 +165,7 @@ mod tests {
         let nothing = MarkerState::Nothing;
         let running = |boot: &str| MarkerState::Running(boot.into());
         let ended = |boot: &str| MarkerState::Ended(boot.into());
-        // The mark, the result of the service, the hardware watchdog; the boot is "now".
+        // The marker, the result of the service, the hardware watchdog; the current boot is "now".
         let table = [
             (&nothing, None, false, FirstStart),
             (&nothing, Some("watchdog"), true, FirstStart),
@@ -196,7 +196,7 @@ mod tests {
             let last = LastStart::from_traces(&traces);
             assert_eq!(
                 last.to_string(),
-                "upgrade: took over in place from version 0.9"
+                "upgrade: upgraded in place from version 0.9"
             );
         }
     }
@@ -206,6 +206,6 @@ mod tests {
         let detail = |result: Option<&str>| crashed(result).detail;
         assert!(detail(Some("oom-kill")).contains("memory"));
         assert!(detail(Some("signal")).contains("signal"));
-        assert!(detail(None).contains("nothing says how"));
+        assert!(detail(None).contains("the cause is unknown"));
     }
 }

@@ -1,14 +1,13 @@
-//! What must outlive the daemon, so that the next one goes on where this one ended.
+//! What the next daemon must know of each process to continue.
 //!
-//! A daemon that is killed takes the mind with it, not the processes: they live on under the
-//! service manager. So whatever the next mind could not find out by itself is written down for each
-//! process when it changes ([`crate::supervisor::Action::Remember`]), and handed to it at
-//! its birth ([`crate::supervisor::Boot::memories`]). It is worth something until the machine is booted again.
+//! A daemon that is killed loses its state, but its processes live on under the service manager. So what the next
+//! daemon cannot determine itself is saved whenever it changes ([`crate::supervisor::Action::Remember`]) and given to
+//! it at its start ([`crate::supervisor::Boot::memories`]). It is valid until the machine is booted again.
 //!
-//! The next daemon may be another version of the program, and a memory that it cannot read costs a run: the screen goes
-//! dark for an upgrade. So reading is lenient. A field that is missing or not understood has its default, one that is
-//! not known is passed over, and a process is not validated as a document is. A field whose meaning changes gets
-//! another name. `tests/supervisor/fixtures` has what earlier versions wrote.
+//! The next daemon may be another version, and a memory that it cannot read costs a run: the screen goes dark for an
+//! upgrade. So reading is lenient. A field that is missing or not understood has its default, an unknown one is
+//! ignored, and a process is not validated like a document. A field whose meaning changes gets another name.
+//! `tests/supervisor/fixtures` has what earlier versions wrote.
 
 use crate::config::Process;
 use crate::supervisor::{Reason, RunId};
@@ -18,38 +17,38 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use std::rc::Rc;
 
-/// What is remembered of one process.
+/// What is saved of one process.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(try_from = "Value")]
 pub struct Memory {
-    /// As it was configured.
+    /// Its configuration.
     pub process: Rc<Process>,
-    /// Whether it is meant to run.
+    /// Whether it should run.
     pub wanted: bool,
-    /// What it was doing.
+    /// Its phase.
     pub doing: SavedPhase,
-    /// How often it was restarted by itself.
+    /// How often it was restarted automatically.
     pub restarts: u32,
     /// The crashes that count against it, oldest first.
     pub crashes: Vec<Moment>,
-    /// How many crashes and quick ends came one after the other.
+    /// The number of consecutive crashes and short clean runs.
     pub streak: u32,
     /// Why it is in its state.
     pub reason: Option<Reason>,
-    /// How late it claimed its display.
+    /// Its claim to its display.
     pub claim: u64,
-    /// Since when it has been in its state.
+    /// When it entered its state.
     pub since: Moment,
 }
 
-/// What a process was doing when the daemon died.
+/// The phase of a process when the daemon ended.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub enum SavedPhase {
-    /// Nothing.
+    /// No run.
     Idle,
-    /// It waited to be tried again.
+    /// It waits for a restart.
     Backoff {
-        /// When.
+        /// When it is restarted.
         until: Moment,
         /// Whether it is in a crash loop.
         looping: bool,
@@ -58,7 +57,7 @@ pub enum SavedPhase {
     Run(SavedRun),
 }
 
-/// A run that was not over.
+/// A run that is not over.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct SavedRun {
     /// The run.
@@ -67,27 +66,27 @@ pub struct SavedRun {
     pub pid: u32,
     /// When it was executed.
     pub began: Moment,
-    /// What was executed: the configuration may have moved on.
+    /// What was executed. The configuration may have changed since.
     pub process: Rc<Process>,
-    /// How far it was.
+    /// Its progress.
     pub stage: Stage,
 }
 
-/// How far a run has come.
+/// The progress of a run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Stage {
-    /// Its sign of readiness was not seen yet.
+    /// It was not ready yet.
     Starting,
     /// It was ready.
     Ready,
-    /// It was asked to end.
+    /// It was asked to stop.
     Ending,
-    /// It had ended by itself, and the rest of its tree was being killed.
+    /// It had exited, and the rest of its tree was being killed.
     Sweeping,
 }
 
 impl Memory {
-    /// The run that was not over.
+    /// The run that is not over.
     pub fn running(&self) -> Option<&SavedRun> {
         match &self.doing {
             SavedPhase::Run(running) => Some(running),
@@ -95,7 +94,7 @@ impl Memory {
         }
     }
 
-    /// The run did not survive: as far as anybody knows it has ended.
+    /// The run did not survive.
     pub fn lose_run(&mut self) {
         self.doing = SavedPhase::Idle;
     }
@@ -143,7 +142,7 @@ impl SavedPhase {
         }
     }
 
-    /// Whether a process that did this was meant to run, as far as that alone says.
+    /// Whether a process in this phase should run, as far as the phase says.
     fn was_wanted(&self) -> bool {
         match self {
             SavedPhase::Idle => false,
@@ -154,7 +153,7 @@ impl SavedPhase {
 }
 
 impl SavedRun {
-    /// A run is named by its number and its PID: without them there is nothing to adopt.
+    /// A run without id or PID cannot be adopted.
     fn read(written: &Value, process: &Rc<Process>, since: Moment) -> Option<Self> {
         Some(Self {
             run: field(written, "run")?,
@@ -169,7 +168,7 @@ impl SavedRun {
     }
 }
 
-/// A field of an object, where it is there and can be read.
+/// A field of an object, if it exists and is readable.
 fn field<T: DeserializeOwned>(written: &Value, name: &str) -> Option<T> {
     T::deserialize(written.get(name)?).ok()
 }

@@ -1,4 +1,4 @@
-//! Decides how the daemon itself starts and is replaced, and what the next daemon must know.
+//! How the daemon starts and is replaced, and what the next daemon must know.
 
 pub(in crate::supervisor) mod last_start;
 pub(in crate::supervisor) mod memory;

@@ -1,24 +1,24 @@
-//! Decides when another program may go on in our place.
+//! Decides when the installed program replaces this one.
 //!
-//! The installed program is tried first: one that does not even start must not have the screen. Then
-//! it takes over as soon as nothing is half done: no save under way, no program about to be executed.
+//! The installed program is checked first: one that does not even start must not take over. The upgrade then happens
+//! as soon as no save is in progress and no program is about to be executed.
 
 use crate::supervisor::{Action, Done, Failure, Refusal, Supervisor, Ticket};
 
-/// How far an upgrade is.
+/// The progress of an upgrade.
 #[derive(Debug, Default)]
 pub(in crate::supervisor) enum Upgrade {
-    /// Nobody asked for one.
+    /// None was requested.
     #[default]
     None,
-    /// The program is being tried.
+    /// The program is being checked.
     Checking(Ticket),
-    /// It works; it takes over as soon as it can.
+    /// The program works; the upgrade happens as soon as possible.
     Due(Ticket),
 }
 
 impl Supervisor {
-    /// A client asks for the installed program.
+    /// A client requests an upgrade.
     pub(in crate::supervisor) fn request_upgrade(&mut self, ticket: Ticket) {
         match self.upgrade {
             Upgrade::None => {
@@ -29,7 +29,7 @@ impl Supervisor {
         }
     }
 
-    /// The installed program was tried.
+    /// The installed program was checked.
     pub(in crate::supervisor) fn handle_program_checked(&mut self, result: Result<(), Failure>) {
         let Upgrade::Checking(ticket) = std::mem::take(&mut self.upgrade) else {
             return;
@@ -40,7 +40,7 @@ impl Supervisor {
         }
     }
 
-    /// Shutting down goes before.
+    /// A shutdown cancels the upgrade.
     pub(in crate::supervisor) fn reject_upgrade(&mut self) {
         if let Upgrade::Checking(ticket) | Upgrade::Due(ticket) = std::mem::take(&mut self.upgrade)
         {
@@ -48,7 +48,7 @@ impl Supervisor {
         }
     }
 
-    /// Hands over once nothing is half done.
+    /// Upgrades once nothing is unfinished.
     pub(in crate::supervisor) fn upgrade_if_ready(&mut self) {
         let Upgrade::Due(ticket) = self.upgrade else {
             return;

@@ -1,7 +1,7 @@
-//! What a client wants of a page: refused with a sentence, or an order to the driver of its run.
+//! Page commands of clients: refused, or sent to the driver of the run.
 //!
-//! Each order carries the client's ticket, and comes back with it once. A run that ends meanwhile, a shutdown and
-//! a hand-over are answers too: nobody waits for a page that is gone.
+//! The driver answers each command once, with the client's ticket. A run that ends, a shutdown and an upgrade are
+//! answers too: no client waits for a page that is gone.
 
 use super::{PageCommand, PageCommandResult};
 use crate::config::{Id, Problem, check_url};
@@ -11,25 +11,25 @@ use crate::supervisor::{
 use crate::time::Moment;
 use std::collections::BTreeMap;
 
-/// Clients that wait for a page, and what for.
+/// The page commands that clients wait for.
 #[derive(Debug, Default)]
 pub(in crate::supervisor) struct PageCommands {
     pending: BTreeMap<Ticket, PendingPageCommand>,
 }
 
-/// What a client waits for.
+/// A page command that a client waits for.
 #[derive(Debug)]
 struct PendingPageCommand {
     id: Id,
     run: RunId,
-    /// The address that it wants to see.
+    /// The URL of a `Navigate` by a client.
     url: Option<String>,
 }
 
 impl Supervisor {
-    /// A client asks for something to be done with a page.
+    /// A client, or the schedule, sends a page command.
     pub(in crate::supervisor) fn start_page_command(&mut self, ticket: Ticket, request: Command) {
-        let (id, order) = match request {
+        let (id, command) = match request {
             Command::ReloadPage(id) => (id, PageCommand::Reload),
             Command::Screenshot { id, width } => (id, PageCommand::Screenshot { width }),
             Command::Navigate {
@@ -39,12 +39,12 @@ impl Supervisor {
             } => (id, PageCommand::Navigate { url, transition }),
             _ => return,
         };
-        match self.page_run(&id, &order) {
+        match self.page_run(&id, &command) {
             Ok(run) => {
-                if !matches!(order, PageCommand::Screenshot { .. }) {
+                if !matches!(command, PageCommand::Screenshot { .. }) {
                     self.reset_page_recovery(run);
                 }
-                let url = match &order {
+                let url = match &command {
                     PageCommand::Navigate { url, .. } if !ticket.is_ours() => Some(url.clone()),
                     _ => None,
                 };
@@ -53,7 +53,7 @@ impl Supervisor {
                     .insert(ticket, PendingPageCommand { id, run, url });
                 self.actions.push_back(Action::RunPageCommand {
                     run,
-                    command: order,
+                    command: command,
                     ticket: Some(ticket),
                 });
             }
@@ -61,14 +61,14 @@ impl Supervisor {
         }
     }
 
-    /// The run whose page is meant, where there is one that can be asked.
-    fn page_run(&self, id: &Id, order: &PageCommand) -> Result<RunId, Refusal> {
+    /// The run that can carry a page command out.
+    fn page_run(&self, id: &Id, command: &PageCommand) -> Result<RunId, Refusal> {
         let index = self.configured_index(id)?;
         let machine = &self.machines[index];
         if !machine.process.is_display() {
             return Err(Refusal::NoPage(id.clone()));
         }
-        if let PageCommand::Navigate { url, .. } = order
+        if let PageCommand::Navigate { url, .. } = command
             && let Err(message) = check_url(url)
         {
             let problem = Problem {
@@ -84,18 +84,17 @@ impl Supervisor {
         }
     }
 
-    /// A client does not wait any more: the page that it wanted to see is not to be shown. Whatever else clients ask for
-    /// is done without them.
+    /// A client no longer waits. The page that it wanted is not shown; its other commands are carried out anyway.
     pub(in crate::supervisor) fn handle_command_withdrawn(&mut self, ticket: Ticket) {
-        let wish = self.page_commands.pending.get(&ticket);
-        if let Some(wish) = wish.filter(|wish| wish.url.is_some()) {
-            let run = wish.run;
+        let pending = self.page_commands.pending.get(&ticket);
+        if let Some(pending) = pending.filter(|pending| pending.url.is_some()) {
+            let run = pending.run;
             self.actions
                 .push_back(Action::CancelPageCommand { run, ticket });
         }
     }
 
-    /// What came of an order that a client waits for.
+    /// The result of a page command that a client waits for.
     pub(in crate::supervisor) fn handle_client_page_command_done(
         &mut self,
         ticket: Ticket,
@@ -106,20 +105,20 @@ impl Supervisor {
         else {
             return;
         };
-        // A page that was not shown, or not wanted any more, leaves everything as it is.
+        // A page that was not shown, or was withdrawn, changes nothing.
         if let (Ok(PageCommandResult::Done), Some(url)) = (&result, &url) {
             self.on_client_navigation(&id, url);
         }
         let outcome = match result {
             Ok(PageCommandResult::Done | PageCommandResult::Evidence(_)) => Ok(Done::Accepted),
-            Ok(PageCommandResult::Screenshot(picture)) => Ok(Done::Screenshot(picture)),
+            Ok(PageCommandResult::Screenshot(screenshot)) => Ok(Done::Screenshot(screenshot)),
             Ok(PageCommandResult::NeedsRestart) => self.restart_for_reload(&id, run, now),
             Err(failure) => Err(Refusal::PageFailed(id, failure)),
         };
         self.reply(ticket, outcome);
     }
 
-    /// A program that cannot be driven is reloaded by being restarted, unless it is another by now.
+    /// Restarts a browser that cannot be driven, unless it is another run by now.
     fn restart_for_reload(&mut self, id: &Id, run: RunId, now: Moment) -> Outcome {
         if self.shutting_down {
             return Err(Refusal::ShuttingDown);
@@ -131,7 +130,7 @@ impl Supervisor {
         }
     }
 
-    /// The daemon leaves: whoever still waits for a page is told.
+    /// The daemon exits: clients that wait for a page are answered.
     pub(in crate::supervisor) fn reject_page_commands(&mut self) {
         for ticket in std::mem::take(&mut self.page_commands.pending).into_keys() {
             self.reply(ticket, Err(Refusal::ShuttingDown));

@@ -1,22 +1,21 @@
-//! Decides what is done when the server of the kiosk page is lost and regained, and when the page is refreshed.
+//! Decides what happens when the server of the kiosk page is lost and regained, and when the page is refreshed.
 //!
 //! ```text
 //!              refused             refused again                  answers
-//!   Untried ─────────▶ Doubtful ────────────────▶ Lost ──────────────────────▶ Back
+//!   Unprobed ─────────▶ Suspect ─────────────────▶ Lost ──────────────────────▶ Regained
 //!      │                 ▲  │                      ▲ │ after `timeout_seconds`:  │ after `delay_seconds`: undone,
 //!      │         refused │  │ answers              │ │ notice, pause, refresh    │ then refresh, restart, nothing
 //!      │ answers         │  ▼          refused     │                             ▼
-//!      └───────────────▶ There ◀─────────────────────────────────────────────────
+//!      └───────────▶ Reachable ◀──────────────────────────────────────────────────
 //! ```
 //!
-//! Three facts, each independent of the others: whether this machine has a network (the kernel reports it), whether
-//! the page's server can be reached ([`Server`]), and what is on the screen ([`Page`]). Reachability is not read off
-//! the screen: during an outage that may show the page under a notice, a built-in page, a page that a rule has put
-//! there, or nothing while the browser is restarted.
+//! Three independent facts: whether this machine has a network (the kernel reports it), whether the page's server is
+//! reachable ([`Server`]), and what is on the screen ([`Page`]). Reachability does not follow from the screen: during an
+//! outage that may show the page under a notice, a built-in page, a page override, or nothing while the browser restarts.
 //!
-//! The server is tried by a TCP connection to itself and to no third party, every [`PAUSE`]; with a refusal and a
-//! second look a server that dies is noticed within 8 s. That is done where a behavior or a connection rule of the
-//! schedule asks for it, and during an outage until its end.
+//! The server itself, and no third party, is probed by a TCP connection every [`PROBE_INTERVAL`]; with a second probe
+//! after a refusal, a server that stops is noticed within 8 s. It is probed if a behavior or a network rule of the schedule
+//! needs it, and during an outage until its end.
 
 use super::{PageCommand, PageState};
 use crate::config::{Behaviors, Origin, Schedule, Trigger, Url, WhenLost, WhenRegained};
@@ -25,49 +24,49 @@ use crate::time::Moment;
 use std::rc::Rc;
 use std::time::Duration;
 
-/// Between two tries of a server that answers.
+/// Between two probes of a server that answers.
 pub const PROBE_INTERVAL: Duration = Duration::from_secs(6);
 
-/// Until a server is tried again that has not answered once.
+/// Between a first refusal and the next probe.
 const RECHECK_PAUSE: Duration = Duration::from_secs(1);
 
-/// A server that is away is tried often for so long ...
+/// How long a lost server is probed frequently.
 const FREQUENT_PERIOD: Duration = Duration::from_secs(300);
-/// ... so often, ...
+/// The pause between frequent probes.
 const FREQUENT_PAUSE: Duration = Duration::from_secs(2);
-/// ... and then so.
+/// The pause between later probes.
 const RARE_PAUSE: Duration = Duration::from_secs(10);
 
-/// What is known of the connection to the page's server.
+/// The state of the connection to the page's server.
 #[derive(Debug)]
 pub(in crate::supervisor) struct Connection {
-    /// This machine has a network.
+    /// Whether this machine has a network.
     network: bool,
-    /// The server that the kiosk page comes from.
+    /// The server of the kiosk page.
     server: Option<Server>,
     /// The page of the run on the screen.
     page: Option<Page>,
-    /// A run that an earlier daemon has started, and whose page it may have left under a notice or paused.
+    /// A run of an earlier daemon, which may have left its page under a notice or paused.
     inherited: Option<RunId>,
-    /// Whether this schedule has connection rules.
+    /// Whether this schedule has network rules.
     rules: (Rc<Schedule>, bool),
 }
 
-/// A server, and whether it can be reached.
+/// A server and whether it is reachable.
 #[derive(Debug)]
 struct Server {
-    /// An address on it.
+    /// A URL on it.
     url: String,
     phase: Phase,
-    /// When it is tried next.
+    /// When it is probed next.
     probe_at: Moment,
-    /// An attempt has not been answered yet.
+    /// A probe is in progress.
     is_probing: bool,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Phase {
-    /// It was not tried yet. Until it was, the connection is as it was before.
+    /// It was not probed yet. Until then the previous state counts.
     Unprobed {
         was_reachable: bool,
     },
@@ -83,7 +82,7 @@ enum Phase {
     },
 }
 
-/// A connection that is lost.
+/// A lost connection.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 struct Loss {
     since: Moment,
@@ -95,30 +94,30 @@ struct Loss {
 #[derive(Debug)]
 struct Page {
     run: RunId,
-    /// When it was loaded last, as far as is known.
+    /// When it was last loaded, if known.
     loaded: Moment,
     /// It is on the screen, and no built-in page in its place.
     is_shown: bool,
-    /// It comes from the server that is watched.
+    /// It comes from `Connection::server`.
     is_from_server: bool,
-    /// What was done to it because its server was lost, and when. Undone when that is back.
+    /// What was done to it because its server was lost, and when. Undone when the server is back.
     affected: Option<(WhenLost, Moment)>,
 }
 
-/// What the configuration asks for.
+/// What the configuration requires.
 #[derive(Clone, Copy, Debug)]
 struct Policy {
     behaviors: Behaviors,
-    /// There are connection rules.
+    /// Whether there are network rules.
     has_rules: bool,
 }
 
-/// What is to be done.
+/// What to do.
 #[derive(Debug, PartialEq, Eq)]
 enum Step {
-    /// Try the server of this address.
+    /// Probe the server of this URL.
     Probe(String),
-    /// Have this done with the page, and say why.
+    /// Send this page command, and log why.
     Command(PageCommand, &'static str),
     /// Undo what an earlier daemon may have done to the page.
     Undo(PageCommand),
@@ -139,12 +138,12 @@ impl Default for Connection {
 }
 
 impl Connection {
-    /// An earlier daemon has started this run.
+    /// An earlier daemon started this run.
     pub(in crate::supervisor) fn inherit(&mut self, run: Option<RunId>) {
         self.inherited = run;
     }
 
-    /// This is the page of a run: it is on the screen and healthy, or cannot be loaded and a built-in page stands for it.
+    /// The page of a run: it is shown and healthy, or could not be loaded and a built-in page replaces it.
     fn watch(&mut self, run: RunId, url: &str, is_shown: bool, now: Moment) {
         let page = match &mut self.page {
             Some(page) if page.run == run => page,
@@ -175,7 +174,7 @@ impl Connection {
                     server.probe_at = now;
                 }
             }
-            // A page of this machine needs no connection, and says nothing about one that is lost.
+            // A page of this machine needs no network and says nothing about a lost server.
             Some(server) if !server.is_there() && is_local(url) => page.is_from_server = false,
             before => {
                 page.is_from_server = true;
@@ -196,7 +195,7 @@ impl Connection {
         }
     }
 
-    /// A built-in page stands for the page of this run.
+    /// A built-in page replaces the page of this run.
     fn hide(&mut self, run: RunId, now: Moment) {
         if let Some(page) = self.page.as_mut().filter(|page| page.run == run)
             && page.is_shown
@@ -205,7 +204,7 @@ impl Connection {
         }
     }
 
-    /// The page is being loaded: nothing covers or pauses it any more.
+    /// The page is being loaded, which removes notice and pause.
     fn handle_loading(&mut self, run: RunId, now: Moment) {
         self.inherited = self.inherited.filter(|inherited| *inherited != run);
         if let Some(page) = self.page.as_mut().filter(|page| page.run == run) {
@@ -213,7 +212,7 @@ impl Connection {
         }
     }
 
-    /// The machine has a network, or has none any more.
+    /// The network was connected or lost.
     fn handle_network(&mut self, connected: bool, now: Moment) {
         self.network = connected;
         let Some(server) = self.server.as_mut().filter(|it| !is_local(&it.url)) else {
@@ -229,12 +228,12 @@ impl Connection {
         }
     }
 
-    /// Whether there is a network, and the page's server can be reached as far as is known.
+    /// Whether there is a network, and the page's server is reachable as far as is known.
     pub(in crate::supervisor) fn assumed_reachable(&self) -> bool {
         self.network && self.server.as_ref().is_none_or(Server::is_there)
     }
 
-    /// A server was tried. Returns whether it has just come back.
+    /// A server was probed. Returns whether it has just come back.
     fn handle_probed(&mut self, url: &str, reachable: bool, now: Moment) -> bool {
         let network = self.network;
         let Some(server) =
@@ -243,7 +242,7 @@ impl Connection {
             return false;
         };
         server.is_probing = false;
-        // It was asked before the network went.
+        // The probe began before the network was lost.
         let reachable = reachable && (network || is_local(&server.url));
         let (phase, pause) = match (server.phase, reachable) {
             (Phase::Unprobed { .. } | Phase::Reachable | Phase::Suspect { .. }, true) => {
@@ -278,10 +277,9 @@ impl Connection {
         is_back
     }
 
-    /// The next thing to do, if it is time; to be asked until there is none. `in_sight`: the browser runs and takes
-    /// orders.
-    fn step(&mut self, policy: &Policy, in_sight: bool, now: Moment) -> Option<Step> {
-        if self.deadline(policy, in_sight)? > now {
+    /// The next step that is due; call it until there is none. `in_sight`: the browser runs and takes commands.
+    fn step(&mut self, policy: &Policy, is_driven: bool, now: Moment) -> Option<Step> {
+        if self.deadline(policy, is_driven)? > now {
             return None;
         }
         let behaviors = &policy.behaviors;
@@ -298,14 +296,14 @@ impl Connection {
                     server.phase = Phase::Reachable;
                     let page = self.page.as_mut().filter(|page| page.is_from_server);
                     let step = page.and_then(|page| page.regain(behaviors.when_regained, back));
-                    if in_sight && step.is_some() {
+                    if is_driven && step.is_some() {
                         return step;
                     }
                 }
                 _ => {}
             }
         }
-        if self.must_be_affected(policy, in_sight)
+        if self.must_be_affected(policy, is_driven)
             && let Some(page) = &mut self.page
         {
             page.affected = Some((behaviors.when_lost, now));
@@ -326,12 +324,12 @@ impl Connection {
                 WhenLost::Nothing => {}
             }
         }
-        if let Some(order) = self.command_to_undo(policy, in_sight) {
+        if let Some(command) = self.command_to_undo(policy, is_driven) {
             self.inherited = None;
-            return Some(Step::Undo(order));
+            return Some(Step::Undo(command));
         }
         if self
-            .next_refresh(policy, in_sight)
+            .next_refresh(policy, is_driven)
             .is_some_and(|at| at <= now)
             && let Some(page) = &mut self.page
         {
@@ -342,7 +340,7 @@ impl Connection {
             ));
         }
         if self
-            .next_probe(policy, in_sight)
+            .next_probe(policy, is_driven)
             .is_some_and(|at| at <= now)
             && let Some(server) = &mut self.server
         {
@@ -352,11 +350,11 @@ impl Connection {
         None
     }
 
-    /// When there is something to do next.
-    fn deadline(&self, policy: &Policy, in_sight: bool) -> Option<Moment> {
+    /// When the next step is due.
+    fn deadline(&self, policy: &Policy, is_driven: bool) -> Option<Moment> {
         let behaviors = &policy.behaviors;
-        let of_phase = self.server.as_ref().and_then(|server| match server.phase {
-            Phase::Lost(loss) if !loss.is_effective || self.must_be_affected(policy, in_sight) => {
+        let phase_deadline = self.server.as_ref().and_then(|server| match server.phase {
+            Phase::Lost(loss) if !loss.is_effective || self.must_be_affected(policy, is_driven) => {
                 Some(loss.since + behaviors.lost_after)
             }
             Phase::Regained { loss, since } if !loss.is_effective => Some(since),
@@ -364,35 +362,35 @@ impl Connection {
             _ => None,
         });
         let undo = self
-            .command_to_undo(policy, in_sight)
+            .command_to_undo(policy, is_driven)
             .map(|_| Moment::default());
         let deadlines = [
             undo,
-            of_phase,
-            self.next_refresh(policy, in_sight),
-            self.next_probe(policy, in_sight),
+            phase_deadline,
+            self.next_refresh(policy, is_driven),
+            self.next_probe(policy, is_driven),
         ];
         deadlines.into_iter().flatten().min()
     }
 
-    /// Whether the loss counts, and the page on the screen is still as if there was none.
-    fn must_be_affected(&self, policy: &Policy, in_sight: bool) -> bool {
+    /// Whether the loss counts and the page was not treated for it yet.
+    fn must_be_affected(&self, policy: &Policy, is_driven: bool) -> bool {
         let counts =
             |server: &Server| matches!(server.phase, Phase::Lost(loss) if loss.is_effective);
-        let is_as_before =
+        let is_unaffected =
             |page: &Page| page.is_shown && page.is_from_server && page.affected.is_none();
-        in_sight
+        is_driven
             && policy.behaviors.when_lost != WhenLost::Nothing
             && self.server.as_ref().is_some_and(counts)
-            && self.page.as_ref().is_some_and(is_as_before)
+            && self.page.as_ref().is_some_and(is_unaffected)
     }
 
-    /// What an earlier daemon may have left on the page, now that its server is known to be there: the outage may have
-    /// ended with no daemon to see it.
-    fn command_to_undo(&self, policy: &Policy, in_sight: bool) -> Option<PageCommand> {
-        let is_left =
-            |page: &&Page| in_sight && page.is_from_server && Some(page.run) == self.inherited;
-        self.page.as_ref().filter(is_left)?;
+    /// What an earlier daemon may have left on the page, now that its server is reachable: the outage may have ended
+    /// while no daemon ran.
+    fn command_to_undo(&self, policy: &Policy, is_driven: bool) -> Option<PageCommand> {
+        let is_affected =
+            |page: &&Page| is_driven && page.is_from_server && Some(page.run) == self.inherited;
+        self.page.as_ref().filter(is_affected)?;
         let server = self.server.as_ref()?;
         match policy.behaviors.when_lost {
             _ if server.phase != Phase::Reachable => None,
@@ -402,29 +400,29 @@ impl Connection {
         }
     }
 
-    /// When the page is refreshed next. One that comes from a server waits until that can be reached.
-    fn next_refresh(&self, policy: &Policy, in_sight: bool) -> Option<Moment> {
+    /// When the page is refreshed next. A page of a server waits until that is reachable.
+    fn next_refresh(&self, policy: &Policy, is_driven: bool) -> Option<Moment> {
         let every = policy.behaviors.refresh?;
-        let page = (self.page.as_ref()).filter(|page| in_sight && page.is_shown)?;
+        let page = (self.page.as_ref()).filter(|page| is_driven && page.is_shown)?;
         let server = self.server.as_ref().filter(|_| page.is_from_server);
         let can_be_loaded = server.is_none_or(|server| server.phase == Phase::Reachable);
         can_be_loaded.then_some(page.loaded + every)
     }
 
-    /// When the server is tried next.
-    fn next_probe(&self, policy: &Policy, in_sight: bool) -> Option<Moment> {
+    /// When the server is probed next.
+    fn next_probe(&self, policy: &Policy, is_driven: bool) -> Option<Moment> {
         let server = self.server.as_ref()?;
-        let is_asked_for = match in_sight {
+        let is_asked_for = match is_driven {
             true => policy.needs_probes() || !server.is_settled(),
-            // There is no page to do something with, but rules wait for the return.
+            // There is no page to treat, but rules wait for the server.
             false => policy.has_rules && !server.is_settled(),
         };
-        // Without a network there is nothing to try.
+        // Without a network a probe is pointless.
         let is_possible = self.network || is_local(&server.url);
         (is_asked_for && is_possible && !server.is_probing).then_some(server.probe_at)
     }
 
-    /// Since when the page of this run is covered by a notice, or paused, because its server is lost.
+    /// Since when the page of this run is covered by a notice or paused because its server is lost.
     pub(in crate::supervisor) fn affects(&self, run: RunId) -> Option<Moment> {
         let page = self.page.as_ref().filter(|page| page.run == run)?;
         match page.affected? {
@@ -433,7 +431,7 @@ impl Connection {
         }
     }
 
-    /// Whether the server of this run's page can be reached, where that is known.
+    /// Whether the server of this run's page is reachable, if known.
     fn is_reachable(&self, run: RunId, policy: &Policy) -> Option<bool> {
         let page = self.page.as_ref().filter(|page| page.run == run)?;
         let server = self.server.as_ref().filter(|_| page.is_from_server)?;
@@ -448,7 +446,7 @@ impl Connection {
 }
 
 impl Policy {
-    /// Whether anything would come of knowing that the server cannot be reached.
+    /// Whether anything depends on the reachability of the server.
     fn needs_probes(&self) -> bool {
         self.has_rules
             || self.behaviors.when_lost != WhenLost::Nothing
@@ -473,26 +471,26 @@ impl Server {
         matches!(self.phase, Phase::Lost(_))
     }
 
-    /// Whether nothing has begun that has to be followed to its end.
+    /// Whether no outage is being tracked.
     fn is_settled(&self) -> bool {
         matches!(self.phase, Phase::Unprobed { .. } | Phase::Reachable)
     }
 }
 
 impl Page {
-    /// It takes the place of a built-in page, or gives way to one.
+    /// It replaces a built-in page, or is replaced by one.
     fn show(&mut self, is_shown: bool, now: Moment) {
         self.is_shown = is_shown;
         self.begin(now);
     }
 
-    /// It is loaded. One refresh an outage is enough: a page that comes from elsewhere would be reloaded for ever.
+    /// It is loaded. `Refresh` is kept: one refresh in an outage is enough for a page that loads from elsewhere.
     fn begin(&mut self, now: Moment) {
         self.loaded = now;
         self.affected = (self.affected).filter(|(how, _)| *how == WhenLost::Refresh);
     }
 
-    /// Its server is there, and came back at `back`. A page that was loaded since is not loaded again.
+    /// Its server came back at `back`. A page that was loaded since is not reloaded.
     fn regain(&mut self, when_regained: WhenRegained, back: Moment) -> Option<Step> {
         let affected = self.affected.take().map(|(how, _)| how);
         let is_old = self.is_shown && self.loaded < back;
@@ -533,19 +531,19 @@ impl Loss {
     }
 }
 
-/// The server of a page that comes from one.
+/// The server of a page, if it has one.
 fn server_of(url: &str) -> Option<Origin<'_>> {
     Url::parse(url).ok()?.origin()
 }
 
-/// The server is this machine: no network is needed.
+/// Whether the server is this machine, so that no network is needed.
 fn is_local(url: &str) -> bool {
     let authority = Url::parse(url).ok().and_then(|url| url.authority);
     authority.is_some_and(|authority| authority.is_loopback())
 }
 
 impl Supervisor {
-    /// Something was seen of the page of this run, and taken into its health.
+    /// A driver observed the page of this run, and its health was updated.
     pub(in crate::supervisor) fn watch_connection(
         &mut self,
         run: RunId,
@@ -573,7 +571,7 @@ impl Supervisor {
         self.publish_page_status(index);
     }
 
-    /// The kernel says whether there is a network.
+    /// The kernel reports whether there is a network.
     pub(in crate::supervisor) fn handle_network(&mut self, connected: bool, now: Moment) {
         self.connection.handle_network(connected, now);
         if connected {
@@ -582,7 +580,7 @@ impl Supervisor {
         self.publish_connection();
     }
 
-    /// A server was tried.
+    /// A server was probed.
     pub(in crate::supervisor) fn handle_server_probed(
         &mut self,
         url: &str,
@@ -595,14 +593,14 @@ impl Supervisor {
         self.publish_connection();
     }
 
-    /// What could not be loaded may be there now.
+    /// A page that could not be loaded may load now.
     fn retry_page_now(&mut self, now: Moment) {
         if let Some((_, health)) = &mut self.health {
             health.retry_now(now);
         }
     }
 
-    /// Has the status say how the connection of the page is.
+    /// Publishes the state of the connection.
     fn publish_connection(&mut self) {
         let run = self.connection.page.as_ref().map(|page| page.run);
         if let Some(index) = run.and_then(|run| self.driven_page(run)) {
@@ -610,7 +608,7 @@ impl Supervisor {
         }
     }
 
-    /// Whether the server of this run's page can be reached, where that is known.
+    /// Whether the server of this run's page is reachable, if known.
     pub(in crate::supervisor) fn is_page_server_reachable(&self, run: RunId) -> Option<bool> {
         self.connection.is_reachable(run, &self.connection_policy())
     }
@@ -622,18 +620,18 @@ impl Supervisor {
         }
     }
 
-    /// When there is something to do because of the connection.
+    /// When the connection needs an update.
     pub(in crate::supervisor) fn connection_deadline(&self) -> Option<Moment> {
         if self.shutting_down {
             return None;
         }
         let run = self.connection.page.as_ref().map(|page| page.run);
-        let in_sight = run.is_some_and(|run| self.driven_page(run).is_some());
+        let is_driven = run.is_some_and(|run| self.driven_page(run).is_some());
         self.connection
-            .deadline(&self.connection_policy(), in_sight)
+            .deadline(&self.connection_policy(), is_driven)
     }
 
-    /// Does what is to be done because of the connection.
+    /// Carries out what the state of the connection requires.
     pub(in crate::supervisor) fn update_connection(&mut self, now: Moment) {
         if self.shutting_down {
             return;
@@ -648,15 +646,15 @@ impl Supervisor {
         while let Some(step) = self.connection.step(&policy, page.is_some(), now) {
             match (step, page) {
                 (Step::Probe(url), _) => self.actions.push_back(Action::ProbeServer { url }),
-                (Step::Command(order, why), Some((run, index))) => {
+                (Step::Command(command, why), Some((run, index))) => {
                     self.log_page(index, why);
-                    self.send_page_command(run, order);
+                    self.send_page_command(run, command);
                     self.publish_page_status(index);
                 }
-                (Step::Undo(order), Some((run, _))) => self.send_page_command(run, order),
+                (Step::Undo(command), Some((run, _))) => self.send_page_command(run, command),
                 (Step::Restart, Some((_, index))) => {
                     let why = "its server is back";
-                    self.log_page(index, &format!("{why}; the browser is restarted"));
+                    self.log_page(index, &format!("{why}; restarting the browser"));
                     self.restart_browser(index, Reason::PageRecovery(why.to_owned()), now);
                     return;
                 }
@@ -676,7 +674,7 @@ impl Supervisor {
         }
     }
 
-    /// The server of a page whose process is not configured any more is of no concern.
+    /// The server of a page whose process is no longer configured is forgotten.
     fn forget_unconfigured_server(&mut self) {
         if self.connection.server.is_some()
             && let Some((id, _)) = &self.health
@@ -697,7 +695,7 @@ mod tests {
         Moment::from_boot(Duration::from_secs(seconds))
     }
 
-    fn well(now: Moment) -> Connection {
+    fn healthy(now: Moment) -> Connection {
         let mut connection = Connection::default();
         connection.watch(RunId(1), URL, true, now);
         connection
@@ -710,7 +708,7 @@ mod tests {
         }
     }
 
-    /// Lets time pass by the second; a server is tried at once. What was done, and when.
+    /// Simulates a span second by second; probes are answered at once. Returns the commands and their times.
     fn simulate(
         connection: &mut Connection,
         policy: &Policy,
@@ -724,7 +722,7 @@ mod tests {
                     Step::Probe(url) => {
                         connection.handle_probed(&url, is_up(second), at(second));
                     }
-                    Step::Command(order, _) => done.push((second, order)),
+                    Step::Command(command, _) => done.push((second, command)),
                     Step::Undo(_) | Step::Restart => panic!("nothing asks for it"),
                 }
             }
@@ -733,8 +731,8 @@ mod tests {
     }
 
     #[test]
-    fn a_server_that_goes_is_noticed_within_ten_seconds_and_one_that_comes_back_as_well() {
-        let mut connection = well(at(0));
+    fn a_lost_server_is_noticed_within_ten_seconds_and_a_regained_one_too() {
+        let mut connection = healthy(at(0));
         let policy = policy_of(Behaviors::default());
         let done = simulate(&mut connection, &policy, 0..200, |second| {
             !(100..150).contains(&second)
@@ -751,8 +749,8 @@ mod tests {
     }
 
     #[test]
-    fn one_refusal_and_an_absence_that_is_too_short_to_count_do_nothing() {
-        let mut connection = well(at(0));
+    fn one_refusal_and_a_short_outage_do_nothing() {
+        let mut connection = healthy(at(0));
         let policy = policy_of(Behaviors {
             lost_after: Duration::from_secs(60),
             when_regained: WhenRegained::RefreshPage,
@@ -763,9 +761,9 @@ mod tests {
     }
 
     #[test]
-    fn what_the_kernel_says_counts_at_once_but_not_for_a_page_of_this_machine() {
+    fn a_lost_network_counts_at_once_but_not_for_a_page_of_this_machine() {
         let policy = policy_of(Behaviors::default());
-        let mut connection = well(at(0));
+        let mut connection = healthy(at(0));
         connection.handle_network(false, at(1));
         let step = connection.step(&policy, true, at(1));
         assert!(matches!(
@@ -787,9 +785,9 @@ mod tests {
     }
 
     #[test]
-    fn a_page_that_is_loaded_anew_is_covered_anew() {
+    fn a_reloaded_page_is_covered_again() {
         let policy = policy_of(Behaviors::default());
-        let mut connection = well(at(0));
+        let mut connection = healthy(at(0));
         connection.handle_network(false, at(1));
         assert!(connection.step(&policy, true, at(1)).is_some());
         connection.handle_loading(RunId(1), at(5));
@@ -801,13 +799,13 @@ mod tests {
     }
 
     #[test]
-    fn a_refresh_every_so_often_is_one_however_long_nobody_looked_and_waits_for_the_server() {
+    fn a_periodic_refresh_happens_once_after_a_long_gap_and_waits_for_the_server() {
         let policy = policy_of(Behaviors {
             refresh: Some(Duration::from_secs(600)),
             when_lost: WhenLost::Nothing,
             ..Behaviors::default()
         });
-        let mut connection = well(at(0));
+        let mut connection = healthy(at(0));
         let done = simulate(&mut connection, &policy, 0..1900, |_| true);
         assert_eq!(done.len(), 3, "{done:?}");
         let done = simulate(&mut connection, &policy, 10_000..10_500, |_| true);
@@ -820,18 +818,18 @@ mod tests {
             .collect();
         assert!(early.is_empty(), "{early:?}");
         assert_eq!(
-            done.last().map(|(_, order)| order),
+            done.last().map(|(_, command)| command),
             Some(&PageCommand::Reload)
         );
     }
 
     #[test]
-    fn nothing_is_tried_where_nothing_would_be_done() {
+    fn nothing_is_probed_if_nothing_depends_on_it() {
         let policy = policy_of(Behaviors {
             when_lost: WhenLost::Nothing,
             ..Behaviors::default()
         });
-        assert_eq!(well(at(0)).deadline(&policy, true), None);
+        assert_eq!(healthy(at(0)).deadline(&policy, true), None);
         let mut connection = Connection::default();
         connection.watch(RunId(1), "file:///srv/page.html", true, at(0));
         assert_eq!(connection.deadline(&policy, true), None);

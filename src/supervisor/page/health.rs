@@ -1,25 +1,25 @@
-//! Decides how the page on the screen fares, and what is done for one that is not well.
+//! Decides about the health of the page on the screen and its recovery.
 //!
-//! | what is seen | state | what follows |
+//! | observation | state | consequence |
 //! |---|---|---|
-//! | it answers and shows something | healthy | looked at every [`PAUSE`]; after [`FORGIVEN`] its past is forgotten |
-//! | one look unanswered | as before | looked at again at once: a busy page is left alone |
-//! | two looks in a row unanswered | hung | the next rung |
-//! | nothing on it for [`BLANK`] | blank | the next rung |
-//! | a browser that was just started has shown no page yet | loading | for [`COLD`] it is left alone |
-//! | nothing on it, and still on its way after [`STALLED`] | blank | the next rung |
-//! | what draws it has died | crashed | the next rung |
-//! | the browser itself is silent, twice in a row | hung | restart of the browser |
-//! | its server cannot be reached, and a behavior covers or pauses it | net_error | see [`super::connection`] |
-//! | it could not be loaded | net_error | our own page says so; its address is tried again until it comes |
-//! | our own page, unexpectedly | net_error | the address that it must stand for is tried until it comes |
-//! | no page at all | loading | as one that is on its way |
+//! | it answers and shows something | healthy | observed every [`OBSERVE_INTERVAL`]; after [`FORGIVING_PERIOD`] recovery starts over |
+//! | one missed answer | unchanged | observed again at once: the page may be busy |
+//! | two missed answers in a row | hung | the next recovery step |
+//! | empty for [`BLANK_TIMEOUT`] | blank | the next recovery step |
+//! | no page yet after the start of the browser | loading | nothing for [`STARTUP_TIMEOUT`] |
+//! | empty and loading for [`LOADING_TIMEOUT`] | blank | the next recovery step |
+//! | the renderer crashed | crashed | the next recovery step |
+//! | the browser misses two answers in a row | hung | browser restart |
+//! | its server is not reachable, and a behavior covers or pauses it | net_error | see [`super::connection`] |
+//! | it could not be loaded | net_error | a built-in page is shown; its URL is retried until it loads |
+//! | an unexpected built-in page | net_error | the URL that it replaces is retried until it loads |
+//! | no page at all | loading | like a page that is loading |
 //!
-//! A page of our own is one like any other: where it does not come, hangs or dies, the ladder goes on. While an
-//! order of the mind is carried out, the page is not looked at.
+//! A built-in page is observed like any other: if it does not load, hangs or crashes, recovery continues. While a command
+//! of the supervisor is being carried out, the page is not observed.
 //!
-//! The rungs: load it anew, a fresh tab, restart of the browser; then a page of our own until it has become
-//! quiet. No more than [`STEPS_MAX`] of them an hour, each told in the log with its reason.
+//! The recovery ladder: reload, new tab, browser restart; then a built-in page until the page has recovered. At most
+//! [`STEPS_PER_HOUR`] steps an hour are taken, each logged with its reason.
 
 use super::{
     BuiltIn, PageCommand, PageCommandResult, PageObservation, PageState, Screenshot, Transition,
@@ -30,121 +30,121 @@ use std::collections::VecDeque;
 use std::rc::Rc;
 use std::time::Duration;
 
-/// Between two looks at a page that is well. With a look's own 5 s, twice, a hang is told within 20 s.
+/// Between two observations of a healthy page. With two answer timeouts of 5 s, a hang is reported within 20 s.
 pub const OBSERVE_INTERVAL: Duration = Duration::from_secs(6);
 
-/// Until a page is looked at whose screen has become another one: a window manager needs as long, where there is one.
+/// Between a change of the screen and the next observation: a window manager needs this long.
 const RESIZE_PAUSE: Duration = Duration::from_secs(1);
 
-/// Until a page that was not well is looked at again.
+/// Between two observations of a page that is not healthy.
 const RECHECK_PAUSE: Duration = Duration::from_secs(2);
 
-/// How long a page may be empty: a slow program on a small board is still drawing nothing.
+/// How long a page may be empty: a slow page on a small board has not painted yet.
 pub const BLANK_TIMEOUT: Duration = Duration::from_secs(15);
 
-/// How long a browser that was started may take until something of its page is there. On a small board with a slow card
-/// that is most of a minute, and whoever restarts it meanwhile has it begin anew.
+/// How long a browser may take to show something after its start. A small board with a slow card needs most of a
+/// minute, and a restart would begin that again.
 const STARTUP_TIMEOUT: Duration = Duration::from_secs(180);
 
-/// How long a page may be on its way with nothing to be seen: a script that never comes holds it up for ever.
+/// How long an empty page may be loading: a script that never arrives blocks it for ever.
 pub const LOADING_TIMEOUT: Duration = Duration::from_secs(60);
 
-/// How long a page has to be well until its past counts no more.
+/// How long a page must be healthy before recovery starts over.
 const FORGIVING_PERIOD: Duration = Duration::from_secs(60);
 
-/// How long a step may take to show.
+/// How long a recovery step may take to have an effect.
 const STEP_GRACE: Duration = Duration::from_secs(10);
 
-/// Steps in any hour. A page that is never well does not keep the device busy.
+/// Recovery steps in any hour: a page that never recovers must not keep the device busy.
 pub const STEPS_PER_HOUR: usize = 12;
 
-/// The span of [`STEPS_MAX`].
+/// The period of [`STEPS_PER_HOUR`].
 pub const HOUR: Duration = Duration::from_secs(3600);
 
-/// A server that is away is asked often for so long ...
+/// How long a URL that cannot be loaded is retried frequently.
 const FREQUENT_PERIOD: Duration = Duration::from_secs(300);
-/// ... so often, ...
+/// The pause between frequent retries.
 const FREQUENT_PAUSE: Duration = Duration::from_secs(4);
-/// ... and then so.
+/// The pause between later retries.
 const RARE_PAUSE: Duration = Duration::from_secs(30);
 
 /// `page` of a display process in the API.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct PageStatus {
-    /// How it fares.
+    /// The state.
     pub state: PageState,
-    /// Since when.
+    /// When it entered the state.
     pub since: Moment,
-    /// Its address, where it is known; of a page that could not be loaded, that one's.
+    /// Its URL, if known; for a page that could not be loaded, the requested one.
     pub url: Option<String>,
     /// Its title.
     pub title: Option<String>,
-    /// Why it is in its state, where there is something to say.
+    /// Why it is in this state.
     pub reason: Option<String>,
-    /// Of a page that is not well: when it was last seen to be.
+    /// When it was last healthy; `None` while it is.
     pub last_painted: Option<Moment>,
-    /// What was done last for one that was not well.
+    /// The latest recovery step.
     pub last_step: Option<Rc<RecoveryStep>>,
-    /// Whether its server takes connections, where it has one and that is known.
+    /// Whether its server accepts connections, if known.
     pub server_reachable: Option<bool>,
 }
 
-/// Something that was done for a page that was not well.
+/// A recovery step.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RecoveryStep {
-    /// When.
+    /// When it was taken.
     pub at: Moment,
-    /// How the page was.
+    /// The state of the page before.
     pub state: PageState,
-    /// Why and what, in a sentence.
+    /// The reason and the step, in a sentence.
     pub what: String,
-    /// What was on the screen before, and when that was taken.
+    /// What was on the screen before, and when that was captured.
     pub evidence: Option<(Moment, Screenshot)>,
 }
 
-/// What is known of the page of one run.
+/// The health of the page of one run.
 #[derive(Debug)]
 pub(in crate::supervisor) struct Health {
     run: RunId,
-    /// The address that its browser was started with.
+    /// The URL that its browser was started with.
     start_url: Option<String>,
-    /// Until when its browser may be starting: until its page was seen, and no longer than this.
+    /// While its browser may be starting: until its page was observed, and no longer than this.
     starting_until: Option<Moment>,
     status: PageStatus,
-    /// When to do something next: look, or try the address again.
+    /// When to observe the page or retry its URL.
     due: Option<Moment>,
-    /// Orders of ours that are being carried out.
+    /// Commands of the supervisor that are being carried out.
     commands_in_flight: Vec<PageCommand>,
-    /// Looks in a row that were not answered.
+    /// Consecutive observations that the page did not answer.
     unanswered: u32,
-    /// Looks in a row that the browser itself did not answer.
+    /// Consecutive observations that the browser did not answer.
     silent: u32,
-    /// Since when it has been empty.
+    /// Since when it is empty.
     blank_since: Option<Moment>,
-    /// The address that a page of our own stands for, and since when.
+    /// The URL that a built-in page replaces, and since when.
     replaced: Option<(String, Moment)>,
-    /// Since when it was seen to stand there, look by look.
+    /// Since when a built-in page is observed.
     built_in_since: Option<Moment>,
-    /// Until when an address that cannot be loaded is not said again to be one.
+    /// Until when a page that cannot be loaded is not announced again.
     announced_until: Moment,
-    /// What it takes until the next rung is climbed.
+    /// When the next recovery step may be taken.
     not_before: Moment,
     history: RecoveryHistory,
 }
 
-/// What outlives the run: its restart is one of the rungs of the ladder.
+/// What outlives the run, whose restart is a recovery step.
 #[derive(Clone, Debug, Default)]
 struct RecoveryHistory {
-    /// How far the ladder was climbed.
+    /// The next step of the ladder.
     next_step: usize,
     /// The steps of the last hour.
     recent_steps: VecDeque<Moment>,
-    /// When the page was last seen to be well.
+    /// When the page was last healthy.
     last_painted: Option<Moment>,
     last_step: Option<Rc<RecoveryStep>>,
 }
 
-/// What is to be done about a page.
+/// What to do to recover the page.
 #[derive(Debug, PartialEq, Eq)]
 enum Recovery {
     Command(PageCommand),
@@ -152,7 +152,7 @@ enum Recovery {
 }
 
 impl Health {
-    fn new(run: RunId, home: Option<String>, past: RecoveryHistory, now: Moment) -> Self {
+    fn new(run: RunId, home: Option<String>, history: RecoveryHistory, now: Moment) -> Self {
         Self {
             run,
             start_url: home,
@@ -163,8 +163,8 @@ impl Health {
                 url: None,
                 title: None,
                 reason: None,
-                last_painted: past.last_painted,
-                last_step: past.last_step.clone(),
+                last_painted: history.last_painted,
+                last_step: history.last_step.clone(),
                 server_reachable: None,
             },
             due: Some(now + OBSERVE_INTERVAL),
@@ -176,7 +176,7 @@ impl Health {
             built_in_since: None,
             announced_until: now,
             not_before: now,
-            history: past,
+            history: history,
         }
     }
 
@@ -186,13 +186,13 @@ impl Health {
             self.status.since = now;
         }
         self.status.reason = reason;
-        // Of a page that is well it is now, which would be news at every look.
-        let is_well = state == PageState::Healthy;
-        self.status.last_painted = self.history.last_painted.filter(|_| !is_well);
+        // For a healthy page it would change with every observation.
+        let is_healthy = state == PageState::Healthy;
+        self.status.last_painted = self.history.last_painted.filter(|_| !is_healthy);
     }
 
-    /// Something is done about the page. What was on the screen before the first thing stands for all that are done
-    /// until the page is well, where no other picture comes.
+    /// Records a recovery step. Its evidence is what was on the screen before the first step since the page was
+    /// healthy, unless another screenshot arrives.
     fn record_step(&mut self, what: String, now: Moment) {
         let painted = self.history.last_painted;
         let before = (self.history.last_step.take())
@@ -206,10 +206,10 @@ impl Health {
         self.set_last_step(step);
     }
 
-    /// What was on the screen before what is done now.
-    fn set_evidence(&mut self, picture: Screenshot, now: Moment) {
+    /// What was on the screen before the current step.
+    fn set_evidence(&mut self, screenshot: Screenshot, now: Moment) {
         if let Some(step) = &self.history.last_step {
-            let evidence = Some((now, picture));
+            let evidence = Some((now, screenshot));
             self.set_last_step(RecoveryStep {
                 evidence,
                 ..RecoveryStep::clone(step)
@@ -223,47 +223,51 @@ impl Health {
     }
 
     fn set_page(&mut self, url: String, title: Option<String>) {
-        // A tab that is empty is on its way to an address, and none itself.
+        // An empty tab is loading; this is not its URL.
         if url != EMPTY_TAB {
             self.status.url = Some(url);
         }
         self.status.title = title;
     }
 
-    /// Something was seen; what is to be done about it.
-    fn handle_observation(&mut self, sight: PageObservation, now: Moment) -> Option<Recovery> {
-        if !matches!(sight, PageObservation::Unresponsive) {
+    /// Handles an observation; returns what to do about it.
+    fn handle_observation(
+        &mut self,
+        observation: PageObservation,
+        now: Moment,
+    ) -> Option<Recovery> {
+        if !matches!(observation, PageObservation::Unresponsive) {
             self.unanswered = 0;
         }
-        if !matches!(sight, PageObservation::BrowserUnresponsive) {
+        if !matches!(observation, PageObservation::BrowserUnresponsive) {
             self.silent = 0;
         }
-        if !matches!(sight, PageObservation::Blank { .. }) {
+        if !matches!(observation, PageObservation::Blank { .. }) {
             self.blank_since = None;
         }
-        if !shows_built_in(&sight) {
+        if !shows_built_in(&observation) {
             self.built_in_since = None;
         }
-        if self.is_starting(&sight, now) {
+        if self.is_starting(&observation, now) {
             self.set_state(PageState::Loading, None, now);
             self.due = Some(now + RECHECK_PAUSE);
             return None;
         }
-        match sight {
-            // The page of our own is on its way ...
+        match observation {
+            // A built-in page is loading ...
             PageObservation::Loading { url } if is_built_in(&url) => None,
-            // ... or is there.
-            sight if shows_built_in(&sight) => {
+            // ... or shown.
+            observation if shows_built_in(&observation) => {
                 self.handle_unexpected_built_in(now);
                 if now.since(*self.built_in_since.get_or_insert(now)) >= FORGIVING_PERIOD {
                     self.history.next_step = 0;
                 }
                 None
             }
-            // The browser tries by itself what could not be loaded: what comes of it will be seen.
+            // The browser itself retries a page that could not be loaded; the result will be observed.
             PageObservation::Loading { url } if self.replaced.is_some() && !url.is_empty() => None,
             PageObservation::Loading { url } => {
-                // Without an address there is no page, ours neither; the one to be shown is still the one there was.
+                // Without a URL there is no page, and no built-in page; the URL to show is still the previous one.
                 match url.is_empty() {
                     true => self.replaced = None,
                     false => self.set_page(url, None),
@@ -274,14 +278,14 @@ impl Health {
                 if is_cold || now.since(self.status.since) < LOADING_TIMEOUT {
                     return None;
                 }
-                self.recover(PageState::Blank, "the page does not come", now)
+                self.recover(PageState::Blank, "the page does not load", now)
             }
             PageObservation::Painted { url, title } => {
                 self.replaced = None;
                 self.set_page(url, Some(title));
                 self.history.last_painted = Some(now);
                 self.set_state(PageState::Healthy, None, now);
-                // What was done has helped: whatever comes next is another matter.
+                // The recovery step has worked: a later problem is a new one.
                 self.not_before = now;
                 if now.since(self.status.since) >= FORGIVING_PERIOD {
                     self.history.next_step = 0;
@@ -296,7 +300,7 @@ impl Health {
                 if now.since(since) < BLANK_TIMEOUT {
                     return None;
                 }
-                self.recover(PageState::Blank, "nothing is on the page", now)
+                self.recover(PageState::Blank, "the page is blank", now)
             }
             PageObservation::Unresponsive => {
                 self.unanswered += 1;
@@ -307,7 +311,7 @@ impl Health {
                 self.recover(PageState::Hung, "the page does not answer", now)
             }
             PageObservation::Crashed => {
-                self.recover(PageState::Crashed, "what draws the page has died", now)
+                self.recover(PageState::Crashed, "the renderer crashed", now)
             }
             PageObservation::BrowserUnresponsive => {
                 self.silent += 1;
@@ -327,24 +331,24 @@ impl Health {
         }
     }
 
-    /// Whether this is what a browser looks like that has not come to its page yet: it is busy with itself, or shows the
-    /// empty tab that it begins with.
-    fn is_starting(&mut self, sight: &PageObservation, now: Moment) -> bool {
-        match sight {
+    /// Whether the browser is still starting: it does not answer, or shows its initial empty tab.
+    fn is_starting(&mut self, observation: &PageObservation, now: Moment) -> bool {
+        match observation {
             PageObservation::Unresponsive | PageObservation::BrowserUnresponsive => {}
             PageObservation::Blank { url, .. } if url == EMPTY_TAB => {}
-            // Where it is told of, the page is still to come.
+            // The page is still to come.
             PageObservation::Loading { .. } => return false,
             _ => self.starting_until = None,
         }
         self.starting_until.is_some_and(|until| now < until)
     }
 
-    /// The page is not well: the next rung, unless one was climbed just now or too many were this hour.
+    /// The page is not healthy: returns the next recovery step, unless one was taken just now or too many within the
+    /// hour.
     fn recover(&mut self, state: PageState, why: &str, now: Moment) -> Option<Recovery> {
         self.set_state(state, Some(why.to_owned()), now);
         self.due = Some(now + RECHECK_PAUSE);
-        // What was seen is still the page before ours.
+        // The observation is still of the previous page.
         if self.is_built_in_loading() || now < self.not_before {
             return None;
         }
@@ -354,7 +358,7 @@ impl Health {
         if self.history.recent_steps.len() >= STEPS_PER_HOUR {
             let next = *self.history.recent_steps.front()? + HOUR;
             self.not_before = next;
-            // To try an address is no step.
+            // A retry of the URL is not a recovery step.
             self.due = Some(match self.replaced {
                 Some(_) => next.min(now + self.retry_pause(now)),
                 None => next,
@@ -364,12 +368,12 @@ impl Health {
         self.history.recent_steps.push_back(now);
         self.not_before = now + STEP_GRACE;
         self.replaced = None;
-        let rung = self.history.next_step;
-        self.history.next_step = (rung + 1) % RECOVERY_STEPS;
-        Some(match (rung, self.target_url()) {
+        let step = self.history.next_step;
+        self.history.next_step = (step + 1) % RECOVERY_STEPS;
+        Some(match (step, self.target_url()) {
             (0, _) => Recovery::Command(PageCommand::Reload),
             (1, Some(url)) => Recovery::Command(PageCommand::NewTab { url }),
-            // To an address that only its command line knows, there is no other way.
+            // A URL that only the command line of the browser knows can only be loaded by a restart.
             (RESTART_STEP, _) | (_, None) => Recovery::Restart(why.to_owned()),
             (_, Some(url)) => {
                 self.replaced = Some((url, now));
@@ -382,25 +386,25 @@ impl Health {
         })
     }
 
-    /// Where the browser is to be: the address that was seen last, or else the one it was started with.
+    /// The URL that the browser should show: the last one observed, or the one it was started with.
     fn target_url(&self) -> Option<String> {
         let seen = self.status.url.clone().filter(|url| !url.is_empty());
         seen.or_else(|| self.start_url.clone())
     }
 
-    /// The page could not be loaded: ours says so, once, and it is tried again.
+    /// The page could not be loaded: a built-in page says so, and the URL is retried.
     fn handle_not_loaded(&mut self, url: String, error: String, now: Moment) -> Option<Recovery> {
         let since = match &self.replaced {
             Some((address, since)) if *address == url => *since,
             _ => now,
         };
-        let is_said =
+        let is_announced =
             self.is_built_in_loading() || self.replaced.is_some() && now < self.announced_until;
         self.set_page(url.clone(), None);
         self.set_state(PageState::NetError, Some(error.clone()), now);
         self.replaced = Some((url.clone(), since));
         self.due = Some(now + self.retry_pause(now));
-        if is_said {
+        if is_announced {
             return None;
         }
         self.announced_until = now + RARE_PAUSE;
@@ -409,26 +413,25 @@ impl Health {
         )))
     }
 
-    /// A page of our own is on its way: what is seen is still the one before it.
+    /// A built-in page is loading; observations are still of the page before.
     fn is_built_in_loading(&self) -> bool {
-        let is_ours = |order: &PageCommand| matches!(order, PageCommand::ShowBuiltIn(_));
-        self.commands_in_flight.iter().any(is_ours)
+        let is_built_in = |command: &PageCommand| matches!(command, PageCommand::ShowBuiltIn(_));
+        self.commands_in_flight.iter().any(is_built_in)
     }
 
-    /// A page of our own is there, also where nobody remembers for which: an operator's wish came to nothing, or another
-    /// daemon has shown it.
+    /// A built-in page is shown and it is not known why: a navigation failed, or an earlier daemon showed it.
     fn handle_unexpected_built_in(&mut self, now: Moment) {
         if let (None, Some(url)) = (&self.replaced, self.target_url()) {
             self.set_page(url.clone(), None);
             let why = self.status.reason.take();
-            let why = why.unwrap_or_else(|| "a page of our own stands for it".to_owned());
+            let why = why.unwrap_or_else(|| "a built-in page replaces it".to_owned());
             self.set_state(PageState::NetError, Some(why), now);
             self.replaced = Some((url, now));
             self.due = Some(now);
         }
     }
 
-    /// Until the address is tried again.
+    /// The pause before the URL is retried.
     fn retry_pause(&self, now: Moment) -> Duration {
         match &self.replaced {
             Some((_, since)) if now.since(*since) >= FREQUENT_PERIOD => RARE_PAUSE,
@@ -436,9 +439,9 @@ impl Health {
         }
     }
 
-    /// It is time to look, or to try the address again.
+    /// It is time to observe the page, or to retry its URL.
     fn handle_due(&mut self, now: Moment) -> PageCommand {
-        // One that was missed is looked for again first.
+        // A missed answer is checked first.
         let is_missed = self.unanswered == 1 || self.silent == 1;
         match &self.replaced {
             Some((url, _)) if !is_missed => {
@@ -455,29 +458,29 @@ impl Health {
         }
     }
 
-    /// An order of ours is not under way any more.
-    fn end_command(&mut self, order: &PageCommand) {
+    /// A command of the supervisor has ended.
+    fn end_command(&mut self, command: &PageCommand) {
         if let Some(place) = self
             .commands_in_flight
             .iter()
-            .position(|other| other == order)
+            .position(|other| other == command)
         {
             self.commands_in_flight.remove(place);
         }
     }
 
-    /// An order of ours was carried out.
-    fn handle_done(&mut self, order: &PageCommand, done: &PageCommandResult) {
-        // A page that was led to its address is on the screen: ours is not, whatever comes of the other.
-        if let (PageCommand::Navigate { .. }, PageCommandResult::Done) = (order, done) {
+    /// A command of the supervisor was carried out.
+    fn handle_done(&mut self, command: &PageCommand, result: &PageCommandResult) {
+        // The page was loaded: the built-in page is gone in any case.
+        if let (PageCommand::Navigate { .. }, PageCommandResult::Done) = (command, result) {
             self.replaced = None;
         }
     }
 
-    /// An order of ours came to nothing; what is to be done next because of it.
-    fn handle_failure(&mut self, order: &PageCommand, now: Moment) -> Option<PageCommand> {
-        match order {
-            // The browser has a page of its own that says so. Ours is shown again later.
+    /// A command of the supervisor failed; returns the command that follows.
+    fn handle_failure(&mut self, command: &PageCommand, now: Moment) -> Option<PageCommand> {
+        match command {
+            // The error page of the browser is shown instead. The built-in page is tried again later.
             PageCommand::ShowBuiltIn(BuiltIn::Offline { .. }) => {
                 self.announced_until = now + FREQUENT_PERIOD
             }
@@ -485,7 +488,8 @@ impl Health {
                 self.replaced = None;
                 self.due = Some(now + RECHECK_PAUSE);
             }
-            // Its server is away as before. Or ours is not there any more, or the browser, which only a look tells.
+            // Its server is still not reachable, or the built-in page or the browser is gone: only an observation can
+            // say.
             PageCommand::Navigate { .. } if self.replaced.is_some() => {
                 return Some(PageCommand::Observe);
             }
@@ -494,59 +498,58 @@ impl Health {
         None
     }
 
-    /// The run whose page it is.
     pub(in crate::supervisor) fn run(&self) -> RunId {
         self.run
     }
 
-    /// How the page fares.
+    /// The status of the page.
     pub(in crate::supervisor) fn status(&self) -> &PageStatus {
         &self.status
     }
 
-    /// Whether the page itself is on the screen, and no built-in page in its place.
+    /// Whether the page itself is on the screen, and no built-in page.
     pub(in crate::supervisor) fn shows_page(&self) -> bool {
         self.status.state != PageState::NetError && self.replaced.is_none()
     }
 
-    /// The network is back: a page that could not be loaded is tried now.
+    /// The network is back: a page that could not be loaded is retried now.
     pub(in crate::supervisor) fn retry_now(&mut self, now: Moment) {
         if self.replaced.is_some() {
             self.due = Some(now);
         }
     }
 
-    /// The screen is another one: the page is looked at before long, which makes it as large as the screen. A page
-    /// that is tried again at its time is not tried earlier for a loose plug.
+    /// The screen changed: observes the page soon, which adapts it to the size of the screen. A pending retry is not
+    /// moved: a loose plug must not speed it up.
     fn observe_soon(&mut self, now: Moment) {
-        // What cannot be seen at all is not looked at either.
+        // A page that cannot be observed is not observed now either.
         if self.replaced.is_none() && self.status.state != PageState::Unknown {
             let soon = now + RESIZE_PAUSE;
             self.due = Some(self.due.map_or(soon, |due| due.min(soon)));
         }
     }
 
-    /// When to do something, where no order of ours is under way.
+    /// When to do something; `None` while a command of the supervisor is being carried out.
     fn deadline(&self) -> Option<Moment> {
         self.due.filter(|_| self.commands_in_flight.is_empty())
     }
 }
 
-/// The rung that restarts the browser, and how many there are.
+/// The recovery step that restarts the browser, and the number of steps.
 const RESTART_STEP: usize = 2;
 const RECOVERY_STEPS: usize = 4;
 
 /// What a browser shows before its page.
 const EMPTY_TAB: &str = "about:blank";
 
-/// Pages of our own have no address that a server could have.
+/// Built-in pages have URLs that no server can have.
 fn is_built_in(url: &str) -> bool {
     ["about:welcome", "about:offline", "about:failed"].contains(&url)
 }
 
-/// Whether a page of our own is on the screen.
-fn shows_built_in(sight: &PageObservation) -> bool {
-    match sight {
+/// Whether a built-in page is on the screen.
+fn shows_built_in(observation: &PageObservation) -> bool {
+    match observation {
         PageObservation::Painted { url, .. } | PageObservation::Blank { url, .. } => {
             is_built_in(url)
         }
@@ -555,24 +558,24 @@ fn shows_built_in(sight: &PageObservation) -> bool {
 }
 
 impl Supervisor {
-    /// A run can be looked at from now on.
+    /// The page of a run can be observed from now on.
     pub(in crate::supervisor) fn watch_page(&mut self, run: RunId, now: Moment) {
         let Some(index) = self.runs.get(&run).copied() else {
             return;
         };
-        // What runs counts: the configuration may have changed since.
+        // The configuration may have changed since the run began.
         let running = self.machines[index].running();
         let Some(process) = running.filter(|process| process.is_display()) else {
             return;
         };
         let home = process.url.clone();
-        // What was done for the run before counts on, if it was of this process.
-        let past = match self.health.take() {
+        // The recovery history is kept if the previous run was of the same process.
+        let history = match self.health.take() {
             Some((id, health)) if id == self.machines[index].process.id => health.history,
             _ => RecoveryHistory::default(),
         };
-        let mut health = Health::new(run, home, past, now);
-        // One that an earlier daemon has started has had its time.
+        let mut health = Health::new(run, home, history, now);
+        // A run of an earlier daemon has had a part of this time.
         if let Some(started) = self.machines[index].started() {
             health.starting_until = Some(started + STARTUP_TIMEOUT);
         }
@@ -580,7 +583,7 @@ impl Supervisor {
         self.publish_page_status(index);
     }
 
-    /// The operator does something about the page: what was, is forgotten.
+    /// An operator changes the page: recovery starts over.
     pub(in crate::supervisor) fn reset_page_recovery(&mut self, run: RunId) {
         if let Some((_, health)) = &mut self.health
             && health.run == run
@@ -590,11 +593,11 @@ impl Supervisor {
         }
     }
 
-    /// Something was seen of a page.
+    /// A driver observed a page.
     pub(in crate::supervisor) fn handle_page_observed(
         &mut self,
         run: RunId,
-        sight: PageObservation,
+        observation: PageObservation,
         now: Moment,
     ) {
         let Some(index) = self.driven_page(run) else {
@@ -603,22 +606,22 @@ impl Supervisor {
         let Some((_, health)) = &mut self.health else {
             return;
         };
-        match health.handle_observation(sight, now) {
+        match health.handle_observation(observation, now) {
             None => {}
-            Some(Recovery::Command(order)) => self.run_recovery(index, order, now),
+            Some(Recovery::Command(command)) => self.run_recovery(index, command, now),
             Some(Recovery::Restart(why)) => {
-                self.record_recovery(index, format!("{why}; the browser is restarted"), now);
+                self.record_recovery(index, format!("{why}; restarting the browser"), now);
                 self.restart_browser(index, Reason::PageRecovery(why), now);
             }
         }
         self.publish_page_status(index);
     }
 
-    /// An order of the mind was carried out, or could not be: what comes of it will be seen.
+    /// A command of the supervisor was carried out or failed; the effect will be observed.
     pub(in crate::supervisor) fn handle_page_command_done(
         &mut self,
         run: RunId,
-        order: &PageCommand,
+        command: &PageCommand,
         result: Result<PageCommandResult, Failure>,
         now: Moment,
     ) {
@@ -629,43 +632,43 @@ impl Supervisor {
         if health.run != run {
             return;
         }
-        health.end_command(order);
+        health.end_command(command);
         match (result, index) {
-            (Ok(PageCommandResult::Evidence(Some(picture))), _) => {
-                health.set_evidence(picture, now);
+            (Ok(PageCommandResult::Evidence(Some(screenshot))), _) => {
+                health.set_evidence(screenshot, now);
                 if let Some(index) = self.runs.get(&run) {
                     self.publish_page_status(*index);
                 }
             }
-            (Ok(done), _) => health.handle_done(order, &done),
+            (Ok(result), _) => health.handle_done(command, &result),
             (Err(failure), Some(index)) => {
-                let next = health.handle_failure(order, now);
-                if matches!(order, PageCommand::ShowBuiltIn(_)) {
+                let next = health.handle_failure(command, now);
+                if matches!(command, PageCommand::ShowBuiltIn(_)) {
                     self.log_page(index, &failure.to_string());
                 }
-                if let Some(order) = next {
-                    self.send_page_command(run, order);
+                if let Some(command) = next {
+                    self.send_page_command(run, command);
                 }
             }
             (Err(_), None) => {}
         }
     }
 
-    /// A screen has become another one, perhaps that of the page.
+    /// A screen changed, perhaps the one of the page.
     pub(in crate::supervisor) fn observe_page_soon(&mut self, now: Moment) {
         if let Some((_, health)) = &mut self.health {
             health.observe_soon(now);
         }
     }
 
-    /// When a page is to be looked at.
+    /// When the page is observed next.
     pub(in crate::supervisor) fn page_deadline(&self) -> Option<Moment> {
         let (_, health) = self.health.as_ref()?;
         self.driven_page(health.run)?;
         health.deadline()
     }
 
-    /// Looks at the page, where it is time to.
+    /// Observes the page if it is time.
     pub(in crate::supervisor) fn update_page(&mut self, now: Moment) {
         if self.page_deadline().is_none_or(|deadline| deadline > now) {
             return;
@@ -673,12 +676,12 @@ impl Supervisor {
         let Some((_, health)) = &mut self.health else {
             return;
         };
-        let order = health.handle_due(now);
+        let command = health.handle_due(now);
         let run = health.run;
-        self.send_page_command(run, order);
+        self.send_page_command(run, command);
     }
 
-    /// Restarts the browser, for the sake of its page.
+    /// Restarts the browser because of its page.
     pub(in crate::supervisor) fn restart_browser(
         &mut self,
         index: usize,
@@ -690,7 +693,7 @@ impl Supervisor {
         });
     }
 
-    /// The machine of a run whose page can be asked.
+    /// The machine of a run whose page can be commanded.
     pub(in crate::supervisor) fn driven_page(&self, run: RunId) -> Option<usize> {
         let (_, health) = self.health.as_ref()?;
         let index = *self.runs.get(&run)?;
@@ -699,29 +702,29 @@ impl Supervisor {
         (health.run == run && lives && !self.shutting_down).then_some(index)
     }
 
-    fn run_recovery(&mut self, index: usize, mut order: PageCommand, now: Moment) {
+    fn run_recovery(&mut self, index: usize, mut command: PageCommand, now: Moment) {
         let Some((_, health)) = &self.health else {
             return;
         };
         let run = health.run;
         let why = health.status.reason.clone().unwrap_or_default();
-        let what = match &mut order {
-            PageCommand::Reload => "it is loaded anew",
-            PageCommand::NewTab { .. } => "it is loaded in a fresh tab",
+        let what = match &mut command {
+            PageCommand::Reload => "reloading",
+            PageCommand::NewTab { .. } => "loading it in a new tab",
             PageCommand::ShowBuiltIn(BuiltIn::Failed { name, .. }) => {
                 name.clone_from(&self.machines[index].process.name);
-                "everything was tried; a page of our own is shown"
+                "every recovery step failed; showing a built-in page"
             }
-            _ => "a page of our own says so until it comes",
+            _ => "showing a built-in page until it loads",
         };
-        if !matches!(order, PageCommand::ShowBuiltIn(BuiltIn::Offline { .. })) {
+        if !matches!(command, PageCommand::ShowBuiltIn(BuiltIn::Offline { .. })) {
             self.send_page_command(run, PageCommand::CaptureEvidence);
         }
         self.record_recovery(index, format!("{why}; {what}"), now);
-        self.send_page_command(run, order);
+        self.send_page_command(run, command);
     }
 
-    /// What is done about the page, in its log and on its card.
+    /// Records a recovery step in the log and the status of the page.
     fn record_recovery(&mut self, index: usize, what: String, now: Moment) {
         self.log_page(index, &what);
         if let Some((_, health)) = &mut self.health {
@@ -729,13 +732,13 @@ impl Supervisor {
         }
     }
 
-    pub(in crate::supervisor) fn send_page_command(&mut self, run: RunId, order: PageCommand) {
+    pub(in crate::supervisor) fn send_page_command(&mut self, run: RunId, command: PageCommand) {
         if let Some((_, health)) = &mut self.health {
-            health.commands_in_flight.push(order.clone());
+            health.commands_in_flight.push(command.clone());
         }
         self.actions.push_back(Action::RunPageCommand {
             run,
-            command: order,
+            command: command,
             ticket: None,
         });
     }
@@ -747,7 +750,7 @@ impl Supervisor {
         });
     }
 
-    /// Has the status of the process show the page as it is now: its health, and what its connection makes of that.
+    /// Publishes the status of the page: its health, and the effect of its connection.
     pub(in crate::supervisor) fn publish_page_status(&mut self, index: usize) {
         let Some((_, health)) = &self.health else {
             return;
@@ -756,7 +759,7 @@ impl Supervisor {
             server_reachable: self.is_page_server_reachable(health.run),
             ..health.status.clone()
         };
-        // The page answers as before, but what people see is a notice, or a page that is paused.
+        // The page answers, but the screen shows a notice or a paused page.
         if status.state == PageState::Healthy
             && let Some(since) = self.connection.affects(health.run)
         {

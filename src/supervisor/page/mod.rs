@@ -1,8 +1,8 @@
-//! The page on the screen: what is seen of it, and what is asked of the browser that shows it.
+//! The page on the screen: its health and its connection, and the commands for the driver of its browser.
 //!
-//! A browser that lives proves nothing: its page may hang, be empty, or have died. So the mind has the
-//! page looked at, and takes [`Sight`]s for what they are worth; whatever it wants done about them it says
-//! as an [`Order`]. Neither knows by which protocol a browser is driven.
+//! A running browser proves nothing: its page may hang, be empty, or have crashed. So drivers report
+//! [`PageObservation`]s, and the supervisor answers with [`PageCommand`]s. Neither depends on the protocol that
+//! drives a browser.
 
 pub(in crate::supervisor) mod commands;
 pub(in crate::supervisor) mod connection;
@@ -11,114 +11,112 @@ pub(in crate::supervisor) mod health;
 use std::fmt;
 use std::rc::Rc;
 
-/// What a look at a page has shown, or what its browser told unasked. Addresses and titles are cut at
-/// [`MAX_TEXT`] bytes by whoever saw them: a page chooses them.
+/// What a driver reports about a page. The driver cuts URLs and titles at [`MAX_TEXT`] bytes: the page chooses them.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum PageObservation {
-    /// Another page is on its way to the screen, or the same one anew.
+    /// A page is loading.
     Loading {
-        /// Its address.
+        /// Its URL.
         url: String,
     },
-    /// The page has answered, and something is on it.
+    /// The page answers and shows something.
     Painted {
-        /// Its address.
+        /// Its URL.
         url: String,
         /// Its title.
         title: String,
     },
-    /// The page has answered, and there is nothing on it.
+    /// The page answers and is empty.
     Blank {
-        /// Its address.
+        /// Its URL.
         url: String,
         /// Its title.
         title: String,
     },
-    /// The page has not answered in time; its browser does.
+    /// The page did not answer in time; its browser does.
     Unresponsive,
-    /// What draws the page has died ("Aw, Snap!").
+    /// The renderer crashed ("Aw, Snap!").
     Crashed,
-    /// The page could not be loaded; what the browser shows instead is its own.
+    /// The page could not be loaded; the browser shows its own error page.
     NotLoaded {
-        /// The address that was asked for.
+        /// The requested URL.
         url: String,
-        /// Why, in the browser's words: `net::ERR_CONNECTION_REFUSED`.
+        /// The error of the browser: `net::ERR_CONNECTION_REFUSED`.
         error: String,
     },
-    /// The browser itself does not answer.
+    /// The browser did not answer.
     BrowserUnresponsive,
-    /// This program cannot be looked at: it is no browser we know how to drive.
+    /// This program cannot be observed: it is not a browser that a driver exists for.
     NotObservable,
 }
 
-/// The longest address or title that is kept, in bytes.
+/// The longest URL or title, in bytes.
 pub const MAX_TEXT: usize = 2048;
 
-/// Something to be done with the page of a run. Answered by exactly one `Event::Obeyed`, whatever happens
-/// and whenever the run ends; a [`Sight`] that comes of it is told beside.
+/// A command for the page of a run. Answered by exactly one `Event::PageCommandDone`, even if the run ends; a
+/// [`PageObservation`] that follows is reported separately.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum PageCommand {
-    /// Look at the page now. What is seen is told as a `Sight`.
+    /// Observe the page now. The result is a [`PageObservation`].
     Observe,
-    /// Load the page anew, past every cache.
+    /// Reload the page without any cache.
     Reload,
-    /// Show this address: prepared in the background and shown once it has painted. The page that is there
-    /// stays where the other cannot be loaded, and that is told as the failure.
+    /// Load this URL in the background and show it once it has painted. If it cannot be loaded, the current page
+    /// stays and the command fails.
     Navigate {
-        /// Its address.
+        /// The URL.
         url: String,
-        /// How it takes the place of the page that is there.
+        /// How it replaces the current page.
         transition: Transition,
     },
-    /// Give up the tab and whatever draws it, and load this address in a new one.
+    /// Close the tab with its renderer, and load this URL in a new one.
     NewTab {
-        /// Its address.
+        /// The URL.
         url: String,
     },
-    /// Show a page of our own. It says what is wrong and how to reach the kiosk.
+    /// Show a built-in page. It says what is wrong and how to reach the kiosk.
     ShowBuiltIn(BuiltIn),
-    /// Lay a notice over the page, whose state is kept. The same notice twice is one.
+    /// Show a notice over the page, whose state is kept. Idempotent.
     ShowOverlay,
-    /// Take the notice away.
+    /// Remove the notice.
     HideOverlay,
-    /// Have the page stand still: its films, sounds, animations and scripts stop, its picture stays. What other processes
-    /// of the browser do for it goes on: frames from other sites, workers.
+    /// Pause the page: media, animations and scripts stop, the image stays. Other processes of the browser, such as
+    /// workers and frames of other sites, continue.
     Pause,
-    /// Have it go on.
+    /// Resume the page.
     Resume,
-    /// Take a small picture of what is on the screen, whether or not the page answers: what is done next changes it.
+    /// Capture a small screenshot, whether or not the page answers, before the next command changes the screen.
     CaptureEvidence,
-    /// Take a picture of this moment.
+    /// Take a screenshot.
     Screenshot {
-        /// Scaled down to this width, in pixels; as large as the page is without.
+        /// The width to scale down to, in pixels; `None` for the size of the page.
         width: Option<u32>,
     },
 }
 
-/// How one page follows another.
+/// How a page replaces another.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Transition {
-    /// From one frame to the next.
+    /// Without a transition.
     #[default]
     Cut,
-    /// The one fades into the other.
+    /// A cross-fade.
     Fade,
 }
 
-/// Pages that come from the daemon itself. While one is on the screen, its address in a [`Sight`] is
-/// `about:welcome`, `about:offline` or `about:failed`.
+/// The built-in pages. Their URLs in a [`PageObservation`] are `about:welcome`, `about:offline` and `about:failed`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum BuiltIn {
-    /// Nobody has set the kiosk up yet: how to reach it.
+    /// The kiosk is not set up yet: how to reach it.
     Welcome,
-    /// The page's server cannot be reached.
+    /// The page's server is not reachable.
     Offline {
-        /// The address that was to be shown.
+        /// The URL of the page.
         url: String,
-        /// Why not, in the browser's words.
+        /// The error of the browser.
         error: String,
     },
-    /// Everything was tried, and the page is not well: its browser crashes, or it does.
+    /// Every recovery step failed.
     Failed {
         /// The name of the process.
         name: String,
@@ -127,20 +125,20 @@ pub enum BuiltIn {
     },
 }
 
-/// What came of an [`Order`].
+/// The result of a [`PageCommand`].
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum PageCommandResult {
     /// It was done.
     Done,
-    /// Nothing was done: a program that cannot be driven is reloaded by being restarted. Only to a reload.
+    /// Nothing was done: a browser that cannot be driven must be restarted. Only for a reload.
     NeedsRestart,
-    /// The picture that was asked for.
+    /// The screenshot.
     Screenshot(Screenshot),
-    /// What was on the screen, where that could be had in time. The only answer to [`Order::KeepEvidence`].
+    /// What was on the screen, if it could be captured in time. Only for [`PageCommand::CaptureEvidence`].
     Evidence(Option<Screenshot>),
 }
 
-/// A picture of the page.
+/// An image of the page.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Screenshot {
     /// PNG.
@@ -156,24 +154,24 @@ impl fmt::Debug for Screenshot {
 /// `page.state` in the API.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum PageState {
-    /// On its way.
+    /// It is loading.
     Loading,
-    /// It answers, and something is on it.
+    /// It answers and shows something.
     Healthy,
     /// It does not answer.
     Hung,
-    /// It answers, and nothing is on it.
+    /// It answers and is empty.
     Blank,
-    /// What draws it has died.
+    /// Its renderer crashed.
     Crashed,
     /// It could not be loaded.
     NetError,
-    /// Nobody can tell: it is not driven, or was not looked at yet.
+    /// Unknown: it is not driven, or was not observed yet.
     Unknown,
 }
 
 impl PageState {
-    /// Its name in the API and on the page.
+    /// Its name in the API and the web UI.
     pub const fn as_str(self) -> &'static str {
         match self {
             PageState::Loading => "loading",

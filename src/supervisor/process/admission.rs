@@ -1,18 +1,18 @@
-//! Decides which idle process may begin, and who makes way for it.
+//! Decides which idle process may start, and which one must stop for it.
 //!
-//! A process that is meant to run begins when
+//! A process that should run starts when
 //!
-//! 1. the kiosk is not shutting down,
-//! 2. what it depends on is ready,
-//! 3. its display exists, turned as it is to be,
-//! 4. nobody holds its display and, for a display process, no other display process lives.
+//! 1. the daemon is not shutting down,
+//! 2. the processes that it depends on are ready,
+//! 3. its display exists and has the configured rotation,
+//! 4. no other process occupies its display and, for a display process, no other display process runs.
 //!
-//! Of two that want the same place the one with the later claim (the operator's latest
-//! start) has it. The other is asked to go only when the newcomer could otherwise begin:
-//! starting something on a display that is not plugged in leaves the page on the wall.
+//! Of two processes that need the same display, the one with the later claim (the operator's latest start) gets it. The
+//! other is stopped only when the first could start otherwise: starting something on a display that is not connected
+//! leaves the current page on the screen.
 //!
-//! That a process is meant to run is recorded at once, even while another holds its place; admission decides when. Where
-//! nothing is meant to run on a display any more, what the configuration starts there takes its place.
+//! That a process should run is recorded at once, even while another occupies its display; admission decides when. If
+//! nothing should run on a display any more, what the configuration starts there is started.
 
 use super::machine::Machine;
 use crate::config::{Display, Id, Process};
@@ -20,8 +20,8 @@ use crate::supervisor::{Action, Reason, RunId, Supervisor};
 use crate::time::Moment;
 use std::time::Duration;
 
-/// How long the display of the process that is meant to be on the screen may be missing before another one is shown on a
-/// display that exists. An X server or a compositor that is restarted is back well before.
+/// How long the display of the process that should be on the screen may be missing before another is shown on a
+/// display that exists. A restarted X server or compositor is back well before.
 const MISSING_DISPLAY_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// Whether two processes cannot run at the same time.
@@ -29,43 +29,42 @@ fn exclude_each_other(a: &Process, b: &Process) -> bool {
     (a.is_display() && b.is_display()) || (a.display.is_some() && a.display == b.display)
 }
 
-/// Whether a neighbour's run has to be over before `process` begins.
+/// Whether a run of `neighbour` must end before `process` starts.
 fn occupies(neighbour: &Machine, process: &Process) -> bool {
     neighbour
         .running()
         .is_some_and(|running| exclude_each_other(running, process))
 }
 
-/// Whether a neighbour is meant to run where `process` would.
+/// Whether `neighbour` should run in the place of `process`.
 fn competes(neighbour: &Machine, process: &Process) -> bool {
     neighbour.is_wanted() && exclude_each_other(&neighbour.process, process)
 }
 
-/// Every display process that is meant to run waits for a display that is not there.
+/// Every display process that should run waits for a missing display.
 #[derive(Clone, Copy, Debug)]
 pub(in crate::supervisor) struct ScreenWait {
     /// When another one may be shown instead.
     until: Moment,
-    /// That time has come.
+    /// That time is over.
     is_over: bool,
 }
 
-/// What becomes of a process that wants to begin.
+/// Whether a process may start.
 enum AdmissionDecision {
     Granted,
-    /// Something has to happen first.
+    /// It must wait.
     Waits(Reason),
-    /// These have to make way first.
+    /// These must stop first.
     Displaces(Vec<usize>),
-    /// Somebody with a later claim has its place.
+    /// A process with a later claim occupies its place.
     Denied(Reason),
 }
 
 impl Supervisor {
-    /// Lets an idle process run as soon as it may, and what it depends on before it.
+    /// Starts a process, and the ones that it depends on before it, as soon as each may run.
     ///
-    /// Dependencies that were not started yet are started with it, except display processes:
-    /// a background process must not switch the screen.
+    /// Display processes are not started as dependencies: a background process must not change what is on the screen.
     pub(in crate::supervisor) fn start_process(&mut self, index: usize) {
         let claim = self.next_claim;
         self.next_claim += 1;
@@ -73,7 +72,7 @@ impl Supervisor {
         self.start_dependencies(index);
     }
 
-    /// Restarts a process because an operator or a rule asks for it: of those that want its display it has it.
+    /// Restarts a process as requested by an operator or a rule, with the latest claim to its display.
     pub(in crate::supervisor) fn restart_on_request(
         &mut self,
         index: usize,
@@ -85,8 +84,8 @@ impl Supervisor {
         self.restart_process(index, reason, now);
     }
 
-    /// Restarts a process, which may need other dependencies now. Its claim stays what it was: an automatic restart does
-    /// not outrank what an operator has asked for since.
+    /// Restarts a process, and starts its dependencies. Its claim does not change: an automatic restart must not
+    /// override a later request of an operator.
     pub(in crate::supervisor) fn restart_process(
         &mut self,
         index: usize,
@@ -111,8 +110,8 @@ impl Supervisor {
         }
     }
 
-    /// The display process that starts at boot: the one the configuration names, or the first that starts
-    /// automatically where that one does not. A screen is not left dark for one that will not be started.
+    /// The display process to start at boot: the configured one, or if that does not start automatically, the first
+    /// that does.
     pub(in crate::supervisor) fn boot_display(&self) -> Option<usize> {
         let named = self.active_display().filter(|index| {
             let machine = &self.machines[*index];
@@ -136,7 +135,7 @@ impl Supervisor {
         starting.map(|(index, _)| index)
     }
 
-    /// The configuration names a display process that is not the one on the screen: switch to it.
+    /// Switches to the configured display process if it is not the one on the screen.
     pub(in crate::supervisor) fn follow_active_display(&mut self) {
         if let Some(index) = self.active_display()
             && self.machines[index].process.enabled
@@ -146,16 +145,16 @@ impl Supervisor {
         }
     }
 
-    /// Whether a display process is meant to run.
+    /// Whether a display process should run.
     pub(in crate::supervisor) fn is_screen_in_use(&self) -> bool {
         let mut machines = self.machines.iter();
         machines.any(|machine| machine.process.is_display() && machine.is_wanted())
     }
 
-    /// Starts what the configuration starts at boot: then, and whenever nothing is meant to run in its place any more,
-    /// because what did was removed, disabled or displaced by something that has gone. What an operator or a rule has
-    /// stopped, or what has finished, is neither started nor replaced: a screen may be dark on purpose. No process that
-    /// is meant to run is displaced.
+    /// Starts what the configuration starts at boot: at boot, and whenever nothing should run in its place any more
+    /// because the process that did was removed, disabled or displaced. A process that an operator or a rule stopped,
+    /// or that has finished, is neither started nor replaced: a screen may be dark on purpose. No process that should
+    /// run is displaced.
     pub(in crate::supervisor) fn start_what_is_configured(&mut self, now: Moment) {
         if !std::mem::take(&mut self.may_start_more) {
             return;
@@ -169,7 +168,7 @@ impl Supervisor {
                 continue;
             }
             if let Some(display) = &process.display {
-                // Of those that share a display it is the first one in the file.
+                // Of the processes with the same display, the first in the file is started.
                 if seen.contains(display) {
                     continue;
                 }
@@ -211,7 +210,7 @@ impl Supervisor {
             }
             return;
         }
-        // All that are meant to be on the screen wait for displays that are not there.
+        // All display processes that should run wait for missing displays.
         let wait = self.screen_wait.get_or_insert(ScreenWait {
             until: now + MISSING_DISPLAY_TIMEOUT,
             is_over: false,
@@ -229,13 +228,13 @@ impl Supervisor {
                 })
         });
         if let Some(index) = substitute {
-            // Below every other claim: it goes as soon as one of those can begin.
+            // The lowest claim: it stops as soon as one of those can start.
             self.update_machine(index, |machine, _| machine.set_wanted(0));
             self.start_dependencies(index);
         }
     }
 
-    /// When another display process is shown while the display of the one that is meant to be there is missing.
+    /// When another display process is shown because of a missing display.
     pub(in crate::supervisor) fn screen_deadline(&self) -> Option<Moment> {
         let wait = self.screen_wait.filter(|wait| !wait.is_over)?;
         Some(wait.until)
@@ -251,7 +250,7 @@ impl Supervisor {
         }
     }
 
-    /// A process that ended in good order because its display went away has not finished: it waits for the display.
+    /// A process that exited cleanly because its display is gone has not finished: it waits for the display.
     pub(in crate::supervisor) fn expect_display_back(&mut self, index: usize, now: Moment) {
         let machine = &self.machines[index];
         if machine.has_just_finished(now) && self.is_missing(machine) {
@@ -260,7 +259,7 @@ impl Supervisor {
         }
     }
 
-    /// Says of each process that is not meant to run, though it was not stopped, what keeps it from running now.
+    /// Updates the reasons of processes that should not run although they were not stopped.
     fn correct_reasons(&mut self) {
         for index in 0..self.machines.len() {
             let machine = &self.machines[index];
@@ -272,11 +271,13 @@ impl Supervisor {
             if !is_idle || !machine.process.enabled || !is_open {
                 continue;
             }
-            let rival = self
+            let competitor = self
                 .competitor_of(index)
                 .filter(|_| machine.process.autostart);
-            let reason = match rival {
-                Some(rival) => Reason::DisplayTaken(self.machines[rival].process.id.clone()),
+            let reason = match competitor {
+                Some(competitor) => {
+                    Reason::DisplayTaken(self.machines[competitor].process.id.clone())
+                }
                 None => Reason::NotStartedYet,
             };
             if machine.reason() != Some(&reason) {
@@ -290,14 +291,14 @@ impl Supervisor {
         display.is_some_and(|display| self.present.binary_search(display).is_err())
     }
 
-    /// A process that is meant to run where this one would.
+    /// A process that should run in the place of this one.
     fn competitor_of(&self, index: usize) -> Option<usize> {
         let process = &self.machines[index].process;
         (0..self.machines.len())
             .find(|other| *other != index && competes(&self.machines[*other], process))
     }
 
-    /// What waits in vain for a missing display gives up its place for one that an operator wants there now.
+    /// Stops processes that wait for a missing display that an operator wants to use for another one.
     pub(in crate::supervisor) fn displace_waiting_competitors(
         &mut self,
         index: usize,
@@ -305,15 +306,15 @@ impl Supervisor {
     ) {
         let newcomer = self.machines[index].process.id.clone();
         for other in self.conflicts_of(index) {
-            let rival = &self.machines[other];
-            if rival.awaits_admission() && self.is_missing(rival) {
+            let competitor = &self.machines[other];
+            if competitor.awaits_admission() && self.is_missing(competitor) {
                 let reason = Reason::DisplacedBy(newcomer.clone());
                 self.update_machine(other, |machine, out| machine.stop(reason, now, out));
             }
         }
     }
 
-    /// The processes that hold, or want, what this one needs for itself: they have to make way when it begins.
+    /// The processes that occupy, or should occupy, the display of this one: they must stop before it starts.
     pub(in crate::supervisor) fn conflicts_of(&self, index: usize) -> Vec<usize> {
         let process = &self.machines[index].process;
         if process.display.is_none() && !process.is_display() {
@@ -326,7 +327,7 @@ impl Supervisor {
             .collect()
     }
 
-    /// Lets every idle process begin that may, or in shutdown lets everything end in order.
+    /// Starts every process that may start. In shutdown, stops everything in order.
     pub(in crate::supervisor) fn admit(&mut self, now: Moment) {
         if self.shutting_down {
             return self.end_next(now);
@@ -363,23 +364,26 @@ impl Supervisor {
         }
         let machine = &self.machines[index];
         let process = &machine.process;
-        let rivals = self.conflicts_of(index);
+        let competitors = self.conflicts_of(index);
         let id_of = |other: usize| self.machines[other].process.id.clone();
-        for other in &rivals {
-            let rival = &self.machines[*other];
-            if rival.is_alive() && competes(rival, process) && rival.claim > machine.claim {
+        for other in &competitors {
+            let competitor = &self.machines[*other];
+            if competitor.is_alive()
+                && competes(competitor, process)
+                && competitor.claim > machine.claim
+            {
                 return AdmissionDecision::Denied(Reason::DisplayTaken(id_of(*other)));
             }
         }
-        let displaced: Vec<usize> = rivals
+        let displaced: Vec<usize> = competitors
             .iter()
             .copied()
             .filter(|other| {
-                let rival = &self.machines[*other];
-                competes(rival, process) && rival.claim < machine.claim
+                let competitor = &self.machines[*other];
+                competes(competitor, process) && competitor.claim < machine.claim
             })
             .collect();
-        // Without what it depends on it could not begin after all.
+        // It depends on one that it would displace.
         if let Some(needed) = displaced
             .iter()
             .find(|other| self.depends_on(process, **other))
@@ -389,7 +393,7 @@ impl Supervisor {
         if !displaced.is_empty() {
             return AdmissionDecision::Displaces(displaced);
         }
-        match rivals
+        match competitors
             .iter()
             .find(|other| occupies(&self.machines[**other], process))
         {
@@ -398,7 +402,7 @@ impl Supervisor {
         }
     }
 
-    /// What it would wait for even if nothing else were in its place.
+    /// What the process must wait for even if its place is free.
     fn unmet_need(&self, index: usize) -> Option<Reason> {
         let process = &self.machines[index].process;
         let is_ready = |id: &&Id| {
@@ -414,20 +418,20 @@ impl Supervisor {
         (!is_usable).then(|| Reason::WaitsForDisplay(display.clone()))
     }
 
-    /// Whether a process depends on this one, or on one that does. The configuration has no circle.
+    /// Whether a process depends on another, directly or not. The configuration has no cycles.
     fn depends_on(&self, process: &Process, other: usize) -> bool {
         let mut needed = process.depends_on.iter().filter_map(|id| self.index_of(id));
         needed.any(|index| index == other || self.depends_on(&self.machines[index].process, other))
     }
 
-    /// Tells why a process is not admitted yet, where that is news.
+    /// Updates why a process is not admitted.
     fn delay_start(&mut self, index: usize, reason: Reason) {
         if self.machines[index].reason() != Some(&reason) {
             self.update_machine(index, |machine, _| machine.set_waiting_reason(reason));
         }
     }
 
-    /// Everything shall end: what others depend on after those that depend on it.
+    /// Begins the shutdown. A process stops after those that depend on it.
     pub(in crate::supervisor) fn begin_shutdown(&mut self, now: Moment) {
         if self.shutting_down {
             return;
@@ -448,7 +452,7 @@ impl Supervisor {
         }
     }
 
-    /// Asks those to end whose dependents have ended.
+    /// Stops the processes whose dependents have stopped.
     fn end_next(&mut self, now: Moment) {
         let ending: Vec<usize> = (0..self.machines.len())
             .filter(|index| {
@@ -472,7 +476,7 @@ impl Supervisor {
         })
     }
 
-    /// Leaves once nothing lives and nobody waits for an answer.
+    /// Exits once nothing runs and no save is in progress.
     pub(in crate::supervisor) fn exit_if_done(&mut self) {
         if self.shutting_down && !self.has_exited && self.disk.is_idle() && self.runs.is_empty() {
             self.has_exited = true;

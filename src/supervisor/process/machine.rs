@@ -1,24 +1,23 @@
-//! The machine of one process: what it is doing, and what each event means to it.
+//! The state machine of one process.
 //!
 //! ```text
-//!            begin             Spawned            Ready
+//!            start             Spawned            Ready
 //!   Idle ───────────▶ Starting ───────▶ Starting ───────▶ Running
 //!    ▲ ▲                 │ SpawnFailed     │ too late        │ Exited
 //!    │ │                 ▼                 ▼                 ▼
-//!    │ └──── Backoff ◀── (verdict) ◀─────── Stopping ◀───────┘
-//!    │          until                         │ asked to end, or the rest of
+//!    │ └──── Backoff ◀── (restart) ◀─────── Stopping ◀───────┘
+//!    │          until                         │ requested, or the rest of
 //!    └────────────────────────────────────────┘ its tree is being killed
 //! ```
 //!
 //! Rules, in order of priority:
 //!
-//! 1. A run is over when its main process and everything it left are gone; until
-//!    then there is no other. So at no instant do two runs of a process live.
-//! 2. What the operator asked for (`wanted`) wins over what the restart policy says.
-//! 3. A run that ended by itself is judged by its policy and its history.
+//! 1. A run is over when its main process and the rest of its tree are gone; until then there is no other run. So a
+//!    process never has two runs at the same time.
+//! 2. What the operator requested (`wanted`) takes precedence over the restart policy.
+//! 3. After a run that exited, the restart policy and the crash history decide.
 //!
-//! Whether an idle, wanted process may begin is not decided here but in
-//! `admission`, which sees its neighbours.
+//! `admission`, which knows the other processes, decides when an idle process that should run may start.
 
 use super::restart::{CrashHistory, RestartDecision};
 use crate::config::{Process, ReadySign, Restart, StopSignal};
@@ -29,16 +28,16 @@ use std::collections::VecDeque;
 use std::rc::Rc;
 use std::time::Duration;
 
-/// A program that ends this soon before its display goes away has ended because of that: the end of a process and the
-/// disappearance of a socket are reported by different parts of the system.
+/// A process that exits this long before its display is gone exited because of that: exit and disappearance of the
+/// socket are reported by different parts of the system.
 const DISPLAY_LOSS_WINDOW: Duration = Duration::from_secs(2);
 
 /// One process and its current run.
 #[derive(Debug)]
 pub(in crate::supervisor) struct Machine {
-    /// The configuration in force for the next run.
+    /// The configuration for the next run.
     pub process: Rc<Process>,
-    /// Whether it is meant to run.
+    /// Whether it should run.
     wanted: bool,
     phase: Phase,
     history: CrashHistory,
@@ -47,21 +46,21 @@ pub(in crate::supervisor) struct Machine {
     reason: Option<Reason>,
     /// What it waits for, while idle and wanted.
     waits_for: Option<Reason>,
-    /// When it was last started by hand, by the daemon or by an edit: of two that
-    /// want one display the later claim wins.
+    /// Increases with every start by an operator, the daemon or an edit: of two processes that want the same display,
+    /// the later claim wins.
     pub claim: u64,
-    /// It is no longer configured and vanishes when its run is over.
+    /// It is no longer configured and is dropped when its run is over.
     pub removed: bool,
-    /// When its latest run ended automatically.
+    /// When its latest run exited.
     ended: Option<Moment>,
-    /// What was last published, to know when `since` begins anew.
+    /// What was last published; `since` changes with it.
     last_shown: (State, Option<RunId>),
     since: Moment,
-    /// The page that it shows in place of its own.
+    /// The page that it shows instead of its own.
     pub page_override: Option<String>,
-    /// How its page fares, while it runs and is looked at.
+    /// The status of its page while it runs.
     pub page_status: Option<Rc<PageStatus>>,
-    /// What the next daemon would be told of it.
+    /// What was last saved for the next daemon.
     last_memory: Option<Memory>,
 }
 
@@ -69,29 +68,29 @@ pub(in crate::supervisor) struct Machine {
 enum Phase {
     /// No run.
     Idle,
-    /// No run, until a moment.
+    /// No run until then.
     Backoff { until: Moment, looping: bool },
     /// Executed or about to be; not ready.
     Starting {
-        life: ActiveRun,
+        active: ActiveRun,
         ready_by: Option<Moment>,
     },
     /// Ready.
-    Running { life: ActiveRun },
-    /// On its way out: asked to end, or ended by itself with some of its tree left.
+    Running { active: ActiveRun },
+    /// Asked to stop, or exited with a part of its tree left.
     Stopping {
-        life: ActiveRun,
-        /// When everything that is left of it is killed; `None` once that was done.
+        active: ActiveRun,
+        /// When the rest of its tree is killed; `None` once that was done.
         kill_at: Option<Moment>,
         end: EndCause,
     },
 }
 
-/// What is known of a run that is not over.
+/// A run that is not over.
 #[derive(Clone, Debug)]
 struct ActiveRun {
     run: RunId,
-    /// What is executed. The configuration may have moved on since.
+    /// What is executed. The configuration may have changed since.
     process: Rc<Process>,
     /// `None` until it was executed.
     pid: Option<u32>,
@@ -99,7 +98,7 @@ struct ActiveRun {
 }
 
 impl ActiveRun {
-    /// `None` as long as it was not executed.
+    /// `None` before it was executed.
     fn to_saved_run(&self, stage: Stage) -> Option<SavedRun> {
         Some(SavedRun {
             run: self.run,
@@ -111,19 +110,19 @@ impl ActiveRun {
     }
 }
 
-/// What a run's end means.
+/// Why a run ends.
 #[derive(Clone, Debug)]
 enum EndCause {
     /// It was asked to.
     Requested,
-    /// It ended by itself, or did not get ready.
+    /// It exited, or was not ready in time.
     Unrequested { reason: Reason, uptime: Duration },
 }
 
 type Actions = VecDeque<Action>;
 
 impl Machine {
-    /// A process that is not meant to run yet.
+    /// A process that should not run yet.
     pub fn new(process: Rc<Process>, now: Moment) -> Self {
         let reason = if process.enabled {
             Reason::NotStartedYet
@@ -149,7 +148,7 @@ impl Machine {
         }
     }
 
-    /// The machine as the daemon before this one has left it.
+    /// Restores a machine that an earlier daemon saved.
     pub fn restore(memory: Memory, now: Moment, out: &mut Actions) -> Self {
         let mut machine = Self::new(memory.process.clone(), now);
         machine.wanted = memory.wanted;
@@ -172,36 +171,36 @@ impl Machine {
     }
 
     fn adopt(&self, running: &SavedRun, now: Moment, out: &mut Actions) -> Phase {
-        let life = ActiveRun {
+        let active = ActiveRun {
             run: running.run,
             process: running.process.clone(),
             pid: Some(running.pid),
             began: running.began,
         };
-        let run = life.run;
+        let run = active.run;
         match running.stage {
-            Stage::Ready => Phase::Running { life },
+            Stage::Ready => Phase::Running { active },
             Stage::Starting => {
                 out.push_back(Action::AwaitReady {
                     run,
                     process: self.process.clone(),
                 });
                 Phase::Starting {
-                    life,
+                    active,
                     ready_by: Some(now + self.process.ready.timeout),
                 }
             }
-            // Nobody knows how much of the grace is left; it had its signal.
+            // The rest of its stop timeout is unknown; it has had its signal.
             Stage::Ending => Phase::Stopping {
-                life,
+                active,
                 kill_at: Some(now + self.process.stop_timeout),
                 end: EndCause::Requested,
             },
             Stage::Sweeping => {
                 out.push_back(Action::Kill { run });
-                let uptime = now.since(life.began);
+                let uptime = now.since(active.began);
                 Phase::Stopping {
-                    life,
+                    active,
                     kill_at: None,
                     end: EndCause::Unrequested {
                         reason: Reason::Ended(Ending::Unknown),
@@ -212,15 +211,17 @@ impl Machine {
         }
     }
 
-    /// What the next daemon has to know of it, where that is news. While a program is about to be executed it is only
-    /// that the process is meant to run: the rest is known in an instant.
+    /// What the next daemon must know, if that changed. While a program is about to be executed, that is only that
+    /// the process should run: the rest is known shortly.
     pub fn changed_memory(&mut self) -> Option<Memory> {
         let was_stopped = self
             .last_memory
             .as_ref()
             .is_some_and(|memory| !memory.wanted);
         let doing = match &self.phase {
-            Phase::Starting { life, .. } if life.pid.is_none() && self.wanted && was_stopped => {
+            Phase::Starting { active, .. }
+                if active.pid.is_none() && self.wanted && was_stopped =>
+            {
                 SavedPhase::Idle
             }
             Phase::Idle => SavedPhase::Idle,
@@ -228,12 +229,16 @@ impl Machine {
                 until: *until,
                 looping: *looping,
             },
-            Phase::Starting { life, .. } => SavedPhase::Run(life.to_saved_run(Stage::Starting)?),
-            Phase::Running { life } => SavedPhase::Run(life.to_saved_run(Stage::Ready)?),
-            Phase::Stopping { life, end, .. } => SavedPhase::Run(life.to_saved_run(match end {
-                EndCause::Requested => Stage::Ending,
-                EndCause::Unrequested { .. } => Stage::Sweeping,
-            })?),
+            Phase::Starting { active, .. } => {
+                SavedPhase::Run(active.to_saved_run(Stage::Starting)?)
+            }
+            Phase::Running { active } => SavedPhase::Run(active.to_saved_run(Stage::Ready)?),
+            Phase::Stopping { active, end, .. } => {
+                SavedPhase::Run(active.to_saved_run(match end {
+                    EndCause::Requested => Stage::Ending,
+                    EndCause::Unrequested { .. } => Stage::Sweeping,
+                })?)
+            }
         };
         let memory = Memory {
             process: self.process.clone(),
@@ -253,16 +258,16 @@ impl Machine {
         Some(memory)
     }
 
-    // ---- what the operator or a neighbour wants ----
+    // ---- requests of operators and other processes ----
 
-    /// It shall run. What it did before is forgiven.
+    /// It should run. Resets its history.
     pub fn set_wanted(&mut self, claim: u64) {
         self.claim = claim;
         self.wanted = true;
         self.removed = false;
         match self.phase {
             Phase::Starting { .. } | Phase::Running { .. } => return,
-            // Whatever this run ends of, another follows.
+            // However this run ends, another follows.
             Phase::Stopping { ref mut end, .. } => *end = EndCause::Requested,
             Phase::Idle | Phase::Backoff { .. } => self.phase = Phase::Idle,
         }
@@ -271,7 +276,7 @@ impl Machine {
         self.reason = None;
     }
 
-    /// It shall not run, for this reason.
+    /// It should not run, for this reason.
     pub fn stop(&mut self, reason: Reason, now: Moment, out: &mut Actions) {
         self.wanted = false;
         self.waits_for = None;
@@ -283,7 +288,7 @@ impl Machine {
         self.reason = Some(reason);
     }
 
-    /// It shall be restarted: end what runs, then start.
+    /// Stops its run, then starts it.
     pub fn restart(&mut self, reason: Reason, now: Moment, out: &mut Actions) {
         let was_alive = self.is_alive();
         self.request_end(now, out);
@@ -293,14 +298,14 @@ impl Machine {
         }
     }
 
-    /// It is not started, because of a neighbour or a setting.
+    /// Says why it is not running, unless it is.
     pub fn set_idle_reason(&mut self, reason: Reason) {
         if !self.wanted && !self.is_alive() {
             self.reason = Some(reason);
         }
     }
 
-    /// Whether it does not run because it was stopped on purpose or has finished, and is to stay so.
+    /// Whether it was stopped on purpose or has finished, and so must not be started automatically.
     pub fn stays_stopped(&self) -> bool {
         let on_purpose = matches!(
             self.reason,
@@ -315,7 +320,7 @@ impl Machine {
         !self.wanted && on_purpose
     }
 
-    /// Whether it ended with exit code 0 a moment ago, where only a crash is a reason to restart it.
+    /// Whether it exited with code 0 a moment ago and would be restarted only after a crash.
     pub fn has_just_finished(&self, now: Moment) -> bool {
         !self.wanted
             && self.process.restart == Restart::OnCrash
@@ -325,7 +330,7 @@ impl Machine {
                 .is_some_and(|ended| now.since(ended) < DISPLAY_LOSS_WINDOW)
     }
 
-    /// What was asked for just now was asked for by a rule.
+    /// A rule made the request that was just handled.
     pub fn attribute_to_schedule(&mut self) {
         self.reason = match self.reason.take() {
             Some(Reason::StoppedByOperator) => Some(Reason::StoppedBySchedule),
@@ -345,32 +350,32 @@ impl Machine {
         let kill_at = now + self.process.stop_timeout;
         match &mut self.phase {
             Phase::Idle | Phase::Backoff { .. } => {}
-            Phase::Starting { life, .. } | Phase::Running { life } => {
-                let life = life.clone();
+            Phase::Starting { active, .. } | Phase::Running { active } => {
+                let active = active.clone();
                 out.push_back(Action::Signal {
-                    run: life.run,
+                    run: active.run,
                     signal: self.process.stop_signal,
                 });
                 let kill_at = if self.process.stop_signal == StopSignal::Kill {
-                    out.push_back(Action::Kill { run: life.run });
+                    out.push_back(Action::Kill { run: active.run });
                     None
                 } else {
                     Some(kill_at)
                 };
                 self.phase = Phase::Stopping {
-                    life,
+                    active,
                     kill_at,
                     end: EndCause::Requested,
                 };
             }
-            // Whatever it ends of, the operator's wish is what counts now.
+            // However it ends, the request is what counts now.
             Phase::Stopping { end, .. } => *end = EndCause::Requested,
         }
     }
 
     // ---- admission ----
 
-    /// Whether it waits to be admitted.
+    /// Whether it waits for admission.
     pub fn awaits_admission(&self) -> bool {
         self.wanted && matches!(self.phase, Phase::Idle)
     }
@@ -381,7 +386,7 @@ impl Machine {
         self.waits_for = None;
         let process = self.to_execute();
         self.phase = Phase::Starting {
-            life: ActiveRun {
+            active: ActiveRun {
                 run,
                 process: process.clone(),
                 pid: None,
@@ -392,7 +397,7 @@ impl Machine {
         out.push_back(Action::Spawn { run, process });
     }
 
-    /// The process with the page it is to show.
+    /// The process with the page to show.
     fn to_execute(&self) -> Rc<Process> {
         match &self.page_override {
             Some(url) => Rc::new(Process {
@@ -403,23 +408,23 @@ impl Machine {
         }
     }
 
-    /// It is not admitted yet.
+    /// It is not admitted, for this reason.
     pub fn set_waiting_reason(&mut self, reason: Reason) {
         self.waits_for = Some(reason);
     }
 
-    // ---- what happened to its run ----
+    // ---- events of its run ----
 
     /// The program was executed.
     pub fn handle_spawned(&mut self, pid: u32, now: Moment, out: &mut Actions) {
         match &mut self.phase {
-            Phase::Starting { life, ready_by } => {
-                life.pid = Some(pid);
-                life.began = now;
-                let run = life.run;
+            Phase::Starting { active, ready_by } => {
+                active.pid = Some(pid);
+                active.began = now;
+                let run = active.run;
                 if self.process.ready.sign == ReadySign::Started {
-                    let life = life.clone();
-                    self.phase = Phase::Running { life };
+                    let active = active.clone();
+                    self.phase = Phase::Running { active };
                 } else {
                     *ready_by = Some(now + self.process.ready.timeout);
                     out.push_back(Action::AwaitReady {
@@ -429,7 +434,7 @@ impl Machine {
                 }
                 self.log(out, format!("run {run} started, pid {pid}"));
             }
-            Phase::Stopping { life, .. } => life.pid = Some(pid),
+            Phase::Stopping { active, .. } => active.pid = Some(pid),
             Phase::Idle | Phase::Backoff { .. } | Phase::Running { .. } => {}
         }
     }
@@ -448,7 +453,7 @@ impl Machine {
         self.finish_run(end, now, out);
     }
 
-    /// The main process has ended; with `tree_left`, some of its tree has not.
+    /// The main process exited; with `tree_left`, other processes of its tree have not.
     pub fn handle_exited(
         &mut self,
         ending: Ending,
@@ -456,30 +461,33 @@ impl Machine {
         now: Moment,
         out: &mut Actions,
     ) {
-        let (life, end) = match &self.phase {
+        let (active, end) = match &self.phase {
             Phase::Idle | Phase::Backoff { .. } => return,
-            Phase::Starting { life, .. } | Phase::Running { life } => (
-                life.clone(),
+            Phase::Starting { active, .. } | Phase::Running { active } => (
+                active.clone(),
                 EndCause::Unrequested {
                     reason: Reason::Ended(ending),
-                    uptime: now.since(life.began),
+                    uptime: now.since(active.began),
                 },
             ),
-            Phase::Stopping { life, end, .. } => (life.clone(), end.clone()),
+            Phase::Stopping { active, end, .. } => (active.clone(), end.clone()),
         };
-        let run = life.run;
-        let lived = now.since(life.began).as_secs_f64();
-        self.log(out, format!("run {run} ended: {ending} after {lived:.1} s"));
+        let run = active.run;
+        let uptime = now.since(active.began).as_secs_f64();
+        self.log(
+            out,
+            format!("run {run} ended: {ending} after {uptime:.1} s"),
+        );
         if !tree_left {
             return self.finish_run(end, now, out);
         }
         match &mut self.phase {
-            // The rest may take the time it was given.
+            // The rest has until the stop timeout.
             Phase::Stopping { .. } => {}
-            // Nobody asked the rest to go, and the next run must not meet it.
+            // The rest was not asked to stop, and must be gone before the next run.
             phase => {
                 *phase = Phase::Stopping {
-                    life,
+                    active,
                     kill_at: None,
                     end,
                 };
@@ -488,7 +496,7 @@ impl Machine {
         }
     }
 
-    /// Nothing of the run is left.
+    /// Nothing is left of the run.
     pub fn handle_tree_gone(&mut self, now: Moment, out: &mut Actions) {
         if let Phase::Stopping { end, .. } = &self.phase {
             let end = end.clone();
@@ -496,15 +504,15 @@ impl Machine {
         }
     }
 
-    /// The sign of readiness was seen.
+    /// The run is ready.
     pub fn handle_ready(&mut self) {
-        if let Phase::Starting { life, .. } = &self.phase {
-            let life = life.clone();
-            self.phase = Phase::Running { life };
+        if let Phase::Starting { active, .. } = &self.phase {
+            let active = active.clone();
+            self.phase = Phase::Running { active };
         }
     }
 
-    /// The moment of [`Self::deadline`] has come.
+    /// The time of [`Self::deadline`] has come.
     pub fn handle_deadline(&mut self, now: Moment, out: &mut Actions) {
         if self.deadline().is_none_or(|deadline| deadline > now) {
             return;
@@ -514,21 +522,23 @@ impl Machine {
                 self.phase = Phase::Idle;
                 self.restarts = self.restarts.saturating_add(1);
             }
-            Phase::Starting { life, .. } => {
-                let life = life.clone();
+            Phase::Starting { active, .. } => {
+                let active = active.clone();
                 let reason = Reason::NotReady(self.process.ready.timeout);
-                self.log(out, format!("run {} is {reason}", life.run));
+                self.log(out, format!("run {} is {reason}", active.run));
                 self.request_end(now, out);
                 if let Phase::Stopping { end, .. } = &mut self.phase {
                     *end = EndCause::Unrequested {
                         reason,
-                        uptime: now.since(life.began),
+                        uptime: now.since(active.began),
                     };
                 }
             }
-            Phase::Stopping { life, kill_at, .. } => {
+            Phase::Stopping {
+                active, kill_at, ..
+            } => {
                 *kill_at = None;
-                let run = life.run;
+                let run = active.run;
                 out.push_back(Action::Kill { run });
                 let grace = self.process.stop_timeout.as_secs();
                 self.log(
@@ -540,7 +550,7 @@ impl Machine {
         }
     }
 
-    /// The run is over: what now?
+    /// The run is over; decides about the next one.
     fn finish_run(&mut self, end: EndCause, now: Moment, out: &mut Actions) {
         self.phase = Phase::Idle;
         self.page_status = None;
@@ -569,7 +579,7 @@ impl Machine {
         match verdict {
             RestartDecision::Immediately => self.restarts = self.restarts.saturating_add(1),
             RestartDecision::After(delay) => {
-                self.log(out, format!("starting again in {} s", delay.as_secs()));
+                self.log(out, format!("restarting in {} s", delay.as_secs()));
                 self.phase = Phase::Backoff {
                     until: now + delay,
                     looping: false,
@@ -579,7 +589,7 @@ impl Machine {
                 let delay = super::restart::LONGEST_DELAY;
                 self.log(
                     out,
-                    format!("crash loop: trying again every {} s", delay.as_secs()),
+                    format!("crash loop: restarting every {} s", delay.as_secs()),
                 );
                 self.phase = Phase::Backoff {
                     until: now + delay,
@@ -589,9 +599,9 @@ impl Machine {
         }
     }
 
-    // ---- what can be seen of it ----
+    // ---- queries ----
 
-    /// When [`Self::handle_deadline`] is to be called.
+    /// When to call [`Self::handle_deadline`].
     pub fn deadline(&self) -> Option<Moment> {
         match &self.phase {
             Phase::Idle | Phase::Running { .. } => None,
@@ -601,9 +611,9 @@ impl Machine {
         }
     }
 
-    /// Whether a program is about to be executed: what comes of it is not known yet.
+    /// Whether a program is being executed and the result is not known.
     pub fn is_about_to_run(&self) -> bool {
-        self.active_run().is_some_and(|life| life.pid.is_none())
+        self.active_run().is_some_and(|active| active.pid.is_none())
     }
 
     /// Whether it has a run that is not over.
@@ -616,12 +626,12 @@ impl Machine {
         self.wanted
     }
 
-    /// Whether it was asked to end, or ends.
+    /// Whether it was asked to stop or has exited with a part of its tree left.
     pub fn is_stopping(&self) -> bool {
         matches!(self.phase, Phase::Stopping { .. })
     }
 
-    /// Whether those that depend on it may start: it is ready, or it did its work and left with 0.
+    /// Whether processes that depend on it may start: it is ready, or has exited with code 0.
     pub fn satisfies_dependents(&self) -> bool {
         match &self.phase {
             Phase::Running { .. } => true,
@@ -632,26 +642,26 @@ impl Machine {
 
     /// The run that is not over.
     pub fn run(&self) -> Option<RunId> {
-        self.active_run().map(|life| life.run)
+        self.active_run().map(|active| active.run)
     }
 
-    /// What its current run executes: it holds the display of this, whatever is configured meanwhile.
+    /// What its current run executes. The run occupies the display of this process, not of the configured one.
     pub fn running(&self) -> Option<&Process> {
-        self.active_run().map(|life| &*life.process)
+        self.active_run().map(|active| &*active.process)
     }
 
     /// Its main process.
     pub fn pid(&self) -> Option<u32> {
-        self.active_run().and_then(|life| life.pid)
+        self.active_run().and_then(|active| active.pid)
     }
 
     /// When its program was executed.
     pub fn started(&self) -> Option<Moment> {
         self.active_run()
-            .and_then(|life| life.pid.map(|_| life.began))
+            .and_then(|active| active.pid.map(|_| active.began))
     }
 
-    /// How often it was restarted by itself.
+    /// How often it was restarted automatically.
     pub fn restarts(&self) -> u32 {
         self.restarts
     }
@@ -661,7 +671,7 @@ impl Machine {
         self.since
     }
 
-    /// Notices when the state (or the run) is another than the one last seen.
+    /// Updates `since` if the state or the run changed.
     pub fn refresh_since(&mut self, now: Moment) {
         let shown = (self.state(), self.run());
         if shown != self.last_shown {
@@ -678,7 +688,7 @@ impl Machine {
         self.reason.as_ref()
     }
 
-    /// The state the operator sees.
+    /// The state as the operator sees it.
     pub fn state(&self) -> State {
         match &self.phase {
             Phase::Idle if self.wanted => State::Waiting,
@@ -698,9 +708,9 @@ impl Machine {
     fn active_run(&self) -> Option<&ActiveRun> {
         match &self.phase {
             Phase::Idle | Phase::Backoff { .. } => None,
-            Phase::Starting { life, .. }
-            | Phase::Running { life }
-            | Phase::Stopping { life, .. } => Some(life),
+            Phase::Starting { active, .. }
+            | Phase::Running { active }
+            | Phase::Stopping { active, .. } => Some(active),
         }
     }
 

@@ -1,4 +1,4 @@
-//! Decides about processes: the state machine of each, when it restarts, when it may start.
+//! Processes: the state machine of each, when it restarts, and when it may start.
 
 pub(in crate::supervisor) mod admission;
 pub(in crate::supervisor) mod machine;

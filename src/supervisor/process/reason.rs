@@ -1,4 +1,4 @@
-//! Why a process is in its state, in the words the operator reads.
+//! Why a process is in its state, as the operator reads it.
 
 use crate::config::{Display, Id};
 use crate::supervisor::{Ending, Failure};
@@ -9,11 +9,11 @@ use std::time::Duration;
 /// The cause of the current state of a process.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Reason {
-    /// It ended by itself, or was killed from outside.
+    /// It exited, or was killed by another program.
     Ended(Ending),
     /// It could not be executed.
     NotStarted(Failure),
-    /// It did not show its sign of readiness in time.
+    /// It was not ready in time.
     NotReady(Duration),
     /// The operator stopped it.
     StoppedByOperator,
@@ -36,13 +36,13 @@ pub enum Reason {
     WaitsForEndOf(Id),
     /// It waits for a display to appear.
     WaitsForDisplay(Display),
-    /// `autostart` is off, and nobody has started it yet.
+    /// `autostart` is off, and it was not started yet.
     NotStartedYet,
     /// It is disabled.
     Disabled,
-    /// Another process runs, or waits to, where this one would.
+    /// Another process runs, or waits to run, in its place.
     DisplayTaken(Id),
-    /// Its page was not well and nothing else has helped, or a behaviour says so; why.
+    /// Its page did not recover otherwise, or a behavior restarts it.
     #[serde(rename = "ForThePage")]
     PageRecovery(String),
     /// The daemon is shutting down.
@@ -61,7 +61,7 @@ impl fmt::Display for Reason {
             Reason::RestartedBySchedule => f.write_str("restarted by the schedule"),
             Reason::Removed => f.write_str("no longer configured"),
             Reason::ConfigurationChanged => f.write_str("configuration changed"),
-            Reason::DisplacedBy(id) => write!(f, "made way for {id}"),
+            Reason::DisplacedBy(id) => write!(f, "replaced by {id}"),
             Reason::WaitsForProcess(id) => write!(f, "waits until {id} is ready"),
             Reason::WaitsForEndOf(id) => write!(f, "waits until {id} has ended"),
             Reason::WaitsForDisplay(display) => write!(f, "waits for display {display}"),

@@ -1,7 +1,7 @@
-//! Decides what another configuration means for the processes that run.
+//! Applies another configuration to the processes that run.
 //!
-//! A process whose run would look the same keeps its PID; what is gone is stopped; what is
-//! new and autostart is started; what would run differently is run anew.
+//! A process whose run would not change keeps its PID. Removed processes are stopped, new ones with `autostart` are
+//! started, and those whose run would change are restarted.
 
 use super::machine::Machine;
 use crate::config::{Id, Loaded, Process};
@@ -11,7 +11,7 @@ use std::collections::BTreeMap;
 use std::rc::Rc;
 
 impl Supervisor {
-    /// Takes up the first configuration.
+    /// Applies the first configuration.
     pub(in crate::supervisor) fn boot(&mut self, loaded: Loaded, now: Moment) {
         if !self.problems.is_empty() {
             self.disk.keep_old = Some(KeepOld::Broken);
@@ -25,7 +25,7 @@ impl Supervisor {
         }
         let in_use = self.is_screen_in_use();
         self.adopt_config(loaded, now);
-        // The file may name another active display process than when the daemon before this one ended. One that does not
+        // The file may have another active display process than when the previous daemon ended. One that does not
         // start automatically would not be on the screen after a boot either.
         let follows = self.boot_display().is_some_and(|index| {
             let machine = &self.machines[index];
@@ -34,11 +34,11 @@ impl Supervisor {
         if in_use && follows {
             self.follow_active_display();
         }
-        // Rules that were in force may stop some of it before anything is executed.
+        // Active overrides may stop some of it before anything is executed.
         self.start_what_is_configured(now);
     }
 
-    /// Goes on where the daemon before this one has ended; the configuration may have changed since.
+    /// Restores the processes of the previous daemon. The configuration may have changed since.
     pub(in crate::supervisor) fn restore_processes(&mut self, memories: Vec<Memory>, now: Moment) {
         for memory in memories {
             let machine = Machine::restore(memory, now, &mut self.actions);
@@ -49,12 +49,12 @@ impl Supervisor {
         self.reindex();
     }
 
-    /// Takes up another configuration, which is durable.
+    /// Applies a saved configuration.
     pub(in crate::supervisor) fn adopt_config(&mut self, next: Loaded, now: Moment) {
         self.loaded = next;
         self.layout_changed = true;
         self.may_start_more = true;
-        let mut former: BTreeMap<Id, Machine> = std::mem::take(&mut self.machines)
+        let mut previous: BTreeMap<Id, Machine> = std::mem::take(&mut self.machines)
             .into_iter()
             .map(|machine| (machine.process.id.clone(), machine))
             .collect();
@@ -63,7 +63,7 @@ impl Supervisor {
         let config = Rc::make_mut(&mut self.loaded.config);
         let mut processes = std::mem::take(&mut config.processes);
         for (index, process) in processes.iter_mut().enumerate() {
-            let Some(mut machine) = former.remove(&process.id) else {
+            let Some(mut machine) = previous.remove(&process.id) else {
                 self.configure_log(process);
                 self.machines.push(Machine::new(process.clone(), now));
                 continue;
@@ -84,12 +84,12 @@ impl Supervisor {
             } else if !old.runs_like(process) && machine.is_wanted() {
                 different.push(index);
             }
-            // One copy serves both, and the pictures of what has not changed stay as they are.
+            // One copy serves both, so the published status of an unchanged process stays the same object.
             *process = machine.process.clone();
             self.machines.push(machine);
         }
         Rc::make_mut(&mut self.loaded.config).processes = processes;
-        for machine in former.into_values() {
+        for machine in previous.into_values() {
             self.remove_process(machine, now);
         }
         self.reindex();
@@ -99,7 +99,7 @@ impl Supervisor {
         }
     }
 
-    /// Takes up another configuration; where it names another active display process, the screen follows.
+    /// Applies another configuration, and switches to its active display process if that changed.
     pub(in crate::supervisor) fn apply_config(&mut self, next: Loaded, now: Moment) {
         let previous = self.loaded.config.active_display.clone();
         let in_use = self.is_screen_in_use();
@@ -110,7 +110,7 @@ impl Supervisor {
         }
     }
 
-    /// A process that is no longer configured: it ends, if it still lives, and vanishes.
+    /// A process that is no longer configured: it stops if it runs, and is dropped.
     fn remove_process(&mut self, mut machine: Machine, now: Moment) {
         if machine.is_alive() {
             machine.removed = true;
@@ -123,20 +123,20 @@ impl Supervisor {
         }
     }
 
-    /// Forgets those that were waited for and are gone.
+    /// Drops the removed processes that have stopped.
     pub(in crate::supervisor) fn drop_ended_processes(&mut self) {
         let gone = |machine: &Machine| machine.removed && !machine.is_alive();
-        // Those that leave stand at the end.
+        // Removed processes are at the end.
         let leaving = self.machines.iter().rev().take_while(|m| m.removed);
         if !leaving.into_iter().any(gone) {
             return;
         }
-        let (departed, staying): (Vec<Machine>, Vec<Machine>) = std::mem::take(&mut self.machines)
+        let (ended, staying): (Vec<Machine>, Vec<Machine>) = std::mem::take(&mut self.machines)
             .into_iter()
             .partition(gone);
         self.machines = staying;
         self.layout_changed = true;
-        for machine in departed {
+        for machine in ended {
             self.actions.push_back(Action::Forget {
                 process: machine.process.id.clone(),
             });

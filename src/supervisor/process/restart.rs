@@ -1,51 +1,50 @@
-//! Decides when a process that ended by itself is started again.
+//! Decides when a process that exited is restarted.
 //!
-//! At once after the first crash, then after 1, 2, 4, 8, 16 and at most 30 s. A run
-//! that lasted a minute forgives all that was before it. More than five crashes
-//! within fifteen minutes are a crash loop: still tried, at the longest delay.
+//! At once after the first crash, then after 1, 2, 4, 8, 16 and at most 30 s. A run of a minute resets this. More
+//! than five crashes within fifteen minutes are a crash loop: the process is still restarted, after the longest
+//! delay.
 //!
-//! A process that ends in good order (and is to run always) did nothing wrong: it is started again at once, and with
-//! the same delays only where it ends so quickly that it would keep the machine busy.
+//! A clean exit is not a crash. A process with `restart: always` that exits cleanly is restarted at once, and with
+//! the delays above only if its runs are so short that they would keep the machine busy.
 
 use crate::time::Moment;
 use heapless::Deque;
 use std::time::Duration;
 
-/// A run this long forgives the crashes before it.
+/// A run of this length resets the crash history.
 pub const FORGIVING_RUN: Duration = Duration::from_secs(60);
-/// The longest wait between two tries: short enough that a server which comes
-/// back is on the screen while the passer-by still stands there.
+/// The longest delay: short enough that a page whose server is back is shown soon.
 pub const LONGEST_DELAY: Duration = Duration::from_secs(30);
-/// A run this long that ended in good order is followed by the next at once: a short film, shown again and
-/// again. What ends sooner is about to spin.
+/// A run of this length that exited cleanly is restarted at once, for example a short film in a loop. A shorter one
+/// may be a busy loop.
 pub const CLEAN_RUN: Duration = Duration::from_secs(5);
 /// More crashes than this within [`LOOP_WINDOW`] are a crash loop.
 pub const LOOP_CRASHES: usize = 5;
-/// The span in which crashes are counted.
+/// The period in which crashes are counted.
 pub const LOOP_WINDOW: Duration = Duration::from_secs(15 * 60);
 
-/// When to try again.
+/// When to restart a process.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum RestartDecision {
-    /// Now.
+    /// At once.
     Immediately,
-    /// After this long.
+    /// After this delay.
     After(Duration),
-    /// After the longest delay, and the operator should know.
+    /// After the longest delay, and report a crash loop.
     CrashLoop,
 }
 
 /// The crashes that count against a process.
 #[derive(Clone, Debug, Default)]
 pub struct CrashHistory {
-    /// The latest crashes within the window, oldest first; one more than a crash loop needs is never kept.
+    /// The latest crashes within the window, oldest first. One more than makes a crash loop is enough.
     crashes: Deque<Moment, { LOOP_CRASHES + 1 }>,
-    /// Crashes and quick ends since the last run that forgave them; beyond six the delay does not grow.
+    /// Crashes and short clean runs since the history was reset.
     streak: u32,
 }
 
 impl CrashHistory {
-    /// Judges a run that crashed at `now` after living for `uptime`.
+    /// Records a run that crashed at `now` after `uptime`.
     pub fn record(&mut self, uptime: Duration, now: Moment) -> RestartDecision {
         if uptime >= FORGIVING_RUN {
             self.clear();
@@ -70,7 +69,7 @@ impl CrashHistory {
         again
     }
 
-    /// Judges a run that ended in good order after living for `uptime`. It is not among the crashes.
+    /// Records a run that exited cleanly after `uptime`, which is not a crash.
     pub fn record_clean_exit(&mut self, uptime: Duration) -> RestartDecision {
         if uptime >= FORGIVING_RUN {
             self.clear();
@@ -80,19 +79,19 @@ impl CrashHistory {
         self.next_delay()
     }
 
-    /// One more run has ended.
+    /// Counts one more run.
     fn next_delay(&mut self) -> RestartDecision {
         self.streak = self.streak.saturating_add(1);
         match self.streak {
             1 => RestartDecision::Immediately,
-            // 2^(n-2) seconds; the exponent is capped where the longest delay is long passed.
+            // 2^(n-2) seconds; the exponent is capped where it exceeds the longest delay.
             n => {
                 RestartDecision::After(Duration::from_secs(1 << (n - 2).min(6)).min(LONGEST_DELAY))
             }
         }
     }
 
-    /// The history that an earlier daemon has kept.
+    /// Restores the history that an earlier daemon saved.
     pub(in crate::supervisor) fn restore(crashes: &[Moment], streak: u32) -> Self {
         let mut history = Self {
             crashes: Deque::new(),
@@ -112,12 +111,12 @@ impl CrashHistory {
         self.crashes.iter().copied()
     }
 
-    /// How many crashes and quick ends came one after the other.
+    /// The number of consecutive crashes and short clean runs.
     pub(in crate::supervisor) fn streak(&self) -> u32 {
         self.streak
     }
 
-    /// Forgives everything: the operator started the process by hand, or changed it.
+    /// Resets the history: an operator started or changed the process.
     pub fn clear(&mut self) {
         *self = Self::default();
     }
@@ -165,7 +164,7 @@ mod tests {
     }
 
     #[test]
-    fn ends_in_good_order_are_no_crashes_and_delayed_only_while_they_are_quick() {
+    fn clean_exits_are_not_crashes_and_delayed_only_if_runs_are_short() {
         let mut history = CrashHistory::default();
         let quick = Duration::from_secs(1);
         let verdicts: Vec<RestartDecision> =
@@ -189,7 +188,7 @@ mod tests {
     }
 
     #[test]
-    fn a_minute_of_life_forgives() {
+    fn a_run_of_a_minute_resets_the_history() {
         let mut history = CrashHistory::default();
         for n in 0..6 {
             history.record(Duration::ZERO, at(n));

@@ -1,9 +1,9 @@
-//! One life of a process.
+//! One run of a process.
 
 use serde::{Deserialize, Serialize};
 use std::fmt;
 
-/// Names one run, uniquely for as long as the daemon lives, so that late news of an older run is recognised.
+/// Identifies a run as long as the daemon lives, so that a late event of an earlier run is recognised.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct RunId(pub u64);
 

@@ -1,24 +1,24 @@
-//! When a time of day comes, in one time zone, through both changes of the clocks.
+//! When a time of day occurs in a time zone, across changes to and from daylight saving time.
 //!
-//! A time that does not exist on a day (clocks go forward over it) comes at the first moment after the gap; one that
-//! exists twice comes the first time.
+//! A time that does not exist on a day (the clock is set forward over it) occurs at the first moment after the gap. A
+//! time that exists twice occurs the first time.
 
 use crate::config::{Days, TimeOfDay};
 use jiff::Timestamp;
 use jiff::civil::{Date, Time};
 use jiff::tz::{AmbiguousOffset, TimeZone};
 
-/// How many days are looked through for the next or the latest one: a week, a day for the edges of the zone, and
-/// one for a day that a zone has left out (Samoa had no 30 December 2011).
+/// Days that are searched for the next or latest occurrence: a week, a day for the edges of the zone, and one for a
+/// day that a zone skipped (Samoa had no 30 December 2011).
 const DAYS_SEARCHED: usize = 10;
 
-/// The times of one zone.
+/// The times of a zone.
 #[derive(Clone, Debug)]
 pub(super) struct Calendar {
     zone: TimeZone,
 }
 
-/// A time of a day: the day by whose name it counts, and when it comes.
+/// When a time of day occurs, and the date that it belongs to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct DatedInstant {
     pub date: Date,
@@ -34,7 +34,7 @@ impl Calendar {
         &self.zone
     }
 
-    /// The first after this instant.
+    /// The first occurrence after an instant.
     pub fn next(&self, days: Days, time: TimeOfDay, after: Timestamp) -> Option<DatedInstant> {
         let mut date = self.zone.to_datetime(after).date().yesterday().ok()?;
         for _ in 0..DAYS_SEARCHED {
@@ -49,7 +49,7 @@ impl Calendar {
         None
     }
 
-    /// The latest up to this instant.
+    /// The latest occurrence up to an instant.
     pub fn latest(&self, days: Days, time: TimeOfDay, until: Timestamp) -> Option<DatedInstant> {
         let mut date = self.zone.to_datetime(until).date().tomorrow().ok()?;
         for _ in 0..DAYS_SEARCHED {
@@ -64,7 +64,7 @@ impl Calendar {
         None
     }
 
-    /// When what begins at `begin` on this day ends: the same day, or the next where that is earlier in the day.
+    /// The end of what begins at `begin` on a date: on the same day, or the next if the end is earlier in the day.
     pub fn end(&self, date: Date, begin: TimeOfDay, end: TimeOfDay) -> Option<Timestamp> {
         let date = match end > begin {
             true => date,
@@ -73,15 +73,15 @@ impl Calendar {
         self.at(date, end)
     }
 
-    /// When a time comes on a day.
+    /// When a time occurs on a date.
     fn at(&self, date: Date, time: TimeOfDay) -> Option<Timestamp> {
         let number = |part: u8| i8::try_from(part).ok();
         let (hour, minute) = (number(time.hour)?, number(time.minute)?);
         let time = Time::new(hour, minute, number(time.second)?, 0).ok()?;
-        let there = self.zone.to_ambiguous_timestamp(date.to_datetime(time));
-        let is_gap = matches!(there.offset(), AmbiguousOffset::Gap { .. });
-        // In a gap this is a moment before it.
-        let at = there.earlier().ok()?;
+        let ambiguous = self.zone.to_ambiguous_timestamp(date.to_datetime(time));
+        let is_gap = matches!(ambiguous.offset(), AmbiguousOffset::Gap { .. });
+        // In a gap this is before the gap.
+        let at = ambiguous.earlier().ok()?;
         match is_gap {
             false => Some(at),
             true => Some(self.zone.following(at).next()?.timestamp()),

@@ -1,20 +1,20 @@
-//! Both clocks, read together: from then on each can be told by the other.
+//! The monotonic and the wall clock, read together, so that each can be computed from the other.
 
 use crate::time::Moment;
 use jiff::{SignedDuration, Timestamp};
 use std::time::Duration;
 
-/// What the clock on the wall showed at a moment. Until somebody sets it, it goes like the one that never jumps.
+/// What the wall clock showed at a moment. It is valid until the wall clock is set.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ClockReading {
     /// The moment.
     pub at: Moment,
-    /// What the wall showed.
+    /// The wall clock.
     pub wall: Timestamp,
 }
 
 impl ClockReading {
-    /// What the wall shows at another moment.
+    /// The wall clock at another moment.
     pub(in crate::supervisor) fn wall(self, moment: Moment) -> Timestamp {
         let later = signed(moment.since(self.at));
         let earlier = signed(self.at.since(moment));
@@ -23,7 +23,7 @@ impl ClockReading {
             .unwrap_or(self.wall)
     }
 
-    /// When the wall shows this.
+    /// The moment at which the wall clock shows this.
     pub(in crate::supervisor) fn moment(self, wall: Timestamp) -> Moment {
         let by = wall.duration_since(self.wall);
         match by.is_negative() {
@@ -33,7 +33,7 @@ impl ClockReading {
     }
 }
 
-/// How much later one instant is than another; nothing where it is not.
+/// How much later one instant is than another; zero if it is not later.
 pub(super) fn later_by(later: Timestamp, earlier: Timestamp) -> Duration {
     Duration::try_from(later.duration_since(earlier)).unwrap_or_default()
 }

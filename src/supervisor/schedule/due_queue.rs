@@ -1,20 +1,19 @@
-//! What is due next: each rule stands in here once for its next beginning and once for its end.
+//! What is due next: the next begin and the end of each rule.
 
 use crate::time::Moment;
 use jiff::Timestamp;
 use std::collections::BTreeSet;
 
-/// What is to happen to a rule.
+/// Whether a rule begins or ends.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum OccurrenceKind {
-    /// It is done. Before any end of the same instant: a rule that follows another leaves no gap in which what is
-    /// beneath is seen.
+    /// It begins. Sorted before any end at the same instant, so that a rule that follows another leaves no gap.
     Begin,
-    /// It is undone.
+    /// It ends.
     End,
 }
 
-/// Something due on the wall; of one instant in the order of the rules.
+/// A due time of the wall clock. At the same instant the order of the rules decides.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct Due {
     pub at: Timestamp,
@@ -22,7 +21,6 @@ pub(super) struct Due {
     pub rule: usize,
 }
 
-/// The queue.
 #[derive(Debug, Default)]
 pub(super) struct DueQueue {
     times: BTreeSet<Due>,
@@ -50,24 +48,24 @@ impl DueQueue {
         self.intervals.insert((at, rule));
     }
 
-    /// Takes out the first that is due.
+    /// Removes and returns the first entry that is due.
     pub fn take_due(&mut self, wall: Timestamp) -> Option<Due> {
         self.times.first().filter(|due| due.at <= wall)?;
         self.times.pop_first()
     }
 
-    /// Takes out the first interval that is over.
+    /// Removes and returns the first interval that is over.
     pub fn take_interval(&mut self, now: Moment) -> Option<(Moment, usize)> {
         self.intervals.first().filter(|(at, _)| *at <= now)?;
         self.intervals.pop_first()
     }
 
-    /// The next on the wall.
+    /// The next wall-clock time.
     pub fn first_time(&self) -> Option<Timestamp> {
         self.times.first().map(|due| due.at)
     }
 
-    /// The next interval that is over.
+    /// The end of the next interval.
     pub fn first_interval(&self) -> Option<Moment> {
         self.intervals.first().map(|(at, _)| *at)
     }

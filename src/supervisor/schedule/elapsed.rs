@@ -1,8 +1,7 @@
-//! The time on the wall that was lived through already, so that nothing of it is done twice when the clock goes back.
+//! The periods of the wall clock that were already handled, so that nothing runs twice when the clock is set back.
 //!
-//! It is a handful of stretches. While the clock goes on the newest grows; each jump begins another, and where two
-//! touch they become one. What was skipped by a jump forward was not lived: when that jump turns out to have been
-//! a mistake and the clock comes back, it is lived after all.
+//! While the clock advances, the newest period grows. Each jump begins another, and periods that touch are merged. A
+//! period that the clock skipped is not included: if it is set back later, that period is handled then.
 
 use super::clock_reading::later_by;
 use crate::config::Id;
@@ -10,71 +9,69 @@ use jiff::Timestamp;
 use std::collections::VecDeque;
 use std::time::Duration;
 
-/// How late something may be and still count as done in time: a program that takes over, a restart of the daemon,
-/// a step of the clock that was a little off.
+/// How late an occurrence may be and still count as on time. Covers an upgrade, a restart of the daemon and a small
+/// step of the clock.
 pub(super) const LATE_TOLERANCE: Duration = Duration::from_secs(30);
 
-/// Stretches that are remembered. Each jump of the clock and each time without power makes one.
+/// Periods that are kept. Each jump of the clock and each time without power adds one.
 const PERIODS_MAX: usize = 16;
 
-/// Occurrences that were done late, in time that was not lived.
+/// Occurrences that were handled late, outside the periods.
 const LATE_OCCURRENCES_MAX: usize = 64;
 
-/// The time that was lived.
+/// The handled periods.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) struct ElapsedTime {
-    /// In order, apart from each other; an instant is in one where it is after its begin and not after its end.
+    /// Sorted and disjoint; a period excludes its begin and includes its end.
     periods: Vec<(Timestamp, Timestamp)>,
-    /// Where the clock was last.
+    /// The latest wall-clock time.
     position: Option<Timestamp>,
     handled_late: VecDeque<(Id, Timestamp)>,
 }
 
 impl ElapsedTime {
-    /// As it was written down.
+    /// Restores what was saved.
     pub fn restore(
         stretches: Vec<(Timestamp, Timestamp)>,
         position: Option<Timestamp>,
         caught_up: impl IntoIterator<Item = (Id, Timestamp)>,
     ) -> Self {
-        let mut lived = Self {
+        let mut elapsed = Self {
             position,
             handled_late: caught_up.into_iter().collect(),
             ..Self::default()
         };
         for (from, to) in stretches.into_iter().filter(|(from, to)| from <= to) {
-            lived.add(from, to);
+            elapsed.add(from, to);
         }
-        lived
+        elapsed
     }
 
-    /// What is to be written down.
     pub fn periods(&self) -> &[(Timestamp, Timestamp)] {
         &self.periods
     }
 
-    /// Where the clock was last.
+    /// The latest wall-clock time.
     pub fn position(&self) -> Option<Timestamp> {
         self.position
     }
 
-    /// What was done late.
     pub fn handled_late(&self) -> impl Iterator<Item = &(Id, Timestamp)> {
         self.handled_late.iter()
     }
 
-    /// Whether an occurrence of a rule is over and done with.
+    /// Whether an occurrence of a rule was handled.
     pub fn contains(&self, rule: &Id, at: Timestamp) -> bool {
         let after = self.periods.partition_point(|(_, to)| *to < at);
-        let lived = self.periods.get(after).is_some_and(|(from, _)| *from < at);
-        lived
+        let elapsed = self.periods.get(after).is_some_and(|(from, _)| *from < at);
+        elapsed
             || self
                 .handled_late
                 .iter()
                 .any(|(id, done)| done == &at && id == rule)
     }
 
-    /// An occurrence is done that may lie in time nobody lived.
+    /// Records an occurrence that was handled and may lie outside the periods.
     pub fn record_late(&mut self, rule: &Id, at: Timestamp) {
         if self.handled_late.len() == LATE_OCCURRENCES_MAX {
             self.handled_late.pop_front();
@@ -82,10 +79,10 @@ impl ElapsedTime {
         self.handled_late.push_back((rule.clone(), at));
     }
 
-    /// The clock shows this now; it may have jumped.
+    /// Sets the wall clock, which may have jumped.
     pub fn set_clock(&mut self, wall: Timestamp) {
         let from = match self.position {
-            // What was skipped was done, none of it too late.
+            // A step this small skips nothing: its occurrences are on time.
             Some(position) if position <= wall && later_by(wall, position) <= LATE_TOLERANCE => {
                 position
             }
@@ -98,7 +95,7 @@ impl ElapsedTime {
         }
     }
 
-    /// The clock goes on without a jump.
+    /// Advances the wall clock without a jump.
     pub fn advance(&mut self, wall: Timestamp) {
         let Some(from) = self.position.filter(|from| *from < wall) else {
             return;
@@ -140,15 +137,15 @@ mod tests {
     }
 
     #[test]
-    fn what_was_lived_is_not_lived_again_and_what_was_skipped_is() {
-        let mut lived = ElapsedTime::default();
-        lived.set_clock(at(1000));
-        assert!(!lived.contains(&rule(), at(1000)), "it begins here");
-        lived.advance(at(2000));
-        lived.set_clock(at(9000));
-        lived.advance(at(9100));
-        lived.set_clock(at(1500));
-        lived.advance(at(3000));
+    fn a_period_that_was_handled_is_not_handled_again_and_a_skipped_one_is() {
+        let mut elapsed = ElapsedTime::default();
+        elapsed.set_clock(at(1000));
+        assert!(!elapsed.contains(&rule(), at(1000)), "it begins here");
+        elapsed.advance(at(2000));
+        elapsed.set_clock(at(9000));
+        elapsed.advance(at(9100));
+        elapsed.set_clock(at(1500));
+        elapsed.advance(at(3000));
         for (second, was) in [
             (1500, true),
             (2500, true),
@@ -156,36 +153,36 @@ mod tests {
             (8000, false),
             (9050, true),
         ] {
-            assert_eq!(lived.contains(&rule(), at(second)), was, "{second}");
+            assert_eq!(elapsed.contains(&rule(), at(second)), was, "{second}");
         }
-        lived.advance(at(9500));
-        assert_eq!(lived.periods(), [(at(1000), at(9500))]);
+        elapsed.advance(at(9500));
+        assert_eq!(elapsed.periods(), [(at(1000), at(9500))]);
     }
 
     #[test]
     fn a_small_step_skips_nothing() {
-        let mut lived = ElapsedTime::default();
-        lived.set_clock(at(1000));
-        lived.set_clock(at(1020));
-        assert!(lived.contains(&rule(), at(1010)));
+        let mut elapsed = ElapsedTime::default();
+        elapsed.set_clock(at(1000));
+        elapsed.set_clock(at(1020));
+        assert!(elapsed.contains(&rule(), at(1010)));
     }
 
     #[test]
-    fn what_was_done_late_is_done() {
-        let mut lived = ElapsedTime::default();
-        lived.set_clock(at(1000));
-        lived.set_clock(at(5000));
-        lived.record_late(&rule(), at(3000));
-        assert!(lived.contains(&rule(), at(3000)));
-        assert!(!lived.contains(&"other".parse().unwrap(), at(3000)));
+    fn an_occurrence_that_was_handled_late_is_handled() {
+        let mut elapsed = ElapsedTime::default();
+        elapsed.set_clock(at(1000));
+        elapsed.set_clock(at(5000));
+        elapsed.record_late(&rule(), at(3000));
+        assert!(elapsed.contains(&rule(), at(3000)));
+        assert!(!elapsed.contains(&"other".parse().unwrap(), at(3000)));
     }
 
     #[test]
-    fn jumps_without_end_cost_a_bounded_memory() {
-        let mut lived = ElapsedTime::default();
+    fn endless_jumps_use_bounded_memory() {
+        let mut elapsed = ElapsedTime::default();
         for jump in 0..1000 {
-            lived.set_clock(at(jump * 1000));
+            elapsed.set_clock(at(jump * 1000));
         }
-        assert_eq!(lived.periods().len(), PERIODS_MAX);
+        assert_eq!(elapsed.periods().len(), PERIODS_MAX);
     }
 }

@@ -1,9 +1,9 @@
-//! In which order rules are carried out, and what has to be written down before.
+//! Runs due rules in order, and decides what must be saved before.
 //!
-//! Rules stand in a line, in the order in which they became due, and none overtakes another. What must not be done
-//! twice (a restart, a command, whatever a rule with an end puts aside) waits until it is durable that it was begun: after
-//! a power cut it is not begun again. Everything else is done first and written down afterwards. Either way it is one
-//! write an occurrence. What comes of it is heard as the answer to a request, and entered in the record.
+//! Executions are queued in the order in which they became due, and none overtakes another. What must not happen
+//! twice (a restart, a command, an override) waits until its begin is saved, so that it is not repeated after a power
+//! cut. Everything else runs first and is saved afterwards. Either way an occurrence costs one write. The result of
+//! the command that an execution sends is entered in the history.
 
 use super::history::{EntryKind, HistoryEntry, RuleOutcome};
 use super::overrides::ChangedBy;
@@ -16,80 +16,78 @@ use std::collections::{BTreeMap, VecDeque};
 use std::rc::Rc;
 use std::time::Duration;
 
-/// What comes of intervals and connections is written down at most this often: it may happen every minute, and a card
-/// wears out.
+/// The least time between saves for intervals and network triggers: they may occur every minute, and a card wears
+/// out.
 const FREQUENT_SAVE_INTERVAL: Duration = Duration::from_secs(15 * 60);
 
-/// The line, and everybody who is owed something.
+/// The queue of executions, and the commands whose results are awaited.
 #[derive(Debug, Default)]
 pub(super) struct ExecutionQueue {
     waiting: VecDeque<Execution>,
-    /// Those that are being carried out.
     running: BTreeMap<u64, Execution>,
-    /// The one that nobody overtakes.
+    /// The execution that no other may overtake.
     blocked_by: Option<u64>,
-    /// What requests of ours are for, by their tickets.
+    /// The commands that the schedule sent, by ticket.
     pending_commands: BTreeMap<Ticket, PendingCommand>,
     next_ticket: u64,
     results: VecDeque<(Ticket, supervisor::Outcome)>,
     saving: SaveState,
 }
 
-/// An occurrence on its way.
+/// An occurrence that is being carried out.
 #[derive(Debug)]
 pub(super) struct Execution {
-    /// Its entry in the record.
+    /// Its history entry.
     pub number: u64,
     pub rule: Id,
     pub step: ExecutionStep,
-    /// Who waits for what comes of it.
+    /// The client that waits for the outcome.
     client: Option<Ticket>,
-    /// It has to be durable that it was begun.
+    /// Its begin must be saved before it runs.
     is_saved_first: bool,
-    /// It happens so often that it is not written down each time.
+    /// It occurs too often to be saved each time.
     is_frequent: bool,
-    /// Who asked for it.
     requested_by: ChangedBy,
 }
 
-/// What is to be done.
+/// What an execution does.
 #[derive(Clone, Debug)]
 pub(super) enum ExecutionStep {
-    /// What the rule says.
+    /// Runs an action without an end.
     Run(RuleAction),
-    /// The same, and it is to be undone.
+    /// Begins an override.
     Begin(RuleAction),
-    /// It is undone, unless others have changed what it did.
+    /// Ends an override, unless another change replaced it.
     End(Option<ChangedBy>),
 }
 
-/// What a request of ours is for.
+/// A command of the schedule whose result is awaited.
 #[derive(Debug, Default)]
 pub(super) struct PendingCommand {
     pub execution: Option<u64>,
-    /// The page it opens for a process; nothing for the configured page.
+    /// The page that it opens in a process; `None` for the configured page.
     pub page: Option<(Id, Option<String>)>,
     /// The process that it restarts.
     pub restarts: Option<Id>,
 }
 
-/// What is being written down.
+/// The state of saving.
 #[derive(Debug, Default)]
 struct SaveState {
-    /// It is to be written down before anything else is carried out.
+    /// A save must precede the next execution.
     is_due: bool,
-    /// The entries below this number are in what is being written.
+    /// The history entries below this number are being saved.
     in_flight: Option<u64>,
-    /// It was changed meanwhile.
+    /// Something changed since that save began.
     is_outdated: bool,
-    /// The entries below this number are durable, or could not be made so.
+    /// The history entries below this number are saved, or could not be.
     saved_below: u64,
-    /// Those from here on could not.
+    /// The entries that could not be saved, and why.
     failed: Option<(std::ops::Range<u64>, String)>,
     last_save: Option<Moment>,
 }
 
-/// When something is due, and by whom.
+/// When an occurrence was due, and what caused it.
 pub(super) struct Cause {
     pub at: Option<Timestamp>,
     pub kind: EntryKind,
@@ -97,68 +95,70 @@ pub(super) struct Cause {
 }
 
 impl Ticket {
-    /// Tickets from here on are those of the schedule; clients would need centuries to come here.
+    /// Tickets from here on belong to the schedule; clients never reach them.
     const OURS: u64 = 1 << 63;
 
-    /// Whether it is one of the schedule and not of a client.
+    /// Whether it belongs to the schedule.
     pub(in crate::supervisor) fn is_ours(self) -> bool {
         self.0 >= Ticket::OURS
     }
 }
 
 impl ExecutionQueue {
-    /// Who asked for what is being carried out.
+    /// Who requested an execution.
     pub fn requested_by(&self, number: u64) -> ChangedBy {
         self.running
             .get(&number)
-            .map_or(ChangedBy::Rule, |firing| firing.requested_by)
+            .map_or(ChangedBy::Rule, |execution| execution.requested_by)
     }
 
-    /// Who asked for the change whose answer has just come; nothing where it was no rule.
+    /// Who requested the change whose result has just arrived; `None` if it was no rule.
     pub fn changed_by(&self) -> Option<ChangedBy> {
-        let errands = self.results.iter();
-        let mut errands = errands.filter_map(|(ticket, _)| self.pending_commands.get(ticket));
-        errands.find_map(|errand| Some(self.running.get(&errand.execution?)?.requested_by))
+        let pending = self.results.iter();
+        let mut pending = pending.filter_map(|(ticket, _)| self.pending_commands.get(ticket));
+        pending.find_map(|pending| Some(self.running.get(&pending.execution?)?.requested_by))
     }
 
     pub fn is_busy(&self) -> bool {
         !self.waiting.is_empty() || self.blocked_by.is_some() || self.saving.in_flight.is_some()
     }
 
-    /// A ticket for a request of ours.
-    pub fn add_pending(&mut self, errand: PendingCommand) -> Ticket {
+    /// A ticket for a command of the schedule.
+    pub fn add_pending(&mut self, pending: PendingCommand) -> Ticket {
         let ticket = Ticket(Ticket::OURS + self.next_ticket);
         self.next_ticket += 1;
-        self.pending_commands.insert(ticket, errand);
+        self.pending_commands.insert(ticket, pending);
         ticket
     }
 
-    /// An answer to a request of ours.
+    /// The result of a command of the schedule.
     pub fn add_result(&mut self, ticket: Ticket, outcome: supervisor::Outcome) {
         self.results.push_back((ticket, outcome));
     }
 
-    /// Has everything written down once all that is due has lined up: what is written says how far the clock is, and
-    /// so has to know of everything up to there.
+    /// Saves everything once all that is due is queued: a save contains the position of the clock, so it must contain
+    /// everything up to there.
     pub fn save_soon(&mut self) {
         self.saving.is_due = true;
     }
 
-    /// Nobody overtakes this one.
+    /// No other execution may overtake this one.
     pub fn block(&mut self, number: u64) {
         self.blocked_by = Some(number);
     }
 }
 
 impl Supervisor {
-    /// A rule is due: it goes to the end of the line.
+    /// Queues an occurrence of a rule.
     pub(super) fn enqueue_execution(&mut self, rule: &Rule, step: ExecutionStep, occasion: Cause) {
         let is_written_first = match (&step, &rule.trigger) {
             _ if occasion.client.is_some() => false,
-            // A page that is put aside is known by the document, and comes back with it.
+            // The page that it overrides is configured, so it is known when the override ends.
             (ExecutionStep::Begin(RuleAction::Show { .. }), _) => false,
             (ExecutionStep::Begin(_), _) => true,
-            (ExecutionStep::Run(deed), Trigger::Time { .. } | Trigger::Boot) => !deed.is_state(),
+            (ExecutionStep::Run(action), Trigger::Time { .. } | Trigger::Boot) => {
+                !action.is_state()
+            }
             (ExecutionStep::Run(RuleAction::Reboot), _) => true,
             _ => false,
         };
@@ -173,7 +173,7 @@ impl Supervisor {
         );
     }
 
-    /// A rule that may not be there any more is undone.
+    /// Queues the end of a rule that may no longer be configured.
     pub(super) fn enqueue_end(
         &mut self,
         id: &Id,
@@ -232,7 +232,7 @@ impl Supervisor {
         }
     }
 
-    /// Somebody asks for a rule to be done now.
+    /// A client requested a rule.
     pub(super) fn run_rule_for_client(&mut self, rule: Rc<Rule>, client: Ticket, now: Moment) {
         let occasion = Cause {
             at: self.scheduler.clock.map(|clock| clock.wall(now)),
@@ -242,7 +242,7 @@ impl Supervisor {
         self.enqueue_execution(&rule, ExecutionStep::Run(rule.action.clone()), occasion);
     }
 
-    /// Something is not done at all.
+    /// Records an occurrence that is not carried out.
     pub(super) fn skip_occurrence(
         &mut self,
         index: usize,
@@ -262,31 +262,36 @@ impl Supervisor {
         self.close_entry(number, &rule.id, outcome, Some(why.to_owned()));
     }
 
-    /// Carries out whatever may be, in its order.
+    /// Runs every execution that may run, in order.
     pub(super) fn run_executions(&mut self, now: Moment) {
         if std::mem::take(&mut self.scheduler.executions.saving.is_due) {
             self.save_schedule();
         }
         loop {
             self.process_results(now);
-            let line = &mut self.scheduler.executions;
-            let may_go =
-                |first: &Execution| !first.is_saved_first || first.number < line.saving.saved_below;
-            if line.blocked_by.is_some() || !line.waiting.front().is_some_and(may_go) {
+            let queue = &mut self.scheduler.executions;
+            let may_go = |first: &Execution| {
+                !first.is_saved_first || first.number < queue.saving.saved_below
+            };
+            if queue.blocked_by.is_some() || !queue.waiting.front().is_some_and(may_go) {
                 return;
             }
-            let Some(firing) = line.waiting.pop_front() else {
+            let Some(execution) = queue.waiting.pop_front() else {
                 return;
             };
-            let refused = line.saving.failed.as_ref();
+            let refused = queue.saving.failed.as_ref();
             let refused = refused
-                .filter(|(which, _)| firing.is_saved_first && which.contains(&firing.number));
-            let why = refused.map(|(_, why)| format!("it cannot be written down: {why}"));
-            let is_reboot = matches!(firing.step, ExecutionStep::Run(RuleAction::Reboot));
-            let (number, step, rule) = (firing.number, firing.step.clone(), firing.rule.clone());
-            line.running.insert(number, firing);
+                .filter(|(which, _)| execution.is_saved_first && which.contains(&execution.number));
+            let why = refused.map(|(_, why)| format!("it cannot be saved: {why}"));
+            let is_reboot = matches!(execution.step, ExecutionStep::Run(RuleAction::Reboot));
+            let (number, step, rule) = (
+                execution.number,
+                execution.step.clone(),
+                execution.rule.clone(),
+            );
+            queue.running.insert(number, execution);
             match why {
-                // It would be done again after each start.
+                // Otherwise it would be repeated after each start.
                 Some(why) if is_reboot => {
                     self.finish_execution(number, RuleOutcome::Failed, Some(why), now)
                 }
@@ -295,22 +300,22 @@ impl Supervisor {
         }
     }
 
-    /// Takes the answers to requests of ours.
+    /// Handles the results of commands of the schedule.
     pub(super) fn process_results(&mut self, now: Moment) {
         while let Some((ticket, outcome)) = self.scheduler.executions.results.pop_front() {
-            let Some(errand) = self.scheduler.executions.pending_commands.remove(&ticket) else {
+            let Some(pending) = self.scheduler.executions.pending_commands.remove(&ticket) else {
                 continue;
             };
             let mut outcome = outcome;
-            if let Some((id, url)) = errand.page {
+            if let Some((id, url)) = pending.page {
                 outcome = self.handle_page_opened(&id, &url, outcome, now);
             }
-            if let Some(index) = errand.restarts.and_then(|id| self.index_of(&id))
+            if let Some(index) = pending.restarts.and_then(|id| self.index_of(&id))
                 && outcome.is_ok()
             {
                 self.update_machine(index, |machine, _| machine.attribute_to_schedule());
             }
-            let Some(number) = errand.execution else {
+            let Some(number) = pending.execution else {
                 continue;
             };
             let (result, detail) = match outcome {
@@ -318,7 +323,7 @@ impl Supervisor {
                     let names: Vec<&str> = stopped.iter().map(Id::as_str).collect();
                     (
                         RuleOutcome::Done,
-                        Some(format!("{} made way", names.join(", "))),
+                        Some(format!("stopped {}", names.join(", "))),
                     )
                 }
                 Ok(_) => (RuleOutcome::Done, None),
@@ -332,7 +337,7 @@ impl Supervisor {
         }
     }
 
-    /// What came of something that the hands did.
+    /// Completes an execution with the result of an action.
     pub(super) fn complete_execution(
         &mut self,
         number: u64,
@@ -347,7 +352,7 @@ impl Supervisor {
         }
     }
 
-    /// What came of an occurrence.
+    /// Completes an execution.
     pub(super) fn finish_execution(
         &mut self,
         number: u64,
@@ -355,36 +360,36 @@ impl Supervisor {
         detail: Option<String>,
         now: Moment,
     ) {
-        let line = &mut self.scheduler.executions;
-        let Some(firing) = line.running.remove(&number) else {
+        let queue = &mut self.scheduler.executions;
+        let Some(execution) = queue.running.remove(&number) else {
             return;
         };
-        if line.blocked_by == Some(number) {
-            line.blocked_by = None;
+        if queue.blocked_by == Some(number) {
+            queue.blocked_by = None;
         }
-        let last = line.saving.last_save;
-        if let ExecutionStep::Begin(deed) = &firing.step {
-            self.finish_begin(&firing.rule, deed, outcome);
+        let last = queue.saving.last_save;
+        if let ExecutionStep::Begin(action) = &execution.step {
+            self.finish_begin(&execution.rule, action, outcome);
         }
-        self.close_entry(number, &firing.rule, outcome, detail.clone());
-        if let Some(client) = firing.client {
-            self.reply_to_client(client, &firing.rule, Some(outcome), detail);
+        self.close_entry(number, &execution.rule, outcome, detail.clone());
+        if let Some(client) = execution.client {
+            self.reply_to_client(client, &execution.rule, Some(outcome), detail);
         }
-        let is_enough = last.is_some_and(|last| now.since(last) < FREQUENT_SAVE_INTERVAL);
-        let may_wait = firing.is_frequent && is_enough;
-        if !(firing.is_saved_first || may_wait) {
+        let is_recent_save = last.is_some_and(|last| now.since(last) < FREQUENT_SAVE_INTERVAL);
+        let may_wait = execution.is_frequent && is_recent_save;
+        if !(execution.is_saved_first || may_wait) {
             self.scheduler.executions.saving.last_save = Some(now);
             self.save_schedule();
         }
     }
 
-    /// Whoever waits for something that takes long has its answer now.
+    /// Answers the client of an execution that takes long.
     pub(super) fn reply_early(&mut self, number: u64) {
         let open = self.scheduler.executions.running.get_mut(&number);
-        if let Some(firing) = open
-            && let Some(client) = firing.client.take()
+        if let Some(execution) = open
+            && let Some(client) = execution.client.take()
         {
-            let rule = firing.rule.clone();
+            let rule = execution.rule.clone();
             self.reply_to_client(client, &rule, None, None);
         }
     }
@@ -404,12 +409,14 @@ impl Supervisor {
         self.reply(client, Ok(done));
     }
 
-    /// The daemon leaves: whoever waits for a rule is told.
+    /// The daemon exits: clients that wait for a rule are answered.
     pub(in crate::supervisor) fn reject_waiting_rules(&mut self) {
-        let line = &mut self.scheduler.executions;
-        let waiting = line.waiting.iter_mut();
-        let all = waiting.chain(line.running.values_mut());
-        let clients: Vec<Ticket> = all.filter_map(|firing| firing.client.take()).collect();
+        let queue = &mut self.scheduler.executions;
+        let waiting = queue.waiting.iter_mut();
+        let all = waiting.chain(queue.running.values_mut());
+        let clients: Vec<Ticket> = all
+            .filter_map(|execution| execution.client.take())
+            .collect();
         for client in clients {
             self.reply(client, Err(Refusal::ShuttingDown));
         }
@@ -439,11 +446,11 @@ impl Supervisor {
         }
     }
 
-    // ---- what is written down ----
+    // ---- saving ----
 
-    /// Has everything written down as it is now.
+    /// Saves the state of the schedule.
     pub(super) fn save_schedule(&mut self) {
-        let mut kept: SavedSchedule = match self.scheduler.executions.saving.in_flight {
+        let mut saved: SavedSchedule = match self.scheduler.executions.saving.in_flight {
             Some(_) => {
                 self.scheduler.executions.saving.is_outdated = true;
                 return;
@@ -454,31 +461,31 @@ impl Supervisor {
             let index = self.index_of(id)?;
             Some((id.clone(), self.machines[index].page_override.clone()?))
         });
-        kept.start_pages = starts.collect();
-        kept.powers = Some(self.screens.requests());
+        saved.start_pages = starts.collect();
+        saved.powers = Some(self.screens.requests());
         self.scheduler.executions.saving.in_flight = Some(self.scheduler.history.next());
-        let kept = Box::new(kept);
+        let saved = Box::new(saved);
         self.actions
-            .push_back(Action::SaveSchedule { schedule: kept });
+            .push_back(Action::SaveSchedule { schedule: saved });
     }
 
-    /// It is written, or could not be.
+    /// The state was saved, or could not be.
     pub(super) fn handle_schedule_saved(&mut self, result: Result<(), Failure>, now: Moment) {
-        let keeping = &mut self.scheduler.executions.saving;
-        let Some(below) = keeping.in_flight.take() else {
+        let saving = &mut self.scheduler.executions.saving;
+        let Some(below) = saving.in_flight.take() else {
             return;
         };
         if let Err(failure) = result {
-            keeping.failed = Some((keeping.saved_below..below, failure.message));
+            saving.failed = Some((saving.saved_below..below, failure.message));
         }
-        keeping.saved_below = below;
-        keeping.last_save = Some(now);
-        if std::mem::take(&mut keeping.is_outdated) {
+        saving.saved_below = below;
+        saving.last_save = Some(now);
+        if std::mem::take(&mut saving.is_outdated) {
             self.save_schedule();
         }
     }
 
-    /// Asks for something as a client would; what comes of it is what came of the occurrence.
+    /// Runs a command for an execution; its result is the outcome of the execution.
     pub(super) fn run_command_for(&mut self, number: u64, request: Command, now: Moment) {
         let restarts = match &request {
             Command::Restart(id) => Some(id.clone()),
@@ -492,8 +499,8 @@ impl Supervisor {
         self.handle_command(ticket, request, now);
     }
 
-    /// What was not finished when the daemon before this one ended: what may be done twice is done again, if that
-    /// is not long ago; the rest is told.
+    /// Handles entries that were not finished when the previous daemon ended. What may run twice runs again if it is
+    /// recent; the rest is only reported.
     pub(super) fn restore_history(&mut self, entries: impl Iterator<Item = HistoryEntry>) {
         for mut entry in entries {
             if entry.outcome.is_some() {
@@ -520,7 +527,7 @@ impl Supervisor {
                     self.restore_entry(entry);
                 }
                 _ => {
-                    let why = "the daemon ended before it was written down what came of it";
+                    let why = "the daemon ended before the outcome was saved";
                     entry.detail = Some(why.to_owned());
                     self.restore_entry(entry);
                 }

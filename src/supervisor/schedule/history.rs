@@ -1,53 +1,53 @@
-//! What was done lately, and what came of it.
+//! The latest executions and their outcomes.
 
 use crate::config::Id;
 use jiff::Timestamp;
 use std::collections::VecDeque;
 
-/// Entries that are kept: a busy day of a busy kiosk, in some kilobytes.
+/// Entries that are kept: a busy day of a busy kiosk, in a few kilobytes.
 const ENTRIES_MAX: usize = 64;
 
-/// The longest detail, in bytes: a browser's words may be long.
+/// The longest detail, in bytes: messages of browsers may be long.
 const DETAIL_MAX: usize = 300;
 
-/// What became of one occurrence of a rule.
+/// One execution of a rule.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct HistoryEntry {
     /// The rule.
     pub rule: Id,
-    /// What people call it.
+    /// The name of the rule.
     pub name: String,
-    /// When it was due, where anybody can say.
+    /// When it was due, if known.
     pub at: Option<Timestamp>,
     /// What was to happen.
     pub kind: EntryKind,
-    /// What came of it; nothing while it is under way.
+    /// The outcome; `None` while it is being carried out.
     pub outcome: Option<RuleOutcome>,
-    /// Why, where there is something to say.
+    /// More about the outcome.
     pub detail: Option<String>,
 }
 
 /// What was to happen.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum EntryKind {
-    /// What the rule says.
+    /// The rule was due.
     Begin,
-    /// It was to be undone.
+    /// The override was to end.
     End,
-    /// Somebody has asked for it.
+    /// A client requested it.
     Run,
 }
 
-/// What came of it.
+/// The outcome of an execution.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum RuleOutcome {
     /// It was done.
     Done,
-    /// It could not be done.
+    /// It failed.
     Failed,
-    /// There was no need.
+    /// There was nothing to do.
     Skipped,
-    /// Its time was missed.
+    /// It was due while the daemon did not run.
     Missed,
 }
 
@@ -85,7 +85,7 @@ impl RuleOutcome {
     }
 }
 
-/// The newest entries, oldest first, each with a number of its own.
+/// The newest entries, oldest first, each with a number.
 #[derive(Debug, Default)]
 pub(super) struct History {
     entries: VecDeque<(u64, HistoryEntry)>,
@@ -93,7 +93,7 @@ pub(super) struct History {
 }
 
 impl History {
-    /// Enters something, and names it.
+    /// Adds an entry and returns its number.
     pub fn add(&mut self, entry: HistoryEntry) -> u64 {
         let number = self.next;
         self.next += 1;
@@ -104,7 +104,7 @@ impl History {
         number
     }
 
-    /// Something came of an entry. Returns it, unless so much has happened meanwhile that it is gone.
+    /// Sets the outcome of an entry. Returns the entry, unless it was dropped meanwhile.
     pub fn close(
         &mut self,
         number: u64,

@@ -1,22 +1,19 @@
-//! Does what the rules of the schedule say, each occurrence once.
+//! Carries out the rules of the schedule, each occurrence once.
 //!
 //! ```text
-//!   the clock, the zone, the rules ─▶ queue ── due ─▶ line ── written down, where it must be ─▶ carried out ─▶ record
+//!   clock, zone, rules ─▶ due queue ─▶ executions ── saved first, if needed ─▶ carried out ─▶ history
 //! ```
-//!
-//! Scrolling down is drilling down:
 //!
 //! | file | decides |
 //! |---|---|
-//! | `occurrences` | which occurrence is due, which was missed, which rule is in force |
-//! | `line` | in which order they are carried out, and what has to be durable before |
-//! | `deeds` | how each is carried out: as the request of a client would be |
+//! | `occurrences` | which occurrence is due, which was missed, which override is active |
+//! | `execution` | in which order rules run, and what must be saved before |
+//! | `rule_commands` | the command that carries a rule out |
 //! | `page_override` | which page a display process shows instead of its configured one |
-//! | `overlay` | what a rule with an end overrides, what comes back, and what an operator did meanwhile |
-//! | `foresee` | what is going to happen, and which rules contradict each other |
+//! | `overrides` | what an override sets, what is restored, and which other change replaces it |
+//! | `preview` | what will happen, and which rules contradict each other |
 //!
-//! `calendar`, `reading`, `lived`, `layers`, `queue` and `record` are what they reckon with. Rules with a time
-//! wait until the clock is trusted; intervals, starts and connections need none.
+//! Rules with a time wait until the clock is trusted; intervals, boot and network rules do not need it.
 
 mod calendar;
 mod clock_reading;
@@ -55,59 +52,59 @@ use saved::{ActiveOverride, Stamp};
 use std::collections::BTreeMap;
 use std::rc::Rc;
 
-/// What of the schedule is known when the daemon starts.
+/// What is known of the schedule when the daemon starts.
 #[derive(Debug, Default)]
 pub struct ScheduleBoot {
-    /// What the daemon before this one has kept.
+    /// What the previous daemon saved.
     pub saved: SavedSchedule,
-    /// Names the start of the machine.
+    /// Identifies the boot of the machine.
     pub boot: String,
-    /// Both clocks, if the one on the wall is trusted.
+    /// Both clocks, if the wall clock is trusted.
     pub clock: Option<ClockReading>,
-    /// A zone that was looked for already, and what was found.
+    /// A zone that was already looked up, and the result.
     pub zone: Option<(Zone, Result<TimeZone, Failure>)>,
 }
 
-/// The schedule at work.
+/// The state of the schedule.
 #[derive(Debug, Default)]
 pub(super) struct Scheduler {
-    /// As it is carried out; compared with what is configured.
+    /// The rules in effect; compared with the configured ones.
     schedule: Rc<Schedule>,
-    /// How each rule fares, in the order of the rules.
+    /// The state of each rule, in the order of the rules.
     rules: Vec<RuleState>,
-    /// Where each rule stands.
+    /// The index of each rule.
     indexes: BTreeMap<Id, usize>,
-    /// Names the start of the machine.
+    /// Identifies the boot of the machine.
     boot: String,
-    /// Both clocks, while the one on the wall is trusted.
+    /// Both clocks, while the wall clock is trusted.
     clock: Option<ClockReading>,
-    /// The zone that was looked for, and what was found.
+    /// The zone that was looked up, and the result.
     zone: Option<(Zone, Result<Calendar, String>)>,
-    /// The zone that is being looked for.
+    /// The zone that is being looked up.
     requested_zone: Option<Zone>,
     queue: DueQueue,
     elapsed: ElapsedTime,
-    /// The rules in force until their end.
+    /// The overrides in effect.
     active: BTreeMap<Id, ActiveOverride>,
     overrides: OverrideStacks,
     page_overrides: BTreeMap<Id, PageOverride>,
     executions: ExecutionQueue,
     history: History,
     network: NetworkWatch,
-    /// The document that was last looked through for somebody's last word.
+    /// The document that was last checked for changes of what rules set.
     document: Rc<Document>,
-    /// Everything has to be reckoned anew: the clock, the zone or the rules are others.
+    /// The clock, the zone or the rules changed: everything must be recomputed.
     needs_recompute: bool,
-    /// What is shown is not as it is.
+    /// The published status is outdated.
     is_changed: bool,
 }
 
-/// How one rule fares.
+/// The state of one rule.
 #[derive(Clone, Debug, Default)]
 struct RuleState {
-    /// It was made (or changed, or switched on) then; it has been there since before the daemon without.
+    /// When the rule was added, changed or enabled; `None` if that was before the daemon started.
     created: Option<Moment>,
-    /// When it is done next.
+    /// When it is due next.
     next: Option<NextTime>,
     last: Option<Rc<LastExecution>>,
 }
@@ -118,17 +115,17 @@ enum NextTime {
     Moment(Moment),
 }
 
-/// Whether there is a connection, as the rules were told of it last.
+/// Whether there is a connection, as last reported to the rules.
 #[derive(Debug, Default)]
 struct NetworkWatch {
-    /// Nothing until somebody has said so for the first time.
+    /// `None` until the first report.
     reported: Option<bool>,
-    /// Since when it has been otherwise.
+    /// Since when it differs from that.
     differs_since: Option<Moment>,
 }
 
 impl Supervisor {
-    /// Takes up what the daemon before this one has left.
+    /// Restores what the previous daemon saved.
     pub(super) fn restore_schedule(&mut self, boot: ScheduleBoot, now: Moment) {
         let SavedSchedule {
             boot: booted,
@@ -174,7 +171,7 @@ impl Supervisor {
         }
     }
 
-    /// News of the schedule.
+    /// Handles an event of the schedule.
     pub(super) fn handle_schedule_event(&mut self, event: Event, now: Moment) {
         match event {
             Event::Clock { reading, trusted } => {
@@ -199,7 +196,7 @@ impl Supervisor {
         self.scheduler.is_changed = true;
     }
 
-    /// Does everything that is due.
+    /// Carries out everything that is due.
     pub(super) fn update_schedule(&mut self, now: Moment) {
         if self.shutting_down {
             return self.process_results(now);
@@ -215,7 +212,7 @@ impl Supervisor {
         self.run_executions(now);
     }
 
-    /// The clock went on, as far as is known without a jump.
+    /// Advances the clock, unless it may have jumped.
     fn advance_clock(&mut self, now: Moment) {
         let agenda = &mut self.scheduler;
         if let (false, Some(wall)) = (
@@ -243,7 +240,7 @@ impl Supervisor {
         deadlines.into_iter().flatten().min()
     }
 
-    /// A client asks for a rule to be done now.
+    /// A client requests a rule.
     pub(super) fn request_rule(&mut self, ticket: Ticket, id: &Id, now: Moment) {
         let rules = self.loaded.config.schedule.rules.iter();
         match rules.clone().find(|rule| rule.id == *id) {
@@ -252,12 +249,12 @@ impl Supervisor {
         }
     }
 
-    /// Whether something is half done that another daemon could not finish.
+    /// Whether something is unfinished that another daemon could not complete.
     pub(super) fn is_schedule_busy(&self) -> bool {
         self.scheduler.executions.is_busy()
     }
 
-    /// Looks for the zone that is configured, where it was not looked for yet.
+    /// Looks up the configured zone, unless that was done.
     fn request_zone(&mut self) {
         let agenda = &mut self.scheduler;
         let wanted = &agenda.schedule.zone;
@@ -270,7 +267,7 @@ impl Supervisor {
         }
     }
 
-    /// The configured rules are others than those that are carried out: what was is kept of those that are the same.
+    /// Adopts the configured rules. Rules that did not change keep their state.
     fn adopt_rules(&mut self, now: Moment) {
         let new = self.loaded.config.schedule.clone();
         if Rc::ptr_eq(&self.scheduler.schedule, &new) {
@@ -281,13 +278,13 @@ impl Supervisor {
             return;
         }
         let states = std::mem::take(&mut self.scheduler.rules);
-        let mut former: BTreeMap<&Id, (&Rc<Rule>, RuleState)> = (old.rules.iter())
+        let mut previous: BTreeMap<&Id, (&Rc<Rule>, RuleState)> = (old.rules.iter())
             .zip(states)
             .map(|(rule, state)| (&rule.id, (rule, state)))
             .collect();
         let was_off = !old.enabled;
         self.scheduler.rules = (new.rules.iter())
-            .map(|rule| match former.remove(&rule.id) {
+            .map(|rule| match previous.remove(&rule.id) {
                 Some((before, state)) if !was_off && is_same(before, rule) => state,
                 Some((_, state)) => RuleState {
                     created: Some(now),
@@ -307,7 +304,7 @@ impl Supervisor {
         self.scheduler.executions.save_soon();
     }
 
-    /// A picture of the schedule, where it is another than before.
+    /// The status of the schedule if it changed.
     pub(super) fn schedule_status(&mut self) -> Option<ScheduleStatus> {
         if !std::mem::take(&mut self.scheduler.is_changed) {
             return None;
@@ -358,17 +355,17 @@ impl Supervisor {
 }
 
 impl Scheduler {
-    /// An answer to a request of the schedule.
+    /// The result of a command of the schedule.
     pub(super) fn add_result(&mut self, ticket: Ticket, outcome: super::Outcome) {
         self.executions.add_result(ticket, outcome);
     }
 
-    /// A rule that is carried out.
+    /// A rule in effect.
     fn rule(&self, id: &Id) -> Option<&Rc<Rule>> {
         self.schedule.rules.get(*self.indexes.get(id)?)
     }
 
-    /// The rules by their ids.
+    /// Rebuilds the index of the rules.
     fn index_rules(&mut self) {
         let rules = self.schedule.rules.iter().enumerate();
         self.indexes = rules
@@ -376,13 +373,13 @@ impl Scheduler {
             .collect();
     }
 
-    /// The times of the zone, where the clock is trusted and the zone is known.
+    /// The clock and the calendar, if the clock is trusted and the zone known.
     fn times(&self) -> Option<(ClockReading, &Calendar)> {
         let (_, found) = self.zone.as_ref()?;
         Some((self.clock?, found.as_ref().ok()?))
     }
 
-    /// The zone in which times are told to people.
+    /// The zone in which times are displayed.
     fn display_zone(&self) -> TimeZone {
         match &self.zone {
             Some((_, Ok(calendar))) => calendar.zone().clone(),
@@ -398,7 +395,7 @@ impl Scheduler {
         found.unwrap_or(self.schedule.zone.as_str()).to_owned()
     }
 
-    /// What is to be written down now of what the schedule knows by itself.
+    /// What the schedule itself has to save.
     fn saved(&self) -> SavedSchedule {
         let stamp = |(from, to): &(_, _)| (Stamp(*from), Stamp(*to));
         SavedSchedule {
@@ -424,7 +421,7 @@ impl Scheduler {
     }
 }
 
-/// Whether nothing but the name of a rule is different, or whether it is done late.
+/// Whether the rules differ at most in their name and in `catch_up`.
 fn is_same(one: &Rule, other: &Rule) -> bool {
     one.enabled == other.enabled
         && one.trigger == other.trigger

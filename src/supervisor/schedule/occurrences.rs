@@ -1,9 +1,9 @@
-//! Which occurrence is due, which was missed, and which rule is in force.
+//! Which occurrence is due, which was missed, and which override is active.
 //!
-//! Everything is reckoned anew when the clock jumps, the zone or the rules change, and at the start; in between the queue
-//! alone says what is next. What was missed (the power was off, the clock jumped over it) is passed over, or done late,
-//! once, where the rule catches up. A rule with an end is no event but a state: it is begun whenever it is to be in force
-//! and is not, and undone whenever it is in force and is not to be.
+//! Everything is recomputed at the start and when the clock jumps or the zone or the rules change; otherwise the
+//! queue says what is next. An occurrence that was missed (the power was off, or the clock jumped over it) is
+//! skipped, or carried out once if the rule catches up. An override is a state: it begins whenever it should be
+//! active and is not, and ends whenever it is active and should not be.
 
 use super::calendar::{Calendar, DatedInstant};
 use super::clock_reading::{ClockReading, later_by};
@@ -19,11 +19,11 @@ use serde_json::json;
 use std::rc::Rc;
 use std::time::Duration;
 
-/// How many occurrences are looked through for one that was not lived yet: more than two years of every day.
+/// Occurrences that are searched for one that was not handled: more than two years, daily.
 const SKIPPED_MAX: usize = 800;
 
 impl Supervisor {
-    /// Reckons everything anew, where that has to be.
+    /// Recomputes what is due, if needed.
     pub(super) fn recompute(&mut self, now: Moment) {
         if !std::mem::take(&mut self.scheduler.needs_recompute) {
             return;
@@ -58,7 +58,7 @@ impl Supervisor {
                 self.add_next(index, rule, &calendar, wall);
             }
             due.sort_unstable();
-            // Whatever is written down from here on says that the clock was here.
+            // Every save from here on contains this position of the clock.
             self.scheduler.elapsed.set_clock(wall);
             for due in due {
                 self.handle_due(due, &calendar, wall);
@@ -67,7 +67,7 @@ impl Supervisor {
         self.scheduler.elapsed.set_clock(wall);
     }
 
-    /// Whether what came last was missed, or is still in force.
+    /// Checks whether the latest occurrence was missed, or its override is still to be active.
     #[expect(clippy::too_many_arguments, reason = "it is the inside of one loop")]
     fn check_latest(
         &self,
@@ -85,8 +85,8 @@ impl Supervisor {
             rule: index,
         };
         if let (Some(_), Some(end)) = (rule.until, end_of(rule, latest, calendar)) {
-            let held = self.scheduler.active.get(&rule.id);
-            if held.is_some_and(|held| held.begin.0 == latest.at) {
+            let active = self.scheduler.active.get(&rule.id);
+            if active.is_some_and(|active| active.begin.0 == latest.at) {
                 return;
             }
             if wall < end || self.is_missed(index, rule, latest.at, clock) {
@@ -97,7 +97,7 @@ impl Supervisor {
         }
     }
 
-    /// Whether an occurrence in the past was not dealt with, and should have been.
+    /// Whether a past occurrence was not handled although it should have been.
     fn is_missed(&self, index: usize, rule: &Rule, at: Timestamp, clock: ClockReading) -> bool {
         let agenda = &self.scheduler;
         let Some(from) = agenda.elapsed.position() else {
@@ -108,7 +108,7 @@ impl Supervisor {
         at > from && is_ours && !agenda.elapsed.contains(&rule.id, at)
     }
 
-    /// Something is due, or was.
+    /// Handles an occurrence that is due.
     fn handle_due(&mut self, due: Due, calendar: &Calendar, wall: Timestamp) {
         let rule = self.scheduler.schedule.rules[due.rule].clone();
         match due.kind {
@@ -123,7 +123,7 @@ impl Supervisor {
             }
             OccurrenceKind::Begin => {}
         }
-        // Of several that have passed only the latest counts.
+        // Of several past occurrences only the latest counts.
         let at = match (later_by(wall, due.at) > LATE_TOLERANCE, &rule.trigger) {
             (true, Trigger::Time { at, days }) => {
                 calendar.latest(*days, *at, wall).map_or(due.at, |it| it.at)
@@ -131,10 +131,10 @@ impl Supervisor {
             _ => due.at,
         };
         if later_by(wall, at) > LATE_TOLERANCE && !rule.catch_up {
-            let why = "its time was over when the clock came there";
+            let why = "the clock had passed it";
             return self.skip_occurrence(due.rule, at, RuleOutcome::Missed, why);
         }
-        // It lies in time that nobody lived, and must not be done again when the clock comes by.
+        // Outside the handled periods: it must not run again when the clock gets there.
         if !self.scheduler.elapsed.contains(&rule.id, at) {
             self.scheduler.elapsed.record_late(&rule.id, at);
         }
@@ -157,11 +157,11 @@ impl Supervisor {
             return;
         };
         if end <= latest.at {
-            let why = "the clocks go forward over all of it";
+            let why = "the change to daylight saving time skips all of it";
             return self.skip_occurrence(index, latest.at, RuleOutcome::Skipped, why);
         }
         if end <= wall {
-            let why = "all of it was over when the clock came there";
+            let why = "the clock had passed all of it";
             return self.skip_occurrence(index, latest.at, RuleOutcome::Missed, why);
         }
         if !self.scheduler.active.contains_key(&rule.id) {
@@ -172,7 +172,7 @@ impl Supervisor {
         }
     }
 
-    /// Finds out when a rule is due next.
+    /// Queues the next occurrence of a rule.
     fn add_next(&mut self, index: usize, rule: &Rule, calendar: &Calendar, wall: Timestamp) {
         let Trigger::Time { at, days } = rule.trigger else {
             return;
@@ -191,21 +191,21 @@ impl Supervisor {
         if let Some(next) = next {
             agenda.queue.add_time(next.at, OccurrenceKind::Begin, index);
         }
-        if let Some(held) = agenda.active.get(&rule.id) {
+        if let Some(active) = agenda.active.get(&rule.id) {
             agenda
                 .queue
-                .add_time(held.end.0, OccurrenceKind::End, index);
+                .add_time(active.end.0, OccurrenceKind::End, index);
         }
     }
 
-    /// Rules in force that are over, or have not begun: the clock says so.
+    /// The ends of active overrides that are over, or that have not begun by this clock.
     fn overdue_ends(&self, wall: Timestamp) -> Vec<Due> {
         let rules = self.scheduler.schedule.rules.iter().enumerate();
         let over = rules.filter_map(|(index, rule)| {
-            let held = self.scheduler.active.get(&rule.id)?;
-            let is_over = held.end.0 <= wall || wall < held.begin.0;
+            let active = self.scheduler.active.get(&rule.id)?;
+            let is_over = active.end.0 <= wall || wall < active.begin.0;
             is_over.then_some(Due {
-                at: held.end.0.min(wall),
+                at: active.end.0.min(wall),
                 kind: OccurrenceKind::End,
                 rule: index,
             })
@@ -213,19 +213,19 @@ impl Supervisor {
         over.collect()
     }
 
-    /// Undoes what no rule asks for any more: it is gone, or switched off, or says something else.
+    /// Ends the overrides whose rule was removed, disabled or changed.
     fn end_outdated_overrides(&mut self, now: Moment) {
         let schedule = self.scheduler.schedule.clone();
         let calendar = self.scheduler.times().map(|(_, calendar)| calendar.clone());
-        let held = self.scheduler.active.iter();
-        let over = held.filter(|(id, held)| {
+        let active = self.scheduler.active.iter();
+        let over = active.filter(|(id, active)| {
             let rule = self.scheduler.rule(id);
             !rule.is_some_and(|rule| {
                 let is_on = schedule.enabled && rule.enabled;
-                let is_same = json!(rule.action) == held.action && rule.until.is_some();
-                let has_its_time = calendar
-                    .as_ref()
-                    .is_none_or(|calendar| has_window(rule, calendar, held.begin.0, held.end.0));
+                let is_same = json!(rule.action) == active.action && rule.until.is_some();
+                let has_its_time = calendar.as_ref().is_none_or(|calendar| {
+                    has_window(rule, calendar, active.begin.0, active.end.0)
+                });
                 is_on && is_same && has_its_time
             })
         });
@@ -236,7 +236,7 @@ impl Supervisor {
         }
     }
 
-    /// Does what the queue says.
+    /// Handles what the queue says is due.
     pub(super) fn run_due(&mut self, now: Moment) {
         while let Some((at, index)) = self.scheduler.queue.take_interval(now) {
             self.handle_interval(index, at, now);
@@ -255,9 +255,9 @@ impl Supervisor {
         }
     }
 
-    // ---- what needs no clock on the wall ----
+    // ---- triggers that need no wall clock ----
 
-    /// Counts every interval: from the start of the machine, or from when its rule was made.
+    /// Queues every interval, counted from the boot of the machine or from when its rule was added.
     pub(super) fn add_intervals(&mut self, now: Moment) {
         let agenda = &mut self.scheduler;
         agenda.queue.clear_intervals();
@@ -284,40 +284,40 @@ impl Supervisor {
         }
     }
 
-    /// The machine was started, and this is the first daemon since.
+    /// Runs the boot rules: this is the first daemon since the machine was booted.
     pub(super) fn run_boot_rules(&mut self, now: Moment) {
         self.trigger_all(&Trigger::Boot, now);
     }
 
-    /// Tells the rules of connections that are lost and regained.
+    /// Triggers the rules for lost and regained connections.
     pub(super) fn update_network_rules(&mut self, now: Moment) {
-        let is_there = self.connection.assumed_reachable();
-        let wire = &mut self.scheduler.network;
-        match wire.reported {
+        let is_reachable = self.connection.assumed_reachable();
+        let network = &mut self.scheduler.network;
+        match network.reported {
             None => return,
-            Some(told) if told == is_there => {
-                wire.differs_since = None;
+            Some(reported) if reported == is_reachable => {
+                network.differs_since = None;
                 return;
             }
             Some(_) => {}
         }
-        wire.differs_since.get_or_insert(now);
+        network.differs_since.get_or_insert(now);
         if self
             .network_rule_deadline()
             .is_none_or(|deadline| deadline > now)
         {
             return;
         }
-        self.scheduler.network.reported = Some(is_there);
+        self.scheduler.network.reported = Some(is_reachable);
         self.scheduler.network.differs_since = None;
-        let trigger = match is_there {
+        let trigger = match is_reachable {
             true => Trigger::Regained,
             false => Trigger::Lost,
         };
         self.trigger_all(&trigger, now);
     }
 
-    /// When a connection has been lost, or back, for as long as it takes to count.
+    /// When a lost or regained connection has lasted long enough.
     pub(super) fn network_rule_deadline(&self) -> Option<Moment> {
         let behaviors = &self.loaded.config.behaviors;
         let after = match self.scheduler.network.reported {
@@ -330,7 +330,7 @@ impl Supervisor {
             .map(|since| since + after)
     }
 
-    /// The kernel has said for the first time whether there is a network: that is how it is, and nothing was lost.
+    /// The first report of the kernel about the network: nothing was lost.
     pub(in super::super) fn set_initial_network(&mut self, connected: bool) {
         self.scheduler.network.reported.get_or_insert(connected);
     }
@@ -355,7 +355,7 @@ impl Supervisor {
     }
 }
 
-/// When a rule ends that has begun, where it has an end.
+/// The end of an occurrence, if its rule has one.
 pub(super) fn end_of(rule: &Rule, begin: DatedInstant, calendar: &Calendar) -> Option<Timestamp> {
     let Trigger::Time { at, .. } = rule.trigger else {
         return None;
@@ -363,19 +363,19 @@ pub(super) fn end_of(rule: &Rule, begin: DatedInstant, calendar: &Calendar) -> O
     calendar.end(begin.date, at, rule.until?)
 }
 
-/// Whether a rule is in force from one instant to the other.
+/// Whether a rule is active exactly from `begin` to `end`.
 fn has_window(rule: &Rule, calendar: &Calendar, begin: Timestamp, end: Timestamp) -> bool {
     let (Trigger::Time { at, days }, Some(until)) = (&rule.trigger, rule.until) else {
         return false;
     };
     let window = |days: Days, at: TimeOfDay| {
-        let come = calendar.latest(days, at, begin)?;
-        Some((come.at, calendar.end(come.date, at, until)?))
+        let instant = calendar.latest(days, at, begin)?;
+        Some((instant.at, calendar.end(instant.date, at, until)?))
     };
     window(*days, *at) == Some((begin, end))
 }
 
-/// The first multiple of an interval after now.
+/// The first multiple of an interval after `now`.
 fn next_multiple(from: Moment, every: Duration, now: Moment) -> Moment {
     let count = now.since(from).as_nanos() / every.as_nanos().max(1) + 1;
     let seconds = u64::try_from(count).unwrap_or(u64::MAX);

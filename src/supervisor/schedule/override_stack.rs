@@ -1,35 +1,35 @@
-//! What rules override for a while, and what comes back.
+//! The stacks of overrides and what is restored.
 //!
-//! A rule with an end puts its value over a thing (the page of a screen, a field of a process, whether it runs,
-//! whether a screen is on) and takes it away at its end. Where several override the same thing the one that began last
-//! is visible, and the base comes back with the end of the last, in whatever order they end. Once an operator or a rule
-//! without an end changes the thing meanwhile, all layers over it are gone.
+//! A rule with `until` overrides a setting: the page of a screen, a field of a process, whether a process runs,
+//! whether a screen is on. The override that began last takes effect. The base value is restored when the last one
+//! ends, in any order. A change by an operator, or by a rule without `until`, removes all overrides of
+//! the setting.
 
 use crate::config::{Display, Id};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-/// Something that a rule can set for a while.
+/// A setting that a rule can override.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) enum Setting {
-    /// A field of a process, in the document; `null` where it does not stand there.
+    /// A field of a process in the document; `null` if it is not there.
     Field(Id, String),
-    /// The page that a display process shows in place of its own; `null` for its own.
+    /// The page of a display process; `null` for the configured one.
     #[serde(rename = "Canvas")]
     Page(Id),
-    /// Whether a process is to run: true or false, or the id of the one that has its place.
+    /// Whether a process runs: `true`, `false`, or the id of the process that runs instead.
     Runs(Id),
-    /// Whether a screen is to be on. All of them where none is named, which only the preview and files of the first
-    /// release have: each display has its own stack.
+    /// Whether a screen is on. Each display has its own stack; all displays at once occur only in the preview and in
+    /// files of the first release.
     Power(Option<String>),
 }
 
-/// Everything that lies over one thing.
+/// The overrides of a setting.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct OverrideStack {
     #[serde(rename = "thing")]
     pub setting: Setting,
-    /// What is beneath all layers.
+    /// The value below all overrides.
     base: Value,
     /// In the order in which they began.
     #[serde(rename = "layers")]
@@ -40,54 +40,61 @@ pub(super) struct OverrideStack {
 struct Override {
     rule: Id,
     value: Value,
-    /// It was laid: whatever is there since and differs, somebody else has put there.
+    /// It took effect: if the setting has another value since, another change set it.
     #[serde(rename = "laid")]
     is_applied: bool,
 }
 
 impl OverrideStack {
-    /// What is to be seen.
+    /// The value in effect.
     pub fn top(&self) -> &Value {
         self.overrides
             .last()
-            .map_or(&self.base, |layer| &layer.value)
+            .map_or(&self.base, |override_| &override_.value)
     }
 
-    /// Whether what is to be seen was put there.
+    /// Whether the value in effect was applied.
     pub fn is_applied(&self) -> bool {
-        self.overrides.last().is_some_and(|layer| layer.is_applied)
+        self.overrides
+            .last()
+            .is_some_and(|override_| override_.is_applied)
     }
 
-    /// Whether a rule has a layer.
+    /// Whether a rule overrides the setting.
     pub fn has(&self, rule: &Id) -> bool {
-        self.overrides.iter().any(|layer| layer.rule == *rule)
+        self.overrides
+            .iter()
+            .any(|override_| override_.rule == *rule)
     }
 
-    /// The rules that override the thing.
+    /// The rules that override the setting.
     pub fn rules(&self) -> impl Iterator<Item = &Id> {
-        self.overrides.iter().map(|layer| &layer.rule)
+        self.overrides.iter().map(|override_| &override_.rule)
     }
 
-    /// The rules whose value was not put there yet.
+    /// The rules whose value was not applied yet.
     pub fn unapplied(&self) -> impl Iterator<Item = &Id> {
-        let unlaid = self.overrides.iter().filter(|layer| !layer.is_applied);
-        unlaid.map(|layer| &layer.rule)
+        let unapplied = self
+            .overrides
+            .iter()
+            .filter(|override_| !override_.is_applied);
+        unapplied.map(|override_| &override_.rule)
     }
 }
 
-/// What a rule leaves behind at its end.
+/// A setting whose value changes because an override ended.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Revealed {
     pub setting: Setting,
-    /// What is to be seen from now on.
+    /// The value from now on.
     pub value: Value,
-    /// The value of the rule.
+    /// The value of the ended override.
     pub before: Value,
-    /// What is beneath all layers.
+    /// The value below all overrides.
     pub base: Value,
 }
 
-/// All of them.
+/// All stacks.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) struct OverrideStacks(Vec<OverrideStack>);
 
@@ -100,65 +107,65 @@ impl OverrideStacks {
         &self.0
     }
 
-    /// What lies over a thing.
-    pub fn stack_of(&self, thing: &Setting) -> Option<&OverrideStack> {
-        self.0.iter().find(|stack| stack.setting == *thing)
+    /// The overrides of a setting.
+    pub fn stack_of(&self, setting: &Setting) -> Option<&OverrideStack> {
+        self.0.iter().find(|stack| stack.setting == *setting)
     }
 
-    /// A rule begins; `there` is what is there now.
-    pub fn begin(&mut self, rule: &Id, thing: Setting, value: Value, there: Value) {
-        let layer = Override {
+    /// Begins an override; `base` is the value below it if it is the first.
+    pub fn begin(&mut self, rule: &Id, setting: Setting, value: Value, base: Value) {
+        let override_ = Override {
             rule: rule.clone(),
             value,
             is_applied: false,
         };
-        match self.0.iter_mut().find(|stack| stack.setting == thing) {
+        match self.0.iter_mut().find(|stack| stack.setting == setting) {
             Some(stack) => {
-                stack.overrides.retain(|layer| layer.rule != *rule);
-                stack.overrides.push(layer);
+                stack.overrides.retain(|override_| override_.rule != *rule);
+                stack.overrides.push(override_);
             }
             None => self.0.push(OverrideStack {
-                setting: thing,
-                base: there,
-                overrides: vec![layer],
+                setting: setting,
+                base: base,
+                overrides: vec![override_],
             }),
         }
     }
 
-    /// What a rule has begun with was put there.
+    /// The override of this rule took effect.
     pub fn mark_applied(&mut self, rule: &Id) {
-        let layers = self.0.iter_mut().flat_map(|stack| &mut stack.overrides);
-        for layer in layers.filter(|layer| layer.rule == *rule) {
-            layer.is_applied = true;
+        let overrides = self.0.iter_mut().flat_map(|stack| &mut stack.overrides);
+        for override_ in overrides.filter(|override_| override_.rule == *rule) {
+            override_.is_applied = true;
         }
     }
 
-    /// Replaces all layers of a thing, in the order in which the rules began.
-    pub fn rebuild(&mut self, thing: Setting, base: Value, layers: Vec<(Id, Value)>) {
-        self.remove(&thing);
-        let layers = layers.into_iter();
-        let layers = layers.map(|(rule, value)| Override {
+    /// Replaces the overrides of a setting, given in the order in which they began.
+    pub fn rebuild(&mut self, setting: Setting, base: Value, overrides: Vec<(Id, Value)>) {
+        self.remove(&setting);
+        let overrides = overrides.into_iter();
+        let overrides = overrides.map(|(rule, value)| Override {
             rule,
             value,
             is_applied: true,
         });
-        let layers: Vec<Override> = layers.collect();
-        if !layers.is_empty() {
+        let overrides: Vec<Override> = overrides.collect();
+        if !overrides.is_empty() {
             self.0.push(OverrideStack {
-                setting: thing,
+                setting: setting,
                 base,
-                overrides: layers,
+                overrides: overrides,
             });
         }
     }
 
-    /// A rule ends. Returns the things whose visible value changes.
+    /// Ends the override of a rule. Returns the settings whose value changes.
     pub fn end(&mut self, rule: &Id) -> Vec<Revealed> {
         let mut changes = Vec::new();
         self.0.retain_mut(|stack| {
             let before = stack.top().clone();
             let is_top = stack.overrides.last().is_some_and(|top| top.rule == *rule);
-            stack.overrides.retain(|layer| layer.rule != *rule);
+            stack.overrides.retain(|override_| override_.rule != *rule);
             if is_top && *stack.top() != before {
                 changes.push(Revealed {
                     setting: stack.setting.clone(),
@@ -172,12 +179,12 @@ impl OverrideStacks {
         changes
     }
 
-    /// Removes the layers of a thing. Returns their rules.
-    pub fn remove(&mut self, thing: &Setting) -> Vec<Id> {
-        let place = self.0.iter().position(|stack| stack.setting == *thing);
+    /// Removes the overrides of a setting. Returns their rules.
+    pub fn remove(&mut self, setting: &Setting) -> Vec<Id> {
+        let place = self.0.iter().position(|stack| stack.setting == *setting);
         let stack = place.map(|place| self.0.remove(place));
-        let layers = stack.into_iter().flat_map(|stack| stack.overrides);
-        layers.map(|layer| layer.rule).collect()
+        let overrides = stack.into_iter().flat_map(|stack| stack.overrides);
+        overrides.map(|override_| override_.rule).collect()
     }
 }
 
@@ -210,24 +217,24 @@ mod tests {
     }
 
     #[test]
-    fn what_was_there_comes_back_in_whatever_order_they_end() {
-        let mut layers = OverrideStacks::default();
-        layers.begin(&id("a"), canvas(), json!("a"), Value::Null);
-        layers.begin(&id("b"), canvas(), json!("b"), json!("a"));
-        assert!(layers.end(&id("a")).is_empty(), "b is on top");
-        assert_eq!(layers.end(&id("b")), [uncovered(Value::Null, "b")]);
-        assert!(layers.stacks().is_empty());
-        layers.begin(&id("a"), canvas(), json!("a"), Value::Null);
-        layers.begin(&id("b"), canvas(), json!("b"), json!("a"));
-        assert_eq!(layers.end(&id("b")), [uncovered(json!("a"), "b")]);
-        assert_eq!(layers.end(&id("a")), [uncovered(Value::Null, "a")]);
+    fn the_base_is_restored_in_any_order_of_ends() {
+        let mut overrides = OverrideStacks::default();
+        overrides.begin(&id("a"), canvas(), json!("a"), Value::Null);
+        overrides.begin(&id("b"), canvas(), json!("b"), json!("a"));
+        assert!(overrides.end(&id("a")).is_empty(), "b is on top");
+        assert_eq!(overrides.end(&id("b")), [uncovered(Value::Null, "b")]);
+        assert!(overrides.stacks().is_empty());
+        overrides.begin(&id("a"), canvas(), json!("a"), Value::Null);
+        overrides.begin(&id("b"), canvas(), json!("b"), json!("a"));
+        assert_eq!(overrides.end(&id("b")), [uncovered(json!("a"), "b")]);
+        assert_eq!(overrides.end(&id("a")), [uncovered(Value::Null, "a")]);
     }
 
     #[test]
-    fn what_was_overruled_is_not_undone() {
-        let mut layers = OverrideStacks::default();
-        layers.begin(&id("a"), canvas(), json!("a"), Value::Null);
-        assert_eq!(layers.remove(&canvas()), [id("a")]);
-        assert!(layers.end(&id("a")).is_empty());
+    fn a_replaced_override_is_not_undone() {
+        let mut overrides = OverrideStacks::default();
+        overrides.begin(&id("a"), canvas(), json!("a"), Value::Null);
+        assert_eq!(overrides.remove(&canvas()), [id("a")]);
+        assert!(overrides.end(&id("a")).is_empty());
     }
 }

@@ -1,4 +1,4 @@
-//! What a rule with an end overrides, what comes back when it ends, and what others have changed meanwhile.
+//! What overrides set, what is restored when they end, and which other changes remove them.
 
 use super::execution::{Cause, ExecutionStep};
 use super::history::{EntryKind, RuleOutcome};
@@ -15,24 +15,24 @@ use serde_json::{Map, Value, json};
 use std::collections::BTreeMap;
 use std::rc::Rc;
 
-/// Who changes something that a rule in force has set.
+/// Who changed a setting that a rule overrides.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) enum ChangedBy {
     Operator,
-    /// A rule without an end.
+    /// A rule without `until`.
     Rule,
 }
 
-/// What a deed sets, and to what.
-pub(super) fn settings_of(deed: &RuleAction) -> Vec<(Setting, Value)> {
+/// The settings that an action changes, and their values.
+pub(super) fn settings_of(action: &RuleAction) -> Vec<(Setting, Value)> {
     let fields = |id: &Id, fields: &Map<String, Value>| {
         let pairs = fields.iter();
-        let thing = |name: &String| Setting::Field(id.clone(), name.clone());
+        let setting = |name: &String| Setting::Field(id.clone(), name.clone());
         pairs
-            .map(|(name, value)| (thing(name), value.clone()))
+            .map(|(name, value)| (setting(name), value.clone()))
             .collect()
     };
-    match deed {
+    match action {
         RuleAction::Update {
             process,
             fields: updates,
@@ -54,20 +54,22 @@ pub(super) fn settings_of(deed: &RuleAction) -> Vec<(Setting, Value)> {
 }
 
 impl Supervisor {
-    /// A rule with an end begins.
+    /// Begins the override of a rule.
     pub(super) fn begin_override(&mut self, index: usize, begin: Timestamp, end: Timestamp) {
         let rule = self.scheduler.schedule.rules[index].clone();
-        for (thing, value) in self.connected_settings_of(&rule.action) {
-            let base = self.base(&thing);
-            self.scheduler.overrides.begin(&rule.id, thing, value, base);
+        for (setting, value) in self.connected_settings_of(&rule.action) {
+            let base = self.base(&setting);
+            self.scheduler
+                .overrides
+                .begin(&rule.id, setting, value, base);
         }
-        let held = ActiveOverride {
+        let active = ActiveOverride {
             begin: Stamp(begin),
             end: Stamp(end),
             action: json!(rule.action),
             overruled: Vec::new(),
         };
-        self.scheduler.active.insert(rule.id.clone(), held);
+        self.scheduler.active.insert(rule.id.clone(), active);
         let occasion = Cause {
             at: Some(begin),
             kind: EntryKind::Begin,
@@ -76,10 +78,10 @@ impl Supervisor {
         self.enqueue_execution(&rule, ExecutionStep::Begin(rule.action.clone()), occasion);
     }
 
-    /// It has begun, or could not.
-    pub(super) fn finish_begin(&mut self, rule: &Id, deed: &RuleAction, outcome: RuleOutcome) {
-        // A page that could not be shown is tried again.
-        let is_page = matches!(deed, RuleAction::Show { .. });
+    /// The begin was carried out, or failed.
+    pub(super) fn finish_begin(&mut self, rule: &Id, action: &RuleAction, outcome: RuleOutcome) {
+        // A page that could not be shown is retried.
+        let is_page = matches!(action, RuleAction::Show { .. });
         match outcome {
             RuleOutcome::Done => self.scheduler.overrides.mark_applied(rule),
             _ if is_page => self.scheduler.overrides.mark_applied(rule),
@@ -89,17 +91,17 @@ impl Supervisor {
         }
     }
 
-    /// A rule with an end is over.
+    /// Ends the override of a rule.
     pub(super) fn end_override(&mut self, id: &Id, at: Option<Timestamp>) {
-        let held = self.scheduler.active.remove(id);
-        let overruled = held.map(|held| held.overruled).unwrap_or_default();
-        // An operator's change is named before that of a rule.
+        let active = self.scheduler.active.remove(id);
+        let overruled = active.map(|active| active.overruled).unwrap_or_default();
+        // A change by an operator is reported first.
         let by_operator = overruled.iter().find(|(_, by)| *by == ChangedBy::Operator);
         let overruled = by_operator.or(overruled.first()).map(|(_, by)| *by);
         self.enqueue_end(id, at, overruled);
     }
 
-    /// Puts back what was there.
+    /// Restores the values below an override.
     pub(super) fn undo_override(
         &mut self,
         number: u64,
@@ -109,16 +111,14 @@ impl Supervisor {
     ) {
         let changes = self.scheduler.overrides.end(rule);
         let is_nothing = changes.is_empty();
-        let (mut mine, _): (Vec<_>, Vec<_>) =
+        let (mut changes, _): (Vec<_>, Vec<_>) =
             (changes.into_iter()).partition(|change| self.is_unchanged(change));
-        let Some(first) = mine.first() else {
+        let Some(first) = changes.first() else {
             let why = match overruled {
-                Some(ChangedBy::Operator) => {
-                    "an operator has changed it meanwhile, and it stays so"
-                }
-                Some(ChangedBy::Rule) => "another rule has changed it meanwhile, and it stays so",
+                Some(ChangedBy::Operator) => "an operator has changed it, and that is kept",
+                Some(ChangedBy::Rule) => "another rule has changed it, and that is kept",
                 None if is_nothing => "there is nothing to undo",
-                None => "it is not as the rule left it, and stays so",
+                None => "it was changed, and that is kept",
             };
             return self.finish_execution(number, RuleOutcome::Skipped, Some(why.to_owned()), now);
         };
@@ -128,19 +128,19 @@ impl Supervisor {
                 Setting::Field(_, name) => Some((name, change.value)),
                 _ => None,
             };
-            let fields = mine.into_iter().filter_map(field).collect();
+            let fields = changes.into_iter().filter_map(field).collect();
             return self.change_fields(number, id, fields, now);
         }
         if let Setting::Power(_) = &first.setting {
-            return self.end_power(number, &mine, now);
+            return self.end_power(number, &changes, now);
         }
         let Revealed {
-            setting: thing,
+            setting,
             value,
             before,
             base,
-        } = mine.swap_remove(0);
-        match thing {
+        } = changes.swap_remove(0);
+        match setting {
             Setting::Page(id) => {
                 let page = |value: &Value| {
                     let url = value.as_str().map(str::to_owned);
@@ -152,7 +152,7 @@ impl Supervisor {
                     .page_overrides
                     .get(&id)
                     .map(|page| &page.wanted);
-                // A rule that came later wants another page, which could not be shown yet.
+                // A later rule wants another page, which could not be shown yet.
                 let is_replaced = wanted.is_some_and(|wanted| json!(wanted) != before);
                 match is_replaced {
                     true => self.fall_back(&id, base, number, now),
@@ -171,45 +171,47 @@ impl Supervisor {
         }
     }
 
-    /// What a deed sets on this kiosk: each display by its name.
-    fn connected_settings_of(&self, deed: &RuleAction) -> Vec<(Setting, Value)> {
-        match deed {
+    /// The settings that an action changes, with one entry for each connected display.
+    fn connected_settings_of(&self, action: &RuleAction) -> Vec<(Setting, Value)> {
+        match action {
             RuleAction::Power { on, display: None } => {
-                let things = self.present.iter().map(Setting::power);
-                things.map(|thing| (thing, json!(on))).collect()
+                let settings = self.present.iter().map(Setting::power);
+                settings.map(|setting| (setting, json!(on))).collect()
             }
-            deed => settings_of(deed),
+            action => settings_of(action),
         }
     }
 
-    /// What comes back once no rule overrides a thing any more.
-    fn base(&self, thing: &Setting) -> Value {
-        match thing {
+    /// The value to restore once no rule overrides a setting.
+    fn base(&self, setting: &Setting) -> Value {
+        match setting {
             Setting::Page(id) => {
                 let page = self.scheduler.page_overrides.get(id);
                 json!(page.and_then(PageOverride::base))
             }
-            // Never a past "off": a screen that nothing keeps dark is on.
+            // Never an earlier "off": a screen without an override is on.
             Setting::Power(_) => json!(true),
-            thing => self.current_value(thing),
+            setting => self.current_value(setting),
         }
     }
 
-    /// Whether what a rule has set is still so. Pages and screens are: a change of them by hand overrules the rule.
+    /// Whether the setting still has the value of the override. A manual change of a page or screen removes its
+    /// overrides, so those have.
     fn is_unchanged(&self, change: &Revealed) -> bool {
         match &change.setting {
             Setting::Page(_) | Setting::Power(_) => true,
-            // A process that has ended without a request is no change of mind.
-            thing @ Setting::Runs(_) => {
-                self.has_value(thing, &change.before) || self.current_value(thing) == json!(false)
+            // It exited; no one changed the setting.
+            setting @ Setting::Runs(_) => {
+                self.has_value(setting, &change.before)
+                    || self.current_value(setting) == json!(false)
             }
-            thing => self.has_value(thing, &change.before),
+            setting => self.has_value(setting, &change.before),
         }
     }
 
-    /// What is there now.
-    fn current_value(&self, thing: &Setting) -> Value {
-        match thing {
+    /// The current value.
+    fn current_value(&self, setting: &Setting) -> Value {
+        match setting {
             Setting::Field(id, name) => {
                 let processes = self.loaded.document.as_map().get("processes");
                 let process = processes.and_then(|processes| processes.get(id.as_str()));
@@ -225,17 +227,19 @@ impl Supervisor {
         }
     }
 
-    /// Whether this is there now, in whatever way it is written.
-    fn has_value(&self, thing: &Setting, value: &Value) -> bool {
-        let there = self.current_value(thing);
-        if let (Setting::Field(id, name), true) = (thing, there != *value) {
+    /// Whether a setting has this value, in any notation.
+    fn has_value(&self, setting: &Setting, value: &Value) -> bool {
+        let current = self.current_value(setting);
+        if let (Setting::Field(id, name), true) = (setting, current != *value) {
             let process = self.loaded.config.process(id);
             let shown = process.and_then(|process| serde_json::to_value(&**process).ok());
             return shown.is_some_and(|shown| shown.get(name) == Some(value));
         }
-        // Where it does not run, it does not matter who does.
-        there == *value
-            || matches!(thing, Setting::Runs(_)) && *value == json!(false) && there != json!(true)
+        // If the process does not run, it does not matter which other one does.
+        current == *value
+            || matches!(setting, Setting::Runs(_))
+                && *value == json!(false)
+                && current != json!(true)
     }
 
     fn run_value(&self, id: &Id) -> Value {
@@ -254,8 +258,8 @@ impl Supervisor {
 
     // ---- screens ----
 
-    /// Restores what was asked of the screens, if the machine was not restarted since: a screen must not stay dark
-    /// across a start for a reason that may be gone. The first release kept no requests, and one stack for all screens.
+    /// Restores the power requests, unless the machine was rebooted: the reason for a dark screen may be gone. The
+    /// first release saved no requests and had one stack for all screens.
     pub(super) fn restore_power_requests(
         &mut self,
         kept: Option<BTreeMap<Display, bool>>,
@@ -265,10 +269,11 @@ impl Supervisor {
             let stacks = self.scheduler.overrides.stacks().iter();
             let stacks = stacks.filter(|stack| matches!(stack.setting, Setting::Power(_)));
             let stacks: Vec<OverrideStack> = stacks.cloned().collect();
-            for (rule, held) in &mut self.scheduler.active {
-                let is_power = held.action["type"] == "display_power";
+            for (rule, active) in &mut self.scheduler.active {
+                let is_power = active.action["type"] == "display_power";
                 if is_power && !stacks.iter().any(|stack| stack.has(rule)) {
-                    held.overruled
+                    active
+                        .overruled
                         .push((Setting::Power(None), ChangedBy::Operator));
                 }
             }
@@ -282,7 +287,7 @@ impl Supervisor {
         }
     }
 
-    /// A rule that switches screens begins. One that is away is switched when it appears.
+    /// Begins an override of screens. A display that is not connected is switched when it appears.
     pub(super) fn begin_power(
         &mut self,
         number: u64,
@@ -303,16 +308,11 @@ impl Supervisor {
         }
     }
 
-    /// A rule that has switched screens ends.
+    /// Ends an override of screens.
     fn end_power(&mut self, number: u64, changes: &[Revealed], now: Moment) {
         let mut refused = None;
-        for Revealed {
-            setting: thing,
-            value,
-            ..
-        } in changes
-        {
-            let Setting::Power(Some(name)) = thing else {
+        for Revealed { setting, value, .. } in changes {
+            let Setting::Power(Some(name)) = setting else {
                 continue;
             };
             let Ok(display) = name.parse::<Display>() else {
@@ -327,24 +327,25 @@ impl Supervisor {
         self.finish_execution(number, RuleOutcome::Done, refused, now);
     }
 
-    /// Has screens switched as the rules in force want it: those that have just appeared, and those that nothing was
-    /// asked of since.
+    /// Applies the overrides to displays that have just appeared, and to those without a request.
     pub(super) fn apply_power_overrides(&mut self, now: Moment) {
         for display in self.present.clone() {
-            let thing = Setting::power(&display);
+            let setting = Setting::power(&display);
             let rules = self.power_rules(&display);
-            let stack = self.scheduler.overrides.stack_of(&thing);
+            let stack = self.scheduler.overrides.stack_of(&setting);
             let has = |(rule, _): &(Id, Value)| stack.is_some_and(|stack| stack.has(rule));
             let is_complete = rules.iter().all(has);
             if !is_complete {
-                let base = self.base(&thing);
-                self.scheduler.overrides.rebuild(thing.clone(), base, rules);
+                let base = self.base(&setting);
+                self.scheduler
+                    .overrides
+                    .rebuild(setting.clone(), base, rules);
                 self.scheduler.executions.save_soon();
             }
             let Some(stack) = self
                 .scheduler
                 .overrides
-                .stack_of(&thing)
+                .stack_of(&setting)
                 .filter(|it| it.is_applied())
             else {
                 continue;
@@ -360,34 +361,35 @@ impl Supervisor {
         }
     }
 
-    /// The rules in force for a screen that were not overruled there, in the order in which they began.
+    /// The active power rules of a display, without those that another change replaced, in the order in which they
+    /// began.
     fn power_rules(&self, display: &Display) -> Vec<(Id, Value)> {
         let (one, all) = (Setting::power(display), Setting::Power(None));
-        let held = self.scheduler.active.iter().filter_map(|(id, held)| {
+        let active = self.scheduler.active.iter().filter_map(|(id, active)| {
             let rule = self.scheduler.rule(id)?;
             let RuleAction::Power { on, display: named } = &rule.action else {
                 return None;
             };
-            let is_overruled = (held.overruled.iter()).any(|(it, _)| *it == one || *it == all);
+            let is_overruled = (active.overruled.iter()).any(|(it, _)| *it == one || *it == all);
             let is_meant = named.as_ref().is_none_or(|named| named == display);
             let place = self.scheduler.indexes.get(id)?;
-            (is_meant && !is_overruled).then(|| ((held.begin, place), (id.clone(), json!(on))))
+            (is_meant && !is_overruled).then(|| ((active.begin, place), (id.clone(), json!(on))))
         });
-        let mut held: Vec<_> = held.collect();
-        held.sort_by_key(|(order, _)| *order);
-        held.into_iter().map(|(_, rule)| rule).collect()
+        let mut active: Vec<_> = active.collect();
+        active.sort_by_key(|(order, _)| *order);
+        active.into_iter().map(|(_, rule)| rule).collect()
     }
 
-    // ---- what others change meanwhile ----
+    // ---- changes by others ----
 
-    /// A client asks for something: what it touches no rule in force undoes.
+    /// A client sends a command: its change removes overrides.
     pub(in crate::supervisor) fn on_client_command(&mut self, request: &Command) {
         self.on_command(request, ChangedBy::Operator);
     }
 
-    /// A rule without an end, or one that an operator runs now, does something.
-    pub(super) fn on_rule_action(&mut self, deed: &RuleAction, by: ChangedBy) {
-        match deed {
+    /// A rule without `until`, or one that an operator runs, changes a setting.
+    pub(super) fn on_rule_action(&mut self, action: &RuleAction, by: ChangedBy) {
+        match action {
             RuleAction::Start(id) => self.on_command(&Command::Start(id.clone()), by),
             RuleAction::Restart(id) => self.on_command(&Command::Restart(id.clone()), by),
             RuleAction::Stop(id) => self.on_command(&Command::Stop(id.clone()), by),
@@ -399,7 +401,7 @@ impl Supervisor {
                     }
                 }
             }
-            // Pages are heeded once they are shown, the document once it is saved.
+            // Pages are handled once they are shown, the document once it is saved.
             _ => {}
         }
     }
@@ -423,14 +425,14 @@ impl Supervisor {
             Command::Stop(id) => self.overrule(&Setting::Runs(id.clone()), &json!(false), by),
             Command::SwitchPower { display, on } if self.present.binary_search(display).is_ok() => {
                 self.overrule(&Setting::power(display), &json!(on), by);
-                // What was asked for by hand outlives the daemon.
+                // A manual request must be saved.
                 self.scheduler.executions.save_soon();
             }
             _ => {}
         }
     }
 
-    /// The display processes but this one that a rule in force starts or stops.
+    /// The other display processes that an active override starts or stops.
     fn display_processes_with_rules(&self, id: &Id) -> Vec<Id> {
         let stacks = self.scheduler.overrides.stacks().iter();
         let others = stacks.filter_map(|stack| match &stack.setting {
@@ -453,26 +455,26 @@ impl Supervisor {
         }
     }
 
-    /// A thing is set by others: the rules in force leave it so, unless they want the same.
-    pub(super) fn overrule(&mut self, thing: &Setting, value: &Value, by: ChangedBy) {
-        let over = self.scheduler.overrides.stack_of(thing);
+    /// Another change sets a setting: its overrides are removed unless they set the same value.
+    pub(super) fn overrule(&mut self, setting: &Setting, value: &Value, by: ChangedBy) {
+        let over = self.scheduler.overrides.stack_of(setting);
         if over.is_some_and(|stack| stack.is_applied() && stack.top() != value) {
-            self.remove_overrides(thing, by);
+            self.remove_overrides(setting, by);
         }
     }
 
-    /// A thing is no longer as rules have set it.
-    pub(super) fn remove_overrides(&mut self, thing: &Setting, by: ChangedBy) {
-        for rule in self.scheduler.overrides.remove(thing) {
-            if let Some(held) = self.scheduler.active.get_mut(&rule) {
-                held.overruled.push((thing.clone(), by));
+    /// Removes the overrides of a setting.
+    pub(super) fn remove_overrides(&mut self, setting: &Setting, by: ChangedBy) {
+        for rule in self.scheduler.overrides.remove(setting) {
+            if let Some(active) = self.scheduler.active.get_mut(&rule) {
+                active.overruled.push((setting.clone(), by));
             }
             self.scheduler.is_changed = true;
             self.scheduler.executions.save_soon();
         }
     }
 
-    /// The document is another: what a rule has set in it and is different now, others have changed.
+    /// Compares a new document with the overridden fields: a field with another value was changed by others.
     pub(super) fn check_document(&mut self) {
         let document = &self.loaded.document;
         if Rc::ptr_eq(&self.scheduler.document, document) {
@@ -490,8 +492,8 @@ impl Supervisor {
             is_field && stack.is_applied() && !self.has_value(&stack.setting, stack.top())
         });
         let over: Vec<Setting> = over.map(|stack| stack.setting.clone()).collect();
-        for thing in &over {
-            self.remove_overrides(thing, by);
+        for setting in &over {
+            self.remove_overrides(setting, by);
         }
         if self.end_outdated_page_overrides(by) {
             self.scheduler.is_changed = true;
@@ -499,7 +501,7 @@ impl Supervisor {
         }
     }
 
-    /// What rules have laid over the kiosk is so again; to be called when everything is about to start.
+    /// Applies restored overrides; called before anything starts.
     pub(super) fn restore_overrides(&mut self, now: Moment) {
         self.restore_half_begun();
         self.end_orphans();
@@ -521,26 +523,26 @@ impl Supervisor {
         }
     }
 
-    /// The power went between writing down that a rule begins and doing it, or right after: what is not there yet is begun
-    /// again, what is there stays.
+    /// Handles overrides whose begin was saved but perhaps not applied before the power was cut: those that were not
+    /// applied begin again.
     fn restore_half_begun(&mut self) {
         let mut begun = Vec::new();
         let mut again = Vec::new();
         for stack in self.scheduler.overrides.stacks() {
             let is_done = match &stack.setting {
-                // The stack is built, and the screen switched, by `see_to_powers`.
+                // `apply_power_overrides` builds the stack and switches the screen.
                 Setting::Power(_) => false,
                 Setting::Runs(_) => true,
-                thing => self.has_value(thing, stack.top()),
+                setting => self.has_value(setting, stack.top()),
             };
             for rule in stack.unapplied() {
                 let list = if is_done { &mut begun } else { &mut again };
                 list.push((rule.clone(), stack.setting.clone()));
             }
         }
-        for (rule, thing) in again {
+        for (rule, setting) in again {
             self.scheduler.overrides.end(&rule);
-            if !matches!(thing, Setting::Power(_)) {
+            if !matches!(setting, Setting::Power(_)) {
                 self.scheduler.active.remove(&rule);
             }
         }
@@ -549,7 +551,7 @@ impl Supervisor {
         }
     }
 
-    /// The daemon ended between the end of a rule and undoing it: it is undone now.
+    /// Ends the overrides that had ended but were not undone when the daemon ended.
     fn end_orphans(&mut self) {
         let stacks = self.scheduler.overrides.stacks().iter();
         let rules = stacks.flat_map(|stack| stack.rules());

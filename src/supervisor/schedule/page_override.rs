@@ -1,9 +1,9 @@
 //! Which page a display process shows instead of its configured one.
 //!
-//! A rule that switches the page leaves the document as it is. The new page is prepared behind the current one and
-//! replaces it once it has loaded; a browser that starts later opens it at once. A page that cannot be loaded replaces
-//! nothing and is retried: a kiosk without a network for a moment at 08:00 must not show the night page all day. Until
-//! it has been shown it is not a page to return to, and no browser starts with it.
+//! A rule that changes the page leaves the document as it is. The new page is prepared in the background and replaces
+//! the current one once it has loaded; a browser that starts later opens it at once. A page that cannot be loaded
+//! replaces nothing and is retried: a kiosk without a network for a moment at 08:00 must not show the night page all
+//! day. Until it has been shown it is not a page to return to, and no browser starts with it.
 
 use super::Supervisor;
 use super::execution::PendingCommand;
@@ -27,8 +27,7 @@ const RETRY_PAUSES: [Duration; 4] = [
     Duration::from_secs(60),
 ];
 
-/// What a display process is to show. In each field an address stands for a page override, and nothing for the
-/// configured page.
+/// What a display process is to show. In each field a URL is a page override and `None` the configured page.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct PageOverride {
     /// The page that the latest rule wants.
@@ -39,15 +38,15 @@ pub(super) struct PageOverride {
     shown: Option<String>,
     /// The configured page that is overridden: once the document names another one, the override ends.
     replaced: Option<String>,
-    /// Who asked for the wanted page.
+    /// Who requested the wanted page.
     by: ChangedBy,
-    /// When the wanted page is tried again.
+    /// When the wanted page is retried.
     due: Option<Moment>,
-    /// How often it failed.
+    /// Failed attempts.
     failures: usize,
 }
 
-/// A page override as it is persisted, beside the page that a browser starts with.
+/// A page override as it is saved, next to the page that a browser starts with.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
 pub(super) struct SavedPageOverride {
@@ -68,7 +67,7 @@ impl PageOverride {
         }
     }
 
-    /// The page to return to once a rule that begins now has ended.
+    /// The page to return to when an override that begins now ends.
     pub fn base(&self) -> Option<&str> {
         self.fallback.as_deref()
     }
@@ -91,14 +90,14 @@ impl PageOverride {
 
 impl Supervisor {
     /// Restores the page overrides of the previous daemon. `starts` are the pages that browsers start with; the first
-    /// release persisted nothing else.
+    /// release saved nothing else.
     pub(super) fn restore_page_overrides(
         &mut self,
         starts: BTreeMap<Id, String>,
-        mut kept: BTreeMap<Id, SavedPageOverride>,
+        mut saved: BTreeMap<Id, SavedPageOverride>,
         now: Moment,
     ) {
-        let ids: BTreeSet<Id> = starts.keys().chain(kept.keys()).cloned().collect();
+        let ids: BTreeSet<Id> = starts.keys().chain(saved.keys()).cloned().collect();
         for id in ids {
             let Some(index) = self.index_of(&id) else {
                 self.scheduler.overrides.remove(&Setting::Page(id));
@@ -107,23 +106,23 @@ impl Supervisor {
             let start = starts.get(&id).cloned();
             let machine = &mut self.machines[index];
             let executed = machine.running().map(|process| process.url.clone());
-            let kept = kept.remove(&id).unwrap_or_else(|| SavedPageOverride {
+            let saved = saved.remove(&id).unwrap_or_else(|| SavedPageOverride {
                 wanted: start.clone(),
                 fallback: start.clone(),
-                // Only what the browser was started with is known.
+                // Only the page that the browser was started with is known.
                 shown: start.clone().filter(|_| executed.as_ref() == Some(&start)),
                 in_place_of: page_of(&machine.process),
             });
             let on_screen = match executed {
-                Some(_) => &kept.shown,
+                Some(_) => &saved.shown,
                 None => &start,
             };
-            let due = (*on_screen != kept.wanted).then(|| now + RETRY_PAUSES[0]);
+            let due = (*on_screen != saved.wanted).then(|| now + RETRY_PAUSES[0]);
             let page = PageOverride {
                 shown: on_screen.clone(),
-                wanted: kept.wanted,
-                fallback: kept.fallback,
-                replaced: kept.in_place_of,
+                wanted: saved.wanted,
+                fallback: saved.fallback,
+                replaced: saved.in_place_of,
                 by: ChangedBy::Rule,
                 due,
                 failures: 0,
@@ -135,39 +134,39 @@ impl Supervisor {
         self.end_outdated_page_overrides(ChangedBy::Operator);
     }
 
-    /// Has a display process show this page, or its configured one.
-    pub(super) fn show_page(&mut self, id: &Id, url: Option<String>, firing: u64, now: Moment) {
+    /// Shows this page in a display process, or its configured one.
+    pub(super) fn show_page(&mut self, id: &Id, url: Option<String>, execution: u64, now: Moment) {
         let fallback = match (&url, self.scheduler.page_overrides.get(id)) {
             (Some(_), Some(page)) => page.fallback.clone(),
             _ => None,
         };
-        self.show_page_or(id, url, fallback, firing, now);
+        self.show_page_or(id, url, fallback, execution, now);
     }
 
-    /// Has a display process show this page, and the other one for as long as this one cannot be loaded.
+    /// Shows this page in a display process, and `fallback` while it cannot be loaded.
     pub(super) fn show_page_or(
         &mut self,
         id: &Id,
         url: Option<String>,
         fallback: Option<String>,
-        firing: u64,
+        execution: u64,
         now: Moment,
     ) {
         let index = match self.configured_index(id) {
             Ok(index) => index,
             Err(refusal) => {
                 let why = Some(refusal.to_string());
-                return self.finish_execution(firing, RuleOutcome::Failed, why, now);
+                return self.finish_execution(execution, RuleOutcome::Failed, why, now);
             }
         };
-        let own = page_of(&self.machines[index].process);
+        let configured = page_of(&self.machines[index].process);
         let before = self.scheduler.page_overrides.get(id);
         let page = PageOverride {
             wanted: url.clone(),
             fallback: fallback.clone(),
             shown: before.and_then(|page| page.shown.clone()),
-            replaced: own.clone(),
-            by: self.scheduler.executions.requested_by(firing),
+            replaced: configured.clone(),
+            by: self.scheduler.executions.requested_by(execution),
             due: None,
             failures: 0,
         };
@@ -176,7 +175,7 @@ impl Supervisor {
         if !machine.is_alive() || machine.is_stopping() {
             machine.page_override = url;
             let why = "it is shown when the process runs".to_owned();
-            self.finish_execution(firing, RuleOutcome::Done, Some(why), now);
+            self.finish_execution(execution, RuleOutcome::Done, Some(why), now);
             return self.remove_page_override_if_over(id);
         }
         machine.page_override = fallback;
@@ -185,54 +184,59 @@ impl Supervisor {
                 page.due = Some(now + RETRY_PAUSES[0]);
             }
             let why = "it is shown as soon as the browser runs".to_owned();
-            return self.finish_execution(firing, RuleOutcome::Done, Some(why), now);
+            return self.finish_execution(execution, RuleOutcome::Done, Some(why), now);
         }
-        if url.is_some() || own.is_some() {
-            return self.open_page(id, url, Some(firing), now);
+        if url.is_some() || configured.is_some() {
+            return self.open_page(id, url, Some(execution), now);
         }
-        // Only the command of the process knows its page.
+        // Only the command line of the process knows its page.
         let restarted = self.restart_for_page(id, now);
         match restarted {
             Ok(_) => {
                 let why = "the browser was restarted".to_owned();
-                self.finish_execution(firing, RuleOutcome::Done, Some(why), now);
+                self.finish_execution(execution, RuleOutcome::Done, Some(why), now);
             }
             Err(refusal) => {
-                self.finish_execution(firing, RuleOutcome::Failed, Some(refusal.to_string()), now);
+                self.finish_execution(
+                    execution,
+                    RuleOutcome::Failed,
+                    Some(refusal.to_string()),
+                    now,
+                );
             }
         }
     }
 
-    /// A rule whose page was replaced by one that has not been shown ends: what is beneath it is shown until then.
-    pub(super) fn fall_back(&mut self, id: &Id, to: Option<String>, firing: u64, now: Moment) {
+    /// Ends an override whose page was replaced by one that has not been shown: `to` is shown until then.
+    pub(super) fn fall_back(&mut self, id: &Id, to: Option<String>, execution: u64, now: Moment) {
         let Some(index) = self.index_of(id) else {
-            return self.finish_execution(firing, RuleOutcome::Done, None, now);
+            return self.finish_execution(execution, RuleOutcome::Done, None, now);
         };
         let machine = &mut self.machines[index];
         let Some(page) = self.scheduler.page_overrides.get_mut(id) else {
-            return self.finish_execution(firing, RuleOutcome::Done, None, now);
+            return self.finish_execution(execution, RuleOutcome::Done, None, now);
         };
         page.fallback.clone_from(&to);
         if machine.is_alive() {
             machine.page_override.clone_from(&to);
         }
-        // While the other page is being tried its answer decides.
+        // While the other page is being loaded, its result decides.
         let is_idle = page.due.is_some();
         if is_idle && page.shown != to && self.can_show(id) {
-            return self.open_page(id, to, Some(firing), now);
+            return self.open_page(id, to, Some(execution), now);
         }
-        self.finish_execution(firing, RuleOutcome::Done, None, now);
+        self.finish_execution(execution, RuleOutcome::Done, None, now);
     }
 
-    fn open_page(&mut self, id: &Id, url: Option<String>, firing: Option<u64>, now: Moment) {
-        let own = self
+    fn open_page(&mut self, id: &Id, url: Option<String>, execution: Option<u64>, now: Moment) {
+        let configured = self
             .index_of(id)
             .and_then(|index| page_of(&self.machines[index].process));
-        let Some(address) = url.clone().or(own) else {
+        let Some(address) = url.clone().or(configured) else {
             return;
         };
         let ticket = self.scheduler.executions.add_pending(PendingCommand {
-            execution: firing,
+            execution: execution,
             page: Some((id.clone(), url)),
             restarts: None,
         });
@@ -255,7 +259,7 @@ impl Supervisor {
         restarted
     }
 
-    /// The driver has answered: the page is shown, or could not be.
+    /// The driver answered: the page is shown, or could not be.
     pub(super) fn handle_page_opened(
         &mut self,
         id: &Id,
@@ -272,7 +276,7 @@ impl Supervisor {
         };
         match &outcome {
             Ok(_) => self.on_page_shown(id, url),
-            // A program that cannot be driven is restarted with the page.
+            // A browser that cannot be driven is restarted with the page.
             Err(_) if failed && !is_driven && !self.shutting_down => {
                 return match page.wanted == *url {
                     true => self.restart_for_page(id, now).map(|_| Done::Accepted),
@@ -291,7 +295,7 @@ impl Supervisor {
         outcome
     }
 
-    /// A page was loaded: it is a page to return to.
+    /// A page was loaded and is now a page to return to.
     fn on_page_shown(&mut self, id: &Id, url: &Option<String>) {
         let Some(page) = self.scheduler.page_overrides.get_mut(id) else {
             return;
@@ -321,16 +325,16 @@ impl Supervisor {
         }
     }
 
-    /// A browser was executed: it opens the page that it was started with.
+    /// A browser was executed and opens its start page.
     pub(in super::super) fn on_start_page_opened(&mut self, index: usize) {
         let machine = &self.machines[index];
         let id = machine.process.id.clone();
-        let own = page_of(&machine.process);
+        let configured = page_of(&machine.process);
         let Some(page) = self.scheduler.page_overrides.get_mut(&id) else {
             return;
         };
         let executed = machine.running().and_then(|process| process.url.clone());
-        let opens = |page: &Option<String>| executed == page.clone().or(own.clone());
+        let opens = |page: &Option<String>| executed == page.clone().or(configured.clone());
         if opens(&page.wanted) {
             page.shown.clone_from(&page.wanted);
             page.settle();
@@ -340,7 +344,7 @@ impl Supervisor {
         self.remove_page_override_if_over(&id);
     }
 
-    /// A browser that was started with its page has loaded it: it is a page to return to.
+    /// A browser has loaded its start page, which is now a page to return to.
     fn confirm_started_page(&mut self) {
         let Some((id, health)) = &self.health else {
             return;
@@ -356,14 +360,14 @@ impl Supervisor {
         }
     }
 
-    /// The network is there again: what could not be shown is tried now.
+    /// Retries failed pages now: the network is back.
     pub(in super::super) fn retry_page_overrides_now(&mut self, now: Moment) {
         for page in self.scheduler.page_overrides.values_mut() {
             page.due = page.due.map(|_| now);
         }
     }
 
-    /// Retries what could not be shown.
+    /// Retries failed pages that are due.
     pub(super) fn retry_page_overrides(&mut self, now: Moment) {
         self.confirm_started_page();
         while let Some((id, url)) = self.due_page_override(now) {
@@ -388,15 +392,15 @@ impl Supervisor {
         })
     }
 
-    /// When something is retried.
+    /// When a page is retried next.
     pub(super) fn page_override_deadline(&self) -> Option<Moment> {
         let pages = self.scheduler.page_overrides.iter();
         let due = pages.filter(|(id, _)| self.can_show(id));
         due.filter_map(|(_, page)| page.due).min()
     }
 
-    /// Ends the overrides whose process is gone or has another configured page, and those whose rule is gone. What
-    /// rules in force override is left to their end. Returns whether there was any.
+    /// Ends the overrides whose process is gone or has another configured page, and those whose rule is gone. Pages
+    /// with an active override are left to its end. Returns whether one ended.
     pub(super) fn end_outdated_page_overrides(&mut self, by: ChangedBy) -> bool {
         let ids: Vec<Id> = self.scheduler.page_overrides.keys().cloned().collect();
         let mut any = false;
@@ -458,18 +462,18 @@ impl Supervisor {
         true
     }
 
-    /// This page, if a rule of the schedule shows it; otherwise the configured one.
+    /// This page if a rule shows it; otherwise the configured one.
     pub(super) fn if_shown_by_rule(&self, id: &Id, url: Option<String>) -> Option<String> {
         let url = url?;
         let rules = &self.loaded.config.schedule.rules;
         let mut rules = rules.iter().map(|rule| &rule.action);
-        let is_shown = rules.any(|deed| {
-            matches!(deed, RuleAction::Show { process, url: other } if process == id && *other == url)
+        let is_shown = rules.any(|action| {
+            matches!(action, RuleAction::Show { process, url: other } if process == id && *other == url)
         });
         is_shown.then_some(url)
     }
 
-    /// The configured page, or one that an operator opened, counts from now on.
+    /// Ends an override: the configured page, or one that an operator opened, is shown from now on.
     pub(super) fn end_page_override(&mut self, id: &Id, by: ChangedBy) {
         self.scheduler.page_overrides.remove(id);
         self.remove_overrides(&Setting::Page(id.clone()), by);

@@ -1,4 +1,4 @@
-//! What is going to happen in a span of time, and which rules contradict each other in it.
+//! What will happen in a span of time, and which rules contradict each other in it.
 
 use super::calendar::Calendar;
 use super::due_queue::OccurrenceKind;
@@ -12,61 +12,62 @@ use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
 
-/// Occurrences that are told of at once; whoever wants more asks from the last one on.
+/// Occurrences in one preview; a client that wants more asks again from the last one on.
 const OCCURRENCES_MAX: usize = 1000;
 
-/// Contradictions that are told of at once.
+/// Contradictions in one preview.
 const CONFLICTS_MAX: usize = 50;
 
-/// What is going to happen.
+/// What the schedule will do.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Preview {
-    /// The zone, by name.
+    /// The name of the zone.
     pub timezone: String,
-    /// Whether the clock is trusted: until it is, none of this happens.
+    /// Whether the clock is trusted; until it is, none of this happens.
     pub clock_trusted: bool,
-    /// In the order in which they happen.
+    /// In order of time.
     pub occurrences: Vec<Occurrence>,
     /// Rules that contradict each other.
     pub conflicts: Vec<Conflict>,
-    /// There is more in the span than is told.
+    /// Whether the span contains more occurrences.
     pub more: bool,
 }
 
-/// Something that is going to happen.
+/// An occurrence that will happen.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Occurrence {
     /// The rule.
     pub rule: Rc<Rule>,
-    /// When.
+    /// When it happens.
     pub at: LocalTime,
-    /// Whether it is done or undone.
+    /// Whether the rule begins or ends.
     pub kind: OccurrenceKind,
 }
 
-/// Two rules that want different things of one.
+/// Two rules that set the same setting to different values.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Conflict {
     /// Their ids; the first one loses.
     pub rules: [Id; 2],
-    /// From when on.
+    /// When they begin to contradict each other.
     pub at: LocalTime,
-    /// What it is about, in a sentence.
+    /// A sentence that describes it.
     pub text: String,
 }
 
-/// Where a rule stands in the future.
+/// Upcoming occurrences, in order.
 type Upcoming = BTreeSet<(Timestamp, OccurrenceKind, usize)>;
 
 impl Supervisor {
-    /// What is going to happen from `from` on and before `to`: of adjacent spans each occurrence is in one.
+    /// What will happen in the half-open span from `from` to `to`, so that each occurrence is in one of adjacent
+    /// spans.
     pub(in crate::supervisor) fn preview_schedule(
         &self,
         from: Timestamp,
         to: Timestamp,
     ) -> Preview {
         let agenda = &self.scheduler;
-        let mut foresight = Preview {
+        let mut preview = Preview {
             timezone: agenda.zone_name(),
             clock_trusted: agenda.clock.is_some(),
             occurrences: Vec::new(),
@@ -74,38 +75,38 @@ impl Supervisor {
             more: false,
         };
         let Some((_, Ok(calendar))) = &agenda.zone else {
-            return foresight;
+            return preview;
         };
-        let mut ahead = Upcoming::new();
+        let mut upcoming = Upcoming::new();
         let before = from.checked_sub(SignedDuration::from_nanos(1));
         let before = before.unwrap_or(Timestamp::MIN);
         let rules = &self.loaded.config.schedule.rules;
         for (index, rule) in rules.iter().enumerate().filter(|(_, rule)| rule.enabled) {
-            self.add_upcoming(index, rule, calendar, before, to, &mut ahead);
+            self.add_upcoming(index, rule, calendar, before, to, &mut upcoming);
         }
-        while let Some((at, turn, index)) = ahead.pop_first() {
-            if foresight.occurrences.len() == OCCURRENCES_MAX {
-                foresight.more = true;
+        while let Some((at, turn, index)) = upcoming.pop_first() {
+            if preview.occurrences.len() == OCCURRENCES_MAX {
+                preview.more = true;
                 break;
             }
             let rule = &rules[index];
-            foresight.occurrences.push(Occurrence {
+            preview.occurrences.push(Occurrence {
                 rule: rule.clone(),
                 at: LocalTime::new(at, calendar.zone()),
                 kind: turn,
             });
             if turn == OccurrenceKind::Begin {
-                self.add_upcoming(index, rule, calendar, at, to, &mut ahead);
+                self.add_upcoming(index, rule, calendar, at, to, &mut upcoming);
             }
         }
         if !self.loaded.config.schedule.enabled {
-            foresight.occurrences.clear();
+            preview.occurrences.clear();
         }
-        foresight.conflicts = conflicts(&foresight.occurrences);
-        foresight
+        preview.conflicts = conflicts(&preview.occurrences);
+        preview
     }
 
-    /// Enters what a rule does next after an instant, and its end.
+    /// Adds the next begin of a rule after an instant, and its end.
     fn add_upcoming(
         &self,
         index: usize,
@@ -113,11 +114,11 @@ impl Supervisor {
         calendar: &Calendar,
         after: Timestamp,
         to: Timestamp,
-        ahead: &mut Upcoming,
+        upcoming: &mut Upcoming,
     ) {
         let mut enter = |at: Timestamp, turn| {
             if at > after && at < to {
-                ahead.insert((at, turn, index));
+                upcoming.insert((at, turn, index));
             }
         };
         match rule.trigger {
@@ -153,11 +154,11 @@ impl Supervisor {
     }
 }
 
-/// Two rules of one second that want different things, and two in force at the same time that do.
+/// Finds rules that set different values in the same second, and active overrides that do.
 fn conflicts(occurrences: &[Occurrence]) -> Vec<Conflict> {
     let mut found: Vec<Conflict> = Vec::new();
-    let mut told = BTreeSet::new();
-    let mut in_force: Vec<&Occurrence> = Vec::new();
+    let mut reported = BTreeSet::new();
+    let mut active: Vec<&Occurrence> = Vec::new();
     let mut set: BTreeMap<String, (&Occurrence, Value)> = BTreeMap::new();
     let mut instant = None;
     for occurrence in occurrences {
@@ -167,16 +168,18 @@ fn conflicts(occurrences: &[Occurrence]) -> Vec<Conflict> {
             instant = Some(at);
         }
         if occurrence.kind == OccurrenceKind::End {
-            in_force.retain(|other| other.rule.id != occurrence.rule.id);
+            active.retain(|other| other.rule.id != occurrence.rule.id);
             continue;
         }
-        for (thing, value) in settings_of(&occurrence.rule.action) {
-            let others = in_force.iter().copied();
+        for (setting, value) in settings_of(&occurrence.rule.action) {
+            let others = active.iter().copied();
             let overlapping = others.filter(|other| {
-                let things = settings_of(&other.rule.action);
-                things.iter().any(|(it, set)| *it == thing && *set != value)
+                let settings = settings_of(&other.rule.action);
+                settings
+                    .iter()
+                    .any(|(it, set)| *it == setting && *set != value)
             });
-            let key = format!("{thing:?}");
+            let key = format!("{setting:?}");
             let same_second = set
                 .insert(key, (occurrence, value.clone()))
                 .filter(|(_, before)| *before != value);
@@ -186,14 +189,17 @@ fn conflicts(occurrences: &[Occurrence]) -> Vec<Conflict> {
                 .chain(overlapping.map(|other| (other, "while it is in force")));
             for (other, when) in before {
                 let pair = [other.rule.id.clone(), occurrence.rule.id.clone()];
-                if pair[0] != pair[1] && found.len() < CONFLICTS_MAX && told.insert(pair.clone()) {
+                if pair[0] != pair[1]
+                    && found.len() < CONFLICTS_MAX
+                    && reported.insert(pair.clone())
+                {
                     found.push(Conflict {
                         rules: pair,
                         at: occurrence.at,
                         text: format!(
-                            "{} sets {} to something else than {} does, {when}; the later one wins",
+                            "{} sets {} to another value than {}, {when}; the later one wins",
                             occurrence.rule.name,
-                            describe(&thing),
+                            describe(&setting),
                             other.rule.name,
                         ),
                     });
@@ -201,14 +207,14 @@ fn conflicts(occurrences: &[Occurrence]) -> Vec<Conflict> {
             }
         }
         if occurrence.rule.until.is_some() {
-            in_force.push(occurrence);
+            active.push(occurrence);
         }
     }
     found
 }
 
-fn describe(thing: &Setting) -> String {
-    match thing {
+fn describe(setting: &Setting) -> String {
+    match setting {
         Setting::Field(id, name) => format!("{name} of {id}"),
         Setting::Page(id) => format!("the page of {id}"),
         Setting::Runs(id) => format!("whether {id} runs"),

@@ -1,4 +1,4 @@
-//! How a rule is carried out: as the request of a client would be, and so with every refusal and in every bound of one.
+//! Carries out rules by the commands that clients use, with the same checks and limits.
 
 use super::execution::ExecutionStep;
 use super::history::RuleOutcome;
@@ -8,7 +8,7 @@ use crate::time::Moment;
 use serde_json::{Map, Value};
 
 impl Supervisor {
-    /// It is this one's turn. Exactly one `conclude` follows.
+    /// Starts an execution. Exactly one `finish_execution` follows.
     pub(super) fn start_execution(
         &mut self,
         number: u64,
@@ -20,17 +20,17 @@ impl Supervisor {
             ExecutionStep::Begin(RuleAction::Power { on, display }) => {
                 self.begin_power(number, on, display.as_ref(), now);
             }
-            ExecutionStep::Begin(deed) => self.run_action(number, deed, now),
-            ExecutionStep::Run(deed) => {
-                self.on_rule_action(&deed, self.scheduler.executions.requested_by(number));
-                self.run_action(number, deed, now);
+            ExecutionStep::Begin(action) => self.run_action(number, action, now),
+            ExecutionStep::Run(action) => {
+                self.on_rule_action(&action, self.scheduler.executions.requested_by(number));
+                self.run_action(number, action, now);
             }
             ExecutionStep::End(overruled) => self.undo_override(number, rule, overruled, now),
         }
     }
 
-    fn run_action(&mut self, number: u64, deed: RuleAction, now: Moment) {
-        match deed {
+    fn run_action(&mut self, number: u64, action: RuleAction, now: Moment) {
+        match action {
             RuleAction::Update { process, fields } => {
                 self.change_fields(number, process, fields, now)
             }
@@ -60,7 +60,7 @@ impl Supervisor {
         }
     }
 
-    /// Changes fields of a process in the document. The next in the line may rely on it.
+    /// Changes fields of a process in the document. Later executions wait for it.
     pub(super) fn change_fields(
         &mut self,
         number: u64,
@@ -72,10 +72,10 @@ impl Supervisor {
         self.run_command_for(number, Command::Change(id, fields), now);
     }
 
-    /// Starts or ends a process.
+    /// Starts or stops a process.
     pub(super) fn start_or_stop(&mut self, number: u64, request: Command, now: Moment) {
         self.scheduler.executions.block(number);
-        // A stop of what was stopped before is not the doing of the rule.
+        // If the process is stopped already, the rule does not stop it.
         let stops = match &request {
             Command::Stop(id) => self.index_of(id),
             _ => None,
@@ -87,7 +87,7 @@ impl Supervisor {
         }
     }
 
-    /// Switches a screen, or all of them.
+    /// Switches one or all screens.
     pub(super) fn switch_power(
         &mut self,
         number: u64,
@@ -106,14 +106,14 @@ impl Supervisor {
         }
     }
 
-    /// The display process that has the screen.
+    /// The display process on the screen.
     fn process_on_screen(&self) -> Option<Id> {
         let looked_at = self.health.as_ref().map(|(id, _)| id.clone());
         looked_at.or_else(|| self.loaded.config.active_display.clone())
     }
 }
 
-/// What enables a process, or disables it.
+/// The fields that enable or disable a process.
 pub(super) fn enabled_field(enabled: bool) -> Map<String, Value> {
     let mut fields = Map::new();
     fields.insert("enabled".to_owned(), Value::Bool(enabled));

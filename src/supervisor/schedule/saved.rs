@@ -1,4 +1,4 @@
-//! What of the schedule outlives the daemon and the power: one small file in the state directory.
+//! The state of the schedule that outlives daemon and power: one small file in the state directory.
 
 use super::history::{EntryKind, HistoryEntry, RuleOutcome};
 use super::override_stack::{OverrideStack, Setting};
@@ -10,47 +10,47 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use serde_json::{Map, Value, json};
 use std::collections::BTreeMap;
 
-/// What is written down, at most once an occurrence.
+/// What is saved, at most once an occurrence.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct SavedSchedule {
-    /// The start of the machine that rules for starts were done for.
+    /// The boot of the machine for which boot rules ran.
     pub(super) boot: String,
-    /// Where the clock was.
+    /// The latest wall-clock time.
     pub(super) position: Option<Stamp>,
-    /// The time that was lived.
+    /// The periods that were handled.
     #[serde(rename = "lived")]
     pub(super) elapsed: Vec<(Stamp, Stamp)>,
-    /// What was done late.
+    /// Occurrences that were handled late.
     #[serde(rename = "caught_up")]
     pub(super) handled_late: Vec<(Id, Stamp)>,
-    /// The rules that are in force until their end.
+    /// The active overrides.
     #[serde(rename = "held")]
     pub(super) active: BTreeMap<Id, ActiveOverride>,
-    /// What they have laid over the kiosk.
+    /// The stacks of overrides.
     pub(super) stacks: Vec<OverrideStack>,
     /// The page overrides that browsers start with.
     #[serde(rename = "canvases")]
     pub(super) start_pages: BTreeMap<Id, String>,
-    /// Everything else about them. Missing in files of the first release.
+    /// The rest of the page overrides. Missing in files of the first release.
     #[serde(rename = "pages")]
     pub(super) page_overrides: BTreeMap<Id, SavedPageOverride>,
-    /// What was asked of each screen since the machine was booted. Missing in files of the first release.
+    /// The power requests since the machine was booted. Missing in files of the first release.
     pub(super) powers: Option<BTreeMap<Display, bool>>,
     /// Oldest first.
     #[serde(rename = "record")]
     pub(super) history: Vec<SavedEntry>,
 }
 
-/// A rule that is in force.
+/// An active override.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct ActiveOverride {
     pub begin: Stamp,
     pub end: Stamp,
-    /// What it did: it may have been edited since.
+    /// The action of the rule when it began; the rule may have been edited since.
     #[serde(rename = "deed")]
     pub action: Value,
-    /// What others have changed since it began.
+    /// The settings that other changes replaced.
     #[serde(default)]
     pub overruled: Vec<(Setting, ChangedBy)>,
 }
@@ -59,7 +59,7 @@ pub(super) struct ActiveOverride {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct Stamp(pub Timestamp);
 
-/// An entry of the record.
+/// A history entry.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct SavedEntry {
     rule: Id,
@@ -71,10 +71,11 @@ pub(super) struct SavedEntry {
 }
 
 impl SavedSchedule {
-    /// As it was read. What this version of the program cannot read is left out, item by item: another one wrote it.
+    /// Reads a file. Another version may have written it: items that this version cannot read are skipped.
     ///
     /// # Errors
-    /// It is no such document at all: the schedule begins without a past.
+    ///
+    /// The file is not a JSON object.
     pub fn from_bytes(bytes: &[u8]) -> Result<SavedSchedule, String> {
         let document: Map<String, Value> =
             serde_json::from_slice(bytes).map_err(|error| error.to_string())?;
@@ -86,7 +87,7 @@ impl SavedSchedule {
         SavedSchedule::deserialize(document).map_err(|error| error.to_string())
     }
 
-    /// As it is written.
+    /// The bytes to write.
     pub fn to_bytes(&self) -> Vec<u8> {
         let mut bytes = serde_json::to_vec(self).expect("text and numbers can be written");
         bytes.push(b'\n');
@@ -94,7 +95,7 @@ impl SavedSchedule {
     }
 }
 
-/// A field of the document, without those of its items that cannot be read.
+/// A field of the document without the items that cannot be read.
 fn only_readable(name: &str, value: Value) -> Option<Value> {
     let is_readable = |value: Value| SavedSchedule::deserialize(json!({ name: value })).is_ok();
     if is_readable(value.clone()) {
@@ -129,21 +130,21 @@ impl From<&HistoryEntry> for SavedEntry {
 }
 
 impl From<SavedEntry> for HistoryEntry {
-    fn from(line: SavedEntry) -> Self {
+    fn from(entry: SavedEntry) -> Self {
         let kind = EntryKind::ALL
             .into_iter()
-            .find(|kind| kind.as_str() == line.kind);
+            .find(|kind| kind.as_str() == entry.kind);
         let mut outcomes = RuleOutcome::ALL.into_iter();
-        let outcome = line
+        let outcome = entry
             .outcome
             .and_then(|name| outcomes.find(|outcome| outcome.as_str() == name));
         Self {
-            rule: line.rule,
-            name: line.name,
-            at: line.at.map(|stamp| stamp.0),
+            rule: entry.rule,
+            name: entry.name,
+            at: entry.at.map(|stamp| stamp.0),
             kind: kind.unwrap_or(EntryKind::Begin),
             outcome,
-            detail: line.detail,
+            detail: entry.detail,
         }
     }
 }

@@ -1,4 +1,4 @@
-//! What the operator is shown of the schedule.
+//! What the API publishes of the schedule.
 
 use super::history::{HistoryEntry, RuleOutcome};
 use crate::config::{Id, Rule};
@@ -8,52 +8,52 @@ use serde::{Serialize, Serializer};
 use std::fmt;
 use std::rc::Rc;
 
-/// The schedule in a picture of the kiosk.
+/// The schedule in a snapshot.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct ScheduleStatus {
-    /// Whether any of it is done.
+    /// Whether the schedule is enabled.
     pub enabled: bool,
-    /// The zone its times are read in, by name; `auto` where it is the system's and that has none.
+    /// The name of the zone; `auto` for a system zone without a name.
     pub timezone: String,
-    /// Whether the clock is trusted: until it is, no rule with a time is done.
+    /// Whether the clock is trusted; until it is, no rule with a time runs.
     pub clock_trusted: bool,
-    /// Why no rule with a time can be done, where the reason is the zone.
+    /// Why the zone is not known.
     pub problem: Option<String>,
-    /// In the order of the file; those that could not be done if they were switched on come last.
+    /// In the order of the file; invalid disabled rules come last.
     pub rules: Vec<RuleStatus>,
-    /// What was done lately, newest first.
+    /// The latest executions, newest first.
     pub record: Rc<[(HistoryEntry, Option<LocalTime>)]>,
 }
 
-/// One rule and how it fares.
+/// The status of a rule.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RuleStatus {
-    /// Its id.
+    /// The rule's id.
     pub id: Id,
-    /// The rule itself, where it can be done.
+    /// The rule, if it is valid.
     pub rule: Option<Rc<Rule>>,
-    /// When it is done next, where that is known.
+    /// When it is due next, if known.
     pub next: Option<LocalTime>,
-    /// It has a time, and the clock is not trusted yet. Every other rule runs without a clock.
+    /// It has a time and waits for a trusted clock.
     pub waits_for_clock: bool,
-    /// It has an end, and is in force.
+    /// Its override is active.
     pub active: bool,
-    /// What came of it last.
+    /// Its latest execution.
     pub last: Option<Rc<LastExecution>>,
 }
 
-/// What came of a rule last.
+/// The latest execution of a rule.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct LastExecution {
-    /// When it was due, where anybody can say.
+    /// When it was due, if known.
     pub at: Option<LocalTime>,
-    /// What came of it.
+    /// The outcome.
     pub outcome: RuleOutcome,
-    /// Why, where there is something to say.
+    /// More about the outcome.
     pub detail: Option<String>,
 }
 
-/// An instant as it is told in a zone, to the second: `2026-11-27T08:00:00+01:00`.
+/// An instant in a zone, displayed to the second: `2026-11-27T08:00:00+01:00`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct LocalTime {
     at: Timestamp,
@@ -61,7 +61,7 @@ pub struct LocalTime {
 }
 
 impl LocalTime {
-    /// In this zone.
+    /// An instant in this zone.
     pub fn new(at: Timestamp, zone: &TimeZone) -> Self {
         Self {
             at,

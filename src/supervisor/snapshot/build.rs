@@ -1,4 +1,4 @@
-//! Draws what the operator is shown: a new picture for each generation, sharing what has not changed.
+//! Builds the snapshots. Each shares with the previous one what did not change.
 
 use crate::config::Display;
 use crate::supervisor::process::machine::Machine;
@@ -9,10 +9,10 @@ use crate::time::Moment;
 use std::collections::BTreeMap;
 use std::rc::Rc;
 
-/// A process's picture and its place.
+/// The status of a process and its index.
 type IndexedStatus = (usize, Rc<ProcessStatus>);
 
-/// The picture before anything has happened.
+/// The first snapshot, before any event.
 pub(in crate::supervisor) fn empty_snapshot(boot: &Boot) -> Snapshot {
     Snapshot {
         generation: 0,
@@ -32,21 +32,21 @@ pub(in crate::supervisor) fn empty_snapshot(boot: &Boot) -> Snapshot {
 }
 
 impl Supervisor {
-    /// Draws a new picture if anything in it is different. `changed` are the machines that
-    /// something happened to, some of them perhaps more than once.
+    /// Publishes a new snapshot if anything changed. `changed` are the machines that may have changed, with
+    /// repetitions.
     pub(in crate::supervisor) fn publish_snapshot(
         &mut self,
         changed: &mut Vec<usize>,
         now: Moment,
     ) {
         let rearranged = std::mem::take(&mut self.layout_changed);
-        let cards = if rearranged {
+        let statuses = if rearranged {
             self.build_all(now)
         } else {
             self.build_changed(changed, now)
         };
-        let concerns_displays = |card: &IndexedStatus| card.1.process.display.is_some();
-        let displays = if rearranged || cards.iter().any(concerns_displays) {
+        let concerns_displays = |status: &IndexedStatus| status.1.process.display.is_some();
+        let displays = if rearranged || statuses.iter().any(concerns_displays) {
             self.build_displays()
         } else {
             None
@@ -56,7 +56,7 @@ impl Supervisor {
         let schedule = schedule.filter(|schedule| *schedule != *self.status.schedule);
 
         let old = &self.status;
-        let same = cards.is_empty()
+        let same = statuses.is_empty()
             && displays.is_none()
             && Rc::ptr_eq(&old.connectors, self.screens.connectors())
             && configuration.is_none()
@@ -84,58 +84,58 @@ impl Supervisor {
             status.configuration = Rc::new(configuration);
         }
         status.processes.truncate(self.machines.len());
-        for (index, card) in cards {
+        for (index, process) in statuses {
             match status.processes.get_mut(index) {
-                Some(place) => *place = card,
-                None => status.processes.push(card),
+                Some(place) => *place = process,
+                None => status.processes.push(process),
             }
         }
     }
 
-    /// Draws those that something happened to; what comes is only what looks different.
+    /// Builds the status of these machines; returns those that differ.
     fn build_changed(&mut self, changed: &mut Vec<usize>, now: Moment) -> Vec<IndexedStatus> {
         changed.sort_unstable();
         changed.dedup();
         changed.retain(|index| *index < self.machines.len());
-        let mut cards = Vec::new();
+        let mut statuses = Vec::new();
         for index in changed.iter().copied() {
-            let card = build_process(&mut self.machines[index], now);
+            let status = build_process(&mut self.machines[index], now);
             if self
                 .status
                 .processes
                 .get(index)
-                .is_none_or(|old| !is_same(old, &card))
+                .is_none_or(|old| !is_same(old, &status))
             {
-                cards.push((index, Rc::new(card)));
+                statuses.push((index, Rc::new(status)));
             }
         }
-        cards
+        statuses
     }
 
-    /// Draws every process in its place, keeping the old cards of those that look the same.
+    /// Builds the status of every machine; keeps the objects of those that did not change.
     fn build_all(&mut self, now: Moment) -> Vec<IndexedStatus> {
         let old = self.status.clone();
         let by_id: BTreeMap<_, _> = old
             .processes
             .iter()
-            .map(|card| (&card.process.id, card))
+            .map(|status| (&status.process.id, status))
             .collect();
-        let mut cards = Vec::new();
+        let mut statuses = Vec::new();
         for (index, machine) in self.machines.iter_mut().enumerate() {
             let new = build_process(machine, now);
-            let card = match by_id.get(&new.process.id) {
+            let status = match by_id.get(&new.process.id) {
                 Some(old) if is_same(old, &new) => Rc::clone(old),
                 _ => Rc::new(new),
             };
             let in_place = old
                 .processes
                 .get(index)
-                .is_some_and(|there| Rc::ptr_eq(there, &card));
+                .is_some_and(|there| Rc::ptr_eq(there, &status));
             if !in_place {
-                cards.push((index, card));
+                statuses.push((index, status));
             }
         }
-        cards
+        statuses
     }
 
     fn build_configuration(&self) -> Option<ConfigurationStatus> {
@@ -174,7 +174,7 @@ impl Supervisor {
     }
 }
 
-/// The entry of a display in the sorted list, made where there is none.
+/// The entry of a display in the sorted list, added if it is missing.
 fn entry<'a>(displays: &'a mut Vec<DisplayStatus>, display: &Display) -> &'a mut DisplayStatus {
     let place = displays.binary_search_by(|entry| entry.display.cmp(display));
     let index = place.unwrap_or_else(|index| {
@@ -191,7 +191,7 @@ fn entry<'a>(displays: &'a mut Vec<DisplayStatus>, display: &Display) -> &'a mut
     &mut displays[index]
 }
 
-/// Whether two cards show the same.
+/// Whether two statuses are the same.
 fn is_same(old: &ProcessStatus, new: &ProcessStatus) -> bool {
     Rc::ptr_eq(&old.process, &new.process)
         && old.state == new.state

@@ -1,4 +1,4 @@
-//! What the API and the page show: an immutable picture of everything, with a generation number.
+//! What the API publishes: an immutable snapshot of everything, with a generation number.
 
 pub(in crate::supervisor) mod build;
 mod summary;
@@ -9,11 +9,11 @@ use crate::time::Moment;
 use std::fmt;
 use std::rc::Rc;
 
-/// A picture of the kiosk. A new one is made for each generation; what has not changed
-/// is shared with the one before, so two pictures are compared by pointer.
+/// The state of the kiosk. Each generation shares with the previous one what did not change, so parts are compared by
+/// pointer.
 #[derive(Clone, Debug)]
 pub struct Snapshot {
-    /// Grows with every change.
+    /// Increases with every change.
     pub generation: u64,
     /// In the order of the file.
     pub processes: Vec<Rc<ProcessStatus>>,
@@ -21,13 +21,13 @@ pub struct Snapshot {
     pub active_display: Option<Id>,
     /// Every display that exists or is configured, sorted.
     pub displays: Rc<[DisplayStatus]>,
-    /// The sockets of the machine for screens, sorted.
+    /// The connectors of the machine, sorted.
     pub connectors: Rc<[Connector]>,
-    /// What is done at which times.
+    /// The schedule.
     pub schedule: Rc<ScheduleStatus>,
-    /// The configuration in force and what is wrong with the file.
+    /// The configuration in effect and the problems of the file.
     pub configuration: Rc<ConfigurationStatus>,
-    /// Everything is being ended.
+    /// Whether the daemon is shutting down.
     pub shutting_down: bool,
 }
 
@@ -40,50 +40,50 @@ impl Snapshot {
     }
 }
 
-/// One process and how it fares.
+/// One process.
 #[derive(Clone, Debug)]
 pub struct ProcessStatus {
     /// Its configuration.
     pub process: Rc<Process>,
-    /// How it fares.
+    /// Its state.
     pub state: State,
-    /// Since when it is in this state.
+    /// When it entered the state.
     pub since: Moment,
-    /// Why, where there is something to say.
+    /// Why it is in this state.
     pub reason: Option<Reason>,
-    /// The current run, where there is one.
+    /// The current run.
     pub run: Option<RunId>,
     /// Its main process.
     pub pid: Option<u32>,
     /// When it was started.
     pub started: Option<Moment>,
-    /// How often it was restarted by itself since it was last started by hand or by the daemon.
+    /// How often it was restarted automatically since an operator or the daemon last started it.
     pub restarts: u32,
-    /// How its page fares: of a display process that runs.
+    /// The status of its page while a display process runs.
     pub page: Option<Rc<PageStatus>>,
 }
 
 /// `status` in the API.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum State {
-    /// Not running, and not meant to.
+    /// Not running, and should not.
     Stopped,
-    /// Meant to run; waits for a dependency, its display, or another process to make way.
+    /// Should run; waits for a dependency, its display, or another process to stop.
     Waiting,
     /// Executed, not yet ready.
     Starting,
     /// Running and ready.
     Running,
-    /// Asked to end.
+    /// Asked to stop.
     Stopping,
-    /// Ended by itself; started again after a while.
+    /// Exited; restarted after a delay.
     Backoff,
-    /// In a crash loop (still tried at the longest delay).
+    /// In a crash loop; still restarted after the longest delay.
     Failed,
 }
 
 impl State {
-    /// Its name in the API and on the page.
+    /// Its name in the API and the web UI.
     pub const fn as_str(self) -> &'static str {
         match self {
             State::Stopped => "stopped",
@@ -110,36 +110,36 @@ pub struct DisplayStatus {
     pub display: Display,
     /// Whether it exists now.
     pub connected: bool,
-    /// What is known of its screen.
+    /// Its screen.
     pub screen: ScreenStatus,
-    /// The process that holds it.
+    /// The process that occupies it.
     pub holder: Option<Id>,
     /// The processes that are configured for it.
     pub wanted_by: Vec<Id>,
 }
 
-/// The configuration in force.
+/// The configuration in effect.
 #[derive(Clone, Debug)]
 pub struct ConfigurationStatus {
     /// The document.
     pub document: Rc<Document>,
     /// Where it came from.
     pub source: Source,
-    /// What is wrong with the file on disk, until it is solved.
+    /// The problems of the file, until they are solved.
     pub problems: Vec<Problem>,
-    /// What is odd about the document in force.
+    /// The warnings about the document in effect.
     pub warnings: Rc<[Problem]>,
 }
 
-/// Where the configuration in force came from.
+/// Where the configuration in effect came from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Source {
     /// The file.
     File,
-    /// What ran before the file was broken: it was read again and cannot be used.
+    /// The configuration from before the file became invalid.
     Running,
-    /// The last good copy, because the file is broken.
+    /// The last good copy, because the file is invalid.
     LastGood,
-    /// There is no file: a kiosk nobody has set up yet.
+    /// There is no file: the kiosk is not set up yet.
     Empty,
 }

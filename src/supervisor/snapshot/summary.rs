@@ -3,19 +3,19 @@
 use crate::supervisor::{Snapshot, State};
 use std::fmt;
 
-/// What is worth reading of a problem at a glance; the rest stands in the log.
+/// The longest problem in the line; the log has all of it.
 const PROBLEM_MAX: usize = 160;
 
 impl Snapshot {
-    /// How the kiosk fares, in one line without control characters.
+    /// The state of the kiosk in one line without control characters.
     pub fn summary(&self) -> String {
         let mut parts = Vec::new();
         if self.shutting_down {
             let left = self.processes.iter().filter(|p| p.pid.is_some()).count();
             return match left {
-                0 => "everything has ended".to_owned(),
-                1 => "ending; one process still runs".to_owned(),
-                left => format!("ending; {left} processes still run"),
+                0 => "everything has stopped".to_owned(),
+                1 => "shutting down; one process still runs".to_owned(),
+                left => format!("shutting down; {left} processes still run"),
             };
         }
         if let Some(problem) = self.configuration.problems.first() {
@@ -65,7 +65,7 @@ impl Snapshot {
     }
 }
 
-/// In a message to the service manager a line break begins another variable.
+/// In a message to the service manager a line break would begin another variable.
 fn shorten(text: &impl fmt::Display) -> String {
     let text = text.to_string().replace(char::is_control, " ");
     match text.char_indices().nth(PROBLEM_MAX) {

@@ -1,51 +1,51 @@
-//! Screens that lie, hang, and come back, against a clock in the hand.
+//! Tests with screens that switch back, hang, or report a false state.
 
 use super::*;
 use crate::supervisor::backoff::ATTEMPTS_PER_HOUR;
 
-/// A screen, and the hands that switch it.
+/// A screen and its simulated backend.
 struct Stage {
     display: Display,
     power: Power,
     now: Moment,
     /// Whether it is on.
-    lit: bool,
-    /// What a switch does.
-    mood: Mood,
+    is_on: bool,
+    /// How the backend behaves.
+    behavior: Behavior,
     switches: Vec<(Moment, bool)>,
-    looks: usize,
+    reads: usize,
 }
 
 #[derive(Clone, Copy, PartialEq)]
-enum Mood {
+enum Behavior {
     Works,
-    /// It says yes, and nothing happens.
-    Lies,
-    /// Nothing is ever answered.
+    /// It reports success without an effect.
+    NoEffect,
+    /// It never answers.
     Hangs,
-    /// It cannot be asked whether it is on.
-    Blind,
-    /// It says why not.
+    /// It cannot read whether the screen is on.
+    Unreadable,
+    /// It fails with an error.
     Fails,
 }
 
 impl Stage {
-    fn new(mood: Mood) -> Self {
+    fn new(behavior: Behavior) -> Self {
         let mut stage = Self {
             display: Display::X(0),
             power: Power::default(),
             now: Moment::from_boot(Duration::from_secs(100)),
-            lit: true,
-            mood,
+            is_on: true,
+            behavior,
             switches: Vec::new(),
-            looks: 0,
+            reads: 0,
         };
-        stage.stir();
+        stage.recheck();
         stage.pass(Duration::from_secs(60));
         stage
     }
 
-    fn stir(&mut self) {
+    fn recheck(&mut self) {
         let mut out = VecDeque::new();
         let connector = Some("HDMI-A-1");
         self.power
@@ -53,38 +53,38 @@ impl Stage {
         self.perform(out);
     }
 
-    fn ask(&mut self, on: bool) {
+    fn request(&mut self, on: bool) {
         let mut out = VecDeque::new();
         self.power.request(&self.display, on, self.now, &mut out);
         self.perform(out);
     }
 
-    /// The hands do what they are told, and answer at once.
+    /// Runs actions; the backend answers at once.
     fn perform(&mut self, mut out: VecDeque<Action>) {
         while let Some(action) = out.pop_front() {
             match action {
                 Action::SwitchPower { on, .. } => {
                     self.switches.push((self.now, on));
-                    if matches!(self.mood, Mood::Works | Mood::Blind) {
-                        self.lit = on;
+                    if matches!(self.behavior, Behavior::Works | Behavior::Unreadable) {
+                        self.is_on = on;
                     }
                 }
-                Action::ReadPower { .. } => self.looks += 1,
+                Action::ReadPower { .. } => self.reads += 1,
                 other => panic!("{other:?}"),
             }
             let report = PowerReport {
                 backend: Some(Backend::Dpms),
-                actual: (self.mood != Mood::Blind).then_some(self.lit),
-                failure: (self.mood == Mood::Fails).then(|| Failure::system("no cable")),
+                actual: (self.behavior != Behavior::Unreadable).then_some(self.is_on),
+                failure: (self.behavior == Behavior::Fails).then(|| Failure::system("no cable")),
             };
-            if self.mood != Mood::Hangs {
+            if self.behavior != Behavior::Hangs {
                 let (display, now) = (&self.display, self.now);
                 self.power.handle_report(display, report, now, &mut out);
             }
         }
     }
 
-    /// Lets time pass, deadline by deadline.
+    /// Advances the time from deadline to deadline.
     fn pass(&mut self, time: Duration) {
         let end = self.now + time;
         while let Some(deadline) = self.power.deadline().filter(|deadline| *deadline <= end) {
@@ -107,62 +107,62 @@ impl Stage {
 const DAY: Duration = Duration::from_secs(24 * 3600);
 
 #[test]
-fn a_screen_nobody_asked_about_is_looked_at_once_and_never_switched() {
-    let mut stage = Stage::new(Mood::Works);
+fn a_screen_without_a_request_is_read_once_and_never_switched() {
+    let mut stage = Stage::new(Behavior::Works);
     stage.pass(DAY);
     assert!(stage.switches.is_empty());
-    assert_eq!(stage.looks, 1);
+    assert_eq!(stage.reads, 1);
     assert_eq!(stage.power.deadline(), None);
     assert_eq!(stage.power.status().actual, Some(true));
     assert_eq!(stage.power.status().requested, None);
 }
 
 #[test]
-fn a_screen_that_stays_as_it_was_asked_for_is_switched_once() {
-    let mut stage = Stage::new(Mood::Works);
-    stage.ask(false);
+fn a_screen_that_stays_as_requested_is_switched_once() {
+    let mut stage = Stage::new(Behavior::Works);
+    stage.request(false);
     stage.pass(DAY);
     assert_eq!(stage.switches.len(), 1);
     assert_eq!(stage.power.status().actual, Some(false));
-    stage.ask(true);
+    stage.request(true);
     stage.pass(DAY);
     assert_eq!(stage.switches.len(), 2);
     assert_eq!(stage.problem(), "");
-    // One that is on and is to be on needs no watching.
+    // A screen that is on as requested needs no checks.
     assert_eq!(stage.power.deadline(), None);
 }
 
 #[test]
-fn a_screen_that_comes_back_by_itself_is_switched_off_again() {
-    let mut stage = Stage::new(Mood::Works);
-    stage.ask(false);
+fn a_screen_that_switches_back_on_is_switched_off_again() {
+    let mut stage = Stage::new(Behavior::Works);
+    stage.request(false);
     stage.pass(Duration::from_secs(2));
-    stage.lit = true;
+    stage.is_on = true;
     stage.pass(Duration::from_secs(10));
-    assert!(!stage.lit);
+    assert!(!stage.is_on);
     assert_eq!(stage.switches.len(), 2);
-    // Hours later, and nobody tells.
+    // Hours later, without a report.
     stage.pass(Duration::from_secs(7200));
-    stage.lit = true;
+    stage.is_on = true;
     stage.pass(OFF_CHECK_INTERVAL + Duration::from_secs(5));
-    assert!(!stage.lit);
+    assert!(!stage.is_on);
 }
 
 #[test]
-fn a_backend_that_lies_is_caught_and_not_asked_for_ever() {
-    let mut stage = Stage::new(Mood::Lies);
-    stage.ask(false);
+fn a_backend_without_effect_is_noticed_and_not_asked_for_ever() {
+    let mut stage = Stage::new(Behavior::NoEffect);
+    stage.request(false);
     let status = stage.power.status();
     assert_eq!((status.requested, status.actual), (Some(false), Some(true)));
     assert_eq!(
         stage.problem(),
-        "the screen is on, although dpms was told to switch it off"
+        "the screen is on, although dpms was asked to switch it off"
     );
     stage.pass(DAY);
     let status = stage.power.status();
     assert_eq!((status.requested, status.actual), (Some(false), Some(true)));
     assert!(
-        stage.problem().contains("is tried again later"),
+        stage.problem().contains("retrying later"),
         "{}",
         stage.problem()
     );
@@ -172,32 +172,32 @@ fn a_backend_that_lies_is_caught_and_not_asked_for_ever() {
             .filter(|(other, _)| other >= at && other.since(*at) < hour);
         assert!(within.count() <= ATTEMPTS_PER_HOUR);
     }
-    // It is never given up either.
+    // It never gives up either.
     assert!(stage.switches.len() > 24);
-    stage.mood = Mood::Works;
+    stage.behavior = Behavior::Works;
     stage.pass(hour + hour);
-    assert!(!stage.lit && stage.problem().is_empty());
+    assert!(!stage.is_on && stage.problem().is_empty());
 }
 
 #[test]
-fn hands_that_do_not_come_back_are_not_waited_for() {
-    let mut stage = Stage::new(Mood::Works);
-    stage.mood = Mood::Hangs;
-    stage.ask(false);
+fn an_answer_that_does_not_arrive_is_not_awaited() {
+    let mut stage = Stage::new(Behavior::Works);
+    stage.behavior = Behavior::Hangs;
+    stage.request(false);
     stage.pass(ANSWER_TIMEOUT);
-    assert_eq!(stage.problem(), "nothing answered within 30 s");
+    assert_eq!(stage.problem(), "no answer within 30 s");
     assert_eq!(stage.power.status().actual, None);
     stage.pass(DAY);
     assert!((2..=1 + ATTEMPTS_PER_HOUR * 25).contains(&stage.switches.len()));
-    stage.mood = Mood::Works;
+    stage.behavior = Behavior::Works;
     stage.pass(Duration::from_secs(7200));
     assert_eq!(stage.power.status().actual, Some(false));
 }
 
 #[test]
-fn what_cannot_be_read_back_is_said_and_not_repeated() {
-    let mut stage = Stage::new(Mood::Blind);
-    stage.ask(false);
+fn a_screen_that_cannot_be_read_is_reported_and_not_switched_again() {
+    let mut stage = Stage::new(Behavior::Unreadable);
+    stage.request(false);
     stage.pass(DAY);
     assert_eq!(stage.switches.len(), 1);
     assert_eq!(stage.power.status().actual, None);
@@ -209,19 +209,19 @@ fn what_cannot_be_read_back_is_said_and_not_repeated() {
 
 #[test]
 fn why_a_switch_failed_is_shown_until_it_works() {
-    let mut stage = Stage::new(Mood::Works);
-    stage.mood = Mood::Fails;
-    stage.ask(false);
+    let mut stage = Stage::new(Behavior::Works);
+    stage.behavior = Behavior::Fails;
+    stage.request(false);
     assert_eq!(stage.problem(), "no cable");
-    stage.mood = Mood::Works;
+    stage.behavior = Behavior::Works;
     stage.pass(Duration::from_secs(600));
     assert_eq!(stage.problem(), "");
-    assert!(!stage.lit);
+    assert!(!stage.is_on);
 }
 
 #[test]
-fn the_last_of_two_wishes_counts() {
-    let mut stage = Stage::new(Mood::Works);
+fn the_last_of_two_requests_counts() {
+    let mut stage = Stage::new(Behavior::Works);
     let mut out = VecDeque::new();
     stage
         .power
@@ -231,20 +231,20 @@ fn the_last_of_two_wishes_counts() {
         .request(&Display::X(0), true, stage.now, &mut out);
     assert_eq!(out.len(), 1, "the second waits for the first: {out:?}");
     stage.perform(out);
-    assert!(stage.lit);
+    assert!(stage.is_on);
     assert_eq!(stage.switches.last().map(|(_, on)| *on), Some(true));
     assert_eq!(stage.problem(), "");
 }
 
 #[test]
-fn a_loose_plug_is_looked_at_every_two_seconds_at_most() {
-    let mut stage = Stage::new(Mood::Works);
-    let before = stage.looks;
+fn a_loose_plug_causes_a_read_every_two_seconds_at_most() {
+    let mut stage = Stage::new(Behavior::Works);
+    let before = stage.reads;
     for _ in 0..1000 {
-        stage.stir();
+        stage.recheck();
         stage.pass(Duration::from_millis(100));
     }
-    let looks = stage.looks - before;
-    assert!((40..=51).contains(&looks), "{looks}");
+    let reads = stage.reads - before;
+    assert!((40..=51).contains(&reads), "{reads}");
     assert!(stage.switches.is_empty());
 }

@@ -1,4 +1,4 @@
-//! The ladder, and the pages of our own, with a clock in the hand.
+//! Tests of the recovery ladder and the built-in pages.
 
 use super::*;
 
@@ -13,22 +13,22 @@ fn painted() -> PageObservation {
     }
 }
 
-fn ours(name: &str) -> PageObservation {
+fn built_in(name: &str) -> PageObservation {
     PageObservation::Painted {
         url: name.into(),
         title: String::new(),
     }
 }
 
-fn well(now: Moment) -> Health {
+fn healthy(now: Moment) -> Health {
     let mut health = Health::new(RunId(1), None, RecoveryHistory::default(), now);
     assert_eq!(health.handle_observation(painted(), now), None);
     health
 }
 
 #[test]
-fn a_page_that_misses_one_look_is_left_alone_and_one_that_misses_two_is_hung() {
-    let mut health = well(at(0));
+fn a_page_that_misses_one_answer_is_left_alone_and_one_that_misses_two_is_hung() {
+    let mut health = healthy(at(0));
     for round in 1..100 {
         assert_eq!(
             health.handle_observation(PageObservation::Unresponsive, at(round * 10)),
@@ -41,33 +41,36 @@ fn a_page_that_misses_one_look_is_left_alone_and_one_that_misses_two_is_hung() {
         assert_eq!(health.status.state, PageState::Healthy);
     }
     health.handle_observation(PageObservation::Unresponsive, at(1001));
-    let remedy = health.handle_observation(PageObservation::Unresponsive, at(1006));
-    assert_eq!(remedy, Some(Recovery::Command(PageCommand::Reload)));
+    let recovery = health.handle_observation(PageObservation::Unresponsive, at(1006));
+    assert_eq!(recovery, Some(Recovery::Command(PageCommand::Reload)));
     assert_eq!(health.status.state, PageState::Hung);
 }
 
 #[test]
-fn the_rungs_are_climbed_one_after_the_other_and_forgiven() {
-    let mut health = well(at(0));
-    let mut remedies = Vec::new();
+fn recovery_steps_are_taken_in_order_and_start_over_for_a_healthy_page() {
+    let mut health = healthy(at(0));
+    let mut recoveries = Vec::new();
     for second in (100..200).step_by(2) {
-        let sight = match remedies.len() {
-            4 => ours("about:failed"),
+        let observation = match recoveries.len() {
+            4 => built_in("about:failed"),
             _ => PageObservation::Crashed,
         };
-        remedies.extend(health.handle_observation(sight, at(second)));
+        recoveries.extend(health.handle_observation(observation, at(second)));
     }
     let url = "http://page/".to_owned();
-    assert_eq!(remedies[0], Recovery::Command(PageCommand::Reload));
-    assert_eq!(remedies[1], Recovery::Command(PageCommand::NewTab { url }));
-    assert!(matches!(remedies[2], Recovery::Restart(_)));
+    assert_eq!(recoveries[0], Recovery::Command(PageCommand::Reload));
+    assert_eq!(
+        recoveries[1],
+        Recovery::Command(PageCommand::NewTab { url })
+    );
+    assert!(matches!(recoveries[2], Recovery::Restart(_)));
     assert!(matches!(
-        remedies[3],
+        recoveries[3],
         Recovery::Command(PageCommand::ShowBuiltIn(BuiltIn::Failed { .. }))
     ));
-    assert_eq!(remedies.len(), 4, "a page of our own stays");
+    assert_eq!(recoveries.len(), 4, "a built-in page stays");
 
-    let mut health = well(at(0));
+    let mut health = healthy(at(0));
     health.handle_observation(PageObservation::Crashed, at(100));
     health.handle_observation(painted(), at(101));
     health.handle_observation(painted(), at(101 + 60));
@@ -76,8 +79,8 @@ fn the_rungs_are_climbed_one_after_the_other_and_forgiven() {
 }
 
 #[test]
-fn a_page_that_is_never_well_costs_a_bounded_number_of_steps_an_hour() {
-    let mut health = well(at(0));
+fn a_page_that_never_recovers_takes_a_bounded_number_of_steps_an_hour() {
+    let mut health = healthy(at(0));
     let mut steps = VecDeque::new();
     for second in 0..7 * 24 * 3600 / 2 {
         let now = at(second * 2);
@@ -86,7 +89,7 @@ fn a_page_that_is_never_well_costs_a_bounded_number_of_steps_an_hour() {
             .is_some()
         {
             steps.push_back(now);
-            // As if the operator's page came back for an instant.
+            // As if the page was back for an instant.
             health.replaced = None;
         }
         while steps.front().is_some_and(|step| now.since(*step) >= HOUR) {
@@ -97,8 +100,8 @@ fn a_page_that_is_never_well_costs_a_bounded_number_of_steps_an_hour() {
 }
 
 #[test]
-fn an_empty_page_is_told_after_a_while() {
-    let mut health = well(at(0));
+fn an_empty_page_is_reported_after_a_while() {
+    let mut health = healthy(at(0));
     let blank = || PageObservation::Blank {
         url: "http://page/".into(),
         title: String::new(),
@@ -111,34 +114,34 @@ fn an_empty_page_is_told_after_a_while() {
 }
 
 #[test]
-fn a_page_that_is_not_well_tells_when_it_was_and_what_was_done() {
-    let picture = |byte| Screenshot {
+fn an_unhealthy_page_reports_when_it_was_healthy_and_what_was_done() {
+    let screenshot = |byte| Screenshot {
         png: vec![byte].into(),
     };
-    let mut health = well(at(0));
+    let mut health = healthy(at(0));
     health.handle_observation(painted(), at(6));
     assert_eq!(health.status.last_painted, None, "that is now");
     health.handle_observation(PageObservation::Crashed, at(12));
     assert_eq!(health.status.last_painted, Some(at(6)));
 
-    health.record_step("it has died; it is loaded anew".into(), at(12));
-    health.set_evidence(picture(1), at(13));
+    health.record_step("the renderer crashed; reloading".into(), at(12));
+    health.set_evidence(screenshot(1), at(13));
     let step = health.status.last_step.clone().expect("a step");
     assert_eq!((step.at, step.state), (at(12), PageState::Crashed));
-    assert_eq!(step.evidence, Some((at(13), picture(1))));
+    assert_eq!(step.evidence, Some((at(13), screenshot(1))));
 
-    // Another run: what is known of the page is known still, and of the same illness it is the only picture.
+    // A new run keeps the history of the page, and the evidence of the same problem.
     let mut health = Health::new(RunId(2), None, health.history, at(30));
     assert_eq!(health.status.last_painted, Some(at(6)));
-    health.record_step("it is restarted".into(), at(30));
+    health.record_step("restarting the browser".into(), at(30));
     let step = health.status.last_step.clone().expect("a step");
-    assert_eq!(step.evidence, Some((at(13), picture(1))));
+    assert_eq!(step.evidence, Some((at(13), screenshot(1))));
 
-    // A day later it is another illness.
+    // A day later it is another problem.
     health.handle_observation(painted(), at(40));
     assert!(health.status.last_step.is_some(), "it stays to be read");
     health.handle_observation(PageObservation::Crashed, at(90_000));
-    health.record_step("it has died; it is loaded anew".into(), at(90_000));
+    health.record_step("the renderer crashed; reloading".into(), at(90_000));
     let step = health.status.last_step.clone().expect("a step");
     assert_eq!(step.evidence, None);
 }
@@ -163,8 +166,8 @@ fn a_browser_that_is_slow_to_start_is_left_alone() {
     ];
     let mut health = Health::new(RunId(1), None, RecoveryHistory::default(), at(0));
     for second in (0..STARTUP_TIMEOUT.as_secs()).step_by(2) {
-        let sight = starts[second as usize / 50].clone();
-        assert_eq!(health.handle_observation(sight, at(second)), None);
+        let observation = starts[second as usize / 50].clone();
+        assert_eq!(health.handle_observation(observation, at(second)), None);
         assert_eq!(health.status.state, PageState::Loading);
         assert!(health.deadline() <= Some(at(second) + OBSERVE_INTERVAL));
     }
@@ -176,28 +179,28 @@ fn a_browser_that_is_slow_to_start_is_left_alone() {
 }
 
 #[test]
-fn a_browser_that_never_comes_to_its_page_is_not_waited_for_for_ever() {
-    for sight in [
+fn a_browser_that_never_shows_its_page_is_recovered() {
+    for observation in [
         PageObservation::BrowserUnresponsive,
         PageObservation::Unresponsive,
         empty_tab(),
     ] {
         let mut health = Health::new(RunId(1), None, RecoveryHistory::default(), at(0));
         let end = STARTUP_TIMEOUT + BLANK_TIMEOUT + RECHECK_PAUSE;
-        let remedy = (0..=end.as_secs() / 2)
-            .find_map(|look| health.handle_observation(sight.clone(), at(look * 2)));
-        assert!(remedy.is_some(), "{sight:?}");
+        let recovery = (0..=end.as_secs() / 2)
+            .find_map(|look| health.handle_observation(observation.clone(), at(look * 2)));
+        assert!(recovery.is_some(), "{observation:?}");
     }
 }
 
 #[test]
-fn a_browser_that_has_shown_its_page_is_trusted_no_longer() {
-    let mut health = well(at(0));
+fn a_browser_that_has_shown_its_page_gets_no_more_startup_time() {
+    let mut health = healthy(at(0));
     health.handle_observation(PageObservation::BrowserUnresponsive, at(1));
-    let remedy = health.handle_observation(PageObservation::BrowserUnresponsive, at(2));
-    assert!(matches!(remedy, Some(Recovery::Restart(_))));
+    let recovery = health.handle_observation(PageObservation::BrowserUnresponsive, at(2));
+    assert!(matches!(recovery, Some(Recovery::Restart(_))));
 
-    // One that was there and empty is a page, too.
+    // An empty page that is not the initial tab is a page.
     let mut health = Health::new(RunId(1), None, RecoveryHistory::default(), at(0));
     let blank = PageObservation::Blank {
         url: "http://page/".into(),
@@ -212,32 +215,32 @@ fn a_browser_that_has_shown_its_page_is_trusted_no_longer() {
 }
 
 #[test]
-fn a_silent_browser_is_restarted() {
-    let mut health = well(at(0));
+fn an_unresponsive_browser_is_restarted() {
+    let mut health = healthy(at(0));
     assert_eq!(
         health.handle_observation(PageObservation::BrowserUnresponsive, at(16)),
         None
     );
-    let remedy = health.handle_observation(PageObservation::BrowserUnresponsive, at(26));
-    assert!(matches!(remedy, Some(Recovery::Restart(_))));
+    let recovery = health.handle_observation(PageObservation::BrowserUnresponsive, at(26));
+    assert!(matches!(recovery, Some(Recovery::Restart(_))));
 }
 
 #[test]
-fn a_page_that_cannot_be_loaded_is_said_once_and_tried_until_it_comes() {
+fn a_page_that_cannot_be_loaded_is_announced_once_and_retried_until_it_loads() {
     let mut health = Health::new(RunId(1), None, RecoveryHistory::default(), at(0));
     let dead = || PageObservation::NotLoaded {
         url: "http://page/".into(),
         error: "net::ERR_CONNECTION_REFUSED".into(),
     };
-    let remedy = health.handle_observation(dead(), at(1));
+    let recovery = health.handle_observation(dead(), at(1));
     assert!(matches!(
-        remedy,
+        recovery,
         Some(Recovery::Command(PageCommand::ShowBuiltIn(
             BuiltIn::Offline { .. }
         )))
     ));
     assert_eq!(
-        health.handle_observation(ours("about:offline"), at(2)),
+        health.handle_observation(built_in("about:offline"), at(2)),
         None
     );
     assert_eq!(health.status.state, PageState::NetError);
@@ -255,19 +258,19 @@ fn a_page_that_cannot_be_loaded_is_said_once_and_tried_until_it_comes() {
 }
 
 #[test]
-fn a_page_of_ours_that_nobody_remembers_gives_way_as_well() {
+fn an_unexpected_built_in_page_is_replaced_too() {
     let tries = |health: &mut Health, address: &str| {
         assert_eq!(
-            health.handle_observation(ours("about:offline"), at(10)),
+            health.handle_observation(built_in("about:offline"), at(10)),
             None
         );
         assert_eq!(health.status.state, PageState::NetError);
         assert_eq!(health.status.url.as_deref(), Some(address));
-        let order = health.handle_due(health.deadline().expect("a time"));
-        assert!(matches!(order, PageCommand::Navigate { url, .. } if url == address));
+        let command = health.handle_due(health.deadline().expect("a time"));
+        assert!(matches!(command, PageCommand::Navigate { url, .. } if url == address));
     };
-    // The browser tries it by itself while ours is on its way; an operator's wish comes to nothing.
-    let mut health = well(at(0));
+    // The browser itself retries while the built-in page is loading; a navigation of an operator fails.
+    let mut health = healthy(at(0));
     let (url, error) = ("http://page/".to_owned(), "net::ERR_FAILED".to_owned());
     health.handle_observation(PageObservation::NotLoaded { url, error }, at(1));
     let url = "http://page/".to_owned();
@@ -276,50 +279,50 @@ fn a_page_of_ours_that_nobody_remembers_gives_way_as_well() {
     health.replaced = None;
     tries(&mut health, "http://page/");
     assert_eq!(health.status.reason.as_deref(), Some("net::ERR_FAILED"));
-    // Another daemon has shown ours.
-    let home = Some("http://home/".to_owned());
-    let mut health = Health::new(RunId(1), home, RecoveryHistory::default(), at(0));
+    // Another daemon showed the built-in page.
+    let start_url = Some("http://home/".to_owned());
+    let mut health = Health::new(RunId(1), start_url, RecoveryHistory::default(), at(0));
     tries(&mut health, "http://home/");
 }
 
 #[test]
-fn a_page_that_never_comes_climbs_the_ladder() {
-    let mut health = well(at(0));
-    let mut remedies = Vec::new();
+fn a_page_that_never_loads_takes_every_recovery_step() {
+    let mut health = healthy(at(0));
+    let mut recoveries = Vec::new();
     for second in (100..600).step_by(6) {
-        let url = match remedies.len() {
+        let url = match recoveries.len() {
             4 => "about:failed",
             _ => "http://page/",
         };
         let url = url.to_owned();
-        remedies.extend(health.handle_observation(PageObservation::Loading { url }, at(second)));
+        recoveries.extend(health.handle_observation(PageObservation::Loading { url }, at(second)));
         assert!(
-            remedies.is_empty() || second >= 160,
+            recoveries.is_empty() || second >= 160,
             "as slow as this is no illness"
         );
     }
-    assert_eq!(remedies[0], Recovery::Command(PageCommand::Reload));
+    assert_eq!(recoveries[0], Recovery::Command(PageCommand::Reload));
     assert!(matches!(
-        remedies[3],
+        recoveries[3],
         Recovery::Command(PageCommand::ShowBuiltIn(BuiltIn::Failed { .. }))
     ));
-    assert_eq!(remedies.len(), 4, "a page of our own stays");
+    assert_eq!(recoveries.len(), 4, "a built-in page stays");
 }
 
 #[test]
-fn a_page_that_has_come_and_hangs_is_not_led_there_again_and_again() {
-    let mut health = well(at(0));
+fn a_page_that_loaded_and_hangs_is_not_navigated_again_and_again() {
+    let mut health = healthy(at(0));
     health.handle_observation(not_loaded(), at(1));
-    health.handle_observation(ours("about:offline"), at(2));
-    let order = health.handle_due(at(5));
-    health.commands_in_flight.push(order.clone());
+    health.handle_observation(built_in("about:offline"), at(2));
+    let command = health.handle_due(at(5));
+    health.commands_in_flight.push(command.clone());
     assert_eq!(
         health.handle_observation(PageObservation::Unresponsive, at(15)),
         None
     );
     assert_eq!(health.deadline(), None, "the order is still under way");
-    health.end_command(&order);
-    health.handle_done(&order, &PageCommandResult::Done);
+    health.end_command(&command);
+    health.handle_done(&command, &PageCommandResult::Done);
     assert_eq!(health.replaced, None);
     assert_eq!(health.handle_due(at(15)), PageCommand::Observe);
 }
@@ -331,30 +334,30 @@ fn not_loaded() -> PageObservation {
     }
 }
 
-/// A browser that can be asked, and has no page.
+/// A browser that answers and has no page.
 fn no_page() -> PageObservation {
     PageObservation::Loading { url: String::new() }
 }
 
 #[test]
-fn where_no_page_of_ours_comes_either_the_ladder_goes_on() {
-    let mut health = well(at(0));
+fn recovery_continues_if_the_built_in_page_does_not_load_either() {
+    let mut health = healthy(at(0));
     health.history.next_step = RESTART_STEP + 1;
-    let remedy = health.handle_observation(PageObservation::Crashed, at(100));
-    let Some(Recovery::Command(order)) = remedy else {
-        panic!("{remedy:?}");
+    let recovery = health.handle_observation(PageObservation::Crashed, at(100));
+    let Some(Recovery::Command(command)) = recovery else {
+        panic!("{recovery:?}");
     };
-    assert!(matches!(&order, PageCommand::ShowBuiltIn(_)));
+    assert!(matches!(&command, PageCommand::ShowBuiltIn(_)));
     health
         .commands_in_flight
-        .extend([PageCommand::Observe, order.clone()]);
-    // The look that has led to it is answered after what it saw.
+        .extend([PageCommand::Observe, command.clone()]);
+    // The observation that led to it is answered after its result.
     health.end_command(&PageCommand::Observe);
     health.handle_done(&PageCommand::Observe, &PageCommandResult::Done);
     let meanwhile = health.handle_observation(PageObservation::Crashed, at(120));
     assert_eq!((meanwhile, health.deadline()), (None, None));
-    health.end_command(&order);
-    assert_eq!(health.handle_failure(&order, at(130)), None);
+    health.end_command(&command);
+    assert_eq!(health.handle_failure(&command, at(130)), None);
     assert_eq!(health.deadline(), Some(at(130) + RECHECK_PAUSE));
     assert_eq!(health.handle_due(at(132)), PageCommand::Observe);
     let next = health.handle_observation(PageObservation::Crashed, at(132));
@@ -362,19 +365,20 @@ fn where_no_page_of_ours_comes_either_the_ladder_goes_on() {
 }
 
 #[test]
-fn where_ours_cannot_say_it_the_address_is_tried_all_the_same_and_ours_later() {
-    let mut health = well(at(0));
+fn the_url_is_retried_even_if_the_built_in_page_fails_and_that_is_shown_later() {
+    let mut health = healthy(at(0));
     let mut said = Vec::new();
     let mut tried = 0;
     for second in (10..2000).step_by(4) {
-        if let Some(Recovery::Command(order)) = health.handle_observation(not_loaded(), at(second))
+        if let Some(Recovery::Command(command)) =
+            health.handle_observation(not_loaded(), at(second))
         {
-            assert_eq!(health.handle_failure(&order, at(second)), None);
+            assert_eq!(health.handle_failure(&command, at(second)), None);
             said.push(second);
         }
         match health.handle_due(at(second)) {
             PageCommand::Navigate { .. } => tried += 1,
-            order => panic!("{order:?}"),
+            command => panic!("{command:?}"),
         }
     }
     assert!(tried > 400, "{tried}");
@@ -389,23 +393,23 @@ fn where_ours_cannot_say_it_the_address_is_tried_all_the_same_and_ours_later() {
 }
 
 #[test]
-fn whoever_shows_a_page_of_ours_is_looked_after_as_well() {
-    for (sight, looks) in [
+fn a_browser_that_shows_a_built_in_page_is_recovered_too() {
+    for (observation, observations) in [
         (PageObservation::BrowserUnresponsive, 2),
         (PageObservation::Unresponsive, 2),
         (PageObservation::Crashed, 1),
     ] {
-        let mut health = well(at(0));
+        let mut health = healthy(at(0));
         health.handle_observation(not_loaded(), at(1));
-        health.handle_observation(ours("about:offline"), at(2));
-        let order = health.handle_due(at(1000));
-        assert!(matches!(&order, PageCommand::Navigate { .. }));
-        let next = health.handle_failure(&order, at(1000));
+        health.handle_observation(built_in("about:offline"), at(2));
+        let command = health.handle_due(at(1000));
+        assert!(matches!(&command, PageCommand::Navigate { .. }));
+        let next = health.handle_failure(&command, at(1000));
         assert_eq!(next, Some(PageCommand::Observe));
-        for look in 1..=looks {
-            let remedy = health.handle_observation(sight.clone(), at(1000 + look));
-            assert_eq!(remedy.is_some(), look == looks, "{sight:?}");
-            if remedy.is_none() {
+        for look in 1..=observations {
+            let recovery = health.handle_observation(observation.clone(), at(1000 + look));
+            assert_eq!(recovery.is_some(), look == observations, "{observation:?}");
+            if recovery.is_none() {
                 assert_eq!(
                     health.handle_due(at(1000 + look)),
                     PageCommand::Observe,
@@ -418,21 +422,21 @@ fn whoever_shows_a_page_of_ours_is_looked_after_as_well() {
 }
 
 #[test]
-fn an_outage_is_no_illness_and_its_page_is_forgiven_like_any_other() {
-    let mut health = well(at(0));
+fn an_outage_is_not_a_page_failure_and_recovery_starts_over_after_it() {
+    let mut health = healthy(at(0));
     health.handle_observation(not_loaded(), at(1));
     let mut steps = 0;
     for second in (10..100_000).step_by(30) {
-        let looks = match second % 20_000 < 30 {
+        let observations = match second % 20_000 < 30 {
             true => vec![
                 PageObservation::Unresponsive,
                 PageObservation::Unresponsive,
-                ours("about:offline"),
+                built_in("about:offline"),
             ],
-            false => vec![ours("about:offline")],
+            false => vec![built_in("about:offline")],
         };
-        for sight in looks {
-            match health.handle_observation(sight, at(second)) {
+        for observation in observations {
+            match health.handle_observation(observation, at(second)) {
                 None => {}
                 Some(Recovery::Command(PageCommand::Reload)) => steps += 1,
                 other => panic!("{other:?} for a page that is well now"),
@@ -441,26 +445,29 @@ fn an_outage_is_no_illness_and_its_page_is_forgiven_like_any_other() {
     }
     assert!((1..=6).contains(&steps), "{steps}");
 
-    // Another outage is not forgiven by the last one.
+    // The last outage does not affect another one.
     health.handle_observation(painted(), at(200_000));
     health.handle_observation(not_loaded(), at(200_010));
     health.history.next_step = RESTART_STEP;
-    health.handle_observation(ours("about:offline"), at(200_020));
+    health.handle_observation(built_in("about:offline"), at(200_020));
     assert_eq!(health.history.next_step, RESTART_STEP);
 }
 
 #[test]
-fn an_address_is_tried_also_where_all_steps_were_taken() {
-    for (sight, looks) in [
+fn a_url_is_retried_even_if_all_steps_of_the_hour_were_taken() {
+    for (observation, observations) in [
         (PageObservation::Crashed, 1),
         (PageObservation::Unresponsive, 2),
     ] {
-        let mut health = well(at(0));
+        let mut health = healthy(at(0));
         health.history.recent_steps = (0..STEPS_PER_HOUR as u64).map(at).collect();
         health.handle_observation(not_loaded(), at(100));
-        health.handle_observation(ours("about:offline"), at(101));
-        for _ in 0..looks {
-            assert_eq!(health.handle_observation(sight.clone(), at(102)), None);
+        health.handle_observation(built_in("about:offline"), at(101));
+        for _ in 0..observations {
+            assert_eq!(
+                health.handle_observation(observation.clone(), at(102)),
+                None
+            );
         }
         assert_eq!(health.deadline(), Some(at(102) + FREQUENT_PAUSE));
         assert!(matches!(
@@ -471,11 +478,11 @@ fn an_address_is_tried_also_where_all_steps_were_taken() {
 }
 
 #[test]
-fn an_empty_tab_is_no_address() {
-    let home = "http://home/";
+fn an_empty_tab_is_not_a_url() {
+    let start_url = "http://home/";
     let mut health = Health::new(
         RunId(1),
-        Some(home.into()),
+        Some(start_url.into()),
         RecoveryHistory::default(),
         at(0),
     );
@@ -486,43 +493,51 @@ fn an_empty_tab_is_no_address() {
             Some(Recovery::Command(PageCommand::ShowBuiltIn(_))) => {
                 match health.handle_due(at(second)) {
                     PageCommand::Navigate { url, .. } => addresses.push(url),
-                    order => panic!("{order:?}"),
+                    command => panic!("{command:?}"),
                 }
             }
             _ => {}
         }
     }
-    assert!(addresses.len() > 1 && addresses.iter().all(|url| url == home));
+    assert!(addresses.len() > 1 && addresses.iter().all(|url| url == start_url));
 }
 
 #[test]
-fn a_browser_without_a_page_is_led_to_where_it_belongs() {
-    let home = || Some("http://home/".to_owned());
-    for home in [home(), None] {
-        let mut health = Health::new(RunId(1), home.clone(), RecoveryHistory::default(), at(0));
-        let mut remedies = Vec::new();
+fn a_browser_without_a_page_is_navigated_to_its_url() {
+    let start_url = || Some("http://home/".to_owned());
+    for start_url in [start_url(), None] {
+        let mut health = Health::new(
+            RunId(1),
+            start_url.clone(),
+            RecoveryHistory::default(),
+            at(0),
+        );
+        let mut recoveries = Vec::new();
         for second in (0..700).step_by(6) {
-            let remedy = health.handle_observation(no_page(), at(second));
-            // Nothing that is done helps.
-            if let Some(Recovery::Command(order)) = &remedy {
-                health.handle_failure(order, at(second));
+            let recovery = health.handle_observation(no_page(), at(second));
+            // No step helps.
+            if let Some(Recovery::Command(command)) = &recovery {
+                health.handle_failure(command, at(second));
             }
-            remedies.extend(remedy);
+            recoveries.extend(recovery);
         }
         assert_eq!(health.status.url, None);
-        assert_eq!(remedies[0], Recovery::Command(PageCommand::Reload));
-        match home {
+        assert_eq!(recoveries[0], Recovery::Command(PageCommand::Reload));
+        match start_url {
             Some(url) => {
-                assert_eq!(remedies[1], Recovery::Command(PageCommand::NewTab { url }));
-                assert!(matches!(remedies[2], Recovery::Restart(_)));
+                assert_eq!(
+                    recoveries[1],
+                    Recovery::Command(PageCommand::NewTab { url })
+                );
+                assert!(matches!(recoveries[2], Recovery::Restart(_)));
                 assert!(matches!(
-                    remedies[3],
+                    recoveries[3],
                     Recovery::Command(PageCommand::ShowBuiltIn(_))
                 ));
-                assert_eq!(remedies[4], Recovery::Command(PageCommand::Reload));
+                assert_eq!(recoveries[4], Recovery::Command(PageCommand::Reload));
             }
             None => {
-                let others = &remedies[1..4];
+                let others = &recoveries[1..4];
                 assert!(others.iter().all(|it| matches!(it, Recovery::Restart(_))));
             }
         }
