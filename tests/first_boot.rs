@@ -133,10 +133,10 @@ fn everything_is_set_up_and_the_secrets_are_gone_from_the_card() {
     assert_eq!(mode(device.root("data/etc/hostname")), 0o644);
     let zone = fs::read_link(device.root("data/etc/localtime")).unwrap();
     assert_eq!(zone, Path::new("/usr/share/zoneinfo/Europe/Berlin"));
-    let Owner::Somebody(hash) = device.owner() else {
+    let Owner::Password(hash) = device.owner() else {
         panic!("nobody owns it");
     };
-    assert!(hash.is_of("correct horse") && !hash.is_of("wrong horse"));
+    assert!(hash.verify("correct horse") && !hash.verify("wrong horse"));
     let gallery = device.root("var/lib/iwd/Gallery.psk");
     assert_eq!(read(&gallery), "[Security]\nPassphrase=battery\\sstaple\n");
     let cafe = device.root("var/lib/iwd/=436166c3a9205a776569.open");
@@ -248,7 +248,7 @@ fn a_hash_that_was_made_elsewhere_is_the_password() {
         &format!(r#"{{"password_hash": "{hash}"}}"#),
     );
     assert!(device.start().status.success());
-    assert!(matches!(device.owner(), Owner::Somebody(hash) if hash.is_of("password")));
+    assert!(matches!(device.owner(), Owner::Password(hash) if hash.verify("password")));
     assert!(!device.report().contains("argon2"));
 }
 

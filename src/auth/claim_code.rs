@@ -37,7 +37,7 @@ impl ClaimCode {
     }
 
     /// Whether this is what was typed. How long it takes tells nothing of how much of it was right.
-    pub fn is(&self, typed: &str) -> bool {
+    pub fn matches(&self, typed: &str) -> bool {
         Self::read(typed).is_some_and(|typed| Digest::of(&typed.0) == Digest::of(&self.0))
     }
 }
@@ -68,7 +68,7 @@ mod tests {
         let code = ClaimCode::from_random([0, 31, 32, 63, 64, 200, 255, 9]);
         assert_eq!(code.to_string(), "2Z2Z-2AZB");
         for typed in ["2Z2Z-2AZB", "2z2z2azb", " 2z2z - 2azb ", "2Z2Z 2AZB"] {
-            assert!(code.is(typed), "{typed}");
+            assert!(code.matches(typed), "{typed}");
         }
         for typed in [
             "",
@@ -78,7 +78,7 @@ mod tests {
             "2Z2Z_2AZB",
             "OOOO-1111",
         ] {
-            assert!(!code.is(typed), "{typed}");
+            assert!(!code.matches(typed), "{typed}");
         }
     }
 

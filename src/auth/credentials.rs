@@ -31,11 +31,11 @@ const VERSION: u32 = 1;
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Owner {
     /// Nobody's yet: whoever knows the code may claim it.
-    Nobody(ClaimCode),
+    Unclaimed(ClaimCode),
     /// Of whoever knows the password.
-    Somebody(Hash),
+    Password(Hash),
     /// Not known: the document cannot be read, and why.
-    Unknown(String),
+    Unreadable(String),
 }
 
 /// A credential for a program.
@@ -78,22 +78,22 @@ impl Credentials {
     /// Of a kiosk that nobody owns, and without tokens.
     pub fn unclaimed(code: ClaimCode) -> Self {
         Self {
-            owner: Owner::Nobody(code),
+            owner: Owner::Unclaimed(code),
             tokens: Vec::new(),
         }
     }
 
     /// Of a kiosk whose credentials cannot be read.
-    pub fn unknown(why: impl Into<String>) -> Self {
+    pub fn unreadable(why: impl Into<String>) -> Self {
         Self {
-            owner: Owner::Unknown(why.into()),
+            owner: Owner::Unreadable(why.into()),
             tokens: Vec::new(),
         }
     }
 
     /// Reads the document. One that cannot be understood is [`Credentials::unknown`]: there is no way in by breaking it.
     pub fn read(bytes: &[u8]) -> Self {
-        Self::try_read(bytes).unwrap_or_else(Self::unknown)
+        Self::try_read(bytes).unwrap_or_else(Self::unreadable)
     }
 
     fn try_read(bytes: &[u8]) -> Result<Self, String> {
@@ -104,9 +104,9 @@ impl Credentials {
         }
         let owner = match (document.password, document.claim_code) {
             (Some(hash), None) => {
-                Owner::Somebody(Hash::import(&hash).map_err(|why| format!("password {why}"))?)
+                Owner::Password(Hash::import(&hash).map_err(|why| format!("password {why}"))?)
             }
-            (None, Some(code)) => Owner::Nobody(
+            (None, Some(code)) => Owner::Unclaimed(
                 ClaimCode::read(&code).ok_or_else(|| "claim_code is no such code".to_owned())?,
             ),
             _ => return Err("there must be either a password or a claim_code".into()),
@@ -123,10 +123,10 @@ impl Credentials {
     /// The document.
     pub fn to_bytes(&self) -> Vec<u8> {
         let (password, claim_code) = match &self.owner {
-            Owner::Somebody(hash) => (Some(hash.as_str().to_owned()), None),
-            Owner::Nobody(code) => (None, Some(code.to_string())),
+            Owner::Password(hash) => (Some(hash.as_str().to_owned()), None),
+            Owner::Unclaimed(code) => (None, Some(code.to_string())),
             // Never written: see `Credentials::read`. It would be read as what it is.
-            Owner::Unknown(_) => (None, None),
+            Owner::Unreadable(_) => (None, None),
         };
         let document = Document {
             version: VERSION,
@@ -145,15 +145,15 @@ impl Credentials {
     /// The code, while nobody has claimed the kiosk.
     pub fn claim_code(&self) -> Option<&ClaimCode> {
         match &self.owner {
-            Owner::Nobody(code) => Some(code),
-            Owner::Somebody(_) | Owner::Unknown(_) => None,
+            Owner::Unclaimed(code) => Some(code),
+            Owner::Password(_) | Owner::Unreadable(_) => None,
         }
     }
 
     /// The same, owned by whoever knows the password of this hash; the code is gone.
-    pub fn owned(&self, hash: Hash) -> Self {
+    pub fn with_password(&self, hash: Hash) -> Self {
         Self {
-            owner: Owner::Somebody(hash),
+            owner: Owner::Password(hash),
             tokens: self.tokens.clone(),
         }
     }
@@ -237,7 +237,7 @@ mod tests {
     #[test]
     fn what_is_written_is_read() {
         let unclaimed = Credentials::unclaimed(code());
-        let owned = unclaimed.owned(Hash::import(HASH).unwrap());
+        let owned = unclaimed.with_password(Hash::import(HASH).unwrap());
         let with_tokens = owned
             .with_token(token(1))
             .unwrap()
@@ -250,7 +250,7 @@ mod tests {
 
     #[test]
     fn a_claimed_kiosk_has_no_code_any_more() {
-        let owned = Credentials::unclaimed(code()).owned(Hash::import(HASH).unwrap());
+        let owned = Credentials::unclaimed(code()).with_password(Hash::import(HASH).unwrap());
         assert_eq!(owned.claim_code(), None);
         let text = String::from_utf8(owned.to_bytes()).unwrap();
         assert!(!text.contains(&code().to_string()));
@@ -264,7 +264,7 @@ mod tests {
             .to_bytes();
         for length in 0..whole.len() {
             let cut = Credentials::read(&whole[..length]);
-            assert!(matches!(cut.owner(), Owner::Unknown(_)), "{length}");
+            assert!(matches!(cut.owner(), Owner::Unreadable(_)), "{length}");
             assert_eq!(cut.claim_code(), None);
             assert!(cut.tokens().is_empty());
         }
@@ -280,7 +280,7 @@ mod tests {
             r#"{"version": 1, "claim_code": "7QFM-2KXD", "tokens": [{"id": "x"}]}"#,
         ] {
             let read = Credentials::read(text.as_bytes());
-            assert!(matches!(read.owner(), Owner::Unknown(_)), "{text}");
+            assert!(matches!(read.owner(), Owner::Unreadable(_)), "{text}");
         }
     }
 

@@ -9,7 +9,7 @@ use super::password::Hash;
 use super::secret::{Digest, Secret};
 
 /// The name of the cookie, for a client that names no port.
-const COOKIE: &str = "ossuary-device";
+const COOKIE_NAME: &str = "ossuary-device";
 
 /// A browser that has signed in before, by the random part of its cookie.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -18,30 +18,35 @@ pub struct Device(Digest);
 /// The name of the cookie at a port.
 pub fn device_cookie_name(port: Option<u16>) -> String {
     match port {
-        Some(port) => format!("{COOKIE}-{port}"),
-        None => COOKIE.to_owned(),
+        Some(port) => format!("{COOKIE_NAME}-{port}"),
+        None => COOKIE_NAME.to_owned(),
     }
 }
 
 /// The value of the cookie for a browser that has signed in: `secret` is its random part.
 pub fn device_cookie(owner: &Hash, secret: &Secret) -> String {
-    format!("{}.{}", secret.to_cookie(), code(owner, secret).to_cookie())
+    format!(
+        "{}.{}",
+        secret.to_cookie(),
+        authentication_code(owner, secret).to_cookie()
+    )
 }
 
 /// The device that one of these cookies (RFC 6265, section 4.2.1) was made for, if this owner made one of them.
 pub fn recognise_device(owner: &Hash, cookies: &str) -> Option<Device> {
     (cookies.split(';'))
         .filter_map(|pair| pair.split_once('='))
-        .filter(|(name, _)| name.trim().starts_with(COOKIE))
+        .filter(|(name, _)| name.trim().starts_with(COOKIE_NAME))
         .find_map(|(_, value)| {
             let (random, shown) = value.trim().split_once('.')?;
             let (random, shown) = (Secret::from_cookie(random)?, Secret::from_cookie(shown)?);
             // Digests are compared, so that the time it takes says nothing about the code that would be right.
-            (code(owner, &random).digest() == shown.digest()).then_some(Device(random.digest()))
+            (authentication_code(owner, &random).digest() == shown.digest())
+                .then_some(Device(random.digest()))
         })
 }
 
-fn code(owner: &Hash, random: &Secret) -> Secret {
+fn authentication_code(owner: &Hash, random: &Secret) -> Secret {
     // BLAKE2b needs no HMAC: it cannot be extended. The key has a length of its own, the random part a fixed one.
     let message = format!("device cookie {} {}", random.to_cookie(), owner.as_str());
     Secret::from_random(Digest::of(message.as_bytes()).to_bytes())

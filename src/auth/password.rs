@@ -21,7 +21,7 @@ const PASSES: u32 = 2;
 
 /// The most an imported hash may ask for, in KiB, in passes and in lanes: one that asks for a gigabyte would
 /// end the browser at each sign-in.
-const IMPORTED: (u32, u32, u32) = (64 * 1024, 8, 4);
+const IMPORT_MAX: (u32, u32, u32) = (64 * 1024, 8, 4);
 
 /// Says what is wrong with a new password.
 ///
@@ -68,7 +68,7 @@ impl Hash {
         if hash.algorithm.as_str() != "argon2id" || hash.version != Some(0x13) || !whole {
             return Err(bad.into());
         }
-        let (memory, passes, lanes) = IMPORTED;
+        let (memory, passes, lanes) = IMPORT_MAX;
         if params.m_cost() > memory || params.t_cost() > passes || params.p_cost() > lanes {
             return Err(format!(
                 "asks for too much: at most m={memory}, t={passes} and p={lanes}"
@@ -78,7 +78,7 @@ impl Hash {
     }
 
     /// Whether this is the password. Slow on purpose: not for the loop's thread.
-    pub fn is_of(&self, password: &str) -> bool {
+    pub fn verify(&self, password: &str) -> bool {
         let Ok(hash) = PasswordHash::new(&self.0) else {
             return false;
         };
@@ -106,9 +106,9 @@ mod tests {
     fn a_password_is_recognised_and_no_other() {
         let hash = Hash::make("correct horse", [7; 16]).unwrap();
         assert!(hash.as_str().starts_with("$argon2id$v=19$m=19456,t=2,p=1$"));
-        assert!(hash.is_of("correct horse"));
+        assert!(hash.verify("correct horse"));
         for other in ["", "correct hors", "correct horse ", "Correct horse"] {
-            assert!(!hash.is_of(other), "{other:?}");
+            assert!(!hash.verify(other), "{other:?}");
         }
         assert_ne!(hash, Hash::make("correct horse", [8; 16]).unwrap());
         assert_eq!(Hash::import(hash.as_str()).unwrap(), hash);
@@ -119,8 +119,8 @@ mod tests {
     fn a_hash_of_the_reference_program_is_understood() {
         let made_elsewhere = "$argon2id$v=19$m=65536,t=2,p=1$c29tZXNhbHQ$CTFhFdXPJO1aFaMaO6Mm5c8y7cJHAph8ArZWb2GRPPc";
         let hash = Hash::import(made_elsewhere).unwrap();
-        assert!(hash.is_of("password"));
-        assert!(!hash.is_of("Password"));
+        assert!(hash.verify("password"));
+        assert!(!hash.verify("Password"));
     }
 
     #[test]

@@ -14,7 +14,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 /// Tries that cost nothing but the try: people mistype.
-const FREE: u32 = 5;
+const FREE_TRIES: u32 = 5;
 
 /// The wait after the first failure beyond those; it doubles with each.
 const FIRST_WAIT: Duration = Duration::from_secs(1);
@@ -23,23 +23,23 @@ const FIRST_WAIT: Duration = Duration::from_secs(1);
 const LONGEST_WAIT: Duration = Duration::from_secs(60);
 
 /// After this time without a failure a client is as good as new.
-const FORGIVEN: Duration = Duration::from_secs(15 * 60);
+const FORGET_AFTER: Duration = Duration::from_secs(15 * 60);
 
 /// Guessers whose failures are remembered. A full memory forgets the stranger that has failed longest ago: someone with
 /// so many addresses is held by the bucket. Devices are forgotten last: each has signed in once.
 const GUESSERS_MAX: usize = 512;
 
 /// Failures of strangers that the bucket holds.
-const BUCKET: u32 = 60;
+const BUCKET_SIZE: u32 = 60;
 
 /// How long one failure takes to drain: ten a minute. A single address at its longest wait adds one a minute.
-const DRAIN: Duration = Duration::from_secs(6);
+const DRAIN_INTERVAL: Duration = Duration::from_secs(6);
 
 /// A client's address: IPv6, or IPv4 mapped into it (RFC 4291, section 2.5.5.2).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Client(pub [u8; 16]);
+pub struct ClientAddress(pub [u8; 16]);
 
-impl Client {
+impl ClientAddress {
     /// The network that counts as one: of IPv6 the first 64 bits, because a single machine has all addresses of them.
     fn network(self) -> Self {
         let is_v4 = self.0[..10] == [0; 10] && self.0[10..12] == [0xFF; 2];
@@ -55,16 +55,16 @@ impl Client {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Guesser {
     /// A client that shows no device cookie.
-    Stranger(Client),
+    Address(ClientAddress),
     /// A browser that has signed in before.
     Device(Device),
 }
 
 impl Guesser {
     /// As it is counted.
-    fn counted(self) -> Self {
+    fn key(self) -> Self {
         match self {
-            Guesser::Stranger(client) => Guesser::Stranger(client.network()),
+            Guesser::Address(client) => Guesser::Address(client.network()),
             device => device,
         }
     }
@@ -72,19 +72,19 @@ impl Guesser {
 
 /// What is remembered of a client that has failed.
 #[derive(Clone, Copy, Debug)]
-struct Record {
-    failures: u32,
+struct Failures {
+    count: u32,
     last: Moment,
 }
 
-impl Record {
-    fn is_forgiven(&self, now: Moment) -> bool {
-        now.since(self.last) >= FORGIVEN
+impl Failures {
+    fn is_forgotten(&self, now: Moment) -> bool {
+        now.since(self.last) >= FORGET_AFTER
     }
 
     /// Until when the client has to wait.
-    fn until(&self) -> Moment {
-        let Some(beyond) = self.failures.checked_sub(FREE) else {
+    fn locked_until(&self) -> Moment {
+        let Some(beyond) = self.count.checked_sub(FREE_TRIES) else {
             return self.last;
         };
         let wait = FIRST_WAIT.saturating_mul(1 << beyond.min(16));
@@ -95,7 +95,7 @@ impl Record {
 /// Who has failed, and how often.
 #[derive(Debug, Default)]
 pub struct RateLimit {
-    guessers: BTreeMap<Guesser, Record>,
+    guessers: BTreeMap<Guesser, Failures>,
     /// When the bucket will be empty. How full it is follows from that.
     empty_at: Moment,
 }
@@ -111,14 +111,13 @@ impl RateLimit {
     /// # Errors
     /// How long it has to wait, never zero.
     pub fn may_try(&self, guesser: Guesser, now: Moment) -> Result<(), Duration> {
-        let own = self.guessers.get(&guesser.counted());
-        let own = own.map_or(now, Record::until).since(now);
+        let own = self.guessers.get(&guesser.key());
+        let own = own.map_or(now, Failures::locked_until).since(now);
         let all = match guesser {
             Guesser::Device(_) => Duration::ZERO,
             // The newest failure must have had room.
-            Guesser::Stranger(_) => {
-                (self.empty_at.since(now) + DRAIN).saturating_sub(DRAIN * BUCKET)
-            }
+            Guesser::Address(_) => (self.empty_at.since(now) + DRAIN_INTERVAL)
+                .saturating_sub(DRAIN_INTERVAL * BUCKET_SIZE),
         };
         match own.max(all) {
             Duration::ZERO => Ok(()),
@@ -128,8 +127,8 @@ impl RateLimit {
 
     /// It has tried, and failed.
     pub fn failed(&mut self, guesser: Guesser, now: Moment) {
-        let guesser = guesser.counted();
-        self.guessers.retain(|_, record| !record.is_forgiven(now));
+        let guesser = guesser.key();
+        self.guessers.retain(|_, record| !record.is_forgotten(now));
         if self.guessers.len() >= GUESSERS_MAX && !self.guessers.contains_key(&guesser) {
             let is_device = |guesser: &Guesser| matches!(guesser, Guesser::Device(_));
             let oldest = (self.guessers.iter())
@@ -138,20 +137,20 @@ impl RateLimit {
                 self.guessers.remove(&oldest);
             }
         }
-        let record = self.guessers.entry(guesser).or_insert(Record {
-            failures: 0,
+        let record = self.guessers.entry(guesser).or_insert(Failures {
+            count: 0,
             last: now,
         });
-        record.failures = record.failures.saturating_add(1);
+        record.count = record.count.saturating_add(1);
         record.last = now;
-        if let Guesser::Stranger(_) = guesser {
-            self.empty_at = self.empty_at.max(now) + DRAIN;
+        if let Guesser::Address(_) = guesser {
+            self.empty_at = self.empty_at.max(now) + DRAIN_INTERVAL;
         }
     }
 
     /// It has signed in: its failures are forgotten.
     pub fn succeeded(&mut self, guesser: Guesser) {
-        self.guessers.remove(&guesser.counted());
+        self.guessers.remove(&guesser.key());
     }
 }
 
@@ -164,7 +163,7 @@ mod tests {
 
     const fn client(number: u32) -> Guesser {
         let [a, b, c, d] = number.to_be_bytes();
-        Guesser::Stranger(Client([
+        Guesser::Address(ClientAddress([
             0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xFF, 0xFF, a, b, c, d,
         ]))
     }
@@ -173,7 +172,7 @@ mod tests {
     fn address(network: u8, interface: u64) -> Guesser {
         let mut bytes = [0x20, 1, 0xD, 0xB8, 0, 0, 0, network, 0, 0, 0, 0, 0, 0, 0, 0];
         bytes[8..].copy_from_slice(&interface.to_be_bytes());
-        Guesser::Stranger(Client(bytes))
+        Guesser::Address(ClientAddress(bytes))
     }
 
     fn known(number: u8) -> Guesser {
@@ -217,10 +216,10 @@ mod tests {
             throttle.failed(OWNER, now);
         }
         assert_eq!(waits, [0, 0, 0, 0, 0, 1, 2, 4, 8, 16, 32, 60, 60, 60]);
-        assert!(throttle.may_try(OWNER, now + FORGIVEN).is_ok());
-        throttle.failed(OWNER, now + FORGIVEN);
+        assert!(throttle.may_try(OWNER, now + FORGET_AFTER).is_ok());
+        throttle.failed(OWNER, now + FORGET_AFTER);
         assert!(
-            throttle.may_try(OWNER, now + FORGIVEN).is_ok(),
+            throttle.may_try(OWNER, now + FORGET_AFTER).is_ok(),
             "as good as new"
         );
     }
@@ -246,7 +245,7 @@ mod tests {
         let crowd: Vec<Guesser> = (1..=10_000).map(client).collect();
         let hour = 60 * 60;
         let tries = attack(&mut throttle, &crowd, hour);
-        assert!(tries <= BUCKET + 60 * 10 + 1, "{tries}");
+        assert!(tries <= BUCKET_SIZE + 60 * 10 + 1, "{tries}");
         assert!(throttle.guessers.len() <= GUESSERS_MAX);
     }
 
@@ -266,7 +265,7 @@ mod tests {
     fn a_stolen_device_cookie_guesses_no_faster_than_an_address() {
         let mut throttle = RateLimit::new();
         let tries = attack(&mut throttle, &[known(1)], 60 * 60);
-        assert!(tries <= FREE + 70, "{tries}");
+        assert!(tries <= FREE_TRIES + 70, "{tries}");
         assert!(throttle.may_try(known(2), at(60 * 60)).is_ok());
         assert!(throttle.may_try(OWNER, at(60 * 60)).is_ok());
     }
@@ -276,14 +275,14 @@ mod tests {
         let mut throttle = RateLimit::new();
         let machine: Vec<Guesser> = (0..1000).map(|number| address(1, number)).collect();
         let tries = attack(&mut throttle, &machine, 60);
-        assert!(tries <= FREE + 7, "{tries}");
+        assert!(tries <= FREE_TRIES + 7, "{tries}");
         assert!(throttle.may_try(address(2, 1), at(59)).is_ok());
     }
 
     #[test]
     fn a_sign_in_makes_up_for_the_failures_before_it() {
         let mut throttle = RateLimit::new();
-        for _ in 0..FREE + 3 {
+        for _ in 0..FREE_TRIES + 3 {
             throttle.failed(OWNER, at(5));
         }
         assert!(throttle.may_try(OWNER, at(5)).is_err());
@@ -308,12 +307,12 @@ mod tests {
                     Ok(()) => throttle.failed(somebody, now),
                     Err(wait) => {
                         assert!(!wait.is_zero());
-                        assert!(wait <= LONGEST_WAIT.max(DRAIN), "{wait:?}");
+                        assert!(wait <= LONGEST_WAIT.max(DRAIN_INTERVAL), "{wait:?}");
                     }
                 }
                 assert!(throttle.guessers.len() <= GUESSERS_MAX);
             }
-            let later = now + FORGIVEN;
+            let later = now + FORGET_AFTER;
             for somebody in 0..population {
                 assert!(throttle.may_try(client(somebody), later).is_ok());
             }

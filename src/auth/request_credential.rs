@@ -3,21 +3,21 @@
 use super::secret::Secret;
 
 /// The name of the session's cookie, for a client that names no port.
-const COOKIE: &str = "ossuary";
+const COOKIE_NAME: &str = "ossuary";
 
 /// The name of the session's cookie at a port. Browsers send a cookie to every port of a host, so another server there
 /// would replace one of the same name.
 pub fn cookie_name(port: Option<u16>) -> String {
     match port {
-        Some(port) => format!("{COOKIE}-{port}"),
-        None => COOKIE.to_owned(),
+        Some(port) => format!("{COOKIE_NAME}-{port}"),
+        None => COOKIE_NAME.to_owned(),
     }
 }
 
 /// Whether this is the session's cookie, at whatever port. Versions without a port in the name used the bare name.
-fn is_ours(name: &str) -> bool {
+fn is_session_cookie(name: &str) -> bool {
     let is_port = |port: &str| !port.is_empty() && port.bytes().all(|byte| byte.is_ascii_digit());
-    match name.strip_prefix(COOKIE) {
+    match name.strip_prefix(COOKIE_NAME) {
         Some("") => true,
         Some(rest) => rest.strip_prefix('-').is_some_and(is_port),
         None => false,
@@ -26,32 +26,33 @@ fn is_ours(name: &str) -> bool {
 
 /// What a request shows to be let in.
 #[derive(Clone, Debug)]
-pub enum Presented {
+pub enum RequestCredential {
     /// Nothing that is meant for us.
-    Nothing,
+    None,
     /// Every cookie that may be that of a session: at least one.
     Session(Vec<Secret>),
     /// A token.
     Token(Secret),
     /// Something that never was a credential of ours.
-    Nonsense,
+    Invalid,
 }
 
-impl Presented {
+impl RequestCredential {
     /// Reads the header fields `Authorization` and `Cookie`. Whoever sends a token means it: a cookie beside it is not
     /// looked at.
     pub fn read(authorization: Option<&str>, cookies: Option<&str>) -> Self {
         if let Some(authorization) = authorization {
-            return token(authorization).map_or(Presented::Nonsense, Presented::Token);
+            return token(authorization)
+                .map_or(RequestCredential::Invalid, RequestCredential::Token);
         }
-        let values: Vec<&str> = cookies.into_iter().flat_map(cookies_of_ours).collect();
+        let values: Vec<&str> = cookies.into_iter().flat_map(session_cookies).collect();
         let secrets: Vec<Secret> = (values.iter())
             .filter_map(|value| Secret::from_cookie(value))
             .collect();
         match (values.is_empty(), secrets.is_empty()) {
-            (true, _) => Presented::Nothing,
-            (false, true) => Presented::Nonsense,
-            (false, false) => Presented::Session(secrets),
+            (true, _) => RequestCredential::None,
+            (false, true) => RequestCredential::Invalid,
+            (false, false) => RequestCredential::Session(secrets),
         }
     }
 }
@@ -65,10 +66,10 @@ fn token(authorization: &str) -> Option<Secret> {
 
 /// The values of our cookies among those that were sent (RFC 6265, section 4.2.1). There can be several: browsers also
 /// send those that another port of the host has set, in an order that says nothing about who set them.
-fn cookies_of_ours(cookies: &str) -> impl Iterator<Item = &str> {
+fn session_cookies(cookies: &str) -> impl Iterator<Item = &str> {
     (cookies.split(';'))
         .filter_map(|pair| pair.split_once('='))
-        .filter(|(name, _)| is_ours(name.trim()))
+        .filter(|(name, _)| is_session_cookie(name.trim()))
         .map(|(_, value)| value.trim())
 }
 
@@ -77,11 +78,11 @@ mod tests {
     use super::*;
 
     fn kind(authorization: Option<&str>, cookies: Option<&str>) -> &'static str {
-        match Presented::read(authorization, cookies) {
-            Presented::Nothing => "nothing",
-            Presented::Session(_) => "session",
-            Presented::Token(_) => "token",
-            Presented::Nonsense => "nonsense",
+        match RequestCredential::read(authorization, cookies) {
+            RequestCredential::None => "nothing",
+            RequestCredential::Session(_) => "session",
+            RequestCredential::Token(_) => "token",
+            RequestCredential::Invalid => "nonsense",
         }
     }
 

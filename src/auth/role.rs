@@ -65,28 +65,28 @@ impl Needs {
     }
 
     /// Whether somebody may use a route that asks for this.
-    pub fn judge(self, who: Who) -> Verdict {
+    pub fn authorize(self, who: Principal) -> Authorization {
         let least = match self {
-            Needs::Nothing => return Verdict::ComeIn,
+            Needs::Nothing => return Authorization::Granted,
             Needs::View => Some(Role::View),
             Needs::Operate => Some(Role::Operate),
             Needs::Admin => Some(Role::Admin),
             Needs::Local => None,
         };
         match (who, least) {
-            (Who::Local, _) => Verdict::ComeIn,
-            (Who::Stranger, _) => Verdict::WhoAreYou,
-            (Who::Holder(role), Some(least)) if role >= least => Verdict::ComeIn,
-            (Who::Holder(_), _) => Verdict::NotYou,
+            (Principal::Local, _) => Authorization::Granted,
+            (Principal::Anonymous, _) => Authorization::Unauthenticated,
+            (Principal::Holder(role), Some(least)) if role >= least => Authorization::Granted,
+            (Principal::Holder(_), _) => Authorization::Forbidden,
         }
     }
 }
 
 /// Whoever asks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Who {
+pub enum Principal {
     /// Nobody we know.
-    Stranger,
+    Anonymous,
     /// The holder of a session or a token.
     Holder(Role),
     /// Root, or a member of the socket's group, on the machine itself.
@@ -95,13 +95,13 @@ pub enum Who {
 
 /// What they are told.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Verdict {
+pub enum Authorization {
     /// Yes.
-    ComeIn,
+    Granted,
     /// First say who you are (401).
-    WhoAreYou,
+    Unauthenticated,
     /// We know who you are, and you may not (403).
-    NotYou,
+    Forbidden,
 }
 
 #[cfg(test)]
@@ -117,11 +117,11 @@ mod tests {
         ] {
             for role in Role::ALL {
                 let expected = match role >= least {
-                    true => Verdict::ComeIn,
-                    false => Verdict::NotYou,
+                    true => Authorization::Granted,
+                    false => Authorization::Forbidden,
                 };
                 assert_eq!(
-                    needs.judge(Who::Holder(role)),
+                    needs.authorize(Principal::Holder(role)),
                     expected,
                     "{needs:?} {role:?}"
                 );
@@ -132,16 +132,19 @@ mod tests {
     #[test]
     fn a_stranger_may_only_what_asks_for_nothing_and_root_may_everything() {
         for needs in Needs::ALL {
-            let stranger = needs.judge(Who::Stranger) == Verdict::ComeIn;
+            let stranger = needs.authorize(Principal::Anonymous) == Authorization::Granted;
             assert_eq!(stranger, needs == Needs::Nothing, "{needs:?}");
-            assert_eq!(needs.judge(Who::Local), Verdict::ComeIn);
+            assert_eq!(needs.authorize(Principal::Local), Authorization::Granted);
         }
     }
 
     #[test]
     fn what_is_roots_alone_no_credential_opens() {
         for role in Role::ALL {
-            assert_eq!(Needs::Local.judge(Who::Holder(role)), Verdict::NotYou);
+            assert_eq!(
+                Needs::Local.authorize(Principal::Holder(role)),
+                Authorization::Forbidden
+            );
         }
     }
 }

@@ -7,10 +7,10 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use std::fmt;
 
 /// What stands before a token, so that one which was pasted into a public place is recognised for what it is.
-const TOKEN: &str = "ossuary_";
+const TOKEN_PREFIX: &str = "ossuary_";
 
 /// 32 bytes in base 64 without padding.
-const TEXT: usize = 43;
+const ENCODED_LENGTH: usize = 43;
 
 /// Something that only its holder knows. It can be neither printed nor compared: only its digest is kept.
 #[derive(Clone)]
@@ -29,13 +29,13 @@ impl Secret {
 
     /// As a token is handed out.
     pub fn to_token(&self) -> String {
-        format!("{TOKEN}{}", self.to_cookie())
+        format!("{TOKEN_PREFIX}{}", self.to_cookie())
     }
 
     /// Reads what [`Secret::to_cookie`] wrote.
     pub fn from_cookie(text: &str) -> Option<Self> {
         let mut bytes = [0; 32];
-        (text.len() == TEXT).then_some(())?;
+        (text.len() == ENCODED_LENGTH).then_some(())?;
         let read = Base64UrlUnpadded::decode(text, &mut bytes).ok()?;
         (read.len() == bytes.len()).then_some(())?;
         Some(Self(bytes))
@@ -43,7 +43,7 @@ impl Secret {
 
     /// Reads what [`Secret::to_token`] wrote.
     pub fn from_token(text: &str) -> Option<Self> {
-        Self::from_cookie(text.strip_prefix(TOKEN)?)
+        Self::from_cookie(text.strip_prefix(TOKEN_PREFIX)?)
     }
 
     /// By which it is remembered. The secret is random and as long as the digest, so a quick hash is as good as a slow

@@ -16,10 +16,10 @@ use std::time::Duration;
 pub const SESSIONS_MAX: usize = 32;
 
 /// How long a session may be unused: a phone that comes back next week is still signed in.
-pub const IDLE: Duration = Duration::from_secs(14 * 24 * 60 * 60);
+pub const SESSION_IDLE_MAX: Duration = Duration::from_secs(14 * 24 * 60 * 60);
 
 /// How long a session lasts at most.
-pub const ABSOLUTE: Duration = Duration::from_secs(90 * 24 * 60 * 60);
+pub const SESSION_LIFETIME: Duration = Duration::from_secs(90 * 24 * 60 * 60);
 
 /// The longest name of a program that is kept, in characters. Browsers say much more than anybody wants to read.
 const AGENT_MAX: usize = 200;
@@ -65,7 +65,7 @@ impl Session {
 
     /// When it ends unless it is used before.
     pub fn ends(&self) -> Moment {
-        (self.used + IDLE).min(self.opened + ABSOLUTE)
+        (self.used + SESSION_IDLE_MAX).min(self.opened + SESSION_LIFETIME)
     }
 }
 
@@ -126,7 +126,7 @@ impl Sessions {
     }
 
     /// Whether a session is still open; it counts as used. For what goes on for as long as somebody looks.
-    pub fn goes_on(&mut self, name: &Name, now: Moment) -> bool {
+    pub fn touch(&mut self, name: &Name, now: Moment) -> bool {
         let session = self.open.iter_mut().find(|session| session.name == *name);
         session.is_some_and(|session| {
             let goes_on = now < session.ends();
@@ -217,10 +217,10 @@ mod tests {
         let name = Name::from_random(1u32.to_be_bytes());
         for day in 0..90 {
             assert!(sessions.admit(&digest(1), at(day)).is_some(), "{day}");
-            assert!(sessions.goes_on(&name, at(day)));
+            assert!(sessions.touch(&name, at(day)));
         }
         assert!(sessions.admit(&digest(1), at(90)).is_none());
-        assert!(!sessions.goes_on(&name, at(90)));
+        assert!(!sessions.touch(&name, at(90)));
     }
 
     #[test]
@@ -298,7 +298,7 @@ mod tests {
                 _ if !model.is_empty() => {
                     let place = rng.usize(..model.len());
                     let (tried, opened, used) = &mut model[place];
-                    let may = now < (*used + IDLE).min(*opened + ABSOLUTE);
+                    let may = now < (*used + SESSION_IDLE_MAX).min(*opened + SESSION_LIFETIME);
                     match sessions.admit(&digest(*tried), now) {
                         Some(_) => {
                             assert!(may, "{tried} was let in after its end");

@@ -1,7 +1,7 @@
 //! Reads the credentials and gives the authentication service its files.
 
 use crate::auth::{ClaimCode, Credentials, Owner, Sessions};
-use crate::http::{AuthService, CredentialStore, Later};
+use crate::http::{AuthService, BoxFuture, CredentialStore};
 use crate::supervisor::Failure;
 use crate::sys::storage::credential_file::{self, CredentialFiles as Files};
 use crate::sys::storage::run_dir::RunDir;
@@ -10,21 +10,21 @@ use std::path::Path;
 use std::rc::Rc;
 
 impl CredentialStore for Files {
-    fn random(&self, bytes: &mut [u8]) {
+    fn fill_random(&self, bytes: &mut [u8]) {
         credential_file::random(bytes);
     }
 
-    fn keep(&self, credentials: Vec<u8>) -> Later<'_, Result<(), Failure>> {
+    fn save_credentials(&self, credentials: Vec<u8>) -> BoxFuture<'_, Result<(), Failure>> {
         Box::pin(self.save(credentials))
     }
 
-    fn keep_sessions(&self, sessions: &[u8]) {
+    fn save_sessions(&self, sessions: &[u8]) {
         if let Err(failure) = self.save_sessions(sessions) {
             log::warn!("{failure}");
         }
     }
 
-    fn work(&self, work: Box<dyn FnOnce() + Send>) -> Later<'static, ()> {
+    fn run_blocking(&self, work: Box<dyn FnOnce() + Send>) -> BoxFuture<'static, ()> {
         Box::pin(credential_file::beside_the_loop(work))
     }
 }
@@ -35,14 +35,14 @@ pub async fn open(state_dir: &Path, run_dir: &RunDir) -> Rc<AuthService> {
     let credentials = match files.load().await {
         Ok(Some(bytes)) => Credentials::read(&bytes),
         Ok(None) => first(&files).await,
-        Err(failure) => Credentials::unknown(failure.message),
+        Err(failure) => Credentials::unreadable(failure.message),
     };
     match credentials.owner() {
-        Owner::Nobody(code) => {
+        Owner::Unclaimed(code) => {
             log::info!("this kiosk is unclaimed; claim it in the web UI with the code {code}");
         }
-        Owner::Somebody(_) => {}
-        Owner::Unknown(why) => log::error!(
+        Owner::Password(_) => {}
+        Owner::Unreadable(why) => log::error!(
             "{} cannot be used, so no client can sign in; `ossuary passwd --reset` creates new credentials: {why}",
             files.file().display()
         ),

@@ -400,7 +400,7 @@ fn watch_displays(
 /// Sets the demo's password and returns a secret that signs in once.
 async fn sign_in_secret(auth: &AuthService, password: Option<&str>) -> Option<Secret> {
     let password = password?;
-    if let Err(error) = auth.own_with(password).await {
+    if let Err(error) = auth.set_first_password(password).await {
         log::error!("cannot set the password: {error}");
     }
     Some(auth.invite())
@@ -419,7 +419,7 @@ fn about(options: &DaemonOptions, life: u64, last_start: LastStart) -> About {
         version: env!("CARGO_PKG_VERSION"),
         config_file: options.config.display().to_string(),
         started: clock::now(),
-        life,
+        log_epoch: life,
         last_start,
         hostname: Box::new(machine::hostname),
     }

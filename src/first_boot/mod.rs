@@ -155,9 +155,9 @@ fn with_password(path: &Path, access: &Access) -> Result<Option<Credentials>, Fa
     let there = match fs::read(path) {
         Ok(bytes) => Credentials::read(&bytes),
         Err(error) if error.kind() == io::ErrorKind::NotFound => {
-            Credentials::unknown("there are none yet")
+            Credentials::unreadable("there are none yet")
         }
         Err(error) => return Err(failure(format_args!("read {}", path.display()), &error)),
     };
-    Ok(Some(there.owned(hash)))
+    Ok(Some(there.with_password(hash)))
 }

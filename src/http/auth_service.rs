@@ -2,11 +2,11 @@
 //! way in has ended.
 
 use super::api::json::Disclosure;
-use super::error::{Error, Kind};
-use super::reply::Later;
+use super::error::{Error, ErrorKind};
+use super::reply::BoxFuture;
 use crate::auth::{
-    ClaimCode, Client, Credentials, Guesser, Hash, Name, Owner, Presented, RateLimit, Role, Secret,
-    Session, Sessions, Token, Who, device_cookie, recognise_device,
+    ClaimCode, ClientAddress, Credentials, Guesser, Hash, Name, Owner, Principal, RateLimit,
+    RequestCredential, Role, Secret, Session, Sessions, Token, device_cookie, recognise_device,
 };
 use crate::supervisor::Failure;
 use crate::time::Moment;
@@ -20,31 +20,31 @@ use std::time::Duration;
 
 /// Passwords that are being tried or wait for it, one for each client. On a small board each takes some tenths of a
 /// second, and whoever waits for longer than a few of them tries again anyway.
-const QUEUE: usize = 8;
+const QUEUE_MAX: usize = 8;
 
 /// What the keeper needs of the system.
 pub trait CredentialStore {
     /// Fills `bytes` with what nobody can guess.
-    fn random(&self, bytes: &mut [u8]);
+    fn fill_random(&self, bytes: &mut [u8]);
 
     /// Writes the credentials durably, or not at all.
     ///
     /// # Errors
     /// They could not be written; what was there still is.
-    fn keep(&self, credentials: Vec<u8>) -> Later<'_, Result<(), Failure>>;
+    fn save_credentials(&self, credentials: Vec<u8>) -> BoxFuture<'_, Result<(), Failure>>;
 
     /// Keeps the sessions for the next daemon of this boot.
-    fn keep_sessions(&self, sessions: &[u8]);
+    fn save_sessions(&self, sessions: &[u8]);
 
     /// Does something that takes long beside the loop, and resolves when it is done.
-    fn work(&self, work: Box<dyn FnOnce() + Send>) -> Later<'static, ()>;
+    fn run_blocking(&self, work: Box<dyn FnOnce() + Send>) -> BoxFuture<'static, ()>;
 }
 
 /// How somebody was let in.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Pass {
+pub enum Caller {
     /// Not at all: as far as anybody may come.
-    Nobody,
+    Anonymous,
     /// By the unix socket.
     Local,
     /// By the cookie of this session.
@@ -53,35 +53,35 @@ pub enum Pass {
     Token(Name, Role),
 }
 
-impl Pass {
+impl Caller {
     /// Whom it names.
-    pub fn who(&self) -> Who {
+    pub fn principal(&self) -> Principal {
         match self {
-            Pass::Nobody => Who::Stranger,
-            Pass::Local => Who::Local,
-            Pass::Session(_, role) | Pass::Token(_, role) => Who::Holder(*role),
+            Caller::Anonymous => Principal::Anonymous,
+            Caller::Local => Principal::Local,
+            Caller::Session(_, role) | Caller::Token(_, role) => Principal::Holder(*role),
         }
     }
 
     /// How much of the configuration its holder may read: all of it needs the role `admin`.
     pub fn disclosure(&self) -> Disclosure {
         match self {
-            Pass::Local | Pass::Session(_, Role::Admin) | Pass::Token(_, Role::Admin) => {
+            Caller::Local | Caller::Session(_, Role::Admin) | Caller::Token(_, Role::Admin) => {
                 Disclosure::Full
             }
-            Pass::Nobody | Pass::Session(..) | Pass::Token(..) => Disclosure::Redacted,
+            Caller::Anonymous | Caller::Session(..) | Caller::Token(..) => Disclosure::Redacted,
         }
     }
 
     /// Whether it is this session.
     pub fn is_session(&self, name: &Name) -> bool {
-        matches!(self, Pass::Session(own, _) if own == name)
+        matches!(self, Caller::Session(own, _) if own == name)
     }
 }
 
 /// A session as it begins: its name, and what its holder shows from now on.
 #[derive(Debug)]
-pub struct Opened {
+pub struct NewSession {
     /// By which it is listed.
     pub name: Name,
     /// For the cookie.
@@ -90,7 +90,7 @@ pub struct Opened {
 
 /// Somebody who wants to come in.
 #[derive(Clone, Debug)]
-pub struct Visitor<'a> {
+pub struct ClientInfo<'a> {
     /// As the rate limit counts it; `None` for a client of the unix socket, which is not limited.
     pub guesser: Option<Guesser>,
     /// The address as people read it.
@@ -101,19 +101,19 @@ pub struct Visitor<'a> {
 
 /// Who may come in.
 pub struct AuthService {
-    vault: Box<dyn CredentialStore>,
+    store: Box<dyn CredentialStore>,
     clock: fn() -> Moment,
     credentials: RefCell<Credentials>,
     sessions: RefCell<Sessions>,
-    throttle: RefCell<RateLimit>,
+    rate_limit: RefCell<RateLimit>,
     /// Held over a whole change of the credentials.
-    changing: Mutex<()>,
+    change_lock: Mutex<()>,
     /// Held while a password is being hashed, by whoever does it: a client that leaves does not make room for another.
     hashing: Arc<Mutex<()>>,
     /// Whose passwords are being tried, or wait for it.
     queue: RefCell<Vec<Option<Guesser>>>,
     /// Rings when somebody's way in has ended.
-    ended: Event,
+    access_changed: Event,
 }
 
 impl AuthService {
@@ -125,15 +125,15 @@ impl AuthService {
         sessions: Sessions,
     ) -> Self {
         Self {
-            vault,
+            store: vault,
             clock,
             credentials: RefCell::new(credentials),
             sessions: RefCell::new(sessions),
-            throttle: RefCell::new(RateLimit::new()),
-            changing: Mutex::new(()),
+            rate_limit: RefCell::new(RateLimit::new()),
+            change_lock: Mutex::new(()),
             hashing: Arc::default(),
             queue: RefCell::default(),
-            ended: Event::new(),
+            access_changed: Event::new(),
         }
     }
 
@@ -152,46 +152,46 @@ impl AuthService {
         self.sessions.borrow_mut().list((self.clock)()).to_vec()
     }
 
-    // ---- at the door ----
+    // ---- at the probe ----
 
     /// How far somebody may come who shows this.
-    pub fn pass(&self, presented: &Presented) -> Pass {
+    pub fn authenticate(&self, presented: &RequestCredential) -> Caller {
         match presented {
-            Presented::Nothing | Presented::Nonsense => Pass::Nobody,
-            Presented::Token(secret) => {
+            RequestCredential::None | RequestCredential::Invalid => Caller::Anonymous,
+            RequestCredential::Token(secret) => {
                 let credentials = self.credentials();
                 let token = credentials.token(&secret.digest());
-                token.map_or(Pass::Nobody, |token| {
-                    Pass::Token(token.id.clone(), token.role)
+                token.map_or(Caller::Anonymous, |token| {
+                    Caller::Token(token.id.clone(), token.role)
                 })
             }
-            Presented::Session(secrets) => {
+            RequestCredential::Session(secrets) => {
                 let mut sessions = self.sessions.borrow_mut();
                 let now = (self.clock)();
                 let mut admitted = secrets.iter().filter_map(|secret| {
                     let session = sessions.admit(&secret.digest(), now)?;
-                    Some(Pass::Session(session.name.clone(), session.role))
+                    Some(Caller::Session(session.name.clone(), session.role))
                 });
-                admitted.next().unwrap_or(Pass::Nobody)
+                admitted.next().unwrap_or(Caller::Anonymous)
             }
         }
     }
 
     /// Whether somebody who was let in still would be. Asking counts as a use of the session.
-    pub fn still(&self, pass: &Pass) -> bool {
+    pub fn is_valid(&self, pass: &Caller) -> bool {
         match pass {
-            Pass::Nobody | Pass::Local => true,
-            Pass::Session(name, _) => self.sessions.borrow_mut().goes_on(name, (self.clock)()),
-            Pass::Token(id, _) => self.credentials().has_token(id),
+            Caller::Anonymous | Caller::Local => true,
+            Caller::Session(name, _) => self.sessions.borrow_mut().touch(name, (self.clock)()),
+            Caller::Token(id, _) => self.credentials().has_token(id),
         }
     }
 
     /// Resolves when somebody who was let in would not be any more. An end that comes with time rings no bell:
     /// [`Keeper::still`] is to be asked now and then.
-    pub async fn ended(&self, pass: &Pass) {
+    pub async fn revoked(&self, pass: &Caller) {
         loop {
-            let ended = self.ended.listen();
-            if !self.still(pass) {
+            let ended = self.access_changed.listen();
+            if !self.is_valid(pass) {
                 return;
             }
             ended.await;
@@ -201,20 +201,20 @@ impl AuthService {
     // ---- coming in ----
 
     /// How the rate limit counts a client that sends these cookies.
-    pub fn guesser(&self, client: Client, cookies: &str) -> Guesser {
+    pub fn guesser(&self, client: ClientAddress, cookies: &str) -> Guesser {
         let device = match self.credentials().owner() {
-            Owner::Somebody(hash) => recognise_device(hash, cookies),
-            Owner::Nobody(_) | Owner::Unknown(_) => None,
+            Owner::Password(hash) => recognise_device(hash, cookies),
+            Owner::Unclaimed(_) | Owner::Unreadable(_) => None,
         };
-        device.map_or(Guesser::Stranger(client), Guesser::Device)
+        device.map_or(Guesser::Address(client), Guesser::Device)
     }
 
     /// A device cookie for a browser that has signed in, while the kiosk has an owner.
     pub fn device_cookie(&self) -> Option<String> {
         let secret = Secret::from_random(self.random());
         match self.credentials().owner() {
-            Owner::Somebody(hash) => Some(device_cookie(hash, &secret)),
-            Owner::Nobody(_) | Owner::Unknown(_) => None,
+            Owner::Password(hash) => Some(device_cookie(hash, &secret)),
+            Owner::Unclaimed(_) | Owner::Unreadable(_) => None,
         }
     }
 
@@ -226,35 +226,35 @@ impl AuthService {
         &self,
         code: &str,
         password: &str,
-        from: &Visitor<'_>,
-    ) -> Result<Opened, Error> {
+        from: &ClientInfo<'_>,
+    ) -> Result<NewSession, Error> {
         self.check_code(code, from)?;
         let hash = self.hash(password, from.guesser).await?;
-        let _changing = self.changing.lock().await;
+        let _changing = self.change_lock.lock().await;
         // Somebody else may have been quicker meanwhile.
         self.check_code(code, from)?;
-        let owned = self.credentials().owned(hash);
-        self.own(owned, None).await?;
+        let owned = self.credentials().with_password(hash);
+        self.save_and_end_sessions(owned, None).await?;
         log::info!("the kiosk was claimed from {}", from.address);
-        self.succeeded(from);
-        Ok(self.open(Role::Admin, from))
+        self.note_success(from);
+        Ok(self.open_session(Role::Admin, from))
     }
 
-    fn check_code(&self, code: &str, from: &Visitor<'_>) -> Result<(), Error> {
-        self.may_try(from)?;
+    fn check_code(&self, code: &str, from: &ClientInfo<'_>) -> Result<(), Error> {
+        self.check_rate_limit(from)?;
         let credentials = self.credentials();
         let Some(known) = credentials.claim_code() else {
             return Err(Error::new(
-                Kind::Claimed,
+                ErrorKind::Claimed,
                 "somebody has claimed this kiosk already; root on it can reset that: ossuary passwd --reset",
             ));
         };
-        if known.is(code) {
+        if known.matches(code) {
             return Ok(());
         }
-        self.failed(from);
+        self.note_failure(from);
         Err(Error::new(
-            Kind::WrongCode,
+            ErrorKind::WrongCode,
             "this is not the code on the kiosk's screen",
         ))
     }
@@ -263,24 +263,32 @@ impl AuthService {
     ///
     /// # Errors
     /// It is wrong or was tried too often, or there is none.
-    pub async fn sign_in(&self, password: String, from: &Visitor<'_>) -> Result<Opened, Error> {
+    pub async fn sign_in(
+        &self,
+        password: String,
+        from: &ClientInfo<'_>,
+    ) -> Result<NewSession, Error> {
         self.check_password(password, from).await?;
-        self.succeeded(from);
-        Ok(self.open(Role::Admin, from))
+        self.note_success(from);
+        Ok(self.open_session(Role::Admin, from))
     }
 
     /// Signs in whoever comes first by the link that was made for it.
     ///
     /// # Errors
     /// It was used already, or never made.
-    pub fn accept_invitation(&self, secret: &str, from: &Visitor<'_>) -> Result<Opened, Error> {
+    pub fn accept_invitation(
+        &self,
+        secret: &str,
+        from: &ClientInfo<'_>,
+    ) -> Result<NewSession, Error> {
         let digest = Secret::from_cookie(secret).map(|secret| secret.digest());
         let is_invited = digest.is_some_and(|digest| self.sessions.borrow_mut().accept(&digest));
         if !is_invited {
             let why = "this link was used already; sign in with the password";
-            return Err(Error::new(Kind::WrongPassword, why));
+            return Err(Error::new(ErrorKind::WrongPassword, why));
         }
-        Ok(self.open(Role::Admin, from))
+        Ok(self.open_session(Role::Admin, from))
     }
 
     /// Makes the secret of a link that signs in once.
@@ -297,29 +305,29 @@ impl AuthService {
         ended
     }
 
-    async fn check_password(&self, password: String, from: &Visitor<'_>) -> Result<(), Error> {
+    async fn check_password(&self, password: String, from: &ClientInfo<'_>) -> Result<(), Error> {
         let owner = self.credentials().owner().clone();
         let hash = match owner {
-            Owner::Somebody(hash) => hash,
-            Owner::Nobody(_) => return Err(unclaimed()),
-            Owner::Unknown(_) => return Err(sealed()),
+            Owner::Password(hash) => hash,
+            Owner::Unclaimed(_) => return Err(unclaimed()),
+            Owner::Unreadable(_) => return Err(credentials_unreadable()),
         };
-        self.may_try(from)?;
+        self.check_rate_limit(from)?;
         let is_right = self
-            .slowly(from.guesser, move || hash.is_of(&password))
+            .run_hashing(from.guesser, move || hash.verify(&password))
             .await?;
         if is_right {
             return Ok(());
         }
-        self.failed(from);
+        self.note_failure(from);
         log::warn!("a wrong password from {}", from.address);
         Err(Error::new(
-            Kind::WrongPassword,
+            ErrorKind::WrongPassword,
             "this is not the password of this kiosk",
         ))
     }
 
-    fn open(&self, role: Role, from: &Visitor<'_>) -> Opened {
+    fn open_session(&self, role: Role, from: &ClientInfo<'_>) -> NewSession {
         let secret = Secret::from_random(self.random());
         let name = Name::from_random(self.random());
         let session = Session::new(
@@ -333,26 +341,26 @@ impl AuthService {
         self.sessions.borrow_mut().open(session);
         // One more may have ended another.
         self.sessions_changed();
-        Opened { name, secret }
+        NewSession { name, secret }
     }
 
-    fn may_try(&self, from: &Visitor<'_>) -> Result<(), Error> {
+    fn check_rate_limit(&self, from: &ClientInfo<'_>) -> Result<(), Error> {
         let Some(guesser) = from.guesser else {
             return Ok(());
         };
-        let may = self.throttle.borrow().may_try(guesser, (self.clock)());
-        may.map_err(|wait| Error::too_many_tries(whole_seconds(wait)))
+        let may = self.rate_limit.borrow().may_try(guesser, (self.clock)());
+        may.map_err(|wait| Error::rate_limited(whole_seconds(wait)))
     }
 
-    fn failed(&self, from: &Visitor<'_>) {
+    fn note_failure(&self, from: &ClientInfo<'_>) {
         if let Some(guesser) = from.guesser {
-            self.throttle.borrow_mut().failed(guesser, (self.clock)());
+            self.rate_limit.borrow_mut().failed(guesser, (self.clock)());
         }
     }
 
-    fn succeeded(&self, from: &Visitor<'_>) {
+    fn note_success(&self, from: &ClientInfo<'_>) {
         if let Some(guesser) = from.guesser {
-            self.throttle.borrow_mut().succeeded(guesser);
+            self.rate_limit.borrow_mut().succeeded(guesser);
         }
     }
 
@@ -368,11 +376,11 @@ impl AuthService {
         password: &str,
         current: Option<String>,
         revoke_tokens: bool,
-        pass: &Pass,
-        from: &Visitor<'_>,
+        pass: &Caller,
+        from: &ClientInfo<'_>,
     ) -> Result<(), Error> {
         let is_owned = self.credentials().claim_code().is_none();
-        if is_owned && *pass != Pass::Local {
+        if is_owned && *pass != Caller::Local {
             let Some(current) = current else {
                 return Err(Error::invalid(
                     "current",
@@ -382,17 +390,17 @@ impl AuthService {
             self.check_password(current, from).await?;
         }
         let hash = self.hash(password, from.guesser).await?;
-        let _changing = self.changing.lock().await;
+        let _changing = self.change_lock.lock().await;
         let kept = match pass {
-            Pass::Session(name, _) => Some(name),
+            Caller::Session(name, _) => Some(name),
             _ => None,
         };
-        let mut credentials = self.credentials().owned(hash);
+        let mut credentials = self.credentials().with_password(hash);
         // What root made before the first password was set is no token of an earlier owner.
         if revoke_tokens && is_owned {
             credentials = credentials.without_tokens();
         }
-        self.own(credentials, kept).await?;
+        self.save_and_end_sessions(credentials, kept).await?;
         log::info!("the password was set from {}", from.address);
         Ok(())
     }
@@ -401,14 +409,14 @@ impl AuthService {
     ///
     /// # Errors
     /// It could not be saved.
-    pub async fn own_with(&self, password: &str) -> Result<(), Error> {
+    pub async fn set_first_password(&self, password: &str) -> Result<(), Error> {
         let hash = self.hash(password, None).await?;
-        let _changing = self.changing.lock().await;
+        let _changing = self.change_lock.lock().await;
         if self.claim_code().is_none() {
             return Ok(());
         }
-        let owned = self.credentials().owned(hash);
-        self.own(owned, None).await
+        let owned = self.credentials().with_password(hash);
+        self.save_and_end_sessions(owned, None).await
     }
 
     /// Forgets password, tokens and sessions; the kiosk is nobody's, and this is the code that claims it.
@@ -416,9 +424,9 @@ impl AuthService {
     /// # Errors
     /// It could not be saved; nothing has changed.
     pub async fn reset(&self) -> Result<ClaimCode, Error> {
-        let _changing = self.changing.lock().await;
+        let _changing = self.change_lock.lock().await;
         let code = self.new_code();
-        self.adopt(Credentials::unclaimed(code.clone())).await?;
+        self.save(Credentials::unclaimed(code.clone())).await?;
         self.sessions.borrow_mut().end_others(None);
         self.sessions_changed();
         log::warn!("password, tokens and sessions were reset; the claim code is {code}");
@@ -435,13 +443,13 @@ impl AuthService {
     ///
     /// # Errors
     /// It is missing, wrong or was tried too often.
-    pub async fn confirm(
+    pub async fn confirm_password(
         &self,
         password: Option<String>,
-        pass: &Pass,
-        from: &Visitor<'_>,
+        pass: &Caller,
+        from: &ClientInfo<'_>,
     ) -> Result<(), Error> {
-        if !matches!(pass, Pass::Session(..)) {
+        if !matches!(pass, Caller::Session(..)) {
             return Ok(());
         }
         let Some(password) = password else {
@@ -449,7 +457,7 @@ impl AuthService {
             return Err(Error::invalid("password", detail));
         };
         self.check_password(password, from).await?;
-        self.succeeded(from);
+        self.note_success(from);
         Ok(())
     }
 
@@ -463,9 +471,9 @@ impl AuthService {
         role: Role,
         created: String,
     ) -> Result<(Token, Secret), Error> {
-        let _changing = self.changing.lock().await;
-        if let Owner::Unknown(_) = self.credentials().owner() {
-            return Err(sealed());
+        let _changing = self.change_lock.lock().await;
+        if let Owner::Unreadable(_) = self.credentials().owner() {
+            return Err(credentials_unreadable());
         }
         let secret = Secret::from_random(self.random());
         let token = Token {
@@ -477,10 +485,10 @@ impl AuthService {
         };
         let more = self.credentials().with_token(token.clone());
         let more = more.map_err(|(field, why)| match field {
-            "" => Error::new(Kind::Invalid, why),
+            "" => Error::new(ErrorKind::Invalid, why),
             field => Error::invalid(field, why),
         })?;
-        self.adopt(more).await?;
+        self.save(more).await?;
         Ok((token, secret))
     }
 
@@ -489,38 +497,42 @@ impl AuthService {
     /// # Errors
     /// It could not be saved: the token is still good.
     pub async fn remove_token(&self, id: &str) -> Result<bool, Error> {
-        let _changing = self.changing.lock().await;
+        let _changing = self.change_lock.lock().await;
         let Some(fewer) = self.credentials().without_token(id) else {
             return Ok(false);
         };
-        self.adopt(fewer).await?;
-        self.ended.notify(usize::MAX);
+        self.save(fewer).await?;
+        self.access_changed.notify(usize::MAX);
         Ok(true)
     }
 
     /// Resolves once a session, a token or the owner is another.
     pub fn changed(&self) -> EventListener {
-        self.ended.listen()
+        self.access_changed.listen()
     }
 
-    async fn own(&self, owned: Credentials, kept: Option<&Name>) -> Result<(), Error> {
-        self.adopt(owned).await?;
+    async fn save_and_end_sessions(
+        &self,
+        owned: Credentials,
+        kept: Option<&Name>,
+    ) -> Result<(), Error> {
+        self.save(owned).await?;
         self.sessions.borrow_mut().end_others(kept);
         self.sessions_changed();
         Ok(())
     }
 
     /// Saves the credentials, then goes by them.
-    async fn adopt(&self, credentials: Credentials) -> Result<(), Error> {
-        let kept = self.vault.keep(credentials.to_bytes()).await;
-        kept.map_err(|failure| Error::new(Kind::NotSaved, failure.message))?;
+    async fn save(&self, credentials: Credentials) -> Result<(), Error> {
+        let kept = self.store.save_credentials(credentials.to_bytes()).await;
+        kept.map_err(|failure| Error::new(ErrorKind::NotSaved, failure.message))?;
         self.credentials.replace(credentials);
         Ok(())
     }
 
     fn sessions_changed(&self) {
-        self.vault.keep_sessions(&self.sessions.borrow().to_bytes());
-        self.ended.notify(usize::MAX);
+        self.store.save_sessions(&self.sessions.borrow().to_bytes());
+        self.access_changed.notify(usize::MAX);
     }
 
     // ---- slow and random ----
@@ -528,13 +540,13 @@ impl AuthService {
     async fn hash(&self, password: &str, guesser: Option<Guesser>) -> Result<Hash, Error> {
         let (password, salt) = (password.to_owned(), self.random());
         let hash = self
-            .slowly(guesser, move || Hash::make(&password, salt))
+            .run_hashing(guesser, move || Hash::make(&password, salt))
             .await?;
-        hash.map_err(|why| Error::new(Kind::Busy, format!("cannot hash the password: {why}")))
+        hash.map_err(|why| Error::new(ErrorKind::Busy, format!("cannot hash the password: {why}")))
     }
 
     /// Does what takes long and much memory: one at a time, and nobody waits twice.
-    async fn slowly<T: Send + 'static>(
+    async fn run_hashing<T: Send + 'static>(
         &self,
         guesser: Option<Guesser>,
         work: impl FnOnce() -> T + Send + 'static,
@@ -545,15 +557,15 @@ impl AuthService {
             .iter()
             .filter(|other| **other == guesser)
             .count();
-        if mine > 0 && guesser.is_some() || self.queue.borrow().len() >= QUEUE {
+        if mine > 0 && guesser.is_some() || self.queue.borrow().len() >= QUEUE_MAX {
             return Err(Error::new(
-                Kind::Busy,
+                ErrorKind::Busy,
                 "another password is being tried; try again in a moment",
             ));
         }
         self.queue.borrow_mut().push(guesser);
-        let _place = Place {
-            keeper: self,
+        let _place = QueuePlace {
+            auth: self,
             guesser,
         };
         let turn = self.hashing.lock_arc().await;
@@ -563,16 +575,16 @@ impl AuthService {
             let _ = done.try_send(work());
             drop(turn);
         });
-        self.vault.work(work).await;
+        self.store.run_blocking(work).await;
         result
             .recv()
             .await
-            .map_err(|_| Error::new(Kind::Busy, "the password could not be tried"))
+            .map_err(|_| Error::new(ErrorKind::Busy, "the password could not be tried"))
     }
 
     fn random<const N: usize>(&self) -> [u8; N] {
         let mut bytes = [0; N];
-        self.vault.random(&mut bytes);
+        self.store.fill_random(&mut bytes);
         bytes
     }
 }
@@ -586,14 +598,14 @@ impl std::fmt::Debug for AuthService {
 }
 
 /// A place in the queue of passwords, free when this is dropped.
-struct Place<'k> {
-    keeper: &'k AuthService,
+struct QueuePlace<'k> {
+    auth: &'k AuthService,
     guesser: Option<Guesser>,
 }
 
-impl Drop for Place<'_> {
+impl Drop for QueuePlace<'_> {
     fn drop(&mut self) {
-        let mut queue = self.keeper.queue.borrow_mut();
+        let mut queue = self.auth.queue.borrow_mut();
         if let Some(place) = queue.iter().position(|other| *other == self.guesser) {
             queue.swap_remove(place);
         }
@@ -601,12 +613,12 @@ impl Drop for Place<'_> {
 }
 
 /// What a stranger is told at the door.
-pub fn who_are_you(keeper: &AuthService) -> Error {
-    match keeper.credentials().owner() {
-        Owner::Nobody(_) => unclaimed(),
-        Owner::Unknown(_) => sealed(),
-        Owner::Somebody(_) => Error::new(
-            Kind::SignIn,
+pub fn unauthenticated(auth: &AuthService) -> Error {
+    match auth.credentials().owner() {
+        Owner::Unclaimed(_) => unclaimed(),
+        Owner::Unreadable(_) => credentials_unreadable(),
+        Owner::Password(_) => Error::new(
+            ErrorKind::SignInRequired,
             "sign in first, or send a token: Authorization: Bearer",
         ),
     }
@@ -614,14 +626,14 @@ pub fn who_are_you(keeper: &AuthService) -> Error {
 
 fn unclaimed() -> Error {
     Error::new(
-        Kind::Unclaimed,
+        ErrorKind::Unclaimed,
         "nobody has claimed this kiosk yet; open its page and enter the code on its screen",
     )
 }
 
-fn sealed() -> Error {
+fn credentials_unreadable() -> Error {
     Error::new(
-        Kind::Sealed,
+        ErrorKind::CredentialsUnreadable,
         "the credentials of this kiosk cannot be read, so nobody is let in; root on it can reset them: ossuary passwd --reset",
     )
 }
@@ -639,27 +651,27 @@ pub struct MemoryStore;
 
 impl MemoryStore {
     /// A keeper of nobody's kiosk.
-    pub fn keeper(clock: fn() -> Moment) -> Rc<AuthService> {
+    pub fn auth_service(clock: fn() -> Moment) -> Rc<AuthService> {
         let mut bytes = [0; 8];
-        MemoryStore.random(&mut bytes);
+        MemoryStore.fill_random(&mut bytes);
         let credentials = Credentials::unclaimed(ClaimCode::from_random(bytes));
-        let keeper = AuthService::new(Box::new(MemoryStore), clock, credentials, Sessions::new());
-        Rc::new(keeper)
+        let auth = AuthService::new(Box::new(MemoryStore), clock, credentials, Sessions::new());
+        Rc::new(auth)
     }
 }
 
 impl CredentialStore for MemoryStore {
-    fn random(&self, bytes: &mut [u8]) {
+    fn fill_random(&self, bytes: &mut [u8]) {
         getrandom::fill(bytes).expect("Linux has getrandom(2) since 3.17");
     }
 
-    fn keep(&self, _credentials: Vec<u8>) -> Later<'_, Result<(), Failure>> {
+    fn save_credentials(&self, _credentials: Vec<u8>) -> BoxFuture<'_, Result<(), Failure>> {
         Box::pin(async { Ok(()) })
     }
 
-    fn keep_sessions(&self, _sessions: &[u8]) {}
+    fn save_sessions(&self, _sessions: &[u8]) {}
 
-    fn work(&self, work: Box<dyn FnOnce() + Send>) -> Later<'static, ()> {
+    fn run_blocking(&self, work: Box<dyn FnOnce() + Send>) -> BoxFuture<'static, ()> {
         Box::pin(async move { work() })
     }
 }

@@ -8,34 +8,34 @@ use std::rc::Rc;
 /// How many requests may be under way at once. Each is answered within the time of one
 /// save, so only a disk that hangs ever fills the counter; then it is better said
 /// than kept secret.
-pub const PLACES: usize = 32;
+pub const CAPACITY: usize = 32;
 
 /// The client's side.
 #[derive(Clone, Debug)]
-pub struct CommandSender(Rc<Counter>);
+pub struct CommandSender(Rc<Shared>);
 
 /// The loop's side.
 #[derive(Debug)]
-pub struct CommandQueue(Rc<Counter>);
+pub struct CommandQueue(Rc<Shared>);
 
 #[derive(Debug, Default)]
-struct Counter {
-    places: RefCell<LinearMap<Ticket, Place, PLACES>>,
-    tickets: Cell<u64>,
+struct Shared {
+    entries: RefCell<LinearMap<Ticket, Entry, CAPACITY>>,
+    next_ticket: Cell<u64>,
     /// Somebody wants to know whether the loop still comes round.
-    knocked: Cell<bool>,
-    asked: event_listener::Event,
+    pinged: Cell<bool>,
+    queued: event_listener::Event,
     answered: event_listener::Event,
 }
 
 #[derive(Debug)]
-enum Place {
+enum Entry {
     /// Not yet taken by the loop.
-    Asked(Command),
+    Queued(Command),
     /// The mind has it; somebody waits.
     Taken,
     /// The mind has it; the client has gone, which the mind does not know yet.
-    Left,
+    Abandoned,
     /// The mind has it, and knows that the client has gone.
     Withdrawn,
     /// To be collected.
@@ -45,7 +45,7 @@ enum Place {
 impl CommandSender {
     /// An empty counter: both of its sides.
     pub fn new() -> (CommandSender, CommandQueue) {
-        let counter = Rc::<Counter>::default();
+        let counter = Rc::<Shared>::default();
         (CommandSender(counter.clone()), CommandQueue(counter))
     }
 
@@ -55,23 +55,23 @@ impl CommandSender {
     ///
     /// # Errors
     /// What the mind refuses; [`Refusal::Busy`] when the counter is full.
-    pub async fn ask(&self, request: Command) -> Outcome {
+    pub async fn send(&self, request: Command) -> Outcome {
         let counter = &*self.0;
-        let ticket = Ticket(counter.tickets.get());
+        let ticket = Ticket(counter.next_ticket.get());
         if (counter
-            .places
+            .entries
             .borrow_mut()
-            .insert(ticket, Place::Asked(request)))
+            .insert(ticket, Entry::Queued(request)))
         .is_err()
         {
             return Err(Refusal::Busy);
         }
-        counter.tickets.set(ticket.0 + 1);
-        counter.asked.notify(1);
-        let _leaving = Leaving { counter, ticket };
+        counter.next_ticket.set(ticket.0 + 1);
+        counter.queued.notify(1);
+        let _leaving = EntryGuard { counter, ticket };
         loop {
             let answered = counter.answered.listen();
-            if let Some(Place::Answered(outcome)) = counter.places.borrow_mut().get_mut(&ticket) {
+            if let Some(Entry::Answered(outcome)) = counter.entries.borrow_mut().get_mut(&ticket) {
                 let outcome = std::mem::replace(outcome, Err(Refusal::Busy));
                 return outcome;
             }
@@ -80,13 +80,13 @@ impl CommandSender {
     }
 
     /// Resolves once the loop has come round to ask for the next request.
-    pub async fn knock(&self) {
+    pub async fn ping(&self) {
         let counter = &*self.0;
         let answered = counter.answered.listen();
-        counter.knocked.set(true);
-        counter.asked.notify(1);
+        counter.pinged.set(true);
+        counter.queued.notify(1);
         let mut answered = answered;
-        while counter.knocked.get() {
+        while counter.pinged.get() {
             answered.await;
             answered = counter.answered.listen();
         }
@@ -94,18 +94,18 @@ impl CommandSender {
 }
 
 /// Gives the place free when the client has its answer, or has gone.
-struct Leaving<'a> {
-    counter: &'a Counter,
+struct EntryGuard<'a> {
+    counter: &'a Shared,
     ticket: Ticket,
 }
 
-impl Drop for Leaving<'_> {
+impl Drop for EntryGuard<'_> {
     fn drop(&mut self) {
-        let mut places = self.counter.places.borrow_mut();
+        let mut places = self.counter.entries.borrow_mut();
         match places.get_mut(&self.ticket) {
-            Some(place @ Place::Taken) => {
-                *place = Place::Left;
-                self.counter.asked.notify(1);
+            Some(place @ Entry::Taken) => {
+                *place = Entry::Abandoned;
+                self.counter.queued.notify(1);
             }
             _ => {
                 places.remove(&self.ticket);
@@ -120,8 +120,8 @@ impl CommandQueue {
     pub async fn next(&self) -> supervisor::Event {
         let counter = &*self.0;
         loop {
-            let asked = counter.asked.listen();
-            if counter.knocked.take() {
+            let asked = counter.queued.listen();
+            if counter.pinged.take() {
                 counter.answered.notify(usize::MAX);
             }
             if let Some(ticket) = self.take_withdrawn() {
@@ -139,13 +139,13 @@ impl CommandQueue {
 
     /// Gives the answer to whoever holds the ticket; nobody is told if the client has gone.
     pub fn reply(&self, ticket: Ticket, outcome: Outcome) {
-        let mut places = self.0.places.borrow_mut();
+        let mut places = self.0.entries.borrow_mut();
         match places.get_mut(&ticket) {
-            Some(place @ Place::Taken) => {
-                *place = Place::Answered(outcome);
+            Some(place @ Entry::Taken) => {
+                *place = Entry::Answered(outcome);
                 self.0.answered.notify(usize::MAX);
             }
-            Some(Place::Left | Place::Withdrawn) => {
+            Some(Entry::Abandoned | Entry::Withdrawn) => {
                 places.remove(&ticket);
             }
             _ => log::error!("a second answer to request {}", ticket.0),
@@ -153,21 +153,21 @@ impl CommandQueue {
     }
 
     fn take_withdrawn(&self) -> Option<Ticket> {
-        let mut places = self.0.places.borrow_mut();
+        let mut places = self.0.entries.borrow_mut();
         let (ticket, place) =
-            (places.iter_mut()).find(|(_, place)| matches!(place, Place::Left))?;
-        *place = Place::Withdrawn;
+            (places.iter_mut()).find(|(_, place)| matches!(place, Entry::Abandoned))?;
+        *place = Entry::Withdrawn;
         Some(*ticket)
     }
 
     fn take(&self) -> Option<(Ticket, Command)> {
-        let mut places = self.0.places.borrow_mut();
+        let mut places = self.0.entries.borrow_mut();
         let (ticket, place) = (places.iter_mut())
-            .filter(|(_, place)| matches!(place, Place::Asked(_)))
+            .filter(|(_, place)| matches!(place, Entry::Queued(_)))
             .min_by_key(|(ticket, _)| **ticket)?;
-        match std::mem::replace(place, Place::Taken) {
-            Place::Asked(request) => Some((*ticket, request)),
-            Place::Taken | Place::Left | Place::Withdrawn | Place::Answered(_) => None,
+        match std::mem::replace(place, Entry::Taken) {
+            Entry::Queued(request) => Some((*ticket, request)),
+            Entry::Taken | Entry::Abandoned | Entry::Withdrawn | Entry::Answered(_) => None,
         }
     }
 }
@@ -193,7 +193,7 @@ mod tests {
     fn the_mind_hears_once_of_a_client_that_leaves_after_its_request_was_taken() {
         let (mailbox, requests) = CommandSender::new();
         block_on(async {
-            let mut asking = Box::pin(mailbox.ask(Command::Reload));
+            let mut asking = Box::pin(mailbox.send(Command::Reload));
             assert!(poll_once(asking.as_mut()).await.is_none());
             let (taken, _) = taken(&requests).await;
             let mut next = pin!(requests.next());
@@ -204,7 +204,7 @@ mod tests {
             assert!(poll_once(requests.next()).await.is_none());
             requests.reply(taken, Ok(Done::Accepted));
         });
-        assert!(requests.0.places.borrow().is_empty());
+        assert!(requests.0.entries.borrow().is_empty());
     }
 
     #[test]
@@ -218,19 +218,19 @@ mod tests {
             requests.reply(first, Ok(Done::Accepted));
         };
         let clients = zip(
-            mailbox.ask(Command::Reload),
-            mailbox.ask(Command::Create(serde_json::Map::new())),
+            mailbox.send(Command::Reload),
+            mailbox.send(Command::Create(serde_json::Map::new())),
         );
         let ((), answers) = block_on(zip(mind, clients));
         assert_eq!(answers, (Ok(Done::Accepted), Err(Refusal::Outdated)));
-        assert!(requests.0.places.borrow().is_empty());
+        assert!(requests.0.entries.borrow().is_empty());
     }
 
     #[test]
     fn a_client_that_leaves_before_its_request_is_taken_has_not_asked() {
         let (mailbox, requests) = CommandSender::new();
         block_on(async {
-            assert!(poll_once(mailbox.ask(Command::Reload)).await.is_none());
+            assert!(poll_once(mailbox.send(Command::Reload)).await.is_none());
             assert!(poll_once(requests.next()).await.is_none());
         });
     }
@@ -240,13 +240,13 @@ mod tests {
         let (mailbox, requests) = CommandSender::new();
         block_on(async {
             let ticket = {
-                let mut asking = pin!(mailbox.ask(Command::Reload));
+                let mut asking = pin!(mailbox.send(Command::Reload));
                 assert!(poll_once(asking.as_mut()).await.is_none());
                 taken(&requests).await.0
             };
             requests.reply(ticket, Ok(Done::Accepted));
         });
-        assert!(requests.0.places.borrow().is_empty());
+        assert!(requests.0.entries.borrow().is_empty());
     }
 
     #[test]
@@ -254,16 +254,16 @@ mod tests {
         let (mailbox, requests) = CommandSender::new();
         block_on(async {
             let mut waiting = Vec::new();
-            for _ in 0..PLACES {
-                let mut asking = Box::pin(mailbox.ask(Command::Reload));
+            for _ in 0..CAPACITY {
+                let mut asking = Box::pin(mailbox.send(Command::Reload));
                 assert!(poll_once(asking.as_mut()).await.is_none());
                 waiting.push(asking);
             }
-            assert_eq!(mailbox.ask(Command::Reload).await, Err(Refusal::Busy));
+            assert_eq!(mailbox.send(Command::Reload).await, Err(Refusal::Busy));
             let (ticket, _) = taken(&requests).await;
             requests.reply(ticket, Ok(Done::Changed));
             assert_eq!(waiting.swap_remove(0).await, Ok(Done::Changed));
-            assert!(poll_once(mailbox.ask(Command::Reload)).await.is_none());
+            assert!(poll_once(mailbox.send(Command::Reload)).await.is_none());
         });
     }
 
@@ -271,8 +271,8 @@ mod tests {
     fn a_knock_is_answered_by_a_loop_that_comes_round_and_by_no_other() {
         let (mailbox, requests) = CommandSender::new();
         block_on(async {
-            assert!(poll_once(mailbox.knock()).await.is_none());
-            let mut knock = pin!(mailbox.knock());
+            assert!(poll_once(mailbox.ping()).await.is_none());
+            let mut knock = pin!(mailbox.ping());
             assert!(poll_once(knock.as_mut()).await.is_none());
             assert!(poll_once(requests.next()).await.is_none());
             knock.await;

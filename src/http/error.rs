@@ -13,17 +13,17 @@ const RETRY_AFTER: &str = "1";
 /// Everything that can be wrong with a request. Each has a `type` of its own, which
 /// never changes: programs tell problems apart by it, people read `detail`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Kind {
+pub enum ErrorKind {
     /// The request is not HTTP as it should be.
     Malformed,
     /// The body is not JSON, or is nested too deeply.
     NotJson,
     /// Nobody we know: sign in, or send a token.
-    SignIn,
+    SignInRequired,
     /// Nobody has claimed the kiosk yet.
     Unclaimed,
     /// The credentials cannot be read: nobody is let in.
-    Sealed,
+    CredentialsUnreadable,
     /// This is not the password.
     WrongPassword,
     /// This is not the code on the screen.
@@ -47,7 +47,7 @@ pub enum Kind {
     /// There is no such display.
     NoSuchDisplay,
     /// The display is configured, and not there now.
-    DisplayIsAway,
+    DisplayNotConnected,
     /// Nothing on this system can switch the screen.
     NoPowerSwitch,
     /// There is no such rule.
@@ -55,7 +55,7 @@ pub enum Kind {
     /// Nothing was done for the page, or no picture could be taken before.
     NoEvidence,
     /// Rules name the process that was to be deleted.
-    NamedByRules,
+    UsedByRules,
     /// A disabled process cannot be started.
     Disabled,
     /// Somebody has claimed the kiosk already.
@@ -91,7 +91,7 @@ pub enum Kind {
     /// Understood and wrong.
     Invalid,
     /// Too many wrong passwords or codes.
-    TooManyTries,
+    RateLimited,
     /// The request head is too long.
     HeadTooLarge,
     /// Too much is going on.
@@ -103,120 +103,124 @@ pub enum Kind {
     /// The daemon is ending everything.
     ShuttingDown,
     /// The daemon's loop does not come round.
-    Stuck,
+    Unresponsive,
     /// A defect of the daemon.
     Internal,
     /// Another version of HTTP.
     Version,
 }
 
-impl Kind {
+impl ErrorKind {
     /// Every kind, by status code.
-    pub const ALL: [Kind; 47] = [
-        Kind::Malformed,
-        Kind::NotJson,
-        Kind::SignIn,
-        Kind::Unclaimed,
-        Kind::Sealed,
-        Kind::WrongPassword,
-        Kind::WrongCode,
-        Kind::NotAllowed,
-        Kind::ForeignOrigin,
-        Kind::NotFound,
-        Kind::NoSuchProcess,
-        Kind::NoSuchSession,
-        Kind::NoSuchToken,
-        Kind::NoSuchDisplay,
-        Kind::NoSuchRule,
-        Kind::NoEvidence,
-        Kind::MethodNotAllowed,
-        Kind::TooSlow,
-        Kind::DisplayIsAway,
-        Kind::NoPowerSwitch,
-        Kind::Disabled,
-        Kind::Claimed,
-        Kind::StillRuns,
-        Kind::NamedByRules,
-        Kind::NoPage,
-        Kind::NotRunning,
-        Kind::PageFailed,
-        Kind::IdTaken,
-        Kind::ChangedOnDisk,
-        Kind::NotUpgraded,
-        Kind::LengthRequired,
-        Kind::Outdated,
-        Kind::BodyTooLarge,
-        Kind::TargetTooLong,
-        Kind::MediaType,
-        Kind::Expectation,
-        Kind::ForeignHost,
-        Kind::Invalid,
-        Kind::TooManyTries,
-        Kind::HeadTooLarge,
-        Kind::Busy,
-        Kind::NotSaved,
-        Kind::NotRead,
-        Kind::ShuttingDown,
-        Kind::Stuck,
-        Kind::Internal,
-        Kind::Version,
+    pub const ALL: [ErrorKind; 47] = [
+        ErrorKind::Malformed,
+        ErrorKind::NotJson,
+        ErrorKind::SignInRequired,
+        ErrorKind::Unclaimed,
+        ErrorKind::CredentialsUnreadable,
+        ErrorKind::WrongPassword,
+        ErrorKind::WrongCode,
+        ErrorKind::NotAllowed,
+        ErrorKind::ForeignOrigin,
+        ErrorKind::NotFound,
+        ErrorKind::NoSuchProcess,
+        ErrorKind::NoSuchSession,
+        ErrorKind::NoSuchToken,
+        ErrorKind::NoSuchDisplay,
+        ErrorKind::NoSuchRule,
+        ErrorKind::NoEvidence,
+        ErrorKind::MethodNotAllowed,
+        ErrorKind::TooSlow,
+        ErrorKind::DisplayNotConnected,
+        ErrorKind::NoPowerSwitch,
+        ErrorKind::Disabled,
+        ErrorKind::Claimed,
+        ErrorKind::StillRuns,
+        ErrorKind::UsedByRules,
+        ErrorKind::NoPage,
+        ErrorKind::NotRunning,
+        ErrorKind::PageFailed,
+        ErrorKind::IdTaken,
+        ErrorKind::ChangedOnDisk,
+        ErrorKind::NotUpgraded,
+        ErrorKind::LengthRequired,
+        ErrorKind::Outdated,
+        ErrorKind::BodyTooLarge,
+        ErrorKind::TargetTooLong,
+        ErrorKind::MediaType,
+        ErrorKind::Expectation,
+        ErrorKind::ForeignHost,
+        ErrorKind::Invalid,
+        ErrorKind::RateLimited,
+        ErrorKind::HeadTooLarge,
+        ErrorKind::Busy,
+        ErrorKind::NotSaved,
+        ErrorKind::NotRead,
+        ErrorKind::ShuttingDown,
+        ErrorKind::Unresponsive,
+        ErrorKind::Internal,
+        ErrorKind::Version,
     ];
 
     /// Whether it may go better in a moment.
-    fn passes(self) -> bool {
+    fn is_temporary(self) -> bool {
         self.facts().0 == 503
     }
 
     /// Status code, `type` and `title`.
     pub const fn facts(self) -> (u16, &'static str, &'static str) {
         match self {
-            Kind::Malformed => (400, "/problems/malformed", "Malformed request"),
-            Kind::NotJson => (400, "/problems/not-json", "Not JSON"),
-            Kind::SignIn => (401, "/problems/sign-in", "Sign in first"),
-            Kind::Unclaimed => (401, "/problems/unclaimed", "Not claimed yet"),
-            Kind::Sealed => (401, "/problems/sealed", "Nobody is let in"),
-            Kind::WrongPassword => (401, "/problems/wrong-password", "Wrong password"),
-            Kind::WrongCode => (401, "/problems/wrong-code", "Wrong code"),
-            Kind::NotAllowed => (403, "/problems/not-allowed", "Not allowed"),
-            Kind::ForeignOrigin => (403, "/problems/foreign-origin", "Another site's page"),
-            Kind::NotFound => (404, "/problems/not-found", "No such route"),
-            Kind::NoSuchProcess => (404, "/problems/no-such-process", "No such process"),
-            Kind::NoSuchSession => (404, "/problems/no-such-session", "No such session"),
-            Kind::NoSuchToken => (404, "/problems/no-such-token", "No such token"),
-            Kind::MethodNotAllowed => (405, "/problems/method-not-allowed", "Method not allowed"),
-            Kind::TooSlow => (408, "/problems/too-slow", "Too slow"),
-            Kind::NoSuchDisplay => (404, "/problems/no-such-display", "No such display"),
-            Kind::DisplayIsAway => (409, "/problems/display-away", "Display is away"),
-            Kind::NoPowerSwitch => (409, "/problems/no-power-switch", "No way to switch"),
-            Kind::NoSuchRule => (404, "/problems/no-such-rule", "No such rule"),
-            Kind::NoEvidence => (404, "/problems/no-evidence", "No picture"),
-            Kind::NamedByRules => (409, "/problems/named-by-rules", "Named by rules"),
-            Kind::Disabled => (409, "/problems/disabled", "Process is disabled"),
-            Kind::Claimed => (409, "/problems/claimed", "Claimed already"),
-            Kind::StillRuns => (409, "/problems/still-runs", "Process still runs"),
-            Kind::NoPage => (409, "/problems/no-page", "No display process"),
-            Kind::NotRunning => (409, "/problems/not-running", "Process does not run"),
-            Kind::PageFailed => (409, "/problems/page-failed", "The page did not do it"),
-            Kind::IdTaken => (409, "/problems/id-taken", "Id is taken"),
-            Kind::ChangedOnDisk => (409, "/problems/changed-on-disk", "File was edited by hand"),
-            Kind::NotUpgraded => (409, "/problems/not-upgraded", "Not upgraded"),
-            Kind::LengthRequired => (411, "/problems/length-required", "Length required"),
-            Kind::Outdated => (412, "/problems/outdated", "Document has changed"),
-            Kind::BodyTooLarge => (413, "/problems/body-too-large", "Body too large"),
-            Kind::TargetTooLong => (414, "/problems/target-too-long", "Target too long"),
-            Kind::MediaType => (415, "/problems/media-type", "Not application/json"),
-            Kind::Expectation => (417, "/problems/expectation", "Expectation not met"),
-            Kind::ForeignHost => (421, "/problems/foreign-host", "Another machine's name"),
-            Kind::Invalid => (422, "/problems/invalid", "Invalid"),
-            Kind::TooManyTries => (429, "/problems/too-many-tries", "Too many tries"),
-            Kind::HeadTooLarge => (431, "/problems/head-too-large", "Head too large"),
-            Kind::Busy => (503, "/problems/busy", "Busy"),
-            Kind::NotSaved => (503, "/problems/not-saved", "Not saved"),
-            Kind::NotRead => (503, "/problems/not-read", "Not read"),
-            Kind::ShuttingDown => (503, "/problems/shutting-down", "Shutting down"),
-            Kind::Stuck => (503, "/problems/stuck", "Not responding"),
-            Kind::Internal => (500, "/problems/internal", "Internal error"),
-            Kind::Version => (505, "/problems/version", "Unknown HTTP version"),
+            ErrorKind::Malformed => (400, "/problems/malformed", "Malformed request"),
+            ErrorKind::NotJson => (400, "/problems/not-json", "Not JSON"),
+            ErrorKind::SignInRequired => (401, "/problems/sign-in", "Sign in first"),
+            ErrorKind::Unclaimed => (401, "/problems/unclaimed", "Not claimed yet"),
+            ErrorKind::CredentialsUnreadable => (401, "/problems/sealed", "Nobody is let in"),
+            ErrorKind::WrongPassword => (401, "/problems/wrong-password", "Wrong password"),
+            ErrorKind::WrongCode => (401, "/problems/wrong-code", "Wrong code"),
+            ErrorKind::NotAllowed => (403, "/problems/not-allowed", "Not allowed"),
+            ErrorKind::ForeignOrigin => (403, "/problems/foreign-origin", "Another site's page"),
+            ErrorKind::NotFound => (404, "/problems/not-found", "No such route"),
+            ErrorKind::NoSuchProcess => (404, "/problems/no-such-process", "No such process"),
+            ErrorKind::NoSuchSession => (404, "/problems/no-such-session", "No such session"),
+            ErrorKind::NoSuchToken => (404, "/problems/no-such-token", "No such token"),
+            ErrorKind::MethodNotAllowed => {
+                (405, "/problems/method-not-allowed", "Method not allowed")
+            }
+            ErrorKind::TooSlow => (408, "/problems/too-slow", "Too slow"),
+            ErrorKind::NoSuchDisplay => (404, "/problems/no-such-display", "No such display"),
+            ErrorKind::DisplayNotConnected => (409, "/problems/display-away", "Display is away"),
+            ErrorKind::NoPowerSwitch => (409, "/problems/no-power-switch", "No way to switch"),
+            ErrorKind::NoSuchRule => (404, "/problems/no-such-rule", "No such rule"),
+            ErrorKind::NoEvidence => (404, "/problems/no-evidence", "No picture"),
+            ErrorKind::UsedByRules => (409, "/problems/named-by-rules", "Named by rules"),
+            ErrorKind::Disabled => (409, "/problems/disabled", "Process is disabled"),
+            ErrorKind::Claimed => (409, "/problems/claimed", "Claimed already"),
+            ErrorKind::StillRuns => (409, "/problems/still-runs", "Process still runs"),
+            ErrorKind::NoPage => (409, "/problems/no-page", "No display process"),
+            ErrorKind::NotRunning => (409, "/problems/not-running", "Process does not run"),
+            ErrorKind::PageFailed => (409, "/problems/page-failed", "The page did not do it"),
+            ErrorKind::IdTaken => (409, "/problems/id-taken", "Id is taken"),
+            ErrorKind::ChangedOnDisk => {
+                (409, "/problems/changed-on-disk", "File was edited by hand")
+            }
+            ErrorKind::NotUpgraded => (409, "/problems/not-upgraded", "Not upgraded"),
+            ErrorKind::LengthRequired => (411, "/problems/length-required", "Length required"),
+            ErrorKind::Outdated => (412, "/problems/outdated", "Document has changed"),
+            ErrorKind::BodyTooLarge => (413, "/problems/body-too-large", "Body too large"),
+            ErrorKind::TargetTooLong => (414, "/problems/target-too-long", "Target too long"),
+            ErrorKind::MediaType => (415, "/problems/media-type", "Not application/json"),
+            ErrorKind::Expectation => (417, "/problems/expectation", "Expectation not met"),
+            ErrorKind::ForeignHost => (421, "/problems/foreign-host", "Another machine's name"),
+            ErrorKind::Invalid => (422, "/problems/invalid", "Invalid"),
+            ErrorKind::RateLimited => (429, "/problems/too-many-tries", "Too many tries"),
+            ErrorKind::HeadTooLarge => (431, "/problems/head-too-large", "Head too large"),
+            ErrorKind::Busy => (503, "/problems/busy", "Busy"),
+            ErrorKind::NotSaved => (503, "/problems/not-saved", "Not saved"),
+            ErrorKind::NotRead => (503, "/problems/not-read", "Not read"),
+            ErrorKind::ShuttingDown => (503, "/problems/shutting-down", "Shutting down"),
+            ErrorKind::Unresponsive => (503, "/problems/stuck", "Not responding"),
+            ErrorKind::Internal => (500, "/problems/internal", "Internal error"),
+            ErrorKind::Version => (505, "/problems/version", "Unknown HTTP version"),
         }
     }
 }
@@ -224,7 +228,7 @@ impl Kind {
 /// What a client is told instead of what it asked for.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Error {
-    kind: Kind,
+    kind: ErrorKind,
     detail: String,
     field: Option<String>,
     problems: Vec<Problem>,
@@ -234,7 +238,7 @@ pub struct Error {
 
 impl Error {
     /// An error of this kind; `detail` is one sentence for people.
-    pub fn new(kind: Kind, detail: impl Into<String>) -> Self {
+    pub fn new(kind: ErrorKind, detail: impl Into<String>) -> Self {
         Self {
             kind,
             detail: detail.into(),
@@ -246,12 +250,12 @@ impl Error {
     }
 
     /// A guess too many; the next one may be made after so many seconds.
-    pub fn too_many_tries(seconds: u64) -> Self {
+    pub fn rate_limited(seconds: u64) -> Self {
         let plural = if seconds == 1 { "" } else { "s" };
         let detail = format!("too many tries; try again in {seconds} second{plural}");
         Self {
             retry_after: Some(seconds),
-            ..Self::new(Kind::TooManyTries, detail)
+            ..Self::new(ErrorKind::RateLimited, detail)
         }
     }
 
@@ -262,7 +266,7 @@ impl Error {
         debug_assert!(!detail.starts_with(&format!("{field}:")), "{detail}");
         Self {
             field: Some(field),
-            ..Self::new(Kind::Invalid, detail)
+            ..Self::new(ErrorKind::Invalid, detail)
         }
     }
 
@@ -270,7 +274,7 @@ impl Error {
     pub fn unexpected(done: &Done) -> Self {
         log::error!("unexpected reply from the supervisor: {done:?}");
         Self::new(
-            Kind::Internal,
+            ErrorKind::Internal,
             "internal error: unexpected reply from the supervisor",
         )
     }
@@ -288,7 +292,10 @@ impl Error {
         if problems.iter().any(|problem| !problem.path.is_empty()) {
             return Refusal::Invalid(problems).into();
         }
-        Self::new(Kind::NotJson, format!("the body {}", summary(&problems)))
+        Self::new(
+            ErrorKind::NotJson,
+            format!("the body {}", summary(&problems)),
+        )
     }
 
     /// A route that knows only these methods.
@@ -296,7 +303,7 @@ impl Error {
         let detail = format!("{method} is not possible here, only {allow}");
         Self {
             allow: Some(allow),
-            ..Self::new(Kind::MethodNotAllowed, detail)
+            ..Self::new(ErrorKind::MethodNotAllowed, detail)
         }
     }
 
@@ -308,7 +315,7 @@ impl Error {
     /// The answer to a client whose request could not even be routed, byte for byte.
     pub fn into_bytes(self) -> Vec<u8> {
         let status = self.status();
-        let retry_after = match self.kind.passes() {
+        let retry_after = match self.kind.is_temporary() {
             true => format!("Retry-After: {RETRY_AFTER}\r\n"),
             false => String::new(),
         };
@@ -341,8 +348,8 @@ impl From<Error> for Reply {
     fn from(error: Error) -> Self {
         let reply = Reply::bytes(error.status(), "application/problem+json", error.body());
         match error.kind {
-            Kind::MethodNotAllowed => reply.with("Allow", error.allow.unwrap_or_default()),
-            Kind::TooManyTries => {
+            ErrorKind::MethodNotAllowed => reply.with("Allow", error.allow.unwrap_or_default()),
+            ErrorKind::RateLimited => {
                 let seconds = error.retry_after.unwrap_or_default();
                 reply.with("Retry-After", seconds.to_string())
             }
@@ -350,7 +357,7 @@ impl From<Error> for Reply {
             kind if kind.facts().0 == 401 => {
                 reply.with("WWW-Authenticate", "Bearer realm=\"ossuary\"")
             }
-            kind if kind.passes() => reply.with("Retry-After", RETRY_AFTER),
+            kind if kind.is_temporary() => reply.with("Retry-After", RETRY_AFTER),
             _ => reply,
         }
     }
@@ -359,28 +366,28 @@ impl From<Error> for Reply {
 impl From<Refusal> for Error {
     fn from(refusal: Refusal) -> Self {
         let kind = match &refusal {
-            Refusal::NoSuchProcess(_) => Kind::NoSuchProcess,
-            Refusal::NoSuchDisplay(_) => Kind::NoSuchDisplay,
-            Refusal::DisplayNotConnected(_) => Kind::DisplayIsAway,
-            Refusal::NoPowerSwitch(_) => Kind::NoPowerSwitch,
-            Refusal::Disabled(_) => Kind::Disabled,
-            Refusal::StillRuns(_) => Kind::StillRuns,
-            Refusal::UsedByRules(..) => Kind::NamedByRules,
-            Refusal::NoSuchRule(_) => Kind::NoSuchRule,
-            Refusal::NoPage(_) => Kind::NoPage,
-            Refusal::NotRunning(_) => Kind::NotRunning,
-            Refusal::PageFailed(..) => Kind::PageFailed,
-            Refusal::Invalid(_) => Kind::Invalid,
-            Refusal::IdTaken(_) => Kind::IdTaken,
-            Refusal::Outdated => Kind::Outdated,
+            Refusal::NoSuchProcess(_) => ErrorKind::NoSuchProcess,
+            Refusal::NoSuchDisplay(_) => ErrorKind::NoSuchDisplay,
+            Refusal::DisplayNotConnected(_) => ErrorKind::DisplayNotConnected,
+            Refusal::NoPowerSwitch(_) => ErrorKind::NoPowerSwitch,
+            Refusal::Disabled(_) => ErrorKind::Disabled,
+            Refusal::StillRuns(_) => ErrorKind::StillRuns,
+            Refusal::UsedByRules(..) => ErrorKind::UsedByRules,
+            Refusal::NoSuchRule(_) => ErrorKind::NoSuchRule,
+            Refusal::NoPage(_) => ErrorKind::NoPage,
+            Refusal::NotRunning(_) => ErrorKind::NotRunning,
+            Refusal::PageFailed(..) => ErrorKind::PageFailed,
+            Refusal::Invalid(_) => ErrorKind::Invalid,
+            Refusal::IdTaken(_) => ErrorKind::IdTaken,
+            Refusal::Outdated => ErrorKind::Outdated,
             Refusal::NotSaved(failure) if failure.kind == FailureKind::ChangedOnDisk => {
-                Kind::ChangedOnDisk
+                ErrorKind::ChangedOnDisk
             }
-            Refusal::NotSaved(_) => Kind::NotSaved,
-            Refusal::NotRead(_) => Kind::NotRead,
-            Refusal::NotUpgraded(_) => Kind::NotUpgraded,
-            Refusal::Busy => Kind::Busy,
-            Refusal::ShuttingDown => Kind::ShuttingDown,
+            Refusal::NotSaved(_) => ErrorKind::NotSaved,
+            Refusal::NotRead(_) => ErrorKind::NotRead,
+            Refusal::NotUpgraded(_) => ErrorKind::NotUpgraded,
+            Refusal::Busy => ErrorKind::Busy,
+            Refusal::ShuttingDown => ErrorKind::ShuttingDown,
         };
         let error = Error::new(kind, refusal.to_string());
         match refusal {
@@ -450,17 +457,17 @@ mod tests {
 
     #[test]
     fn every_kind_has_a_type_of_its_own_and_an_error_status() {
-        let mut types = Kind::ALL.map(|kind| kind.facts().1).to_vec();
+        let mut types = ErrorKind::ALL.map(|kind| kind.facts().1).to_vec();
         types.sort();
         types.dedup();
-        assert_eq!(types.len(), Kind::ALL.len());
+        assert_eq!(types.len(), ErrorKind::ALL.len());
         assert!(
-            Kind::ALL
+            ErrorKind::ALL
                 .iter()
                 .all(|kind| (400..=505).contains(&kind.facts().0))
         );
-        let internal = Kind::ALL.iter().filter(|kind| kind.facts().0 == 500);
-        assert_eq!(internal.collect::<Vec<_>>(), [&Kind::Internal]);
+        let internal = ErrorKind::ALL.iter().filter(|kind| kind.facts().0 == 500);
+        assert_eq!(internal.collect::<Vec<_>>(), [&ErrorKind::Internal]);
     }
 
     #[test]

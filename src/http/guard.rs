@@ -10,15 +10,15 @@
 //!
 //! Then whoever sends it must be somebody who may: each route of the table says what it needs.
 
-use super::auth_service::{AuthService, Pass, who_are_you};
-use super::error::{Error, Kind};
-use crate::auth::{Needs, Presented, Verdict};
+use super::auth_service::{AuthService, Caller, unauthenticated};
+use super::error::{Error, ErrorKind};
+use crate::auth::{Authorization, Needs, RequestCredential};
 use crate::config::Authority;
 use picoserve::request::RequestParts;
 
 /// Said with every answer. Scripts, styles and pictures come from here alone; no other
 /// site may show, read or embed anything of it; nothing is guessed or passed on.
-pub const FIELDS: [(&str, &str); 4] = [
+pub const SECURITY_HEADERS: [(&str, &str); 4] = [
     (
         "Content-Security-Policy",
         "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; \
@@ -41,11 +41,14 @@ pub fn check_origin(
 ) -> Result<(), Error> {
     let field = |name: &str| parts.headers().get(name).map(|value| value.as_str());
     let Some(Ok(host)) = field("host") else {
-        return Err(Error::new(Kind::Malformed, "the field Host is not text"));
+        return Err(Error::new(
+            ErrorKind::Malformed,
+            "the field Host is not text",
+        ));
     };
     if !is_this_machine(host, hosts, hostname) {
         return Err(Error::new(
-            Kind::ForeignHost,
+            ErrorKind::ForeignHost,
             format!("this machine is not called {host}; use its address, or its name"),
         ));
     }
@@ -53,14 +56,14 @@ pub fn check_origin(
         let origin = origin.unwrap_or_default();
         let site = (origin.strip_prefix("http://")).or_else(|| origin.strip_prefix("https://"));
         if !site.is_some_and(|site| site.eq_ignore_ascii_case(host)) {
-            return Err(foreign(origin));
+            return Err(foreign_origin(origin));
         }
     }
     // Browsers that leave out Origin still tell this.
     if !matches!(parts.method(), "GET" | "HEAD")
         && let Some(Ok(site @ ("cross-site" | "same-site"))) = field("sec-fetch-site")
     {
-        return Err(foreign(site));
+        return Err(foreign_origin(site));
     }
     Ok(())
 }
@@ -69,28 +72,28 @@ pub fn check_origin(
 ///
 /// # Errors
 /// It is nobody who may use this route.
-pub fn check_pass(keeper: &AuthService, needs: Needs, pass: &Pass) -> Result<(), Error> {
-    match needs.judge(pass.who()) {
-        Verdict::ComeIn => Ok(()),
-        Verdict::WhoAreYou => Err(who_are_you(keeper)),
-        Verdict::NotYou if needs == Needs::Local => Err(Error::new(
-            Kind::NotAllowed,
+pub fn authorize(auth: &AuthService, needs: Needs, pass: &Caller) -> Result<(), Error> {
+    match needs.authorize(pass.principal()) {
+        Authorization::Granted => Ok(()),
+        Authorization::Unauthenticated => Err(unauthenticated(auth)),
+        Authorization::Forbidden if needs == Needs::Local => Err(Error::new(
+            ErrorKind::NotAllowed,
             "only root on the kiosk itself may do this: ossuary passwd --reset",
         )),
-        Verdict::NotYou => Err(Error::new(
-            Kind::NotAllowed,
+        Authorization::Forbidden => Err(Error::new(
+            ErrorKind::NotAllowed,
             format!("this needs the role {}", needs.as_str()),
         )),
     }
 }
 
 /// What a request shows to be let in.
-pub fn presented(parts: &RequestParts<'_>) -> Presented {
+pub fn credential(parts: &RequestParts<'_>) -> RequestCredential {
     let field = |name: &str| {
         let value = parts.headers().get(name)?;
         Some(value.as_str().unwrap_or_default())
     };
-    Presented::read(field("authorization"), field("cookie"))
+    RequestCredential::read(field("authorization"), field("cookie"))
 }
 
 /// Looks at the sort of body a request brings.
@@ -108,7 +111,7 @@ pub fn check_media_type(parts: &RequestParts<'_>, body: usize) -> Result<(), Err
         .unwrap_or_default();
     if !media_type.trim().eq_ignore_ascii_case("application/json") {
         return Err(Error::new(
-            Kind::MediaType,
+            ErrorKind::MediaType,
             "the body must be JSON and say so: Content-Type: application/json",
         ));
     }
@@ -149,9 +152,9 @@ fn is_name_and_local(name: &str, short: &str) -> bool {
     !short.is_empty() && first.eq_ignore_ascii_case(short) && domain.eq_ignore_ascii_case(".local")
 }
 
-fn foreign(origin: &str) -> Error {
+fn foreign_origin(origin: &str) -> Error {
     Error::new(
-        Kind::ForeignOrigin,
+        ErrorKind::ForeignOrigin,
         format!("a page of another site cannot drive this kiosk ({origin})"),
     )
 }

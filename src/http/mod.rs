@@ -23,8 +23,8 @@ pub use api::usage::{Memory, Usage, WhyUnenforced};
 pub use api::wall_time::Now;
 pub use auth_service::{AuthService, CredentialStore, MemoryStore};
 pub use command_queue::{CommandQueue, CommandSender};
-pub use error::Kind;
-pub use reply::Later;
+pub use error::ErrorKind;
+pub use reply::BoxFuture;
 pub use server::accept::{Listener, serve};
 pub use server::limits::Limits;
 pub use server::listener_liveness::ListenerLiveness;
@@ -70,9 +70,9 @@ pub struct Api {
     /// Bounds on clients.
     pub limits: Limits,
     connections: Rc<server::connection_limiter::ConnectionLimiter>,
-    wall: api::wall_time::Wall,
-    processes: api::processes::Rendered,
-    screenshots: api::page::Pictures,
+    wall: api::wall_time::WallTime,
+    processes: api::processes::CachedLists,
+    screenshots: api::page::ScreenshotsInTransit,
 }
 
 /// Facts of the daemon that do not change while it runs, and the machine's name.
@@ -84,7 +84,7 @@ pub struct About {
     /// When the daemon was started.
     pub started: Moment,
     /// Names the numbering of log lines, which outlives the daemon where its processes do.
-    pub life: u64,
+    pub log_epoch: u64,
     /// Why it was started.
     pub last_start: LastStart,
     /// The machine's name now. A client may call it by this name, alone or with `.local`.
@@ -98,7 +98,7 @@ impl Api {
         feed: SnapshotFeed,
         mind: CommandSender,
         logs: Rc<Logs>,
-        keeper: Rc<AuthService>,
+        auth: Rc<AuthService>,
         clock: fn() -> Now,
         about: About,
     ) -> Self {
@@ -106,7 +106,7 @@ impl Api {
             feed,
             commands: mind,
             logs,
-            auth: keeper,
+            auth: auth,
             clock,
             system: Box::new(MachineFacts::default),
             check_zone: Box::new(|_| Box::pin(std::future::ready(Ok(())))),
@@ -117,9 +117,9 @@ impl Api {
             hosts: Vec::new(),
             limits: Limits::default(),
             connections: server::connection_limiter::ConnectionLimiter::new(),
-            wall: api::wall_time::Wall::default(),
-            processes: api::processes::Rendered::default(),
-            screenshots: api::page::Pictures::default(),
+            wall: api::wall_time::WallTime::default(),
+            processes: api::processes::CachedLists::default(),
+            screenshots: api::page::ScreenshotsInTransit::default(),
         }
     }
 }

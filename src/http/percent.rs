@@ -1,6 +1,6 @@
 //! Percent-encoding (RFC 3986, section 2.1), decoded once, before a path or a query means anything.
 
-use super::error::{Error, Kind};
+use super::error::{Error, ErrorKind};
 use std::borrow::Cow;
 
 /// Names and values, decoded.
@@ -13,7 +13,10 @@ pub type Pairs<'q> = Vec<(Cow<'q, str>, Cow<'q, str>)>;
 pub fn path(encoded: &str) -> Result<Cow<'_, str>, Error> {
     let decoded = decode(encoded)?;
     if decoded.matches('/').count() > encoded.matches('/').count() {
-        return Err(Error::new(Kind::NotFound, format!("there is no {encoded}")));
+        return Err(Error::new(
+            ErrorKind::NotFound,
+            format!("there is no {encoded}"),
+        ));
     }
     Ok(decoded)
 }
@@ -33,7 +36,7 @@ fn decode(encoded: &str) -> Result<Cow<'_, str>, Error> {
     let bad = || {
         let detail = "the request target has a percent sign that is not followed by two hexadecimal \
                       digits, or encodes what is not UTF-8";
-        Error::new(Kind::Malformed, detail)
+        Error::new(ErrorKind::Malformed, detail)
     };
     if !encoded.contains('%') {
         return Ok(encoded.into());

@@ -1,10 +1,10 @@
 //! What a handler is given and what it gives back.
 
-use super::api::page::Lent;
-use super::auth_service::Pass;
-use super::error::{Error, Kind};
+use super::api::page::SentScreenshot;
+use super::auth_service::Caller;
+use super::error::{Error, ErrorKind};
 use super::percent::Pairs;
-use crate::auth::Client;
+use crate::auth::ClientAddress;
 use crate::config::parse_json;
 use picoserve::request::RequestParts;
 use serde::Serialize;
@@ -18,7 +18,7 @@ use std::pin::Pin;
 use std::rc::Rc;
 
 /// A future of a handler. Boxed, so that the routes can be a table.
-pub type Later<'a, T> = Pin<Box<dyn Future<Output = T> + 'a>>;
+pub type BoxFuture<'a, T> = Pin<Box<dyn Future<Output = T> + 'a>>;
 
 /// A request that has passed the door.
 #[derive(Debug)]
@@ -32,9 +32,9 @@ pub struct ApiRequest<'r> {
     /// The whole body.
     pub body: Vec<u8>,
     /// How its sender was let in.
-    pub pass: Pass,
+    pub caller: Caller,
     /// Where its sender is; `None` for whoever came through the unix socket.
-    pub client: Option<Client>,
+    pub client: Option<ClientAddress>,
     /// The sender's end of the connection.
     pub peer: Peer<'r>,
 }
@@ -46,7 +46,7 @@ pub struct Peer<'r>(pub &'r Async<TcpStream>);
 impl Peer<'_> {
     /// Resolves once the client has closed the connection. Of one that has sent another request in advance, that is not
     /// noticed.
-    pub async fn gone(self) {
+    pub async fn disconnected(self) {
         if let Ok(1..) = self.0.peek(&mut [0]).await {
             std::future::pending().await
         }
@@ -89,7 +89,7 @@ impl<'r> ApiRequest<'r> {
     pub fn object(&self) -> Result<Map<String, Value>, Error> {
         match self.json()? {
             Value::Object(map) => Ok(map),
-            _ => Err(Error::new(Kind::Invalid, "the body must be an object")),
+            _ => Err(Error::new(ErrorKind::Invalid, "the body must be an object")),
         }
     }
 }
@@ -104,7 +104,7 @@ pub struct Reply {
     /// What comes after them.
     pub content: Content,
     /// Whom it is given to.
-    pub pass: Pass,
+    pub pass: Caller,
 }
 
 /// The body of an answer.
@@ -114,7 +114,7 @@ pub enum Content {
     /// Bytes, and their media type.
     Bytes(&'static str, Bytes),
     /// Server-sent events, for as long as the client listens.
-    Events(Box<dyn Source>),
+    Events(Box<dyn EventSource>),
 }
 
 /// Bytes, whoever owns them.
@@ -125,7 +125,7 @@ pub enum Bytes {
     /// Many answers.
     Shared(Rc<[u8]>),
     /// A picture, which is counted as long as it is on its way.
-    Lent(Lent),
+    Screenshot(SentScreenshot),
     /// The program itself.
     Static(&'static [u8]),
     /// This answer alone; they are of the program, whoever asks gets the same.
@@ -139,17 +139,17 @@ impl Deref for Bytes {
         match self {
             Bytes::Owned(bytes) | Bytes::Inflated(bytes) => bytes,
             Bytes::Shared(bytes) => bytes,
-            Bytes::Lent(picture) => picture,
+            Bytes::Screenshot(picture) => picture,
             Bytes::Static(bytes) => bytes,
         }
     }
 }
 
 /// Makes the events of a stream.
-pub trait Source {
+pub trait EventSource {
     /// Waits until there is something to tell and writes it to `out`, whole events only.
     /// Yields false when the stream is over. Dropping the future loses nothing.
-    fn next<'a>(&'a mut self, out: &'a mut Vec<u8>) -> Later<'a, bool>;
+    fn next<'a>(&'a mut self, out: &'a mut Vec<u8>) -> BoxFuture<'a, bool>;
 }
 
 impl Reply {
@@ -159,7 +159,7 @@ impl Reply {
             status,
             fields: heapless::Vec::new(),
             content: Content::Nothing,
-            pass: Pass::Nobody,
+            pass: Caller::Anonymous,
         }
     }
 
@@ -180,9 +180,9 @@ impl Reply {
     }
 
     /// An answer that is a picture.
-    pub fn picture(picture: Lent) -> Self {
+    pub fn screenshot(picture: SentScreenshot) -> Self {
         Self {
-            content: Content::Bytes("image/png", Bytes::Lent(picture)),
+            content: Content::Bytes("image/png", Bytes::Screenshot(picture)),
             ..Self::empty(200)
         }
     }
@@ -210,7 +210,7 @@ impl Reply {
     }
 
     /// A stream of events.
-    pub fn events(source: impl Source + 'static) -> Self {
+    pub fn events(source: impl EventSource + 'static) -> Self {
         Self {
             content: Content::Events(Box::new(source)),
             ..Self::empty(200)
@@ -218,7 +218,7 @@ impl Reply {
     }
 
     /// The same answer, to somebody who was let in.
-    pub fn to(self, pass: Pass) -> Self {
+    pub fn for_caller(self, pass: Caller) -> Self {
         Self { pass, ..self }
     }
 

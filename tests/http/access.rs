@@ -2,7 +2,7 @@
 
 use crate::harness::{Answer, Client, Kiosk, kiosk, later};
 use crate::limits::connect_from;
-use ossuary::auth::{ABSOLUTE, Needs, Role};
+use ossuary::auth::{Needs, Role, SESSION_LIFETIME};
 use ossuary::http::api::routes::ROUTES;
 use serde_json::{Value, json};
 use std::time::Duration;
@@ -120,7 +120,7 @@ fn a_credential_that_is_not_good_is_none() {
         kiosk
             .call_as_stranger("POST", "/api/logout", &ended, "")
             .await;
-        later(ABSOLUTE);
+        later(SESSION_LIFETIME);
         let revoked = kiosk
             .post("/api/tokens", r#"{"name": "x", "role": "admin"}"#)
             .await
@@ -277,7 +277,7 @@ fn a_stream_ends_with_the_time_of_its_session_as_well() {
     crate::harness::kiosk_with(limits, async |kiosk| {
         let cookie = claim(&kiosk).await;
         let mut stream = listen(&kiosk, "/api/events", &cookie).await;
-        later(ABSOLUTE);
+        later(SESSION_LIFETIME);
         stream.rest().await;
     });
 }

@@ -136,13 +136,13 @@ pub fn kiosk_with(limits: Limits, test: impl AsyncFnOnce(Rc<Kiosk>)) {
         version: "1.2.3",
         config_file: "/etc/ossuary/config.json".into(),
         started: at(30),
-        life: 30_000,
+        log_epoch: 30_000,
         last_start: LastStart::from_traces(&Traces::default()),
         hostname: Box::new(|| "kiosk".into()),
     };
     let feed = SnapshotFeed::new(Rc::new(picture(PLAN)));
     LATER.set(Duration::ZERO);
-    let keeper = MemoryStore::keeper(|| clock().mono + LATER.get());
+    let keeper = MemoryStore::auth_service(|| clock().mono + LATER.get());
     let mut api = Api::new(feed, mind, Logs::new(), keeper, clock, about);
     api.limits = limits;
     api.system = Box::new(|| ossuary::sys::machine::facts(std::path::Path::new("/")));

@@ -2,7 +2,7 @@
 
 use crate::harness::kiosk;
 use ossuary::auth::Needs;
-use ossuary::http::Kind;
+use ossuary::http::ErrorKind;
 use ossuary::http::api::routes::ROUTES;
 use ossuary::supervisor::StartReason;
 use serde_json::Value;
@@ -73,7 +73,7 @@ fn every_type_of_problem_is_described() {
         let described: BTreeSet<_> = (types.as_array().expect("types").iter())
             .filter_map(Value::as_str)
             .collect();
-        let known: BTreeSet<_> = Kind::ALL.iter().map(|kind| kind.facts().1).collect();
+        let known: BTreeSet<_> = ErrorKind::ALL.iter().map(|kind| kind.facts().1).collect();
         assert_eq!(described, known);
     });
 }

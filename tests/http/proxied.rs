@@ -36,7 +36,7 @@ fn behind_a_trusted_proxy_each_client_is_counted_by_its_own_address() {
     kiosk(async |kiosk| {
         let address = behind(&kiosk);
         let password = "correct horse";
-        let owned = kiosk.api.auth.own_with(password).await;
+        let owned = kiosk.api.auth.set_first_password(password).await;
         owned.expect("it is saved");
         for _ in 0..5 {
             let wrong = sign_in(address, "192.0.2.7", "guess guess").await;

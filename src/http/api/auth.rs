@@ -2,10 +2,10 @@
 
 use super::json::Context;
 use super::wall_time::Wallclock;
-use crate::auth::{ABSOLUTE, Session, check_password, cookie_name, device_cookie_name};
+use crate::auth::{SESSION_LIFETIME, Session, check_password, cookie_name, device_cookie_name};
 use crate::http::Api;
-use crate::http::auth_service::{Opened, Pass, Visitor};
-use crate::http::error::{Error, Kind};
+use crate::http::auth_service::{Caller, ClientInfo, NewSession};
+use crate::http::error::{Error, ErrorKind};
 use crate::http::guard;
 use crate::http::reply::{ApiRequest, Reply};
 use serde::Serialize;
@@ -14,24 +14,24 @@ use std::rc::Rc;
 use std::time::Duration;
 
 /// How long a browser keeps its device cookie: a year from its last sign-in.
-const DEVICE: Duration = Duration::from_secs(365 * 24 * 60 * 60);
+const DEVICE_COOKIE_LIFETIME: Duration = Duration::from_secs(365 * 24 * 60 * 60);
 
 /// What anybody may know, and what whoever asks may do.
 #[derive(Serialize)]
-struct Front {
+struct ClaimView {
     claimed: bool,
     hostname: String,
     role: Option<&'static str>,
 }
 
 /// `GET /api/claim`
-pub async fn show_claim(api: &Rc<Api>, ask: ApiRequest<'_>) -> Result<Reply, Error> {
-    let role = match &ask.pass {
-        Pass::Nobody => None,
-        Pass::Local => Some("admin"),
-        Pass::Session(_, role) | Pass::Token(_, role) => Some(role.as_str()),
+pub async fn show_claim(api: &Rc<Api>, request: ApiRequest<'_>) -> Result<Reply, Error> {
+    let role = match &request.caller {
+        Caller::Anonymous => None,
+        Caller::Local => Some("admin"),
+        Caller::Session(_, role) | Caller::Token(_, role) => Some(role.as_str()),
     };
-    let front = Front {
+    let front = ClaimView {
         claimed: api.auth.claim_code().is_none(),
         hostname: (api.about.hostname)(),
         role,
@@ -40,47 +40,50 @@ pub async fn show_claim(api: &Rc<Api>, ask: ApiRequest<'_>) -> Result<Reply, Err
 }
 
 /// `POST /api/claim`
-pub async fn claim(api: &Rc<Api>, ask: ApiRequest<'_>) -> Result<Reply, Error> {
-    let mut body = ask.object()?;
+pub async fn claim(api: &Rc<Api>, request: ApiRequest<'_>) -> Result<Reply, Error> {
+    let mut body = request.object()?;
     let code = text(&mut body, "code", "it is the code on the kiosk's screen")?;
     let password = new_password(&mut body)?;
     nothing_else(&body)?;
     let opened = api
         .auth
-        .claim(&code, &password, &visitor(api, &ask))
+        .claim(&code, &password, &client_info(api, &request))
         .await?;
-    Ok(signed_in(api, &ask, &opened))
+    Ok(signed_in(api, &request, &opened))
 }
 
 /// `POST /api/login`: with the password, or by the link that signs in once.
-pub async fn login(api: &Rc<Api>, ask: ApiRequest<'_>) -> Result<Reply, Error> {
-    let mut body = ask.object()?;
+pub async fn login(api: &Rc<Api>, request: ApiRequest<'_>) -> Result<Reply, Error> {
+    let mut body = request.object()?;
     let opened = if body.contains_key("invitation") {
         let secret = text(&mut body, "invitation", "")?;
         nothing_else(&body)?;
-        api.auth.accept_invitation(&secret, &visitor(api, &ask))?
+        api.auth
+            .accept_invitation(&secret, &client_info(api, &request))?
     } else {
         let password = text(&mut body, "password", "it is the password of this kiosk")?;
         nothing_else(&body)?;
-        api.auth.sign_in(password, &visitor(api, &ask)).await?
+        api.auth
+            .sign_in(password, &client_info(api, &request))
+            .await?
     };
-    Ok(signed_in(api, &ask, &opened))
+    Ok(signed_in(api, &request, &opened))
 }
 
 /// `POST /api/logout`: ends the session that asks for it.
-pub async fn logout(api: &Rc<Api>, ask: ApiRequest<'_>) -> Result<Reply, Error> {
-    if let Pass::Session(name, _) = &ask.pass {
+pub async fn logout(api: &Rc<Api>, request: ApiRequest<'_>) -> Result<Reply, Error> {
+    if let Caller::Session(name, _) = &request.caller {
         api.auth.end_session(name.as_str());
     }
     Ok(Reply::empty(204).with(
         "Set-Cookie",
-        cookie(&cookie_name(port(&ask)), "", Duration::ZERO, &ask),
+        cookie(&cookie_name(port(&request)), "", Duration::ZERO, &request),
     ))
 }
 
 /// `PUT /api/password`
-pub async fn set_password(api: &Rc<Api>, ask: ApiRequest<'_>) -> Result<Reply, Error> {
-    let mut body = ask.object()?;
+pub async fn set_password(api: &Rc<Api>, request: ApiRequest<'_>) -> Result<Reply, Error> {
+    let mut body = request.object()?;
     let password = new_password(&mut body)?;
     let current = match body.contains_key("current") {
         true => Some(text(&mut body, "current", "")?),
@@ -92,13 +95,13 @@ pub async fn set_password(api: &Rc<Api>, ask: ApiRequest<'_>) -> Result<Reply, E
         Some(_) => return Err(Error::invalid("revoke_tokens", "must be true or false")),
     };
     nothing_else(&body)?;
-    let (keeper, from) = (&api.auth, visitor(api, &ask));
-    (keeper.change_password(&password, current, revoke_tokens, &ask.pass, &from)).await?;
+    let (auth, from) = (&api.auth, client_info(api, &request));
+    (auth.change_password(&password, current, revoke_tokens, &request.caller, &from)).await?;
     Ok(Reply::empty(204))
 }
 
 /// `DELETE /api/password`: forgets who may come in, and tells the code by which the kiosk is claimed again.
-pub async fn reset(api: &Rc<Api>, _ask: ApiRequest<'_>) -> Result<Reply, Error> {
+pub async fn reset(api: &Rc<Api>, _request: ApiRequest<'_>) -> Result<Reply, Error> {
     let code = api.auth.reset().await?;
     Ok(Reply::json(200, &json!({"code": code.to_string()})))
 }
@@ -117,7 +120,7 @@ struct SessionView<'a> {
 }
 
 /// `GET /api/sessions`
-pub async fn list(api: &Rc<Api>, ask: ApiRequest<'_>) -> Result<Reply, Error> {
+pub async fn list(api: &Rc<Api>, request: ApiRequest<'_>) -> Result<Reply, Error> {
     let boot = Context::of(api).boot();
     let sessions = api.auth.sessions();
     let view = |session: &Session| {
@@ -129,7 +132,7 @@ pub async fn list(api: &Rc<Api>, ask: ApiRequest<'_>) -> Result<Reply, Error> {
             opened: boot.at(session.opened),
             used: boot.at(session.used),
             ends: boot.at(session.ends()),
-            current: ask.pass.is_session(&session.name),
+            current: request.caller.is_session(&session.name),
         })
     };
     let sessions: Vec<Value> = sessions.iter().map(view).collect();
@@ -137,28 +140,28 @@ pub async fn list(api: &Rc<Api>, ask: ApiRequest<'_>) -> Result<Reply, Error> {
 }
 
 /// `DELETE /api/sessions/{id}`
-pub async fn end(api: &Rc<Api>, ask: ApiRequest<'_>) -> Result<Reply, Error> {
-    match api.auth.end_session(ask.id) {
+pub async fn end(api: &Rc<Api>, request: ApiRequest<'_>) -> Result<Reply, Error> {
+    match api.auth.end_session(request.id) {
         true => Ok(Reply::empty(204)),
         false => Err(Error::new(
-            Kind::NoSuchSession,
-            format!("there is no session {}", ask.id),
+            ErrorKind::NoSuchSession,
+            format!("there is no session {}", request.id),
         )),
     }
 }
 
-pub(in crate::http) fn visitor<'a>(api: &Api, ask: &ApiRequest<'a>) -> Visitor<'a> {
-    let agent = ask.header("user-agent").unwrap_or_default();
-    match ask.client {
-        Some(client) => Visitor {
-            guesser: (ask.pass != Pass::Local)
-                .then(|| (api.auth).guesser(client, ask.header("cookie").unwrap_or_default())),
+pub(in crate::http) fn client_info<'a>(api: &Api, request: &ApiRequest<'a>) -> ClientInfo<'a> {
+    let agent = request.header("user-agent").unwrap_or_default();
+    match request.client {
+        Some(client) => ClientInfo {
+            guesser: (request.caller != Caller::Local)
+                .then(|| (api.auth).guesser(client, request.header("cookie").unwrap_or_default())),
             address: std::net::Ipv6Addr::from(client.0)
                 .to_canonical()
                 .to_string(),
             agent,
         },
-        None => Visitor {
+        None => ClientInfo {
             guesser: None,
             address: "this machine".to_owned(),
             agent,
@@ -166,30 +169,33 @@ pub(in crate::http) fn visitor<'a>(api: &Api, ask: &ApiRequest<'a>) -> Visitor<'
     }
 }
 
-fn signed_in(api: &Api, ask: &ApiRequest<'_>, opened: &Opened) -> Reply {
-    let name = cookie_name(port(ask));
-    let session = cookie(&name, &opened.secret.to_cookie(), ABSOLUTE, ask);
+fn signed_in(api: &Api, request: &ApiRequest<'_>, opened: &NewSession) -> Reply {
+    let name = cookie_name(port(request));
+    let session = cookie(&name, &opened.secret.to_cookie(), SESSION_LIFETIME, request);
     let reply = Reply::json(200, &json!({"session": opened.name, "role": "admin"}))
         .with("Set-Cookie", session);
     match api.auth.device_cookie() {
         Some(value) => {
-            let name = device_cookie_name(port(ask));
-            reply.with("Set-Cookie", cookie(&name, &value, DEVICE, ask))
+            let name = device_cookie_name(port(request));
+            reply.with(
+                "Set-Cookie",
+                cookie(&name, &value, DEVICE_COOKIE_LIFETIME, request),
+            )
         }
         None => reply,
     }
 }
 
 /// The port by which the client calls the kiosk.
-fn port(ask: &ApiRequest<'_>) -> Option<u16> {
-    ask.header("host").and_then(guard::port)
+fn port(request: &ApiRequest<'_>) -> Option<u16> {
+    request.header("host").and_then(guard::port)
 }
 
 /// Scripts cannot read it (`HttpOnly`), no other site can have it sent (`SameSite=Strict`), and where the page came
 /// through TLS it is never sent without (`Secure`).
-fn cookie(name: &str, value: &str, lifetime: Duration, ask: &ApiRequest<'_>) -> String {
+fn cookie(name: &str, value: &str, lifetime: Duration, request: &ApiRequest<'_>) -> String {
     let seconds = lifetime.as_secs();
-    let is_secure = ask
+    let is_secure = request
         .header("origin")
         .is_some_and(|origin| origin.starts_with("https://"));
     let secure = if is_secure { "; Secure" } else { "" };

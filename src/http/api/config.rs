@@ -3,7 +3,7 @@
 //! For `admin`, who alone may change them, all three have the entity tag of the whole document. A client sends the tag
 //! of what it has read in `If-Match`, and gets 412 where the document has changed since.
 
-use super::json::{Configuration, Disclosure};
+use super::json::{ConfigurationView, Disclosure};
 use crate::config::{Etag, Loaded, Problem, Section, Zone, check_zone, redact};
 use crate::http::Api;
 use crate::http::error::Error;
@@ -16,68 +16,72 @@ use std::rc::Rc;
 #[derive(Serialize)]
 struct Reloaded<'a> {
     generation: u64,
-    configuration: Configuration<'a>,
+    configuration: ConfigurationView<'a>,
 }
 
 /// `GET /api/config`
-pub async fn show(api: &Rc<Api>, ask: ApiRequest<'_>) -> Result<Reply, Error> {
-    let known = ask.header("if-none-match");
-    Ok(document(api, &ask, None, known))
+pub async fn show(api: &Rc<Api>, request: ApiRequest<'_>) -> Result<Reply, Error> {
+    let known = request.header("if-none-match");
+    Ok(document(api, &request, None, known))
 }
 
 /// `PUT /api/config`
-pub async fn replace(api: &Rc<Api>, ask: ApiRequest<'_>) -> Result<Reply, Error> {
-    let new: Value = ask.json()?;
+pub async fn replace(api: &Rc<Api>, request: ApiRequest<'_>) -> Result<Reply, Error> {
+    let new: Value = request.json()?;
     if let Some(problem) = unknown_zone(api, new.get("schedule")).await {
         return Err(refuse(api, problem, |loaded| loaded.replaced_by(new)));
     }
-    let request = Command::ReplaceConfig {
+    let command = Command::ReplaceConfig {
         document: new,
-        if_match: if_match(ask.header("if-match")),
+        if_match: if_match(request.header("if-match")),
     };
-    api.commands.ask(request).await?;
-    Ok(document(api, &ask, None, None))
+    api.commands.send(command).await?;
+    Ok(document(api, &request, None, None))
 }
 
 /// `GET /api/behaviors`
-pub async fn show_behaviors(api: &Rc<Api>, ask: ApiRequest<'_>) -> Result<Reply, Error> {
-    let known = ask.header("if-none-match");
-    Ok(document(api, &ask, Some(Section::Behaviors), known))
+pub async fn show_behaviors(api: &Rc<Api>, request: ApiRequest<'_>) -> Result<Reply, Error> {
+    let known = request.header("if-none-match");
+    Ok(document(api, &request, Some(Section::Behaviors), known))
 }
 
 /// `PUT /api/behaviors`
-pub async fn replace_behaviors(api: &Rc<Api>, ask: ApiRequest<'_>) -> Result<Reply, Error> {
-    replace_section(api, &ask, Section::Behaviors).await
+pub async fn replace_behaviors(api: &Rc<Api>, request: ApiRequest<'_>) -> Result<Reply, Error> {
+    replace_section(api, &request, Section::Behaviors).await
 }
 
 /// `GET /api/schedule`
-pub async fn show_schedule(api: &Rc<Api>, ask: ApiRequest<'_>) -> Result<Reply, Error> {
-    let known = ask.header("if-none-match");
-    Ok(document(api, &ask, Some(Section::Schedule), known))
+pub async fn show_schedule(api: &Rc<Api>, request: ApiRequest<'_>) -> Result<Reply, Error> {
+    let known = request.header("if-none-match");
+    Ok(document(api, &request, Some(Section::Schedule), known))
 }
 
 /// `PUT /api/schedule`
-pub async fn replace_schedule(api: &Rc<Api>, ask: ApiRequest<'_>) -> Result<Reply, Error> {
-    replace_section(api, &ask, Section::Schedule).await
+pub async fn replace_schedule(api: &Rc<Api>, request: ApiRequest<'_>) -> Result<Reply, Error> {
+    replace_section(api, &request, Section::Schedule).await
 }
 
 /// `POST /api/reload`
-pub async fn reload(api: &Rc<Api>, ask: ApiRequest<'_>) -> Result<Reply, Error> {
-    api.commands.ask(Command::Reload).await?;
+pub async fn reload(api: &Rc<Api>, request: ApiRequest<'_>) -> Result<Reply, Error> {
+    api.commands.send(Command::Reload).await?;
     let status = api.feed.current();
     let reloaded = Reloaded {
         generation: status.generation,
-        configuration: Configuration::of(api, &status.configuration, ask.pass.disclosure()),
+        configuration: ConfigurationView::of(
+            api,
+            &status.configuration,
+            request.caller.disclosure(),
+        ),
     };
     Ok(Reply::json(202, &reloaded))
 }
 
 async fn replace_section(
     api: &Rc<Api>,
-    ask: &ApiRequest<'_>,
+    request: &ApiRequest<'_>,
     section: Section,
 ) -> Result<Reply, Error> {
-    let value: Value = ask.json()?;
+    let value: Value = request.json()?;
     if section == Section::Schedule
         && let Some(problem) = unknown_zone(api, Some(&value)).await
     {
@@ -85,13 +89,13 @@ async fn replace_section(
             loaded.with_section(section, value)
         }));
     }
-    let request = Command::ReplaceSection {
+    let command = Command::ReplaceSection {
         section,
         value,
-        if_match: if_match(ask.header("if-match")),
+        if_match: if_match(request.header("if-match")),
     };
-    api.commands.ask(request).await?;
-    Ok(document(api, ask, Some(section), None))
+    api.commands.send(command).await?;
+    Ok(document(api, request, Some(section), None))
 }
 
 /// What is wrong with the time zone of a schedule, if this machine does not have it. The zones are files of the machine,
@@ -134,13 +138,13 @@ fn refuse(
 /// for `admin` alone.
 fn document(
     api: &Api,
-    ask: &ApiRequest<'_>,
+    request: &ApiRequest<'_>,
     section: Option<Section>,
     known: Option<&str>,
 ) -> Reply {
     let status = api.feed.current();
     let document = &status.configuration.document;
-    let (reply, etag) = match (section, ask.pass.disclosure()) {
+    let (reply, etag) = match (section, request.caller.disclosure()) {
         (None, _) => {
             let reply = Reply::bytes(200, "application/json", document.to_bytes());
             (reply, document.etag())

@@ -4,7 +4,7 @@ use super::json::Context;
 use super::wall_time::Wallclock;
 use crate::config::{Display, Id, Rotation};
 use crate::http::Api;
-use crate::http::error::{Error, Kind};
+use crate::http::error::{Error, ErrorKind};
 use crate::http::reply::{ApiRequest, Reply};
 use crate::supervisor::{
     Command, DisplayStatus, Monitor, Output, PowerStatus, RotationStatus, Size, Snapshot,
@@ -16,38 +16,38 @@ use std::rc::Rc;
 
 #[derive(Serialize)]
 struct List<'a> {
-    displays: Displays<'a>,
-    connectors: Connectors<'a>,
+    displays: DisplaysView<'a>,
+    connectors: ConnectorsView<'a>,
 }
 
 /// `GET /api/displays`
-pub async fn list(api: &Rc<Api>, _ask: ApiRequest<'_>) -> Result<Reply, Error> {
+pub async fn list(api: &Rc<Api>, _request: ApiRequest<'_>) -> Result<Reply, Error> {
     let status = api.feed.current();
     let list = List {
-        displays: Displays {
+        displays: DisplaysView {
             shown: &status.displays,
-            light: Context::of(api),
+            context: Context::of(api),
         },
-        connectors: Connectors(&status),
+        connectors: ConnectorsView(&status),
     };
     Ok(Reply::json(200, &list))
 }
 
 /// `POST /api/displays/{id}/power`, `{"on": true}`
-pub async fn switch_power(api: &Rc<Api>, ask: ApiRequest<'_>) -> Result<Reply, Error> {
-    let display = name(ask.id)?;
-    let body = ask.object()?;
+pub async fn switch_power(api: &Rc<Api>, request: ApiRequest<'_>) -> Result<Reply, Error> {
+    let display = name(request.id)?;
+    let body = request.object()?;
     if let Some(unknown) = body.keys().find(|name| *name != "on") {
         return Err(Error::invalid(unknown, "there is no such field here"));
     }
     let Some(on) = body.get("on").and_then(Value::as_bool) else {
         return Err(Error::invalid("on", "must be true or false"));
     };
-    let request = Command::SwitchPower {
+    let command = Command::SwitchPower {
         display: display.clone(),
         on,
     };
-    api.commands.ask(request).await?;
+    api.commands.send(command).await?;
     let status = api.feed.current();
     let shown = status
         .displays
@@ -56,31 +56,34 @@ pub async fn switch_power(api: &Rc<Api>, ask: ApiRequest<'_>) -> Result<Reply, E
     match shown {
         Some(shown) => Ok(Reply::json(202, &view(shown, Context::of(api)))),
         // It went away within the instant.
-        None => Err(no_such(ask.id)),
+        None => Err(no_such_display(request.id)),
     }
 }
 
 /// The display in a path.
 fn name(text: &str) -> Result<Display, Error> {
-    text.parse().map_err(|_| no_such(text))
+    text.parse().map_err(|_| no_such_display(text))
 }
 
-fn no_such(text: &str) -> Error {
-    Error::new(Kind::NoSuchDisplay, format!("there is no display {text}"))
+fn no_such_display(text: &str) -> Error {
+    Error::new(
+        ErrorKind::NoSuchDisplay,
+        format!("there is no display {text}"),
+    )
 }
 
 /// All displays.
 #[derive(Debug)]
-pub struct Displays<'a> {
+pub struct DisplaysView<'a> {
     /// Which.
     pub shown: &'a [DisplayStatus],
     /// By which light.
-    pub light: Context<'a>,
+    pub context: Context<'a>,
 }
 
-impl Serialize for Displays<'_> {
+impl Serialize for DisplaysView<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let views = self.shown.iter().map(|shown| view(shown, self.light));
+        let views = self.shown.iter().map(|shown| view(shown, self.context));
         serializer.collect_seq(views)
     }
 }
@@ -127,7 +130,7 @@ struct PowerView<'a> {
     problem: Option<&'a str>,
 }
 
-fn view<'a>(shown: &'a DisplayStatus, light: Context<'_>) -> DisplayView<'a> {
+fn view<'a>(shown: &'a DisplayStatus, context: Context<'_>) -> DisplayView<'a> {
     let screen = shown.screen.screen.as_deref();
     let outputs = screen.map_or(&[][..], |screen| &screen.outputs);
     let output = screen.and_then(|screen| screen.output());
@@ -147,7 +150,7 @@ fn view<'a>(shown: &'a DisplayStatus, light: Context<'_>) -> DisplayView<'a> {
         connector: shown.screen.connector.as_deref(),
         monitor: output.and_then(|output| output.monitor.as_ref()),
         rotation: RotationView::of(&shown.screen.rotation),
-        power: PowerView::of(&shown.screen.power, light),
+        power: PowerView::of(&shown.screen.power, context),
         process: shown.holder.as_ref(),
         wanted_by: &shown.wanted_by,
     }
@@ -174,13 +177,13 @@ impl<'a> RotationView<'a> {
 }
 
 impl<'a> PowerView<'a> {
-    fn of(status: &'a PowerStatus, light: Context<'_>) -> Self {
+    fn of(status: &'a PowerStatus, context: Context<'_>) -> Self {
         let word = |on| if on { "on" } else { "off" };
         Self {
             requested: status.requested.map(word),
             actual: status.actual.map(word),
             backend: status.backend.map(|backend| backend.as_str()),
-            since: status.since.map(|since| light.boot().at(since)),
+            since: status.since.map(|since| context.boot().at(since)),
             problem: status.problem.as_deref(),
         }
     }
@@ -188,7 +191,7 @@ impl<'a> PowerView<'a> {
 
 /// The sockets of the machine, each with the display that uses it.
 #[derive(Debug)]
-pub struct Connectors<'a>(pub &'a Snapshot);
+pub struct ConnectorsView<'a>(pub &'a Snapshot);
 
 #[derive(Serialize)]
 struct ConnectorView<'a> {
@@ -200,7 +203,7 @@ struct ConnectorView<'a> {
     display: Option<&'a Display>,
 }
 
-impl Serialize for Connectors<'_> {
+impl Serialize for ConnectorsView<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let connectors = &self.0.connectors;
         let mut seq = serializer.serialize_seq(Some(connectors.len()))?;

@@ -1,12 +1,12 @@
 //! `/api/events`: a picture of everything, then whatever changes, for as long as somebody looks.
 
-use super::displays::{Connectors, Displays};
-use super::json::{Configuration, Context, Disclosure, Order, Processes};
+use super::displays::{ConnectorsView, DisplaysView};
+use super::json::{ConfigurationView, Context, Disclosure, ProcessOrder, ProcessesView};
 use super::schedule::ScheduleView;
 use crate::config::Id;
 use crate::http::Api;
 use crate::http::error::Error;
-use crate::http::reply::{ApiRequest, Later, Reply, Source, write_event};
+use crate::http::reply::{ApiRequest, BoxFuture, EventSource, Reply, write_event};
 use crate::supervisor::{ProcessStatus, Snapshot};
 use serde::Serialize;
 use smol::Timer;
@@ -15,15 +15,15 @@ use std::time::Instant;
 
 /// `GET /api/events`. A client that comes back gets a new snapshot: it is hardly larger than
 /// what it may have missed, and never wrong.
-pub async fn stream(api: &Rc<Api>, ask: ApiRequest<'_>) -> Result<Reply, Error> {
-    Ok(Reply::events(Changes {
+pub async fn stream(api: &Rc<Api>, request: ApiRequest<'_>) -> Result<Reply, Error> {
+    Ok(Reply::events(SnapshotStream {
         api: api.clone(),
-        disclosure: ask.pass.disclosure(),
+        disclosure: request.caller.disclosure(),
         sent: None,
     }))
 }
 
-struct Changes {
+struct SnapshotStream {
     api: Rc<Api>,
     /// A role never changes: a session or token of another role is another one.
     disclosure: Disclosure,
@@ -31,8 +31,8 @@ struct Changes {
     sent: Option<(Rc<Snapshot>, Instant)>,
 }
 
-impl Source for Changes {
-    fn next<'a>(&'a mut self, out: &'a mut Vec<u8>) -> Later<'a, bool> {
+impl EventSource for SnapshotStream {
+    fn next<'a>(&'a mut self, out: &'a mut Vec<u8>) -> BoxFuture<'a, bool> {
         Box::pin(async move {
             let status = match &self.sent {
                 None => {
@@ -61,43 +61,47 @@ impl Source for Changes {
 #[derive(Serialize)]
 struct Event<'a> {
     generation: u64,
-    processes: Processes<'a>,
+    processes: ProcessesView<'a>,
     #[serde(skip_serializing_if = "Option::is_none")]
     removed: Option<Vec<&'a Id>>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    order: Option<Order<'a>>,
+    order: Option<ProcessOrder<'a>>,
     active_display: Option<&'a Id>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    displays: Option<Displays<'a>>,
+    displays: Option<DisplaysView<'a>>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    connectors: Option<Connectors<'a>>,
+    connectors: Option<ConnectorsView<'a>>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    configuration: Option<Configuration<'a>>,
+    configuration: Option<ConfigurationView<'a>>,
     #[serde(skip_serializing_if = "Option::is_none")]
     schedule: Option<ScheduleView<'a>>,
     shutting_down: bool,
 }
 
-fn displays_of<'a>(api: &'a Api, status: &'a Snapshot) -> Displays<'a> {
-    Displays {
+fn displays_of<'a>(api: &'a Api, status: &'a Snapshot) -> DisplaysView<'a> {
+    DisplaysView {
         shown: &status.displays,
-        light: Context::of(api),
+        context: Context::of(api),
     }
 }
 
 fn write_snapshot(out: &mut Vec<u8>, api: &Api, status: &Snapshot, disclosure: Disclosure) {
     let event = Event {
         generation: status.generation,
-        processes: Processes {
+        processes: ProcessesView {
             shown: &status.processes,
-            light: Context::of(api).disclosing(disclosure),
+            context: Context::of(api).disclosing(disclosure),
         },
         removed: None,
-        order: Some(Order(&status.processes)),
+        order: Some(ProcessOrder(&status.processes)),
         active_display: status.active_display.as_ref(),
         displays: Some(displays_of(api, status)),
-        connectors: Some(Connectors(status)),
-        configuration: Some(Configuration::of(api, &status.configuration, disclosure)),
+        connectors: Some(ConnectorsView(status)),
+        configuration: Some(ConfigurationView::of(
+            api,
+            &status.configuration,
+            disclosure,
+        )),
         schedule: Some(ScheduleView::of(status, disclosure)),
         shutting_down: status.shutting_down,
     };
@@ -132,17 +136,17 @@ fn write_change(
         || !Rc::ptr_eq(&before.connectors, &status.connectors);
     let event = Event {
         generation: status.generation,
-        processes: Processes {
+        processes: ProcessesView {
             shown: &changed,
-            light: Context::of(api).disclosing(disclosure),
+            context: Context::of(api).disclosing(disclosure),
         },
         removed: Some(removed.collect()),
-        order: (ids(before) != ids(status)).then_some(Order(&status.processes)),
+        order: (ids(before) != ids(status)).then_some(ProcessOrder(&status.processes)),
         active_display: status.active_display.as_ref(),
         displays: is_rearranged.then(|| displays_of(api, status)),
-        connectors: is_rearranged.then_some(Connectors(status)),
+        connectors: is_rearranged.then_some(ConnectorsView(status)),
         configuration: (!Rc::ptr_eq(&before.configuration, &status.configuration))
-            .then(|| Configuration::of(api, &status.configuration, disclosure)),
+            .then(|| ConfigurationView::of(api, &status.configuration, disclosure)),
         schedule: (!Rc::ptr_eq(&before.schedule, &status.schedule))
             .then_some(ScheduleView::of(status, disclosure)),
         shutting_down: status.shutting_down,

@@ -1,7 +1,7 @@
 //! How things look in JSON: one shape for each, wherever it is shown.
 
 use super::usage::Usage;
-use super::wall_time::{Boot, Now, Wallclock};
+use super::wall_time::{BootTime, Now, Wallclock};
 use crate::config::{Id, Limits, Problem, Process, redact};
 use crate::http::Api;
 use crate::supervisor::{ConfigurationStatus, ProcessStatus, Reason, Snapshot, Source, State};
@@ -43,7 +43,7 @@ impl Disclosure {
 pub struct Context<'l> {
     api: &'l Api,
     now: Now,
-    boot: Boot,
+    boot: BootTime,
     disclosure: Disclosure,
 }
 
@@ -70,7 +70,7 @@ impl<'l> Context<'l> {
     }
 
     /// When the machine was booted.
-    pub fn boot(&self) -> Boot {
+    pub fn boot(&self) -> BootTime {
         self.boot
     }
 
@@ -151,12 +151,12 @@ pub struct ProcessView<'a> {
 
 impl<'a> ProcessView<'a> {
     /// The same, with what it uses.
-    pub fn using(self, usage: Usage) -> Self {
+    pub fn with_usage(self, usage: Usage) -> Self {
         Self { usage, ..self }
     }
 
     /// The same, with those that make way for it.
-    pub fn instead_of(self, stopped: &'a [Id]) -> Self {
+    pub fn with_stopped(self, stopped: &'a [Id]) -> Self {
         Self {
             stopped: Some(stopped),
             ..self
@@ -230,18 +230,18 @@ struct StepView<'a> {
 
 /// Processes by id, in the order of the file.
 #[derive(Debug)]
-pub struct Processes<'a> {
+pub struct ProcessesView<'a> {
     /// Which.
     pub shown: &'a [Rc<ProcessStatus>],
     /// By which light.
-    pub light: Context<'a>,
+    pub context: Context<'a>,
 }
 
-impl Serialize for Processes<'_> {
+impl Serialize for ProcessesView<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let mut map = serializer.serialize_map(Some(self.shown.len()))?;
         for shown in self.shown {
-            map.serialize_entry(&shown.process.id, &self.light.process(shown))?;
+            map.serialize_entry(&shown.process.id, &self.context.process(shown))?;
         }
         map.end()
     }
@@ -249,9 +249,9 @@ impl Serialize for Processes<'_> {
 
 /// The ids of processes, in the order of the file.
 #[derive(Debug)]
-pub struct Order<'a>(pub &'a [Rc<ProcessStatus>]);
+pub struct ProcessOrder<'a>(pub &'a [Rc<ProcessStatus>]);
 
-impl Serialize for Order<'_> {
+impl Serialize for ProcessOrder<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         serializer.collect_seq(self.0.iter().map(|shown| &shown.process.id))
     }
@@ -259,14 +259,14 @@ impl Serialize for Order<'_> {
 
 /// Where the configuration in force comes from, and what is wrong with it.
 #[derive(Debug, Serialize)]
-pub struct Configuration<'a> {
+pub struct ConfigurationView<'a> {
     file: &'a str,
     source: &'static str,
     problems: Cow<'a, [Problem]>,
     warnings: Cow<'a, [Problem]>,
 }
 
-impl<'a> Configuration<'a> {
+impl<'a> ConfigurationView<'a> {
     /// The configuration in force. What is wrong with a field can quote its value, so only the field is named to a
     /// reader who may not see that.
     pub fn of(api: &'a Api, shown: &'a ConfigurationStatus, disclosure: Disclosure) -> Self {
@@ -295,14 +295,14 @@ impl<'a> Configuration<'a> {
 
 /// How many processes there are, and how many of them are in a state that matters at a glance.
 #[derive(Debug, Serialize)]
-pub struct Count {
+pub struct ProcessCounts {
     total: usize,
     running: usize,
     waiting: usize,
     failed: usize,
 }
 
-impl Count {
+impl ProcessCounts {
     /// Counts.
     pub fn of(status: &Snapshot) -> Self {
         let count = |state| {

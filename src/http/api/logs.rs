@@ -2,11 +2,11 @@
 
 use super::json::Context;
 use super::processes;
-use super::wall_time::{Boot, Wallclock};
+use super::wall_time::{BootTime, Wallclock};
 use crate::config::Id;
 use crate::http::Api;
 use crate::http::error::Error;
-use crate::http::reply::{ApiRequest, Later, Reply, Source, write_event};
+use crate::http::reply::{ApiRequest, BoxFuture, EventSource, Reply, write_event};
 use crate::logs::{Line, Log};
 use serde::Serialize;
 use smol::Timer;
@@ -17,7 +17,7 @@ use std::io::Write;
 use std::rc::Rc;
 
 /// As many lines as are shown unasked: some screens full.
-const LINES: usize = 200;
+const LINES_DEFAULT: usize = 200;
 
 /// As many lines as may be asked for.
 const LINES_MAX: usize = 10_000;
@@ -42,7 +42,7 @@ struct Entry<'a> {
 }
 
 impl<'a> Entry<'a> {
-    fn of(line: &Line<'a>, boot: Boot) -> Self {
+    fn of(line: &Line<'a>, boot: BootTime) -> Self {
         Self {
             seq: line.seq,
             time: boot.at(line.time),
@@ -54,14 +54,14 @@ impl<'a> Entry<'a> {
 }
 
 /// `GET /api/processes/{id}/logs`
-pub async fn show(api: &Rc<Api>, ask: ApiRequest<'_>) -> Result<Reply, Error> {
-    let id = processes::id(ask.id)?;
+pub async fn show(api: &Rc<Api>, request: ApiRequest<'_>) -> Result<Reply, Error> {
+    let id = processes::id(request.id)?;
     processes::find(api, &id)?;
-    let lines = wanted(&ask)?.unwrap_or(LINES);
+    let lines = requested_lines(&request)?.unwrap_or(LINES_DEFAULT);
     let log = api.logs.get(&id);
     let boot = Context::of(api).boot();
     let mut out = Vec::new();
-    if !ask.accepts("application/json") {
+    if !request.accepts("application/json") {
         let shown = newest(log.as_deref(), lines, |line, out| {
             let entry = Entry::of(line, boot);
             let cut = if entry.cut { " […]" } else { "" };
@@ -92,15 +92,15 @@ pub async fn show(api: &Rc<Api>, ask: ApiRequest<'_>) -> Result<Reply, Error> {
 }
 
 /// `GET /api/processes/{id}/logs/stream`
-pub async fn stream(api: &Rc<Api>, ask: ApiRequest<'_>) -> Result<Reply, Error> {
-    let id = processes::id(ask.id)?;
+pub async fn stream(api: &Rc<Api>, request: ApiRequest<'_>) -> Result<Reply, Error> {
+    let id = processes::id(request.id)?;
     processes::find(api, &id)?;
-    let lines = wanted(&ask)?.unwrap_or(LINES) as u64;
-    let life = api.about.life;
+    let lines = requested_lines(&request)?.unwrap_or(LINES_DEFAULT) as u64;
+    let life = api.about.log_epoch;
     // A number that was given by an earlier daemon says nothing about the lines of this one.
     // A script cannot set a header of an `EventSource` it opens: it names the id in the query.
-    let last_seen: Option<u64> = (ask.header("last-event-id"))
-        .or_else(|| ask.query("last_event_id"))
+    let last_seen: Option<u64> = (request.header("last-event-id"))
+        .or_else(|| request.query("last_event_id"))
         .and_then(|id| id.split_once('.'))
         .filter(|(theirs, _)| *theirs == life.to_string())
         .and_then(|(_, seq)| seq.parse().ok());
@@ -111,26 +111,26 @@ pub async fn stream(api: &Rc<Api>, ask: ApiRequest<'_>) -> Result<Reply, Error> 
         Some(seen) if seen <= newest => seen,
         _ => newest.saturating_sub(lines).max(oldest),
     };
-    Ok(Reply::events(Follower {
+    Ok(Reply::events(LogStream {
         api: api.clone(),
         id,
-        life,
+        epoch: life,
         after,
     }))
 }
 
 /// Sends the lines of one process as they come.
-struct Follower {
+struct LogStream {
     api: Rc<Api>,
     id: Id,
     /// Tells this daemon from the one before it: the event ids begin with it.
-    life: u64,
+    epoch: u64,
     /// The last line the client has.
     after: u64,
 }
 
-impl Source for Follower {
-    fn next<'a>(&'a mut self, out: &'a mut Vec<u8>) -> Later<'a, bool> {
+impl EventSource for LogStream {
+    fn next<'a>(&'a mut self, out: &'a mut Vec<u8>) -> BoxFuture<'a, bool> {
         Box::pin(async move {
             loop {
                 // Looked up anew each time: a process that is deleted takes its log with it.
@@ -157,7 +157,7 @@ impl Source for Follower {
     }
 }
 
-impl Follower {
+impl LogStream {
     /// Writes what there is beyond what the client has; whether there was anything.
     fn write_lines(&mut self, log: &Log, out: &mut Vec<u8>) -> bool {
         let lost = log.first_seq().saturating_sub(self.after + 1);
@@ -178,7 +178,7 @@ impl Follower {
             last = line.seq;
         });
         data.push(b']');
-        let life = self.life;
+        let life = self.epoch;
         write!(out, "event: lines\nid: {life}.{last}\ndata: ").expect("memory can be written to");
         out.extend_from_slice(&data);
         out.extend_from_slice(b"\n\n");
@@ -193,8 +193,8 @@ struct Gap {
 }
 
 /// `?lines=N`
-fn wanted(ask: &ApiRequest<'_>) -> Result<Option<usize>, Error> {
-    let Some(lines) = ask.query("lines") else {
+fn requested_lines(request: &ApiRequest<'_>) -> Result<Option<usize>, Error> {
+    let Some(lines) = request.query("lines") else {
         return Ok(None);
     };
     match lines.parse() {
@@ -248,13 +248,13 @@ mod tests {
                 Moment::default(),
             );
         }
-        let shown = newest(Some(&log), LINES, |line, out| {
+        let shown = newest(Some(&log), LINES_DEFAULT, |line, out| {
             write_json(out, &String::from_utf8_lossy(line.text));
         });
         let bytes: usize = shown.iter().map(|(_, line)| line.len()).sum();
         assert!(bytes <= ANSWER_MAX && bytes > ANSWER_MAX / 2, "{bytes}");
         assert_eq!(shown.back().map(|(seq, _)| *seq), Some(100));
-        let none = newest(None, LINES, |_, _| {});
+        let none = newest(None, LINES_DEFAULT, |_, _| {});
         assert!(none.is_empty());
     }
 }

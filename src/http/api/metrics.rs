@@ -10,7 +10,7 @@ use std::fmt::Write;
 use std::rc::Rc;
 
 /// `GET /metrics`. Names end in their unit; ids need no escaping, and the states are ours.
-pub async fn show(api: &Rc<Api>, _ask: ApiRequest<'_>) -> Result<Reply, Error> {
+pub async fn show(api: &Rc<Api>, _request: ApiRequest<'_>) -> Result<Reply, Error> {
     let status = api.feed.current();
     let now = Context::of(api).now().mono;
     let mut page = Page(String::new());

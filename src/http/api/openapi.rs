@@ -10,6 +10,6 @@ use std::rc::Rc;
 static DOCUMENT: Asset = asset!("openapi.json");
 
 /// `GET /api/openapi.json`
-pub async fn show(_api: &Rc<Api>, ask: ApiRequest<'_>) -> Result<Reply, Error> {
-    Ok(DOCUMENT.answer(&ask, "application/json"))
+pub async fn show(_api: &Rc<Api>, request: ApiRequest<'_>) -> Result<Reply, Error> {
+    Ok(DOCUMENT.answer(&request, "application/json"))
 }

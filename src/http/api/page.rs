@@ -3,7 +3,7 @@
 use super::json::Disclosure;
 use super::processes::{id, reply};
 use crate::http::Api;
-use crate::http::error::{Error, Kind};
+use crate::http::error::{Error, ErrorKind};
 use crate::http::reply::{ApiRequest, Reply};
 use crate::supervisor::page::Transition;
 use crate::supervisor::{Command, Done, Failure, Refusal};
@@ -18,41 +18,44 @@ const WIDTH_MAX: u32 = 16_384;
 
 /// Pictures that are on their way to clients, in bytes. Another one is not sent while there are more: clients
 /// that read slowly must not hold a picture each. The largest single one is 16 MiB.
-const ON_THEIR_WAY: usize = 8 * 1024 * 1024;
+const IN_TRANSIT_MAX: usize = 8 * 1024 * 1024;
 
 /// How many bytes of pictures are on their way.
 #[derive(Debug, Default)]
-pub struct Pictures(Rc<Cell<usize>>);
+pub struct ScreenshotsInTransit(Rc<Cell<usize>>);
 
 /// A picture on its way.
 #[derive(Debug)]
-pub struct Lent {
+pub struct SentScreenshot {
     png: Rc<[u8]>,
-    on_their_way: Rc<Cell<usize>>,
+    in_transit: Rc<Cell<usize>>,
 }
 
-impl Pictures {
-    fn lend(&self, png: Rc<[u8]>) -> Result<Lent, Error> {
+impl ScreenshotsInTransit {
+    fn add(&self, png: Rc<[u8]>) -> Result<SentScreenshot, Error> {
         let so_far = self.0.get();
-        if so_far > ON_THEIR_WAY {
-            return Err(Error::new(Kind::Busy, "too many pictures are on their way"));
+        if so_far > IN_TRANSIT_MAX {
+            return Err(Error::new(
+                ErrorKind::Busy,
+                "too many pictures are on their way",
+            ));
         }
         self.0.set(so_far + png.len());
-        Ok(Lent {
+        Ok(SentScreenshot {
             png,
-            on_their_way: self.0.clone(),
+            in_transit: self.0.clone(),
         })
     }
 }
 
-impl Drop for Lent {
+impl Drop for SentScreenshot {
     fn drop(&mut self) {
-        let others = self.on_their_way.get() - self.png.len();
-        self.on_their_way.set(others);
+        let others = self.in_transit.get() - self.png.len();
+        self.in_transit.set(others);
     }
 }
 
-impl Deref for Lent {
+impl Deref for SentScreenshot {
     type Target = [u8];
 
     fn deref(&self) -> &[u8] {
@@ -61,40 +64,40 @@ impl Deref for Lent {
 }
 
 /// `POST /api/processes/{id}/reload`
-pub async fn reload(api: &Rc<Api>, ask: ApiRequest<'_>) -> Result<Reply, Error> {
-    let id = id(ask.id)?;
-    api.commands.ask(Command::ReloadPage(id.clone())).await?;
-    reply(api, &ask, 202, &id)
+pub async fn reload(api: &Rc<Api>, request: ApiRequest<'_>) -> Result<Reply, Error> {
+    let id = id(request.id)?;
+    api.commands.send(Command::ReloadPage(id.clone())).await?;
+    reply(api, &request, 202, &id)
 }
 
 /// `POST /api/processes/{id}/navigate`
-pub async fn navigate(api: &Rc<Api>, ask: ApiRequest<'_>) -> Result<Reply, Error> {
-    let id = id(ask.id)?;
-    let (url, transition) = target(ask.object()?)?;
-    if ask.pass.disclosure() == Disclosure::Redacted && !is_on_the_web(&url) {
+pub async fn navigate(api: &Rc<Api>, request: ApiRequest<'_>) -> Result<Reply, Error> {
+    let id = id(request.id)?;
+    let (url, transition) = target(request.object()?)?;
+    if request.caller.disclosure() == Disclosure::Redacted && !is_on_the_web(&url) {
         let detail =
             "the role operate opens http:// and https:// only; other URLs need the role admin";
-        return Err(Error::new(Kind::NotAllowed, detail));
+        return Err(Error::new(ErrorKind::NotAllowed, detail));
     }
-    let request = Command::Navigate {
+    let command = Command::Navigate {
         id: id.clone(),
         url,
         transition,
     };
     // A client that cancels it closes the connection: then the page that is there is to stay.
     let gone = async {
-        ask.peer.gone().await;
+        request.peer.disconnected().await;
         let why = Failure::system("the client closed the connection");
         Err(Refusal::PageFailed(id.clone(), why))
     };
-    or(api.commands.ask(request), gone).await?;
-    reply(api, &ask, 200, &id)
+    or(api.commands.send(command), gone).await?;
+    reply(api, &request, 200, &id)
 }
 
 /// `GET /api/processes/{id}/screenshot`
-pub async fn picture(api: &Rc<Api>, ask: ApiRequest<'_>) -> Result<Reply, Error> {
-    let id = id(ask.id)?;
-    let width = match ask.query("width") {
+pub async fn screenshot(api: &Rc<Api>, request: ApiRequest<'_>) -> Result<Reply, Error> {
+    let id = id(request.id)?;
+    let width = match request.query("width") {
         None => None,
         Some(text) => match text.parse() {
             Ok(width @ 1..=WIDTH_MAX) => Some(width),
@@ -104,15 +107,15 @@ pub async fn picture(api: &Rc<Api>, ask: ApiRequest<'_>) -> Result<Reply, Error>
             }
         },
     };
-    match api.commands.ask(Command::Screenshot { id, width }).await? {
-        Done::Screenshot(picture) => Ok(Reply::picture(api.screenshots.lend(picture.png)?)),
+    match api.commands.send(Command::Screenshot { id, width }).await? {
+        Done::Screenshot(screenshot) => Ok(Reply::screenshot(api.screenshots.add(screenshot.png)?)),
         done => Err(Error::unexpected(&done)),
     }
 }
 
 /// `GET /api/processes/{id}/evidence`
-pub async fn evidence(api: &Rc<Api>, ask: ApiRequest<'_>) -> Result<Reply, Error> {
-    let id = id(ask.id)?;
+pub async fn evidence(api: &Rc<Api>, request: ApiRequest<'_>) -> Result<Reply, Error> {
+    let id = id(request.id)?;
     let status = api.feed.current();
     let shown = (status.processes.iter()).find(|shown| shown.process.id == id);
     let Some(shown) = shown else {
@@ -120,10 +123,12 @@ pub async fn evidence(api: &Rc<Api>, ask: ApiRequest<'_>) -> Result<Reply, Error
     };
     let step = (shown.page.as_deref()).and_then(|page| page.last_step.as_deref());
     match step.and_then(|step| step.evidence.as_ref()) {
-        Some((_, picture)) => Ok(Reply::picture(api.screenshots.lend(picture.png.clone())?)),
+        Some((_, screenshot)) => Ok(Reply::screenshot(
+            api.screenshots.add(screenshot.png.clone())?,
+        )),
         None => {
             let detail = format!("{id}: there is no picture from before a step");
-            Err(Error::new(Kind::NoEvidence, detail))
+            Err(Error::new(ErrorKind::NoEvidence, detail))
         }
     }
 }
@@ -171,11 +176,11 @@ mod tests {
 
     #[test]
     fn slow_clients_cannot_hold_a_picture_each() {
-        let pictures = Pictures::default();
-        let large: Rc<[u8]> = vec![0; ON_THEIR_WAY + 1].into();
-        let first = pictures.lend(large.clone()).unwrap();
-        assert!(pictures.lend(large.clone()).is_err());
+        let pictures = ScreenshotsInTransit::default();
+        let large: Rc<[u8]> = vec![0; IN_TRANSIT_MAX + 1].into();
+        let first = pictures.add(large.clone()).unwrap();
+        assert!(pictures.add(large.clone()).is_err());
         drop(first);
-        assert!(pictures.lend(large).is_ok());
+        assert!(pictures.add(large).is_ok());
     }
 }

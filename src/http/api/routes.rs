@@ -6,7 +6,7 @@ use super::{
 };
 use crate::auth::Needs;
 use crate::http::error::Error;
-use crate::http::reply::{ApiRequest, Later, Reply};
+use crate::http::reply::{ApiRequest, BoxFuture, Reply};
 use crate::http::{Api, ui};
 use std::rc::Rc;
 
@@ -25,7 +25,7 @@ pub struct Route {
     handler: Handler,
 }
 
-type Handler = for<'a> fn(&'a Rc<Api>, ApiRequest<'a>) -> Later<'a, Result<Reply, Error>>;
+type Handler = for<'a> fn(&'a Rc<Api>, ApiRequest<'a>) -> BoxFuture<'a, Result<Reply, Error>>;
 
 macro_rules! routes {
     ($($method:ident $path:literal $needs:ident $answers:tt $handler:path;)*) => {
@@ -34,7 +34,7 @@ macro_rules! routes {
             path: $path,
             needs: Needs::$needs,
             answers: &$answers,
-            handler: |api, ask| Box::pin($handler(api, ask)),
+            handler: |api, request| Box::pin($handler(api, request)),
         }),*]
     };
 }
@@ -52,7 +52,7 @@ pub static ROUTES: &[Route] = routes! {
     POST   "/api/processes/{id}/restart"      Operate [202, 404, 409, 503]           processes::restart;
     POST   "/api/processes/{id}/reload"       Operate [202, 404, 409, 503]           page::reload;
     POST   "/api/processes/{id}/navigate"     Operate [200, 400, 403, 404, 409, 422, 503] page::navigate;
-    GET    "/api/processes/{id}/screenshot"   View    [200, 404, 409, 422, 503]      page::picture;
+    GET    "/api/processes/{id}/screenshot"   View    [200, 404, 409, 422, 503]      page::screenshot;
     GET    "/api/processes/{id}/evidence"     View    [200, 404, 503]                page::evidence;
     GET    "/api/processes/{id}/logs"         Operate [200, 404, 422, 503]           logs::show;
     GET    "/api/processes/{id}/logs/stream"  Operate [200, 404, 422, 503]           logs::stream;
@@ -70,7 +70,7 @@ pub static ROUTES: &[Route] = routes! {
     POST   "/api/reload"                      Admin   [202, 409, 422, 503]           config::reload;
     POST   "/api/upgrade"                     Admin   [202, 409, 503]                system::upgrade;
     GET    "/api/status"                      View    [200]                          system::status;
-    GET    "/api/system"                      View    [200]                          system::machine;
+    GET    "/api/system"                      View    [200]                          system::system;
     GET    "/api/events"                      View    [200, 503]                     events::stream;
     GET    "/api/claim"                       Nothing [200]                          auth::show_claim;
     POST   "/api/claim"                       Nothing [200, 400, 401, 409, 422, 429, 503] auth::claim;
@@ -87,7 +87,7 @@ pub static ROUTES: &[Route] = routes! {
     GET    "/healthz"                         Nothing [200, 503]                     system::health;
     GET    "/metrics"                         View    [200]                          metrics::show;
     GET    "/"                                Nothing [200, 304]                     ui::index;
-    GET    "/page/{id}"                       Nothing [200, 304, 404]                ui::part;
+    GET    "/page/{id}"                       Nothing [200, 304, 404]                ui::file;
 };
 
 impl Route {
@@ -95,9 +95,9 @@ impl Route {
     pub(in crate::http) async fn answer<'a>(
         &self,
         api: &'a Rc<Api>,
-        ask: ApiRequest<'a>,
+        request: ApiRequest<'a>,
     ) -> Result<Reply, Error> {
-        (self.handler)(api, ask).await
+        (self.handler)(api, request).await
     }
 
     /// What stands in the place of `{id}`, where the path is of this route; empty for a route without one.

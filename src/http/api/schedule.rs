@@ -5,7 +5,7 @@
 use super::json::Disclosure;
 use crate::config::{Id, RuleAction, redact};
 use crate::http::Api;
-use crate::http::error::{Error, Kind};
+use crate::http::error::{Error, ErrorKind};
 use crate::http::reply::{ApiRequest, Reply};
 use crate::supervisor::{
     Command, Conflict, Done, HistoryEntry, LocalTime, Occurrence, OccurrenceKind, Preview,
@@ -19,13 +19,13 @@ use std::borrow::Cow;
 use std::rc::Rc;
 
 /// What is told where nobody says until when.
-const DAY: SignedDuration = SignedDuration::from_hours(24);
+const SPAN_DEFAULT: SignedDuration = SignedDuration::from_hours(24);
 
 /// The longest span that can be asked for.
-const SPAN: SignedDuration = SignedDuration::from_hours(24 * 400);
+const SPAN_MAX: SignedDuration = SignedDuration::from_hours(24 * 400);
 
 #[derive(Serialize)]
-struct NextView<'a> {
+struct PreviewView<'a> {
     timezone: &'a str,
     clock_trusted: bool,
     occurrences: Vec<OccurrenceView<'a>>,
@@ -71,32 +71,35 @@ struct RanView<'a> {
 }
 
 /// `GET /api/schedule/next`
-pub async fn next(api: &Rc<Api>, ask: ApiRequest<'_>) -> Result<Reply, Error> {
-    let from = instant(&ask, "from")?.unwrap_or((api.clock)().wall);
-    let to = match instant(&ask, "to")? {
+pub async fn next(api: &Rc<Api>, request: ApiRequest<'_>) -> Result<Reply, Error> {
+    let from = instant(&request, "from")?.unwrap_or((api.clock)().wall);
+    let to = match instant(&request, "to")? {
         Some(to) => to,
-        None => from.checked_add(DAY).unwrap_or(Timestamp::MAX),
+        None => from.checked_add(SPAN_DEFAULT).unwrap_or(Timestamp::MAX),
     };
     if to < from {
         return Err(Error::invalid("to", "must not be before from"));
     }
-    if to.duration_since(from) > SPAN {
-        let detail = format!("must be at most {} days after from", SPAN.as_hours() / 24);
+    if to.duration_since(from) > SPAN_MAX {
+        let detail = format!(
+            "must be at most {} days after from",
+            SPAN_MAX.as_hours() / 24
+        );
         return Err(Error::invalid("to", detail));
     }
-    match api.commands.ask(Command::Preview { from, to }).await? {
-        Done::Preview(foresight) => {
-            let disclosure = ask.pass.disclosure();
-            Ok(Reply::json(200, &NextView::of(&foresight, disclosure)))
+    match api.commands.send(Command::Preview { from, to }).await? {
+        Done::Preview(preview) => {
+            let disclosure = request.caller.disclosure();
+            Ok(Reply::json(200, &PreviewView::of(&preview, disclosure)))
         }
         done => Err(Error::unexpected(&done)),
     }
 }
 
 /// `GET /api/schedule/record`
-pub async fn record(api: &Rc<Api>, ask: ApiRequest<'_>) -> Result<Reply, Error> {
+pub async fn record(api: &Rc<Api>, request: ApiRequest<'_>) -> Result<Reply, Error> {
     let status = api.feed.current();
-    let details = Details::of(&status, ask.pass.disclosure());
+    let details = Details::of(&status, request.caller.disclosure());
     let record = status.schedule.record.iter();
     let record = record
         .map(|(entry, at)| EntryView::of(entry, *at, &details))
@@ -106,19 +109,19 @@ pub async fn record(api: &Rc<Api>, ask: ApiRequest<'_>) -> Result<Reply, Error> 
 
 /// `POST /api/schedule/rules/{id}/run`: answered when it is known what came of it, or when it is under way and takes
 /// longer than anybody waits.
-pub async fn run(api: &Rc<Api>, ask: ApiRequest<'_>) -> Result<Reply, Error> {
-    let Ok(id) = ask.id.parse::<Id>() else {
-        let detail = format!("there is no rule {}", ask.id);
-        return Err(Error::new(Kind::NoSuchRule, detail));
+pub async fn run(api: &Rc<Api>, request: ApiRequest<'_>) -> Result<Reply, Error> {
+    let Ok(id) = request.id.parse::<Id>() else {
+        let detail = format!("there is no rule {}", request.id);
+        return Err(Error::new(ErrorKind::NoSuchRule, detail));
     };
-    match api.commands.ask(Command::RunRule(id)).await? {
+    match api.commands.send(Command::RunRule(id)).await? {
         Done::RuleRun {
             rule,
             outcome,
             detail,
         } => {
             let status = api.feed.current();
-            let details = Details::of(&status, ask.pass.disclosure());
+            let details = Details::of(&status, request.caller.disclosure());
             let ran = RanView {
                 rule: &rule,
                 outcome: outcome_name(outcome),
@@ -131,8 +134,8 @@ pub async fn run(api: &Rc<Api>, ask: ApiRequest<'_>) -> Result<Reply, Error> {
 }
 
 /// An instant in the query, where it is there (RFC 3339).
-fn instant(ask: &ApiRequest<'_>, name: &'static str) -> Result<Option<Timestamp>, Error> {
-    let Some(text) = ask.query(name) else {
+fn instant(request: &ApiRequest<'_>, name: &'static str) -> Result<Option<Timestamp>, Error> {
+    let Some(text) = request.query(name) else {
         return Ok(None);
     };
     text.parse().map(Some).map_err(|_| {
@@ -146,17 +149,17 @@ fn outcome_name(outcome: Option<RuleOutcome>) -> &'static str {
     outcome.map_or("begun", RuleOutcome::as_str)
 }
 
-impl<'a> NextView<'a> {
-    fn of(foresight: &'a Preview, disclosure: Disclosure) -> Self {
-        let occurrences = foresight.occurrences.iter();
+impl<'a> PreviewView<'a> {
+    fn of(preview: &'a Preview, disclosure: Disclosure) -> Self {
+        let occurrences = preview.occurrences.iter();
         Self {
-            timezone: &foresight.timezone,
-            clock_trusted: foresight.clock_trusted,
+            timezone: &preview.timezone,
+            clock_trusted: preview.clock_trusted,
             occurrences: occurrences
                 .map(|occurrence| OccurrenceView::of(occurrence, disclosure))
                 .collect(),
-            conflicts: foresight.conflicts.iter().map(ConflictView::of).collect(),
-            more: foresight.more,
+            conflicts: preview.conflicts.iter().map(ConflictView::of).collect(),
+            more: preview.more,
         }
     }
 }

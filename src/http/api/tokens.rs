@@ -1,24 +1,24 @@
 //! `/api/tokens`: credentials for programs. Each is shown once, when it is made.
 
-use super::auth::{nothing_else, text, visitor};
+use super::auth::{client_info, nothing_else, text};
 use super::json::Context;
 use crate::auth::{Role, Token};
 use crate::http::Api;
-use crate::http::error::{Error, Kind};
+use crate::http::error::{Error, ErrorKind};
 use crate::http::reply::{ApiRequest, Reply};
 use serde_json::{Value, json};
 use std::rc::Rc;
 
 /// `GET /api/tokens`
-pub async fn list(api: &Rc<Api>, _ask: ApiRequest<'_>) -> Result<Reply, Error> {
+pub async fn list(api: &Rc<Api>, _request: ApiRequest<'_>) -> Result<Reply, Error> {
     let credentials = api.auth.credentials();
     let tokens: Vec<Value> = credentials.tokens().iter().map(view).collect();
     Ok(Reply::json(200, &json!({"tokens": tokens})))
 }
 
 /// `POST /api/tokens`
-pub async fn create(api: &Rc<Api>, ask: ApiRequest<'_>) -> Result<Reply, Error> {
-    let mut body = ask.object()?;
+pub async fn create(api: &Rc<Api>, request: ApiRequest<'_>) -> Result<Reply, Error> {
+    let mut body = request.object()?;
     let name = text(&mut body, "name", "it tells people what the token is for")?;
     let role = text(&mut body, "role", "it is view, operate or admin")?;
     let password = match body.contains_key("password") {
@@ -32,10 +32,10 @@ pub async fn create(api: &Rc<Api>, ask: ApiRequest<'_>) -> Result<Reply, Error> 
         return Err(Error::invalid("role", detail));
     };
     api.auth
-        .confirm(password, &ask.pass, &visitor(api, &ask))
+        .confirm_password(password, &request.caller, &client_info(api, &request))
         .await?;
-    let light = Context::of(api);
-    let created = light.boot().at(light.now().mono).to_string();
+    let context = Context::of(api);
+    let created = context.boot().at(context.now().mono).to_string();
     let (token, secret) = api.auth.add_token(name, role, created).await?;
     let mut shown = view(&token);
     shown["token"] = secret.to_token().into();
@@ -43,12 +43,12 @@ pub async fn create(api: &Rc<Api>, ask: ApiRequest<'_>) -> Result<Reply, Error> 
 }
 
 /// `DELETE /api/tokens/{id}`
-pub async fn delete(api: &Rc<Api>, ask: ApiRequest<'_>) -> Result<Reply, Error> {
-    match api.auth.remove_token(ask.id).await? {
+pub async fn delete(api: &Rc<Api>, request: ApiRequest<'_>) -> Result<Reply, Error> {
+    match api.auth.remove_token(request.id).await? {
         true => Ok(Reply::empty(204)),
         false => Err(Error::new(
-            Kind::NoSuchToken,
-            format!("there is no token {}", ask.id),
+            ErrorKind::NoSuchToken,
+            format!("there is no token {}", request.id),
         )),
     }
 }

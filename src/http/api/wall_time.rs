@@ -17,7 +17,7 @@ pub struct Now {
 }
 
 /// A step of the wall clock smaller than this is an adjustment, not a correction.
-const STEP: SignedDuration = SignedDuration::from_secs(1);
+const CLOCK_SET_MIN: SignedDuration = SignedDuration::from_secs(1);
 
 /// Knows at what time the machine was booted, by the wall clock.
 ///
@@ -25,18 +25,18 @@ const STEP: SignedDuration = SignedDuration::from_secs(1);
 /// always written the same way although no two readings of two clocks agree to the
 /// microsecond.
 #[derive(Debug, Default)]
-pub struct Wall(Cell<Option<Timestamp>>);
+pub struct WallTime(Cell<Option<Timestamp>>);
 
-impl Wall {
+impl WallTime {
     /// The same moments on the wall clock, as it goes now.
-    pub fn of(&self, now: Now) -> Boot {
+    pub fn of(&self, now: Now) -> BootTime {
         let since_boot = signed(now.mono.since_boot());
         let boot = (now.wall.checked_sub(since_boot)).unwrap_or(Timestamp::UNIX_EPOCH);
         match self.0.get() {
-            Some(kept) if kept.duration_since(boot).abs() < STEP => Boot(kept),
+            Some(kept) if kept.duration_since(boot).abs() < CLOCK_SET_MIN => BootTime(kept),
             _ => {
                 self.0.set(Some(boot));
-                Boot(boot)
+                BootTime(boot)
             }
         }
     }
@@ -44,9 +44,9 @@ impl Wall {
 
 /// When the machine was booted.
 #[derive(Clone, Copy, Debug)]
-pub struct Boot(Timestamp);
+pub struct BootTime(Timestamp);
 
-impl Boot {
+impl BootTime {
     /// This moment on the wall clock.
     pub fn at(self, moment: Moment) -> Wallclock {
         let at = self.0.checked_add(signed(moment.since_boot()));
@@ -87,7 +87,7 @@ mod tests {
 
     #[test]
     fn a_moment_is_always_written_the_same_until_the_clock_is_set() {
-        let wall = Wall::default();
+        let wall = WallTime::default();
         let second = |count| Duration::from_secs(count);
         let moment = Moment::from_boot(second(40));
         let written = |now| wall.of(now).at(moment).to_string();
@@ -102,7 +102,7 @@ mod tests {
 
     #[test]
     fn times_beyond_all_calendars_are_written_too() {
-        let wall = Wall::default();
+        let wall = WallTime::default();
         let boot = wall.of(now(Duration::MAX, "-009999-06-02T00:00:00Z"));
         let _ = boot.at(Moment::from_boot(Duration::MAX)).to_string();
     }

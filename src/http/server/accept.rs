@@ -1,11 +1,11 @@
 //! Accepts connections and serves them: a task for each, on the one thread there is.
 
-use super::connection::{ClientConnection, Next};
+use super::connection::{ClientConnection, NextRequest};
 use super::connection_limiter::{Address, Slot};
 use super::dispatch::Service;
 use super::head::Head;
-use super::runtime::{self, Clock, Exchange, Signals, Stage};
-use crate::auth::Client;
+use super::runtime::{self, Clock, RequestSocket, RequestState, Stage};
+use crate::auth::ClientAddress;
 use crate::http::Api;
 use crate::http::error::Error;
 use picoserve::{Router, Server};
@@ -19,10 +19,10 @@ use std::rc::Rc;
 use std::time::Duration;
 
 /// After an accept that failed for want of descriptors: time for those just let go to be closed.
-const BREATH: Duration = Duration::from_millis(100);
+const RETRY_DELAY: Duration = Duration::from_millis(100);
 
 /// Tells whether whoever is at the other end of a unix socket may do everything.
-pub type Vouch = Box<dyn Fn(BorrowedFd<'_>) -> bool>;
+pub type AuthorizePeer = Box<dyn Fn(BorrowedFd<'_>) -> bool>;
 
 /// A place where connections come in.
 pub enum Listener {
@@ -31,23 +31,23 @@ pub enum Listener {
     /// A TCP port for a proxy in front, which begins each connection with the client's address ([`super::proxy_protocol`]).
     Proxy(Async<TcpListener>),
     /// The unix socket: whoever may open it, which the file system decides, and is vouched for.
-    Unix(Async<UnixListener>, Vouch),
+    Unix(Async<UnixListener>, AuthorizePeer),
 }
 
 /// Somebody who has connected.
-struct Arrival {
+struct Accepted {
     address: Address,
-    client: Option<Client>,
+    client: Option<ClientAddress>,
     /// Whether a proxy will say first whose connection it is.
     is_proxied: bool,
     socket: Async<TcpStream>,
 }
 
-impl Arrival {
+impl Accepted {
     fn from_network(peer: IpAddr, socket: Async<TcpStream>) -> Self {
         Self {
             address: Address::from(peer),
-            client: Some(client(peer)),
+            client: Some(client_address(peer)),
             is_proxied: false,
             socket,
         }
@@ -55,8 +55,8 @@ impl Arrival {
 }
 
 /// An address as `trust` has it.
-fn client(peer: IpAddr) -> Client {
-    Client(match peer {
+fn client_address(peer: IpAddr) -> ClientAddress {
+    ClientAddress(match peer {
         IpAddr::V4(address) => address.to_ipv6_mapped().octets(),
         IpAddr::V6(address) => address.octets(),
     })
@@ -86,20 +86,20 @@ impl Listener {
     ///
     /// # Errors
     /// The system refuses to watch it.
-    pub fn unix(listener: UnixListener, vouch: Vouch) -> io::Result<Self> {
+    pub fn unix(listener: UnixListener, vouch: AuthorizePeer) -> io::Result<Self> {
         let listener = Async::try_from(listener)?;
         Ok(Listener::Unix(listener, vouch))
     }
 
-    async fn accept(&self) -> io::Result<Arrival> {
+    async fn accept(&self) -> io::Result<Accepted> {
         match self {
             Listener::Tcp(listener) | Listener::Proxy(listener) => {
                 let (stream, peer) = listener.accept().await?;
                 // Answers go out whole, events one by one: there is nothing to wait and gather for.
                 let _ = stream.get_ref().set_nodelay(true);
-                Ok(Arrival {
+                Ok(Accepted {
                     is_proxied: matches!(self, Listener::Proxy(_)),
-                    ..Arrival::from_network(peer.ip(), stream)
+                    ..Accepted::from_network(peer.ip(), stream)
                 })
             }
             Listener::Unix(listener, vouch) => {
@@ -107,9 +107,9 @@ impl Listener {
                 if !vouch(stream.as_fd()) {
                     // Anybody, as far as we know.
                     let here = IpAddr::V4(Ipv4Addr::LOCALHOST);
-                    return Ok(Arrival::from_network(here, as_tcp(stream)?));
+                    return Ok(Accepted::from_network(here, as_tcp(stream)?));
                 }
-                Ok(Arrival {
+                Ok(Accepted {
                     address: Address::Local,
                     client: None,
                     is_proxied: false,
@@ -128,14 +128,14 @@ fn as_tcp(stream: UnixStream) -> io::Result<Async<TcpStream>> {
 
 /// Serves whoever connects, for as long as it is polled.
 pub async fn serve(api: Rc<Api>, listener: Listener, executor: Rc<LocalExecutor<'static>>) {
-    let door = api.liveness.door();
+    let probe = api.liveness.probe();
     loop {
-        match door.waits_for(listener.accept()).await {
-            Ok(arrival) => welcome(&api, arrival, &executor),
+        match probe.wait(listener.accept()).await {
+            Ok(arrival) => start_connection(&api, arrival, &executor),
             Err(error) => {
                 log::warn!("cannot accept a connection: {error}");
-                api.connections.dismiss_any();
-                door.waits_for(Timer::after(BREATH)).await;
+                api.connections.evict_any();
+                probe.wait(Timer::after(RETRY_DELAY)).await;
             }
         }
         // A flood of connections must not keep those that are open from being served.
@@ -151,27 +151,27 @@ pub async fn serve(api: Rc<Api>, listener: Listener, executor: Rc<LocalExecutor<
 pub async fn serve_stream(api: Rc<Api>, stream: UnixStream) -> io::Result<()> {
     let line = ClientConnection::new(as_tcp(stream)?);
     let here = IpAddr::V4(Ipv4Addr::LOCALHOST);
-    if let Ok(guest) = api.connections.admit(Address::from(here), &api.limits) {
-        converse(api, guest, Some(client(here)), line).await;
+    if let Ok(slot) = api.connections.admit(Address::from(here), &api.limits) {
+        serve_connection(api, slot, Some(client_address(here)), line).await;
     }
     Ok(())
 }
 
-fn welcome(api: &Rc<Api>, arrival: Arrival, executor: &Rc<LocalExecutor<'static>>) {
-    let Arrival {
+fn start_connection(api: &Rc<Api>, arrival: Accepted, executor: &Rc<LocalExecutor<'static>>) {
+    let Accepted {
         address,
         client,
         is_proxied,
         socket,
     } = arrival;
     match api.connections.admit(address, &api.limits) {
-        Ok(guest) => {
-            let place = guest.place();
+        Ok(slot) => {
+            let place = slot.task_holder();
             let line = ClientConnection::new(socket);
             let api = api.clone();
             place.hold_task(match is_proxied {
-                true => executor.spawn(converse_behind_proxy(api, guest, line)),
-                false => executor.spawn(converse(api, guest, client, line)),
+                true => executor.spawn(serve_proxied_connection(api, slot, line)),
+                false => executor.spawn(serve_connection(api, slot, client, line)),
             });
         }
         // What a fresh socket does not take at once is not worth waiting for.
@@ -182,36 +182,42 @@ fn welcome(api: &Rc<Api>, arrival: Arrival, executor: &Rc<LocalExecutor<'static>
 }
 
 /// A client behind a proxy, which names it first.
-async fn converse_behind_proxy(api: Rc<Api>, guest: Slot, mut line: ClientConnection) {
-    let Some(peer) = line.proxied(&api.limits).await else {
+async fn serve_proxied_connection(api: Rc<Api>, slot: Slot, mut line: ClientConnection) {
+    let Some(peer) = line.read_proxy_line(&api.limits).await else {
         log::debug!(
             "a connection to the listener of the trusted proxy did not begin with a PROXY line"
         );
         return;
     };
-    match guest.comes_from(Address::from(peer), &api.limits) {
-        Ok(()) => converse(api, guest, Some(client(peer)), line).await,
-        Err(error) => turn_away(&api, &mut line, error).await,
+    match slot.set_address(Address::from(peer), &api.limits) {
+        Ok(()) => serve_connection(api, slot, Some(client_address(peer)), line).await,
+        Err(error) => refuse(&api, &mut line, error).await,
     }
 }
 
 /// One client, request after request.
-async fn converse(api: Rc<Api>, guest: Slot, client: Option<Client>, mut line: ClientConnection) {
+async fn serve_connection(
+    api: Rc<Api>,
+    slot: Slot,
+    client: Option<ClientAddress>,
+    mut line: ClientConnection,
+) {
     let mut silence = api.limits.first_byte;
     loop {
-        guest.waits();
-        match line.next(silence, &api.limits).await {
-            Next::Request(head, bytes) => {
+        slot.start_waiting();
+        match line.next_request(silence, &api.limits).await {
+            NextRequest::Request(head, bytes) => {
                 // Boxed, so that a connection costs what its socket costs while nothing is asked.
-                let exchange = Box::pin(exchange(&api, &guest, client, &mut line, &head, &bytes));
+                let exchange =
+                    Box::pin(serve_request(&api, &slot, client, &mut line, &head, &bytes));
                 match exchange.await {
-                    After::Next => (),
-                    After::End => return,
-                    After::EndUnread => return line.linger(api.limits.linger).await,
+                    Persistence::KeepAlive => (),
+                    Persistence::Close => return,
+                    Persistence::CloseUnread => return line.linger(api.limits.linger).await,
                 }
             }
-            Next::Refused(error) => return turn_away(&api, &mut line, error).await,
-            Next::Gone => return,
+            NextRequest::Refused(error) => return refuse(&api, &mut line, error).await,
+            NextRequest::Closed => return,
         }
         silence = api.limits.idle;
         // Requests sent in advance must not keep others waiting.
@@ -220,30 +226,30 @@ async fn converse(api: Rc<Api>, guest: Slot, client: Option<Client>, mut line: C
 }
 
 /// What follows an exchange.
-enum After {
+enum Persistence {
     /// Another request.
-    Next,
+    KeepAlive,
     /// The end.
-    End,
+    Close,
     /// The end, although the client was not heard out.
-    EndUnread,
+    CloseUnread,
 }
 
 /// One request and its answer.
-async fn exchange(
+async fn serve_request(
     api: &Rc<Api>,
-    guest: &Slot,
-    client: Option<Client>,
+    slot: &Slot,
+    client: Option<ClientAddress>,
     line: &mut ClientConnection,
     head: &Head,
     bytes: &[u8],
-) -> After {
+) -> Persistence {
     line.deadline.set(api.limits.body);
-    let signals = Signals::default();
-    let (exchange, socket) = Exchange::new(line, &signals, bytes, head.expects_continue);
+    let signals = RequestState::default();
+    let (exchange, socket) = RequestSocket::new(line, &signals, bytes, head.expects_continue);
     let service = Service {
         api,
-        guest,
+        slot: slot,
         client,
         keep_alive: head.keep_alive,
         signals: &signals,
@@ -256,17 +262,17 @@ async fn exchange(
         .serve(exchange)
         .await;
     match served {
-        Err(_) => After::End,
-        Ok(_) if signals.stage.get() == Stage::Streaming => After::End,
-        Ok(_) if line.body_left > 0 => After::EndUnread,
-        Ok(_) if head.keep_alive => After::Next,
-        Ok(_) => After::End,
+        Err(_) => Persistence::Close,
+        Ok(_) if signals.stage.get() == Stage::Streaming => Persistence::Close,
+        Ok(_) if line.body_left > 0 => Persistence::CloseUnread,
+        Ok(_) if head.keep_alive => Persistence::KeepAlive,
+        Ok(_) => Persistence::Close,
     }
 }
 
 /// Says what is wrong, and ends the connection so that it is heard.
-async fn turn_away(api: &Api, line: &mut ClientConnection, error: Error) {
-    line.say_last(&error.into_bytes(), api.limits.write).await;
+async fn refuse(api: &Api, line: &mut ClientConnection, error: Error) {
+    line.write_last(&error.into_bytes(), api.limits.write).await;
     line.linger(api.limits.linger).await;
 }
 
@@ -299,7 +305,7 @@ mod tests {
             version: "0",
             config_file: String::new(),
             started: Moment::default(),
-            life: 0,
+            log_epoch: 0,
             last_start: crate::supervisor::LastStart::from_traces(&Default::default()),
             hostname: Box::new(String::new),
         };
@@ -313,7 +319,7 @@ mod tests {
             SnapshotFeed::new(Rc::new(status)),
             mind,
             logs,
-            crate::http::MemoryStore::keeper(Moment::default),
+            crate::http::MemoryStore::auth_service(Moment::default),
             clock,
             about,
         ))
@@ -324,8 +330,8 @@ mod tests {
         let api = api();
         let (_client, stream) = UnixStream::pair().expect("a pair");
         let line = ClientConnection::new(as_tcp(stream).expect("a socket"));
-        let guest = (api.connections.admit(Address::Local, &api.limits)).expect("room");
-        let size = size_of_val(&converse(api.clone(), guest, None, line));
+        let slot = (api.connections.admit(Address::Local, &api.limits)).expect("room");
+        let size = size_of_val(&serve_connection(api.clone(), slot, None, line));
         assert!(size < 1024, "{size} bytes");
     }
 }

@@ -5,7 +5,7 @@
 //! nor can an event stream; those are bounded by the mailbox and by a limit of their own.
 
 use super::limits::{HELD_FREE, Limits};
-use crate::http::error::{Error, Kind};
+use crate::http::error::{Error, ErrorKind};
 use smol::Task;
 use std::cell::{Cell, RefCell};
 use std::net::IpAddr;
@@ -36,7 +36,7 @@ impl From<IpAddr> for Address {
 
 /// What a connection is doing.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Standing {
+enum Activity {
     /// It waits for its client; the number tells who has waited longest.
     Waiting(u64),
     /// Its request is being worked on.
@@ -49,17 +49,17 @@ enum Standing {
 struct SlotState {
     /// A client behind a proxy is known later than its connection.
     address: Cell<Address>,
-    standing: Cell<Standing>,
-    held: Cell<usize>,
+    activity: Cell<Activity>,
+    held_bytes: Cell<usize>,
     task: RefCell<Option<Task<()>>>,
 }
 
 /// All connections.
 #[derive(Debug, Default)]
 pub struct ConnectionLimiter {
-    seats: RefCell<Vec<Rc<SlotState>>>,
-    waits: Cell<u64>,
-    requests: Cell<u64>,
+    slots: RefCell<Vec<Rc<SlotState>>>,
+    wait_counter: Cell<u64>,
+    request_counter: Cell<u64>,
 }
 
 impl ConnectionLimiter {
@@ -70,17 +70,17 @@ impl ConnectionLimiter {
 
     /// How many are connected.
     pub fn size(&self) -> usize {
-        self.seats.borrow().len()
+        self.slots.borrow().len()
     }
 
     /// How many of them are event streams.
     pub fn streams(&self) -> usize {
-        self.count(|seat| seat.standing.get() == Standing::Streaming)
+        self.count(|slot| slot.activity.get() == Activity::Streaming)
     }
 
     /// How many requests were worked on since the start.
     pub fn requests(&self) -> u64 {
-        self.requests.get()
+        self.request_counter.get()
     }
 
     /// Takes in a new connection. Where there is no room, the one that has waited longest
@@ -90,92 +90,92 @@ impl ConnectionLimiter {
     /// # Errors
     /// Everybody who could go is busy.
     pub fn admit(self: &Rc<Self>, address: Address, limits: &Limits) -> Result<Slot, Error> {
-        let here = self.count(|seat| seat.address.get() == address);
+        let here = self.count(|slot| slot.address.get() == address);
         if here >= limits.connections_per_address {
-            self.dismiss_one_of(|seat| seat.address.get() == address)?;
+            self.evict_one_of(|slot| slot.address.get() == address)?;
         } else if self.size() >= limits.connections {
             let most = self.address_with_most_waiting();
-            self.dismiss_one_of(|seat| Some(seat.address.get()) == most)?;
+            self.evict_one_of(|slot| Some(slot.address.get()) == most)?;
         }
-        let seat = Rc::new(SlotState {
+        let slot = Rc::new(SlotState {
             address: Cell::new(address),
-            standing: Cell::new(Standing::Waiting(self.next_wait())),
-            held: Cell::new(0),
+            activity: Cell::new(Activity::Waiting(self.next_wait())),
+            held_bytes: Cell::new(0),
             task: RefCell::new(None),
         });
-        self.seats.borrow_mut().push(seat.clone());
+        self.slots.borrow_mut().push(slot.clone());
         Ok(Slot {
-            crowd: self.clone(),
-            seat,
+            limiter: self.clone(),
+            state: slot,
         })
     }
 
     /// Lets go of the one that has waited longest, because the system has no more descriptors.
-    pub fn dismiss_any(&self) {
-        let _ = self.dismiss_one_of(|_| true);
+    pub fn evict_any(&self) {
+        let _ = self.evict_one_of(|_| true);
     }
 
-    fn dismiss_one_of(&self, whom: impl Fn(&SlotState) -> bool) -> Result<(), Error> {
-        let mut seats = self.seats.borrow_mut();
-        let longest = (seats.iter().enumerate())
-            .filter(|(_, seat)| whom(seat))
-            .filter_map(|(place, seat)| match seat.standing.get() {
-                Standing::Waiting(since) => Some((since, place)),
-                Standing::Busy | Standing::Streaming => None,
+    fn evict_one_of(&self, whom: impl Fn(&SlotState) -> bool) -> Result<(), Error> {
+        let mut slots = self.slots.borrow_mut();
+        let longest = (slots.iter().enumerate())
+            .filter(|(_, slot)| whom(slot))
+            .filter_map(|(place, slot)| match slot.activity.get() {
+                Activity::Waiting(since) => Some((since, place)),
+                Activity::Busy | Activity::Streaming => None,
             })
             .min();
-        let (_, place) = longest.ok_or_else(|| crowded("too many connections"))?;
-        let seat = seats.swap_remove(place);
-        drop(seats);
+        let (_, place) = longest.ok_or_else(|| busy("too many connections"))?;
+        let slot = slots.swap_remove(place);
+        drop(slots);
         // A task that is dropped is cancelled, and its socket closed with it.
-        drop(seat.task.take());
+        drop(slot.task.take());
         Ok(())
     }
 
     fn address_with_most_waiting(&self) -> Option<Address> {
-        let seats = self.seats.borrow();
-        let waits = |seat: &&Rc<SlotState>| matches!(seat.standing.get(), Standing::Waiting(_));
-        (seats.iter().filter(waits))
-            .map(|seat| {
-                let of_it = |other: &&Rc<SlotState>| other.address.get() == seat.address.get();
-                (seats.iter().filter(of_it).count(), seat.address.get())
+        let slots = self.slots.borrow();
+        let waits = |slot: &&Rc<SlotState>| matches!(slot.activity.get(), Activity::Waiting(_));
+        (slots.iter().filter(waits))
+            .map(|slot| {
+                let of_it = |other: &&Rc<SlotState>| other.address.get() == slot.address.get();
+                (slots.iter().filter(of_it).count(), slot.address.get())
             })
             .max_by_key(|(count, _)| *count)
             .map(|(_, address)| address)
     }
 
     fn count(&self, whom: impl Fn(&SlotState) -> bool) -> usize {
-        self.seats.borrow().iter().filter(|seat| whom(seat)).count()
+        self.slots.borrow().iter().filter(|slot| whom(slot)).count()
     }
 
     fn held(&self, whom: impl Fn(&SlotState) -> bool) -> usize {
-        let seats = self.seats.borrow();
-        let held = |seat: &Rc<SlotState>| seat.held.get().saturating_sub(HELD_FREE);
-        seats.iter().filter(|seat| whom(seat)).map(held).sum()
+        let slots = self.slots.borrow();
+        let held = |slot: &Rc<SlotState>| slot.held_bytes.get().saturating_sub(HELD_FREE);
+        slots.iter().filter(|slot| whom(slot)).map(held).sum()
     }
 
     fn next_wait(&self) -> u64 {
-        self.waits.set(self.waits.get() + 1);
-        self.waits.get()
+        self.wait_counter.set(self.wait_counter.get() + 1);
+        self.wait_counter.get()
     }
 }
 
-/// One connection's place in the crowd; it is free again when this is dropped.
+/// One connection's place in the limiter; it is free again when this is dropped.
 #[derive(Debug)]
 pub struct Slot {
-    crowd: Rc<ConnectionLimiter>,
-    seat: Rc<SlotState>,
+    limiter: Rc<ConnectionLimiter>,
+    state: Rc<SlotState>,
 }
 
 impl Slot {
     /// The place itself, for [`Place::hold_task`].
-    pub fn place(&self) -> Place {
-        Place(self.seat.clone())
+    pub fn task_holder(&self) -> TaskHolder {
+        TaskHolder(self.state.clone())
     }
 
     /// Whether it came through the unix socket.
     pub fn is_local(&self) -> bool {
-        self.seat.address.get() == Address::Local
+        self.state.address.get() == Address::Local
     }
 
     /// It is a client of another address, as the proxy in front says. Where that has its share, its connection that has
@@ -183,51 +183,53 @@ impl Slot {
     ///
     /// # Errors
     /// All connections of that address are busy.
-    pub fn comes_from(&self, address: Address, limits: &Limits) -> Result<(), Error> {
-        if self.seat.address.get() == address {
+    pub fn set_address(&self, address: Address, limits: &Limits) -> Result<(), Error> {
+        if self.state.address.get() == address {
             return Ok(());
         }
-        let there = self.crowd.count(|seat| seat.address.get() == address);
+        let there = self.limiter.count(|slot| slot.address.get() == address);
         if there >= limits.connections_per_address {
-            self.crowd
-                .dismiss_one_of(|seat| seat.address.get() == address)?;
+            self.limiter
+                .evict_one_of(|slot| slot.address.get() == address)?;
         }
-        self.seat.address.set(address);
+        self.state.address.set(address);
         Ok(())
     }
 
     /// It waits for its client from now on, and holds nothing.
-    pub fn waits(&self) {
-        self.seat.held.set(0);
-        self.listens();
+    pub fn start_waiting(&self) {
+        self.state.held_bytes.set(0);
+        self.start_sending();
     }
 
     /// It waits for its client to take in what it holds.
-    pub fn listens(&self) {
-        let since = self.crowd.next_wait();
-        self.seat.standing.set(Standing::Waiting(since));
+    pub fn start_sending(&self) {
+        let since = self.limiter.next_wait();
+        self.state.activity.set(Activity::Waiting(since));
     }
 
     /// Its request is being worked on.
-    pub fn works(&self) {
-        self.crowd.requests.set(self.crowd.requests.get() + 1);
-        self.seat.standing.set(Standing::Busy);
+    pub fn start_work(&self) {
+        self.limiter
+            .request_counter
+            .set(self.limiter.request_counter.get() + 1);
+        self.state.activity.set(Activity::Busy);
     }
 
     /// It becomes an event stream.
     ///
     /// # Errors
     /// There are too many already.
-    pub fn streams(&self, limits: &Limits) -> Result<(), Error> {
-        let streams = |seat: &SlotState| seat.standing.get() == Standing::Streaming;
+    pub fn start_stream(&self, limits: &Limits) -> Result<(), Error> {
+        let streams = |slot: &SlotState| slot.activity.get() == Activity::Streaming;
         let of_it =
-            |seat: &SlotState| streams(seat) && seat.address.get() == self.seat.address.get();
-        if self.crowd.count(streams) >= limits.streams
-            || self.crowd.count(of_it) >= limits.streams_per_address
+            |slot: &SlotState| streams(slot) && slot.address.get() == self.state.address.get();
+        if self.limiter.count(streams) >= limits.streams
+            || self.limiter.count(of_it) >= limits.streams_per_address
         {
-            return Err(crowded("too many event streams"));
+            return Err(busy("too many event streams"));
         }
-        self.seat.standing.set(Standing::Streaming);
+        self.state.activity.set(Activity::Streaming);
         Ok(())
     }
 
@@ -235,17 +237,17 @@ impl Slot {
     ///
     /// # Errors
     /// Too much is held already, by all or by its address.
-    pub fn holds(&self, bytes: usize, limits: &Limits) -> Result<(), Error> {
-        self.seat.held.set(bytes);
+    pub fn hold(&self, bytes: usize, limits: &Limits) -> Result<(), Error> {
+        self.state.held_bytes.set(bytes);
         if bytes > HELD_FREE
-            && (self.crowd.held(|_| true) > limits.held_bytes
+            && (self.limiter.held(|_| true) > limits.held_bytes
                 || self
-                    .crowd
-                    .held(|seat| seat.address.get() == self.seat.address.get())
+                    .limiter
+                    .held(|slot| slot.address.get() == self.state.address.get())
                     > limits.held_bytes / 2)
         {
-            self.seat.held.set(0);
-            return Err(crowded("too many large bodies and answers"));
+            self.state.held_bytes.set(0);
+            return Err(busy("too many large bodies and answers"));
         }
         Ok(())
     }
@@ -253,12 +255,12 @@ impl Slot {
 
 impl Drop for Slot {
     fn drop(&mut self) {
-        let mut seats = self.crowd.seats.borrow_mut();
-        if let Some(place) = seats.iter().position(|seat| Rc::ptr_eq(seat, &self.seat)) {
-            seats.swap_remove(place);
+        let mut slots = self.limiter.slots.borrow_mut();
+        if let Some(place) = slots.iter().position(|slot| Rc::ptr_eq(slot, &self.state)) {
+            slots.swap_remove(place);
         }
-        drop(seats);
-        if let Some(task) = self.seat.task.take() {
+        drop(slots);
+        if let Some(task) = self.state.task.take() {
             task.detach();
         }
     }
@@ -266,17 +268,17 @@ impl Drop for Slot {
 
 /// Where the task of a connection is kept, so that it can be ended from outside.
 #[derive(Debug)]
-pub struct Place(Rc<SlotState>);
+pub struct TaskHolder(Rc<SlotState>);
 
-impl Place {
+impl TaskHolder {
     /// Keeps the task that serves this connection.
     pub fn hold_task(self, task: Task<()>) {
         self.0.task.replace(Some(task));
     }
 }
 
-fn crowded(detail: &str) -> Error {
-    Error::new(Kind::Busy, format!("{detail}; try again in a moment"))
+fn busy(detail: &str) -> Error {
+    Error::new(ErrorKind::Busy, format!("{detail}; try again in a moment"))
 }
 
 #[cfg(test)]
@@ -297,71 +299,71 @@ mod tests {
         }
     }
 
-    fn is_here(crowd: &ConnectionLimiter, guest: &Slot) -> bool {
-        let seats = crowd.seats.borrow();
-        seats.iter().any(|seat| Rc::ptr_eq(seat, &guest.seat))
+    fn is_here(limiter: &ConnectionLimiter, slot: &Slot) -> bool {
+        let slots = limiter.slots.borrow();
+        slots.iter().any(|state| Rc::ptr_eq(state, &slot.state))
     }
 
     #[test]
     fn an_address_with_its_share_loses_its_longest_idle_connection_to_its_newest() {
-        let crowd = ConnectionLimiter::new();
-        let [first, second, third] = [(); 3].map(|()| crowd.admit(A, &limits()).expect("room"));
-        first.waits();
-        let fourth = crowd
+        let limiter = ConnectionLimiter::new();
+        let [first, second, third] = [(); 3].map(|()| limiter.admit(A, &limits()).expect("room"));
+        first.start_waiting();
+        let fourth = limiter
             .admit(A, &limits())
             .expect("one of its own makes room");
-        assert!(!is_here(&crowd, &second));
+        assert!(!is_here(&limiter, &second));
         assert!(
             [&first, &third, &fourth]
                 .iter()
-                .all(|guest| is_here(&crowd, guest))
+                .all(|slot| is_here(&limiter, slot))
         );
     }
 
     #[test]
     fn a_full_house_loses_one_of_those_who_have_the_most() {
-        let crowd = ConnectionLimiter::new();
-        let other = crowd.admit(B, &limits()).expect("room");
-        let many = [(); 3].map(|()| crowd.admit(A, &limits()).expect("room"));
-        crowd
+        let limiter = ConnectionLimiter::new();
+        let other = limiter.admit(B, &limits()).expect("room");
+        let many = [(); 3].map(|()| limiter.admit(A, &limits()).expect("room"));
+        limiter
             .admit(B, &limits())
             .expect("one of the many makes room");
-        assert!(is_here(&crowd, &other));
-        assert!(!is_here(&crowd, &many[0]));
+        assert!(is_here(&limiter, &other));
+        assert!(!is_here(&limiter, &many[0]));
     }
 
     #[test]
     fn whoever_is_worked_for_stays() {
-        let crowd = ConnectionLimiter::new();
-        let guests = [(); 3].map(|()| crowd.admit(A, &limits()).expect("room"));
-        guests.iter().for_each(Slot::works);
-        assert!(crowd.admit(A, &limits()).is_err());
-        assert!(crowd.admit(B, &limits()).is_ok());
+        let limiter = ConnectionLimiter::new();
+        let slots = [(); 3].map(|()| limiter.admit(A, &limits()).expect("room"));
+        slots.iter().for_each(Slot::start_work);
+        assert!(limiter.admit(A, &limits()).is_err());
+        assert!(limiter.admit(B, &limits()).is_ok());
     }
 
     #[test]
     fn streams_have_a_limit_of_their_own_and_one_for_each_address() {
-        let crowd = ConnectionLimiter::new();
-        let [one, two] = [(); 2].map(|()| crowd.admit(A, &limits()).expect("room"));
-        let other = crowd.admit(B, &limits()).expect("room");
-        assert!(one.streams(&limits()).is_ok());
-        assert!(two.streams(&limits()).is_err());
-        assert!(other.streams(&limits()).is_ok());
+        let limiter = ConnectionLimiter::new();
+        let [one, two] = [(); 2].map(|()| limiter.admit(A, &limits()).expect("room"));
+        let other = limiter.admit(B, &limits()).expect("room");
+        assert!(one.start_stream(&limits()).is_ok());
+        assert!(two.start_stream(&limits()).is_err());
+        assert!(other.start_stream(&limits()).is_ok());
         drop(one);
-        assert!(two.streams(&limits()).is_ok());
+        assert!(two.start_stream(&limits()).is_ok());
     }
 
     #[test]
     fn what_is_held_has_a_limit_and_an_address_gets_half_of_it() {
-        let crowd = ConnectionLimiter::new();
-        let [one, two] = [(); 2].map(|()| crowd.admit(A, &limits()).expect("room"));
-        let other = crowd.admit(B, &limits()).expect("room");
-        assert!(one.holds(60_000, &limits()).is_ok());
-        assert!(two.holds(60_000, &limits()).is_err());
-        assert!(two.holds(HELD_FREE, &limits()).is_ok());
-        assert!(other.holds(60_000, &limits()).is_ok());
-        one.waits();
-        assert!(two.holds(60_000, &limits()).is_ok());
+        let limiter = ConnectionLimiter::new();
+        let [one, two] = [(); 2].map(|()| limiter.admit(A, &limits()).expect("room"));
+        let other = limiter.admit(B, &limits()).expect("room");
+        assert!(one.hold(60_000, &limits()).is_ok());
+        assert!(two.hold(60_000, &limits()).is_err());
+        assert!(two.hold(HELD_FREE, &limits()).is_ok());
+        assert!(other.hold(60_000, &limits()).is_ok());
+        one.start_waiting();
+        assert!(two.hold(60_000, &limits()).is_ok());
     }
 
     #[test]

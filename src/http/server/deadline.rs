@@ -38,7 +38,7 @@ impl Deadline {
     ///
     /// # Errors
     /// The deadline came first.
-    pub async fn cut<T>(&mut self, future: impl Future<Output = T>) -> Result<T, TimedOut> {
+    pub async fn timeout<T>(&mut self, future: impl Future<Output = T>) -> Result<T, TimedOut> {
         let mut future = pin!(future);
         poll_fn(|cx| match future.as_mut().poll(cx) {
             Poll::Ready(output) => Poll::Ready(Ok(output)),
@@ -73,7 +73,7 @@ mod tests {
     #[test]
     fn what_is_ready_arms_no_timer() {
         let mut deadline = Deadline::new();
-        assert_eq!(smol::block_on(deadline.cut(ready(7))), Ok(7));
+        assert_eq!(smol::block_on(deadline.timeout(ready(7))), Ok(7));
         assert!(deadline.armed.is_none());
     }
 
@@ -81,16 +81,22 @@ mod tests {
     fn what_never_comes_is_cut_off() {
         let mut deadline = Deadline::new();
         deadline.set(Duration::from_millis(1));
-        assert_eq!(smol::block_on(deadline.cut(pending::<()>())), Err(TimedOut));
+        assert_eq!(
+            smol::block_on(deadline.timeout(pending::<()>())),
+            Err(TimedOut)
+        );
     }
 
     #[test]
     fn an_earlier_deadline_counts_although_a_later_one_is_armed() {
         let mut deadline = Deadline::new();
         deadline.set(Duration::from_secs(3600));
-        let waits = smol::block_on(smol::future::poll_once(deadline.cut(pending::<()>())));
+        let waits = smol::block_on(smol::future::poll_once(deadline.timeout(pending::<()>())));
         assert!(waits.is_none());
         deadline.set(Duration::from_millis(1));
-        assert_eq!(smol::block_on(deadline.cut(pending::<()>())), Err(TimedOut));
+        assert_eq!(
+            smol::block_on(deadline.timeout(pending::<()>())),
+            Err(TimedOut)
+        );
     }
 }

@@ -2,15 +2,15 @@
 
 use super::connection_limiter::Slot;
 use super::limits::{HELD_FREE, OPEN_BODY_MAX};
-use super::runtime::{Signals, Stage};
-use crate::auth::{Client, Needs};
+use super::runtime::{RequestState, Stage};
+use crate::auth::{ClientAddress, Needs};
 use crate::http::Api;
 use crate::http::api::routes::{self, Found};
-use crate::http::auth_service::Pass;
-use crate::http::error::{Error, Kind};
+use crate::http::auth_service::Caller;
+use crate::http::error::{Error, ErrorKind};
 use crate::http::guard;
 use crate::http::percent;
-use crate::http::reply::{ApiRequest, Bytes, Content, Peer, Reply, Source};
+use crate::http::reply::{ApiRequest, Bytes, Content, EventSource, Peer, Reply};
 use picoserve::ResponseSent;
 use picoserve::io::{Read, Write};
 use picoserve::request::{Path, Request, RequestBody, RequestParts};
@@ -23,7 +23,7 @@ use std::net::TcpStream;
 use std::rc::Rc;
 
 /// Written at the start of a stream: a client that loses it comes back after so many milliseconds.
-const RETRY: &[u8] = b"retry: 2000\n\n";
+const RECONNECT_DELAY: &[u8] = b"retry: 2000\n\n";
 
 /// The media type of a stream (WHATWG HTML, section 9.2).
 const EVENT_STREAM: &str = "text/event-stream";
@@ -36,13 +36,13 @@ pub struct Service<'l> {
     /// What the handlers know.
     pub api: &'l Rc<Api>,
     /// Whose request it is.
-    pub guest: &'l Slot,
+    pub slot: &'l Slot,
     /// Where it comes from; `None` for the unix socket.
-    pub client: Option<Client>,
+    pub client: Option<ClientAddress>,
     /// Whether another request may follow on the connection.
     pub keep_alive: bool,
     /// The way to the socket.
-    pub signals: &'l Signals,
+    pub signals: &'l RequestState,
     /// Whose other end is the client.
     pub socket: &'l Async<TcpStream>,
 }
@@ -60,9 +60,9 @@ impl PathRouterService for Service<'_> {
         let body = request.body_connection.body();
         let answer = self.answer(parts, path.encoded(), body).await;
         let reply = answer.unwrap_or_else(Reply::from);
-        let is_unread = self.signals.stage.get() == Stage::Asked
+        let is_unread = self.signals.stage.get() == Stage::Receiving
             && request.body_connection.content_length() > 0;
-        self.signals.stage.set(Stage::Answered);
+        self.signals.stage.set(Stage::Responding);
         let connection = request.body_connection.finalize().await?;
         let status = StatusCode::new(reply.status);
         let head_only = parts.method() == "HEAD";
@@ -82,7 +82,7 @@ impl PathRouterService for Service<'_> {
                 Response::empty(status)
                     .with_headers(persistence)
                     .with_header("Cache-Control", cache)
-                    .with_headers(&guard::FIELDS[..])
+                    .with_headers(&guard::SECURITY_HEADERS[..])
                     .with_headers(fields)
                     .write_to(connection, response_writer)
                     .await
@@ -93,14 +93,14 @@ impl PathRouterService for Service<'_> {
                     .with_headers(persistence)
                     .with_header("Content-Type", EVENT_STREAM)
                     .with_header("Cache-Control", cache)
-                    .with_headers(&guard::FIELDS[..])
+                    .with_headers(&guard::SECURITY_HEADERS[..])
                     .with_headers(fields)
                     .write_to(connection, response_writer)
                     .await
             }
             Content::Bytes(media_type, bytes) => {
                 self.signals.hold_flush.set(true);
-                let body = Whole {
+                let body = FixedBody {
                     media_type,
                     length: bytes.len(),
                     bytes: if head_only { &[] } else { &bytes },
@@ -108,14 +108,14 @@ impl PathRouterService for Service<'_> {
                 Response::new(status, body)
                     .with_headers(persistence)
                     .with_header("Cache-Control", cache)
-                    .with_headers(&guard::FIELDS[..])
+                    .with_headers(&guard::SECURITY_HEADERS[..])
                     .with_headers(fields)
                     .write_to(connection, response_writer)
                     .await
             }
             Content::Events(source) => {
                 self.signals.stage.set(Stage::Streaming);
-                let body = Events {
+                let body = EventStream {
                     source,
                     api: self.api,
                     pass: reply.pass,
@@ -123,7 +123,7 @@ impl PathRouterService for Service<'_> {
                 CustomResponse::build(status)
                     .with_header("Content-Type", EVENT_STREAM)
                     .with_header("Cache-Control", cache)
-                    .with_headers(&guard::FIELDS[..])
+                    .with_headers(&guard::SECURITY_HEADERS[..])
                     .with_headers(fields)
                     .with_body(body)
                     .write_to(connection, response_writer)
@@ -140,7 +140,7 @@ impl Service<'_> {
         path: &str,
         body: RequestBody<'_, R>,
     ) -> Result<Reply, Error> {
-        let (api, guest) = (self.api, self.guest);
+        let (api, slot) = (self.api, self.slot);
         let path = &*percent::path(path)?;
         let query = percent::query(parts.query().map_or("", |query| query.0))?;
         let (route, id) = match routes::find(parts.method(), path) {
@@ -150,45 +150,48 @@ impl Service<'_> {
             }
             Found::Methods(allow) => return Err(Error::method_not_allowed(parts.method(), allow)),
             Found::Nothing => {
-                return Err(Error::new(Kind::NotFound, format!("there is no {path}")));
+                return Err(Error::new(
+                    ErrorKind::NotFound,
+                    format!("there is no {path}"),
+                ));
             }
         };
         // Whoever may open the unix socket is no browser, and calls the machine as it likes.
-        let pass = if guest.is_local() {
-            Pass::Local
+        let pass = if slot.is_local() {
+            Caller::Local
         } else {
             guard::check_origin(&parts, &api.hosts, &api.about.hostname)?;
-            api.auth.pass(&guard::presented(&parts))
+            api.auth.authenticate(&guard::credential(&parts))
         };
-        guard::check_pass(&api.auth, route.needs, &pass)?;
+        guard::authorize(&api.auth, route.needs, &pass)?;
         guard::check_media_type(&parts, body.content_length())?;
         if route.needs == Needs::Nothing && body.content_length() > OPEN_BODY_MAX {
             let detail = format!("the body is longer than {OPEN_BODY_MAX} bytes");
-            return Err(Error::new(Kind::BodyTooLarge, detail));
+            return Err(Error::new(ErrorKind::BodyTooLarge, detail));
         }
         let body = self.read(body).await?;
-        guest.works();
+        slot.start_work();
         let ask = ApiRequest {
             parts,
             id,
             query,
             body,
-            pass: pass.clone(),
+            caller: pass.clone(),
             client: self.client,
             peer: Peer(self.socket),
         };
         let is_head = parts.method() == "HEAD";
         let disclosure = pass.disclosure();
         let answer = (route.answer(api, ask).await)
-            .map(|reply| reply.to(pass))
+            .map(|reply| reply.for_caller(pass))
             .map_err(|error| error.disclosing(disclosure));
-        guest.listens();
+        slot.start_sending();
         if let Ok(reply) = &answer {
             match &reply.content {
-                Content::Events(_) if is_head => guest.holds(0, &api.limits)?,
-                Content::Events(_) => guest.streams(&api.limits)?,
-                Content::Bytes(_, Bytes::Owned(bytes)) => guest.holds(bytes.len(), &api.limits)?,
-                Content::Bytes(..) | Content::Nothing => guest.holds(0, &api.limits)?,
+                Content::Events(_) if is_head => slot.hold(0, &api.limits)?,
+                Content::Events(_) => slot.start_stream(&api.limits)?,
+                Content::Bytes(_, Bytes::Owned(bytes)) => slot.hold(bytes.len(), &api.limits)?,
+                Content::Bytes(..) | Content::Nothing => slot.hold(0, &api.limits)?,
             }
         }
         answer
@@ -215,29 +218,32 @@ impl Service<'_> {
         while bytes.len() < length {
             let have = bytes.len();
             let room = HELD_FREE.min(length - have);
-            self.guest.holds(have + room, &self.api.limits)?;
+            self.slot.hold(have + room, &self.api.limits)?;
             bytes.resize(have + room, 0);
             match reader.read(&mut bytes[have..]).await {
                 Ok(count @ 1..) => bytes.truncate(have + count),
-                Ok(0) => return Err(Error::new(Kind::Malformed, "the body ended early")),
+                Ok(0) => return Err(Error::new(ErrorKind::Malformed, "the body ended early")),
                 Err(_) => {
-                    return Err(Error::new(Kind::TooSlow, "the body did not arrive in time"));
+                    return Err(Error::new(
+                        ErrorKind::TooSlow,
+                        "the body did not arrive in time",
+                    ));
                 }
             }
         }
-        self.signals.stage.set(Stage::Heard);
+        self.signals.stage.set(Stage::Received);
         Ok(bytes)
     }
 }
 
 /// A body whose length is known; for HEAD, without the body itself.
-struct Whole<'a> {
+struct FixedBody<'a> {
     media_type: &'static str,
     length: usize,
     bytes: &'a [u8],
 }
 
-impl response::Content for Whole<'_> {
+impl response::Content for FixedBody<'_> {
     fn content_type(&self) -> &'static str {
         self.media_type
     }
@@ -252,43 +258,43 @@ impl response::Content for Whole<'_> {
 }
 
 /// The body of a stream.
-struct Events<'l> {
-    source: Box<dyn Source>,
+struct EventStream<'l> {
+    source: Box<dyn EventSource>,
     api: &'l Rc<Api>,
     /// How whoever listens was let in: with that ends the stream.
-    pass: Pass,
+    pass: Caller,
 }
 
 /// What comes next in a stream.
-enum Next {
+enum NextWrite {
     /// An event, or the end.
     Event(bool),
     /// Nothing for a while.
-    Silence,
+    Heartbeat,
     /// Whoever listens may not any more.
-    Ended,
+    Revoked,
 }
 
-impl CustomBody for Events<'_> {
+impl CustomBody for EventStream<'_> {
     async fn write_response_body<W: Write>(mut self, mut writer: W) -> Result<(), W::Error> {
-        let mut out = RETRY.to_vec();
+        let mut out = RECONNECT_DELAY.to_vec();
         loop {
             let goes_on = {
                 let mut next = self.source.next(&mut out);
                 loop {
                     let silence = async {
                         Timer::after(self.api.limits.heartbeat).await;
-                        Next::Silence
+                        NextWrite::Heartbeat
                     };
                     let ended = async {
-                        self.api.auth.ended(&self.pass).await;
-                        Next::Ended
+                        self.api.auth.revoked(&self.pass).await;
+                        NextWrite::Revoked
                     };
-                    let event = async { Next::Event(next.as_mut().await) };
+                    let event = async { NextWrite::Event(next.as_mut().await) };
                     match or(ended, or(event, silence)).await {
-                        Next::Event(goes_on) => break goes_on,
-                        Next::Ended => return Ok(()),
-                        Next::Silence => {
+                        NextWrite::Event(goes_on) => break goes_on,
+                        NextWrite::Revoked => return Ok(()),
+                        NextWrite::Heartbeat => {
                             writer.write_all(HEARTBEAT).await?;
                             writer.flush().await?;
                         }

@@ -7,7 +7,7 @@
 //! picoserve only ever sees heads that can be read in one way.
 
 use super::limits::{BODY_MAX, HEAD_MAX};
-use crate::http::error::{Error, Kind};
+use crate::http::error::{Error, ErrorKind};
 use memchr::memchr_iter;
 
 /// A target longer than this is no route of ours.
@@ -17,7 +17,7 @@ const TARGET_MAX: usize = 2048;
 const FIELDS_MAX: usize = 64;
 
 /// Fields that may stand only once: two of them would be read differently by different programs.
-const ONCE: [&str; 9] = [
+const SINGLETON_FIELDS: [&str; 9] = [
     "authorization",
     "content-length",
     "content-type",
@@ -41,7 +41,7 @@ pub struct Head {
     /// Whether it waits for `100 Continue` before it sends the body.
     pub expects_continue: bool,
     /// Where the scheme and the authority of a target in absolute form begin and end ([`to_origin_form`]).
-    pub origin: Option<(usize, usize)>,
+    pub absolute_prefix: Option<(usize, usize)>,
 }
 
 /// The length of the head at the beginning of `bytes`, `None` while its end has not
@@ -49,7 +49,7 @@ pub struct Head {
 ///
 /// # Errors
 /// A line that ends without a carriage return, or no end within [`HEAD_MAX`].
-pub fn end(bytes: &[u8], seen: usize) -> Result<Option<usize>, Error> {
+pub fn find_end(bytes: &[u8], seen: usize) -> Result<Option<usize>, Error> {
     for feed in memchr_iter(b'\n', &bytes[seen..]).map(|at| at + seen) {
         if feed >= HEAD_MAX {
             break;
@@ -66,7 +66,7 @@ pub fn end(bytes: &[u8], seen: usize) -> Result<Option<usize>, Error> {
     }
     if bytes.len() >= HEAD_MAX {
         return Err(Error::new(
-            Kind::HeadTooLarge,
+            ErrorKind::HeadTooLarge,
             format!("the request head is longer than {HEAD_MAX} bytes"),
         ));
     }
@@ -89,18 +89,20 @@ pub fn check(head: &[u8]) -> Result<Head, Error> {
         body: 0,
         keep_alive: newer,
         expects_continue: false,
-        origin: request.origin,
+        absolute_prefix: request.origin,
     };
-    let mut seen = [false; ONCE.len()];
+    let mut seen = [false; SINGLETON_FIELDS.len()];
     for (number, line) in lines.take_while(|line| !line.is_empty()).enumerate() {
         if number == FIELDS_MAX {
             return Err(Error::new(
-                Kind::HeadTooLarge,
+                ErrorKind::HeadTooLarge,
                 format!("the request head has more than {FIELDS_MAX} fields"),
             ));
         }
         let (name, value) = field(line)?;
-        if let Some(place) = ONCE.iter().position(|once| name.eq_ignore_ascii_case(once))
+        if let Some(place) = SINGLETON_FIELDS
+            .iter()
+            .position(|once| name.eq_ignore_ascii_case(once))
             && std::mem::replace(&mut seen[place], true)
         {
             return Err(malformed(format!("two fields {name}")));
@@ -116,7 +118,7 @@ pub fn check(head: &[u8]) -> Result<Head, Error> {
         } else if name.eq_ignore_ascii_case("expect") {
             if !value.eq_ignore_ascii_case("100-continue") {
                 return Err(Error::new(
-                    Kind::Expectation,
+                    ErrorKind::Expectation,
                     format!("cannot do what Expect asks for: {value}"),
                 ));
             }
@@ -124,13 +126,14 @@ pub fn check(head: &[u8]) -> Result<Head, Error> {
         }
     }
     let seen = |name| {
-        ONCE.iter()
+        SINGLETON_FIELDS
+            .iter()
             .zip(seen)
             .any(|(once, seen)| *once == name && seen)
     };
     if seen("transfer-encoding") {
         return Err(Error::new(
-            Kind::LengthRequired,
+            ErrorKind::LengthRequired,
             "a body must come with Content-Length, not Transfer-Encoding",
         ));
     }
@@ -139,7 +142,7 @@ pub fn check(head: &[u8]) -> Result<Head, Error> {
     }
     if checked.body > BODY_MAX {
         return Err(Error::new(
-            Kind::BodyTooLarge,
+            ErrorKind::BodyTooLarge,
             format!("the body is longer than {BODY_MAX} bytes"),
         ));
     }
@@ -149,7 +152,7 @@ pub fn check(head: &[u8]) -> Result<Head, Error> {
 /// Puts a target in absolute form into origin form: RFC 9112, section 3.2.2, wants both to be accepted, and after this
 /// there is one. `Host` says the same as what is cut out: [`check`] has seen to it.
 pub fn to_origin_form(bytes: &mut Vec<u8>, head: &Head) {
-    if let Some((start, end)) = head.origin {
+    if let Some((start, end)) = head.absolute_prefix {
         let path: &[u8] = if bytes[end] == b'/' { b"" } else { b"/" };
         bytes.splice(start..end, path.iter().copied());
     }
@@ -190,7 +193,7 @@ fn check_request_line(line: &[u8]) -> Result<RequestLine<'_>, Error> {
     }
     if target.len() > TARGET_MAX {
         return Err(Error::new(
-            Kind::TargetTooLong,
+            ErrorKind::TargetTooLong,
             format!("the request target is longer than {TARGET_MAX} bytes"),
         ));
     }
@@ -221,7 +224,7 @@ fn check_request_line(line: &[u8]) -> Result<RequestLine<'_>, Error> {
         "HTTP/1.1" => Ok(line(true)),
         "HTTP/1.0" => Ok(line(false)),
         _ if version.starts_with("HTTP/") && version.bytes().all(graphic) => Err(Error::new(
-            Kind::Version,
+            ErrorKind::Version,
             "only HTTP/1.1 and HTTP/1.0 are spoken here",
         )),
         _ => Err(bad()),
@@ -256,7 +259,7 @@ fn is_token(byte: u8) -> bool {
 }
 
 fn malformed(detail: impl Into<String>) -> Error {
-    Error::new(Kind::Malformed, detail)
+    Error::new(ErrorKind::Malformed, detail)
 }
 
 #[cfg(test)]
@@ -275,18 +278,18 @@ mod tests {
             body: 12,
             keep_alive: true,
             expects_continue: false,
-            origin: None,
+            absolute_prefix: None,
         };
         assert_eq!(checked(head), Ok(expected));
-        assert_eq!(end(head.as_bytes(), 0), Ok(Some(head.len())));
+        assert_eq!(find_end(head.as_bytes(), 0), Ok(Some(head.len())));
     }
 
     #[test]
     fn the_end_is_found_however_the_bytes_arrive() {
         let head = b"GET / HTTP/1.1\r\nHost: x\r\n\r\nGET";
         for cut in 0..head.len() {
-            let early = end(&head[..cut], 0).expect("nothing is wrong with it");
-            let length = early.or(end(head, cut).expect("nor with the rest"));
+            let early = find_end(&head[..cut], 0).expect("nothing is wrong with it");
+            let length = early.or(find_end(head, cut).expect("nor with the rest"));
             assert_eq!(length, Some(head.len() - 3));
         }
     }
@@ -361,15 +364,15 @@ mod tests {
 
     #[test]
     fn a_bare_line_feed_is_refused_at_once() {
-        assert!(end(b"GET / HTTP/1.1\n", 0).is_err());
-        assert!(end(b"\n", 0).is_err());
+        assert!(find_end(b"GET / HTTP/1.1\n", 0).is_err());
+        assert!(find_end(b"\n", 0).is_err());
     }
 
     #[test]
     fn an_endless_head_is_refused_at_its_limit() {
-        assert_eq!(end(&[b'a'; HEAD_MAX - 1], 0), Ok(None));
+        assert_eq!(find_end(&[b'a'; HEAD_MAX - 1], 0), Ok(None));
         assert_eq!(
-            end(&[b'a'; HEAD_MAX], 0).map_err(|error| error.status()),
+            find_end(&[b'a'; HEAD_MAX], 0).map_err(|error| error.status()),
             Err(431)
         );
         let fields = "A: b\r\n".repeat(FIELDS_MAX + 1);

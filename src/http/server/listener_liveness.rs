@@ -12,23 +12,23 @@ use std::rc::Rc;
 #[derive(Debug, Default)]
 pub struct ListenerLiveness {
     /// How often it was asked.
-    asked: Cell<u64>,
+    check: Cell<u64>,
     /// What each door has answered last. One that is gone stays here, and never answers again.
     answers: RefCell<Vec<Rc<Cell<u64>>>>,
-    question: Event,
-    answer: Event,
+    check_started: Event,
+    answered_one: Event,
 }
 
 impl ListenerLiveness {
     /// Asks every door.
     pub fn ask(&self) {
-        self.asked.set(self.asked.get() + 1);
-        self.question.notify(usize::MAX);
+        self.check.set(self.check.get() + 1);
+        self.check_started.notify(usize::MAX);
     }
 
     /// Whether all have answered the last question.
     pub fn is_answered(&self) -> bool {
-        let asked = self.asked.get();
+        let asked = self.check.get();
         let answers = self.answers.borrow();
         answers.iter().all(|answer| answer.get() == asked)
     }
@@ -36,7 +36,7 @@ impl ListenerLiveness {
     /// Resolves once all have.
     pub async fn answered(&self) {
         loop {
-            let answer = self.answer.listen();
+            let answer = self.answered_one.listen();
             if self.is_answered() {
                 return;
             }
@@ -45,11 +45,11 @@ impl ListenerLiveness {
     }
 
     /// Another door.
-    pub(in crate::http) fn door(&self) -> ListenerProbe<'_> {
-        let answer = Rc::new(Cell::new(self.asked.get()));
+    pub(in crate::http) fn probe(&self) -> ListenerProbe<'_> {
+        let answer = Rc::new(Cell::new(self.check.get()));
         self.answers.borrow_mut().push(answer.clone());
         ListenerProbe {
-            pulse: self,
+            liveness: self,
             answer,
         }
     }
@@ -58,29 +58,29 @@ impl ListenerLiveness {
 /// One of those who are asked.
 #[derive(Debug)]
 pub(in crate::http) struct ListenerProbe<'a> {
-    pulse: &'a ListenerLiveness,
+    liveness: &'a ListenerLiveness,
     answer: Rc<Cell<u64>>,
 }
 
 impl ListenerProbe<'_> {
     /// Waits for something that may rightly take for ever, and answers meanwhile.
-    pub async fn waits_for<T>(&self, what: impl Future<Output = T>) -> T {
+    pub async fn wait<T>(&self, what: impl Future<Output = T>) -> T {
         // Here as well: in a flood the wait is over at once each time.
-        self.say();
+        self.answer();
         let says = async {
             loop {
-                let question = self.pulse.question.listen();
-                self.say();
+                let question = self.liveness.check_started.listen();
+                self.answer();
                 question.await;
             }
         };
         or(what, says).await
     }
 
-    fn say(&self) {
-        let asked = self.pulse.asked.get();
+    fn answer(&self) {
+        let asked = self.liveness.check.get();
         if self.answer.replace(asked) != asked {
-            self.pulse.answer.notify(usize::MAX);
+            self.liveness.answered_one.notify(usize::MAX);
         }
     }
 }
@@ -94,12 +94,12 @@ mod tests {
     #[test]
     fn every_door_has_to_answer_every_question() {
         let pulse = ListenerLiveness::default();
-        let doors = [pulse.door(), pulse.door()];
+        let doors = [pulse.probe(), pulse.probe()];
         assert!(pulse.is_answered());
         block_on(async {
             let mut waits = doors
                 .each_ref()
-                .map(|door| Box::pin(door.waits_for(pending::<()>())));
+                .map(|probe| Box::pin(probe.wait(pending::<()>())));
             for _ in 0..3 {
                 pulse.ask();
                 let mut answered = pin!(pulse.answered());
@@ -115,16 +115,16 @@ mod tests {
     #[test]
     fn a_door_in_a_flood_answers_too() {
         let pulse = ListenerLiveness::default();
-        let door = pulse.door();
+        let probe = pulse.probe();
         pulse.ask();
-        block_on(door.waits_for(ready(())));
+        block_on(probe.wait(ready(())));
         assert!(pulse.is_answered());
     }
 
     #[test]
     fn a_door_that_is_gone_does_not_answer() {
         let pulse = ListenerLiveness::default();
-        drop(pulse.door());
+        drop(pulse.probe());
         pulse.ask();
         assert!(!pulse.is_answered());
     }

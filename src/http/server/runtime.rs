@@ -20,10 +20,10 @@ use std::net::TcpStream;
 
 /// Answers up to this size are put together and sent by one system call; larger
 /// bodies are sent from where they lie, together with their head.
-const OUTBOX: usize = 4096;
+const WRITE_BUFFER: usize = 4096;
 
 /// The most that picoserve formats into a lent buffer at once.
-const LENT: usize = 256;
+const FORMAT_BUFFER: usize = 256;
 
 /// Longer than any daemon lives: a time-out that is never waited for, because
 /// [`Line::deadline`] watches reading, and arms a timer only when it must.
@@ -31,13 +31,13 @@ const NEVER: Duration = Duration::from_millis(u64::MAX);
 
 /// The runtime's name to picoserve.
 #[derive(Debug)]
-pub struct Rt;
+pub struct Smol;
 
 /// picoserve's clock.
 #[derive(Debug)]
 pub struct Clock;
 
-impl picoserve::Timer<Rt> for Clock {
+impl picoserve::Timer<Smol> for Clock {
     async fn delay(&self, duration: Duration) {
         if duration == NEVER {
             std::future::pending().await
@@ -63,12 +63,12 @@ pub fn config(limits: &Limits) -> picoserve::Config {
 pub enum Stage {
     /// The body of the request has not been read to its end.
     #[default]
-    Asked,
+    Receiving,
     /// It has.
-    Heard,
+    Received,
     /// The answer is written. What was not read of the body is not read any more: least
     /// of all as the next request.
-    Answered,
+    Responding,
     /// The answer goes on for as long as the client listens: what it says meanwhile
     /// is thrown away, and its leaving is noticed.
     Streaming,
@@ -76,7 +76,7 @@ pub enum Stage {
 
 /// What the handling of a request tells the socket under it.
 #[derive(Debug, Default)]
-pub struct Signals {
+pub struct RequestState {
     /// How far it has come.
     pub stage: Cell<Stage>,
     /// The next flush is not the end of the answer (picoserve flushes between head and body).
@@ -85,29 +85,29 @@ pub struct Signals {
 
 /// One request and its answer, as a socket for picoserve.
 #[derive(Debug)]
-pub struct Exchange<'l> {
+pub struct RequestSocket<'l> {
     socket: &'l Async<TcpStream>,
     inbox: &'l mut Vec<u8>,
     body_left: &'l mut usize,
     deadline: &'l mut Deadline,
-    signals: &'l Signals,
+    signals: &'l RequestState,
     head: &'l [u8],
     expects_continue: bool,
     outbox: Vec<u8>,
 }
 
-impl<'l> Exchange<'l> {
+impl<'l> RequestSocket<'l> {
     /// The exchange that begins with this head. The socket is lent, for a handler that has to know whether the client is
     /// still there.
     pub fn new(
         line: &'l mut ClientConnection,
-        signals: &'l Signals,
+        signals: &'l RequestState,
         head: &'l [u8],
         expects_continue: bool,
     ) -> (Self, &'l Async<TcpStream>) {
         let ClientConnection {
             socket,
-            inbox,
+            received: inbox,
             deadline,
             body_left,
         } = line;
@@ -126,19 +126,19 @@ impl<'l> Exchange<'l> {
     }
 }
 
-impl Socket<Rt> for Exchange<'_> {
-    type Error = Broken;
+impl Socket<Smol> for RequestSocket<'_> {
+    type Error = ConnectionError;
     type ReadHalf<'a>
-        = Incoming<'a>
+        = RequestReader<'a>
     where
         Self: 'a;
     type WriteHalf<'a>
-        = Outgoing<'a>
+        = ResponseWriter<'a>
     where
         Self: 'a;
 
-    fn split(&mut self) -> (Incoming<'_>, Outgoing<'_>) {
-        let incoming = Incoming {
+    fn split(&mut self) -> (RequestReader<'_>, ResponseWriter<'_>) {
+        let incoming = RequestReader {
             socket: self.socket,
             head: self.head,
             expects_continue: self.expects_continue,
@@ -147,7 +147,7 @@ impl Socket<Rt> for Exchange<'_> {
             deadline: self.deadline,
             signals: self.signals,
         };
-        let outgoing = Outgoing {
+        let outgoing = ResponseWriter {
             socket: self.socket,
             outbox: &mut self.outbox,
             signals: self.signals,
@@ -156,42 +156,42 @@ impl Socket<Rt> for Exchange<'_> {
     }
 
     /// Whoever holds the [`Line`] ends it.
-    async fn abort<T: picoserve::Timer<Rt>>(
+    async fn abort<T: picoserve::Timer<Smol>>(
         self,
         _timeouts: &picoserve::Timeouts,
         _timer: &T,
-    ) -> Result<(), picoserve::Error<Broken>> {
+    ) -> Result<(), picoserve::Error<ConnectionError>> {
         Ok(())
     }
 
     /// The request is over, not the connection.
-    async fn shutdown<T: picoserve::Timer<Rt>>(
+    async fn shutdown<T: picoserve::Timer<Smol>>(
         self,
         _timeouts: &picoserve::Timeouts,
         _timer: &T,
-    ) -> Result<(), picoserve::Error<Broken>> {
+    ) -> Result<(), picoserve::Error<ConnectionError>> {
         Ok(())
     }
 }
 
 /// The request: its head, then its body, then nothing.
 #[derive(Debug)]
-pub struct Incoming<'a> {
+pub struct RequestReader<'a> {
     socket: &'a Async<TcpStream>,
     head: &'a [u8],
     expects_continue: bool,
     inbox: &'a mut Vec<u8>,
     body_left: &'a mut usize,
     deadline: &'a mut Deadline,
-    signals: &'a Signals,
+    signals: &'a RequestState,
 }
 
-impl ErrorType for Incoming<'_> {
-    type Error = Broken;
+impl ErrorType for RequestReader<'_> {
+    type Error = ConnectionError;
 }
 
-impl Read for Incoming<'_> {
-    async fn read(&mut self, buf: &mut [u8]) -> Result<usize, Broken> {
+impl Read for RequestReader<'_> {
+    async fn read(&mut self, buf: &mut [u8]) -> Result<usize, ConnectionError> {
         if !self.head.is_empty() {
             let (now, later) = self.head.split_at(buf.len().min(self.head.len()));
             buf[..now.len()].copy_from_slice(now);
@@ -199,8 +199,8 @@ impl Read for Incoming<'_> {
             return Ok(now.len());
         }
         match self.signals.stage.get() {
-            Stage::Asked => (),
-            Stage::Heard | Stage::Answered => return Ok(0),
+            Stage::Receiving => (),
+            Stage::Received | Stage::Responding => return Ok(0),
             Stage::Streaming => return Ok(AsyncReadExt::read(&mut &*self.socket, buf).await?),
         }
         let room = buf.len().min(*self.body_left);
@@ -213,9 +213,9 @@ impl Read for Incoming<'_> {
                     .await?;
             }
             self.deadline
-                .cut(AsyncReadExt::read(&mut &*self.socket, &mut buf[..room]))
+                .timeout(AsyncReadExt::read(&mut &*self.socket, &mut buf[..room]))
                 .await
-                .map_err(|_| Broken(io::ErrorKind::TimedOut))??
+                .map_err(|_| ConnectionError(io::ErrorKind::TimedOut))??
         } else {
             let count = room.min(self.inbox.len());
             buf[..count].copy_from_slice(&self.inbox[..count]);
@@ -229,15 +229,15 @@ impl Read for Incoming<'_> {
 
 /// The answer, gathered so that one system call sends it.
 #[derive(Debug)]
-pub struct Outgoing<'a> {
+pub struct ResponseWriter<'a> {
     socket: &'a Async<TcpStream>,
     outbox: &'a mut Vec<u8>,
-    signals: &'a Signals,
+    signals: &'a RequestState,
 }
 
-impl Outgoing<'_> {
+impl ResponseWriter<'_> {
     /// Sends what is gathered and `more` behind it.
-    async fn send(&mut self, more: &[u8]) -> Result<(), Broken> {
+    async fn send(&mut self, more: &[u8]) -> Result<(), ConnectionError> {
         let mut sent = 0;
         let gathered = self.outbox.len();
         while sent < gathered + more.len() {
@@ -246,7 +246,7 @@ impl Outgoing<'_> {
                 IoSlice::new(&more[sent.saturating_sub(gathered)..]),
             ];
             match AsyncWriteExt::write_vectored(&mut &*self.socket, &parts).await? {
-                0 => return Err(Broken(io::ErrorKind::WriteZero)),
+                0 => return Err(ConnectionError(io::ErrorKind::WriteZero)),
                 count => sent += count,
             }
         }
@@ -255,13 +255,13 @@ impl Outgoing<'_> {
     }
 }
 
-impl ErrorType for Outgoing<'_> {
-    type Error = Broken;
+impl ErrorType for ResponseWriter<'_> {
+    type Error = ConnectionError;
 }
 
-impl BaseWrite for Outgoing<'_> {
-    async fn write(&mut self, buf: &[u8]) -> Result<usize, Broken> {
-        if self.outbox.len() + buf.len() <= OUTBOX {
+impl BaseWrite for ResponseWriter<'_> {
+    async fn write(&mut self, buf: &[u8]) -> Result<usize, ConnectionError> {
+        if self.outbox.len() + buf.len() <= WRITE_BUFFER {
             self.outbox.extend_from_slice(buf);
         } else {
             self.send(buf).await?;
@@ -269,7 +269,7 @@ impl BaseWrite for Outgoing<'_> {
         Ok(buf.len())
     }
 
-    async fn flush(&mut self) -> Result<(), Broken> {
+    async fn flush(&mut self) -> Result<(), ConnectionError> {
         if self.signals.hold_flush.take() {
             return Ok(());
         }
@@ -277,12 +277,12 @@ impl BaseWrite for Outgoing<'_> {
     }
 }
 
-impl Write for Outgoing<'_> {
+impl Write for ResponseWriter<'_> {
     async fn write_with<F: FnOnce(BorrowedCursor<'_>) -> R, R>(
         &mut self,
         f: F,
-    ) -> Result<R, Broken> {
-        let mut lent = [0; LENT];
+    ) -> Result<R, ConnectionError> {
+        let mut lent = [0; FORMAT_BUFFER];
         let mut lent = BorrowedBuffer::new(&mut lent);
         let output = f(lent.unfilled());
         BaseWrite::write(self, lent.filled()).await?;
@@ -290,30 +290,30 @@ impl Write for Outgoing<'_> {
     }
 
     /// Status line and fields: all of them are ours, and short.
-    async fn write_fmt(&mut self, args: fmt::Arguments<'_>) -> Result<(), Broken> {
-        io::Write::write_fmt(self.outbox, args).map_err(Broken::from)
+    async fn write_fmt(&mut self, args: fmt::Arguments<'_>) -> Result<(), ConnectionError> {
+        io::Write::write_fmt(self.outbox, args).map_err(ConnectionError::from)
     }
 }
 
 /// The connection broke, or the client was too slow for it to go on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Broken(pub io::ErrorKind);
+pub struct ConnectionError(pub io::ErrorKind);
 
-impl From<io::Error> for Broken {
+impl From<io::Error> for ConnectionError {
     fn from(error: io::Error) -> Self {
         Self(error.kind())
     }
 }
 
-impl fmt::Display for Broken {
+impl fmt::Display for ConnectionError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.0.fmt(f)
     }
 }
 
-impl std::error::Error for Broken {}
+impl std::error::Error for ConnectionError {}
 
-impl embedded_io_async::Error for Broken {
+impl embedded_io_async::Error for ConnectionError {
     fn kind(&self) -> embedded_io_async::ErrorKind {
         match self.0 {
             io::ErrorKind::TimedOut => embedded_io_async::ErrorKind::TimedOut,

@@ -23,11 +23,11 @@ pub(in crate::http) use asset;
 impl Asset {
     /// The file, or 304 where the client has it already. Clients ask each time (`no-cache`), so after an update nobody
     /// is left with an old script for a new page. Whoever does not take it deflated gets it as it was written.
-    pub fn answer(self, ask: &ApiRequest<'_>, media_type: &'static str) -> Reply {
-        let deflates = (ask.header("accept-encoding"))
+    pub fn answer(self, request: &ApiRequest<'_>, media_type: &'static str) -> Reply {
+        let deflates = (request.header("accept-encoding"))
             .is_some_and(|codings| codings.split(',').any(|coding| coding.trim() == "deflate"));
         let etag = self.etag(deflates);
-        let is_known = (ask.header("if-none-match"))
+        let is_known = (request.header("if-none-match"))
             .is_some_and(|known| known.split(',').any(|tag| tag.trim() == etag));
         let reply = match is_known {
             true => Reply::empty(304),

@@ -3,7 +3,7 @@
 pub(in crate::http) mod asset;
 
 use super::Api;
-use super::error::{Error, Kind};
+use super::error::{Error, ErrorKind};
 use super::reply::{ApiRequest, Reply};
 use super::ui::asset::{Asset, asset};
 use std::rc::Rc;
@@ -16,7 +16,7 @@ const SVG: &str = "image/svg+xml";
 
 /// What the page consists of beside its frame: name, media type, content.
 #[rustfmt::skip]
-static PARTS: &[(&str, &str, Asset)] = &[
+static FILES: &[(&str, &str, Asset)] = &[
     ("style.css",    CSS, asset!("style.css")),
     ("favicon.svg",  SVG, asset!("favicon.svg")),
     ("app.js",       JS,  asset!("app.js")),
@@ -44,20 +44,20 @@ static PARTS: &[(&str, &str, Asset)] = &[
 ];
 
 /// `GET /`
-pub async fn index(_api: &Rc<Api>, ask: ApiRequest<'_>) -> Result<Reply, Error> {
-    Ok(INDEX.answer(&ask, "text/html; charset=utf-8"))
+pub async fn index(_api: &Rc<Api>, request: ApiRequest<'_>) -> Result<Reply, Error> {
+    Ok(INDEX.answer(&request, "text/html; charset=utf-8"))
 }
 
 /// `GET /page/{id}`
-pub async fn part(_api: &Rc<Api>, ask: ApiRequest<'_>) -> Result<Reply, Error> {
-    let found = PARTS.iter().find(|(name, ..)| *name == ask.id);
-    let Some((_, media_type, part)) = found else {
+pub async fn file(_api: &Rc<Api>, request: ApiRequest<'_>) -> Result<Reply, Error> {
+    let found = FILES.iter().find(|(name, ..)| *name == request.id);
+    let Some((_, media_type, file)) = found else {
         return Err(Error::new(
-            Kind::NotFound,
-            format!("the page has no part {}", ask.id),
+            ErrorKind::NotFound,
+            format!("the page has no part {}", request.id),
         ));
     };
-    Ok(part.answer(&ask, media_type))
+    Ok(file.answer(&request, media_type))
 }
 
 #[cfg(test)]
@@ -66,8 +66,8 @@ mod tests {
 
     #[test]
     fn the_page_is_under_60_kb() {
-        let all = PARTS.iter().map(|(.., part)| part).chain([&INDEX]);
-        let size: usize = all.map(|part| part.deflated.len()).sum();
+        let all = FILES.iter().map(|(.., file)| file).chain([&INDEX]);
+        let size: usize = all.map(|file| file.deflated.len()).sum();
         assert!(size > 10_000, "the parts are there");
         assert!(size < 60_000, "{size} bytes");
     }
@@ -75,9 +75,9 @@ mod tests {
     #[test]
     fn a_script_is_sent_without_its_comments_and_with_the_numbers_of_its_lines() {
         let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/src/http/ui");
-        for (name, _, part) in PARTS.iter().filter(|(_, media_type, _)| *media_type == JS) {
+        for (name, _, file) in FILES.iter().filter(|(_, media_type, _)| *media_type == JS) {
             let written = std::fs::read_to_string(format!("{folder}/{name}")).expect("a file");
-            let sent = String::from_utf8(part.inflated()).expect("text");
+            let sent = String::from_utf8(file.inflated()).expect("text");
             let sent: Vec<_> = sent.lines().collect();
             assert_eq!(sent.len(), written.lines().count(), "{name}");
             for (sent, written) in sent.iter().zip(written.lines()) {
@@ -90,9 +90,9 @@ mod tests {
 
     #[test]
     fn whatever_a_part_asks_for_is_there() {
-        let is_there = |name: &str| PARTS.iter().any(|(part, ..)| *part == name);
-        for (name, _, part) in PARTS.iter().filter(|(_, media_type, _)| *media_type == JS) {
-            let text = String::from_utf8(part.inflated()).expect("text");
+        let is_there = |name: &str| FILES.iter().any(|(file, ..)| *file == name);
+        for (name, _, file) in FILES.iter().filter(|(_, media_type, _)| *media_type == JS) {
+            let text = String::from_utf8(file.inflated()).expect("text");
             for import in text.split(" from \"./").skip(1) {
                 let (wanted, _) = import.split_once('"').expect("a quote ends");
                 assert!(is_there(wanted), "{name} imports {wanted}");
