@@ -1,5 +1,5 @@
-//! Two years of occurrences in six zones, against a reference that is written differently: it goes through the time minute
-//! by minute, and asks what the clock on the wall shows.
+//! Two years of occurrences in six zones, compared with an independent reference, which goes through the time minute
+//! by minute and asks for the wall clock.
 
 use crate::stage::{Stage, find_zone};
 use jiff::civil::DateTime;
@@ -19,7 +19,7 @@ const ZONES: [&str; 6] = [
     "UTC",
 ];
 
-/// Time, days, days by their numbers from Monday. Some of them are in the gaps and the overlaps of these zones.
+/// Time, days, days by their numbers from Monday. Some are in the gaps and overlaps of these zones.
 const RULES: [(&str, &[&str]); 9] = [
     ("00:00", &["*"]),
     ("00:15", &["sun", "mon"]),
@@ -48,8 +48,8 @@ fn rules() -> Vec<Value> {
     rules.map(rule).collect()
 }
 
-/// What the mind does, and when.
-fn by_the_mind(zone: &str, from: Timestamp, to: Timestamp) -> Vec<(Timestamp, usize)> {
+/// What the supervisor runs, and when.
+fn computed(zone: &str, from: Timestamp, to: Timestamp) -> Vec<(Timestamp, usize)> {
     let document = json!({"version": 3, "schedule": {"timezone": zone, "rules": rules()}});
     let now = Moment::from_boot(Duration::from_secs(100));
     let clock = ClockReading {
@@ -65,7 +65,7 @@ fn by_the_mind(zone: &str, from: Timestamp, to: Timestamp) -> Vec<(Timestamp, us
     let span = Duration::try_from(to.duration_since(from)).unwrap();
     let end = now + span;
     let mut done = Vec::new();
-    while let Some(next) = stage.mind.poll_timeout().filter(|next| *next <= end) {
+    while let Some(next) = stage.supervisor.poll_timeout().filter(|next| *next <= end) {
         stage.now = next;
         stage.handle(Event::Tick);
         let wall = from + SignedDuration::try_from(next.since(now)).unwrap();
@@ -78,8 +78,8 @@ fn by_the_mind(zone: &str, from: Timestamp, to: Timestamp) -> Vec<(Timestamp, us
     done
 }
 
-/// What the clock on the wall shows for the first time comes: in a gap everything that was left out comes at once.
-fn by_the_wall(zone: &TimeZone, from: Timestamp, to: Timestamp) -> Vec<(Timestamp, usize)> {
+/// When the wall clock first reaches each time; after a gap, everything in it is due at once.
+fn expected(zone: &TimeZone, from: Timestamp, to: Timestamp) -> Vec<(Timestamp, usize)> {
     let minute = SignedDuration::from_mins(1);
     let number = |text: &str| text.parse::<i8>().unwrap();
     let times = RULES.map(|(time, _)| (number(&time[..2]), number(&time[3..])));
@@ -110,22 +110,22 @@ fn by_the_wall(zone: &TimeZone, from: Timestamp, to: Timestamp) -> Vec<(Timestam
 }
 
 #[test]
-fn every_occurrence_of_two_years_comes_once_in_every_zone() {
+fn every_occurrence_of_two_years_is_due_once_in_every_zone() {
     let (from, to) = (at("2026-01-01T00:00:00Z"), at("2028-01-01T00:00:00Z"));
     for name in ZONES {
         let zone = find_zone(name).unwrap();
-        let mind = by_the_mind(name, from, to);
-        let wall = by_the_wall(&zone, from, to);
-        assert!(mind.len() > 4000, "{name}: {}", mind.len());
-        for (did, was_due) in mind.iter().zip(&wall) {
+        let supervisor = computed(name, from, to);
+        let wall = expected(&zone, from, to);
+        assert!(supervisor.len() > 4000, "{name}: {}", supervisor.len());
+        for (did, was_due) in supervisor.iter().zip(&wall) {
             assert_eq!(did, was_due, "{name}: {}", zone.to_datetime(was_due.0));
         }
-        assert_eq!(mind.len(), wall.len(), "{name}");
+        assert_eq!(supervisor.len(), wall.len(), "{name}");
     }
 }
 
 #[test]
-fn a_day_costs_a_wake_up_an_occurrence_and_none_in_between() {
+fn a_day_costs_one_wake_up_an_occurrence() {
     let document = json!({"version": 3, "schedule": {"timezone": "UTC", "rules": rules()}});
     let now = Moment::from_boot(Duration::from_secs(100));
     let clock = ClockReading {
@@ -140,7 +140,7 @@ fn a_day_costs_a_wake_up_an_occurrence_and_none_in_between() {
     stage.perform();
     let end = now + Duration::from_secs(24 * 3600);
     let mut woken = 0;
-    while let Some(next) = stage.mind.poll_timeout().filter(|next| *next <= end) {
+    while let Some(next) = stage.supervisor.poll_timeout().filter(|next| *next <= end) {
         stage.now = next;
         stage.handle(Event::Tick);
         woken += 1;

@@ -1,7 +1,7 @@
-//! Promise 8, kept through random jumps of the clock, lost trust, power cuts, restarts and edits: no rule with a time is
-//! done before the clock is trusted, none twice for one occurrence, and none is lost that it was there for.
+//! Invariant 8 under random clock jumps, lost trust, power cuts, restarts and edits: no rule with a time runs before
+//! the clock is trusted, none runs twice for an occurrence, and none is lost while its rule exists.
 //!
-//! The world knows when each rule is due without asking anybody: the zone is UTC, and a day has 24 hours.
+//! The test computes independently when each rule is due: the zone is UTC, and a day has 24 hours.
 
 use crate::stage::find_zone;
 use jiff::{SignedDuration, Timestamp};
@@ -18,7 +18,7 @@ use std::time::Duration;
 const SEQUENCES: u64 = 100;
 const STEPS: usize = 200;
 
-/// Seconds of the day, and whether it catches up.
+/// Seconds of the day, and whether the rule catches up.
 const RULES: [(i64, bool); 5] = [
     (0, false),
     (8 * 3600, true),
@@ -45,18 +45,18 @@ fn document(salt: u32) -> Value {
 struct World {
     rng: fastrand::Rng,
     seed: u64,
-    mind: Supervisor,
+    supervisor: Supervisor,
     document: Value,
     now: Moment,
     clock: ClockReading,
     trusted: bool,
     /// What is on the disk.
-    kept: SavedSchedule,
-    /// What was done: the rule, and the second it was due.
+    saved_schedule: SavedSchedule,
+    /// What ran: the rule, and the second it was due.
     done: BTreeSet<(usize, i64)>,
-    /// What is on the disk as begun: whatever becomes of it, it is not begun again.
+    /// What is on the disk as begun: it must not begin again.
     begun: BTreeSet<(usize, i64)>,
-    /// The power goes with the next write.
+    /// The next write is interrupted by a power cut.
     is_doomed: bool,
     fell: bool,
 }
@@ -68,16 +68,16 @@ impl World {
         let wall = Timestamp::from_second(1_780_000_000 + rng.i64(0..DAY)).unwrap();
         let clock = ClockReading { at: now, wall };
         let document = document(0);
-        let mind = birth(&document, SavedSchedule::default(), now, Some(clock));
+        let supervisor = boot_at(&document, SavedSchedule::default(), now, Some(clock));
         let mut world = World {
             rng,
             seed,
-            mind,
+            supervisor,
             document,
             now,
             clock,
             trusted: true,
-            kept: SavedSchedule::default(),
+            saved_schedule: SavedSchedule::default(),
             done: BTreeSet::new(),
             begun: BTreeSet::new(),
             is_doomed: false,
@@ -93,17 +93,19 @@ impl World {
     }
 
     fn handle(&mut self, event: Event) {
-        self.mind.handle(event, self.now);
+        self.supervisor.handle(event, self.now);
         self.perform();
     }
 
     fn perform(&mut self) {
-        while let Some(action) = self.mind.poll_action() {
+        while let Some(action) = self.supervisor.poll_action() {
             let answer = match action {
-                Action::SaveSchedule { schedule: kept } => {
+                Action::SaveSchedule {
+                    schedule: saved_schedule,
+                } => {
                     let is_lost = self.is_doomed && self.rng.bool();
                     if !is_lost {
-                        self.write_down(&kept.to_bytes());
+                        self.save(&saved_schedule.to_bytes());
                     }
                     if std::mem::take(&mut self.is_doomed) {
                         self.fell = true;
@@ -112,7 +114,7 @@ impl World {
                     Event::ScheduleSaved { result: Ok(()) }
                 }
                 Action::RunCommand { number, command } => {
-                    self.see(&command);
+                    self.executed(&command);
                     Event::RuleDone {
                         number,
                         result: Ok(None),
@@ -124,9 +126,9 @@ impl World {
                 }
                 _ => continue,
             };
-            self.mind.handle(answer, self.now);
+            self.supervisor.handle(answer, self.now);
         }
-        let timeout = self.mind.poll_timeout();
+        let timeout = self.supervisor.poll_timeout();
         assert!(
             timeout.is_none_or(|next| next > self.now),
             "the loop spins (seed {})",
@@ -134,8 +136,8 @@ impl World {
         );
     }
 
-    fn write_down(&mut self, bytes: &[u8]) {
-        self.kept = SavedSchedule::from_bytes(bytes).unwrap();
+    fn save(&mut self, bytes: &[u8]) {
+        self.saved_schedule = SavedSchedule::from_bytes(bytes).unwrap();
         let written: Value = serde_json::from_slice(bytes).unwrap();
         for entry in written["record"].as_array().unwrap() {
             if entry["outcome"].is_null() {
@@ -146,14 +148,14 @@ impl World {
         }
     }
 
-    /// A command is executed.
-    fn see(&mut self, command: &str) {
+    /// A rule's command is executed.
+    fn executed(&mut self, command: &str) {
         let seed = self.seed;
         assert!(
             self.trusted,
             "{command} before the clock is trusted (seed {seed})"
         );
-        let record = self.mind.status().schedule.record.clone();
+        let record = self.supervisor.status().schedule.record.clone();
         let mut open = record.iter().rev().filter(|(entry, _)| {
             entry.rule.as_str() == command
                 && entry.outcome.is_none()
@@ -179,8 +181,8 @@ impl World {
         );
     }
 
-    /// The daemon is gone, and another begins: after a power cut, or as it was killed.
-    fn fall(&mut self) {
+    /// The daemon ends by a power cut or is killed, and another starts.
+    fn end_daemon(&mut self) {
         self.fell = false;
         self.is_doomed = false;
         let gap = match self.rng.u32(0..3) {
@@ -193,15 +195,15 @@ impl World {
         self.clock = ClockReading { at: self.now, wall };
         self.trusted = self.rng.u32(0..3) > 0;
         let clock = self.trusted.then_some(self.clock);
-        self.mind = birth(&self.document, self.kept.clone(), self.now, clock);
+        self.supervisor = boot_at(&self.document, self.saved_schedule.clone(), self.now, clock);
         self.perform();
     }
 
-    /// Time passes, with a tick whenever the mind asks for one; what comes due is done.
-    fn let_time_pass(&mut self) {
+    /// Advances the time, with a tick at each requested time; what becomes due runs.
+    fn advance_time(&mut self) {
         let (from, trusted) = (self.wall(), self.trusted);
         let end = self.now + Duration::from_secs(self.rng.u64(1..30 * 3600));
-        while let Some(next) = self.mind.poll_timeout().filter(|next| *next <= end) {
+        while let Some(next) = self.supervisor.poll_timeout().filter(|next| *next <= end) {
             self.now = next;
             self.handle(Event::Tick);
             if self.fell {
@@ -224,7 +226,7 @@ impl World {
         }
     }
 
-    fn set_the_clock(&mut self) {
+    fn set_clock(&mut self) {
         let by = match self.rng.u32(0..4) {
             0 => self.rng.i64(-20..20),
             1 => self.rng.i64(-7200..7200),
@@ -239,7 +241,7 @@ impl World {
         });
     }
 
-    /// Somebody gives every rule another name: they are the same rules.
+    /// Renames every rule; they remain the same rules.
     fn edit(&mut self) {
         let salt = self.rng.u32(..);
         let request = Command::ReplaceSection {
@@ -257,17 +259,17 @@ impl World {
         match self.rng.u32(0..20) {
             0 | 1 => self.fell = true,
             2 => self.is_doomed = true,
-            3..6 => self.set_the_clock(),
+            3..6 => self.set_clock(),
             6 => self.edit(),
-            _ => self.let_time_pass(),
+            _ => self.advance_time(),
         }
         while self.fell {
-            self.fall();
+            self.end_daemon();
         }
     }
 }
 
-/// The instants of a time of day after one and up to another.
+/// The times of a second of the day in a half-open span.
 fn due(second: i64, from: i64, to: i64) -> impl Iterator<Item = i64> {
     let first = (from - second).div_euclid(DAY) + 1;
     (first..)
@@ -275,9 +277,9 @@ fn due(second: i64, from: i64, to: i64) -> impl Iterator<Item = i64> {
         .take_while(move |at| *at <= to)
 }
 
-fn birth(
+fn boot_at(
     document: &Value,
-    kept: SavedSchedule,
+    saved_schedule: SavedSchedule,
     now: Moment,
     clock: Option<ClockReading>,
 ) -> Supervisor {
@@ -290,7 +292,7 @@ fn birth(
         memories: Vec::new(),
         next_run: 1,
         schedule: ScheduleBoot {
-            saved: kept,
+            saved: saved_schedule,
             boot: String::new(),
             clock,
             zone: Some((Zone::Named("UTC".into()), find_zone("UTC"))),
@@ -300,7 +302,7 @@ fn birth(
 }
 
 #[test]
-fn no_occurrence_is_early_twice_or_lost_whatever_the_clock_does() {
+fn no_occurrence_is_early_twice_or_lost_for_any_clock() {
     let mut done = 0;
     for seed in 1..=SEQUENCES {
         let mut world = World::new(seed);

@@ -1,5 +1,5 @@
-//! Who holds a display when the configuration, a client or the hardware changes: the screen never stays dark while a
-//! display process could run.
+//! Which process occupies a display when the configuration, a client or the hardware changes: the screen never stays
+//! dark while a display process could run.
 
 use crate::stage::{Stage, id, load};
 use ossuary::supervisor::{
@@ -48,12 +48,12 @@ fn plug(stage: &mut Stage, displays: &[&str]) {
 #[test]
 fn a_renamed_browser_starts_when_the_old_one_has_ended() {
     let mut stage = Stage::new(browsers(&["old"]));
-    stage.look();
+    stage.taken_actions();
     put(&mut stage, browsers(&["new"]));
-    assert_eq!(stage.look(), ["save", "signal Term"]);
+    assert_eq!(stage.taken_actions(), ["save", "signal Term"]);
     assert_eq!(stage.reason("new"), "waits until old has ended");
     stage.exit("old", TERMINATED);
-    assert_eq!(stage.look(), ["spawn new"]);
+    assert_eq!(stage.taken_actions(), ["spawn new"]);
 }
 
 #[test]
@@ -62,13 +62,17 @@ fn removing_the_browser_and_making_another_active_switches_to_it() {
         let mut document = browsers(&["day", "night"]);
         document["processes"]["night"]["autostart"] = json!(autostart);
         let mut stage = Stage::new(document);
-        stage.look();
+        stage.taken_actions();
         let mut document = browsers(&["night"]);
         document["processes"]["night"]["autostart"] = json!(autostart);
         put(&mut stage, document);
-        assert_eq!(stage.look(), ["save", "signal Term"]);
+        assert_eq!(stage.taken_actions(), ["save", "signal Term"]);
         stage.exit("day", TERMINATED);
-        assert_eq!(stage.look(), ["spawn night"], "autostart: {autostart}");
+        assert_eq!(
+            stage.taken_actions(),
+            ["spawn night"],
+            "autostart: {autostart}"
+        );
     }
 }
 
@@ -79,7 +83,7 @@ fn disabling_one_browser_and_enabling_another_switches_in_either_order() {
             let mut document = browsers(&["day", "night"]);
             document["processes"]["night"]["enabled"] = json!(false);
             let mut stage = Stage::new(document);
-            stage.look();
+            stage.taken_actions();
             if night_first {
                 change(&mut stage, "night", json!({"enabled": true}));
                 change(&mut stage, "day", json!({"enabled": false}));
@@ -106,7 +110,7 @@ fn a_custom_process_gets_the_display_of_one_that_was_removed_or_disabled() {
     }});
     for remove in [true, false] {
         let mut stage = Stage::new(document.clone());
-        assert_eq!(stage.look(), ["spawn film"]);
+        assert_eq!(stage.taken_actions(), ["spawn film"]);
         assert_eq!(stage.reason("clock"), "the display is taken by film");
         if remove {
             let mut document = document.clone();
@@ -125,22 +129,22 @@ fn a_custom_process_gets_the_display_of_one_that_was_removed_or_disabled() {
 }
 
 #[test]
-fn what_an_operator_stopped_stays_stopped_and_nothing_takes_its_place() {
+fn what_an_operator_stopped_stays_stopped_and_is_not_replaced() {
     let mut stage = Stage::new(browsers(&["day", "night"]));
     stage.ask(Command::Stop(id("day")));
     stage.exit("day", TERMINATED);
-    stage.look();
+    stage.taken_actions();
     change(&mut stage, "night", json!({"name": "By night"}));
     plug(&mut stage, &[]);
     plug(&mut stage, &[":0"]);
     stage.pass_seconds(60);
-    assert_eq!(stage.look(), ["save"]);
+    assert_eq!(stage.taken_actions(), ["save"]);
     assert_eq!(stage.reason("day"), "stopped by the operator");
     assert_eq!(stage.reason("night"), "not started yet");
 }
 
 #[test]
-fn a_browser_that_made_way_comes_back_when_its_successor_is_disabled() {
+fn a_replaced_browser_returns_when_its_successor_is_disabled() {
     let mut stage = Stage::new(browsers(&["day", "night"]));
     stage.ask(Command::Start(id("night")));
     stage.exit("day", TERMINATED);
@@ -150,7 +154,7 @@ fn a_browser_that_made_way_comes_back_when_its_successor_is_disabled() {
     assert_eq!(stage.state("day"), State::Running);
 }
 
-/// The next daemon, with what this one would have left behind and another document.
+/// The next daemon, with what this one saved and another document.
 fn next_daemon(stage: &Stage, document: Value) -> Stage {
     let mut memories: BTreeMap<_, Memory> = BTreeMap::new();
     for action in &stage.actions {
@@ -162,7 +166,7 @@ fn next_daemon(stage: &Stage, document: Value) -> Stage {
     next.actions.clear();
     next.now = stage.now;
     next.live = stage.live.clone();
-    next.mind = Supervisor::new(
+    next.supervisor = Supervisor::new(
         Boot {
             loaded: load(document),
             source: Source::File,
@@ -183,21 +187,21 @@ fn another_active_browser_written_while_no_daemon_ran_is_switched_to() {
     let stage = Stage::new(browsers(&["day", "night"]));
     let mut document = browsers(&["day", "night"]);
     let mut same = next_daemon(&stage, document.clone());
-    assert!(same.look().is_empty(), "nothing was edited");
+    assert!(same.taken_actions().is_empty(), "nothing was edited");
     document["active_display_process"] = json!("night");
     let mut next = next_daemon(&stage, document);
-    assert_eq!(next.look(), ["signal Term"]);
+    assert_eq!(next.taken_actions(), ["signal Term"]);
     next.exit("day", TERMINATED);
     assert_eq!(next.state("night"), State::Running);
 }
 
 #[test]
-fn a_stop_by_hand_survives_the_daemon() {
+fn a_stop_by_an_operator_survives_the_daemon() {
     let mut stage = Stage::new(browsers(&["day", "night"]));
     stage.ask(Command::Stop(id("day")));
     stage.exit("day", TERMINATED);
     let mut next = next_daemon(&stage, browsers(&["day", "night"]));
-    assert!(next.look().is_empty());
+    assert!(next.taken_actions().is_empty());
     assert_eq!(next.reason("day"), "stopped by the operator");
 }
 
@@ -209,11 +213,11 @@ fn a_start_while_a_run_that_was_not_ready_is_ending_is_carried_out() {
     }}}));
     stage.pass_seconds(6);
     assert_eq!(stage.state("server"), State::Stopping);
-    stage.look();
+    stage.taken_actions();
     let outcome = stage.ask(Command::Start(id("server")));
     assert!(matches!(outcome, Some(Ok(_))), "{outcome:?}");
     stage.exit("server", TERMINATED);
-    assert_eq!(stage.look(), ["spawn server"]);
+    assert_eq!(stage.taken_actions(), ["spawn server"]);
 }
 
 #[test]
@@ -223,7 +227,7 @@ fn a_changed_browser_does_not_outrank_the_operators_later_choice() {
         "ready": {"type": "notify", "timeout_seconds": 600}});
     document["processes"]["night"]["depends_on"] = json!(["api"]);
     let mut stage = Stage::new(document);
-    // It waits for what it depends on, and the other one stays on the screen meanwhile.
+    // It waits for a dependency, and the other one stays on the screen meanwhile.
     stage.ask(Command::Start(id("night")));
     change(
         &mut stage,
@@ -240,11 +244,11 @@ fn a_changed_browser_does_not_outrank_the_operators_later_choice() {
 }
 
 #[test]
-fn a_browser_that_ends_in_good_order_is_started_again() {
+fn a_browser_that_exits_cleanly_is_restarted() {
     let mut stage = Stage::new(browsers(&["day"]));
-    stage.look();
+    stage.taken_actions();
     stage.exit("day", DONE);
-    assert_eq!(stage.look(), ["spawn day"]);
+    assert_eq!(stage.taken_actions(), ["spawn day"]);
     let mut document = browsers(&["day"]);
     document["processes"]["day"]["restart_on_crash"] = json!(false);
     let mut stage = Stage::new(document);
@@ -269,7 +273,7 @@ fn a_browser_that_ended_with_its_display_starts_when_the_display_returns() {
                 plug(&mut stage, &[]);
                 stage.exit("day", DONE);
             }
-            // A crash right after another waits a second.
+            // A crash right after another is restarted after a second.
             stage.pass_seconds(2);
             let what = format!("restart: {restart}, ends first: {ends_first}");
             assert_eq!(stage.reason("day"), "waits for display :0", "{what}");
@@ -280,7 +284,7 @@ fn a_browser_that_ended_with_its_display_starts_when_the_display_returns() {
 }
 
 #[test]
-fn a_display_that_returns_does_not_repeat_what_had_finished_before_it_went() {
+fn a_display_that_returns_does_not_restart_what_had_finished() {
     let mut stage = Stage::new(json!({"version": 3, "processes": {
         "film": {"command": "mpv film", "display": ":0"}
     }}));
@@ -312,13 +316,13 @@ fn while_the_display_of_the_active_browser_is_missing_another_one_is_shown() {
     document["processes"]["main"]["display"] = json!(":1");
     let mut stage = Stage::with_displays(document, &[":0"]);
     assert_eq!(stage.state("main"), State::Waiting);
-    stage.look();
+    stage.taken_actions();
     stage.pass_seconds(30);
-    assert_eq!(stage.look(), ["spawn other"]);
+    assert_eq!(stage.taken_actions(), ["spawn other"]);
     plug(&mut stage, &[":0", ":1"]);
-    assert_eq!(stage.look(), ["signal Term"]);
+    assert_eq!(stage.taken_actions(), ["signal Term"]);
     stage.exit("other", TERMINATED);
-    assert_eq!(stage.look(), ["spawn main"]);
+    assert_eq!(stage.taken_actions(), ["spawn main"]);
     plug(&mut stage, &[":0"]);
     stage.exit("main", Ending::Code(1));
     stage.pass_seconds(30);
@@ -326,11 +330,11 @@ fn while_the_display_of_the_active_browser_is_missing_another_one_is_shown() {
 }
 
 #[test]
-fn a_display_that_comes_soon_is_waited_for() {
+fn a_display_that_appears_soon_is_awaited() {
     let mut document = browsers(&["main", "other"]);
     document["processes"]["main"]["display"] = json!(":1");
     let mut stage = Stage::with_displays(document, &[":0"]);
     stage.pass_seconds(5);
     plug(&mut stage, &[":0", ":1"]);
-    assert_eq!(stage.look(), ["spawn main"]);
+    assert_eq!(stage.taken_actions(), ["spawn main"]);
 }

@@ -1,21 +1,20 @@
-//! The promises of the house, kept through random sequences of everything that can happen.
+//! The invariants under random sequences of all events.
 //!
-//! A small world plays the hands, the disk, the clients and the clock: it knows only which
-//! runs live, what is on the disk and who waits for an answer. After every event it holds
-//! the mind to its promises:
+//! A small model plays the action runner, the disk, the clients and the clock. It knows which runs are live, what is on
+//! the disk and which client waits for an answer. After every event it checks:
 //!
-//! 1. at most one live run a process, and no new one before the old one's tree is gone
-//! 2. at most one display process runs, and a display has at most one holder
-//! 3. every request gets exactly one answer
-//! 4. a change is in force only once it is durable; a failed save changes nothing
+//! 1. at most one live run a process, and none before the tree of the previous run is gone
+//! 2. at most one display process runs, and a display is occupied by at most one process
+//! 3. every command gets exactly one answer
+//! 4. an edit is applied only after it is saved; a failed save changes nothing
 //! 5. the loop cannot spin: the next timeout is in the future
-//! 6. after `Exit` nothing is spawned, and shutdown ends within the sum of the grace times
+//! 6. after `Exit` nothing is spawned, and shutdown ends within the sum of the stop timeouts
 //! 7. a process is not started more often than its policy allows
 //! 9. liveness: once events cease, what should run runs, and the screen is not dark while a display process could be
-//!    on it (8 is held by `rules`)
+//!    on it (`clockwork` checks 8)
 //!
-//! They hold through the death of the daemon, too: now and then the mind is replaced by another that
-//! knows only what was to be remembered, while the processes live on.
+//! They also hold when the daemon is killed: periodically the supervisor is replaced by another that knows only what
+//! was saved, while the processes live on.
 
 use ossuary::config::{Display, Document, Id, Loaded, Process, Restart, Rotation};
 use ossuary::supervisor::page::{PageCommand, PageCommandResult, PageObservation, Transition};
@@ -30,17 +29,17 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::rc::Rc;
 use std::time::Duration;
 
-/// Events in all, over all sequences.
+/// Events in all sequences.
 const EVENTS: usize = 1_000_000;
-/// Events of one sequence before the kiosk is shut down.
+/// Events in a sequence before the shutdown.
 const SEQUENCE: usize = 2_000;
-/// Events until everything is given the time to come to rest, and what should run by then is looked for.
+/// Events between two rests, after which liveness is checked.
 const UNTIL_REST: usize = 100;
-/// More than the longest back-off, a grace period, the wait for readiness and the wait for a missing display.
+/// More than the longest back-off, a stop timeout, the readiness timeout and the wait for a missing display.
 const REST: Duration = Duration::from_secs(180);
 
 #[test]
-fn the_promises_hold_through_a_million_random_events() {
+fn the_invariants_hold_through_a_million_random_events() {
     let mut handled = 0;
     let mut seed = 1;
     while handled < EVENTS {
@@ -48,7 +47,7 @@ fn the_promises_hold_through_a_million_random_events() {
         for step in 1..=SEQUENCE {
             world.step();
             if step % UNTIL_REST == 0 {
-                world.come_to_rest();
+                world.rest();
                 world.check_liveness();
             }
         }
@@ -59,18 +58,21 @@ fn the_promises_hold_through_a_million_random_events() {
     assert!(seed > 100, "the sequences were too few: {seed}");
 }
 
-/// A process that crashes at once for a whole day is tried as often as the policy says, and not once more.
+/// A process that crashes at once for a whole day is restarted as often as the policy says.
 #[test]
-fn a_day_of_crashes_costs_a_bounded_number_of_starts() {
+fn a_day_of_crashes_causes_a_bounded_number_of_starts() {
     let mut world = World::new(0);
     world.only_crashes = true;
     let start = world.now;
     let day = Duration::from_secs(24 * 3600);
-    world.crash_everything();
+    world.crash_all();
     while world.now.since(start) < day {
-        world.now = world.mind.poll_timeout().expect("something is tried again");
+        world.now = world
+            .supervisor
+            .poll_timeout()
+            .expect("something is tried again");
         world.handle(Event::Tick);
-        world.crash_everything();
+        world.crash_all();
     }
     // Every 30 s, and the few quick ones at the beginning.
     let most = 24 * 60 * 2 + 6;
@@ -83,16 +85,16 @@ fn a_day_of_crashes_costs_a_bounded_number_of_starts() {
     }
 }
 
-struct Life {
+struct LiveRun {
     process: Rc<Process>,
-    /// Whether `Spawned` or `SpawnFailed` was said.
+    /// Whether `Spawned` or `SpawnFailed` was sent.
     executed: bool,
     main_alive: bool,
     began: Moment,
 }
 
-/// What the disk was asked to do.
-enum Errand {
+/// The request that the disk works on.
+enum DiskRequest {
     Save(Rc<Document>),
     Load,
 }
@@ -101,42 +103,42 @@ struct World {
     rng: fastrand::Rng,
     seed: u64,
     now: Moment,
-    mind: Supervisor,
-    live: BTreeMap<RunId, Life>,
+    supervisor: Supervisor,
+    live: BTreeMap<RunId, LiveRun>,
     /// What the next daemon will find.
     memories: BTreeMap<Id, Memory>,
-    errand: Option<Errand>,
+    disk_request: Option<DiskRequest>,
     /// What is on the disk.
-    durable: Rc<Document>,
-    /// What stands in the file, where an operator may have edited it.
+    saved: Rc<Document>,
+    /// The content of the file, which an operator may have edited.
     file: Vec<u8>,
     displays: Vec<&'static str>,
-    /// Screens that somebody is to switch or to look at, and those that are to be turned.
+    /// Screens that are to be switched or read, and those to be rotated.
     powers: VecDeque<Display>,
     turns: VecDeque<Display>,
     owed: BTreeSet<u64>,
     /// Starts (true) and stops that are not answered yet, by ticket.
-    asked: BTreeMap<u64, (Id, bool)>,
-    /// The latest start or stop by hand of each process, and its ticket.
-    by_hand: BTreeMap<Id, (u64, bool)>,
-    /// Processes whose latest run ended when their policy did not want another.
+    requests: BTreeMap<u64, (Id, bool)>,
+    /// The latest start or stop of each process by a client, and its ticket.
+    requested: BTreeMap<Id, (u64, bool)>,
+    /// Processes whose latest run ended and must not be restarted by their policy.
     finished: BTreeSet<Id>,
-    /// Orders to drivers that are not answered yet.
-    steered: Vec<(RunId, PageCommand, Option<Ticket>)>,
-    /// Addresses whose servers are being tried.
-    tried: Vec<String>,
+    /// Page commands that are not answered yet.
+    page_commands: Vec<(RunId, PageCommand, Option<Ticket>)>,
+    /// URLs whose servers are being probed.
+    probes: Vec<String>,
     next_ticket: u64,
     last_run: u64,
-    /// The latest starts of each process, to see that they are not too many.
+    /// The latest starts of each process, to check that they are not too many.
     starts: BTreeMap<Id, VecDeque<Moment>>,
     starts_in_all: BTreeMap<Id, usize>,
-    /// When a start was last due to something other than the policy.
-    pardons: VecDeque<Moment>,
+    /// When starts were last not due to the policy.
+    other_causes: VecDeque<Moment>,
     only_crashes: bool,
-    /// The installed program is being tried.
-    trying: bool,
-    /// Another program goes on.
-    handing_over: bool,
+    /// The installed program is being checked.
+    checking_program: bool,
+    /// An upgrade was decided.
+    upgrading: bool,
     left: bool,
     handled: usize,
 }
@@ -167,7 +169,7 @@ impl World {
     fn new(seed: u64) -> World {
         let loaded = Loaded::from_bytes(first_document().to_string().as_bytes()).unwrap();
         let now = Moment::from_boot(Duration::from_secs(5));
-        let durable = loaded.document.clone();
+        let saved = loaded.document.clone();
         let boot = Boot {
             loaded,
             source: Source::File,
@@ -181,29 +183,29 @@ impl World {
             rng: fastrand::Rng::with_seed(seed),
             seed,
             now,
-            mind: Supervisor::new(boot, now),
+            supervisor: Supervisor::new(boot, now),
             live: BTreeMap::new(),
             memories: BTreeMap::new(),
-            errand: None,
-            file: durable.to_bytes(),
-            durable,
+            disk_request: None,
+            file: saved.to_bytes(),
+            saved,
             displays: vec![":0", ":1"],
             powers: VecDeque::new(),
             turns: VecDeque::new(),
             owed: BTreeSet::new(),
-            asked: BTreeMap::new(),
-            by_hand: BTreeMap::new(),
+            requests: BTreeMap::new(),
+            requested: BTreeMap::new(),
             finished: BTreeSet::new(),
-            steered: Vec::new(),
-            tried: Vec::new(),
+            page_commands: Vec::new(),
+            probes: Vec::new(),
             next_ticket: 1,
             last_run: 0,
             starts: BTreeMap::new(),
             starts_in_all: BTreeMap::new(),
-            pardons: VecDeque::new(),
+            other_causes: VecDeque::new(),
             only_crashes: false,
-            trying: false,
-            handing_over: false,
+            checking_program: false,
+            upgrading: false,
             left: false,
             handled: 0,
         };
@@ -213,13 +215,13 @@ impl World {
 
     fn handle(&mut self, event: Event) {
         self.handled += 1;
-        self.mind.handle(event, self.now);
+        self.supervisor.handle(event, self.now);
         self.watch();
     }
 
-    /// Takes what the mind wants, and holds it to its promises.
+    /// Takes all actions and checks the invariants.
     fn watch(&mut self) {
-        while let Some(action) = self.mind.poll_action() {
+        while let Some(action) = self.supervisor.poll_action() {
             assert!(!self.left, "after Exit: {action:?} (seed {})", self.seed);
             match action {
                 Action::Spawn { run, process } => self.watch_spawn(run, process),
@@ -227,23 +229,23 @@ impl World {
                     assert!(self.live.contains_key(&run), "{run} is over");
                 }
                 Action::Save { document, .. } => {
-                    assert!(self.errand.is_none(), "two errands for the disk");
-                    self.errand = Some(Errand::Save(document));
+                    assert!(self.disk_request.is_none(), "two requests to the disk");
+                    self.disk_request = Some(DiskRequest::Save(document));
                 }
                 Action::Load => {
-                    assert!(self.errand.is_none(), "two errands for the disk");
-                    self.errand = Some(Errand::Load);
+                    assert!(self.disk_request.is_none(), "two requests to the disk");
+                    self.disk_request = Some(DiskRequest::Load);
                 }
                 Action::Reply { ticket, outcome } => {
                     assert!(self.owed.remove(&ticket.0), "{ticket:?} was answered twice");
-                    if let Some((id, runs)) = self.asked.remove(&ticket.0)
+                    if let Some((id, runs)) = self.requests.remove(&ticket.0)
                         && outcome.is_ok()
                         && self
-                            .by_hand
+                            .requested
                             .get(&id)
                             .is_none_or(|(last, _)| *last < ticket.0)
                     {
-                        self.by_hand.insert(id, (ticket.0, runs));
+                        self.requested.insert(id, (ticket.0, runs));
                     }
                 }
                 Action::Exit => {
@@ -254,30 +256,30 @@ impl World {
                 Action::AwaitReady { run, .. } => assert!(self.live.contains_key(&run)),
                 Action::ProbeServer { url } => {
                     assert!(url.starts_with("http"), "{url}");
-                    self.tried.push(url);
+                    self.probes.push(url);
                 }
                 Action::RunPageCommand {
                     run,
-                    command: order,
+                    command,
                     ticket,
                 } => {
-                    let life = self
+                    let run_state = self
                         .live
                         .get(&run)
                         .expect("an order for a run that is over");
-                    assert!(life.executed && life.process.is_display());
-                    self.steered.push((run, order, ticket));
+                    assert!(run_state.executed && run_state.process.is_display());
+                    self.page_commands.push((run, command, ticket));
                 }
                 Action::CancelPageCommand { run, ticket } => {
-                    let is_it = |(of, order, given): &(RunId, PageCommand, Option<Ticket>)| {
-                        let navigates = matches!(order, PageCommand::Navigate { .. });
+                    let is_it = |(of, command, given): &(RunId, PageCommand, Option<Ticket>)| {
+                        let navigates = matches!(command, PageCommand::Navigate { .. });
                         (*of, *given, navigates) == (run, Some(ticket), true)
                     };
-                    assert!(self.steered.iter().any(is_it), "nothing to withdraw");
+                    assert!(self.page_commands.iter().any(is_it), "nothing to withdraw");
                 }
                 Action::Remember { memory } => {
                     if self.rng.u32(0..16) == 0 {
-                        // As it would come back from the run directory.
+                        // As it is read from the run directory.
                         let text = serde_json::to_string(&memory).unwrap();
                         assert_eq!(serde_json::from_str::<Memory>(&text).unwrap(), *memory);
                     }
@@ -286,25 +288,25 @@ impl World {
                 Action::Forget { process } => {
                     self.memories.remove(&process);
                 }
-                Action::CheckProgram => self.trying = true,
+                Action::CheckProgram => self.checking_program = true,
                 Action::Upgrade => {
                     assert!(
-                        self.errand.is_none(),
-                        "handed over with an errand under way"
+                        self.disk_request.is_none(),
+                        "upgraded while the disk was busy"
                     );
-                    assert!(self.live.values().all(|life| life.executed));
+                    assert!(self.live.values().all(|run_state| run_state.executed));
                     assert!(self.owed.is_empty(), "handed over without an answer");
-                    self.handing_over = true;
+                    self.upgrading = true;
                 }
-                // The ladder of the page is climbed by a rule of its own.
+                // The recovery ladder has its own limit.
                 Action::Note { text, .. } if text.ends_with("restarting the browser") => {
-                    self.pardons.push_back(self.now);
+                    self.other_causes.push_back(self.now);
                 }
                 Action::FindTimeZone { .. } => {}
-                // What was asked of the screens.
+                // The power requests.
                 Action::SaveSchedule { .. } => {
                     let kept = Event::ScheduleSaved { result: Ok(()) };
-                    self.mind.handle(kept, self.now);
+                    self.supervisor.handle(kept, self.now);
                 }
                 Action::RunCommand { .. } | Action::Reboot { .. } => {
                     panic!("there is no rule: {action:?}")
@@ -317,28 +319,28 @@ impl World {
                 Action::Rotate { display, .. } => self.turns.push_back(display),
             }
         }
-        let timeout = self.mind.poll_timeout();
+        let timeout = self.supervisor.poll_timeout();
         assert!(timeout.is_none_or(|next| next > self.now), "the loop spins");
 
-        let status = self.mind.status();
+        let status = self.supervisor.status();
         let in_force = &status.configuration.document;
         assert!(
-            Rc::ptr_eq(in_force, &self.durable) || **in_force == *self.durable,
+            Rc::ptr_eq(in_force, &self.saved) || **in_force == *self.saved,
             "what is in force is not what is on the disk (seed {})",
             self.seed
         );
-        self.by_hand.retain(|id, _| status.process(id).is_some());
+        self.requested.retain(|id, _| status.process(id).is_some());
         for card in &status.processes {
             let id = &card.process.id;
             if !card.process.enabled || card.reason == Some(Reason::Removed) {
-                self.by_hand.remove(id);
+                self.requested.remove(id);
             }
             let gave_way = matches!(
                 card.reason,
                 Some(Reason::DisplacedBy(_) | Reason::DisplayTaken(_))
             );
-            if gave_way && self.by_hand.get(id).is_some_and(|(_, runs)| *runs) {
-                self.by_hand.remove(id);
+            if gave_way && self.requested.get(id).is_some_and(|(_, runs)| *runs) {
+                self.requested.remove(id);
             }
             let has_ended = matches!(
                 card.reason,
@@ -352,7 +354,7 @@ impl World {
             let run = self
                 .live
                 .iter()
-                .find(|(_, life)| life.process.id == card.process.id);
+                .find(|(_, run_state)| run_state.process.id == card.process.id);
             assert_eq!(
                 card.run,
                 run.map(|(run, _)| *run),
@@ -367,13 +369,13 @@ impl World {
         }
     }
 
-    /// Nothing happens any more but what was asked for, for as long as the longest back-off and then some.
-    fn come_to_rest(&mut self) {
+    /// Only requested events happen, for longer than the longest back-off.
+    fn rest(&mut self) {
         let end = self.now + REST;
         for round in 0.. {
-            assert!(round < 10_000, "never comes to rest: {}", self.in_short());
-            self.do_what_was_asked();
-            match self.mind.poll_timeout() {
+            assert!(round < 10_000, "never comes to rest: {}", self.states());
+            self.answer_everything();
+            match self.supervisor.poll_timeout() {
                 Some(next) if next <= end => {
                     self.now = next;
                     self.handle(Event::Tick);
@@ -383,18 +385,18 @@ impl World {
         }
         self.now = end;
         self.handle(Event::Tick);
-        self.do_what_was_asked();
+        self.answer_everything();
     }
 
-    /// Every program starts, gets ready and ends when asked to; the disk, the pages and the screens work.
-    fn do_what_was_asked(&mut self) {
+    /// Every program starts, becomes ready and stops when asked to; the disk, the pages and the screens work.
+    fn answer_everything(&mut self) {
         for round in 0.. {
-            assert!(round < 10_000, "never comes to rest: {}", self.in_short());
-            self.pardons.push_back(self.now);
-            if std::mem::take(&mut self.handing_over) {
+            assert!(round < 10_000, "never comes to rest: {}", self.states());
+            self.other_causes.push_back(self.now);
+            if std::mem::take(&mut self.upgrading) {
                 // An upgrade that was decided before.
-                self.die();
-            } else if let Some(run) = self.pick_run(|life| !life.executed) {
+                self.replace_daemon();
+            } else if let Some(run) = self.pick_run(|run_state| !run_state.executed) {
                 self.live.get_mut(&run).unwrap().executed = true;
                 let pid = 1000 + run.0 as u32;
                 self.handle(Event::Spawned { run, pid });
@@ -403,21 +405,21 @@ impl World {
                     true => self.end_run(run),
                     false => self.handle(Event::Ready { run }),
                 }
-            } else if let Some(errand) = self.errand.take() {
-                match errand {
-                    Errand::Save(document) => {
+            } else if let Some(disk_request) = self.disk_request.take() {
+                match disk_request {
+                    DiskRequest::Save(document) => {
                         self.file = document.to_bytes();
-                        self.durable = document;
+                        self.saved = document;
                         self.handle(Event::Saved);
                     }
-                    Errand::Load => self.read_the_file(),
+                    DiskRequest::Load => self.read_file(),
                 }
-            } else if let Some((run, order, ticket)) = self.steered.pop() {
-                let looks = matches!(order, PageCommand::Observe);
+            } else if let Some((run, command, ticket)) = self.page_commands.pop() {
+                let looks = matches!(command, PageCommand::Observe);
                 let result = Ok(PageCommandResult::Done);
                 self.handle(Event::PageCommandDone {
                     run,
-                    command: order,
+                    command,
                     ticket,
                     result,
                 });
@@ -429,10 +431,10 @@ impl World {
                         observation: sight,
                     });
                 }
-            } else if let Some(url) = self.tried.pop() {
+            } else if let Some(url) = self.probes.pop() {
                 let reachable = true;
                 self.handle(Event::ServerProbed { url, reachable });
-            } else if std::mem::take(&mut self.trying) {
+            } else if std::mem::take(&mut self.checking_program) {
                 let result = Err(Failure::system("it does not work"));
                 self.handle(Event::ProgramChecked { result });
             } else if let Some(display) = self.powers.pop_front() {
@@ -452,8 +454,8 @@ impl World {
     }
 
     /// The state of each process, for a message.
-    fn in_short(&self) -> String {
-        let lines = self.mind.status().processes.iter().map(|card| {
+    fn states(&self) -> String {
+        let lines = self.supervisor.status().processes.iter().map(|card| {
             let (process, state) = (&card.process, card.state);
             let (id, kind, display) = (&process.id, process.kind, &process.display);
             let (needs, reason) = (&process.depends_on, &card.reason);
@@ -467,7 +469,7 @@ impl World {
     }
 
     fn next_starting_or_stopping(&self) -> Option<(RunId, bool)> {
-        let status = self.mind.status();
+        let status = self.supervisor.status();
         status.processes.iter().find_map(|card| match card.state {
             State::Starting => Some((card.run?, false)),
             State::Stopping => Some((card.run?, true)),
@@ -475,13 +477,13 @@ impl World {
         })
     }
 
-    /// What should run does, and a screen is dark only on purpose or where nothing can be shown.
+    /// Every process that should run does, and a screen is dark only on purpose or if nothing can be shown.
     fn check_liveness(&self) {
-        let status = self.mind.status().clone();
+        let status = self.supervisor.status().clone();
         let cards: Vec<_> = (status.processes.iter().map(|card| &**card))
             .filter(|card| card.process.enabled)
             .collect();
-        let seed = || self.in_short();
+        let seed = || self.states();
         let exclude = |a: &Process, b: &Process| {
             a.id != b.id
                 && ((a.is_display() && b.is_display())
@@ -491,7 +493,7 @@ impl World {
             let display = process.display.as_ref().map(ToString::to_string);
             display.is_none_or(|display| self.displays.contains(&display.as_str()))
         };
-        let by_hand = |process: &Process| self.by_hand.get(&process.id).map(|(_, runs)| *runs);
+        let requested = |process: &Process| self.requested.get(&process.id).map(|(_, runs)| *runs);
         let ended = |card: &ProcessStatus| self.finished.contains(&card.process.id);
         let is_needed_first = |process: &Process| {
             process.depends_on.iter().any(|id| {
@@ -503,16 +505,16 @@ impl World {
             })
         };
         let runs = |process: &Process| status.process(&process.id).unwrap().run.is_some();
-        // Whether nothing but the kiosk itself keeps it from running.
+        // Whether it could run as far as the system is concerned.
         let could_run = |card: &ProcessStatus| {
             let process = &card.process;
-            by_hand(process) != Some(false)
+            requested(process) != Some(false)
                 && !ended(card)
                 && exists(process)
                 && !is_needed_first(process)
         };
         let starts =
-            |card: &ProcessStatus| by_hand(&card.process) == Some(true) || card.process.autostart;
+            |card: &ProcessStatus| requested(&card.process) == Some(true) || card.process.autostart;
 
         for card in &cards {
             let settled = matches!(
@@ -533,12 +535,12 @@ impl World {
                     .iter()
                     .filter(|other| exclude(&other.process, &card.process))
             };
-            // It is also another's while that one waits for something.
+            // Its place may also be taken by a process that waits for something.
             let place_is_taken =
                 rivals().any(|other| runs(&other.process) || other.state == State::Waiting);
             let is_empty_by_choice =
-                rivals().any(|other| by_hand(&other.process) == Some(false) || ended(other));
-            // The screen is looked at below; it is the active one's, even where that one waits.
+                rivals().any(|other| requested(&other.process) == Some(false) || ended(other));
+            // The screen is checked below; it belongs to the active process even while that waits.
             assert!(
                 place_is_taken || is_empty_by_choice || card.process.is_display(),
                 "{} should run: {}",
@@ -558,7 +560,7 @@ impl World {
         }
         let is_active = |card: &&ProcessStatus| {
             Some(&card.process.id) == status.active_display.as_ref()
-                && (card.process.autostart || by_hand(&card.process) == Some(true))
+                && (card.process.autostart || requested(&card.process) == Some(true))
         };
         let first = browsers().find(is_active);
         let Some(first) = first.or_else(|| browsers().find(|card| card.process.autostart)) else {
@@ -570,7 +572,7 @@ impl World {
                 .filter(|other| exclude(&other.process, &card.process));
             rivals.any(|other| runs(&other.process))
         };
-        // An operator has put something else in its place, which may wait for what it needs.
+        // An operator has replaced it by a process that may wait for something.
         let is_replaced = cards.iter().any(|other| {
             (other.state == State::Waiting || other.run.is_some())
                 && !other.process.is_display()
@@ -582,8 +584,8 @@ impl World {
             first.process.id,
             seed()
         );
-        // It is there already, or dark on purpose.
-        let is_unwanted = by_hand(&first.process) == Some(false) || ended(first);
+        // It is shown, or the screen is dark on purpose.
+        let is_unwanted = requested(&first.process) == Some(false) || ended(first);
         if exists(&first.process) || is_unwanted || is_replaced {
             return;
         }
@@ -623,7 +625,7 @@ impl World {
         self.watch_start_rate(&process);
         self.live.insert(
             run,
-            Life {
+            LiveRun {
                 process,
                 executed: false,
                 main_alive: true,
@@ -632,8 +634,8 @@ impl World {
         );
     }
 
-    /// Within half a minute: the first start, and those after 0, 1, 2, 4, 8 and 16 s. A run of a
-    /// minute, and everything that is not the policy's doing, pays for as many again.
+    /// Within half a minute: the first start, and those after 0, 1, 2, 4, 8 and 16 s. A run of a minute, and every
+    /// cause other than the policy, allows as many again.
     fn watch_start_rate(&mut self, process: &Process) {
         let window = Duration::from_secs(30);
         let starts = self.starts.entry(process.id.clone()).or_default();
@@ -645,13 +647,13 @@ impl World {
             starts.pop_front();
         }
         while self
-            .pardons
+            .other_causes
             .front()
             .is_some_and(|at| self.now.since(*at) > 2 * window)
         {
-            self.pardons.pop_front();
+            self.other_causes.pop_front();
         }
-        let allowed = 7 * (1 + self.pardons.len());
+        let allowed = 7 * (1 + self.other_causes.len());
         assert!(
             starts.len() <= allowed,
             "{} was started {} times in 30 s (seed {})",
@@ -663,64 +665,64 @@ impl World {
 
     fn step(&mut self) {
         match self.rng.u32(0..110) {
-            0..15 => self.execute_something(),
-            15..35 => self.end_something(),
-            35..45 => self.get_something_ready(),
-            45..70 => self.let_time_pass(),
-            70..85 => self.ask_for_something(),
-            85..92 => self.answer_from_disk(),
-            92..95 => self.answer_from_screens(),
+            0..15 => self.execute_one(),
+            15..35 => self.exit_one(),
+            35..45 => self.make_one_ready(),
+            45..70 => self.advance_time(),
+            70..85 => self.send_command(),
+            85..92 => self.answer_disk(),
+            92..95 => self.answer_screens(),
             95..97 => self.plug_displays(),
-            97..98 => self.edit_by_hand(),
-            98..108 => self.look_at_the_page(),
+            97..98 => self.edit_file(),
+            98..108 => self.observe_page(),
             108 => match self.rng.u32(0..3) {
-                0 => self.die(),
+                0 => self.replace_daemon(),
                 _ => {
-                    self.pardons.push_back(self.now);
+                    self.other_causes.push_back(self.now);
                     self.handle(Event::Reload);
                 }
             },
-            _ => self.bring_late_news(),
+            _ => self.send_late_events(),
         }
-        if !self.steered.is_empty() && self.rng.bool() {
-            self.obey_something();
+        if !self.page_commands.is_empty() && self.rng.bool() {
+            self.answer_page_command();
         }
-        if let Some(url) = self.tried.pop() {
+        if let Some(url) = self.probes.pop() {
             let reachable = self.rng.u32(0..4) != 0;
-            self.pardons.push_back(self.now);
+            self.other_causes.push_back(self.now);
             self.handle(Event::ServerProbed { url, reachable });
         }
         if self.rng.u32(0..200) == 0 {
             let connected = self.rng.bool();
             self.handle(Event::Network { connected });
         }
-        if self.trying && self.rng.bool() {
-            self.trying = false;
+        if self.checking_program && self.rng.bool() {
+            self.checking_program = false;
             let failed = Failure::system("it does not work");
             let result = if self.rng.bool() { Ok(()) } else { Err(failed) };
             self.handle(Event::ProgramChecked { result });
         }
-        if std::mem::take(&mut self.handing_over) {
-            self.die();
+        if std::mem::take(&mut self.upgrading) {
+            self.replace_daemon();
         }
     }
 
-    /// The daemon is killed, and the next one is born.
-    fn die(&mut self) {
-        match self.errand.take() {
-            Some(Errand::Save(document)) if self.rng.bool() => self.durable = document,
+    /// The daemon is killed, and the next one starts.
+    fn replace_daemon(&mut self) {
+        match self.disk_request.take() {
+            Some(DiskRequest::Save(document)) if self.rng.bool() => self.saved = document,
             _ => {}
         }
-        self.file = self.durable.to_bytes();
+        self.file = self.saved.to_bytes();
         self.owed.clear();
-        self.asked.clear();
-        self.steered.clear();
-        self.tried.clear();
-        self.trying = false;
-        // Nobody knows of a program that was about to be executed: it is killed.
-        self.live.retain(|_, life| life.executed);
-        for (run, life) in &self.live {
-            let memory = &self.memories[&life.process.id];
+        self.requests.clear();
+        self.page_commands.clear();
+        self.probes.clear();
+        self.checking_program = false;
+        // A program that was about to be executed is unknown to the next daemon: it is killed.
+        self.live.retain(|_, run_state| run_state.executed);
+        for (run, run_state) in &self.live {
+            let memory = &self.memories[&run_state.process.id];
             let known = memory.running().map(|running| running.run);
             assert_eq!(known, Some(*run), "seed {}", self.seed);
         }
@@ -728,16 +730,16 @@ impl World {
             let Some(run) = memory.running().map(|running| running.run) else {
                 continue;
             };
-            // A run that is not there any more, or whose descriptors have got lost.
+            // A run that is gone, or whose descriptors were lost.
             if !self.live.contains_key(&run) || self.rng.u32(0..10) == 0 {
                 self.live.remove(&run);
                 memory.lose_run();
-                self.pardons.push_back(self.now);
+                self.other_causes.push_back(self.now);
             }
         }
         self.now = self.now + Duration::from_millis(self.rng.u64(1..5_000));
         let loaded = Loaded::from_bytes(&self.file).unwrap();
-        self.durable = loaded.document.clone();
+        self.saved = loaded.document.clone();
         let present = self.displays.iter().map(|name| name.parse().unwrap());
         let boot = Boot {
             loaded,
@@ -748,22 +750,22 @@ impl World {
             next_run: self.last_run + 1,
             schedule: Default::default(),
         };
-        self.mind = Supervisor::new(boot, self.now);
+        self.supervisor = Supervisor::new(boot, self.now);
         self.watch();
     }
 
-    fn pick_run(&mut self, which: impl Fn(&Life) -> bool) -> Option<RunId> {
+    fn pick_run(&mut self, which: impl Fn(&LiveRun) -> bool) -> Option<RunId> {
         let runs: Vec<RunId> = self
             .live
             .iter()
-            .filter(|(_, life)| which(life))
+            .filter(|(_, run_state)| which(run_state))
             .map(|(run, _)| *run)
             .collect();
         self.rng.choice(runs)
     }
 
-    fn execute_something(&mut self) {
-        let Some(run) = self.pick_run(|life| !life.executed) else {
+    fn execute_one(&mut self) {
+        let Some(run) = self.pick_run(|run_state| !run_state.executed) else {
             return;
         };
         if self.rng.u32(0..10) == 0 {
@@ -776,19 +778,19 @@ impl World {
         self.handle(Event::Spawned { run, pid });
     }
 
-    fn end_something(&mut self) {
-        let Some(run) = self.pick_run(|life| life.executed) else {
+    fn exit_one(&mut self) {
+        let Some(run) = self.pick_run(|run_state| run_state.executed) else {
             return;
         };
-        let life = self.live.get_mut(&run).unwrap();
-        let lived = self.now.since(life.began);
-        if !life.main_alive {
+        let run_state = self.live.get_mut(&run).unwrap();
+        let lived = self.now.since(run_state.began);
+        if !run_state.main_alive {
             self.live.remove(&run);
             return self.handle(Event::TreeGone { run });
         }
         let tree_left = self.rng.u32(0..4) == 0;
         if tree_left {
-            life.main_alive = false;
+            run_state.main_alive = false;
         } else {
             self.live.remove(&run);
         }
@@ -800,7 +802,7 @@ impl World {
             _ => Ending::Signal(9),
         };
         if ending == Ending::Code(0) && lived >= CLEAN_RUN {
-            self.pardons.push_back(self.now);
+            self.other_causes.push_back(self.now);
         }
         self.handle(Event::Exited {
             run,
@@ -809,9 +811,9 @@ impl World {
         });
     }
 
-    /// A page shows, or fails to show, whatever it likes.
-    fn look_at_the_page(&mut self) {
-        let any = |life: &Life| life.executed && life.process.is_display();
+    /// A driver observes something at random.
+    fn observe_page(&mut self) {
+        let any = |run_state: &LiveRun| run_state.executed && run_state.process.is_display();
         let Some(run) = self.pick_run(any) else {
             return;
         };
@@ -834,31 +836,31 @@ impl World {
     }
 
     /// A driver answers, perhaps long after its run.
-    fn obey_something(&mut self) {
-        let which = self.rng.usize(..self.steered.len());
-        let (run, order, ticket) = self.steered.swap_remove(which);
+    fn answer_page_command(&mut self) {
+        let which = self.rng.usize(..self.page_commands.len());
+        let (run, command, ticket) = self.page_commands.swap_remove(which);
         let result = match self.rng.u32(0..4) {
             0 => Err(Failure::system("the page does not answer")),
             1 => Ok(PageCommandResult::NeedsRestart),
             _ => Ok(PageCommandResult::Done),
         };
-        self.pardons.push_back(self.now);
+        self.other_causes.push_back(self.now);
         self.handle(Event::PageCommandDone {
             run,
-            command: order,
+            command,
             ticket,
             result,
         });
     }
 
-    fn get_something_ready(&mut self) {
-        if let Some(run) = self.pick_run(|life| life.executed && life.main_alive) {
+    fn make_one_ready(&mut self) {
+        if let Some(run) = self.pick_run(|run_state| run_state.executed && run_state.main_alive) {
             self.handle(Event::Ready { run });
         }
     }
 
-    fn let_time_pass(&mut self) {
-        let next = self.mind.poll_timeout();
+    fn advance_time(&mut self) {
+        let next = self.supervisor.poll_timeout();
         let by = Duration::from_millis(self.rng.u64(1..40_000));
         match next {
             Some(next) if next <= self.now + by => {
@@ -869,7 +871,7 @@ impl World {
         }
     }
 
-    fn ask_for_something(&mut self) {
+    fn send_command(&mut self) {
         let id: Id = self.rng.choice(IDS).unwrap().parse().unwrap();
         let request = match self.rng.u32(0..19) {
             0..3 => Command::Start(id),
@@ -885,7 +887,7 @@ impl World {
             }
             12 => Command::ReplaceConfig {
                 document: first_document(),
-                if_match: self.rng.bool().then(|| vec![self.durable.etag()]),
+                if_match: self.rng.bool().then(|| vec![self.saved.etag()]),
             },
             13 => Command::Upgrade,
             17 => Command::SwitchPower {
@@ -905,16 +907,16 @@ impl World {
             },
             _ => Command::Reload,
         };
-        self.pardons.push_back(self.now);
+        self.other_causes.push_back(self.now);
         self.next_ticket += 1;
         self.owed.insert(self.next_ticket);
         let ticket = Ticket(self.next_ticket);
         match &request {
             Command::Start(id) | Command::Restart(id) => {
-                self.asked.insert(ticket.0, (id.clone(), true));
+                self.requests.insert(ticket.0, (id.clone(), true));
             }
             Command::Stop(id) => {
-                self.asked.insert(ticket.0, (id.clone(), false));
+                self.requests.insert(ticket.0, (id.clone(), false));
             }
             _ => {}
         }
@@ -957,32 +959,32 @@ impl World {
         fields
     }
 
-    fn answer_from_disk(&mut self) {
-        match self.errand.take() {
+    fn answer_disk(&mut self) {
+        match self.disk_request.take() {
             None => {}
-            Some(Errand::Save(_)) if self.rng.u32(0..4) == 0 => {
+            Some(DiskRequest::Save(_)) if self.rng.u32(0..4) == 0 => {
                 let failure = Failure::system("cannot write config.json: no space left on device");
                 self.handle(Event::SaveFailed { failure });
             }
-            Some(Errand::Save(document)) => {
-                self.pardons.push_back(self.now);
+            Some(DiskRequest::Save(document)) => {
+                self.other_causes.push_back(self.now);
                 self.file = document.to_bytes();
-                self.durable = document;
+                self.saved = document;
                 self.handle(Event::Saved);
             }
-            Some(Errand::Load) => {
-                self.pardons.push_back(self.now);
-                self.read_the_file();
+            Some(DiskRequest::Load) => {
+                self.other_causes.push_back(self.now);
+                self.read_file();
             }
         }
     }
 
-    fn read_the_file(&mut self) {
+    fn read_file(&mut self) {
         let bytes = self.file.clone();
         if let Ok(loaded) = Loaded::from_bytes(&bytes)
             && !bytes.is_empty()
         {
-            self.durable = loaded.document;
+            self.saved = loaded.document;
         }
         self.handle(Event::Read { bytes: Ok(bytes) });
     }
@@ -995,13 +997,13 @@ impl World {
             .unwrap()
     }
 
-    /// Screens that do as they are told, those that do not, and news that nobody asked for.
-    fn answer_from_screens(&mut self) {
-        let asked = match self.rng.u32(0..6) {
+    /// Screens that follow requests, those that do not, and unrequested reports.
+    fn answer_screens(&mut self) {
+        let requests = match self.rng.u32(0..6) {
             0 => Some(self.some_display()),
             _ => self.powers.pop_front(),
         };
-        if let Some(display) = asked {
+        if let Some(display) = requests {
             let report = PowerReport {
                 backend: (self.rng.u32(0..4) > 0).then_some(Backend::Dpms),
                 actual: self.rng.choice([None, Some(true), Some(false)]).unwrap(),
@@ -1038,10 +1040,10 @@ impl World {
         self.handle(Event::Screen { display, screen });
     }
 
-    fn edit_by_hand(&mut self) {
+    fn edit_file(&mut self) {
         self.file = match self.rng.u32(0..4) {
             0 => b"{ not json".to_vec(),
-            // It is emptied or gone: what is in force stays.
+            // It is emptied or gone: the running configuration stays.
             3 => Vec::new(),
             1 => first_document().to_string().into_bytes(),
             _ => {
@@ -1075,8 +1077,8 @@ impl World {
         self.handle(Event::Displays { present });
     }
 
-    /// News of runs that are long over, or never were.
-    fn bring_late_news(&mut self) {
+    /// Events of runs that are over, or never existed.
+    fn send_late_events(&mut self) {
         let run = RunId(self.rng.u64(1..2000));
         if self.live.contains_key(&run) {
             return;
@@ -1094,9 +1096,9 @@ impl World {
         self.handle(late);
     }
 
-    fn crash_everything(&mut self) {
-        while let Some((run, life)) = self.live.iter().next() {
-            let (run, executed) = (*run, life.executed);
+    fn crash_all(&mut self) {
+        while let Some((run, run_state)) = self.live.iter().next() {
+            let (run, executed) = (*run, run_state.executed);
             if !executed {
                 self.live.get_mut(&run).unwrap().executed = true;
                 self.handle(Event::Spawned { run, pid: 77 });
@@ -1108,32 +1110,36 @@ impl World {
                 ending,
                 tree_left: false,
             });
-            if self.mind.poll_timeout().is_some_and(|next| next > self.now) && self.live.is_empty()
+            if self
+                .supervisor
+                .poll_timeout()
+                .is_some_and(|next| next > self.now)
+                && self.live.is_empty()
             {
                 break;
             }
         }
     }
 
-    /// Programs that ignore every polite word still end within the sum of the grace times.
+    /// Programs that ignore the stop signal still end within the sum of the stop timeouts.
     fn shut_down(&mut self) {
         let begin = self.now;
         let grace: Duration = self
             .live
             .values()
-            .map(|life| life.process.stop_timeout)
+            .map(|run_state| run_state.process.stop_timeout)
             .sum();
         self.handle(Event::Shutdown);
         while !self.left {
-            self.execute_what_was_begun();
-            match self.mind.poll_timeout() {
+            self.execute_started();
+            match self.supervisor.poll_timeout() {
                 Some(next) => {
                     self.now = next;
                     self.handle(Event::Tick);
                 }
-                None => self.end_the_killed(),
+                None => self.end_killed(),
             }
-            self.end_the_overdue();
+            self.end_overdue();
             let limit = grace + Duration::from_secs(11);
             assert!(
                 self.now.since(begin) <= limit,
@@ -1143,15 +1149,15 @@ impl World {
         }
     }
 
-    fn execute_what_was_begun(&mut self) {
-        while let Some(run) = self.pick_run(|life| !life.executed) {
+    fn execute_started(&mut self) {
+        while let Some(run) = self.pick_run(|run_state| !run_state.executed) {
             self.live.get_mut(&run).unwrap().executed = true;
             self.handle(Event::Spawned { run, pid: 78 });
         }
     }
 
-    fn end_the_overdue(&mut self) {
-        let status = self.mind.status().clone();
+    fn end_overdue(&mut self) {
+        let status = self.supervisor.status().clone();
         for card in &status.processes {
             let overdue = card.state == State::Stopping
                 && self.now.since(card.since) >= card.process.stop_timeout;
@@ -1161,7 +1167,7 @@ impl World {
         }
     }
 
-    fn end_the_killed(&mut self) {
+    fn end_killed(&mut self) {
         let runs: Vec<RunId> = self.live.keys().copied().collect();
         for run in runs {
             self.end_run(run);
@@ -1169,10 +1175,10 @@ impl World {
     }
 
     fn end_run(&mut self, run: RunId) {
-        let Some(life) = self.live.remove(&run) else {
+        let Some(run_state) = self.live.remove(&run) else {
             return;
         };
-        self.handle(if life.main_alive {
+        self.handle(if run_state.main_alive {
             let ending = Ending::Signal(9);
             Event::Exited {
                 run,
@@ -1185,9 +1191,9 @@ impl World {
     }
 }
 
-/// A policy that is not `always` gives up only for its own reasons.
+/// A policy other than `always` gives up only for its own reasons.
 #[test]
-fn nothing_that_may_be_restarted_is_forgotten() {
+fn every_process_that_may_be_restarted_is() {
     for (restart, ending, again) in [
         (Restart::Always, Ending::Code(0), true),
         (Restart::OnCrash, Ending::Code(1), true),

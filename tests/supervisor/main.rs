@@ -1,4 +1,4 @@
-//! Ring 1: the mind alone. The test holds the clock, and a thousand days pass in a second.
+//! Tests of the supervisor alone. The test holds the clock, so a thousand days pass in a second.
 
 #![allow(clippy::unwrap_used, reason = "a test ends at the first surprise")]
 

@@ -1,4 +1,4 @@
-//! What a daemon remembers of its processes is understood by every later version, so that an upgrade ends none.
+//! Every later version reads what a daemon saved of its processes, so that an upgrade ends none.
 
 use crate::stage::load;
 use ossuary::config::Process;
@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 use std::rc::Rc;
 use std::time::Duration;
 
-/// What version 0.1.0 wrote to `RUN_DIR/<id>.memory`, by id. Never change it: add that of another version beside it.
+/// What version 0.1.0 wrote to `RUN_DIR/<id>.memory`, by id. Never change it: add that of another version next to it.
 const VERSION_0_1_0: &str = include_str!("fixtures/memories-0.1.0.json");
 
 /// What version 0.1.0 wrote to `STATE_DIR/schedule.json`. Never change it either.
@@ -110,7 +110,7 @@ fn read(memory: &Value) -> Option<Memory> {
     serde_json::from_str(&memory.to_string()).ok()
 }
 
-/// A supervisor that begins with these memories, and what it wants at once.
+/// A supervisor that starts with these memories, and its first actions.
 fn adopt(memories: Vec<Memory>) -> (Supervisor, Vec<Action>) {
     let boot = Boot {
         loaded: load(document()),
@@ -127,7 +127,7 @@ fn adopt(memories: Vec<Memory>) -> (Supervisor, Vec<Action>) {
 }
 
 #[test]
-fn what_version_0_1_0_remembered_is_read_without_loss() {
+fn memories_of_version_0_1_0_are_read_without_loss() {
     let fixture = fixture();
     for memory in memories() {
         let id = memory.process.id.as_str();
@@ -137,7 +137,7 @@ fn what_version_0_1_0_remembered_is_read_without_loss() {
 }
 
 #[test]
-fn what_version_0_1_0_remembered_is_adopted() {
+fn memories_of_version_0_1_0_are_adopted() {
     let fixture = fixture();
     let memories = fixture.as_object().unwrap().values();
     let (supervisor, actions) = adopt(memories.map(|memory| read(memory).unwrap()).collect());
@@ -152,7 +152,7 @@ fn what_version_0_1_0_remembered_is_adopted() {
         .collect();
     assert!(
         matches!(touched[..], [Action::Kill { run: RunId(14) }]),
-        "what was being ended goes on ending, and nothing else: {touched:?}"
+        "what was being stopped is still being stopped, and nothing else: {touched:?}"
     );
     let status = supervisor.status();
     let seen = |id: &str| {
@@ -163,13 +163,13 @@ fn what_version_0_1_0_remembered_is_adopted() {
     assert_eq!(seen("idle"), (State::Stopped, None, 2));
     assert_eq!(seen("backoff"), (State::Failed, None, 2));
     assert_eq!(seen("starting"), (State::Starting, Some(4012), 2));
-    // What it made way for is not in its place any more: it starts again, and its count with it.
+    // The process that replaced it is gone: it starts again, and its restart count is reset.
     assert_eq!(seen("ending"), (State::Stopping, Some(4013), 0));
     assert_eq!(seen("sweeping"), (State::Stopping, Some(4014), 2));
 }
 
-/// The place of every value in a document.
-fn places(value: &Value) -> Vec<String> {
+/// The path of every value in a document.
+fn paths(value: &Value) -> Vec<String> {
     let children: Vec<(String, &Value)> = match value {
         Value::Object(map) => map
             .iter()
@@ -182,22 +182,22 @@ fn places(value: &Value) -> Vec<String> {
             .collect(),
         _ => Vec::new(),
     };
-    let mut places = Vec::new();
+    let mut paths = Vec::new();
     for (name, child) in children {
-        places.push(format!("/{name}"));
-        places.extend(places_below(&name, child));
+        paths.push(format!("/{name}"));
+        paths.extend(paths_below(&name, child));
     }
-    places
+    paths
 }
 
-fn places_below(name: &str, child: &Value) -> Vec<String> {
-    places(child)
+fn paths_below(name: &str, child: &Value) -> Vec<String> {
+    paths(child)
         .into_iter()
         .map(|place| format!("/{name}{place}"))
         .collect()
 }
 
-/// Without these nothing is left that could be adopted.
+/// Without these there is nothing to adopt.
 const INDISPENSABLE: [&str; 4] = ["/doing", "/doing/Run", "/doing/Run/run", "/doing/Run/pid"];
 
 fn is_indispensable(place: &str) -> bool {
@@ -205,13 +205,13 @@ fn is_indispensable(place: &str) -> bool {
 }
 
 #[test]
-fn no_field_that_is_missing_or_that_this_version_cannot_read_costs_a_run() {
+fn no_missing_or_unreadable_field_costs_a_run() {
     let mut tried = 0;
     for (id, memory) in fixture().as_object().unwrap() {
         let Some(run) = read(memory).unwrap().running().map(|it| (it.run, it.pid)) else {
             continue;
         };
-        for place in places(memory)
+        for place in paths(memory)
             .iter()
             .filter(|place| !is_indispensable(place))
         {
@@ -236,10 +236,10 @@ fn no_field_that_is_missing_or_that_this_version_cannot_read_costs_a_run() {
 }
 
 #[test]
-fn what_a_later_version_adds_is_passed_over() {
+fn what_a_later_version_adds_is_ignored() {
     for (id, memory) in fixture().as_object().unwrap() {
         let expected = read(memory);
-        for place in places(memory).into_iter().chain([String::new()]) {
+        for place in paths(memory).into_iter().chain([String::new()]) {
             let mut newer = memory.clone();
             // Variants of an enumeration and durations are objects, and never have more fields.
             let is_variant = ["/doing", "/reason", "/reason/Ended"].contains(&place.as_str());
@@ -257,7 +257,7 @@ fn what_a_later_version_adds_is_passed_over() {
 #[test]
 fn a_command_that_a_later_version_refuses_does_not_end_its_run() {
     let mut memory = fixture()["screen"].clone();
-    // Checks of this version refuse both.
+    // This version would refuse both in a document.
     memory["process"]["url"] = json!("no address at all");
     memory["doing"]["Run"]["process"]["url"] = json!("no address at all");
     let memory = read(&memory).expect("it is read");
@@ -268,42 +268,41 @@ fn schedule_fixture() -> Value {
     serde_json::from_str(SCHEDULE_0_1_0).unwrap()
 }
 
-/// The document as this version keeps it, reduced to the fields of the fixture.
-fn kept(document: &Value) -> Value {
-    let kept = SavedSchedule::from_bytes(document.to_string().as_bytes()).expect("it is read");
-    let mut kept: Value = serde_json::from_slice(&kept.to_bytes()).unwrap();
+/// The document as this version saves it, reduced to the fields of the fixture.
+fn saved(document: &Value) -> Value {
+    let saved = SavedSchedule::from_bytes(document.to_string().as_bytes()).expect("it is read");
+    let mut saved: Value = serde_json::from_slice(&saved.to_bytes()).unwrap();
     let of_the_fixture = schedule_fixture();
-    (kept.as_object_mut().unwrap()).retain(|name, _| of_the_fixture.get(name).is_some());
-    for held in kept["held"].as_object_mut().unwrap().values_mut() {
-        (held.as_object_mut().unwrap())
-            .retain(|name, _| ["begin", "end", "deed"].contains(&&**name));
+    (saved.as_object_mut().unwrap()).retain(|name, _| of_the_fixture.get(name).is_some());
+    for held in saved["held"].as_object_mut().unwrap().values_mut() {
+        (held.as_object_mut().unwrap()).remove("overruled");
     }
-    kept
+    saved
 }
 
 #[test]
-fn the_schedule_that_version_0_1_0_kept_is_read_without_loss() {
-    assert_eq!(kept(&schedule_fixture()), schedule_fixture());
+fn the_schedule_of_version_0_1_0_is_read_without_loss() {
+    assert_eq!(saved(&schedule_fixture()), schedule_fixture());
 }
 
 #[test]
-fn what_this_version_cannot_read_of_the_schedule_costs_that_item_alone() {
+fn an_unreadable_item_of_the_schedule_costs_only_itself() {
     let fixture = schedule_fixture();
-    for place in places(&fixture) {
+    for place in paths(&fixture) {
         let mut other = fixture.clone();
         *other.pointer_mut(&place).unwrap() = json!({"Later": [1, {"than": "this"}]});
-        let kept = kept(&other);
+        let saved = saved(&other);
         let mut names = place.split('/').skip(1);
         let (field, item) = (names.next().unwrap(), names.next());
         for (name, before) in fixture.as_object().unwrap() {
             if name != field {
-                assert_eq!(kept[name], *before, "{place}");
+                assert_eq!(saved[name], *before, "{place}");
                 continue;
             }
-            // A value that may be anything is read, whatever it is.
-            let (now, before) = (children(&kept[name]), children(before));
+            // Any value is accepted here.
+            let (now, before) = (children(&saved[name]), children(before));
             let lost = before.iter().filter(|child| !now.contains(child));
-            assert!(item.is_none() || lost.count() <= 1, "{place}: {kept:#}");
+            assert!(item.is_none() || lost.count() <= 1, "{place}: {saved:#}");
         }
     }
 }

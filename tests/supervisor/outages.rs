@@ -1,4 +1,4 @@
-//! What happens while the server of the kiosk page is away, and when it returns: rules, behaviors and status.
+//! What happens while the server of the kiosk page is lost, and when it is regained: rules, behaviors and status.
 
 use crate::stage::{Stage, id, load};
 use ossuary::config::{Id, Section};
@@ -11,18 +11,18 @@ use std::collections::{BTreeMap, BTreeSet};
 
 const PAGE: &str = "https://example.org/page";
 
-/// A kiosk with a real-enough browser, and the servers of its pages.
+/// A kiosk with a simulated browser, and the servers of its pages.
 struct Kiosk {
     stage: Stage,
-    /// Servers that are away, by the start of their addresses.
+    /// Servers that are down, by the prefix of their URLs.
     away: BTreeSet<&'static str>,
-    /// The address on the screen, or that of a built-in page.
+    /// The URL on the screen, or that of a built-in page.
     on_screen: String,
-    /// Commands that rules have run.
+    /// The commands that rules have run.
     ran: Vec<String>,
-    /// What the browser was asked to do with its page, apart from looking at it.
-    orders: Vec<PageCommand>,
-    /// How often a server was tried.
+    /// The page commands, without observations.
+    commands: Vec<PageCommand>,
+    /// How often a server was probed.
     tries: usize,
     /// What the next daemon finds.
     memories: BTreeMap<Id, Memory>,
@@ -72,7 +72,7 @@ impl Kiosk {
             away: away.into_iter().collect(),
             on_screen: String::new(),
             ran: Vec::new(),
-            orders: Vec::new(),
+            commands: Vec::new(),
             tries: 0,
             memories: BTreeMap::new(),
         };
@@ -86,7 +86,7 @@ impl Kiosk {
         self.away.iter().any(|server| url.starts_with(server))
     }
 
-    /// Lets time pass by the second; what the supervisor asks for is done at once.
+    /// Advances the time second by second; actions are carried out at once.
     fn pass(&mut self, seconds: u64) {
         for _ in 0..seconds {
             self.stage.pass_seconds(1);
@@ -118,9 +118,9 @@ impl Kiosk {
                 }
                 Action::RunPageCommand {
                     run,
-                    command: order,
+                    command,
                     ticket: None,
-                } => self.obey(run, order),
+                } => self.carry_out(run, command),
                 Action::RunCommand { command, .. } => self.ran.push(command),
                 Action::Remember { memory } => {
                     self.memories.insert(memory.process.id.clone(), *memory);
@@ -130,9 +130,15 @@ impl Kiosk {
         }
     }
 
-    /// Another daemon takes over; the browser lives on.
+    /// Another daemon takes over; the browser survives.
     fn replace_daemon(&mut self) {
-        let document = self.stage.mind.status().configuration.document.clone();
+        let document = self
+            .stage
+            .supervisor
+            .status()
+            .configuration
+            .document
+            .clone();
         let boot = Boot {
             loaded: load(Value::Object(document.as_map().clone())),
             source: Source::File,
@@ -142,41 +148,41 @@ impl Kiosk {
             next_run: 100,
             schedule: Default::default(),
         };
-        self.stage.mind = Supervisor::new(boot, self.stage.now);
+        self.stage.supervisor = Supervisor::new(boot, self.stage.now);
         self.stage.handle(Event::Network { connected: true });
         self.perform();
     }
 
-    fn saw(&mut self, run: RunId, sight: PageObservation) {
+    fn observe(&mut self, run: RunId, observation: PageObservation) {
         self.stage.handle(Event::PageObserved {
             run,
-            observation: sight,
+            observation: observation,
         });
     }
 
-    /// The browser loads an address.
+    /// The browser loads a URL.
     fn load(&mut self, run: RunId, url: &str) {
         let url = url.to_owned();
         self.on_screen.clone_from(&url);
         if self.is_away(&url) {
             let error = "net::ERR_CONNECTION_REFUSED".to_owned();
-            return self.saw(run, PageObservation::NotLoaded { url, error });
+            return self.observe(run, PageObservation::NotLoaded { url, error });
         }
-        self.saw(run, PageObservation::Loading { url });
+        self.observe(run, PageObservation::Loading { url });
         self.look(run);
     }
 
     fn look(&mut self, run: RunId) {
         let url = self.on_screen.clone();
         let title = "Page".to_owned();
-        self.saw(run, PageObservation::Painted { url, title });
+        self.observe(run, PageObservation::Painted { url, title });
     }
 
-    fn obey(&mut self, run: RunId, order: PageCommand) {
-        if order != PageCommand::Observe {
-            self.orders.push(order.clone());
+    fn carry_out(&mut self, run: RunId, command: PageCommand) {
+        if command != PageCommand::Observe {
+            self.commands.push(command.clone());
         }
-        let result = match &order {
+        let result = match &command {
             PageCommand::Observe => {
                 self.look(run);
                 Ok(PageCommandResult::Done)
@@ -202,7 +208,7 @@ impl Kiosk {
         };
         self.stage.handle(Event::PageCommandDone {
             run,
-            command: order,
+            command,
             ticket: None,
             result,
         });
@@ -216,7 +222,7 @@ impl Kiosk {
 }
 
 #[test]
-fn a_reload_during_an_outage_runs_no_rule_and_the_return_runs_one() {
+fn a_reload_during_an_outage_runs_no_rule_and_its_end_runs_one() {
     let lost = [
         json!({"action": "refresh"}),
         json!({"action": "show_overlay"}),
@@ -227,7 +233,7 @@ fn a_reload_during_an_outage_runs_no_rule_and_the_return_runs_one() {
         let mut kiosk = Kiosk::new(document(PAGE, behaviors, both_rules()));
         kiosk.away.insert("https://example.org");
         kiosk.pass(30);
-        // The operator tries what operators try.
+        // An operator restarts the browser.
         kiosk.ask(Command::Restart(id("screen")));
         kiosk.pass(600);
         assert_eq!(kiosk.on_screen, "about:offline", "{lost}");
@@ -242,7 +248,7 @@ fn a_reload_during_an_outage_runs_no_rule_and_the_return_runs_one() {
 }
 
 #[test]
-fn a_connection_rule_is_a_reason_to_try_the_server() {
+fn a_network_rule_causes_probes_of_the_server() {
     let behaviors = json!({
         "on_connection_lost": {"action": "none"},
         "on_connection_regained": {"action": "continue"}
@@ -266,24 +272,24 @@ fn a_connection_rule_is_a_reason_to_try_the_server() {
 }
 
 #[test]
-fn a_server_that_is_away_when_the_kiosk_starts_is_lost_once_and_regained_once() {
+fn a_server_that_is_down_at_the_start_is_lost_once_and_regained_once() {
     let behaviors = json!({"on_connection_regained": {"action": "refresh_page"}});
     let document = document(PAGE, behaviors, both_rules());
     let mut kiosk = Kiosk::begin(document, ["https://example.org"]);
     kiosk.pass(3600);
     assert_eq!(kiosk.ran, ["lost"]);
     assert_eq!(kiosk.on_screen, "about:offline");
-    kiosk.orders.clear();
+    kiosk.commands.clear();
     kiosk.away.clear();
     kiosk.pass(60);
     assert_eq!(kiosk.ran, ["lost", "regained"]);
     let navigations = kiosk
-        .orders
+        .commands
         .iter()
-        .filter(|order| matches!(order, PageCommand::Navigate { .. }));
-    assert!(navigations.count() <= 2, "{:?}", kiosk.orders);
+        .filter(|command| matches!(command, PageCommand::Navigate { .. }));
+    assert!(navigations.count() <= 2, "{:?}", kiosk.commands);
     assert!(
-        !kiosk.orders.contains(&PageCommand::Reload),
+        !kiosk.commands.contains(&PageCommand::Reload),
         "it was loaded just now"
     );
     assert_eq!(kiosk.on_screen, PAGE);
@@ -308,22 +314,22 @@ fn a_page_of_this_machine_that_a_rule_shows_during_an_outage_does_not_end_it() {
     kiosk.pass(20);
     assert_eq!(kiosk.on_screen, "file:///srv/fallback.html");
     let run = kiosk.stage.run("fallback");
-    kiosk.orders.clear();
+    kiosk.commands.clear();
     kiosk.pass(3600);
     assert_eq!(kiosk.on_screen, "file:///srv/fallback.html");
     assert_eq!(kiosk.stage.run("fallback"), run);
-    assert_eq!(kiosk.orders, [], "the fallback page needs no server");
+    assert_eq!(kiosk.commands, [], "the fallback page needs no server");
     kiosk.away.clear();
     kiosk.pass(30);
     assert_eq!(kiosk.on_screen, PAGE);
 }
 
 #[test]
-fn an_outage_that_is_noticed_is_followed_to_its_end_whatever_is_configured_meanwhile() {
+fn a_noticed_outage_is_tracked_to_its_end_despite_configuration_changes() {
     let mut kiosk = Kiosk::new(document(PAGE, json!({}), json!([])));
     kiosk.away.insert("https://example.org");
     kiosk.pass(20);
-    assert_eq!(kiosk.orders, [PageCommand::ShowOverlay]);
+    assert_eq!(kiosk.commands, [PageCommand::ShowOverlay]);
     kiosk.ask(Command::ReplaceSection {
         section: Section::Behaviors,
         value: json!({
@@ -335,7 +341,7 @@ fn an_outage_that_is_noticed_is_followed_to_its_end_whatever_is_configured_meanw
     kiosk.away.clear();
     kiosk.pass(20);
     assert_eq!(
-        kiosk.orders,
+        kiosk.commands,
         [PageCommand::ShowOverlay, PageCommand::HideOverlay]
     );
 }
@@ -359,7 +365,7 @@ fn a_notice_over_the_page_is_in_its_status_until_it_is_removed() {
             (Some(true), Some(false))
         );
         assert!(page.last_painted.is_some());
-        // Looks at a page that answers change nothing.
+        // Observations of a healthy page change nothing.
         kiosk.pass(600);
         let later = kiosk.stage.status("screen").page.clone().unwrap();
         assert_eq!(
@@ -373,7 +379,7 @@ fn a_notice_over_the_page_is_in_its_status_until_it_is_removed() {
 }
 
 #[test]
-fn a_notice_that_an_earlier_daemon_left_is_removed_once_the_server_is_there() {
+fn a_notice_of_an_earlier_daemon_is_removed_once_the_server_is_reachable() {
     let actions = [
         (
             "show_overlay",
@@ -387,19 +393,19 @@ fn a_notice_that_an_earlier_daemon_left_is_removed_once_the_server_is_there() {
         let mut kiosk = Kiosk::new(document(PAGE, behaviors, json!([])));
         kiosk.away.insert("https://example.org");
         kiosk.pass(20);
-        assert_eq!(kiosk.orders, std::slice::from_ref(&done));
-        // The server is still away under the next daemon, and back before the one after it.
+        assert_eq!(kiosk.commands, std::slice::from_ref(&done));
+        // The server is still down under the next daemon, and back before the one after it.
         kiosk.replace_daemon();
         kiosk.pass(20);
-        assert_eq!(kiosk.orders, [done.clone(), done.clone()]);
+        assert_eq!(kiosk.commands, [done.clone(), done.clone()]);
         assert_eq!(kiosk.page("screen").0, PageState::NetError);
         kiosk.away.clear();
         kiosk.replace_daemon();
         kiosk.pass(20);
-        assert_eq!(kiosk.orders, [done.clone(), done, undone], "{action}");
+        assert_eq!(kiosk.commands, [done.clone(), done, undone], "{action}");
         assert_eq!(kiosk.page("screen"), (PageState::Healthy, None));
         kiosk.pass(3600);
-        assert_eq!(kiosk.orders.len(), 3, "{action}");
+        assert_eq!(kiosk.commands.len(), 3, "{action}");
     }
 }
 
@@ -410,12 +416,16 @@ fn a_page_without_a_server_is_refreshed_at_its_interval() {
     kiosk.pass(3600);
     assert!(
         kiosk
-            .orders
+            .commands
             .iter()
-            .all(|order| *order == PageCommand::Reload),
+            .all(|command| *command == PageCommand::Reload),
         "{:?}",
-        kiosk.orders
+        kiosk.commands
     );
-    assert!((5..=6).contains(&kiosk.orders.len()), "{:?}", kiosk.orders);
+    assert!(
+        (5..=6).contains(&kiosk.commands.len()),
+        "{:?}",
+        kiosk.commands
+    );
     assert_eq!(kiosk.tries, 0);
 }

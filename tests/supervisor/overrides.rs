@@ -1,5 +1,4 @@
-//! What rules override for a while, and what comes back: pages that cannot be shown, screens, and what an operator
-//! did by hand.
+//! What rules override and what is restored: pages that cannot be shown, screens, and changes by an operator.
 
 use crate::rules::{DAY_PAGE, Kiosk, MORNING, at, canvas, document, time};
 use crate::stage::id;
@@ -10,7 +9,7 @@ use serde_json::{Value, json};
 const OWN_PAGE: &str = "https://example.org/";
 const DEAD_PAGE: &str = "https://dead.example.org/";
 
-/// A rule that shows a page, and has no end.
+/// A rule without `until` that shows a page.
 fn show(name: &str, at: &str, url: &str) -> Value {
     json!({
         "id": name, "trigger": time(at),
@@ -32,21 +31,33 @@ fn display(name: &str) -> Display {
 
 /// A kiosk with these displays.
 fn kiosk_on(displays: &[&str], rules: Value, wall: &str) -> Kiosk {
-    let kept = SavedSchedule::default();
-    Kiosk::begin_on(displays, document(rules), at(wall), true, kept, "one")
+    let saved_schedule = SavedSchedule::default();
+    Kiosk::begin_on(
+        displays,
+        document(rules),
+        at(wall),
+        true,
+        saved_schedule,
+        "one",
+    )
 }
 
 impl Kiosk {
-    /// The daemon ends and another one begins, on the same start of the machine unless `boot` says otherwise.
-    fn begin_again(self, displays: &[&str], boot: &str, edit: impl FnOnce(&mut Value)) -> Kiosk {
-        let configuration = &self.stage.mind.status().configuration;
+    /// The daemon ends and another one starts, in the same boot of the machine unless `boot` differs.
+    fn restart_daemon(self, displays: &[&str], boot: &str, edit: impl FnOnce(&mut Value)) -> Kiosk {
+        let configuration = &self.stage.supervisor.status().configuration;
         let mut document = Value::Object(configuration.document.as_map().clone());
         edit(&mut document);
-        let kept = self.stage.kept.clone().unwrap_or_default().to_bytes();
-        let kept = SavedSchedule::from_bytes(&kept).unwrap();
+        let saved_schedule = self
+            .stage
+            .saved_schedule
+            .clone()
+            .unwrap_or_default()
+            .to_bytes();
+        let saved_schedule = SavedSchedule::from_bytes(&saved_schedule).unwrap();
         let wall = self.wall();
         let screens = self.stage.screens.clone();
-        let mut kiosk = Kiosk::begin_on(displays, document, wall, true, kept, boot);
+        let mut kiosk = Kiosk::begin_on(displays, document, wall, true, saved_schedule, boot);
         if boot == "one" {
             kiosk.stage.screens.extend(screens);
         }
@@ -65,7 +76,7 @@ impl Kiosk {
         self.stage.screens[&display(name)]
     }
 
-    /// Which displays exist from now on.
+    /// Sets the displays that exist.
     fn plug(&mut self, names: &[&str]) {
         let present: Vec<Display> = names.iter().map(|name| display(name)).collect();
         for display in &present {
@@ -83,7 +94,7 @@ impl Kiosk {
         assert_eq!(self.stage.ask(request), Some(Ok(Done::Changed)));
     }
 
-    /// The page a browser opens that is started now.
+    /// The page that a browser opens if it is started now.
     fn opens(&mut self) -> String {
         self.shown();
         self.stage.ask(Command::Restart(id("screen")));
@@ -96,7 +107,7 @@ impl Kiosk {
 // ---- pages ----
 
 #[test]
-fn a_page_from_before_the_document_was_edited_does_not_hide_the_new_one() {
+fn an_edited_page_is_not_hidden_by_an_earlier_override() {
     for rule in [
         show("day", "08:00", DAY_PAGE),
         canvas("day", "08:00", "18:00", DAY_PAGE),
@@ -104,7 +115,7 @@ fn a_page_from_before_the_document_was_edited_does_not_hide_the_new_one() {
         let mut kiosk = Kiosk::new(json!([rule]), MORNING);
         kiosk.until("2026-11-26T08:00:00Z");
         assert_eq!(kiosk.opens(), format!("start {DAY_PAGE}"));
-        let mut kiosk = kiosk.begin_again(&[":0"], "two", |document| {
+        let mut kiosk = kiosk.restart_daemon(&[":0"], "two", |document| {
             document["processes"]["screen"]["url"] = json!("https://example.org/new");
         });
         assert_eq!(kiosk.shown(), ["start https://example.org/new"]);
@@ -117,18 +128,18 @@ fn a_page_from_before_the_document_was_edited_does_not_hide_the_new_one() {
 fn a_page_override_survives_another_daemon() {
     let mut kiosk = Kiosk::new(json!([show("day", "08:00", DAY_PAGE)]), MORNING);
     kiosk.until("2026-11-26T08:00:00Z");
-    let mut kiosk = kiosk.begin_again(&[":0"], "two", |_| {});
+    let mut kiosk = kiosk.restart_daemon(&[":0"], "two", |_| {});
     assert_eq!(kiosk.shown(), [format!("start {DAY_PAGE}")]);
 }
 
 #[test]
-fn a_page_that_was_never_shown_is_nothing_to_return_to() {
+fn a_page_that_was_never_shown_is_not_restored() {
     let rules = json!([
         show("dead", "08:00", DEAD_PAGE),
         canvas("win", "08:01", "08:02", DAY_PAGE),
     ]);
     let mut kiosk = Kiosk::new(rules, MORNING);
-    kiosk.stage.dead_pages.push(DEAD_PAGE.to_owned());
+    kiosk.stage.unreachable_pages.push(DEAD_PAGE.to_owned());
     kiosk.until("2026-11-26T07:00:30Z");
     assert_eq!(kiosk.last("dead").0, RuleOutcome::Failed);
     kiosk.until("2026-11-26T07:01:30Z");
@@ -144,11 +155,11 @@ fn a_page_that_was_never_shown_is_nothing_to_return_to() {
 #[test]
 fn a_browser_does_not_start_with_a_page_that_could_not_be_shown() {
     let mut kiosk = Kiosk::new(json!([show("dead", "08:00", DEAD_PAGE)]), MORNING);
-    kiosk.stage.dead_pages.push(DEAD_PAGE.to_owned());
+    kiosk.stage.unreachable_pages.push(DEAD_PAGE.to_owned());
     kiosk.until("2026-11-26T07:00:30Z");
     assert_eq!(kiosk.opens(), format!("start {OWN_PAGE}"));
     // It is still wanted.
-    let mut kiosk = kiosk.begin_again(&[":0"], "two", |_| {});
+    let mut kiosk = kiosk.restart_daemon(&[":0"], "two", |_| {});
     assert_eq!(kiosk.shown()[0], format!("start {OWN_PAGE}"));
     kiosk.stage.pass_seconds(120);
     assert_eq!(kiosk.shown(), [DEAD_PAGE]);
@@ -159,7 +170,7 @@ fn without_its_rule_a_page_is_not_opened_by_a_restart() {
     for (url, fails) in [(DAY_PAGE, false), (DEAD_PAGE, true)] {
         let mut kiosk = Kiosk::new(json!([show("rule", "08:00", url)]), MORNING);
         if fails {
-            kiosk.stage.dead_pages.push(url.to_owned());
+            kiosk.stage.unreachable_pages.push(url.to_owned());
         }
         kiosk.until("2026-11-26T07:00:30Z");
         kiosk.set_rules(json!([]));
@@ -167,43 +178,43 @@ fn without_its_rule_a_page_is_not_opened_by_a_restart() {
         kiosk.stage.pass_seconds(3600);
         assert_eq!(kiosk.shown(), [""; 0], "what is on the screen stays there");
         assert_eq!(kiosk.opens(), format!("start {OWN_PAGE}"));
-        let mut kiosk = kiosk.begin_again(&[":0"], "two", |_| {});
+        let mut kiosk = kiosk.restart_daemon(&[":0"], "two", |_| {});
         assert_eq!(kiosk.shown(), [format!("start {OWN_PAGE}")]);
     }
 }
 
 #[test]
-fn a_rule_that_is_edited_while_no_daemon_runs_leaves_no_page_behind() {
+fn a_rule_that_is_edited_while_no_daemon_runs_leaves_no_override() {
     let mut kiosk = Kiosk::new(json!([show("day", "08:00", DAY_PAGE)]), MORNING);
     kiosk.until("2026-11-26T08:00:00Z");
-    let mut kiosk = kiosk.begin_again(&[":0"], "two", |document| {
+    let mut kiosk = kiosk.restart_daemon(&[":0"], "two", |document| {
         document["schedule"]["rules"] = json!([]);
     });
     assert_eq!(kiosk.shown(), [format!("start {OWN_PAGE}")]);
 }
 
 #[test]
-fn a_page_that_fails_while_another_ends_changes_nothing_for_that_end() {
+fn a_page_that_fails_while_another_override_ends_does_not_affect_it() {
     let rules = json!([
         canvas("win", "08:00", "09:00", DAY_PAGE),
         show("dead", "09:00", DEAD_PAGE),
     ]);
     let mut kiosk = Kiosk::new(rules, MORNING);
-    kiosk.stage.dead_pages.push(DEAD_PAGE.to_owned());
+    kiosk.stage.unreachable_pages.push(DEAD_PAGE.to_owned());
     kiosk.until("2026-11-26T07:30:00Z");
     kiosk.shown();
     kiosk.until("2026-11-26T08:00:00Z");
     assert_eq!(kiosk.shown(), [DEAD_PAGE, OWN_PAGE]);
     assert_eq!(kiosk.last("win"), (RuleOutcome::Done, String::new()));
-    // It is not forgotten.
-    kiosk.stage.dead_pages.clear();
+    // It is still retried.
+    kiosk.stage.unreachable_pages.clear();
     kiosk.stage.pass_seconds(120);
     assert_eq!(kiosk.shown(), [DEAD_PAGE]);
     assert_eq!(kiosk.opens(), format!("start {DEAD_PAGE}"));
 }
 
 #[test]
-fn a_rule_whose_page_another_rule_has_replaced_says_so() {
+fn a_rule_whose_page_another_rule_replaced_reports_it() {
     let rules = json!([
         canvas("win", "08:00", "10:00", DAY_PAGE),
         show("other", "09:00", "https://example.org/other"),
@@ -218,24 +229,24 @@ fn a_rule_whose_page_another_rule_has_replaced_says_so() {
 }
 
 #[test]
-fn only_what_an_operator_has_changed_is_said_to_be() {
+fn only_changes_by_an_operator_are_reported_as_such() {
     let mut kiosk = Kiosk::new(json!([canvas("day", "08:00", "18:00", DAY_PAGE)]), MORNING);
     kiosk.until("2026-11-26T08:00:00Z");
-    kiosk.open_by_hand("https://example.org/mine", true);
+    kiosk.operator_opens("https://example.org/mine", true);
     kiosk.until("2026-11-26T18:00:00Z");
     let why = "an operator has changed it, and that is kept";
     assert_eq!(kiosk.last("day"), (RuleOutcome::Skipped, why.into()));
 }
 
 #[test]
-fn the_own_page_is_tried_again_until_it_can_be_shown() {
+fn the_configured_page_is_retried_until_it_loads() {
     let rules = json!([canvas("day", "08:00", "09:00", DAY_PAGE)]);
     let mut kiosk = Kiosk::new(rules, MORNING);
     kiosk.until("2026-11-26T07:30:00Z");
-    kiosk.stage.dead_pages.push(OWN_PAGE.to_owned());
+    kiosk.stage.unreachable_pages.push(OWN_PAGE.to_owned());
     kiosk.until("2026-11-26T08:00:30Z");
     assert_eq!(kiosk.last("day").0, RuleOutcome::Failed);
-    kiosk.stage.dead_pages.clear();
+    kiosk.stage.unreachable_pages.clear();
     kiosk.shown();
     kiosk.stage.pass_seconds(120);
     assert_eq!(kiosk.shown(), [OWN_PAGE]);
@@ -244,30 +255,30 @@ fn the_own_page_is_tried_again_until_it_can_be_shown() {
 }
 
 #[test]
-fn a_page_beneath_that_cannot_be_shown_gives_way_to_the_own_one() {
+fn a_base_page_that_cannot_be_shown_is_replaced_by_the_configured_one() {
     let rules = json!([
         canvas("dead", "08:00", "18:00", DEAD_PAGE),
         canvas("win", "09:00", "10:00", DAY_PAGE),
     ]);
     let mut kiosk = Kiosk::new(rules, MORNING);
-    kiosk.stage.dead_pages.push(DEAD_PAGE.to_owned());
+    kiosk.stage.unreachable_pages.push(DEAD_PAGE.to_owned());
     kiosk.until("2026-11-26T08:59:50Z");
     kiosk.shown();
     kiosk.until("2026-11-26T09:00:00Z");
     assert_eq!(kiosk.shown(), [DEAD_PAGE, OWN_PAGE]);
-    kiosk.stage.dead_pages.clear();
+    kiosk.stage.unreachable_pages.clear();
     kiosk.stage.pass_seconds(120);
-    assert_eq!(kiosk.shown(), [DEAD_PAGE], "it is in force until its end");
+    assert_eq!(kiosk.shown(), [DEAD_PAGE], "it is active until its end");
     kiosk.until("2026-11-26T17:00:00Z");
     assert_eq!(kiosk.shown(), [OWN_PAGE]);
 }
 
 #[test]
-fn an_open_by_hand_that_fails_changes_nothing_for_the_rule() {
+fn a_failed_navigation_by_an_operator_keeps_the_override() {
     let rules = json!([canvas("day", "08:00", "18:00", DAY_PAGE)]);
     let mut kiosk = Kiosk::new(rules, MORNING);
     kiosk.until("2026-11-26T08:00:00Z");
-    kiosk.open_by_hand(DEAD_PAGE, false);
+    kiosk.operator_opens(DEAD_PAGE, false);
     kiosk.shown();
     kiosk.until("2026-11-26T17:00:00Z");
     assert_eq!(kiosk.shown(), [OWN_PAGE]);
@@ -277,7 +288,7 @@ fn an_open_by_hand_that_fails_changes_nothing_for_the_rule() {
 // ---- screens ----
 
 #[test]
-fn waking_one_screen_at_night_leaves_the_others_to_their_rule() {
+fn switching_one_screen_on_at_night_leaves_the_others_to_their_rule() {
     let mut kiosk = kiosk_on(&[":0", ":1"], json!([dark("night", None)]), MORNING);
     kiosk.until("2026-11-26T22:00:00Z");
     assert!(!kiosk.is_on(":0") && !kiosk.is_on(":1"));
@@ -293,7 +304,7 @@ fn waking_one_screen_at_night_leaves_the_others_to_their_rule() {
 }
 
 #[test]
-fn a_screen_that_was_switched_off_by_hand_in_the_evening_is_on_every_morning() {
+fn a_screen_that_an_operator_switched_off_in_the_evening_is_on_every_morning() {
     for rule in [dark("night", None), dark("night", Some(":0"))] {
         let mut kiosk = Kiosk::new(json!([rule]), MORNING);
         kiosk.until("2026-11-26T20:30:00Z");
@@ -307,18 +318,18 @@ fn a_screen_that_was_switched_off_by_hand_in_the_evening_is_on_every_morning() {
 }
 
 #[test]
-fn a_screen_that_was_switched_by_hand_stays_so_across_daemons() {
+fn a_power_request_of_an_operator_survives_the_daemon() {
     let mut kiosk = kiosk_on(&[":0", ":1"], json!([dark("night", None)]), MORNING);
     kiosk.switch(":1", false);
-    let mut kiosk = kiosk.begin_again(&[":0", ":1"], "one", |_| {});
+    let mut kiosk = kiosk.restart_daemon(&[":0", ":1"], "one", |_| {});
     assert_eq!(kiosk.requested(":1"), Some(false));
     assert!(!kiosk.is_on(":1"));
-    // Nothing switches it but the rule, at the times that were configured.
+    // Only the rule switches it, at the configured times.
     kiosk.until("2026-11-26T20:59:00Z");
     assert!(!kiosk.is_on(":1") && kiosk.is_on(":0"));
     kiosk.until("2026-11-26T22:00:00Z");
     kiosk.switch(":1", true);
-    let mut kiosk = kiosk.begin_again(&[":0", ":1"], "one", |_| {});
+    let mut kiosk = kiosk.restart_daemon(&[":0", ":1"], "one", |_| {});
     assert!(!kiosk.is_on(":0") && kiosk.is_on(":1"));
     kiosk.until("2026-11-27T02:00:00Z");
     assert!(!kiosk.is_on(":0") && kiosk.is_on(":1"));
@@ -327,23 +338,23 @@ fn a_screen_that_was_switched_by_hand_stays_so_across_daemons() {
 }
 
 #[test]
-fn a_start_of_the_machine_forgets_a_screen_that_was_switched_off_by_hand() {
+fn a_boot_forgets_that_an_operator_switched_a_screen_off() {
     let mut kiosk = kiosk_on(&[":0", ":1"], json!([dark("night", None)]), MORNING);
     kiosk.switch(":1", false);
-    let kiosk = kiosk.begin_again(&[":0", ":1"], "two", |_| {});
+    let kiosk = kiosk.restart_daemon(&[":0", ":1"], "two", |_| {});
     assert_eq!(kiosk.requested(":1"), None);
     assert!(kiosk.is_on(":1"));
-    // What was woken by hand at night is not switched off by the start.
+    // What an operator switched on at night is not switched off by the next daemon.
     let mut kiosk = kiosk_on(&[":0", ":1"], json!([dark("night", None)]), MORNING);
     kiosk.until("2026-11-26T22:00:00Z");
     kiosk.switch(":1", true);
-    let mut kiosk = kiosk.begin_again(&[":0", ":1"], "two", |_| {});
+    let mut kiosk = kiosk.restart_daemon(&[":0", ":1"], "two", |_| {});
     kiosk.stage.pass_seconds(600);
     assert!(!kiosk.is_on(":0") && kiosk.is_on(":1"));
 }
 
 #[test]
-fn a_screen_that_comes_while_its_rule_is_in_force_is_as_the_rule_wants_it() {
+fn a_screen_that_appears_during_an_override_is_switched_by_it() {
     let mut kiosk = kiosk_on(&[], json!([dark("night", None)]), "2026-11-26T22:00:00Z");
     kiosk.plug(&[":0"]);
     kiosk.stage.pass_seconds(60);
@@ -351,7 +362,7 @@ fn a_screen_that_comes_while_its_rule_is_in_force_is_as_the_rule_wants_it() {
     kiosk.plug(&[":0", ":1"]);
     kiosk.stage.pass_seconds(60);
     assert!(!kiosk.is_on(":1"));
-    // One that is away at the end is on when it is back.
+    // A display that is gone at the end is on when it is back.
     kiosk.plug(&[":0"]);
     kiosk.until("2026-11-27T05:00:00Z");
     assert!(kiosk.is_on(":0"));
@@ -392,7 +403,7 @@ fn rules_about_one_screen_and_about_all_end_in_any_order() {
 }
 
 #[test]
-fn a_switch_by_hand_that_is_refused_overrules_nothing() {
+fn a_refused_power_request_removes_no_override() {
     let mut kiosk = kiosk_on(&[":0"], json!([dark("night", Some(":0"))]), MORNING);
     kiosk.until("2026-11-26T22:00:00Z");
     kiosk.plug(&[]);
@@ -410,13 +421,13 @@ fn a_switch_by_hand_that_is_refused_overrules_nothing() {
 // ---- processes ----
 
 #[test]
-fn a_process_that_has_failed_leaves_the_screen_at_the_end_of_its_rule() {
+fn a_failed_process_is_replaced_at_the_end_of_its_override() {
     let mut document = document(json!([{
         "id": "night", "trigger": time("20:00"), "until": "06:00",
         "action": {"type": "start_process", "process_id": "night"},
     }]));
     document["processes"]["night"]["restart"] = json!("never");
-    // One that does not start automatically would be replaced at once when it has finished.
+    // A process that does not start automatically would be replaced at once when it has finished.
     document["processes"]["night"]["autostart"] = json!(true);
     let mut kiosk = Kiosk::begin(document, at(MORNING), true, SavedSchedule::default(), "one");
     kiosk.until("2026-11-26T19:00:00Z");
@@ -432,7 +443,7 @@ fn a_process_that_has_failed_leaves_the_screen_at_the_end_of_its_rule() {
 }
 
 #[test]
-fn a_stop_by_hand_is_not_said_to_be_one_of_the_schedule() {
+fn a_stop_by_an_operator_is_not_attributed_to_the_schedule() {
     let rules = json!([{
         "id": "stop", "trigger": time("08:00"),
         "action": {"type": "stop_process", "process_id": "sync"},
@@ -446,7 +457,7 @@ fn a_stop_by_hand_is_not_said_to_be_one_of_the_schedule() {
     assert_eq!(kiosk.stage.reason("sync"), "stopped by the operator");
 }
 
-// ---- what comes next ----
+// ---- preview ----
 
 #[test]
 fn adjacent_spans_report_each_occurrence_once() {
@@ -455,7 +466,7 @@ fn adjacent_spans_report_each_occurrence_once() {
         {"id": "often", "trigger": {"type": "interval", "minutes": 60}, "action": {"type": "refresh_page"}},
     ]);
     let mut kiosk = Kiosk::new(rules, MORNING);
-    let mut told = Vec::new();
+    let mut occurrences = Vec::new();
     for hour in 6..30 {
         let instant =
             |hour: i64| at("2026-11-26T00:00:00Z") + jiff::SignedDuration::from_hours(hour);
@@ -463,15 +474,18 @@ fn adjacent_spans_report_each_occurrence_once() {
             from: instant(hour),
             to: instant(hour + 1),
         };
-        let Some(Ok(Done::Preview(foresight))) = kiosk.stage.ask(request) else {
+        let Some(Ok(Done::Preview(preview))) = kiosk.stage.ask(request) else {
             panic!("it is answered at once");
         };
-        for it in &foresight.occurrences {
+        for it in &preview.occurrences {
             assert!(it.at.instant() >= instant(hour) && it.at.instant() < instant(hour + 1));
-            told.push(format!("{} {:?} {}", it.at, it.kind, it.rule.id));
+            occurrences.push(format!("{} {:?} {}", it.at, it.kind, it.rule.id));
         }
     }
-    let of_day: Vec<&String> = told.iter().filter(|line| line.ends_with(" day")).collect();
+    let of_day: Vec<&String> = occurrences
+        .iter()
+        .filter(|line| line.ends_with(" day"))
+        .collect();
     assert_eq!(
         of_day,
         [
@@ -479,7 +493,7 @@ fn adjacent_spans_report_each_occurrence_once() {
             "2026-11-26T18:00:00+01:00 End day",
         ]
     );
-    let often = told.iter().filter(|line| line.ends_with(" often"));
+    let often = occurrences.iter().filter(|line| line.ends_with(" often"));
     assert_eq!(often.count(), 24);
 }
 
@@ -505,13 +519,13 @@ fn a_rule_that_needs_no_clock_does_not_wait_for_it() {
 
 impl Kiosk {
     fn requested(&self, name: &str) -> Option<bool> {
-        let displays = &self.stage.mind.status().displays;
+        let displays = &self.stage.supervisor.status().displays;
         let display = displays.iter().find(|it| it.display == display(name));
         display.and_then(|it| it.screen.power.requested)
     }
 
-    /// A client has a page opened, and the driver answers.
-    pub fn open_by_hand(&mut self, url: &str, works: bool) {
+    /// A client opens a page, and the driver answers.
+    pub fn operator_opens(&mut self, url: &str, works: bool) {
         use ossuary::supervisor::page::PageCommandResult;
         use ossuary::supervisor::{Action, Failure};
         self.stage.actions.clear();
@@ -520,7 +534,7 @@ impl Kiosk {
             url: url.to_owned(),
             transition: Default::default(),
         });
-        let mut steered = self.stage.actions.iter().filter_map(|action| match action {
+        let mut page_commands = self.stage.actions.iter().filter_map(|action| match action {
             Action::RunPageCommand {
                 run,
                 command: order,
@@ -528,7 +542,7 @@ impl Kiosk {
             } => Some((*run, order.clone(), *ticket)),
             _ => None,
         });
-        let (run, order, ticket) = steered.next().unwrap();
+        let (run, order, ticket) = page_commands.next().unwrap();
         let result = match works {
             true => Ok(PageCommandResult::Done),
             false => Err(Failure::system("it cannot be loaded")),
@@ -543,8 +557,8 @@ impl Kiosk {
 }
 
 #[test]
-fn what_the_first_release_has_kept_is_read() {
-    let kept = include_bytes!("../data/schedule-0.1.json");
+fn the_state_of_the_first_release_is_read() {
+    let saved_schedule = include_bytes!("../data/schedule-0.1.json");
     let rules = json!([
         show("morning", "08:00", "https://example.org/morning"),
         canvas("day", "09:00", "18:00", DAY_PAGE),
@@ -555,14 +569,14 @@ fn what_the_first_release_has_kept_is_read() {
     ]);
     let mut document = document(rules);
     document["processes"]["sync"]["env"]["MODE"] = json!("fast");
-    let kept = SavedSchedule::from_bytes(kept).unwrap();
+    let saved_schedule = SavedSchedule::from_bytes(saved_schedule).unwrap();
     let wall = at("2026-11-26T09:30:00Z");
-    let mut kiosk = Kiosk::begin_on(&[":0", ":1"], document, wall, true, kept, "two");
+    let mut kiosk = Kiosk::begin_on(&[":0", ":1"], document, wall, true, saved_schedule, "two");
     assert_eq!(kiosk.shown(), [format!("start {DAY_PAGE}")]);
     assert!(!kiosk.is_on(":0") && !kiosk.is_on(":1"));
     assert_eq!(kiosk.stage.state("extra"), State::Running);
     kiosk.until("2026-11-26T11:00:00Z");
-    assert!(kiosk.is_on(":0"), "it had put aside that it was off");
+    assert!(kiosk.is_on(":0"), "its base was off");
     assert!(kiosk.is_on(":1"));
     kiosk.until("2026-11-26T17:00:00Z");
     assert_eq!(kiosk.shown(), ["https://example.org/morning"]);

@@ -1,4 +1,4 @@
-//! A week of the page on the screen, with all that can happen to it: no storm of reloads, every step explained.
+//! A week of random page failures: no storm of reloads, and a reason for every recovery step.
 
 use ossuary::config::{Loaded, StopSignal};
 use ossuary::supervisor::page::{PageCommand, PageCommandResult, PageObservation, PageState};
@@ -10,14 +10,14 @@ use std::time::Duration;
 
 const URL: &str = "https://example.org/shop";
 
-/// How the page really is.
+/// The actual condition of the page.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Truth {
     Well,
     Hung,
     Empty,
     Dead,
-    /// The whole browser is.
+    /// The whole browser hangs.
     Frozen,
     /// The browser answers, and has no page.
     Lost,
@@ -27,19 +27,19 @@ enum Truth {
 struct World {
     rng: fastrand::Rng,
     now: Moment,
-    mind: Supervisor,
+    supervisor: Supervisor,
     run: Option<RunId>,
     truth: Truth,
-    /// Nothing helps, whatever is done.
+    /// No recovery step helps.
     incurable: bool,
     server: bool,
-    /// A page of our own is on the screen.
-    ours: Option<&'static str>,
-    /// What the page's driver has to say.
-    news: VecDeque<Event>,
-    /// What it does one after the other, and when each of it is done.
-    orders: VecDeque<(Moment, PageCommand)>,
-    /// When something was done about the page, other than to look at it or to see whether its server is back.
+    /// A built-in page is on the screen.
+    built_in: Option<&'static str>,
+    /// Events of the page's driver.
+    events: VecDeque<Event>,
+    /// Page commands in progress, and when each ends.
+    commands: VecDeque<(Moment, PageCommand)>,
+    /// Recovery steps, without observations and retries of the URL.
     steps: VecDeque<Moment>,
     looks: usize,
     notes: usize,
@@ -65,14 +65,14 @@ impl World {
         let mut world = World {
             rng: fastrand::Rng::with_seed(seed),
             now,
-            mind: Supervisor::new(boot, now),
+            supervisor: Supervisor::new(boot, now),
             run: None,
             truth: Truth::Well,
             incurable: false,
             server: true,
-            ours: None,
-            news: VecDeque::new(),
-            orders: VecDeque::new(),
+            built_in: None,
+            events: VecDeque::new(),
+            commands: VecDeque::new(),
             steps: VecDeque::new(),
             looks: 0,
             notes: 0,
@@ -82,72 +82,74 @@ impl World {
     }
 
     fn handle(&mut self, event: Event) {
-        self.mind.handle(event, self.now);
+        self.supervisor.handle(event, self.now);
         self.act();
     }
 
-    /// Does what the mind wants, and lets it hear what comes of it.
+    /// Carries out the actions and reports their results.
     fn act(&mut self) {
-        while let Some(action) = self.mind.poll_action() {
+        while let Some(action) = self.supervisor.poll_action() {
             match action {
                 Action::Spawn { run, .. } => {
                     assert_eq!(self.run, None, "one browser at a time");
                     self.run = Some(run);
-                    self.news.push_back(Event::Spawned { run, pid: 77 });
+                    self.events.push_back(Event::Spawned { run, pid: 77 });
                     self.load();
                 }
                 Action::Signal { run, signal } => {
                     assert_eq!((self.run, signal), (Some(run), StopSignal::Term));
                     self.run = None;
-                    while let Some((_, order)) = self.orders.pop_front() {
+                    while let Some((_, command)) = self.commands.pop_front() {
                         let ended = Err(Failure::system("the browser has ended"));
-                        self.answer(run, order, ended);
+                        self.answer(run, command, ended);
                     }
-                    self.news.push_back(Event::Exited {
+                    self.events.push_back(Event::Exited {
                         run,
                         ending: Ending::Code(0),
                         tree_left: false,
                     });
-                    // It was asked to end for a reason.
+                    // It was stopped for a reason.
                     self.step();
                 }
                 Action::RunPageCommand {
                     run,
-                    command: order,
+                    command,
                     ticket,
                 } => {
                     assert_eq!((self.run, ticket), (Some(run), None));
-                    match order {
-                        PageCommand::Observe => self.obey(run, order),
-                        // What changes the page takes its time.
-                        order => {
-                            let before = self.orders.back().map_or(self.now, |(done, _)| *done);
+                    match command {
+                        PageCommand::Observe => self.carry_out(run, command),
+                        // A command that changes the page takes time.
+                        command => {
+                            let before = self.commands.back().map_or(self.now, |(done, _)| *done);
                             let span = Duration::from_millis(self.rng.u64(0..25_000));
-                            self.orders.push_back((before.max(self.now) + span, order));
+                            self.commands
+                                .push_back((before.max(self.now) + span, command));
                         }
                     }
                 }
                 Action::ProbeServer { url } => {
                     assert_eq!(url, URL);
                     let reachable = self.server;
-                    self.news.push_back(Event::ServerProbed { url, reachable });
+                    self.events
+                        .push_back(Event::ServerProbed { url, reachable });
                 }
                 Action::Note { text, .. } if text.starts_with("page: ") => self.notes += 1,
                 _ => {}
             }
-            self.tell();
+            self.report();
         }
     }
 
-    fn tell(&mut self) {
-        while let Some(event) = self.news.pop_front() {
-            self.mind.handle(event, self.now);
+    fn report(&mut self) {
+        while let Some(event) = self.events.pop_front() {
+            self.supervisor.handle(event, self.now);
         }
     }
 
-    /// Something is done about the page, and a sentence says why.
+    /// A recovery step; its reason was logged.
     fn step(&mut self) {
-        assert!(self.notes > 0, "a step that nobody explains");
+        assert!(self.notes > 0, "a step without a reason");
         self.notes -= 1;
         self.steps.push_back(self.now);
     }
@@ -155,37 +157,37 @@ impl World {
     fn answer(
         &mut self,
         run: RunId,
-        order: PageCommand,
+        command: PageCommand,
         result: Result<PageCommandResult, Failure>,
     ) {
-        self.news.push_back(Event::PageCommandDone {
+        self.events.push_back(Event::PageCommandDone {
             run,
-            command: order,
+            command,
             ticket: None,
             result,
         });
     }
 
-    fn saw(&mut self, run: RunId) {
-        let sight = self.sight();
-        self.news.push_back(Event::PageObserved {
+    fn observe(&mut self, run: RunId) {
+        let observation = self.observation();
+        self.events.push_back(Event::PageObserved {
             run,
-            observation: sight,
+            observation: observation,
         });
     }
 
-    /// Carries an order out: what is seen of it is told before it is answered, as drivers do.
-    fn obey(&mut self, run: RunId, order: PageCommand) {
+    /// Carries a page command out: what is observed is reported before the answer, as drivers do.
+    fn carry_out(&mut self, run: RunId, command: PageCommand) {
         let refused = |why: &str| Err(Failure::system(why));
-        let result = match &order {
+        let result = match &command {
             PageCommand::Observe => {
                 self.looks += 1;
-                self.saw(run);
+                self.observe(run);
                 Ok(PageCommandResult::Done)
             }
             PageCommand::CaptureEvidence => Ok(PageCommandResult::Evidence(None)),
-            order if self.cannot_obey() => {
-                if is_step(order) {
+            command if self.fails() => {
+                if is_step(command) {
                     self.step();
                 }
                 refused("the browser does not do it")
@@ -197,8 +199,8 @@ impl World {
             }
             PageCommand::Navigate { .. } if self.server => {
                 self.load();
-                // A page that has come is looked at.
-                self.saw(run);
+                // A page that was loaded is observed.
+                self.observe(run);
                 Ok(PageCommandResult::Done)
             }
             PageCommand::Navigate { .. } => refused("net::ERR_CONNECTION_REFUSED"),
@@ -208,57 +210,57 @@ impl World {
             }
             PageCommand::ShowBuiltIn(_) => {
                 self.step();
-                self.ours = Some("about:offline");
+                self.built_in = Some("about:offline");
                 if self.rng.bool() {
-                    // The browser has tried the address by itself before ours was there.
+                    // The browser itself has retried the URL before the built-in page was shown.
                     let url = URL.to_owned();
-                    let sight = PageObservation::Loading { url };
-                    self.news.push_back(Event::PageObserved {
+                    let observation = PageObservation::Loading { url };
+                    self.events.push_back(Event::PageObserved {
                         run,
-                        observation: sight,
+                        observation: observation,
                     });
                 }
-                self.saw(run);
+                self.observe(run);
                 Ok(PageCommandResult::Done)
             }
             PageCommand::ShowOverlay | PageCommand::HideOverlay => {
                 self.step();
                 Ok(PageCommandResult::Done)
             }
-            other => panic!("nobody asked for {other:?}"),
+            other => panic!("unexpected {other:?}"),
         };
-        self.answer(run, order, result);
+        self.answer(run, command, result);
     }
 
-    /// The page is loaded from its server, if that is there, and is well afterwards, if that helps.
+    /// Loads the page from its server if that is up; the page is healthy afterwards unless nothing helps.
     fn load(&mut self) {
         let Some(run) = self.run else { return };
-        self.ours = None;
+        self.built_in = None;
         if !self.incurable {
             self.truth = Truth::Well;
         }
         let url = URL.to_owned();
-        let sight = match self.server {
+        let observation = match self.server {
             true => PageObservation::Loading { url },
             false => PageObservation::NotLoaded {
                 url,
                 error: "net::ERR_CONNECTION_REFUSED".to_owned(),
             },
         };
-        self.news.push_back(Event::PageObserved {
+        self.events.push_back(Event::PageObserved {
             run,
-            observation: sight,
+            observation: observation,
         });
     }
 
-    /// Whether whatever changes the page comes to nothing.
-    fn cannot_obey(&self) -> bool {
+    /// Whether a command that changes the page fails.
+    fn fails(&self) -> bool {
         matches!(self.truth, Truth::Frozen | Truth::Lost)
     }
 
-    fn sight(&self) -> PageObservation {
+    fn observation(&self) -> PageObservation {
         let (url, title) = (URL.to_owned(), "Shop".to_owned());
-        match (self.ours, self.truth) {
+        match (self.built_in, self.truth) {
             (_, Truth::Frozen) => PageObservation::BrowserUnresponsive,
             (_, Truth::Lost) => PageObservation::Loading { url: String::new() },
             (Some(name), _) => PageObservation::Painted {
@@ -272,11 +274,11 @@ impl World {
         }
     }
 
-    fn live(&mut self, span: Duration) {
+    fn simulate(&mut self, span: Duration) {
         let end = self.now + span;
         loop {
-            let tick = self.mind.poll_timeout();
-            let done = self.orders.front().map(|(done, _)| *done);
+            let tick = self.supervisor.poll_timeout();
+            let done = self.commands.front().map(|(done, _)| *done);
             let Some(next) = tick
                 .into_iter()
                 .chain(done)
@@ -287,16 +289,16 @@ impl World {
             };
             if Some(next) == done {
                 self.now = next.max(self.now);
-                let (_, order) = self.orders.pop_front().unwrap();
-                self.obey(self.run.unwrap(), order);
-                self.tell();
+                let (_, command) = self.commands.pop_front().unwrap();
+                self.carry_out(self.run.unwrap(), command);
+                self.report();
                 self.act();
                 continue;
             }
             assert!(next >= self.now, "the loop would spin");
-            // A look that is not answered takes its time.
+            // An observation without an answer takes time.
             let slow = match self.truth {
-                Truth::Hung => self.ours.is_none(),
+                Truth::Hung => self.built_in.is_none(),
                 truth => truth == Truth::Frozen,
             };
             self.now = next.max(self.now) + Duration::from_secs(if slow { 5 } else { 0 });
@@ -306,18 +308,18 @@ impl World {
     }
 
     fn state(&self) -> Option<PageState> {
-        let status = self.mind.status();
+        let status = self.supervisor.status();
         let screen = status.processes.first()?;
         Some(screen.page.as_ref()?.state)
     }
 
-    /// Something happens.
-    fn happen(&mut self) {
+    /// Something happens at random.
+    fn break_something(&mut self) {
         match self.rng.u32(0..9) {
-            0 => (self.truth, self.ours) = (Truth::Hung, None),
-            1 => (self.truth, self.ours) = (Truth::Empty, None),
+            0 => (self.truth, self.built_in) = (Truth::Hung, None),
+            1 => (self.truth, self.built_in) = (Truth::Empty, None),
             2 | 3 => {
-                (self.truth, self.ours) = (Truth::Dead, None);
+                (self.truth, self.built_in) = (Truth::Dead, None);
                 if let Some(run) = self.run {
                     self.handle(Event::PageObserved {
                         run,
@@ -333,47 +335,47 @@ impl World {
         }
     }
 
-    fn mend(&mut self) {
+    fn repair(&mut self) {
         (self.incurable, self.server) = (false, true);
         self.handle(Event::Network { connected: true });
     }
 }
 
-/// Whether somebody has to be told why.
-fn is_step(order: &PageCommand) -> bool {
-    !matches!(order, PageCommand::Navigate { .. })
+/// Whether the command needs a reason.
+fn is_step(command: &PageCommand) -> bool {
+    !matches!(command, PageCommand::Navigate { .. })
 }
 
 #[test]
-fn a_week_of_the_page_has_no_storm_and_no_step_without_a_reason() {
+fn a_week_of_failures_has_no_storm_and_no_step_without_a_reason() {
     for seed in 0..12 {
         let mut world = World::new(seed);
         let mut hours = 0;
         while hours < 7 * 24 {
             let trouble = world.rng.u32(0..3) == 0;
             if trouble {
-                // One thing seldom comes alone.
+                // Failures rarely come alone.
                 for _ in 0..world.rng.u32(1..4) {
-                    world.happen();
+                    world.break_something();
                     let span = world.rng.u64(1..600);
-                    world.live(Duration::from_secs(span));
+                    world.simulate(Duration::from_secs(span));
                 }
             }
-            world.live(Duration::from_secs(3600));
+            world.simulate(Duration::from_secs(3600));
             hours += 1;
             while (world.steps.front())
                 .is_some_and(|at| world.now.since(*at) > Duration::from_secs(3600))
             {
                 world.steps.pop_front();
             }
-            // Twelve of the ladder, a page of ours after each where the server is away, too, and a notice for each thing
-            // that has happened and its end.
+            // Twelve recovery steps, a built-in page after each if the server is down too, and a note for the begin
+            // and end of each failure.
             let most = 2 * 12 + 6;
             assert!(world.steps.len() <= most, "seed {seed}: {:?}", world.steps);
             if trouble {
-                world.mend();
-                // All steps may have been taken just now: the next one comes within an hour.
-                world.live(Duration::from_secs(3600 + 300));
+                world.repair();
+                // All steps of the hour may have been taken: the next one comes within an hour.
+                world.simulate(Duration::from_secs(3600 + 300));
                 assert_eq!(
                     world.state(),
                     Some(PageState::Healthy),
@@ -385,12 +387,12 @@ fn a_week_of_the_page_has_no_storm_and_no_step_without_a_reason() {
 }
 
 #[test]
-fn a_page_that_is_well_is_looked_at_now_and_then_and_left_alone() {
+fn a_healthy_page_is_observed_periodically_and_left_alone() {
     let mut world = World::new(1);
-    world.live(Duration::from_secs(60));
+    world.simulate(Duration::from_secs(60));
     (world.looks, world.notes) = (0, 0);
     world.steps.clear();
-    world.live(Duration::from_secs(24 * 3600));
+    world.simulate(Duration::from_secs(24 * 3600));
     assert!(world.steps.is_empty(), "{:?}", world.steps);
     assert!(world.looks <= 24 * 3600 / 6 + 1, "{}", world.looks);
     assert_eq!(world.notes, 0);

@@ -1,4 +1,4 @@
-//! A display that is to be rotated is rotated, also when its server refuses at first.
+//! A display is rotated as configured, even if its server refuses at first.
 
 use crate::stage::Stage;
 use ossuary::config::Rotation;
@@ -53,7 +53,10 @@ fn answer(stage: &mut Stage, result: Result<(), &str>) {
 }
 
 fn status(stage: &Stage) -> RotationStatus {
-    stage.mind.status().displays[0].screen.rotation.clone()
+    stage.supervisor.status().displays[0]
+        .screen
+        .rotation
+        .clone()
 }
 
 const CANCELLED: &str = "cannot rotate display wayland-0: something else was changed meanwhile";

@@ -1,6 +1,6 @@
-//! What an operator would tell of the schedule: one story a test. The test holds both clocks.
+//! The schedule from an operator's point of view. The test holds both clocks.
 
-use crate::stage::{DiskMood, Stage, id};
+use crate::stage::{DiskBehavior, Stage, id};
 use jiff::{SignedDuration, Timestamp};
 use ossuary::supervisor::page::{PageCommand, PageCommandResult};
 use ossuary::supervisor::{
@@ -54,7 +54,7 @@ pub fn with(mut rule: Value, field: &str, value: Value) -> Value {
     rule
 }
 
-/// A kiosk whose wall the test can see.
+/// A kiosk with a wall clock.
 pub struct Kiosk {
     pub stage: Stage,
     pub clock: ClockReading,
@@ -75,10 +75,10 @@ impl Kiosk {
         document: Value,
         wall: Timestamp,
         trusted: bool,
-        kept: SavedSchedule,
+        saved_schedule: SavedSchedule,
         boot: &str,
     ) -> Kiosk {
-        Kiosk::begin_on(&[":0"], document, wall, trusted, kept, boot)
+        Kiosk::begin_on(&[":0"], document, wall, trusted, saved_schedule, boot)
     }
 
     /// The same, with these displays.
@@ -87,13 +87,13 @@ impl Kiosk {
         document: Value,
         wall: Timestamp,
         trusted: bool,
-        kept: SavedSchedule,
+        saved_schedule: SavedSchedule,
         boot: &str,
     ) -> Kiosk {
         let now = Moment::from_boot(Duration::from_secs(100));
         let clock = ClockReading { at: now, wall };
         let schedule = ScheduleBoot {
-            saved: kept,
+            saved: saved_schedule,
             boot: boot.to_owned(),
             clock: trusted.then_some(clock),
             zone: Some((
@@ -112,13 +112,13 @@ impl Kiosk {
         self.clock.wall + SignedDuration::try_from(self.stage.now.since(self.clock.at)).unwrap()
     }
 
-    /// Lets time pass until the wall shows this.
+    /// Advances the time until the wall clock shows this.
     pub fn until(&mut self, wall: &str) {
         let by = Duration::try_from(at(wall).duration_since(self.wall())).unwrap();
         self.stage.pass(by);
     }
 
-    /// The clock is set.
+    /// Sets the wall clock.
     pub fn set(&mut self, wall: &str, trusted: bool) {
         self.clock = ClockReading {
             at: self.stage.now,
@@ -130,17 +130,23 @@ impl Kiosk {
         });
     }
 
-    /// The power goes, and is back at this time.
+    /// The power is cut, and back at this time.
     pub fn lose_power_until(self, wall: &str) -> Kiosk {
-        let document = self.stage.mind.status().configuration.document.clone();
+        let document = self
+            .stage
+            .supervisor
+            .status()
+            .configuration
+            .document
+            .clone();
         let document = Value::Object(document.as_map().clone());
-        let kept = self.stage.kept.unwrap_or_default();
-        let bytes = kept.to_bytes();
-        let kept = SavedSchedule::from_bytes(&bytes).unwrap();
-        Kiosk::begin(document, at(wall), true, kept, "another")
+        let saved_schedule = self.stage.saved_schedule.unwrap_or_default();
+        let bytes = saved_schedule.to_bytes();
+        let saved_schedule = SavedSchedule::from_bytes(&bytes).unwrap();
+        Kiosk::begin(document, at(wall), true, saved_schedule, "another")
     }
 
-    /// The commands that were run since the last look.
+    /// The commands that ran since the last call.
     pub fn ran(&mut self) -> Vec<String> {
         let actions = self.stage.actions.drain(..);
         let commands = actions.filter_map(|action| match action {
@@ -150,8 +156,8 @@ impl Kiosk {
         commands.collect()
     }
 
-    /// An operator shows another page; the ticket of that.
-    fn navigate_by_hand(&mut self) -> Ticket {
+    /// An operator shows another page; returns the ticket.
+    fn operator_navigates(&mut self) -> Ticket {
         let answer = self.stage.ask(Command::Navigate {
             id: id("screen"),
             url: "https://example.org/mine".into(),
@@ -161,26 +167,26 @@ impl Kiosk {
         Ticket(self.stage.next_ticket - 1)
     }
 
-    /// What comes of the last order for a page.
-    fn come_to(&mut self, result: Result<PageCommandResult, Failure>) {
-        let order = self.stage.actions.iter().rev().find_map(|it| match it {
+    /// The driver answers the last page command.
+    fn answer_page(&mut self, result: Result<PageCommandResult, Failure>) {
+        let command = self.stage.actions.iter().rev().find_map(|it| match it {
             Action::RunPageCommand {
                 run,
-                command: order,
+                command,
                 ticket,
-            } => Some((*run, order.clone(), *ticket)),
+            } => Some((*run, command.clone(), *ticket)),
             _ => None,
         });
-        let (run, order, ticket) = order.unwrap();
+        let (run, command, ticket) = command.unwrap();
         self.stage.handle(Event::PageCommandDone {
             run,
-            command: order,
+            command,
             ticket,
             result,
         });
     }
 
-    /// The addresses that were put on the screen since the last look: by starting a browser, or in one that runs.
+    /// The URLs shown since the last call, by starting a browser or in a running one.
     pub fn shown(&mut self) -> Vec<String> {
         let actions = self.stage.actions.drain(..);
         let shown = actions.filter_map(|action| match action {
@@ -198,7 +204,7 @@ impl Kiosk {
     }
 
     pub fn rule(&self, name: &str) -> RuleStatus {
-        let rules = &self.stage.mind.status().schedule.rules;
+        let rules = &self.stage.supervisor.status().schedule.rules;
         rules
             .iter()
             .find(|rule| rule.id == id(name))
@@ -206,7 +212,7 @@ impl Kiosk {
             .clone()
     }
 
-    /// What came of a rule last, and why.
+    /// The outcome of the latest execution of a rule, and its detail.
     pub fn last(&self, name: &str) -> (RuleOutcome, String) {
         let last = self
             .rule(name)
@@ -223,7 +229,7 @@ impl Kiosk {
     }
 
     pub fn field(&self, process: &str, name: &str) -> Value {
-        let status = self.stage.mind.status();
+        let status = self.stage.supervisor.status();
         status.configuration.document.as_map()["processes"][process][name].clone()
     }
 }
@@ -231,7 +237,7 @@ impl Kiosk {
 // ---- when ----
 
 #[test]
-fn a_rule_is_done_at_its_second_and_again_the_next_day() {
+fn a_rule_runs_at_its_second_and_again_the_next_day() {
     let mut kiosk = Kiosk::new(json!([run("a", "08:00:30")]), MORNING);
     assert_eq!(kiosk.next("a"), "2026-11-26T08:00:30+01:00");
     kiosk.until("2026-11-26T07:00:29.999Z");
@@ -245,7 +251,7 @@ fn a_rule_is_done_at_its_second_and_again_the_next_day() {
 }
 
 #[test]
-fn two_rules_of_one_second_are_done_in_their_order() {
+fn two_rules_of_one_second_run_in_their_order() {
     let rules = json!([run("b", "08:00"), run("a", "08:00"), run("c", "07:59:59")]);
     let mut kiosk = Kiosk::new(rules, MORNING);
     kiosk.until("2026-11-26T07:00:00Z");
@@ -253,7 +259,7 @@ fn two_rules_of_one_second_are_done_in_their_order() {
 }
 
 #[test]
-fn a_time_in_the_gap_comes_right_after_it_and_one_that_comes_twice_the_first_time() {
+fn a_time_in_a_gap_is_due_after_it_and_a_repeated_time_the_first_time() {
     let mut kiosk = Kiosk::new(json!([run("a", "02:30")]), "2027-03-27T12:00:00Z");
     assert_eq!(kiosk.next("a"), "2027-03-28T03:00:00+02:00");
     kiosk.until("2027-03-28T01:00:00Z");
@@ -271,7 +277,7 @@ fn a_time_in_the_gap_comes_right_after_it_and_one_that_comes_twice_the_first_tim
 }
 
 #[test]
-fn nothing_with_a_time_is_done_before_the_clock_is_trusted_and_the_right_things_after() {
+fn no_rule_with_a_time_runs_before_the_clock_is_trusted_and_the_right_ones_after() {
     let rules = json!([
         run("early", "01:00"),
         run("late", "09:00"),
@@ -293,7 +299,7 @@ fn nothing_with_a_time_is_done_before_the_clock_is_trusted_and_the_right_things_
     );
     kiosk.stage.pass_seconds(7200);
     assert_eq!(kiosk.ran(), ["often"; 4]);
-    assert!(!kiosk.stage.mind.status().schedule.clock_trusted);
+    assert!(!kiosk.stage.supervisor.status().schedule.clock_trusted);
     assert_eq!(kiosk.next("late"), "");
     kiosk.set("2026-11-26T07:30:00Z", true);
     assert_eq!(kiosk.shown(), [DAY_PAGE]);
@@ -302,7 +308,7 @@ fn nothing_with_a_time_is_done_before_the_clock_is_trusted_and_the_right_things_
 }
 
 #[test]
-fn what_the_clock_comes_by_again_is_not_done_again() {
+fn a_repeated_time_does_not_run_again() {
     let mut kiosk = Kiosk::new(json!([run("a", "08:00")]), MORNING);
     kiosk.until("2026-11-26T07:30:00Z");
     assert_eq!(kiosk.ran(), ["a"]);
@@ -313,7 +319,7 @@ fn what_the_clock_comes_by_again_is_not_done_again() {
 }
 
 #[test]
-fn what_the_clock_jumps_over_is_missed_or_done_late_once() {
+fn what_the_clock_jumps_over_is_missed_or_runs_late_once() {
     let rules = json!([
         run("lazy", "08:00"),
         with(run("eager", "09:00"), "catch_up", json!(true)),
@@ -322,7 +328,7 @@ fn what_the_clock_jumps_over_is_missed_or_done_late_once() {
     kiosk.set("2026-11-29T12:00:00Z", true);
     assert_eq!(kiosk.ran(), ["eager"]);
     assert_eq!(kiosk.last("lazy").0, RuleOutcome::Missed);
-    // The jump was a mistake: what was not done is done in its time after all, what was is not.
+    // The jump was a mistake: an occurrence that did not run does so at its time, one that ran does not.
     kiosk.set("2026-11-26T06:00:00Z", true);
     kiosk.until("2026-11-26T12:00:00Z");
     assert_eq!(kiosk.ran(), ["lazy", "eager"]);
@@ -341,13 +347,13 @@ fn a_small_step_over_a_rule_does_not_lose_it() {
 }
 
 #[test]
-fn a_long_sleep_is_told_by_the_time_that_has_passed() {
+fn a_long_suspend_is_noticed_by_the_elapsed_time() {
     let rules = json!([
         run("lazy", "08:00"),
         with(run("eager", "09:00"), "catch_up", json!(true))
     ]);
     let mut kiosk = Kiosk::new(rules, MORNING);
-    // A suspended machine wakes up days later, and no timer went off meanwhile.
+    // A suspended machine wakes up days later; no timer has fired meanwhile.
     kiosk.stage.now = kiosk.stage.now + Duration::from_secs(3 * 24 * 3600);
     kiosk.stage.handle(Event::Tick);
     assert_eq!(kiosk.ran(), ["eager"]);
@@ -355,7 +361,7 @@ fn a_long_sleep_is_told_by_the_time_that_has_passed() {
 }
 
 #[test]
-fn what_the_power_took_is_missed_or_done_late_once() {
+fn what_was_due_without_power_is_missed_or_runs_late_once() {
     let rules = json!([
         run("lazy", "08:00"),
         with(run("eager", "09:00"), "catch_up", json!(true)),
@@ -367,15 +373,15 @@ fn what_the_power_took_is_missed_or_done_late_once() {
     let mut kiosk = kiosk.lose_power_until("2026-11-26T10:00:00Z");
     assert_eq!(kiosk.ran(), ["eager"]);
     assert_eq!(kiosk.last("lazy").0, RuleOutcome::Missed);
-    let record = kiosk.stage.mind.status().schedule.record.clone();
+    let record = kiosk.stage.supervisor.status().schedule.record.clone();
     let before = record.iter().find(|(entry, _)| entry.rule == id("before"));
-    assert_eq!(before.unwrap().0.outcome, None, "that it was begun is kept");
+    assert_eq!(before.unwrap().0.outcome, None, "its begin is saved");
     let mut kiosk = kiosk.lose_power_until("2026-11-26T10:01:00Z");
     assert_eq!(kiosk.ran(), [""; 0]);
 }
 
 #[test]
-fn a_start_right_after_the_second_loses_nothing() {
+fn a_start_right_after_a_due_time_loses_nothing() {
     let kiosk = Kiosk::new(json!([run("a", "08:00"), run("b", "07:30")]), MORNING);
     let mut kiosk = kiosk;
     kiosk.until("2026-11-26T06:59:50Z");
@@ -384,12 +390,12 @@ fn a_start_right_after_the_second_loses_nothing() {
 }
 
 #[test]
-fn what_must_not_be_done_twice_is_written_down_before_it_is_done() {
+fn what_must_not_run_twice_is_saved_before_it_runs() {
     let reboot = json!([
         {"id": "a", "trigger": time("08:00"), "action": {"type": "reboot"}, "catch_up": true}
     ]);
     let mut kiosk = Kiosk::new(reboot.clone(), MORNING);
-    kiosk.stage.disk = DiskMood::Silent;
+    kiosk.stage.disk = DiskBehavior::Silent;
     kiosk.until("2026-11-26T07:00:00Z");
     let reboots = |kiosk: &mut Kiosk| {
         let actions = kiosk.stage.actions.drain(..);
@@ -398,7 +404,7 @@ fn what_must_not_be_done_twice_is_written_down_before_it_is_done() {
             .count()
     };
     assert_eq!(reboots(&mut kiosk), 0, "it waits for the disk");
-    kiosk.stage.disk = DiskMood::Works;
+    kiosk.stage.disk = DiskBehavior::Works;
     kiosk.stage.handle(Event::ScheduleSaved { result: Ok(()) });
     assert_eq!(reboots(&mut kiosk), 1);
 
@@ -409,7 +415,7 @@ fn what_must_not_be_done_twice_is_written_down_before_it_is_done() {
     assert_eq!(reboots(&mut kiosk), 0, "it was done");
 
     let mut kiosk = Kiosk::new(reboot, MORNING);
-    kiosk.stage.disk = DiskMood::Full;
+    kiosk.stage.disk = DiskBehavior::Full;
     kiosk.until("2026-11-26T07:00:00Z");
     assert_eq!(reboots(&mut kiosk), 0, "it would never end");
     assert!(
@@ -420,7 +426,7 @@ fn what_must_not_be_done_twice_is_written_down_before_it_is_done() {
 }
 
 #[test]
-fn a_rule_that_was_made_after_its_time_waits_for_the_next_day() {
+fn a_rule_that_was_added_after_its_time_waits_for_the_next_day() {
     let mut kiosk = Kiosk::new(json!([]), MORNING);
     kiosk.until("2026-11-26T07:30:00Z");
     let rule = with(run("a", "08:00"), "catch_up", json!(true));
@@ -438,7 +444,7 @@ fn a_rule_that_was_made_after_its_time_waits_for_the_next_day() {
 }
 
 #[test]
-fn a_zone_that_nobody_knows_is_told_and_stops_nothing_else() {
+fn an_unknown_zone_is_reported_and_stops_nothing_else() {
     let mut document = document(json!([
         run("a", "08:00"),
         {"id": "often", "trigger": {"type": "interval", "minutes": 60}, "action": {"type": "run_command", "command": "often"}},
@@ -447,13 +453,13 @@ fn a_zone_that_nobody_knows_is_told_and_stops_nothing_else() {
     let mut kiosk = Kiosk::begin(document, at(MORNING), true, SavedSchedule::default(), "one");
     kiosk.until("2026-11-26T08:00:00Z");
     assert_eq!(kiosk.ran(), ["often"; 2]);
-    assert!(kiosk.stage.mind.status().schedule.problem.is_some());
+    assert!(kiosk.stage.supervisor.status().schedule.problem.is_some());
 }
 
-// ---- for a while ----
+// ---- overrides ----
 
 #[test]
-fn a_kiosk_that_is_switched_on_in_between_starts_with_the_page_of_the_hour() {
+fn a_kiosk_that_is_switched_on_during_an_override_starts_with_its_page() {
     let rules = json!([canvas("day", "08:00", "18:00", DAY_PAGE)]);
     let mut kiosk = Kiosk::new(rules, "2026-11-26T07:30:00Z");
     assert_eq!(
@@ -470,7 +476,7 @@ fn a_kiosk_that_is_switched_on_in_between_starts_with_the_page_of_the_hour() {
 }
 
 #[test]
-fn off_from_before_the_beginning_until_after_it() {
+fn a_kiosk_that_is_off_at_the_begin_of_an_override_starts_with_its_page() {
     let rules = json!([canvas("day", "08:00", "18:00", DAY_PAGE)]);
     let mut kiosk = Kiosk::new(rules, MORNING);
     kiosk.until("2026-11-26T06:55:00Z");
@@ -486,7 +492,7 @@ fn off_from_before_the_beginning_until_after_it() {
 }
 
 #[test]
-fn a_browser_that_is_started_anew_shows_the_page_of_the_hour() {
+fn a_restarted_browser_shows_the_page_of_the_override() {
     let rules = json!([canvas("day", "08:00", "18:00", DAY_PAGE)]);
     let mut kiosk = Kiosk::new(rules, MORNING);
     kiosk.until("2026-11-26T08:00:00Z");
@@ -498,7 +504,7 @@ fn a_browser_that_is_started_anew_shows_the_page_of_the_hour() {
 }
 
 #[test]
-fn a_night_goes_over_midnight_and_counts_as_the_day_it_began() {
+fn an_override_over_midnight_counts_as_the_day_it_began() {
     let rule = canvas("night", "22:00", "06:00", "https://example.org/stars");
     let rule = with(
         rule,
@@ -515,7 +521,7 @@ fn a_night_goes_over_midnight_and_counts_as_the_day_it_began() {
 }
 
 #[test]
-fn a_page_that_cannot_be_shown_is_told_and_tried_again_until_it_can() {
+fn a_page_that_cannot_be_shown_is_reported_and_retried() {
     let rules = json!([canvas("day", "08:00", "18:00", DAY_PAGE)]);
     let mut kiosk = Kiosk::new(rules, MORNING);
     kiosk.stage.pages_load = false;
@@ -531,12 +537,12 @@ fn a_page_that_cannot_be_shown_is_told_and_tried_again_until_it_can() {
 }
 
 #[test]
-fn who_shows_another_page_by_hand_has_the_last_word() {
+fn a_page_that_an_operator_shows_replaces_the_override() {
     let rules = json!([canvas("day", "08:00", "18:00", DAY_PAGE)]);
     let mut kiosk = Kiosk::new(rules, MORNING);
     kiosk.until("2026-11-26T08:00:00Z");
-    kiosk.navigate_by_hand();
-    kiosk.come_to(Ok(PageCommandResult::Done));
+    kiosk.operator_navigates();
+    kiosk.answer_page(Ok(PageCommandResult::Done));
     kiosk.shown();
     kiosk.until("2026-11-26T18:00:00Z");
     assert_eq!(kiosk.shown(), [""; 0]);
@@ -544,21 +550,21 @@ fn who_shows_another_page_by_hand_has_the_last_word() {
 }
 
 #[test]
-fn a_page_that_an_operator_cannot_show_or_cancels_leaves_the_rules_page_in_force() {
+fn a_failed_or_cancelled_navigation_keeps_the_page_of_the_rule() {
     for is_cancelled in [false, true] {
         let rules = json!([canvas("day", "08:00", "18:00", DAY_PAGE)]);
         let mut kiosk = Kiosk::new(rules, MORNING);
         kiosk.until("2026-11-26T08:00:00Z");
-        let ticket = kiosk.navigate_by_hand();
+        let ticket = kiosk.operator_navigates();
         if is_cancelled {
             kiosk.stage.handle(Event::CommandWithdrawn { ticket });
             let withdraws = |action: &Action| matches!(action, Action::CancelPageCommand { ticket: of, .. } if *of == ticket);
             assert!(kiosk.stage.actions.iter().any(withdraws));
         }
-        kiosk.come_to(Err(Failure::system("it is not there within 15 s")));
+        kiosk.answer_page(Err(Failure::system("it is not there within 15 s")));
         let answer = &kiosk.stage.replies[&ticket.0];
         assert!(matches!(answer, Err(Refusal::PageFailed(..))), "{answer:?}");
-        // The browser is restarted with the page that is in force.
+        // The browser is restarted with the page in effect.
         kiosk.shown();
         kiosk.stage.exit("screen", Ending::Signal(9));
         kiosk.stage.pass_seconds(60);
@@ -569,7 +575,7 @@ fn a_page_that_an_operator_cannot_show_or_cancels_leaves_the_rules_page_in_force
 }
 
 #[test]
-fn an_update_is_undone_at_its_end_even_if_another_daemon_does_it() {
+fn an_update_is_undone_at_its_end_even_by_another_daemon() {
     let rule = json!([{
         "id": "fast", "trigger": time("08:00"), "until": "18:00",
         "action": {"type": "update_process", "process_id": "sync", "updates": {"env": {"MODE": "fast"}, "restart": "always"}},
@@ -589,7 +595,7 @@ fn an_update_is_undone_at_its_end_even_if_another_daemon_does_it() {
 }
 
 #[test]
-fn what_somebody_has_changed_meanwhile_stays() {
+fn a_change_during_an_override_is_kept() {
     let rule = json!([{
         "id": "fast", "trigger": time("08:00"), "until": "18:00",
         "action": {"type": "update_process", "process_id": "sync", "updates": {"command": "fast", "name": "Fast"}},
@@ -608,7 +614,7 @@ fn what_somebody_has_changed_meanwhile_stays() {
 }
 
 #[test]
-fn rules_that_overlap_end_in_any_order_and_what_was_there_comes_back() {
+fn overlapping_rules_end_in_any_order_and_the_base_is_restored() {
     let rules = json!([
         canvas("a", "08:00", "13:00", "https://example.org/a"),
         canvas("b", "12:00", "18:00", "https://example.org/b"),
@@ -629,7 +635,7 @@ fn rules_that_overlap_end_in_any_order_and_what_was_there_comes_back() {
 }
 
 #[test]
-fn a_process_runs_for_a_while_and_one_rests() {
+fn a_process_runs_during_an_override_and_another_is_stopped() {
     let rules = json!([
         {"id": "on", "trigger": time("08:00"), "until": "18:00", "action": {"type": "start_process", "process_id": "extra"}},
         {"id": "off", "trigger": time("08:00"), "until": "18:00", "action": {"type": "stop_process", "process_id": "sync"}},
@@ -664,12 +670,12 @@ fn a_process_runs_for_a_while_and_one_rests() {
     assert_eq!(
         kiosk.stage.state("extra"),
         State::Running,
-        "somebody wanted it so"
+        "it was stopped on purpose"
     );
 }
 
 #[test]
-fn another_display_process_has_the_screen_for_a_while() {
+fn another_display_process_is_shown_during_an_override() {
     let rules = json!([
         {"id": "night", "trigger": time("20:00"), "until": "06:00", "action": {"type": "start_process", "process_id": "night"}},
     ]);
@@ -684,11 +690,14 @@ fn another_display_process_has_the_screen_for_a_while() {
         .stage
         .exit("night", ossuary::supervisor::Ending::Signal(15));
     assert_eq!(kiosk.stage.state("screen"), State::Running);
-    assert_eq!(kiosk.stage.mind.status().active_display, Some(id("screen")));
+    assert_eq!(
+        kiosk.stage.supervisor.status().active_display,
+        Some(id("screen"))
+    );
 }
 
 #[test]
-fn a_rule_that_is_switched_off_while_it_is_in_force_is_undone() {
+fn an_override_ends_when_its_rule_is_disabled() {
     let rules = json!([canvas("day", "08:00", "18:00", DAY_PAGE)]);
     let mut kiosk = Kiosk::new(rules, MORNING);
     kiosk.until("2026-11-26T08:00:00Z");
@@ -709,10 +718,10 @@ fn a_rule_that_is_switched_off_while_it_is_in_force_is_undone() {
     assert_eq!(kiosk.shown(), [DAY_PAGE]);
 }
 
-// ---- what comes of it ----
+// ---- outcomes ----
 
 #[test]
-fn a_deed_that_fails_is_told_and_harms_nothing() {
+fn a_failed_action_is_reported_and_harms_nothing() {
     let rules = json!([
         {"id": "broken", "trigger": time("08:00"), "action": {"type": "run_command", "command": "false"}},
         {"id": "dead", "trigger": time("08:00"), "action": {"type": "refresh_page", "process_id": "night"}},
@@ -744,26 +753,26 @@ fn a_deed_that_fails_is_told_and_harms_nothing() {
     );
     assert_eq!(kiosk.last("fine").0, RuleOutcome::Done);
     assert_eq!(kiosk.stage.state("sync"), State::Running);
-    let record = &kiosk.stage.mind.status().schedule.record;
+    let record = &kiosk.stage.supervisor.status().schedule.record;
     assert_eq!(record[0].0.rule, id("fine"), "newest first");
     assert_eq!(record.len(), 5);
 }
 
 #[test]
-fn a_disk_that_is_full_fails_an_update_and_nothing_else() {
+fn a_full_disk_fails_an_update_and_nothing_else() {
     let rules = json!([
         {"id": "update", "trigger": time("08:00"), "action": {"type": "update_process", "process_id": "sync", "updates": {"command": "other"}}},
         run("after", "08:00"),
     ]);
     let mut kiosk = Kiosk::new(rules, MORNING);
-    kiosk.stage.disk = DiskMood::Full;
+    kiosk.stage.disk = DiskBehavior::Full;
     kiosk.until("2026-11-26T07:00:00Z");
     assert_eq!(kiosk.last("update").0, RuleOutcome::Failed);
     assert_eq!(kiosk.ran(), ["after"]);
 }
 
 #[test]
-fn a_rule_is_done_at_the_push_of_a_button() {
+fn a_client_runs_a_rule() {
     let mut kiosk = Kiosk::new(
         json!([run("a", "08:00"), canvas("day", "08:00", "18:00", DAY_PAGE)]),
         MORNING,
@@ -782,7 +791,7 @@ fn a_rule_is_done_at_the_push_of_a_button() {
 }
 
 #[test]
-fn a_process_that_rules_name_is_not_deleted_unasked() {
+fn a_process_that_rules_use_is_not_deleted_without_force() {
     let rule = json!({"id": "r", "name": "Every morning", "trigger": time("08:00"), "action": {"type": "start_process", "process_id": "extra"}});
     let mut kiosk = Kiosk::new(json!([rule]), MORNING);
     let answer = kiosk.stage.ask(Command::Delete(id("extra")));
@@ -790,7 +799,7 @@ fn a_process_that_rules_name_is_not_deleted_unasked() {
     assert_eq!(answer, Some(Err(refusal)));
     let answer = kiosk.stage.ask(Command::ForceDelete(id("extra")));
     assert_eq!(answer, Some(Ok(Done::Changed)));
-    let status = kiosk.stage.mind.status();
+    let status = kiosk.stage.supervisor.status();
     let document = status.configuration.document.as_map();
     assert_eq!(document["schedule"]["rules"][0]["enabled"], false);
     let warnings: Vec<String> = status
@@ -806,7 +815,7 @@ fn a_process_that_rules_name_is_not_deleted_unasked() {
 }
 
 #[test]
-fn starts_of_the_machine_and_connections_have_rules_too() {
+fn boots_and_connections_trigger_rules() {
     let rule = |name: &str, trigger: Value| json!({"id": name, "trigger": trigger, "action": {"type": "run_command", "command": name}});
     let rules = json!([
         rule("boot", json!({"type": "boot"})),
@@ -825,11 +834,11 @@ fn starts_of_the_machine_and_connections_have_rules_too() {
     kiosk.stage.handle(Event::Network { connected: true });
     kiosk.stage.pass_seconds(5);
     assert_eq!(kiosk.ran(), ["regained"]);
-    // Another daemon of the same start.
-    let kept = kiosk.stage.kept.clone().unwrap();
+    // Another daemon in the same boot.
+    let saved_schedule = kiosk.stage.saved_schedule.clone().unwrap();
     let document = kiosk
         .stage
-        .mind
+        .supervisor
         .status()
         .configuration
         .document
@@ -839,14 +848,14 @@ fn starts_of_the_machine_and_connections_have_rules_too() {
         Value::Object(document),
         at("2026-11-26T07:00:00Z"),
         true,
-        kept,
+        saved_schedule,
         "one",
     );
     assert_eq!(kiosk.ran(), [""; 0]);
 }
 
 #[test]
-fn what_is_going_to_happen_is_told_and_what_contradicts_itself() {
+fn the_preview_lists_occurrences_and_contradictions() {
     let rules = json!([
         canvas("a", "08:00", "13:00", "https://example.org/a"),
         canvas("b", "12:00", "18:00", "https://example.org/b"),
@@ -858,14 +867,14 @@ fn what_is_going_to_happen_is_told_and_what_contradicts_itself() {
         from: at(MORNING),
         to: at("2026-11-27T06:00:00Z"),
     };
-    let Some(Ok(Done::Preview(foresight))) = kiosk.stage.ask(request) else {
-        panic!("it is told at once");
+    let Some(Ok(Done::Preview(preview))) = kiosk.stage.ask(request) else {
+        panic!("the preview is answered at once");
     };
-    let told: Vec<String> = (foresight.occurrences.iter())
+    let occurrences: Vec<String> = (preview.occurrences.iter())
         .map(|it| format!("{} {:?} {}", it.at, it.kind, it.rule.id))
         .collect();
     assert_eq!(
-        told,
+        occurrences,
         [
             "2026-11-26T08:00:00+01:00 Begin a",
             "2026-11-26T09:00:00+01:00 Begin start",
@@ -875,15 +884,15 @@ fn what_is_going_to_happen_is_told_and_what_contradicts_itself() {
             "2026-11-26T18:00:00+01:00 End b",
         ]
     );
-    let pairs: Vec<[&str; 2]> = (foresight.conflicts.iter())
+    let pairs: Vec<[&str; 2]> = (preview.conflicts.iter())
         .map(|it| [it.rules[0].as_str(), it.rules[1].as_str()])
         .collect();
     assert_eq!(pairs, [["start", "stop"], ["a", "b"]]);
 }
 
-/// The bound of the issue, on the machine that runs the tests; printed with `--nocapture`.
+/// The time limit on the machine that runs the tests; printed with `--nocapture`.
 #[test]
-fn ten_thousand_rules_cost_less_than_the_blink_of_an_eye() {
+fn ten_thousand_rules_are_handled_in_milliseconds() {
     use ossuary::config::{Days, Loaded, Rule, RuleAction, Schedule, TimeOfDay, Trigger, Zone};
     use ossuary::supervisor::{Boot, Source, Supervisor};
     use std::rc::Rc;
@@ -932,15 +941,15 @@ fn ten_thousand_rules_cost_less_than_the_blink_of_an_eye() {
             ..ScheduleBoot::default()
         },
     };
-    let begun = spent();
-    let mut mind = Supervisor::new(boot, now);
-    let start = spent() - begun;
+    let begun = cpu_time();
+    let mut supervisor = Supervisor::new(boot, now);
+    let start = cpu_time() - begun;
     let mut slowest = Duration::ZERO;
     for _ in 0..200 {
-        let due = mind.poll_timeout().unwrap();
-        let begun = spent();
-        mind.handle(Event::Tick, due);
-        while let Some(action) = mind.poll_action() {
+        let due = supervisor.poll_timeout().unwrap();
+        let begun = cpu_time();
+        supervisor.handle(Event::Tick, due);
+        while let Some(action) = supervisor.poll_action() {
             let answer = match action {
                 Action::SaveSchedule { .. } => Event::ScheduleSaved { result: Ok(()) },
                 Action::RunCommand { number, .. } => Event::RuleDone {
@@ -949,18 +958,18 @@ fn ten_thousand_rules_cost_less_than_the_blink_of_an_eye() {
                 },
                 _ => continue,
             };
-            mind.handle(answer, due);
+            supervisor.handle(answer, due);
         }
-        slowest = slowest.max(spent() - begun);
+        slowest = slowest.max(cpu_time() - begun);
     }
-    println!("10,000 rules: start {start:?}, slowest of 200 firings {slowest:?}");
-    // Ten times the bound: whoever builds without any optimisation is not to be stopped by it.
+    println!("10,000 rules: start {start:?}, slowest of 200 executions {slowest:?}");
+    // Ten times the limit: it must not fail in a build without optimisation.
     let most = 10 * Duration::from_millis(50);
     assert!(start < most && slowest < most, "{start:?} {slowest:?}");
 }
 
-/// The time this thread has had of a processor: what else the machine does, does not count.
-fn spent() -> Duration {
+/// The CPU time of this thread, so that other load does not count.
+fn cpu_time() -> Duration {
     let clock = nix::time::ClockId::CLOCK_THREAD_CPUTIME_ID;
     Duration::from(nix::time::clock_gettime(clock).unwrap())
 }

@@ -1,4 +1,4 @@
-//! A stage for scenarios: the mind, a clock in the hand, and hands that do what they are told at once.
+//! A stage for scenarios: the supervisor, a clock, and an action runner that succeeds at once.
 
 use jiff::tz::TimeZone;
 use ossuary::config::{Display, Id, Loaded, Process};
@@ -13,11 +13,11 @@ use std::collections::BTreeMap;
 use std::rc::Rc;
 use std::time::Duration;
 
-/// The mind, and everything it has asked for.
+/// The supervisor and its actions.
 pub struct Stage {
-    pub mind: Supervisor,
+    pub supervisor: Supervisor,
     pub now: Moment,
-    /// Everything the mind wanted, in order; `seen` marks what a test has looked at.
+    /// All actions, in order; `seen` is the number that a test has read.
     pub actions: Vec<Action>,
     /// The runs that were executed and not yet reported as ended.
     pub live: BTreeMap<RunId, Rc<Process>>,
@@ -27,19 +27,19 @@ pub struct Stage {
     /// Whether programs can be executed.
     pub exec_works: bool,
     /// Whether saves are answered at once, and how.
-    pub disk: DiskMood,
-    /// What was written down of the schedule last.
-    pub kept: Option<SavedSchedule>,
-    /// Whether pages that rules ask for can be shown.
+    pub disk: DiskBehavior,
+    /// The state of the schedule that was last saved.
+    pub saved_schedule: Option<SavedSchedule>,
+    /// Whether the pages of rules can be loaded.
     pub pages_load: bool,
-    /// Pages that cannot be loaded even then.
-    pub dead_pages: Vec<String>,
+    /// Pages that can never be loaded.
+    pub unreachable_pages: Vec<String>,
     /// The screens, and whether they are on. One that is not listed cannot be switched.
     pub screens: BTreeMap<Display, bool>,
 }
 
 #[derive(Clone, Copy, PartialEq)]
-pub enum DiskMood {
+pub enum DiskBehavior {
     Works,
     Full,
     Silent,
@@ -53,7 +53,7 @@ pub fn load(document: Value) -> Loaded {
     Loaded::from_bytes(document.to_string().as_bytes()).unwrap()
 }
 
-/// A zone of this machine.
+/// A time zone of this machine.
 pub fn find_zone(name: &str) -> Result<TimeZone, Failure> {
     let name = if name == "auto" { "UTC" } else { name };
     let read = std::fs::read(format!("/usr/share/zoneinfo/{name}"));
@@ -66,8 +66,8 @@ impl Stage {
         Stage::with_displays(document, &[":0", ":1"])
     }
 
-    /// A mind with this configuration, whose disk is in a mood.
-    pub fn with_disk(document: Value, disk: DiskMood) -> Stage {
+    /// A supervisor with this configuration, and a disk that behaves like this.
+    pub fn with_disk(document: Value, disk: DiskBehavior) -> Stage {
         let mut stage = Stage::begin(document, &[":0", ":1"]);
         stage.disk = disk;
         stage.perform();
@@ -85,7 +85,7 @@ impl Stage {
         Stage::boot(document, displays, ScheduleBoot::default(), now)
     }
 
-    /// A mind that begins with what is known of the clock and the schedule. Its actions are to be performed.
+    /// A supervisor with this clock and schedule. Its actions are to be performed.
     pub fn boot(document: Value, displays: &[&str], schedule: ScheduleBoot, now: Moment) -> Stage {
         let boot = Boot {
             loaded: load(document),
@@ -97,7 +97,7 @@ impl Stage {
             schedule,
         };
         Stage {
-            mind: Supervisor::new(boot, now),
+            supervisor: Supervisor::new(boot, now),
             now,
             actions: Vec::new(),
             live: BTreeMap::new(),
@@ -105,22 +105,22 @@ impl Stage {
             next_ticket: 1,
             next_pid: 1000,
             exec_works: true,
-            disk: DiskMood::Works,
-            kept: None,
+            disk: DiskBehavior::Works,
+            saved_schedule: None,
             pages_load: true,
-            dead_pages: Vec::new(),
+            unreachable_pages: Vec::new(),
             screens: BTreeMap::new(),
         }
     }
 
-    /// Lets something happen, and does what the mind wants then.
+    /// Handles an event and performs the actions that follow.
     pub fn handle(&mut self, event: Event) {
-        self.mind.handle(event, self.now);
+        self.supervisor.handle(event, self.now);
         self.perform();
     }
 
     pub fn perform(&mut self) {
-        while let Some(action) = self.mind.poll_action() {
+        while let Some(action) = self.supervisor.poll_action() {
             let answer = match &action {
                 Action::Spawn { run, process } if self.exec_works => {
                     self.live.insert(*run, process.clone());
@@ -135,25 +135,27 @@ impl Stage {
                     failure: Failure::system("cannot run it: no such file or directory"),
                 }),
                 Action::Save { .. } => match self.disk {
-                    DiskMood::Works => Some(Event::Saved),
-                    DiskMood::Full => Some(Event::SaveFailed {
+                    DiskBehavior::Works => Some(Event::Saved),
+                    DiskBehavior::Full => Some(Event::SaveFailed {
                         failure: Failure::system("cannot write config.json: no space left"),
                     }),
-                    DiskMood::Silent => None,
+                    DiskBehavior::Silent => None,
                 },
                 Action::FindTimeZone { zone } => Some(Event::TimeZone {
                     zone: zone.clone(),
                     found: find_zone(zone.as_str()),
                 }),
-                Action::SaveSchedule { schedule: kept } => match self.disk {
-                    DiskMood::Works => {
-                        self.kept = Some((**kept).clone());
+                Action::SaveSchedule {
+                    schedule: saved_schedule,
+                } => match self.disk {
+                    DiskBehavior::Works => {
+                        self.saved_schedule = Some((**saved_schedule).clone());
                         Some(Event::ScheduleSaved { result: Ok(()) })
                     }
-                    DiskMood::Full => Some(Event::ScheduleSaved {
+                    DiskBehavior::Full => Some(Event::ScheduleSaved {
                         result: Err(Failure::system("cannot write schedule.json: no space left")),
                     }),
-                    DiskMood::Silent => None,
+                    DiskBehavior::Silent => None,
                 },
                 Action::RunCommand { number, command } => Some(Event::RuleDone {
                     number: *number,
@@ -162,17 +164,19 @@ impl Stage {
                         _ => Ok(None),
                     },
                 }),
-                // What rules ask of pages; clients are answered by their tests.
+                // Page commands of rules; tests answer those of clients.
                 Action::RunPageCommand {
                     run,
-                    command: order,
+                    command,
                     ticket: Some(ticket),
                 } if ticket.0 >= 1 << 63 => Some(Event::PageCommandDone {
                     run: *run,
-                    command: order.clone(),
+                    command: command.clone(),
                     ticket: Some(*ticket),
-                    result: match order {
-                        PageCommand::Navigate { url, .. } if self.dead_pages.contains(url) => {
+                    result: match command {
+                        PageCommand::Navigate { url, .. }
+                            if self.unreachable_pages.contains(url) =>
+                        {
                             Err(Failure::system("it cannot be loaded"))
                         }
                         _ if !self.pages_load => Err(Failure::system("it cannot be loaded")),
@@ -195,10 +199,10 @@ impl Stage {
             };
             self.actions.push(action);
             if let Some(event) = answer {
-                self.mind.handle(event, self.now);
+                self.supervisor.handle(event, self.now);
             }
         }
-        let next = self.mind.poll_timeout();
+        let next = self.supervisor.poll_timeout();
         assert!(next.is_none_or(|next| next > self.now), "the loop spins");
     }
 
@@ -214,7 +218,7 @@ impl Stage {
         }
     }
 
-    /// A client asks; the answer, if it came at once.
+    /// A client sends a command; returns the answer if it came at once.
     pub fn ask(&mut self, request: Command) -> Option<Outcome> {
         let ticket = self.next_ticket;
         self.next_ticket += 1;
@@ -225,10 +229,10 @@ impl Stage {
         self.replies.get(&ticket).cloned()
     }
 
-    /// Lets time pass, with a tick at each moment the mind asks for.
+    /// Advances the time, with a tick at each requested time.
     pub fn pass(&mut self, duration: Duration) {
         let end = self.now + duration;
-        while let Some(next) = self.mind.poll_timeout().filter(|next| *next <= end) {
+        while let Some(next) = self.supervisor.poll_timeout().filter(|next| *next <= end) {
             self.now = next;
             self.handle(Event::Tick);
         }
@@ -239,7 +243,7 @@ impl Stage {
         self.pass(Duration::from_secs(seconds));
     }
 
-    /// The run of this process that is live.
+    /// The live run of this process.
     pub fn run(&self, name: &str) -> RunId {
         *self
             .live
@@ -249,7 +253,7 @@ impl Stage {
             .0
     }
 
-    /// The main process of this process's run ends, and leaves nothing behind.
+    /// The main process of this process's run exits with its whole tree.
     pub fn exit(&mut self, name: &str, ending: Ending) {
         let run = self.run(name);
         self.live.remove(&run);
@@ -261,7 +265,7 @@ impl Stage {
     }
 
     pub fn status(&self, name: &str) -> Rc<ProcessStatus> {
-        self.mind.status().process(&id(name)).unwrap().clone()
+        self.supervisor.status().process(&id(name)).unwrap().clone()
     }
 
     pub fn state(&self, name: &str) -> State {
@@ -277,8 +281,8 @@ impl Stage {
             .unwrap_or_default()
     }
 
-    /// What the mind wanted of this process since the last look, as words.
-    pub fn look(&mut self) -> Vec<String> {
+    /// The actions for this process since the last call, as words.
+    pub fn taken_actions(&mut self) -> Vec<String> {
         self.actions
             .drain(..)
             .filter_map(|action| match action {

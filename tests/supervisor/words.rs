@@ -1,6 +1,6 @@
-//! How the kiosk fares in one line, and from when to when a reload lasts.
+//! The state of the kiosk in one line, and how long a reload lasts.
 
-use crate::stage::{DiskMood, Stage, id};
+use crate::stage::{DiskBehavior, Stage, id};
 use ossuary::supervisor::{Command, Ending, Event};
 use serde_json::json;
 
@@ -17,11 +17,11 @@ fn kiosk() -> Stage {
 }
 
 fn words(stage: &Stage) -> String {
-    stage.mind.status().summary()
+    stage.supervisor.status().summary()
 }
 
 #[test]
-fn an_operator_reads_at_a_glance_how_the_kiosk_fares() {
+fn the_summary_says_what_is_on_the_screen() {
     let mut stage = kiosk();
     assert_eq!(
         words(&stage),
@@ -53,13 +53,13 @@ fn an_operator_reads_at_a_glance_how_the_kiosk_fares() {
 }
 
 #[test]
-fn a_kiosk_that_nobody_has_set_up_says_so() {
+fn the_summary_says_that_no_process_is_configured() {
     let stage = Stage::new(json!({"version": 3}));
     assert_eq!(words(&stage), "no process is configured");
 }
 
 #[test]
-fn what_is_broken_is_told_first_in_one_line_and_in_short() {
+fn the_summary_begins_with_a_short_problem() {
     let mut stage = kiosk();
     let key = "a\nWATCHDOG=1\u{1b}".repeat(50);
     let broken = json!({"version": 3, "processes": {key: {}}}).to_string();
@@ -78,38 +78,38 @@ fn what_is_broken_is_told_first_in_one_line_and_in_short() {
 fn a_reload_lasts_until_it_is_applied_or_refused() {
     let mut stage = kiosk();
     let bytes = || Ok(json!({"version": 3}).to_string().into_bytes());
-    assert!(!stage.mind.is_reloading());
+    assert!(!stage.supervisor.is_reloading());
     stage.handle(Event::Reload);
     stage.handle(Event::Reload);
-    assert!(stage.mind.is_reloading());
+    assert!(stage.supervisor.is_reloading());
     stage.handle(Event::Read { bytes: bytes() });
-    assert!(stage.mind.is_reloading(), "there is another one");
+    assert!(stage.supervisor.is_reloading(), "there is another one");
     stage.handle(Event::Read {
         bytes: Ok(b"{".to_vec()),
     });
-    assert!(!stage.mind.is_reloading());
+    assert!(!stage.supervisor.is_reloading());
 
-    // It waits for a save, and an older document is brought to this version.
-    stage.disk = DiskMood::Silent;
+    // It waits for a save; an older document is migrated.
+    stage.disk = DiskBehavior::Silent;
     stage.ask(Command::Create(
         json!({"name": "New", "command": "x"})
             .as_object()
             .unwrap()
             .clone(),
     ));
-    assert!(!stage.mind.is_reloading());
+    assert!(!stage.supervisor.is_reloading());
     stage.handle(Event::Reload);
-    assert!(stage.mind.is_reloading());
+    assert!(stage.supervisor.is_reloading());
     stage.handle(Event::Saved);
     let older = json!({"version": 2, "processes": {}}).to_string();
     stage.handle(Event::Read {
         bytes: Ok(older.into_bytes()),
     });
-    assert!(stage.mind.is_reloading());
+    assert!(stage.supervisor.is_reloading());
     stage.handle(Event::Saved);
-    assert!(!stage.mind.is_reloading());
+    assert!(!stage.supervisor.is_reloading());
 
     stage.handle(Event::Shutdown);
     stage.handle(Event::Reload);
-    assert!(!stage.mind.is_reloading());
+    assert!(!stage.supervisor.is_reloading());
 }
