@@ -1,5 +1,5 @@
-//! Prints the pages that come from the daemon itself as JSON, for the tests that look at them in a browser:
-//! the built-in ones by name, and the scripts that lay the notice over a page and take it away.
+//! Prints the built-in pages, by name, and the scripts that show and remove the notice, as JSON. The tests of the web UI
+//! open them in a browser.
 
 use ossuary::browser::built_in_pages::{Facts, NO_OVERLAY, overlay, render};
 use ossuary::supervisor::page::BuiltIn;

@@ -26,7 +26,7 @@ const REGAINED = [
 
 /** Every field by its path in the document, with its default. */
 const FIELDS = {
-  "on_connection_lost.action": { field: choice("Action", "", LOST, "Under a notice the page continues. Pausing freezes its scripts, videos, sounds and animations, but not frames from other sites."), usual: "show_overlay" },
+  "on_connection_lost.action": { field: choice("Action", "", LOST, "With a notice the page keeps running. Pausing stops its scripts, videos, sounds and animations, but not frames from other sites."), usual: "show_overlay" },
   "on_connection_lost.timeout_seconds": { field: number("Delay in seconds", "", "How long the connection has to be lost first. 0: immediately."), usual: 0 },
   "on_connection_regained.action": { field: choice("Action", "", REGAINED), usual: "continue" },
   "on_connection_regained.delay_seconds": { field: number("Delay in seconds", "", "How long the connection has to be back first. 0: immediately."), usual: 3 },
