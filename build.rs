@@ -1,32 +1,32 @@
-//! Compresses what the program sends as it is: the parts of the page and the description of the API. A phone on a poor
-//! network waits for a third of the bytes, and a card holds no more. Scripts lose their comments; nothing is bundled or
-//! rewritten. And it leaves out of a program that is installed what only unwinding needs.
+//! Compresses the static files that the program serves: the web UI and the API description. That is a third of the bytes
+//! to transfer and to store on the card. Comments are removed from scripts; nothing is bundled or rewritten. In release
+//! builds it also removes the unwind tables.
 
 use std::path::{Path, PathBuf};
 use std::{env, fs, io};
 
 fn main() -> io::Result<()> {
     println!("cargo::rerun-if-changed=build.rs");
-    let out = env::var_os("OUT_DIR").ok_or_else(|| io::Error::other("cargo names OUT_DIR"))?;
+    let out = env::var_os("OUT_DIR").ok_or_else(|| io::Error::other("OUT_DIR is not set"))?;
     let out = PathBuf::from(out);
-    let page = Path::new("src/http/ui");
-    println!("cargo::rerun-if-changed={}", page.display());
-    for part in fs::read_dir(page)? {
+    let ui = Path::new("src/http/ui");
+    println!("cargo::rerun-if-changed={}", ui.display());
+    for part in fs::read_dir(ui)? {
         deflate(&part?.path(), &out)?;
     }
     let description = Path::new("src/http/api/openapi.json");
     println!("cargo::rerun-if-changed={}", description.display());
     deflate(description, &out)?;
-    // The profile in which a panic aborts.
+    // In the release profile a panic aborts.
     if env::var("PROFILE").is_ok_and(|profile| profile == "release") {
         without_unwinding()?;
     }
     Ok(())
 }
 
-/// A panic that aborts unwinds nothing, and still every function of the standard library and, after link-time
-/// optimisation, of ours brings its line for the unwinder: 15 % of the program. No option of the compiler leaves them
-/// out, so the linker does. What is lost is the list of callers that RUST_BACKTRACE prints.
+/// Lets the linker discard the unwind tables, which are 15 % of the program. They are not needed, because a panic aborts,
+/// but the standard library and, after link-time optimization, our code still have them, and no compiler option removes
+/// them. The cost is that RUST_BACKTRACE prints no backtrace.
 fn without_unwinding() -> io::Result<()> {
     let script = Path::new("src/without-unwinding.ld");
     println!("cargo::rerun-if-changed={}", script.display());
@@ -37,7 +37,7 @@ fn without_unwinding() -> io::Result<()> {
 
 /// The content coding "deflate" is the zlib format (RFC 9110, 8.4.1.2).
 fn deflate(file: &Path, out: &Path) -> io::Result<()> {
-    let name = (file.file_name()).ok_or_else(|| io::Error::other("a file has a name"))?;
+    let name = (file.file_name()).ok_or_else(|| io::Error::other("the path has no file name"))?;
     let bytes = match file.extension() {
         Some(extension) if extension == "js" => without_comments(&fs::read_to_string(file)?).into(),
         _ => fs::read(file)?,
@@ -46,8 +46,8 @@ fn deflate(file: &Path, out: &Path) -> io::Result<()> {
     fs::write(out.join(name), small)
 }
 
-/// Empties the lines that are a comment: a sixth of what a phone would wait for. The lines keep their numbers, which
-/// an error in the browser's console names.
+/// Empties comment lines, a sixth of the compressed scripts. Line numbers stay the same, so that errors in the browser's
+/// console can be located.
 fn without_comments(script: &str) -> String {
     let mut is_in_block = false;
     let mut kept = String::new();

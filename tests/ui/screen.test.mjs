@@ -19,7 +19,7 @@ function onTheCard(name, body, { processes = {}, complaints = [], before = () =>
 }
 
 /** Stops the clock of the web UI: only the test advances it. */
-async function holdTheClock({ page }) {
+async function pauseClock({ page }) {
   const now = Date.now();
   await page.clock.install({ time: now });
   await page.clock.pauseAt(now + 1000);
@@ -155,7 +155,7 @@ onTheCard("a screenshot is taken every ten seconds and after every change", asyn
   await third;
   await page.clock.runFor(5_000);
   assert.equal(screenshots(screen), 3);
-}, { before: holdTheClock });
+}, { before: pauseClock });
 
 onTheCard("no screenshot is taken while the card is hidden", async ({ page, screen, place }) => {
   await place.getByRole("img").waitFor();
@@ -171,7 +171,7 @@ onTheCard("no screenshot is taken while the card is hidden", async ({ page, scre
   await page.clock.runFor(1_000);
   await next;
   assert.equal(screenshots(screen), 2);
-}, { before: holdTheClock });
+}, { before: pauseClock });
 
 onTheCard("no screenshot is taken while the card is outside the viewport", async ({ page, screen, place }) => {
   await place.waitFor({ state: "attached" });
@@ -183,7 +183,7 @@ onTheCard("no screenshot is taken while the card is outside the viewport", async
   await place.getByRole("img").waitFor();
 }, {
   processes: Object.fromEntries([1, 2, 3, 4, 5, 6].map((it) => [`helper-${it}`, { name: `Helper ${it}`, command: "sleep 1000" }])),
-  before: holdTheClock,
+  before: pauseClock,
 });
 
 onTheCard("an old screenshot is marked as stale", async ({ page, screen, place }) => {
@@ -202,7 +202,7 @@ onTheCard("an old screenshot is marked as stale", async ({ page, screen, place }
   await page.clock.runFor(11_000);
   await refused;
   await seen(place, /^Stale: from \d/);
-}, { complaints: [/status of 503/], before: holdTheClock });
+}, { complaints: [/status of 503/], before: pauseClock });
 
 onTheCard("a card without a screenshot shows the reason", async ({ screen, place }) => {
   await seen(place, "Page has crashed");
