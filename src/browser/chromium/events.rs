@@ -3,8 +3,9 @@
 //! Handlers make no calls; calls that follow from an event wait in a short queue of follow-ups.
 
 use super::console::{self, Verdict};
-use super::screenshot::CapturedScreenshot;
-use super::{BROWSER_TIMEOUT, Chromium, FollowUp, PAGE_TIMEOUT, Page};
+use super::page::Page;
+use super::protocol::{CapturedScreenshot, SessionId, TargetId};
+use super::{BROWSER_TIMEOUT, Chromium, FollowUp, PAGE_TIMEOUT};
 use crate::browser::built_in_pages;
 use crate::browser::cdp::{CdpError, CdpEvent};
 use crate::supervisor::page::PageObservation;
@@ -23,18 +24,6 @@ struct Target {
     #[serde(rename = "type")]
     kind: String,
     url: String,
-}
-
-#[derive(Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub(super) struct TargetId {
-    pub(super) target_id: String,
-}
-
-#[derive(Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub(super) struct SessionId {
-    pub(super) session_id: String,
 }
 
 #[derive(Deserialize)]

@@ -14,6 +14,7 @@ mod events;
 mod observe;
 mod page;
 mod page_swap;
+mod protocol;
 mod screenshot;
 
 use super::built_in_pages;
@@ -21,12 +22,12 @@ use super::cdp::{Cdp, CdpError};
 use super::driver::{Cancelled, Driver, DriverContext, Later, Pointer, Program, ended};
 use crate::supervisor::Failure;
 use crate::supervisor::page::{
-    BuiltIn, MAX_TEXT, PageCommand, PageCommandResult, PageObservation, Transition,
+    BuiltIn, PageCommand, PageCommandResult, PageObservation, Transition,
 };
 use console::Console;
 use event_listener::Event;
-use events::SessionId;
 use page::Page;
+use protocol::SessionId;
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 use smol::Timer;
@@ -369,10 +370,4 @@ fn failure(page: &Page, error: CdpError) -> Failure {
         CdpError::Closed => ended(),
         CdpError::Refused(words) => Failure::system(format!("the page refused: {words}")),
     }
-}
-
-/// Text of a page, cut to [`MAX_TEXT`] bytes.
-fn bounded_text(mut text: String) -> String {
-    text.truncate(text.floor_char_boundary(MAX_TEXT));
-    text
 }

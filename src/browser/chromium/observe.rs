@@ -1,7 +1,7 @@
 //! Observes the page on the screen, in an isolated world.
 
-use super::page::Inspection;
-use super::{BROWSER_TIMEOUT, Chromium, PAGE_TIMEOUT, Page, WORLD};
+use super::page::{Inspection, Page};
+use super::{BROWSER_TIMEOUT, Chromium, PAGE_TIMEOUT, WORLD};
 use crate::browser::cdp::CdpError;
 use crate::supervisor::page::PageObservation;
 use serde::Deserialize;

@@ -1,8 +1,7 @@
 //! One page of the browser: its session, and what its events reported.
 
-use super::bounded_text;
 use crate::browser::built_in_pages;
-use crate::supervisor::page::PageObservation;
+use crate::supervisor::page::{MAX_TEXT, PageObservation};
 use event_listener::Event;
 use serde::Deserialize;
 use smol::lock::{Mutex, MutexGuard};
@@ -202,6 +201,12 @@ impl Page {
             changed.await;
         }
     }
+}
+
+/// Text of a page, cut to [`MAX_TEXT`] bytes.
+pub(super) fn bounded_text(mut text: String) -> String {
+    text.truncate(text.floor_char_boundary(MAX_TEXT));
+    text
 }
 
 #[cfg(test)]

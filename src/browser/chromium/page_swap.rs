@@ -9,11 +9,10 @@
 //! A background tab loads but does not paint. When it is shown, Chromium keeps the old content on the screen until the
 //! first frame of the new page, so nothing is visible in between.
 
-use super::events::TargetId;
 use super::observe::AwaitPromise;
-use super::page::{Inspection, PageFacts};
-use super::screenshot::CapturedScreenshot;
-use super::{BROWSER_TIMEOUT, Chromium, PAGE_TIMEOUT, Page, bounded_text};
+use super::page::{Inspection, Page, PageFacts, bounded_text};
+use super::protocol::{CapturedScreenshot, TargetId};
+use super::{BROWSER_TIMEOUT, Chromium, PAGE_TIMEOUT};
 use crate::browser::cdp::CdpError;
 use crate::browser::driver::{self, Cancelled, ended};
 use crate::supervisor::Failure;

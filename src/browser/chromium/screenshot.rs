@@ -1,12 +1,12 @@
 //! Takes screenshots of the page on the screen.
 
-use super::page::Inspection;
-use super::{Chromium, Page, failure};
+use super::page::{Inspection, Page};
+use super::protocol::CapturedScreenshot;
+use super::{Chromium, failure};
 use crate::browser::cdp::CdpError;
 use crate::supervisor::Failure;
 use crate::supervisor::page::Screenshot;
 use base64ct::{Base64, Encoding};
-use serde::Deserialize;
 use serde_json::{Value, json};
 use smol::Timer;
 use smol::future::or;
@@ -26,16 +26,6 @@ const MAX_HEIGHT: u32 = 1 << 20;
 
 /// The largest screenshot in bytes: an 8K screen full of noise is smaller.
 const SCREENSHOT_MAX: usize = 16 * 1024 * 1024;
-
-/// A screenshot or screencast frame, in base64.
-#[derive(Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub(super) struct CapturedScreenshot {
-    pub(super) data: String,
-    /// The number of the screencast, for a frame.
-    #[serde(default)]
-    pub(super) session_id: i64,
-}
 
 impl Chromium {
     /// Why there can be no screenshot now, if that is known without asking the page.
