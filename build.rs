@@ -1,6 +1,6 @@
-//! Compresses the static files that the program serves: the web UI and the API description. That is a third of the bytes
-//! to transfer and to store on the card. Comments are removed from scripts; nothing is bundled or rewritten. In release
-//! builds it also removes the unwind tables.
+//! Compresses the static files that the program serves, the web UI and the API description, to a third of their size: a
+//! phone on a slow network waits for less, and the program is smaller. Comments are removed from scripts; nothing is
+//! bundled or rewritten. In release builds it also removes the unwind tables.
 
 use std::path::{Path, PathBuf};
 use std::{env, fs, io};
@@ -24,8 +24,8 @@ fn main() -> io::Result<()> {
     Ok(())
 }
 
-/// Lets the linker discard the unwind tables, which are 15 % of the program. They are not needed, because a panic aborts,
-/// but the standard library and, after link-time optimization, our code still have them, and no compiler option removes
+/// Lets the linker discard the unwind tables, which are 15 % of the program and not needed, because a panic aborts. The
+/// standard library and, after link-time optimization, our code have them nevertheless, and no compiler option removes
 /// them. The cost is that RUST_BACKTRACE prints no backtrace.
 fn without_unwinding() -> io::Result<()> {
     let script = Path::new("src/without-unwinding.ld");
@@ -46,8 +46,8 @@ fn deflate(file: &Path, out: &Path) -> io::Result<()> {
     fs::write(out.join(name), small)
 }
 
-/// Empties comment lines, a sixth of the compressed scripts. Line numbers stay the same, so that errors in the browser's
-/// console can be located.
+/// Empties comment lines, which are a sixth of the bytes to transfer. Line numbers stay the same, so that errors in the
+/// browser's console can be located.
 fn without_comments(script: &str) -> String {
     let mut is_in_block = false;
     let mut kept = String::new();
