@@ -1,30 +1,30 @@
-//! The code by which a new kiosk is claimed: shown on its own screen, typed by whoever stands before it.
+//! The claim code of a new kiosk: shown on its screen, typed by the operator in front of it.
 
 use super::secret::Digest;
 use std::fmt;
 
-/// Digits and letters of which no two look alike on a screen across the room: no 0 and O, no 1 and I.
+/// Digits and letters that cannot be confused on a screen across the room: no 0 and O, no 1 and I.
 const ALPHABET: &[u8; 32] = b"23456789ABCDEFGHJKLMNPQRSTUVWXYZ";
 
-/// As many of them as a person types without a mistake. 40 bits: at the ten guesses a minute that the throttle lets all
-/// the world have together, the odds after a year of guessing are one in 200,000.
+/// Short enough to type without a mistake. 40 bits: at the ten guesses a minute that the rate limit allows all unknown
+/// clients together, the odds after a year of guessing are one in 200,000.
 const LENGTH: usize = 8;
 
-/// Where the dash stands.
+/// The position of the dash.
 const HALF: usize = LENGTH / 2;
 
-/// `7QFM-2KXD`.
+/// A claim code, such as `7QFM-2KXD`.
 #[derive(Clone, PartialEq, Eq)]
 pub struct ClaimCode([u8; LENGTH]);
 
 impl ClaimCode {
-    /// A new code, made of bytes that nobody can guess.
+    /// A new code from random bytes.
     pub fn from_random(bytes: [u8; LENGTH]) -> Self {
-        // 256 is a multiple of 32: every letter is as likely as any other.
+        // 256 is a multiple of 32, so every letter is equally likely.
         Self(bytes.map(|byte| ALPHABET[usize::from(byte) % ALPHABET.len()]))
     }
 
-    /// Reads a code as people type it: in small letters, without the dash, with spaces.
+    /// Parses a code as people type it: in lower case, without the dash, with spaces.
     pub fn read(typed: &str) -> Option<Self> {
         let mut letters = (typed.bytes())
             .filter(|byte| !matches!(byte, b'-' | b' '))
@@ -36,7 +36,8 @@ impl ClaimCode {
         letters.next().is_none().then_some(Self(code))
     }
 
-    /// Whether this is what was typed. How long it takes tells nothing of how much of it was right.
+    /// Whether `typed` is this code. Digests are compared, so the time it takes does not depend on how much of it was
+    /// right.
     pub fn matches(&self, typed: &str) -> bool {
         Self::read(typed).is_some_and(|typed| Digest::of(&typed.0) == Digest::of(&self.0))
     }
@@ -52,7 +53,7 @@ impl fmt::Display for ClaimCode {
     }
 }
 
-/// It is shown where somebody decided to show it, and nowhere by accident.
+/// Debug output must not reveal the code.
 impl fmt::Debug for ClaimCode {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("ClaimCode(…)")
@@ -64,7 +65,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_code_is_recognised_however_it_is_typed() {
+    fn a_code_is_accepted_in_lower_case_without_dash_and_with_spaces() {
         let code = ClaimCode::from_random([0, 31, 32, 63, 64, 200, 255, 9]);
         assert_eq!(code.to_string(), "2Z2Z-2AZB");
         for typed in ["2Z2Z-2AZB", "2z2z2azb", " 2z2z - 2azb ", "2Z2Z 2AZB"] {

@@ -1,4 +1,4 @@
-//! The credentials as they are kept: the owner's password, or the code of a kiosk that nobody owns yet, and the tokens.
+//! The stored credentials: the password or, before the kiosk is claimed, the claim code; and the tokens.
 //!
 //! One small document (`credentials.json` in the state directory), read once and written at each change:
 //!
@@ -8,8 +8,8 @@
 //! {"version": 1, "claim_code": "7QFM-2KXD", "tokens": []}
 //! ```
 //!
-//! What cannot be understood never opens the door: the kiosk then has an owner of whom nothing is known, and root
-//! alone can give it a new one.
+//! A document that cannot be parsed grants no access: the kiosk is then [`Owner::Unreadable`], and only root can reset
+//! the credentials.
 
 use super::claim_code::ClaimCode;
 use super::password::Hash;
@@ -18,23 +18,23 @@ use super::role::Role;
 use super::secret::Digest;
 use serde::{Deserialize, Serialize};
 
-/// Tokens at once: a few programs, and a few people's scripts.
+/// The most tokens at once: a few programs and a few scripts.
 pub const TOKENS_MAX: usize = 64;
 
-/// The longest name of a token, in characters, as of a process.
+/// The longest name of a token, in characters; the same as for a process.
 const NAME_MAX: usize = 80;
 
-/// The only version of the document there is.
+/// The only version of the document.
 const VERSION: u32 = 1;
 
-/// Whose kiosk it is.
+/// How an administrator proves to be one.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Owner {
-    /// Nobody's yet: whoever knows the code may claim it.
+    /// Not claimed yet: the claim code sets the first password.
     Unclaimed(ClaimCode),
-    /// Of whoever knows the password.
+    /// With the password of this hash.
     Password(Hash),
-    /// Not known: the document cannot be read, and why.
+    /// Not at all: the document cannot be read, for this reason.
     Unreadable(String),
 }
 
@@ -42,26 +42,26 @@ pub enum Owner {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Token {
-    /// By which it is listed and revoked.
+    /// Identifies the token in lists and when it is revoked.
     pub id: Name,
-    /// What people call it.
+    /// Its name for people.
     pub name: String,
-    /// What its holder may do.
+    /// The role of its holder.
     pub role: Role,
-    /// By which it is recognised.
+    /// The digest of its secret.
     pub digest: Digest,
-    /// When it was made, as the clock on the wall said then (RFC 3339).
+    /// When it was created, by the wall clock at that time (RFC 3339).
     pub created: String,
 }
 
-/// All of it.
+/// Owner and tokens.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Credentials {
     owner: Owner,
     tokens: Vec<Token>,
 }
 
-/// The document.
+/// The JSON document.
 #[derive(Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Document {
@@ -75,7 +75,7 @@ struct Document {
 }
 
 impl Credentials {
-    /// Of a kiosk that nobody owns, and without tokens.
+    /// The credentials of an unclaimed kiosk, without tokens.
     pub fn unclaimed(code: ClaimCode) -> Self {
         Self {
             owner: Owner::Unclaimed(code),
@@ -83,7 +83,7 @@ impl Credentials {
         }
     }
 
-    /// Of a kiosk whose credentials cannot be read.
+    /// The credentials of a kiosk whose document cannot be read.
     pub fn unreadable(why: impl Into<String>) -> Self {
         Self {
             owner: Owner::Unreadable(why.into()),
@@ -91,7 +91,7 @@ impl Credentials {
         }
     }
 
-    /// Reads the document. One that cannot be understood is [`Credentials::unknown`]: there is no way in by breaking it.
+    /// Parses the document. One that is invalid is [`Credentials::unreadable`]: breaking the file grants no access.
     pub fn read(bytes: &[u8]) -> Self {
         Self::try_read(bytes).unwrap_or_else(Self::unreadable)
     }
@@ -120,12 +120,12 @@ impl Credentials {
         })
     }
 
-    /// The document.
+    /// The JSON document.
     pub fn to_bytes(&self) -> Vec<u8> {
         let (password, claim_code) = match &self.owner {
             Owner::Password(hash) => (Some(hash.as_str().to_owned()), None),
             Owner::Unclaimed(code) => (None, Some(code.to_string())),
-            // Never written: see `Credentials::read`. It would be read as what it is.
+            // Never written, see [`Credentials::read`]. If it were, it would be read as unreadable again.
             Owner::Unreadable(_) => (None, None),
         };
         let document = Document {
@@ -134,15 +134,15 @@ impl Credentials {
             claim_code,
             tokens: self.tokens.clone(),
         };
-        serde_json::to_vec_pretty(&document).expect("texts and numbers can be written")
+        serde_json::to_vec_pretty(&document).expect("strings and numbers are serializable")
     }
 
-    /// Whose kiosk it is.
+    /// How an administrator proves to be one.
     pub fn owner(&self) -> &Owner {
         &self.owner
     }
 
-    /// The code, while nobody has claimed the kiosk.
+    /// The claim code, while the kiosk is unclaimed.
     pub fn claim_code(&self) -> Option<&ClaimCode> {
         match &self.owner {
             Owner::Unclaimed(code) => Some(code),
@@ -150,7 +150,7 @@ impl Credentials {
         }
     }
 
-    /// The same, owned by whoever knows the password of this hash; the code is gone.
+    /// The same tokens with the password of this hash; a claim code is dropped.
     pub fn with_password(&self, hash: Hash) -> Self {
         Self {
             owner: Owner::Password(hash),
@@ -158,7 +158,7 @@ impl Credentials {
         }
     }
 
-    /// The same, without any token.
+    /// The same without tokens.
     pub fn without_tokens(&self) -> Self {
         Self {
             owner: self.owner.clone(),
@@ -166,7 +166,7 @@ impl Credentials {
         }
     }
 
-    /// All tokens, the newest last.
+    /// All tokens, oldest first.
     pub fn tokens(&self) -> &[Token] {
         &self.tokens
     }
@@ -176,15 +176,15 @@ impl Credentials {
         self.tokens.iter().find(|token| token.digest == *digest)
     }
 
-    /// Whether there is a token of this name.
+    /// Whether there is a token with this id.
     pub fn has_token(&self, id: &Name) -> bool {
         self.tokens.iter().any(|token| token.id == *id)
     }
 
-    /// The same, with one more token.
+    /// The same with one more token.
     ///
     /// # Errors
-    /// There are too many, or what people would call it is no name; the field to blame, and why.
+    /// There are too many tokens, or the name is invalid: the field (empty for none) and the reason.
     pub fn with_token(&self, token: Token) -> Result<Self, (&'static str, String)> {
         if token.name.trim().is_empty() {
             return Err(("name", "must not be empty".into()));
@@ -204,7 +204,7 @@ impl Credentials {
         Ok(more)
     }
 
-    /// The same, without the token of this id; `None` where there is no such token.
+    /// The same without the token with this id; `None` if there is no such token.
     pub fn without_token(&self, id: &str) -> Option<Self> {
         let mut fewer = self.clone();
         fewer.tokens.retain(|token| token.id.as_str() != id);
@@ -235,7 +235,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_written_is_read() {
+    fn written_credentials_are_read_back() {
         let unclaimed = Credentials::unclaimed(code());
         let owned = unclaimed.with_password(Hash::import(HASH).unwrap());
         let with_tokens = owned
@@ -249,7 +249,7 @@ mod tests {
     }
 
     #[test]
-    fn a_claimed_kiosk_has_no_code_any_more() {
+    fn a_claimed_kiosk_has_no_claim_code() {
         let owned = Credentials::unclaimed(code()).with_password(Hash::import(HASH).unwrap());
         assert_eq!(owned.claim_code(), None);
         let text = String::from_utf8(owned.to_bytes()).unwrap();
@@ -257,7 +257,7 @@ mod tests {
     }
 
     #[test]
-    fn what_cannot_be_understood_never_opens_the_door() {
+    fn an_invalid_document_never_grants_access() {
         let whole = Credentials::unclaimed(code())
             .with_token(token(1))
             .unwrap()
@@ -285,7 +285,7 @@ mod tests {
     }
 
     #[test]
-    fn a_token_is_known_by_its_digest_until_it_is_removed() {
+    fn a_token_is_found_by_its_digest_until_it_is_removed() {
         let with = Credentials::unclaimed(code()).with_token(token(1)).unwrap();
         assert_eq!(with.token(&token(1).digest), Some(&token(1)));
         assert_eq!(with.token(&token(2).digest), None);
@@ -295,7 +295,7 @@ mod tests {
     }
 
     #[test]
-    fn there_are_only_so_many_tokens_and_each_has_a_name() {
+    fn the_number_of_tokens_is_bounded_and_each_has_a_name() {
         let mut credentials = Credentials::unclaimed(code());
         for number in 0..TOKENS_MAX as u8 {
             credentials = credentials.with_token(token(number)).unwrap();

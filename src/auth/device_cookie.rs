@@ -1,17 +1,17 @@
-//! The device cookie (OWASP, "Slow Down Online Guessing Attacks with Device Cookies"): it shows that someone has signed
-//! in from this browser before, so that guesses made elsewhere do not lock it out.
+//! The device cookie (OWASP, "Slow Down Online Guessing Attacks with Device Cookies"): it shows that a user has signed
+//! in from this browser before, so that guesses made elsewhere do not lock this browser out.
 //!
-//! It is no credential. It has a random part, by which its own wrong passwords are counted, and a code over that part
-//! made with the kept password hash as key. So nothing has to be stored, it survives restarts, and a new password
-//! invalidates all of them.
+//! It is not a credential. It has a random part, by which failures of the browser are counted, and a message
+//! authentication code over that part, keyed with the stored password hash. So the server stores nothing, the cookie
+//! survives restarts, and a new password invalidates all of them.
 
 use super::password::Hash;
 use super::secret::{Digest, Secret};
 
-/// The name of the cookie, for a client that names no port.
+/// The name of the cookie for a client that names no port.
 const COOKIE_NAME: &str = "ossuary-device";
 
-/// A browser that has signed in before, by the random part of its cookie.
+/// A browser that has signed in before, identified by the random part of its cookie.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Device(Digest);
 
@@ -32,7 +32,7 @@ pub fn device_cookie(owner: &Hash, secret: &Secret) -> String {
     )
 }
 
-/// The device that one of these cookies (RFC 6265, section 4.2.1) was made for, if this owner made one of them.
+/// The device of the first valid device cookie in a `Cookie` field (RFC 6265, section 4.2.1).
 pub fn recognise_device(owner: &Hash, cookies: &str) -> Option<Device> {
     (cookies.split(';'))
         .filter_map(|pair| pair.split_once('='))
@@ -40,14 +40,14 @@ pub fn recognise_device(owner: &Hash, cookies: &str) -> Option<Device> {
         .find_map(|(_, value)| {
             let (random, shown) = value.trim().split_once('.')?;
             let (random, shown) = (Secret::from_cookie(random)?, Secret::from_cookie(shown)?);
-            // Digests are compared, so that the time it takes says nothing about the code that would be right.
+            // Digests are compared, so the time it takes reveals nothing about the right code.
             (authentication_code(owner, &random).digest() == shown.digest())
                 .then_some(Device(random.digest()))
         })
 }
 
 fn authentication_code(owner: &Hash, random: &Secret) -> Secret {
-    // BLAKE2b needs no HMAC: it cannot be extended. The key has a length of its own, the random part a fixed one.
+    // BLAKE2b needs no HMAC because it has no length extension. The random part has a fixed length.
     let message = format!("device cookie {} {}", random.to_cookie(), owner.as_str());
     Secret::from_random(Digest::of(message.as_bytes()).to_bytes())
 }
@@ -61,7 +61,7 @@ mod tests {
     }
 
     #[test]
-    fn a_cookie_is_recognised_for_the_password_it_was_made_with() {
+    fn a_cookie_is_valid_for_the_password_it_was_made_with_only() {
         let (owner, other) = (owner(1), owner(2));
         let cookie = device_cookie(&owner, &Secret::from_random([7; 32]));
         for name in ["ossuary-device", "ossuary-device-8081"] {
@@ -76,7 +76,7 @@ mod tests {
     }
 
     #[test]
-    fn a_cookie_that_was_not_made_here_is_none() {
+    fn a_forged_cookie_is_rejected() {
         let owner = owner(1);
         let (one, other) = (Secret::from_random([7; 32]), Secret::from_random([8; 32]));
         let good = device_cookie(&owner, &one);

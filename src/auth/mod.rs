@@ -1,12 +1,12 @@
-//! Who may do what: credentials as they are kept, sessions as they come and go, and how often somebody may guess.
+//! Who may do what: stored credentials, sessions, roles and the rate limit.
 //!
-//! Nothing here knows a clock, a file or a socket. `now` is handed in, and so is whatever has to be random; what is to
-//! be written is handed out as bytes. `http/auth_service` is the room's hands.
+//! Nothing here reads a clock, a file or a socket. The caller passes `now` and random bytes, and stores the bytes it
+//! gets back: see `http/auth_service`.
 //!
 //! ```text
-//! Authorization, Cookie ── presented ──► Secret ── digest ──► credentials (tokens), sessions ──► Role
-//! a password ── throttle: may it be tried? ── password: is it the one? ──► a session
-//! a route ── Needs ── judge(Who) ──► come in, 401 or 403
+//! Authorization, Cookie ── RequestCredential ──► Secret ── digest ──► tokens, sessions ──► Role
+//! password ── RateLimit: may it be tried? ── Hash: is it the one? ──► a session
+//! route ── Needs ── authorize(Principal) ──► granted, 401 or 403
 //! ```
 
 mod claim_code;

@@ -1,29 +1,29 @@
-//! The owner's password: what it must be, and how it is kept.
+//! The password: requirements, hashing and verification.
 
 use argon2::password_hash::phc::PasswordHash;
 use argon2::{Algorithm, Argon2, CustomizedPasswordHasher, Params, PasswordVerifier, Version};
 use std::fmt;
 
-/// The shortest password, in characters (NIST SP 800-63B, section 3.1.1.2, for one that does not stand alone; here
-/// guessing is slowed, and nobody is made to change it).
+/// The shortest password, in characters (NIST SP 800-63B, section 3.1.1.2: enough where guessing is rate limited and
+/// the password does not expire).
 pub const PASSWORD_MIN: usize = 8;
 
-/// The longest password, in bytes: a sentence or two. There is a bound so that hashing it costs the same as any other.
+/// The longest password, in bytes: a sentence or two. The bound keeps the cost of hashing constant.
 pub const PASSWORD_MAX: usize = 256;
 
-/// Memory for one hash, in KiB: what OWASP recommends at two passes. The smallest board has 1 GB and a browser to
-/// show; there is never more than one hash at a time.
+/// Memory for one hash, in KiB: what OWASP recommends with two passes. The smallest board has 1 GB, most of it for the
+/// browser; only one hash is computed at a time.
 const MEMORY_KIB: u32 = 19 * 1024;
 
-/// Passes over it. With the memory above: 50 ms of an x86-64 processor (2026, two cores shared); a small board takes some
-/// times as long.
+/// Passes over the memory. With the memory above this takes 50 ms on an x86-64 processor (2026, two shared cores), and
+/// several times as long on a small board.
 const PASSES: u32 = 2;
 
-/// The most an imported hash may ask for, in KiB, in passes and in lanes: one that asks for a gigabyte would
-/// end the browser at each sign-in.
+/// The most that an imported hash may ask for: KiB, passes and lanes. A hash that needs a gigabyte would get the
+/// browser killed at each sign-in.
 const IMPORT_MAX: (u32, u32, u32) = (64 * 1024, 8, 4);
 
-/// Says what is wrong with a new password.
+/// Checks the requirements of a new password.
 ///
 /// # Errors
 /// It is too short or too long.
@@ -37,12 +37,12 @@ pub fn check(password: &str) -> Result<(), String> {
     Ok(())
 }
 
-/// What is kept of a password: argon2id, with its salt, as a PHC string (`$argon2id$v=19$m=19456,t=2,p=1$…$…`).
+/// A password hash: argon2id with its salt, as a PHC string (`$argon2id$v=19$m=19456,t=2,p=1$…$…`).
 #[derive(Clone, PartialEq, Eq)]
 pub struct Hash(String);
 
 impl Hash {
-    /// Hashes a password. Slow on purpose: not for the loop's thread.
+    /// Hashes a password. Slow on purpose: must not run on the thread of the loop.
     ///
     /// # Errors
     /// There is not enough memory.
@@ -55,11 +55,11 @@ impl Hash {
             .map_err(|error| error.to_string())
     }
 
-    /// Takes over a hash that was made elsewhere, by `argon2 -id` or any other tool: so a device can be given its
-    /// password without anybody writing the password down.
+    /// Imports a hash that `argon2 -id` or another tool made, so that a device can be provisioned without writing the
+    /// password down.
     ///
     /// # Errors
-    /// It is no argon2id hash, or asks for more than a small board has.
+    /// It is not an argon2id hash, or it asks for more than a small board has.
     pub fn import(text: &str) -> Result<Self, String> {
         let bad = "must be an argon2id hash, as `argon2 SALT -id -e` prints it: $argon2id$v=19$m=…";
         let hash = PasswordHash::new(text).map_err(|_| bad)?;
@@ -77,7 +77,7 @@ impl Hash {
         Ok(Self(text.to_owned()))
     }
 
-    /// Whether this is the password. Slow on purpose: not for the loop's thread.
+    /// Whether `password` has this hash. Slow on purpose: must not run on the thread of the loop.
     pub fn verify(&self, password: &str) -> bool {
         let Ok(hash) = PasswordHash::new(&self.0) else {
             return false;
@@ -86,7 +86,7 @@ impl Hash {
             && (Argon2::default().verify_password(password.as_bytes(), &hash)).is_ok()
     }
 
-    /// As it is kept.
+    /// The PHC string.
     pub fn as_str(&self) -> &str {
         &self.0
     }
@@ -103,7 +103,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_password_is_recognised_and_no_other() {
+    fn a_hash_matches_its_password_only() {
         let hash = Hash::make("correct horse", [7; 16]).unwrap();
         assert!(hash.as_str().starts_with("$argon2id$v=19$m=19456,t=2,p=1$"));
         assert!(hash.verify("correct horse"));
@@ -116,7 +116,7 @@ mod tests {
 
     /// From the tests of the reference implementation: `password` with the salt `somesalt`.
     #[test]
-    fn a_hash_of_the_reference_program_is_understood() {
+    fn a_hash_of_the_reference_implementation_is_imported() {
         let made_elsewhere = "$argon2id$v=19$m=65536,t=2,p=1$c29tZXNhbHQ$CTFhFdXPJO1aFaMaO6Mm5c8y7cJHAph8ArZWb2GRPPc";
         let hash = Hash::import(made_elsewhere).unwrap();
         assert!(hash.verify("password"));
@@ -124,7 +124,7 @@ mod tests {
     }
 
     #[test]
-    fn a_hash_that_asks_for_too_much_or_is_of_another_kind_is_not_taken() {
+    fn a_hash_that_is_too_expensive_or_of_another_algorithm_is_not_imported() {
         let rest = "$c29tZXNhbHQ$CTFhFdXPJO1aFaMaO6Mm5c8y7cJHAph8ArZWb2GRPPc";
         for bad in [
             format!("$argon2id$v=19$m=1048576,t=2,p=1{rest}"),
@@ -142,7 +142,7 @@ mod tests {
     }
 
     #[test]
-    fn a_password_is_neither_short_nor_endless() {
+    fn the_length_of_a_password_is_bounded() {
         assert!(check("sesame!").is_err());
         assert!(check("sesame!!").is_ok());
         assert!(check("äöüß").is_err(), "characters are counted");

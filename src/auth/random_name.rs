@@ -1,20 +1,20 @@
-//! A short random name, by which a session or a token is listed and revoked.
+//! A short random name that identifies a session or a token.
 
 use serde::{Deserialize, Serialize};
 use std::fmt;
 
-/// Eight hexadecimal digits: enough to tell the few there are apart. It is no secret.
+/// Eight hexadecimal digits. Not a secret.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct Name(String);
 
 impl Name {
-    /// A new one.
+    /// A name from random bytes.
     pub fn from_random(bytes: [u8; 4]) -> Self {
         Self(format!("{:08x}", u32::from_be_bytes(bytes)))
     }
 
-    /// As it is written.
+    /// The name as text.
     pub fn as_str(&self) -> &str {
         &self.0
     }

@@ -1,38 +1,39 @@
-//! The rate limit for passwords and codes: slower after each failure, for each guesser and for all strangers together.
+//! The rate limit for passwords and codes: a lockout for each guesser, and one bucket for all unknown clients together.
 //!
-//! A guesser has a few tries, then waits twice as long after each. That alone would let someone with ten thousand
-//! addresses guess ten thousand times as often, so failures of strangers also fill one bucket that drains slowly, and
-//! while it is full no stranger may try. A single network cannot fill the bucket: it waits more than the bucket needs.
+//! A guesser has a few free tries, then waits twice as long after each failure. With that alone, ten thousand addresses
+//! could guess ten thousand times as often. So failures of unknown clients also fill one leaky bucket, and while it is
+//! full no unknown client may try. A single network cannot fill the bucket: its lockout is longer than the bucket needs
+//! to drain.
 //!
-//! A stranger is counted by its network ([`Client`]). A browser that has signed in before is counted by its device
-//! cookie ([`Device`]) and by nothing else: neither the bucket nor failures from the same network, such as all clients
-//! behind one proxy, keep it out.
+//! An unknown client is counted by its network ([`ClientAddress`]). A browser that has signed in before is counted by
+//! its device cookie ([`Device`]) only, so neither the bucket nor failures from the same network (such as all clients
+//! behind one proxy) lock it out.
 
 use super::device_cookie::Device;
 use crate::time::Moment;
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-/// Tries that cost nothing but the try: people mistype.
+/// Failures without a lockout: people mistype.
 const FREE_TRIES: u32 = 5;
 
-/// The wait after the first failure beyond those; it doubles with each.
+/// The lockout after the first failure beyond those; it doubles with each.
 const FIRST_WAIT: Duration = Duration::from_secs(1);
 
-/// The longest wait: a person who has found the paper with the password should not have to go for a walk.
+/// The longest lockout: short enough for an owner who has just found the password.
 const LONGEST_WAIT: Duration = Duration::from_secs(60);
 
-/// After this time without a failure a client is as good as new.
+/// After this time without a failure a guesser is forgotten.
 const FORGET_AFTER: Duration = Duration::from_secs(15 * 60);
 
-/// Guessers whose failures are remembered. A full memory forgets the stranger that has failed longest ago: someone with
-/// so many addresses is held by the bucket. Devices are forgotten last: each has signed in once.
+/// The most guessers that are remembered. A full table drops the address that failed longest ago, which the bucket
+/// still limits. Devices are dropped last: each has signed in once.
 const GUESSERS_MAX: usize = 512;
 
-/// Failures of strangers that the bucket holds.
+/// Failures of unknown clients that the bucket holds.
 const BUCKET_SIZE: u32 = 60;
 
-/// How long one failure takes to drain: ten a minute. A single address at its longest wait adds one a minute.
+/// How long one failure takes to drain: ten a minute. A single address at its longest lockout adds one a minute.
 const DRAIN_INTERVAL: Duration = Duration::from_secs(6);
 
 /// A client's address: IPv6, or IPv4 mapped into it (RFC 4291, section 2.5.5.2).
@@ -40,7 +41,8 @@ const DRAIN_INTERVAL: Duration = Duration::from_secs(6);
 pub struct ClientAddress(pub [u8; 16]);
 
 impl ClientAddress {
-    /// The network that counts as one: of IPv6 the first 64 bits, because a single machine has all addresses of them.
+    /// The network that is counted as one client: the first 64 bits of IPv6, because one machine can use all addresses
+    /// of them.
     fn network(self) -> Self {
         let is_v4 = self.0[..10] == [0; 10] && self.0[10..12] == [0xFF; 2];
         let mut network = self;
@@ -51,17 +53,17 @@ impl ClientAddress {
     }
 }
 
-/// Someone who tries a password or a code.
+/// A client that tries a password or a code.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Guesser {
-    /// A client that shows no device cookie.
+    /// A client without a device cookie.
     Address(ClientAddress),
     /// A browser that has signed in before.
     Device(Device),
 }
 
 impl Guesser {
-    /// As it is counted.
+    /// The key under which failures are counted.
     fn key(self) -> Self {
         match self {
             Guesser::Address(client) => Guesser::Address(client.network()),
@@ -70,7 +72,7 @@ impl Guesser {
     }
 }
 
-/// What is remembered of a client that has failed.
+/// The failures of one guesser.
 #[derive(Clone, Copy, Debug)]
 struct Failures {
     count: u32,
@@ -82,7 +84,7 @@ impl Failures {
         now.since(self.last) >= FORGET_AFTER
     }
 
-    /// Until when the client has to wait.
+    /// The end of the lockout.
     fn locked_until(&self) -> Moment {
         let Some(beyond) = self.count.checked_sub(FREE_TRIES) else {
             return self.last;
@@ -92,16 +94,16 @@ impl Failures {
     }
 }
 
-/// Who has failed, and how often.
+/// The failures of all guessers.
 #[derive(Debug, Default)]
 pub struct RateLimit {
     guessers: BTreeMap<Guesser, Failures>,
-    /// When the bucket will be empty. How full it is follows from that.
+    /// When the bucket will be empty; this determines how full it is.
     empty_at: Moment,
 }
 
 impl RateLimit {
-    /// No one has failed yet.
+    /// Without failures.
     pub fn new() -> Self {
         Self::default()
     }
@@ -109,13 +111,13 @@ impl RateLimit {
     /// Whether this guesser may try now.
     ///
     /// # Errors
-    /// How long it has to wait, never zero.
+    /// The remaining lockout, never zero.
     pub fn may_try(&self, guesser: Guesser, now: Moment) -> Result<(), Duration> {
         let own = self.guessers.get(&guesser.key());
         let own = own.map_or(now, Failures::locked_until).since(now);
         let all = match guesser {
             Guesser::Device(_) => Duration::ZERO,
-            // The newest failure must have had room.
+            // The bucket must have room for one more failure.
             Guesser::Address(_) => (self.empty_at.since(now) + DRAIN_INTERVAL)
                 .saturating_sub(DRAIN_INTERVAL * BUCKET_SIZE),
         };
@@ -125,7 +127,7 @@ impl RateLimit {
         }
     }
 
-    /// It has tried, and failed.
+    /// Records a failure.
     pub fn failed(&mut self, guesser: Guesser, now: Moment) {
         let guesser = guesser.key();
         self.guessers.retain(|_, record| !record.is_forgotten(now));
@@ -148,7 +150,7 @@ impl RateLimit {
         }
     }
 
-    /// It has signed in: its failures are forgotten.
+    /// Forgets the failures of a guesser that has signed in.
     pub fn succeeded(&mut self, guesser: Guesser) {
         self.guessers.remove(&guesser.key());
     }
@@ -168,7 +170,7 @@ mod tests {
         ]))
     }
 
-    /// An address of an IPv6 network of 64 bits.
+    /// An address in an IPv6 network of 64 bits.
     fn address(network: u8, interface: u64) -> Guesser {
         let mut bytes = [0x20, 1, 0xD, 0xB8, 0, 0, 0, network, 0, 0, 0, 0, 0, 0, 0, 0];
         bytes[8..].copy_from_slice(&interface.to_be_bytes());
@@ -189,13 +191,13 @@ mod tests {
         Moment::from_boot(Duration::from_secs(seconds))
     }
 
-    /// Tries as often as it may from `from` on, for so many seconds; how often that was.
-    fn attack(throttle: &mut RateLimit, clients: &[Guesser], seconds: u64) -> u32 {
+    /// Tries as often as allowed from `from` on, for this many seconds; returns the number of tries.
+    fn attack(rate_limit: &mut RateLimit, clients: &[Guesser], seconds: u64) -> u32 {
         let mut tries = 0;
         for second in 0..seconds {
             for client in clients {
-                while throttle.may_try(*client, at(second)).is_ok() {
-                    throttle.failed(*client, at(second));
+                while rate_limit.may_try(*client, at(second)).is_ok() {
+                    rate_limit.failed(*client, at(second));
                     tries += 1;
                 }
             }
@@ -205,116 +207,116 @@ mod tests {
 
     #[test]
     fn waits_grow_and_end() {
-        let mut throttle = RateLimit::new();
+        let mut rate_limit = RateLimit::new();
         let mut waits = Vec::new();
         let mut now = at(1000);
         for _ in 0..14 {
-            let wait = throttle.may_try(OWNER, now).err().unwrap_or_default();
+            let wait = rate_limit.may_try(OWNER, now).err().unwrap_or_default();
             waits.push(wait.as_secs());
             now = now + wait;
-            assert!(throttle.may_try(OWNER, now).is_ok());
-            throttle.failed(OWNER, now);
+            assert!(rate_limit.may_try(OWNER, now).is_ok());
+            rate_limit.failed(OWNER, now);
         }
         assert_eq!(waits, [0, 0, 0, 0, 0, 1, 2, 4, 8, 16, 32, 60, 60, 60]);
-        assert!(throttle.may_try(OWNER, now + FORGET_AFTER).is_ok());
-        throttle.failed(OWNER, now + FORGET_AFTER);
+        assert!(rate_limit.may_try(OWNER, now + FORGET_AFTER).is_ok());
+        rate_limit.failed(OWNER, now + FORGET_AFTER);
         assert!(
-            throttle.may_try(OWNER, now + FORGET_AFTER).is_ok(),
+            rate_limit.may_try(OWNER, now + FORGET_AFTER).is_ok(),
             "as good as new"
         );
     }
 
     #[test]
-    fn an_attacker_on_one_address_never_keeps_the_owner_on_another_out() {
-        let mut throttle = RateLimit::new();
+    fn an_attacker_on_one_address_never_locks_out_another_address() {
+        let mut rate_limit = RateLimit::new();
         for second in 0..24 * 60 * 60 {
             let attacker = client(666);
-            while throttle.may_try(attacker, at(second)).is_ok() {
-                throttle.failed(attacker, at(second));
+            while rate_limit.may_try(attacker, at(second)).is_ok() {
+                rate_limit.failed(attacker, at(second));
             }
             assert!(
-                throttle.may_try(OWNER, at(second)).is_ok(),
+                rate_limit.may_try(OWNER, at(second)).is_ok(),
                 "after {second} s"
             );
         }
     }
 
     #[test]
-    fn very_many_addresses_are_no_more_than_ten_guesses_a_minute() {
-        let mut throttle = RateLimit::new();
-        let crowd: Vec<Guesser> = (1..=10_000).map(client).collect();
+    fn very_many_addresses_get_ten_guesses_a_minute_together() {
+        let mut rate_limit = RateLimit::new();
+        let clients: Vec<Guesser> = (1..=10_000).map(client).collect();
         let hour = 60 * 60;
-        let tries = attack(&mut throttle, &crowd, hour);
+        let tries = attack(&mut rate_limit, &clients, hour);
         assert!(tries <= BUCKET_SIZE + 60 * 10 + 1, "{tries}");
-        assert!(throttle.guessers.len() <= GUESSERS_MAX);
+        assert!(rate_limit.guessers.len() <= GUESSERS_MAX);
     }
 
     #[test]
-    fn a_browser_that_has_signed_in_before_is_let_in_through_any_attack() {
-        let mut throttle = RateLimit::new();
-        let crowd: Vec<Guesser> = (0..=10_000).map(client).collect();
-        attack(&mut throttle, &crowd, 60);
+    fn a_browser_that_has_signed_in_before_is_never_locked_out_by_others() {
+        let mut rate_limit = RateLimit::new();
+        let clients: Vec<Guesser> = (0..=10_000).map(client).collect();
+        attack(&mut rate_limit, &clients, 60);
         assert!(
-            throttle.may_try(OWNER, at(59)).is_err(),
+            rate_limit.may_try(OWNER, at(59)).is_err(),
             "its address waits"
         );
-        assert!(throttle.may_try(known(1), at(59)).is_ok());
+        assert!(rate_limit.may_try(known(1), at(59)).is_ok());
     }
 
     #[test]
     fn a_stolen_device_cookie_guesses_no_faster_than_an_address() {
-        let mut throttle = RateLimit::new();
-        let tries = attack(&mut throttle, &[known(1)], 60 * 60);
+        let mut rate_limit = RateLimit::new();
+        let tries = attack(&mut rate_limit, &[known(1)], 60 * 60);
         assert!(tries <= FREE_TRIES + 70, "{tries}");
-        assert!(throttle.may_try(known(2), at(60 * 60)).is_ok());
-        assert!(throttle.may_try(OWNER, at(60 * 60)).is_ok());
+        assert!(rate_limit.may_try(known(2), at(60 * 60)).is_ok());
+        assert!(rate_limit.may_try(OWNER, at(60 * 60)).is_ok());
     }
 
     #[test]
     fn a_machine_with_many_ipv6_addresses_is_one_guesser() {
-        let mut throttle = RateLimit::new();
+        let mut rate_limit = RateLimit::new();
         let machine: Vec<Guesser> = (0..1000).map(|number| address(1, number)).collect();
-        let tries = attack(&mut throttle, &machine, 60);
+        let tries = attack(&mut rate_limit, &machine, 60);
         assert!(tries <= FREE_TRIES + 7, "{tries}");
-        assert!(throttle.may_try(address(2, 1), at(59)).is_ok());
+        assert!(rate_limit.may_try(address(2, 1), at(59)).is_ok());
     }
 
     #[test]
-    fn a_sign_in_makes_up_for_the_failures_before_it() {
-        let mut throttle = RateLimit::new();
+    fn a_sign_in_clears_earlier_failures() {
+        let mut rate_limit = RateLimit::new();
         for _ in 0..FREE_TRIES + 3 {
-            throttle.failed(OWNER, at(5));
+            rate_limit.failed(OWNER, at(5));
         }
-        assert!(throttle.may_try(OWNER, at(5)).is_err());
-        throttle.succeeded(OWNER);
-        assert!(throttle.may_try(OWNER, at(5)).is_ok());
+        assert!(rate_limit.may_try(OWNER, at(5)).is_err());
+        rate_limit.succeeded(OWNER);
+        assert!(rate_limit.may_try(OWNER, at(5)).is_ok());
     }
 
-    /// What holds whatever happens: memory is bounded, a wait is never longer than its bound, and once everybody
-    /// has been quiet for long enough everybody may try.
+    /// Invariants: memory is bounded, a wait never exceeds its bound, and after a long enough pause everyone may try
+    /// again.
     #[test]
-    fn whatever_happens_memory_and_waits_are_bounded() {
+    fn memory_and_waits_are_bounded() {
         let mut rng = fastrand::Rng::with_seed(9);
         for _ in 0..20 {
-            let mut throttle = RateLimit::new();
+            let mut rate_limit = RateLimit::new();
             let mut now = at(rng.u64(0..1000));
             let population = rng.u32(1..5000);
             for _ in 0..5000 {
                 now = now + Duration::from_millis(rng.u64(0..10_000));
-                let somebody = client(rng.u32(0..population));
-                match throttle.may_try(somebody, now) {
-                    Ok(()) if rng.u8(..) < 5 => throttle.succeeded(somebody),
-                    Ok(()) => throttle.failed(somebody, now),
+                let guesser = client(rng.u32(0..population));
+                match rate_limit.may_try(guesser, now) {
+                    Ok(()) if rng.u8(..) < 5 => rate_limit.succeeded(guesser),
+                    Ok(()) => rate_limit.failed(guesser, now),
                     Err(wait) => {
                         assert!(!wait.is_zero());
                         assert!(wait <= LONGEST_WAIT.max(DRAIN_INTERVAL), "{wait:?}");
                     }
                 }
-                assert!(throttle.guessers.len() <= GUESSERS_MAX);
+                assert!(rate_limit.guessers.len() <= GUESSERS_MAX);
             }
             let later = now + FORGET_AFTER;
-            for somebody in 0..population {
-                assert!(throttle.may_try(client(somebody), later).is_ok());
+            for guesser in 0..population {
+                assert!(rate_limit.may_try(client(guesser), later).is_ok());
             }
         }
     }

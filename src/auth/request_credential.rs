@@ -1,12 +1,12 @@
-//! Reads the credential that a request brings: strangers' bytes.
+//! Parses the credential that a request presents. The input is untrusted.
 
 use super::secret::Secret;
 
-/// The name of the session's cookie, for a client that names no port.
+/// The name of the session cookie for a client that names no port.
 const COOKIE_NAME: &str = "ossuary";
 
-/// The name of the session's cookie at a port. Browsers send a cookie to every port of a host, so another server there
-/// would replace one of the same name.
+/// The name of the session cookie at a port. Browsers send a cookie to every port of a host, so another server on the
+/// host would replace a cookie of the same name.
 pub fn cookie_name(port: Option<u16>) -> String {
     match port {
         Some(port) => format!("{COOKIE_NAME}-{port}"),
@@ -14,7 +14,7 @@ pub fn cookie_name(port: Option<u16>) -> String {
     }
 }
 
-/// Whether this is the session's cookie, at whatever port. Versions without a port in the name used the bare name.
+/// Whether this is the session cookie of any port. Earlier versions used the name without a port.
 fn is_session_cookie(name: &str) -> bool {
     let is_port = |port: &str| !port.is_empty() && port.bytes().all(|byte| byte.is_ascii_digit());
     match name.strip_prefix(COOKIE_NAME) {
@@ -24,22 +24,21 @@ fn is_session_cookie(name: &str) -> bool {
     }
 }
 
-/// What a request shows to be let in.
+/// The credential that a request presents.
 #[derive(Clone, Debug)]
 pub enum RequestCredential {
-    /// Nothing that is meant for us.
+    /// No credential for this server.
     None,
-    /// Every cookie that may be that of a session: at least one.
+    /// Every cookie that may be the session's; at least one.
     Session(Vec<Secret>),
     /// A token.
     Token(Secret),
-    /// Something that never was a credential of ours.
+    /// A credential that is not well-formed.
     Invalid,
 }
 
 impl RequestCredential {
-    /// Reads the header fields `Authorization` and `Cookie`. Whoever sends a token means it: a cookie beside it is not
-    /// looked at.
+    /// Parses the fields `Authorization` and `Cookie`. With `Authorization` the cookies are ignored.
     pub fn read(authorization: Option<&str>, cookies: Option<&str>) -> Self {
         if let Some(authorization) = authorization {
             return token(authorization)
@@ -64,8 +63,8 @@ fn token(authorization: &str) -> Option<Secret> {
     Secret::from_token(is_bearer.then_some(token)?.trim_matches(' '))
 }
 
-/// The values of our cookies among those that were sent (RFC 6265, section 4.2.1). There can be several: browsers also
-/// send those that another port of the host has set, in an order that says nothing about who set them.
+/// The values of all session cookies (RFC 6265, section 4.2.1). There can be several: browsers also send those that
+/// other ports of the host have set, in an order that does not identify their origin.
 fn session_cookies(cookies: &str) -> impl Iterator<Item = &str> {
     (cookies.split(';'))
         .filter_map(|pair| pair.split_once('='))
@@ -79,10 +78,10 @@ mod tests {
 
     fn kind(authorization: Option<&str>, cookies: Option<&str>) -> &'static str {
         match RequestCredential::read(authorization, cookies) {
-            RequestCredential::None => "nothing",
+            RequestCredential::None => "none",
             RequestCredential::Session(_) => "session",
             RequestCredential::Token(_) => "token",
-            RequestCredential::Invalid => "nonsense",
+            RequestCredential::Invalid => "invalid",
         }
     }
 
@@ -98,16 +97,16 @@ mod tests {
         ] {
             assert_eq!(kind(None, Some(&cookies)), "session", "{cookies}");
         }
-        assert_eq!(kind(None, Some("theme=dark")), "nothing");
-        assert_eq!(kind(None, Some(&format!("xossuary={secret}"))), "nothing");
-        assert_eq!(kind(None, Some(&format!("ossuary-x={secret}"))), "nothing");
-        assert_eq!(kind(None, Some(&format!("ossuary-={secret}"))), "nothing");
-        assert_eq!(kind(None, Some("ossuary=")), "nonsense");
-        assert_eq!(kind(None, None), "nothing");
+        assert_eq!(kind(None, Some("theme=dark")), "none");
+        assert_eq!(kind(None, Some(&format!("xossuary={secret}"))), "none");
+        assert_eq!(kind(None, Some(&format!("ossuary-x={secret}"))), "none");
+        assert_eq!(kind(None, Some(&format!("ossuary-={secret}"))), "none");
+        assert_eq!(kind(None, Some("ossuary=")), "invalid");
+        assert_eq!(kind(None, None), "none");
     }
 
     #[test]
-    fn a_token_is_believed_and_anything_else_in_its_place_is_nonsense() {
+    fn anything_but_a_token_in_authorization_is_invalid() {
         let secret = Secret::from_random([3; 32]);
         let (token, cookie) = (secret.to_token(), secret.to_cookie());
         let cookies = format!("ossuary={cookie}");
@@ -123,7 +122,7 @@ mod tests {
             &format!("Basic {token}"),
             &format!("Bearer {cookie}"),
         ] {
-            assert_eq!(kind(Some(other), Some(&cookies)), "nonsense", "{other}");
+            assert_eq!(kind(Some(other), Some(&cookies)), "invalid", "{other}");
         }
     }
 }

@@ -1,24 +1,24 @@
-//! What a route asks for, and whether somebody has it.
+//! Roles, what routes require, and whether a caller has it.
 
 use serde::{Deserialize, Serialize};
 
-/// What the holder of a credential may do. Each includes those before it.
+/// The role of a credential. Each includes those before it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Role {
-    /// See how the kiosk fares.
+    /// Read the state of the kiosk.
     View,
     /// Start and stop what is configured.
     Operate,
-    /// Change what is configured, and who may do what.
+    /// Change the configuration and the credentials.
     Admin,
 }
 
 impl Role {
-    /// All of them, the least first.
+    /// All roles, lowest first.
     pub const ALL: [Role; 3] = [Role::View, Role::Operate, Role::Admin];
 
-    /// As it is written.
+    /// The name, as in JSON.
     pub fn as_str(self) -> &'static str {
         match self {
             Role::View => "view",
@@ -28,23 +28,24 @@ impl Role {
     }
 }
 
-/// What a route asks of whoever uses it. Each includes those before it.
+/// What a route requires of its caller. Each includes those before it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Needs {
-    /// Nothing: it reveals nothing that is not on the kiosk's front, and changes nothing by itself.
+    /// Nothing: the route reveals only what the kiosk shows on its screen, and changes nothing without a password or
+    /// code.
     Nothing,
-    /// To see how the kiosk fares.
+    /// The role `view`.
     View,
-    /// To start and stop what is configured.
+    /// The role `operate`.
     Operate,
-    /// To change what is configured.
+    /// The role `admin`.
     Admin,
-    /// To be root on the machine itself, by the unix socket: no credential is enough.
+    /// Root on the machine itself, through the unix socket; no credential is enough.
     Local,
 }
 
 impl Needs {
-    /// All of them, the least first.
+    /// All requirements, lowest first.
     pub const ALL: [Needs; 5] = [
         Needs::Nothing,
         Needs::View,
@@ -53,7 +54,7 @@ impl Needs {
         Needs::Local,
     ];
 
-    /// As the description of the API has it (`x-role`).
+    /// The name, as in the API description (`x-role`).
     pub fn as_str(self) -> &'static str {
         match self {
             Needs::Nothing => "nothing",
@@ -64,43 +65,43 @@ impl Needs {
         }
     }
 
-    /// Whether somebody may use a route that asks for this.
+    /// Whether a principal may use a route with this requirement.
     pub fn authorize(self, who: Principal) -> Authorization {
-        let least = match self {
+        let minimum = match self {
             Needs::Nothing => return Authorization::Granted,
             Needs::View => Some(Role::View),
             Needs::Operate => Some(Role::Operate),
             Needs::Admin => Some(Role::Admin),
             Needs::Local => None,
         };
-        match (who, least) {
+        match (who, minimum) {
             (Principal::Local, _) => Authorization::Granted,
             (Principal::Anonymous, _) => Authorization::Unauthenticated,
-            (Principal::Holder(role), Some(least)) if role >= least => Authorization::Granted,
+            (Principal::Holder(role), Some(minimum)) if role >= minimum => Authorization::Granted,
             (Principal::Holder(_), _) => Authorization::Forbidden,
         }
     }
 }
 
-/// Whoever asks.
+/// Who calls a route.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Principal {
-    /// Nobody we know.
+    /// A client without a valid credential.
     Anonymous,
     /// The holder of a session or a token.
     Holder(Role),
-    /// Root, or a member of the socket's group, on the machine itself.
+    /// A client of the unix socket: root, or a member of the socket's group.
     Local,
 }
 
-/// What they are told.
+/// The result of an authorization.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Authorization {
-    /// Yes.
+    /// Access is granted.
     Granted,
-    /// First say who you are (401).
+    /// A valid credential is missing (401).
     Unauthenticated,
-    /// We know who you are, and you may not (403).
+    /// The credential is valid, and its role is not enough (403).
     Forbidden,
 }
 
@@ -109,14 +110,14 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_role_may_do_what_those_below_it_may_and_nothing_else() {
-        for (needs, least) in [
+    fn a_role_includes_those_below_it_and_nothing_else() {
+        for (needs, minimum) in [
             (Needs::View, Role::View),
             (Needs::Operate, Role::Operate),
             (Needs::Admin, Role::Admin),
         ] {
             for role in Role::ALL {
-                let expected = match role >= least {
+                let expected = match role >= minimum {
                     true => Authorization::Granted,
                     false => Authorization::Forbidden,
                 };
@@ -130,16 +131,16 @@ mod tests {
     }
 
     #[test]
-    fn a_stranger_may_only_what_asks_for_nothing_and_root_may_everything() {
+    fn an_anonymous_client_may_use_open_routes_only_and_root_all() {
         for needs in Needs::ALL {
-            let stranger = needs.authorize(Principal::Anonymous) == Authorization::Granted;
-            assert_eq!(stranger, needs == Needs::Nothing, "{needs:?}");
+            let anonymous = needs.authorize(Principal::Anonymous) == Authorization::Granted;
+            assert_eq!(anonymous, needs == Needs::Nothing, "{needs:?}");
             assert_eq!(needs.authorize(Principal::Local), Authorization::Granted);
         }
     }
 
     #[test]
-    fn what_is_roots_alone_no_credential_opens() {
+    fn no_credential_grants_what_only_root_may_do() {
         for role in Role::ALL {
             assert_eq!(
                 Needs::Local.authorize(Principal::Holder(role)),

@@ -1,4 +1,4 @@
-//! A secret of 256 random bits: what a session's cookie and a token are made of, and how they are remembered.
+//! A secret of 256 random bits, of which session cookies and tokens are made, and its digest, which is stored.
 
 use base64ct::{Base64UrlUnpadded, Encoding};
 use blake2::digest::consts::U32;
@@ -6,33 +6,33 @@ use blake2::{Blake2b, Digest as _};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use std::fmt;
 
-/// What stands before a token, so that one which was pasted into a public place is recognised for what it is.
+/// The prefix of a token, so that one that was published by mistake is recognised by secret scanners.
 const TOKEN_PREFIX: &str = "ossuary_";
 
-/// 32 bytes in base 64 without padding.
+/// The length of 32 bytes in base 64 without padding.
 const ENCODED_LENGTH: usize = 43;
 
-/// Something that only its holder knows. It can be neither printed nor compared: only its digest is kept.
+/// A secret that only its holder knows. It can be neither printed nor compared; only its digest is stored.
 #[derive(Clone)]
 pub struct Secret([u8; 32]);
 
 impl Secret {
-    /// A new one, made of bytes that nobody can guess.
+    /// A new secret from random bytes.
     pub fn from_random(bytes: [u8; 32]) -> Self {
         Self(bytes)
     }
 
-    /// As a cookie has it: letters, digits, `-` and `_`.
+    /// The value of a cookie: letters, digits, `-` and `_`.
     pub fn to_cookie(&self) -> String {
         Base64UrlUnpadded::encode_string(&self.0)
     }
 
-    /// As a token is handed out.
+    /// The text of a token.
     pub fn to_token(&self) -> String {
         format!("{TOKEN_PREFIX}{}", self.to_cookie())
     }
 
-    /// Reads what [`Secret::to_cookie`] wrote.
+    /// Parses the result of [`Secret::to_cookie`].
     pub fn from_cookie(text: &str) -> Option<Self> {
         let mut bytes = [0; 32];
         (text.len() == ENCODED_LENGTH).then_some(())?;
@@ -41,13 +41,13 @@ impl Secret {
         Some(Self(bytes))
     }
 
-    /// Reads what [`Secret::to_token`] wrote.
+    /// Parses the result of [`Secret::to_token`].
     pub fn from_token(text: &str) -> Option<Self> {
         Self::from_cookie(text.strip_prefix(TOKEN_PREFIX)?)
     }
 
-    /// By which it is remembered. The secret is random and as long as the digest, so a quick hash is as good as a slow
-    /// one: there is nothing to guess.
+    /// The digest that is stored. The secret is random and as long as the digest, so a fast hash is as good as a slow
+    /// one.
     pub fn digest(&self) -> Digest {
         Digest::of(&self.0)
     }
@@ -59,8 +59,8 @@ impl fmt::Debug for Secret {
     }
 }
 
-/// BLAKE2b-256 of a secret. That two are compared byte by byte tells nobody anything: whoever measures how long it
-/// takes does not know which secret would give the byte that is asked for.
+/// BLAKE2b-256 of a secret. Comparing digests need not take constant time: an attacker who measures it does not know
+/// which secret yields the byte in question.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Digest([u8; 32]);
 
@@ -70,7 +70,7 @@ impl Digest {
         Self(Blake2b::<U32>::digest(bytes).into())
     }
 
-    /// Its bytes.
+    /// The bytes.
     pub(super) fn to_bytes(self) -> [u8; 32] {
         self.0
     }
@@ -102,7 +102,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_is_handed_out_is_recognised() {
+    fn issued_secrets_are_parsed_back() {
         let secret = Secret::from_random([0xA5; 32]);
         let cookie = Secret::from_cookie(&secret.to_cookie()).unwrap();
         let token = Secret::from_token(&secret.to_token()).unwrap();
@@ -116,7 +116,7 @@ mod tests {
     }
 
     #[test]
-    fn what_was_not_handed_out_is_no_secret() {
+    fn malformed_secrets_are_rejected() {
         let good = Secret::from_random([7; 32]).to_cookie();
         let short = &good[1..];
         let padded = format!("{good}=");

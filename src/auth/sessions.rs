@@ -1,8 +1,7 @@
-//! Who is signed in: a bounded number of sessions, each with an end.
+//! The sessions: bounded in number, each with an end.
 //!
-//! A session ends when it was not used for [`IDLE`], when it is [`ABSOLUTE`] old, when somebody ends it, when the
-//! password changes, and when the machine is booted: it is kept in memory that the daemon may die over, not on the
-//! card.
+//! A session ends when it is unused for [`SESSION_IDLE_MAX`], when it is [`SESSION_LIFETIME`] old, when a user ends it,
+//! when the password changes, and at a reboot: sessions are kept in memory that survives the daemon, not on disk.
 
 use super::random_name::Name;
 use super::role::Role;
@@ -11,29 +10,28 @@ use crate::time::Moment;
 use serde::{Deserialize, Serialize};
 use std::time::Duration;
 
-/// Sessions at once: some devices of a few people. One more ends the one that was not used for the longest time, so
-/// nobody is kept out.
+/// The most sessions at once: some devices of a few people. Another one ends the least recently used.
 pub const SESSIONS_MAX: usize = 32;
 
-/// How long a session may be unused: a phone that comes back next week is still signed in.
+/// How long a session may be unused: a phone that is used again a week later is still signed in.
 pub const SESSION_IDLE_MAX: Duration = Duration::from_secs(14 * 24 * 60 * 60);
 
-/// How long a session lasts at most.
+/// The longest lifetime of a session.
 pub const SESSION_LIFETIME: Duration = Duration::from_secs(90 * 24 * 60 * 60);
 
-/// The longest name of a program that is kept, in characters. Browsers say much more than anybody wants to read.
+/// The longest user agent that is kept, in characters.
 const AGENT_MAX: usize = 200;
 
-/// Somebody who is signed in.
+/// A signed-in client.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Session {
-    /// By which it is listed and ended.
+    /// Identifies the session in lists and when it is ended.
     pub name: Name,
-    /// What its holder may do.
+    /// The role of its holder.
     pub role: Role,
-    /// The address it was opened from.
+    /// The address that it was opened from.
     pub from: String,
-    /// What the program called itself that opened it.
+    /// The user agent that opened it.
     pub agent: String,
     /// When it was opened.
     pub opened: Moment,
@@ -73,21 +71,21 @@ impl Session {
 #[derive(Debug, Default)]
 pub struct Sessions {
     open: Vec<Session>,
-    /// The secret of a link that signs in once.
+    /// The digest of the secret of a link that signs in once.
     invitation: Option<Digest>,
 }
 
 impl Sessions {
-    /// Nobody is signed in.
+    /// No sessions.
     pub fn new() -> Self {
         Self::default()
     }
 
-    /// The sessions that an earlier daemon of this boot has kept. What is not understood is as good as none.
+    /// Parses the sessions that an earlier daemon of this boot has stored. Invalid bytes yield no sessions.
     pub fn read(bytes: &[u8], now: Moment) -> Self {
         let mut open: Vec<Session> = serde_json::from_slice(bytes).unwrap_or_default();
         open.truncate(SESSIONS_MAX);
-        // Their last use is not written down each time: whoever was signed in just now still is.
+        // The last use is not stored each time, so each session counts as used now.
         open.retain_mut(|session| {
             let is_open = session.opened <= now && now < session.ends();
             session.used = now;
@@ -99,69 +97,69 @@ impl Sessions {
         }
     }
 
-    /// As the next daemon finds them.
+    /// The sessions as the next daemon reads them.
     pub fn to_bytes(&self) -> Vec<u8> {
-        serde_json::to_vec(&self.open).expect("texts and numbers can be written")
+        serde_json::to_vec(&self.open).expect("strings and numbers are serializable")
     }
 
-    /// Opens a session. Where there are too many, the one that was not used for the longest time ends.
+    /// Opens a session. If there are too many, the least recently used one ends.
     pub fn open(&mut self, session: Session) {
         self.drop_ended(session.opened);
         if self.open.len() >= SESSIONS_MAX {
-            let stalest = self.open.iter().enumerate();
-            if let Some((place, _)) = stalest.min_by_key(|(_, session)| session.used) {
-                self.open.remove(place);
+            let least_recent = self.open.iter().enumerate();
+            if let Some((index, _)) = least_recent.min_by_key(|(_, session)| session.used) {
+                self.open.remove(index);
             }
         }
         self.open.push(session);
     }
 
-    /// Lets the holder of a secret in, and notes the use.
+    /// The session of a secret, which counts as used now.
     pub fn admit(&mut self, digest: &Digest, now: Moment) -> Option<&Session> {
-        let place = (self.open.iter())
+        let index = (self.open.iter())
             .position(|session| session.digest == *digest && now < session.ends())?;
-        let session = &mut self.open[place];
+        let session = &mut self.open[index];
         session.used = session.used.max(now);
         Some(session)
     }
 
-    /// Whether a session is still open; it counts as used. For what goes on for as long as somebody looks.
+    /// Whether a session is still open; counts as a use. For event streams, which authenticate once.
     pub fn touch(&mut self, name: &Name, now: Moment) -> bool {
         let session = self.open.iter_mut().find(|session| session.name == *name);
         session.is_some_and(|session| {
-            let goes_on = now < session.ends();
-            if goes_on {
+            let is_open = now < session.ends();
+            if is_open {
                 session.used = session.used.max(now);
             }
-            goes_on
+            is_open
         })
     }
 
-    /// Ends a session; whether there was one.
+    /// Ends a session; returns whether there was one.
     pub fn end(&mut self, name: &str) -> bool {
         let before = self.open.len();
         self.open.retain(|session| session.name.as_str() != name);
         self.open.len() < before
     }
 
-    /// Ends all sessions but this one.
+    /// Ends all sessions but this one, and the invitation.
     pub fn end_others(&mut self, kept: Option<&Name>) {
         self.open.retain(|session| Some(&session.name) == kept);
         self.invitation = None;
     }
 
-    /// All that are open, the one that was opened last standing last.
+    /// All open sessions, oldest first.
     pub fn list(&mut self, now: Moment) -> &[Session] {
         self.drop_ended(now);
         &self.open
     }
 
-    /// Lets the holder of a secret sign in once, whoever comes first.
+    /// Lets the holder of a secret sign in once.
     pub fn invite(&mut self, digest: Digest) {
         self.invitation = Some(digest);
     }
 
-    /// Whether this is the secret of the invitation, which is used up by that.
+    /// Whether this is the secret of the invitation, which is then used up.
     pub fn accept(&mut self, digest: &Digest) -> bool {
         self.invitation.take_if(|kept| kept == digest).is_some()
     }
@@ -198,7 +196,7 @@ mod tests {
     }
 
     #[test]
-    fn a_session_that_is_not_used_ends() {
+    fn an_unused_session_ends() {
         let mut sessions = Sessions::new();
         sessions.open(session(1, at(0)));
         assert!(sessions.admit(&digest(1), at(13)).is_some());
@@ -211,7 +209,7 @@ mod tests {
     }
 
     #[test]
-    fn no_session_lasts_for_ever_however_often_it_is_used() {
+    fn a_session_in_use_ends_at_its_lifetime() {
         let mut sessions = Sessions::new();
         sessions.open(session(1, at(0)));
         let name = Name::from_random(1u32.to_be_bytes());
@@ -224,7 +222,7 @@ mod tests {
     }
 
     #[test]
-    fn one_more_than_there_may_be_ends_the_one_that_was_not_used_for_the_longest_time() {
+    fn one_session_too_many_ends_the_least_recently_used() {
         let mut sessions = Sessions::new();
         for number in 0..SESSIONS_MAX as u32 {
             sessions.open(session(number, at(0)));
@@ -237,7 +235,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_ended_is_over() {
+    fn an_ended_session_is_not_admitted() {
         let mut sessions = Sessions::new();
         for number in 1..=3 {
             sessions.open(session(number, at(0)));
@@ -251,7 +249,7 @@ mod tests {
     }
 
     #[test]
-    fn sessions_outlive_the_daemon() {
+    fn sessions_survive_the_daemon() {
         let mut sessions = Sessions::new();
         sessions.open(session(1, at(0)));
         sessions.open(session(2, at(10)));
@@ -262,7 +260,7 @@ mod tests {
             "it was not used for too long"
         );
         assert!(next.admit(&digest(2), at(20)).is_some());
-        // A file of another boot, whose clock began anew.
+        // A file of another boot, whose clock started at zero.
         assert!(Sessions::read(&bytes, at(5)).list(at(5)).len() < 2);
         assert!(Sessions::read(b"nonsense", at(0)).list(at(0)).is_empty());
     }
@@ -276,9 +274,9 @@ mod tests {
         assert!(!sessions.accept(&digest(7)));
     }
 
-    /// Against a model that remembers everything: nobody is let in who should not be, and the number is bounded.
+    /// Compares with a model that remembers everything: only open sessions are admitted, and their number is bounded.
     #[test]
-    fn whatever_happens_nobody_is_let_in_after_the_end() {
+    fn no_session_is_admitted_after_its_end() {
         let mut rng = fastrand::Rng::with_seed(4);
         let mut sessions = Sessions::new();
         let mut model: Vec<(u32, Moment, Moment)> = Vec::new();
@@ -296,16 +294,16 @@ mod tests {
                     assert!(sessions.admit(&digest(ended), now).is_none());
                 }
                 _ if !model.is_empty() => {
-                    let place = rng.usize(..model.len());
-                    let (tried, opened, used) = &mut model[place];
+                    let index = rng.usize(..model.len());
+                    let (tried, opened, used) = &mut model[index];
                     let may = now < (*used + SESSION_IDLE_MAX).min(*opened + SESSION_LIFETIME);
                     match sessions.admit(&digest(*tried), now) {
                         Some(_) => {
-                            assert!(may, "{tried} was let in after its end");
+                            assert!(may, "{tried} was admitted after its end");
                             *used = now;
                         }
-                        // It has ended, or made way for a newer one: for good, either way.
-                        None => drop(model.swap_remove(place)),
+                        // It has ended or was replaced by a newer one; final either way.
+                        None => drop(model.swap_remove(index)),
                     }
                 }
                 _ => {}

@@ -1,16 +1,15 @@
-//! The counter between clients and the mind: requests go over it one way, answers the other.
+//! The queue between clients and the supervisor: commands in one direction, replies in the other.
 
 use crate::supervisor::{self, Command, Outcome, Refusal, Ticket};
 use heapless::LinearMap;
 use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 
-/// How many requests may be under way at once. Each is answered within the time of one
-/// save, so only a disk that hangs ever fills the counter; then it is better said
-/// than kept secret.
+/// How many commands may be under way at once. Each takes at most as long as a save, so only a disk that hangs fills
+/// the queue.
 pub const CAPACITY: usize = 32;
 
-/// The client's side.
+/// The clients' side.
 #[derive(Clone, Debug)]
 pub struct CommandSender(Rc<Shared>);
 
@@ -22,7 +21,7 @@ pub struct CommandQueue(Rc<Shared>);
 struct Shared {
     entries: RefCell<LinearMap<Ticket, Entry, CAPACITY>>,
     next_ticket: Cell<u64>,
-    /// Somebody wants to know whether the loop still comes round.
+    /// Whether a client waits for the loop to poll the queue.
     pinged: Cell<bool>,
     queued: event_listener::Event,
     answered: event_listener::Event,
@@ -30,35 +29,34 @@ struct Shared {
 
 #[derive(Debug)]
 enum Entry {
-    /// Not yet taken by the loop.
+    /// Queued; the loop has not taken it.
     Queued(Command),
-    /// The mind has it; somebody waits.
+    /// Taken by the loop; the client waits.
     Taken,
-    /// The mind has it; the client has gone, which the mind does not know yet.
+    /// Taken by the loop; the client has gone, which the supervisor does not know yet.
     Abandoned,
-    /// The mind has it, and knows that the client has gone.
+    /// Taken by the loop; the supervisor knows that the client has gone.
     Withdrawn,
-    /// To be collected.
+    /// Answered; the client has not collected the reply.
     Answered(Outcome),
 }
 
 impl CommandSender {
-    /// An empty counter: both of its sides.
+    /// Both sides of an empty queue.
     pub fn new() -> (CommandSender, CommandQueue) {
-        let counter = Rc::<Shared>::default();
-        (CommandSender(counter.clone()), CommandQueue(counter))
+        let shared = Rc::<Shared>::default();
+        (CommandSender(shared.clone()), CommandQueue(shared))
     }
 
-    /// Asks the mind, and waits for its answer. A client that goes away before the
-    /// request is taken has not asked; of one that goes away later the mind hears
-    /// ([`supervisor::Event::Withdrawn`]).
+    /// Sends a command and waits for the reply. If the client goes away before the loop takes the command, the command
+    /// is dropped; later, the supervisor gets [`supervisor::Event::CommandWithdrawn`].
     ///
     /// # Errors
-    /// What the mind refuses; [`Refusal::Busy`] when the counter is full.
+    /// The refusal of the supervisor; [`Refusal::Busy`] if the queue is full.
     pub async fn send(&self, request: Command) -> Outcome {
-        let counter = &*self.0;
-        let ticket = Ticket(counter.next_ticket.get());
-        if (counter
+        let shared = &*self.0;
+        let ticket = Ticket(shared.next_ticket.get());
+        if (shared
             .entries
             .borrow_mut()
             .insert(ticket, Entry::Queued(request)))
@@ -66,12 +64,12 @@ impl CommandSender {
         {
             return Err(Refusal::Busy);
         }
-        counter.next_ticket.set(ticket.0 + 1);
-        counter.queued.notify(1);
-        let _leaving = EntryGuard { counter, ticket };
+        shared.next_ticket.set(ticket.0 + 1);
+        shared.queued.notify(1);
+        let _guard = EntryGuard { shared, ticket };
         loop {
-            let answered = counter.answered.listen();
-            if let Some(Entry::Answered(outcome)) = counter.entries.borrow_mut().get_mut(&ticket) {
+            let answered = shared.answered.listen();
+            if let Some(Entry::Answered(outcome)) = shared.entries.borrow_mut().get_mut(&ticket) {
                 let outcome = std::mem::replace(outcome, Err(Refusal::Busy));
                 return outcome;
             }
@@ -79,50 +77,49 @@ impl CommandSender {
         }
     }
 
-    /// Resolves once the loop has come round to ask for the next request.
+    /// Resolves once the loop polls the queue again.
     pub async fn ping(&self) {
-        let counter = &*self.0;
-        let answered = counter.answered.listen();
-        counter.pinged.set(true);
-        counter.queued.notify(1);
+        let shared = &*self.0;
+        let answered = shared.answered.listen();
+        shared.pinged.set(true);
+        shared.queued.notify(1);
         let mut answered = answered;
-        while counter.pinged.get() {
+        while shared.pinged.get() {
             answered.await;
-            answered = counter.answered.listen();
+            answered = shared.answered.listen();
         }
     }
 }
 
-/// Gives the place free when the client has its answer, or has gone.
+/// Releases the entry when the client has its reply or has gone.
 struct EntryGuard<'a> {
-    counter: &'a Shared,
+    shared: &'a Shared,
     ticket: Ticket,
 }
 
 impl Drop for EntryGuard<'_> {
     fn drop(&mut self) {
-        let mut places = self.counter.entries.borrow_mut();
-        match places.get_mut(&self.ticket) {
-            Some(place @ Entry::Taken) => {
-                *place = Entry::Abandoned;
-                self.counter.queued.notify(1);
+        let mut entries = self.shared.entries.borrow_mut();
+        match entries.get_mut(&self.ticket) {
+            Some(entry @ Entry::Taken) => {
+                *entry = Entry::Abandoned;
+                self.shared.queued.notify(1);
             }
             _ => {
-                places.remove(&self.ticket);
+                entries.remove(&self.ticket);
             }
         }
     }
 }
 
 impl CommandQueue {
-    /// The next request, in the order they came, or that the client of an earlier one has gone. The future may be
-    /// dropped at any time: nothing is lost.
+    /// The next command in order of arrival, or the withdrawal of an earlier one. Dropping the future loses nothing.
     pub async fn next(&self) -> supervisor::Event {
-        let counter = &*self.0;
+        let shared = &*self.0;
         loop {
-            let asked = counter.queued.listen();
-            if counter.pinged.take() {
-                counter.answered.notify(usize::MAX);
+            let asked = shared.queued.listen();
+            if shared.pinged.take() {
+                shared.answered.notify(usize::MAX);
             }
             if let Some(ticket) = self.take_withdrawn() {
                 return supervisor::Event::CommandWithdrawn { ticket };
@@ -137,35 +134,35 @@ impl CommandQueue {
         }
     }
 
-    /// Gives the answer to whoever holds the ticket; nobody is told if the client has gone.
+    /// Replies to the client of this ticket, unless it has gone.
     pub fn reply(&self, ticket: Ticket, outcome: Outcome) {
-        let mut places = self.0.entries.borrow_mut();
-        match places.get_mut(&ticket) {
-            Some(place @ Entry::Taken) => {
-                *place = Entry::Answered(outcome);
+        let mut entries = self.0.entries.borrow_mut();
+        match entries.get_mut(&ticket) {
+            Some(entry @ Entry::Taken) => {
+                *entry = Entry::Answered(outcome);
                 self.0.answered.notify(usize::MAX);
             }
             Some(Entry::Abandoned | Entry::Withdrawn) => {
-                places.remove(&ticket);
+                entries.remove(&ticket);
             }
-            _ => log::error!("a second answer to request {}", ticket.0),
+            _ => log::error!("second reply to command {}", ticket.0),
         }
     }
 
     fn take_withdrawn(&self) -> Option<Ticket> {
-        let mut places = self.0.entries.borrow_mut();
-        let (ticket, place) =
-            (places.iter_mut()).find(|(_, place)| matches!(place, Entry::Abandoned))?;
-        *place = Entry::Withdrawn;
+        let mut entries = self.0.entries.borrow_mut();
+        let (ticket, entry) =
+            (entries.iter_mut()).find(|(_, entry)| matches!(entry, Entry::Abandoned))?;
+        *entry = Entry::Withdrawn;
         Some(*ticket)
     }
 
     fn take(&self) -> Option<(Ticket, Command)> {
-        let mut places = self.0.entries.borrow_mut();
-        let (ticket, place) = (places.iter_mut())
-            .filter(|(_, place)| matches!(place, Entry::Queued(_)))
+        let mut entries = self.0.entries.borrow_mut();
+        let (ticket, entry) = (entries.iter_mut())
+            .filter(|(_, entry)| matches!(entry, Entry::Queued(_)))
             .min_by_key(|(ticket, _)| **ticket)?;
-        match std::mem::replace(place, Entry::Taken) {
+        match std::mem::replace(entry, Entry::Taken) {
             Entry::Queued(request) => Some((*ticket, request)),
             Entry::Taken | Entry::Abandoned | Entry::Withdrawn | Entry::Answered(_) => None,
         }
@@ -190,17 +187,17 @@ mod tests {
     }
 
     #[test]
-    fn the_mind_hears_once_of_a_client_that_leaves_after_its_request_was_taken() {
-        let (mailbox, requests) = CommandSender::new();
+    fn the_supervisor_learns_once_that_a_client_left_after_its_command_was_taken() {
+        let (sender, requests) = CommandSender::new();
         block_on(async {
-            let mut asking = Box::pin(mailbox.send(Command::Reload));
-            assert!(poll_once(asking.as_mut()).await.is_none());
+            let mut sending = Box::pin(sender.send(Command::Reload));
+            assert!(poll_once(sending.as_mut()).await.is_none());
             let (taken, _) = taken(&requests).await;
             let mut next = pin!(requests.next());
             assert!(poll_once(next.as_mut()).await.is_none());
-            drop(asking);
-            let heard = next.await;
-            assert!(matches!(heard, Event::CommandWithdrawn { ticket } if ticket == taken));
+            drop(sending);
+            let event = next.await;
+            assert!(matches!(event, Event::CommandWithdrawn { ticket } if ticket == taken));
             assert!(poll_once(requests.next()).await.is_none());
             requests.reply(taken, Ok(Done::Accepted));
         });
@@ -208,9 +205,9 @@ mod tests {
     }
 
     #[test]
-    fn requests_are_taken_in_order_and_each_gets_its_own_answer() {
-        let (mailbox, requests) = CommandSender::new();
-        let mind = async {
+    fn commands_are_taken_in_order_and_each_gets_its_own_reply() {
+        let (sender, requests) = CommandSender::new();
+        let supervisor = async {
             let (first, request) = taken(&requests).await;
             assert!(matches!(request, Command::Reload));
             let (second, _) = taken(&requests).await;
@@ -218,30 +215,30 @@ mod tests {
             requests.reply(first, Ok(Done::Accepted));
         };
         let clients = zip(
-            mailbox.send(Command::Reload),
-            mailbox.send(Command::Create(serde_json::Map::new())),
+            sender.send(Command::Reload),
+            sender.send(Command::Create(serde_json::Map::new())),
         );
-        let ((), answers) = block_on(zip(mind, clients));
+        let ((), answers) = block_on(zip(supervisor, clients));
         assert_eq!(answers, (Ok(Done::Accepted), Err(Refusal::Outdated)));
         assert!(requests.0.entries.borrow().is_empty());
     }
 
     #[test]
-    fn a_client_that_leaves_before_its_request_is_taken_has_not_asked() {
-        let (mailbox, requests) = CommandSender::new();
+    fn a_client_that_leaves_early_withdraws_its_command() {
+        let (sender, requests) = CommandSender::new();
         block_on(async {
-            assert!(poll_once(mailbox.send(Command::Reload)).await.is_none());
+            assert!(poll_once(sender.send(Command::Reload)).await.is_none());
             assert!(poll_once(requests.next()).await.is_none());
         });
     }
 
     #[test]
-    fn the_answer_to_a_client_that_has_left_is_dropped() {
-        let (mailbox, requests) = CommandSender::new();
+    fn the_reply_to_a_client_that_has_left_is_dropped() {
+        let (sender, requests) = CommandSender::new();
         block_on(async {
             let ticket = {
-                let mut asking = pin!(mailbox.send(Command::Reload));
-                assert!(poll_once(asking.as_mut()).await.is_none());
+                let mut sending = pin!(sender.send(Command::Reload));
+                assert!(poll_once(sending.as_mut()).await.is_none());
                 taken(&requests).await.0
             };
             requests.reply(ticket, Ok(Done::Accepted));
@@ -250,32 +247,32 @@ mod tests {
     }
 
     #[test]
-    fn a_full_counter_says_so() {
-        let (mailbox, requests) = CommandSender::new();
+    fn a_full_queue_refuses_commands() {
+        let (sender, requests) = CommandSender::new();
         block_on(async {
             let mut waiting = Vec::new();
             for _ in 0..CAPACITY {
-                let mut asking = Box::pin(mailbox.send(Command::Reload));
-                assert!(poll_once(asking.as_mut()).await.is_none());
-                waiting.push(asking);
+                let mut sending = Box::pin(sender.send(Command::Reload));
+                assert!(poll_once(sending.as_mut()).await.is_none());
+                waiting.push(sending);
             }
-            assert_eq!(mailbox.send(Command::Reload).await, Err(Refusal::Busy));
+            assert_eq!(sender.send(Command::Reload).await, Err(Refusal::Busy));
             let (ticket, _) = taken(&requests).await;
             requests.reply(ticket, Ok(Done::Changed));
             assert_eq!(waiting.swap_remove(0).await, Ok(Done::Changed));
-            assert!(poll_once(mailbox.send(Command::Reload)).await.is_none());
+            assert!(poll_once(sender.send(Command::Reload)).await.is_none());
         });
     }
 
     #[test]
-    fn a_knock_is_answered_by_a_loop_that_comes_round_and_by_no_other() {
-        let (mailbox, requests) = CommandSender::new();
+    fn a_ping_is_answered_only_when_the_loop_polls() {
+        let (sender, requests) = CommandSender::new();
         block_on(async {
-            assert!(poll_once(mailbox.ping()).await.is_none());
-            let mut knock = pin!(mailbox.ping());
-            assert!(poll_once(knock.as_mut()).await.is_none());
+            assert!(poll_once(sender.ping()).await.is_none());
+            let mut ping = pin!(sender.ping());
+            assert!(poll_once(ping.as_mut()).await.is_none());
             assert!(poll_once(requests.next()).await.is_none());
-            knock.await;
+            ping.await;
         });
     }
 }

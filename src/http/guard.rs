@@ -1,14 +1,11 @@
-//! The door in front of all routes: where a request comes from, whether its sender may use the route, and what every
-//! answer says.
+//! The checks before every route (Host, Origin, credentials, media type), and the header fields of every response.
 //!
-//! Whoever is inside a browser is not trusted to be the operator: the page on the
-//! screen and any site the operator visits can send requests here too. Three things
-//! keep them out. The `Host` they name must be this machine, or a site whose name is
-//! suddenly said to have this machine's address (DNS rebinding) would be this site.
-//! The `Origin` must be this site. And a change comes as JSON, which another site
-//! cannot send without asking first, and nobody here says yes (there is no CORS).
+//! A browser is not trusted: the page on the kiosk's screen and any site that the operator visits can send requests to
+//! this server. Three checks keep them out. `Host` must name this machine, against DNS rebinding. `Origin` must be this
+//! site. And changes must be JSON, which another site cannot send without a CORS preflight, which this server never
+//! grants.
 //!
-//! Then whoever sends it must be somebody who may: each route of the table says what it needs.
+//! Then the caller must be authorized: each route of the table declares what it needs.
 
 use super::auth_service::{AuthService, Caller, unauthenticated};
 use super::error::{Error, ErrorKind};
@@ -16,8 +13,8 @@ use crate::auth::{Authorization, Needs, RequestCredential};
 use crate::config::Authority;
 use picoserve::request::RequestParts;
 
-/// Said with every answer. Scripts, styles and pictures come from here alone; no other
-/// site may show, read or embed anything of it; nothing is guessed or passed on.
+/// Sent with every response. Scripts, styles and images load from this origin only; no other site may frame, read or
+/// embed a response; media types are not sniffed and no referrer is sent.
 pub const SECURITY_HEADERS: [(&str, &str); 4] = [
     (
         "Content-Security-Policy",
@@ -29,11 +26,11 @@ pub const SECURITY_HEADERS: [(&str, &str); 4] = [
     ("Cross-Origin-Resource-Policy", "same-origin"),
 ];
 
-/// Looks at where a request comes from. `hostname` is asked only where the client called the machine by a name
-/// that is not among `hosts`, the names it has beside its own.
+/// Checks Host and Origin. `hostname` is called only if `Host` is a name that is not among `hosts`, the further names
+/// of this machine.
 ///
 /// # Errors
-/// It comes from somewhere else.
+/// The request comes from another site.
 pub fn check_origin(
     parts: &RequestParts<'_>,
     hosts: &[String],
@@ -59,7 +56,7 @@ pub fn check_origin(
             return Err(foreign_origin(origin));
         }
     }
-    // Browsers that leave out Origin still tell this.
+    // Browsers that omit Origin send this field.
     if !matches!(parts.method(), "GET" | "HEAD")
         && let Some(Ok(site @ ("cross-site" | "same-site"))) = field("sec-fetch-site")
     {
@@ -68,10 +65,10 @@ pub fn check_origin(
     Ok(())
 }
 
-/// Looks at who sends a request. A stranger who shows something that was good once is told so like any other.
+/// Checks whether a caller may use a route. An expired credential is treated like none.
 ///
 /// # Errors
-/// It is nobody who may use this route.
+/// The caller is not authorized.
 pub fn authorize(auth: &AuthService, needs: Needs, pass: &Caller) -> Result<(), Error> {
     match needs.authorize(pass.principal()) {
         Authorization::Granted => Ok(()),
@@ -87,7 +84,7 @@ pub fn authorize(auth: &AuthService, needs: Needs, pass: &Caller) -> Result<(), 
     }
 }
 
-/// What a request shows to be let in.
+/// The credential that a request presents.
 pub fn credential(parts: &RequestParts<'_>) -> RequestCredential {
     let field = |name: &str| {
         let value = parts.headers().get(name)?;
@@ -96,7 +93,7 @@ pub fn credential(parts: &RequestParts<'_>) -> RequestCredential {
     RequestCredential::read(field("authorization"), field("cookie"))
 }
 
-/// Looks at the sort of body a request brings.
+/// Checks the media type of a body.
 ///
 /// # Errors
 /// It is not JSON.
@@ -118,13 +115,13 @@ pub fn check_media_type(parts: &RequestParts<'_>, body: usize) -> Result<(), Err
     Ok(())
 }
 
-/// The port in a `Host`, where there is one.
+/// The port in a `Host`, if any.
 pub fn port(host: &str) -> Option<u16> {
     let (_, port) = host.rsplit_once(':')?;
     port.parse().ok()
 }
 
-/// An address is always this machine's own: a site elsewhere cannot be called by it.
+/// An IP address is always this machine's own: DNS rebinding needs a name.
 fn is_this_machine(host: &str, hosts: &[String], hostname: &dyn Fn() -> String) -> bool {
     let Ok(authority) = Authority::parse(host) else {
         return false;
@@ -137,7 +134,7 @@ fn is_this_machine(host: &str, hosts: &[String], hostname: &dyn Fn() -> String) 
         return true;
     }
     let hostname = hostname();
-    // A machine that knows its domain says its whole name; its neighbours use the first part.
+    // A machine may know its full domain name; clients on its network use the first label.
     let short = hostname.split('.').next().unwrap_or_default();
     let is_called = |called: &str| !called.is_empty() && name.eq_ignore_ascii_case(called);
     is_called(&hostname)
@@ -170,7 +167,7 @@ mod tests {
     }
 
     #[test]
-    fn the_machine_may_be_called_by_its_addresses_and_names() {
+    fn addresses_and_names_of_this_machine_are_accepted() {
         for host in [
             "localhost",
             "LOCALHOST:8081",
@@ -189,7 +186,7 @@ mod tests {
     }
 
     #[test]
-    fn a_name_that_somebody_else_may_own_is_refused() {
+    fn names_of_other_machines_are_refused() {
         for host in [
             "",
             ":8081",

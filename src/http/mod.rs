@@ -1,11 +1,10 @@
-//! The HTTP API and the page: every way in from outside, and nothing that decides.
+//! The web UI and the HTTP API.
 //!
-//! A connection is accepted by [`server`], finds its place in the [`crowd`], and waits
-//! in [`mod@line`] until a whole request head has come, which [`head`] judges. picoserve, on
-//! the [`runtime`] made for it here, reads the request and calls [`service`]: the
-//! [`door`] looks at where it comes from and, with the [`keeper`], at who sends it; [`routes`] says who answers, and the handler
-//! (a file for each subject) shows the newest picture from the [`feed`] or asks the
-//! mind over the counter in [`client`]. What is refused becomes a problem in [`error`].
+//! [`server`] accepts a connection, takes a slot for it, and waits until a whole request head has arrived and is valid.
+//! picoserve then parses the request and calls the dispatcher: the guard checks where the request comes from and, with
+//! [`auth_service`], who sends it; [`api::routes`] selects the handler (one file a subject), which shows the newest
+//! snapshot from [`snapshot_feed`] or sends a command to the supervisor through [`command_queue`]. Errors become
+//! problem details in [`error`].
 
 pub mod api;
 pub mod auth_service;
@@ -38,36 +37,36 @@ use crate::time::Moment;
 use std::pin::Pin;
 use std::rc::Rc;
 
-/// Tells whether this machine has a time zone of a name.
+/// Checks whether this machine has a time zone of this name; the error is the reason.
 pub type CheckZone = dyn Fn(String) -> Pin<Box<dyn Future<Output = Result<(), String>>>>;
 
-/// All that the handlers know. One is shared by all listeners.
+/// The context of all handlers, shared by all listeners.
 pub struct Api {
-    /// The newest picture of the kiosk. The loop hangs it up, the handlers show it.
+    /// The newest snapshot, which the loop publishes.
     pub feed: SnapshotFeed,
-    /// The way to the mind.
+    /// Sends commands to the supervisor.
     pub commands: CommandSender,
-    /// What the processes printed.
+    /// The output of the processes.
     pub logs: Rc<Logs>,
-    /// Who may come in.
+    /// Authenticates clients.
     pub auth: Rc<AuthService>,
     /// Reads both clocks.
     pub clock: fn() -> Now,
-    /// Reads the facts of the machine.
+    /// Reads facts about the machine.
     pub system: Box<dyn Fn() -> MachineFacts>,
-    /// Whether a time zone can be used on this machine, as the daemon finds out; why not.
+    /// Checks whether this machine has a time zone.
     pub check_zone: Box<CheckZone>,
-    /// Why the limits of a process are not enforced, or not all of them; `None` where they are.
+    /// Why limits of a process are not enforced; `None` if they are.
     pub why_unenforced: Box<WhyUnenforced>,
-    /// What the run of a process uses.
+    /// The resource usage of a process.
     pub usage: Box<dyn Fn(&Id) -> Usage>,
-    /// Facts of the daemon.
+    /// Facts about the daemon.
     pub about: About,
-    /// By which whoever watches over the daemon sees that clients are still let in.
+    /// Lets the watchdog check that connections are accepted.
     pub liveness: ListenerLiveness,
-    /// Names by which a client may call this machine, beside its own.
+    /// Further names of this machine.
     pub hosts: Vec<String>,
-    /// Bounds on clients.
+    /// Limits on clients.
     pub limits: Limits,
     connections: Rc<server::connection_limiter::ConnectionLimiter>,
     wall: api::wall_time::WallTime,
@@ -75,28 +74,28 @@ pub struct Api {
     screenshots: api::page::ScreenshotsInTransit,
 }
 
-/// Facts of the daemon that do not change while it runs, and the machine's name.
+/// Facts about the daemon that do not change while it runs, and the host name.
 pub struct About {
     /// The version of the program.
     pub version: &'static str,
-    /// The configuration file, as it was named.
+    /// The configuration file, as given on the command line.
     pub config_file: String,
     /// When the daemon was started.
     pub started: Moment,
-    /// Names the numbering of log lines, which outlives the daemon where its processes do.
+    /// Identifies the numbering of log lines, which survives the daemon together with its processes.
     pub log_epoch: u64,
     /// Why it was started.
     pub last_start: LastStart,
-    /// The machine's name now. A client may call it by this name, alone or with `.local`.
+    /// Reads the host name. A client may use it alone or with `.local`.
     pub hostname: Box<dyn Fn() -> String>,
 }
 
 impl Api {
-    /// An API with the default limits that knows nothing of the machine and of what processes may and
-    /// do use; all of this may be set afterwards.
+    /// A context with default limits and without facts about the machine and the resources of processes, which can be
+    /// set afterwards.
     pub fn new(
         feed: SnapshotFeed,
-        mind: CommandSender,
+        commands: CommandSender,
         logs: Rc<Logs>,
         auth: Rc<AuthService>,
         clock: fn() -> Now,
@@ -104,13 +103,13 @@ impl Api {
     ) -> Self {
         Self {
             feed,
-            commands: mind,
+            commands,
             logs,
             auth: auth,
             clock,
             system: Box::new(MachineFacts::default),
             check_zone: Box::new(|_| Box::pin(std::future::ready(Ok(())))),
-            why_unenforced: Box::new(|_| Some("nobody enforces them here".to_owned())),
+            why_unenforced: Box::new(|_| Some("this system does not enforce limits".to_owned())),
             usage: Box::new(|_| Usage::default()),
             about,
             liveness: ListenerLiveness::default(),
@@ -128,7 +127,7 @@ impl std::fmt::Debug for Api {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Api")
             .field("limits", &self.limits)
-            .field("crowd", &self.connections)
+            .field("connections", &self.connections)
             .finish_non_exhaustive()
     }
 }

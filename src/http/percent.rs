@@ -1,15 +1,16 @@
-//! Percent-encoding (RFC 3986, section 2.1), decoded once, before a path or a query means anything.
+//! Percent-decoding (RFC 3986, section 2.1) of a whole path or query, exactly once. picoserve's `UrlEncodedString` decodes
+//! a plus sign to a space, which fails `an_encoding_is_decoded_exactly_once`.
 
 use super::error::{Error, ErrorKind};
 use std::borrow::Cow;
 
-/// Names and values, decoded.
+/// Decoded names and values.
 pub type Pairs<'q> = Vec<(Cow<'q, str>, Cow<'q, str>)>;
 
-/// The path of a request. No id contains a slash, so an encoded one is part of no path there is.
+/// Decodes a path. No id contains a slash, so a path with an encoded slash does not exist.
 ///
 /// # Errors
-/// It is not encoded as it must be, or contains an encoded slash.
+/// The encoding is invalid, or there is an encoded slash.
 pub fn path(encoded: &str) -> Result<Cow<'_, str>, Error> {
     let decoded = decode(encoded)?;
     if decoded.matches('/').count() > encoded.matches('/').count() {
@@ -21,10 +22,10 @@ pub fn path(encoded: &str) -> Result<Cow<'_, str>, Error> {
     Ok(decoded)
 }
 
-/// Names and values of a query. A plus sign is a plus sign: a time zone's offset begins with one.
+/// Decodes a query. A plus sign is literal, because the offset of a time begins with one.
 ///
 /// # Errors
-/// It is not encoded as it must be.
+/// The encoding is invalid.
 pub fn query(encoded: &str) -> Result<Pairs<'_>, Error> {
     (encoded.split('&'))
         .filter_map(|pair| pair.split_once('='))
@@ -65,7 +66,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_is_encoded_is_decoded_once() {
+    fn an_encoding_is_decoded_exactly_once() {
         assert_eq!(path("/%61pi/a%3Ab").unwrap(), "/api/a:b");
         assert_eq!(path("/a%253A").unwrap(), "/a%3A");
         assert_eq!(path("/caf%C3%A9").unwrap(), "/café");
@@ -80,7 +81,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_encoded_badly_is_refused() {
+    fn an_invalid_encoding_is_refused() {
         for bad in ["/%", "/%4", "/%zz", "/%+1", "/%ff", "/%C3"] {
             assert_eq!(path(bad).map_err(|error| error.status()), Err(400), "{bad}");
         }

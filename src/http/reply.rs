@@ -1,4 +1,4 @@
-//! What a handler is given and what it gives back.
+//! The requests that handlers get and the replies that they return.
 
 use super::api::page::SentScreenshot;
 use super::auth_service::Caller;
@@ -17,35 +17,34 @@ use std::ops::Deref;
 use std::pin::Pin;
 use std::rc::Rc;
 
-/// A future of a handler. Boxed, so that the routes can be a table.
+/// A boxed future, so that handlers fit into a table.
 pub type BoxFuture<'a, T> = Pin<Box<dyn Future<Output = T> + 'a>>;
 
-/// A request that has passed the door.
+/// A request that the guard has let pass.
 #[derive(Debug)]
 pub struct ApiRequest<'r> {
     /// Method, path, query and header fields.
     pub parts: RequestParts<'r>,
-    /// What stands in the place of `{id}` in the path, decoded.
+    /// The decoded segment in the place of `{id}` in the path.
     pub id: &'r str,
-    /// Names and values of the query.
+    /// The names and values of the query.
     pub query: Pairs<'r>,
     /// The whole body.
     pub body: Vec<u8>,
-    /// How its sender was let in.
+    /// Who sent it.
     pub caller: Caller,
-    /// Where its sender is; `None` for whoever came through the unix socket.
+    /// The address of the client; `None` for the unix socket.
     pub client: Option<ClientAddress>,
-    /// The sender's end of the connection.
+    /// The connection to the client.
     pub peer: Peer<'r>,
 }
 
-/// The other end of a connection.
+/// The connection to a client.
 #[derive(Clone, Copy, Debug)]
 pub struct Peer<'r>(pub &'r Async<TcpStream>);
 
 impl Peer<'_> {
-    /// Resolves once the client has closed the connection. Of one that has sent another request in advance, that is not
-    /// noticed.
+    /// Resolves once the client has closed the connection. Not noticed after a pipelined request.
     pub async fn disconnected(self) {
         if let Ok(1..) = self.0.peek(&mut [0]).await {
             std::future::pending().await
@@ -65,7 +64,7 @@ impl<'r> ApiRequest<'r> {
         parameter.map(|(_, value)| &**value)
     }
 
-    /// Whether the client would rather have this media type than what it gets unasked.
+    /// Whether the client accepts this media type explicitly.
     pub fn accepts(&self, media_type: &str) -> bool {
         self.header("accept").is_some_and(|accept| {
             (accept.split(','))
@@ -74,18 +73,18 @@ impl<'r> ApiRequest<'r> {
         })
     }
 
-    /// The body as JSON, read as the configuration file is.
+    /// Parses the body as JSON, like the configuration file.
     ///
     /// # Errors
-    /// It is not JSON, is nested more deeply than any configuration, or names a field twice.
+    /// It is not JSON, is nested too deeply, or has a duplicate field.
     pub fn json(&self) -> Result<Value, Error> {
         parse_json(&self.body).map_err(Error::from_parsing)
     }
 
-    /// The body as a JSON object.
+    /// Parses the body as a JSON object.
     ///
     /// # Errors
-    /// As for [`Ask::json`], or it is JSON of another sort.
+    /// As for [`ApiRequest::json`], or it is not an object.
     pub fn object(&self) -> Result<Map<String, Value>, Error> {
         match self.json()? {
             Value::Object(map) => Ok(map),
@@ -94,41 +93,41 @@ impl<'r> ApiRequest<'r> {
     }
 }
 
-/// An answer.
+/// A response.
 #[derive(Debug)]
 pub struct Reply {
     /// The status code.
     pub status: u16,
-    /// The header fields that are not the same for every answer.
+    /// The header fields beyond those of all responses.
     pub fields: heapless::Vec<(&'static str, Cow<'static, str>), 4>,
-    /// What comes after them.
+    /// The body.
     pub content: Content,
-    /// Whom it is given to.
+    /// The caller that gets it.
     pub pass: Caller,
 }
 
-/// The body of an answer.
+/// The body of a response.
 pub enum Content {
-    /// None at all.
+    /// None.
     Nothing,
-    /// Bytes, and their media type.
+    /// Bytes of this media type.
     Bytes(&'static str, Bytes),
-    /// Server-sent events, for as long as the client listens.
+    /// Server-sent events, until the client disconnects.
     Events(Box<dyn EventSource>),
 }
 
-/// Bytes, whoever owns them.
+/// The bytes of a body.
 #[derive(Debug)]
 pub enum Bytes {
-    /// This answer alone.
+    /// Made for this response.
     Owned(Vec<u8>),
-    /// Many answers.
+    /// Shared between responses.
     Shared(Rc<[u8]>),
-    /// A picture, which is counted as long as it is on its way.
+    /// A screenshot, which counts as in transit until this is dropped.
     Screenshot(SentScreenshot),
-    /// The program itself.
+    /// Part of the program.
     Static(&'static [u8]),
-    /// This answer alone; they are of the program, whoever asks gets the same.
+    /// Inflated from a part of the program.
     Inflated(Vec<u8>),
 }
 
@@ -145,15 +144,15 @@ impl Deref for Bytes {
     }
 }
 
-/// Makes the events of a stream.
+/// Produces the events of a stream.
 pub trait EventSource {
-    /// Waits until there is something to tell and writes it to `out`, whole events only.
-    /// Yields false when the stream is over. Dropping the future loses nothing.
+    /// Waits for news and appends them to `out` as whole events. Yields false at the end of the stream. Dropping the
+    /// future loses nothing.
     fn next<'a>(&'a mut self, out: &'a mut Vec<u8>) -> BoxFuture<'a, bool>;
 }
 
 impl Reply {
-    /// An answer without a body: 204 or 304.
+    /// A response without a body: 204 or 304.
     pub fn empty(status: u16) -> Self {
         Self {
             status,
@@ -163,7 +162,7 @@ impl Reply {
         }
     }
 
-    /// An answer of these bytes.
+    /// A response with these bytes.
     pub fn bytes(status: u16, media_type: &'static str, bytes: Vec<u8>) -> Self {
         Self {
             content: Content::Bytes(media_type, Bytes::Owned(bytes)),
@@ -171,7 +170,7 @@ impl Reply {
         }
     }
 
-    /// An answer of bytes that were written once for many.
+    /// A response with bytes that are shared between responses.
     pub fn shared(media_type: &'static str, bytes: Rc<[u8]>) -> Self {
         Self {
             content: Content::Bytes(media_type, Bytes::Shared(bytes)),
@@ -179,7 +178,7 @@ impl Reply {
         }
     }
 
-    /// An answer that is a picture.
+    /// A response with a screenshot.
     pub fn screenshot(picture: SentScreenshot) -> Self {
         Self {
             content: Content::Bytes("image/png", Bytes::Screenshot(picture)),
@@ -187,7 +186,7 @@ impl Reply {
         }
     }
 
-    /// An answer of bytes of the program itself.
+    /// A response with bytes of the program.
     pub fn fixed(media_type: &'static str, bytes: &'static [u8]) -> Self {
         Self {
             content: Content::Bytes(media_type, Bytes::Static(bytes)),
@@ -195,7 +194,7 @@ impl Reply {
         }
     }
 
-    /// The same, where they are kept smaller than they are sent.
+    /// A response with bytes that were inflated from the program.
     pub fn inflated(media_type: &'static str, bytes: Vec<u8>) -> Self {
         Self {
             content: Content::Bytes(media_type, Bytes::Inflated(bytes)),
@@ -203,13 +202,13 @@ impl Reply {
         }
     }
 
-    /// An answer in JSON.
+    /// A JSON response.
     pub fn json(status: u16, value: &impl Serialize) -> Self {
-        let bytes = serde_json::to_vec(value).expect("what we show can be written");
+        let bytes = serde_json::to_vec(value).expect("replies are serializable");
         Self::bytes(status, "application/json", bytes)
     }
 
-    /// A stream of events.
+    /// An event stream.
     pub fn events(source: impl EventSource + 'static) -> Self {
         Self {
             content: Content::Events(Box::new(source)),
@@ -217,14 +216,14 @@ impl Reply {
         }
     }
 
-    /// The same answer, to somebody who was let in.
+    /// The same response for this caller.
     pub fn for_caller(self, pass: Caller) -> Self {
         Self { pass, ..self }
     }
 
-    /// The same answer with one more header field.
+    /// The same response with one more header field.
     pub fn with(mut self, name: &'static str, value: impl Into<Cow<'static, str>>) -> Self {
-        (self.fields.push((name, value.into()))).expect("no answer has more than four");
+        (self.fields.push((name, value.into()))).expect("no reply has more than four fields");
         self
     }
 }
@@ -239,7 +238,7 @@ impl std::fmt::Debug for Content {
     }
 }
 
-/// Appends one server-sent event. `data` writes JSON, which has no line breaks.
+/// Appends one server-sent event. `data` is written as JSON, which has no line breaks.
 pub fn write_event(out: &mut Vec<u8>, name: &str, id: Option<u64>, data: &impl Serialize) {
     out.extend_from_slice(b"event: ");
     out.extend_from_slice(name.as_bytes());
@@ -248,6 +247,6 @@ pub fn write_event(out: &mut Vec<u8>, name: &str, id: Option<u64>, data: &impl S
         out.extend_from_slice(id.to_string().as_bytes());
     }
     out.extend_from_slice(b"\ndata: ");
-    serde_json::to_writer(&mut *out, data).expect("what we show can be written");
+    serde_json::to_writer(&mut *out, data).expect("replies are serializable");
     out.extend_from_slice(b"\n\n");
 }

@@ -1,11 +1,11 @@
-//! The newest picture of the kiosk, and a bell for those who wait for the next.
+//! The newest snapshot, and a notification for those who wait for the next.
 
 use crate::supervisor::Snapshot;
 use event_listener::Event;
 use std::cell::RefCell;
 use std::rc::Rc;
 
-/// Where the loop hangs up the newest [`Status`].
+/// Where the loop publishes the newest [`Snapshot`].
 #[derive(Debug)]
 pub struct SnapshotFeed {
     current: RefCell<Rc<Snapshot>>,
@@ -13,7 +13,7 @@ pub struct SnapshotFeed {
 }
 
 impl SnapshotFeed {
-    /// A feed that begins with this picture.
+    /// A feed that begins with this snapshot.
     pub fn new(status: Rc<Snapshot>) -> Self {
         Self {
             current: RefCell::new(status),
@@ -21,8 +21,8 @@ impl SnapshotFeed {
         }
     }
 
-    /// Hangs up a picture. The loop calls this after every event and before it rests, so a
-    /// client that was given an answer sees its effect; only a new generation wakes anybody.
+    /// Publishes a snapshot. The loop calls this after every event and before it waits, so a client sees the effect of
+    /// its command once it has the reply. Only a new generation wakes waiters.
     pub fn publish(&self, status: &Rc<Snapshot>) {
         if self.current.borrow().generation != status.generation {
             self.current.replace(status.clone());
@@ -30,13 +30,12 @@ impl SnapshotFeed {
         }
     }
 
-    /// The newest picture.
+    /// The newest snapshot.
     pub fn current(&self) -> Rc<Snapshot> {
         self.current.borrow().clone()
     }
 
-    /// The newest picture, as soon as it is of another generation than this.
-    /// Whoever is late sees the newest one, not each of those between.
+    /// The newest snapshot, once its generation is not this one. A slow client may miss snapshots in between.
     pub async fn changed(&self, generation: u64) -> Rc<Snapshot> {
         loop {
             let changed = self.changed.listen();

@@ -1,4 +1,4 @@
-//! Coming in and going out: claiming, signing in and out, the password, and who is signed in.
+//! Claiming, signing in and out, the password, and sessions.
 
 use super::json::Context;
 use super::wall_time::Wallclock;
@@ -16,7 +16,7 @@ use std::time::Duration;
 /// How long a browser keeps its device cookie: a year from its last sign-in.
 const DEVICE_COOKIE_LIFETIME: Duration = Duration::from_secs(365 * 24 * 60 * 60);
 
-/// What anybody may know, and what whoever asks may do.
+/// What a client without credentials may know, and the role of the caller.
 #[derive(Serialize)]
 struct ClaimView {
     claimed: bool,
@@ -52,7 +52,7 @@ pub async fn claim(api: &Rc<Api>, request: ApiRequest<'_>) -> Result<Reply, Erro
     Ok(signed_in(api, &request, &opened))
 }
 
-/// `POST /api/login`: with the password, or by the link that signs in once.
+/// `POST /api/login`: with the password, or with the secret of a link that signs in once.
 pub async fn login(api: &Rc<Api>, request: ApiRequest<'_>) -> Result<Reply, Error> {
     let mut body = request.object()?;
     let opened = if body.contains_key("invitation") {
@@ -70,7 +70,7 @@ pub async fn login(api: &Rc<Api>, request: ApiRequest<'_>) -> Result<Reply, Erro
     Ok(signed_in(api, &request, &opened))
 }
 
-/// `POST /api/logout`: ends the session that asks for it.
+/// `POST /api/logout`: ends the session of the caller.
 pub async fn logout(api: &Rc<Api>, request: ApiRequest<'_>) -> Result<Reply, Error> {
     if let Caller::Session(name, _) = &request.caller {
         api.auth.end_session(name.as_str());
@@ -100,7 +100,7 @@ pub async fn set_password(api: &Rc<Api>, request: ApiRequest<'_>) -> Result<Repl
     Ok(Reply::empty(204))
 }
 
-/// `DELETE /api/password`: forgets who may come in, and tells the code by which the kiosk is claimed again.
+/// `DELETE /api/password`: resets the credentials and returns the new claim code.
 pub async fn reset(api: &Rc<Api>, _request: ApiRequest<'_>) -> Result<Reply, Error> {
     let code = api.auth.reset().await?;
     Ok(Reply::json(200, &json!({"code": code.to_string()})))
@@ -115,7 +115,7 @@ struct SessionView<'a> {
     opened: Wallclock,
     used: Wallclock,
     ends: Wallclock,
-    /// Whether it is the one that asks.
+    /// Whether it is the caller's own.
     current: bool,
 }
 
@@ -186,13 +186,13 @@ fn signed_in(api: &Api, request: &ApiRequest<'_>, opened: &NewSession) -> Reply 
     }
 }
 
-/// The port by which the client calls the kiosk.
+/// The port in the URL by which the client reaches the kiosk.
 fn port(request: &ApiRequest<'_>) -> Option<u16> {
     request.header("host").and_then(guard::port)
 }
 
-/// Scripts cannot read it (`HttpOnly`), no other site can have it sent (`SameSite=Strict`), and where the page came
-/// through TLS it is never sent without (`Secure`).
+/// Scripts cannot read the cookie (`HttpOnly`), other sites cannot have it sent (`SameSite=Strict`), and if the web UI
+/// came over TLS it is never sent without (`Secure`).
 fn cookie(name: &str, value: &str, lifetime: Duration, request: &ApiRequest<'_>) -> String {
     let seconds = lifetime.as_secs();
     let is_secure = request
@@ -208,7 +208,7 @@ fn new_password(body: &mut Map<String, Value>) -> Result<String, Error> {
     Ok(password)
 }
 
-/// A field that must be there, and text.
+/// Takes a required string from the body.
 pub(in crate::http) fn text(
     body: &mut Map<String, Value>,
     field: &'static str,
@@ -222,7 +222,7 @@ pub(in crate::http) fn text(
     }
 }
 
-/// That no field is left which nobody knows.
+/// Refuses fields that are left.
 pub(in crate::http) fn nothing_else(body: &Map<String, Value>) -> Result<(), Error> {
     match body.keys().next() {
         None => Ok(()),

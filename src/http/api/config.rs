@@ -1,7 +1,7 @@
-//! `/api/config`, `/api/behaviors`, `/api/schedule`, `/api/reload`: the document itself.
+//! `/api/config`, `/api/behaviors`, `/api/schedule`, `/api/reload`: the document and its sections.
 //!
-//! For `admin`, who alone may change them, all three have the entity tag of the whole document. A client sends the tag
-//! of what it has read in `If-Match`, and gets 412 where the document has changed since.
+//! For `admin`, the only role that may change them, all three have the entity tag of the whole document. A client sends
+//! the tag of what it has read in `If-Match`, and gets 412 if the document has changed since.
 
 use super::json::{ConfigurationView, Disclosure};
 use crate::config::{Etag, Loaded, Problem, Section, Zone, check_zone, redact};
@@ -98,9 +98,9 @@ async fn replace_section(
     Ok(document(api, request, Some(section), None))
 }
 
-/// What is wrong with the time zone of a schedule, if this machine does not have it. The zones are files of the machine,
-/// so the configuration cannot judge them. The zone in force stays valid: its file may have gone with an update, and
-/// that must not keep an operator from changing something else.
+/// The problem of the time zone of a schedule, if this machine does not have it. Zones are files of the machine, so the
+/// configuration cannot check them. The zone in force stays valid: its file may have been removed by an update, which
+/// must not prevent other changes.
 async fn unknown_zone(api: &Api, schedule: Option<&Value>) -> Option<Problem> {
     let zone = |schedule: &Value| Some(schedule.get("timezone")?.as_str()?.to_owned());
     let name = zone(schedule?)?;
@@ -110,7 +110,7 @@ async fn unknown_zone(api: &Api, schedule: Option<&Value>) -> Option<Problem> {
     {
         return None;
     }
-    // Other words are no name of a zone, and refused as such.
+    // The configuration itself refuses what cannot be the name of a zone.
     if check_zone(&name).is_err() {
         return None;
     }
@@ -119,7 +119,7 @@ async fn unknown_zone(api: &Api, schedule: Option<&Value>) -> Option<Problem> {
     Some(Problem { path, message })
 }
 
-/// Refuses a change for this problem and for every other one of it.
+/// Refuses a change for this problem and all others of it.
 fn refuse(
     api: &Api,
     problem: Problem,
@@ -133,9 +133,9 @@ fn refuse(
     Refusal::Invalid(problems).into()
 }
 
-/// The document or a part of it, or 304 where the client has it already. Below the role `admin` a part has only its
-/// public fields, and a tag of these: a tag of the document would confirm a guess of its secrets. The whole document is
-/// for `admin` alone.
+/// The document or a section of it, or 304 if the client has it already. Below the role `admin` a section has only its
+/// public fields, and a tag of those: a tag of the document would confirm a guess of its secrets. The whole document is
+/// for `admin` only.
 fn document(
     api: &Api,
     request: &ApiRequest<'_>,
@@ -166,15 +166,15 @@ fn document(
     reply.with("ETag", format!("\"{etag}\""))
 }
 
-/// The entity tags of `If-Match`; `None` where any document will do. A tag that is none
-/// of ours matches nothing, but counts: the client does care.
+/// The entity tags of `If-Match`; `None` if any document will do. A malformed tag matches nothing but counts, because
+/// the client has set a condition.
 pub(in crate::http) fn if_match(field: Option<&str>) -> Option<Vec<Etag>> {
     let field = field.filter(|field| field.trim() != "*")?;
     Some(tags(field, false).collect())
 }
 
-/// RFC 9110, section 8.8.3: `"0123456789abcdef", W/"…"`. Weak tags are good enough to save a
-/// transfer, not to change something.
+/// Parses entity tags (RFC 9110, section 8.8.3): `"0123456789abcdef", W/"…"`. Weak tags may avoid a transfer but not
+/// permit a change.
 fn tags(field: &str, weak: bool) -> impl Iterator<Item = Etag> {
     field.split(',').filter_map(move |tag| {
         let tag = tag.trim();
@@ -188,7 +188,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn if_match_names_the_documents_a_client_would_change() {
+    fn if_match_names_the_documents_that_may_be_replaced() {
         let one = "\"0123456789abcdef\"";
         let tag = Etag(0x0123_4567_89ab_cdef);
         assert_eq!(if_match(None), None);

@@ -1,4 +1,4 @@
-//! `/api/displays`: every display that exists or is configured, its screen, who holds it; and the switch.
+//! `/api/displays`: all displays that exist or are configured, their screens and processes; and the power switch.
 
 use super::json::Context;
 use super::wall_time::Wallclock;
@@ -55,7 +55,7 @@ pub async fn switch_power(api: &Rc<Api>, request: ApiRequest<'_>) -> Result<Repl
         .find(|shown| shown.display == display);
     match shown {
         Some(shown) => Ok(Reply::json(202, &view(shown, Context::of(api)))),
-        // It went away within the instant.
+        // It was disconnected in the meantime.
         None => Err(no_such_display(request.id)),
     }
 }
@@ -75,9 +75,9 @@ fn no_such_display(text: &str) -> Error {
 /// All displays.
 #[derive(Debug)]
 pub struct DisplaysView<'a> {
-    /// Which.
+    /// The displays.
     pub shown: &'a [DisplayStatus],
-    /// By which light.
+    /// The context for showing them.
     pub context: Context<'a>,
 }
 
@@ -93,12 +93,12 @@ struct DisplayView<'a> {
     name: &'a Display,
     kind: &'static str,
     connected: bool,
-    /// All of it, turned as it is.
+    /// The whole screen, as rotated.
     resolution: Option<Size>,
-    /// What shows it, where that is one output.
+    /// The output that shows the display, if there is exactly one.
     output: Option<&'a str>,
     outputs: Vec<OutputView<'a>>,
-    /// Where it is plugged in, where that can be told.
+    /// The connector of the output, if known.
     connector: Option<&'a str>,
     monitor: Option<&'a Monitor>,
     rotation: RotationView<'a>,
@@ -141,7 +141,7 @@ fn view<'a>(shown: &'a DisplayStatus, context: Context<'_>) -> DisplayView<'a> {
             Display::Wayland(_) => "wayland",
         },
         connected: shown.connected,
-        // What nothing shows has no size that means anything.
+        // Without an output the size means nothing.
         resolution: screen
             .filter(|_| !outputs.is_empty())
             .map(|screen| screen.size),
@@ -178,10 +178,10 @@ impl<'a> RotationView<'a> {
 
 impl<'a> PowerView<'a> {
     fn of(status: &'a PowerStatus, context: Context<'_>) -> Self {
-        let word = |on| if on { "on" } else { "off" };
+        let name = |on| if on { "on" } else { "off" };
         Self {
-            requested: status.requested.map(word),
-            actual: status.actual.map(word),
+            requested: status.requested.map(name),
+            actual: status.actual.map(name),
             backend: status.backend.map(|backend| backend.as_str()),
             since: status.since.map(|since| context.boot().at(since)),
             problem: status.problem.as_deref(),
@@ -189,7 +189,7 @@ impl<'a> PowerView<'a> {
     }
 }
 
-/// The sockets of the machine, each with the display that uses it.
+/// The connectors of the machine, each with the display that uses it.
 #[derive(Debug)]
 pub struct ConnectorsView<'a>(pub &'a Snapshot);
 

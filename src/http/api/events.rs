@@ -1,4 +1,4 @@
-//! `/api/events`: a picture of everything, then whatever changes, for as long as somebody looks.
+//! `/api/events`: a snapshot, then changes, until the client disconnects.
 
 use super::displays::{ConnectorsView, DisplaysView};
 use super::json::{ConfigurationView, Context, Disclosure, ProcessOrder, ProcessesView};
@@ -13,8 +13,8 @@ use smol::Timer;
 use std::rc::Rc;
 use std::time::Instant;
 
-/// `GET /api/events`. A client that comes back gets a new snapshot: it is hardly larger than
-/// what it may have missed, and never wrong.
+/// `GET /api/events`. A client that reconnects gets a new snapshot, which is hardly larger than the changes that it may
+/// have missed.
 pub async fn stream(api: &Rc<Api>, request: ApiRequest<'_>) -> Result<Reply, Error> {
     Ok(Reply::events(SnapshotStream {
         api: api.clone(),
@@ -25,9 +25,9 @@ pub async fn stream(api: &Rc<Api>, request: ApiRequest<'_>) -> Result<Reply, Err
 
 struct SnapshotStream {
     api: Rc<Api>,
-    /// A role never changes: a session or token of another role is another one.
+    /// Fixed, because a session or token never changes its role.
     disclosure: Disclosure,
-    /// What the client has seen last, and when it was sent.
+    /// The last snapshot that was sent, and when.
     sent: Option<(Rc<Snapshot>, Instant)>,
 }
 
@@ -42,7 +42,7 @@ impl EventSource for SnapshotStream {
                 }
                 Some((sent, at)) => {
                     self.api.feed.changed(sent.generation).await;
-                    // Under load many changes come as one event.
+                    // Under load, many changes are merged into one event.
                     let gap = self.api.limits.event_gap.saturating_sub(at.elapsed());
                     if !gap.is_zero() {
                         Timer::after(gap).await;
@@ -108,7 +108,7 @@ fn write_snapshot(out: &mut Vec<u8>, api: &Api, status: &Snapshot, disclosure: D
     write_event(out, "snapshot", Some(status.generation), &event);
 }
 
-/// What differs is found by pointer: what a generation has not touched it shares with the one before.
+/// Finds the differences by pointer: snapshots share what a generation has not changed.
 fn write_change(
     out: &mut Vec<u8>,
     api: &Api,
@@ -131,7 +131,7 @@ fn write_change(
     let removed = (before.processes.iter())
         .map(|shown| &shown.process.id)
         .filter(|id| status.process(id).is_none());
-    // A connector names the display that uses it, so one does not change without the other.
+    // A connector names its display, so both change together.
     let is_rearranged = !Rc::ptr_eq(&before.displays, &status.displays)
         || !Rc::ptr_eq(&before.connectors, &status.connectors);
     let event = Event {

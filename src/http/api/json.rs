@@ -1,4 +1,4 @@
-//! How things look in JSON: one shape for each, wherever it is shown.
+//! The JSON forms that several routes share.
 
 use super::usage::Usage;
 use super::wall_time::{BootTime, Now, Wallclock};
@@ -10,17 +10,17 @@ use serde::{Serialize, Serializer};
 use std::borrow::Cow;
 use std::rc::Rc;
 
-/// How much of the configuration a reader may see.
+/// How much of the configuration a caller may read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Disclosure {
-    /// No command, no environment, no credential and no query of a URL: for the roles `view` and `operate`.
+    /// No commands, environments, credentials or queries of URLs: for the roles `view` and `operate`.
     Redacted,
-    /// All of it: for the role `admin`.
+    /// Everything: for the role `admin`.
     Full,
 }
 
 impl Disclosure {
-    /// A sentence that may name URLs of the configuration.
+    /// A sentence that may contain URLs of the configuration.
     pub fn text(self, text: &str) -> Cow<'_, str> {
         match self {
             Disclosure::Full => text.into(),
@@ -37,8 +37,7 @@ impl Disclosure {
     }
 }
 
-/// What is needed to show anything: both clocks as they were when the showing began, and whom to ask
-/// about the rest.
+/// What is needed to show state: the clocks, read once, and the API context.
 #[derive(Clone, Copy, Debug)]
 pub struct Context<'l> {
     api: &'l Api,
@@ -48,7 +47,7 @@ pub struct Context<'l> {
 }
 
 impl<'l> Context<'l> {
-    /// Reads the clocks. What is shown is redacted until [`Light::disclosing`] says otherwise.
+    /// Reads the clocks. Output is redacted unless [`Context::disclosing`] changes that.
     pub fn of(api: &'l Api) -> Self {
         let now = (api.clock)();
         Self {
@@ -59,22 +58,22 @@ impl<'l> Context<'l> {
         }
     }
 
-    /// The same, for a reader who may see this much.
+    /// The same for a caller with this disclosure.
     pub fn disclosing(self, disclosure: Disclosure) -> Self {
         Self { disclosure, ..self }
     }
 
-    /// Now.
+    /// The current time.
     pub fn now(&self) -> Now {
         self.now
     }
 
-    /// When the machine was booted.
+    /// The time of the boot.
     pub fn boot(&self) -> BootTime {
         self.boot
     }
 
-    /// A process as the API shows it.
+    /// The JSON form of a process.
     pub fn process<'a>(&self, shown: &'a ProcessStatus) -> ProcessView<'a> {
         let uptime = |started| self.now.mono.since(started).as_secs();
         let disclosure = self.disclosure;
@@ -88,7 +87,7 @@ impl<'l> Context<'l> {
             restarts: shown.restarts,
             since: self.boot.at(shown.since),
             reason: (shown.reason.as_ref()).map(|reason| match (reason, disclosure) {
-                // It names the program.
+                // The reason names the program.
                 (Reason::NotStarted(_), Disclosure::Redacted) => "could not be started".to_owned(),
                 _ => disclosure.text(&reason.to_string()).into_owned(),
             }),
@@ -131,7 +130,7 @@ pub fn state(state: State) -> &'static str {
     }
 }
 
-/// A process: its configuration, and how it fares.
+/// A process: its configuration and its state.
 #[derive(Debug)]
 pub struct ProcessView<'a> {
     process: &'a Process,
@@ -142,7 +141,7 @@ pub struct ProcessView<'a> {
     since: Wallclock,
     reason: Option<String>,
     page: Option<PageView<'a>>,
-    /// Where it has limits: why they are not enforced, if they are not.
+    /// For a process with limits: why they are not enforced, if so.
     unenforced: Option<Option<String>>,
     usage: Usage,
     stopped: Option<&'a [Id]>,
@@ -150,12 +149,12 @@ pub struct ProcessView<'a> {
 }
 
 impl<'a> ProcessView<'a> {
-    /// The same, with what it uses.
+    /// The same with its resource usage.
     pub fn with_usage(self, usage: Usage) -> Self {
         Self { usage, ..self }
     }
 
-    /// The same, with those that make way for it.
+    /// The same with the processes that were stopped for it.
     pub fn with_stopped(self, stopped: &'a [Id]) -> Self {
         Self {
             stopped: Some(stopped),
@@ -205,7 +204,7 @@ impl Serialize for ProcessView<'_> {
     }
 }
 
-/// How the page of a display process fares.
+/// The state of the page of a display process.
 #[derive(Debug, Serialize)]
 struct PageView<'a> {
     state: &'static str,
@@ -218,22 +217,22 @@ struct PageView<'a> {
     last_step: Option<StepView<'a>>,
 }
 
-/// What was done last for a page that was not well.
+/// The last recovery step for a page.
 #[derive(Debug, Serialize)]
 struct StepView<'a> {
     at: Wallclock,
     state: &'static str,
     what: Cow<'a, str>,
-    /// When the picture was taken that `/evidence` shows.
+    /// When the screenshot that `/evidence` returns was taken.
     evidence: Option<Wallclock>,
 }
 
 /// Processes by id, in the order of the file.
 #[derive(Debug)]
 pub struct ProcessesView<'a> {
-    /// Which.
+    /// The processes.
     pub shown: &'a [Rc<ProcessStatus>],
-    /// By which light.
+    /// The context for showing them.
     pub context: Context<'a>,
 }
 
@@ -247,7 +246,7 @@ impl Serialize for ProcessesView<'_> {
     }
 }
 
-/// The ids of processes, in the order of the file.
+/// The ids of the processes, in the order of the file.
 #[derive(Debug)]
 pub struct ProcessOrder<'a>(pub &'a [Rc<ProcessStatus>]);
 
@@ -257,7 +256,7 @@ impl Serialize for ProcessOrder<'_> {
     }
 }
 
-/// Where the configuration in force comes from, and what is wrong with it.
+/// The source of the configuration in force, and its problems.
 #[derive(Debug, Serialize)]
 pub struct ConfigurationView<'a> {
     file: &'a str,
@@ -267,8 +266,7 @@ pub struct ConfigurationView<'a> {
 }
 
 impl<'a> ConfigurationView<'a> {
-    /// The configuration in force. What is wrong with a field can quote its value, so only the field is named to a
-    /// reader who may not see that.
+    /// The configuration in force. The message of a problem can quote a value, so a redacted form names only the field.
     pub fn of(api: &'a Api, shown: &'a ConfigurationStatus, disclosure: Disclosure) -> Self {
         let problems = |problems: &'a [Problem]| match disclosure {
             Disclosure::Full => problems.into(),
@@ -293,7 +291,7 @@ impl<'a> ConfigurationView<'a> {
     }
 }
 
-/// How many processes there are, and how many of them are in a state that matters at a glance.
+/// The number of processes, in total and by state.
 #[derive(Debug, Serialize)]
 pub struct ProcessCounts {
     total: usize,
@@ -303,7 +301,7 @@ pub struct ProcessCounts {
 }
 
 impl ProcessCounts {
-    /// Counts.
+    /// Counts the processes of a snapshot.
     pub fn of(status: &Snapshot) -> Self {
         let count = |state| {
             (status.processes.iter())

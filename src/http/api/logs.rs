@@ -1,4 +1,4 @@
-//! `/api/processes/{id}/logs`: what a process printed, once or for as long as somebody looks.
+//! `/api/processes/{id}/logs`: the output of a process, once or as a stream.
 
 use super::json::Context;
 use super::processes;
@@ -16,22 +16,20 @@ use std::collections::VecDeque;
 use std::io::Write;
 use std::rc::Rc;
 
-/// As many lines as are shown unasked: some screens full.
+/// The default number of lines.
 const LINES_DEFAULT: usize = 200;
 
-/// As many lines as may be asked for.
+/// The largest number of lines.
 const LINES_MAX: usize = 10_000;
 
-/// As many bytes as one answer holds, whatever was asked for: two rings of the usual
-/// size. Whoever needs more of a larger one follows the stream.
+/// The most bytes in a response: two logs of the default size. The stream gives more.
 const ANSWER_MAX: usize = 512 * 1024;
 
-/// What one event holds at most. Smaller, so that many streams cost little and a
-/// flood is told piece by piece.
+/// The most lines and bytes in an event. Smaller, so that many streams cost little and a flood is sent in parts.
 const EVENT_LINES: usize = 500;
 const EVENT_MAX: usize = 64 * 1024;
 
-/// A line as the API shows it. What is not UTF-8 is shown as the replacement character.
+/// A line. Invalid UTF-8 is shown as the replacement character.
 #[derive(Serialize)]
 struct Entry<'a> {
     seq: u64,
@@ -97,8 +95,8 @@ pub async fn stream(api: &Rc<Api>, request: ApiRequest<'_>) -> Result<Reply, Err
     processes::find(api, &id)?;
     let lines = requested_lines(&request)?.unwrap_or(LINES_DEFAULT) as u64;
     let life = api.about.log_epoch;
-    // A number that was given by an earlier daemon says nothing about the lines of this one.
-    // A script cannot set a header of an `EventSource` it opens: it names the id in the query.
+    // A number of an earlier daemon means nothing here. `EventSource` cannot set a header, so a script passes the id in
+    // the query.
     let last_seen: Option<u64> = (request.header("last-event-id"))
         .or_else(|| request.query("last_event_id"))
         .and_then(|id| id.split_once('.'))
@@ -119,13 +117,13 @@ pub async fn stream(api: &Rc<Api>, request: ApiRequest<'_>) -> Result<Reply, Err
     }))
 }
 
-/// Sends the lines of one process as they come.
+/// Streams the lines of one process.
 struct LogStream {
     api: Rc<Api>,
     id: Id,
-    /// Tells this daemon from the one before it: the event ids begin with it.
+    /// Identifies the numbering of lines; part of the event ids.
     epoch: u64,
-    /// The last line the client has.
+    /// The last line that was sent.
     after: u64,
 }
 
@@ -133,7 +131,7 @@ impl EventSource for LogStream {
     fn next<'a>(&'a mut self, out: &'a mut Vec<u8>) -> BoxFuture<'a, bool> {
         Box::pin(async move {
             loop {
-                // Looked up anew each time: a process that is deleted takes its log with it.
+                // Looked up each time, because deleting a process deletes its log.
                 let status = self.api.feed.current();
                 if status.process(&self.id).is_none() {
                     return false;
@@ -150,7 +148,7 @@ impl EventSource for LogStream {
                     Some(changed) => or(changed, gone).await,
                     None => gone.await,
                 }
-                // One line seldom comes alone.
+                // Lines seldom come alone.
                 Timer::after(self.api.limits.event_gap).await;
             }
         })
@@ -158,7 +156,7 @@ impl EventSource for LogStream {
 }
 
 impl LogStream {
-    /// Writes what there is beyond what the client has; whether there was anything.
+    /// Writes the lines that were not sent yet; returns whether there were any.
     fn write_lines(&mut self, log: &Log, out: &mut Vec<u8>) -> bool {
         let lost = log.first_seq().saturating_sub(self.after + 1);
         if lost > 0 {
@@ -206,8 +204,8 @@ fn requested_lines(request: &ApiRequest<'_>) -> Result<Option<usize>, Error> {
     }
 }
 
-/// The newest `lines` lines with their numbers, oldest first, as `show` writes them: a control byte is six bytes
-/// of JSON, so it is not the text that is measured. No more than [`ANSWER_MAX`] bytes, but always the newest line.
+/// The newest `lines` lines with their numbers, oldest first, as `show` writes them. At most [`ANSWER_MAX`] bytes,
+/// measured as written (a control byte is six bytes of JSON), but always the newest line.
 fn newest(
     log: Option<&Log>,
     lines: usize,
@@ -240,7 +238,7 @@ mod tests {
     use crate::time::Moment;
 
     #[test]
-    fn a_line_of_control_bytes_costs_what_it_is_shown_as_and_the_newest_lines_stay() {
+    fn control_bytes_count_as_serialized_and_the_newest_lines_remain() {
         let log = Log::new(2 * ANSWER_MAX);
         for number in 0..100 {
             log.note(

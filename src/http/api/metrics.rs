@@ -1,4 +1,4 @@
-//! `/metrics`: numbers for Prometheus, in its text format (version 0.0.4).
+//! `/metrics`: metrics in the text format of Prometheus (version 0.0.4).
 
 use super::json::{Context, state};
 use super::usage::Usage;
@@ -9,7 +9,7 @@ use crate::supervisor::{ProcessStatus, Snapshot, State};
 use std::fmt::Write;
 use std::rc::Rc;
 
-/// `GET /metrics`. Names end in their unit; ids need no escaping, and the states are ours.
+/// `GET /metrics`. Names end in their unit; ids and states need no escaping.
 pub async fn show(api: &Rc<Api>, _request: ApiRequest<'_>) -> Result<Reply, Error> {
     let status = api.feed.current();
     let now = Context::of(api).now().mono;
@@ -49,7 +49,7 @@ pub async fn show(api: &Rc<Api>, _request: ApiRequest<'_>) -> Result<Reply, Erro
     });
     each(
         "process_restarts",
-        "How often it was restarted by itself since it was last started by hand.",
+        "How often it was restarted automatically since it was last started by an operator.",
         &|shown| u64::from(shown.restarts),
     );
     each(
@@ -77,7 +77,7 @@ pub async fn show(api: &Rc<Api>, _request: ApiRequest<'_>) -> Result<Reply, Erro
     ))
 }
 
-/// What the processes use, where somebody counts it.
+/// The resource usage of the processes, as far as it is measured.
 fn usage(page: &mut Page, api: &Api, status: &Snapshot) {
     let used: Vec<_> = (status.processes.iter())
         .map(|shown| (&shown.process.id, (api.usage)(&shown.process.id)))
@@ -110,7 +110,7 @@ fn usage(page: &mut Page, api: &Api, status: &Snapshot) {
     );
 }
 
-/// Writing to a string cannot fail.
+/// The text. Writing to a string cannot fail.
 struct Page(String);
 
 impl Page {

@@ -1,4 +1,4 @@
-//! `/api/openapi.json`: the description of every route, written by hand and tested against the table.
+//! `/api/openapi.json`: the description of all routes, written by hand and tested against the route table.
 
 use crate::http::Api;
 use crate::http::error::Error;

@@ -1,4 +1,4 @@
-//! What can be done with the page of a display process: reload it, show another one, photograph it, see how it was.
+//! The page of a display process: reload, navigate, screenshot, evidence.
 
 use super::json::Disclosure;
 use super::processes::{id, reply};
@@ -13,18 +13,18 @@ use std::cell::Cell;
 use std::ops::Deref;
 use std::rc::Rc;
 
-/// The widest picture that may be asked for, in pixels: it is never made larger than the page.
+/// The largest width that may be requested, in pixels. A screenshot is never enlarged.
 const WIDTH_MAX: u32 = 16_384;
 
-/// Pictures that are on their way to clients, in bytes. Another one is not sent while there are more: clients
-/// that read slowly must not hold a picture each. The largest single one is 16 MiB.
+/// The most bytes of screenshots in transit; above it, further ones are refused, so that slow clients do not hold one
+/// each. The largest single screenshot has 16 MiB.
 const IN_TRANSIT_MAX: usize = 8 * 1024 * 1024;
 
-/// How many bytes of pictures are on their way.
+/// The bytes of screenshots in transit.
 #[derive(Debug, Default)]
 pub struct ScreenshotsInTransit(Rc<Cell<usize>>);
 
-/// A picture on its way.
+/// A screenshot in transit.
 #[derive(Debug)]
 pub struct SentScreenshot {
     png: Rc<[u8]>,
@@ -37,7 +37,7 @@ impl ScreenshotsInTransit {
         if so_far > IN_TRANSIT_MAX {
             return Err(Error::new(
                 ErrorKind::Busy,
-                "too many pictures are on their way",
+                "too many screenshots are being sent; try again in a moment",
             ));
         }
         self.0.set(so_far + png.len());
@@ -84,7 +84,7 @@ pub async fn navigate(api: &Rc<Api>, request: ApiRequest<'_>) -> Result<Reply, E
         url,
         transition,
     };
-    // A client that cancels it closes the connection: then the page that is there is to stay.
+    // A client that cancels closes the connection: the current page then stays.
     let gone = async {
         request.peer.disconnected().await;
         let why = Failure::system("the client closed the connection");
@@ -127,14 +127,14 @@ pub async fn evidence(api: &Rc<Api>, request: ApiRequest<'_>) -> Result<Reply, E
             api.screenshots.add(screenshot.png.clone())?,
         )),
         None => {
-            let detail = format!("{id}: there is no picture from before a step");
+            let detail = format!("{id}: there is no screenshot from before a recovery step");
             Err(Error::new(ErrorKind::NoEvidence, detail))
         }
     }
 }
 
-/// Whether a URL names something on the network. Others (`file:`, `chrome:`, `view-source:`) name what the account of
-/// the browser can read.
+/// Whether a URL is on the network. Others (`file:`, `chrome:`, `view-source:`) name what the browser's account can
+/// read.
 fn is_on_the_web(url: &str) -> bool {
     let starts = |scheme: &str| {
         (url.get(..scheme.len())).is_some_and(|start| start.eq_ignore_ascii_case(scheme))
@@ -142,7 +142,7 @@ fn is_on_the_web(url: &str) -> bool {
     starts("http://") || starts("https://")
 }
 
-/// What a body asks for: `{"url", "transition"?}`.
+/// Parses a body `{"url", "transition"?}`.
 fn target(mut body: Map<String, Value>) -> Result<(String, Transition), Error> {
     let url = match body.remove("url") {
         Some(Value::String(url)) => url,
@@ -175,12 +175,12 @@ mod tests {
     use super::*;
 
     #[test]
-    fn slow_clients_cannot_hold_a_picture_each() {
-        let pictures = ScreenshotsInTransit::default();
+    fn slow_clients_cannot_hold_a_screenshot_each() {
+        let screenshots = ScreenshotsInTransit::default();
         let large: Rc<[u8]> = vec![0; IN_TRANSIT_MAX + 1].into();
-        let first = pictures.add(large.clone()).unwrap();
-        assert!(pictures.add(large.clone()).is_err());
+        let first = screenshots.add(large.clone()).unwrap();
+        assert!(screenshots.add(large.clone()).is_err());
         drop(first);
-        assert!(pictures.add(large).is_ok());
+        assert!(screenshots.add(large).is_ok());
     }
 }

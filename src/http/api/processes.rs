@@ -1,4 +1,4 @@
-//! `/api/processes`: what is configured, how it fares, and the buttons.
+//! `/api/processes`: configuration, state and commands of processes.
 
 use super::config::if_match;
 use super::json::{Context, Disclosure, ProcessesView};
@@ -11,8 +11,8 @@ use serde::Serialize;
 use std::cell::RefCell;
 use std::rc::Rc;
 
-/// The list as it was written last. It says whole seconds, so it is written at most
-/// once a second and generation for each [`Disclosure`], however many ask for it.
+/// The list of processes as last serialized. It contains whole seconds, so it is serialized at most once a second and
+/// generation for each [`Disclosure`].
 #[derive(Debug, Default)]
 pub struct CachedLists {
     redacted: RefCell<Option<CachedList>>,
@@ -66,8 +66,8 @@ pub async fn list(api: &Rc<Api>, request: ApiRequest<'_>) -> Result<Reply, Error
     Ok(Reply::shared("application/json", bytes))
 }
 
-/// `GET /api/processes/{id}`. What it uses is shown here and not in the list, which is asked for
-/// often: the system is asked anew each time.
+/// `GET /api/processes/{id}`. Includes the resource usage, which the list does not: it is requested often, and the
+/// usage is read from the system each time.
 pub async fn show(api: &Rc<Api>, request: ApiRequest<'_>) -> Result<Reply, Error> {
     let shown = find(api, &id(request.id)?)?;
     let usage = (api.usage)(&shown.process.id);
@@ -75,7 +75,7 @@ pub async fn show(api: &Rc<Api>, request: ApiRequest<'_>) -> Result<Reply, Error
     let context = Context::of(api).disclosing(disclosure);
     let view = context.process(&shown).with_usage(usage);
     let reply = Reply::json(200, &view);
-    // The tag is a hash of secrets, too.
+    // Not for redacted output: the tag is a hash of secrets.
     Ok(match disclosure {
         Disclosure::Full => reply.with("ETag", tag(&shown)),
         Disclosure::Redacted => reply,
@@ -110,12 +110,13 @@ pub async fn change(api: &Rc<Api>, request: ApiRequest<'_>) -> Result<Reply, Err
     Ok(reply(api, &request, 200, &id)?.with("ETag", tag(&shown)))
 }
 
-/// The entity tag of a process: it names its configuration, not its state.
+/// The entity tag of a process: of its configuration, not its state.
 fn tag(shown: &ProcessStatus) -> String {
     format!("\"{}\"", shown.process.etag())
 }
 
-/// `DELETE /api/processes/{id}`. One that rules name is deleted only with `?force=true`, which switches these rules off.
+/// `DELETE /api/processes/{id}`. With `?force=true`, rules that use the process are disabled; without it they prevent
+/// the deletion.
 pub async fn delete(api: &Rc<Api>, request: ApiRequest<'_>) -> Result<Reply, Error> {
     let id = id(request.id)?;
     let command = match request.query("force") {
@@ -148,7 +149,7 @@ pub async fn restart(api: &Rc<Api>, request: ApiRequest<'_>) -> Result<Reply, Er
     started(api, &request, &id, done)
 }
 
-/// The id in a path. What cannot be an id is nobody's.
+/// The id in a path. No process has an invalid id.
 pub fn id(text: &str) -> Result<Id, Error> {
     text.parse().map_err(|_| {
         Error::new(
@@ -165,7 +166,7 @@ pub fn find(api: &Api, id: &Id) -> Result<Rc<ProcessStatus>, Error> {
     found.ok_or_else(|| Refusal::NoSuchProcess(id.clone()).into())
 }
 
-/// A process as it is now.
+/// The current state of a process.
 pub(in crate::http) fn reply(
     api: &Api,
     request: &ApiRequest<'_>,

@@ -1,4 +1,4 @@
-//! All routes on one screen.
+//! The table of all routes.
 
 use super::{
     auth, config, displays, events, logs, metrics, openapi, page, processes, schedule, system,
@@ -13,14 +13,14 @@ use std::rc::Rc;
 /// One method of one path.
 #[derive(Debug)]
 pub struct Route {
-    /// GET stands for HEAD too.
+    /// The method; GET includes HEAD.
     pub method: &'static str,
-    /// `{id}` stands for one segment.
+    /// The path; `{id}` stands for one segment.
     pub path: &'static str,
-    /// What it asks of whoever uses it.
+    /// What it requires of its caller.
     pub needs: Needs,
-    /// The status codes it can answer with by itself. What the server refuses before
-    /// a route is asked is the same for all and not listed.
+    /// The status codes of the route itself. Errors that the server returns before it calls a route are the same for
+    /// all, and not listed.
     pub answers: &'static [u16],
     handler: Handler,
 }
@@ -39,7 +39,7 @@ macro_rules! routes {
     };
 }
 
-/// The table.
+/// All routes.
 #[rustfmt::skip]
 pub static ROUTES: &[Route] = routes! {
     GET    "/api/processes"                   View    [200]                          processes::list;
@@ -91,7 +91,7 @@ pub static ROUTES: &[Route] = routes! {
 };
 
 impl Route {
-    /// Answers a request.
+    /// Calls the handler.
     pub(in crate::http) async fn answer<'a>(
         &self,
         api: &'a Rc<Api>,
@@ -100,7 +100,7 @@ impl Route {
         (self.handler)(api, request).await
     }
 
-    /// What stands in the place of `{id}`, where the path is of this route; empty for a route without one.
+    /// The segment in the place of `{id}`, if the path matches; empty for a route without one.
     fn matches<'p>(&self, path: &'p str) -> Option<&'p str> {
         let Some((before, after)) = self.path.split_once("{id}") else {
             return (self.path == path).then_some("");
@@ -110,18 +110,18 @@ impl Route {
     }
 }
 
-/// What there is for a method and a path.
+/// The result of a lookup.
 #[derive(Debug)]
 pub(in crate::http) enum Found<'p> {
-    /// A route, and what stands in the place of `{id}`.
+    /// A route, and the segment in the place of `{id}`.
     Route(&'static Route, &'p str),
-    /// A path, but other methods: these.
+    /// The path exists, with these methods only.
     Methods(String),
-    /// No such path.
+    /// The path does not exist.
     Nothing,
 }
 
-/// Looks a request up in the table.
+/// Looks up a method and a path.
 pub(in crate::http) fn find<'p>(method: &str, path: &'p str) -> Found<'p> {
     let wanted = if method == "HEAD" { "GET" } else { method };
     let mut allow = String::new();
@@ -159,7 +159,7 @@ mod tests {
     }
 
     #[test]
-    fn a_path_leads_to_its_route_and_no_other() {
+    fn a_path_matches_its_route_only() {
         assert_eq!(found("GET", "/"), "GET / ");
         assert_eq!(found("HEAD", "/healthz"), "GET /healthz ");
         assert_eq!(
@@ -190,7 +190,7 @@ mod tests {
     }
 
     #[test]
-    fn another_method_is_told_which_ones_there_are() {
+    fn an_unknown_method_gets_the_allowed_ones() {
         assert_eq!(
             found("PATCH", "/api/processes/a"),
             "GET, HEAD, PUT, DELETE, OPTIONS"
@@ -199,8 +199,8 @@ mod tests {
     }
 
     #[test]
-    fn whatever_changes_something_needs_more_than_to_look() {
-        // Coming in and going out: there is something to know, or nothing to gain.
+    fn changes_need_more_than_the_role_view() {
+        // Claiming and signing in: they need a code or a password, or change nothing.
         let ways_in = ["/api/claim", "/api/login", "/api/logout"];
         for route in ROUTES {
             if route.method != "GET" && !ways_in.contains(&route.path) {
@@ -209,9 +209,9 @@ mod tests {
         }
     }
 
-    /// What a stranger can reach, in full.
+    /// The complete list of what an anonymous client can reach.
     #[test]
-    fn a_stranger_can_see_the_front_and_ask_to_be_let_in() {
+    fn anonymous_clients_reach_only_the_sign_in() {
         let open: Vec<String> = (ROUTES.iter())
             .filter(|route| route.needs == Needs::Nothing)
             .map(|route| format!("{} {}", route.method, route.path))

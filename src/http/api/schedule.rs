@@ -1,6 +1,6 @@
-//! `/api/schedule/…`: what the schedule is going to do, what it has done, and a rule at the push of a button.
+//! `/api/schedule/…`: preview, history, and running a rule.
 //!
-//! The rules themselves are a part of the document: see [`super::config`].
+//! The rules themselves are a section of the document: see [`super::config`].
 
 use super::json::Disclosure;
 use crate::config::{Id, RuleAction, redact};
@@ -18,10 +18,10 @@ use serde_json::{Value, json};
 use std::borrow::Cow;
 use std::rc::Rc;
 
-/// What is told where nobody says until when.
+/// The default span of the preview.
 const SPAN_DEFAULT: SignedDuration = SignedDuration::from_hours(24);
 
-/// The longest span that can be asked for.
+/// The longest span of the preview.
 const SPAN_MAX: SignedDuration = SignedDuration::from_hours(24 * 400);
 
 #[derive(Serialize)]
@@ -107,8 +107,8 @@ pub async fn record(api: &Rc<Api>, request: ApiRequest<'_>) -> Result<Reply, Err
     Ok(Reply::json(200, &RecordView { record }))
 }
 
-/// `POST /api/schedule/rules/{id}/run`: answered when it is known what came of it, or when it is under way and takes
-/// longer than anybody waits.
+/// `POST /api/schedule/rules/{id}/run`: answers when the outcome is known, or after a while if the rule is still
+/// running.
 pub async fn run(api: &Rc<Api>, request: ApiRequest<'_>) -> Result<Reply, Error> {
     let Ok(id) = request.id.parse::<Id>() else {
         let detail = format!("there is no rule {}", request.id);
@@ -133,7 +133,7 @@ pub async fn run(api: &Rc<Api>, request: ApiRequest<'_>) -> Result<Reply, Error>
     }
 }
 
-/// An instant in the query, where it is there (RFC 3339).
+/// An optional instant in the query (RFC 3339).
 fn instant(request: &ApiRequest<'_>, name: &'static str) -> Result<Option<Timestamp>, Error> {
     let Some(text) = request.query(name) else {
         return Ok(None);
@@ -144,7 +144,7 @@ fn instant(request: &ApiRequest<'_>, name: &'static str) -> Result<Option<Timest
     })
 }
 
-/// What came of something, `begun` while it is under way.
+/// The name of an outcome; `begun` while the execution continues.
 fn outcome_name(outcome: Option<RuleOutcome>) -> &'static str {
     outcome.map_or("begun", RuleOutcome::as_str)
 }
@@ -205,8 +205,8 @@ impl<'a> EntryView<'a> {
     }
 }
 
-/// Decides which details of executions a reader may see: that of a `run_command` rule names the command, and that of
-/// an `update_process` rule can quote a value.
+/// Decides which details of executions a caller may see: that of a `run_command` rule names the command, and that of an
+/// `update_process` rule can quote a value.
 #[derive(Debug)]
 struct Details<'a> {
     rules: &'a [RuleStatus],
@@ -221,7 +221,7 @@ impl<'a> Details<'a> {
         }
     }
 
-    /// A rule that is not there any more may have been any.
+    /// A rule that was deleted may have had any action.
     fn show<'d>(&self, rule: &Id, detail: Option<&'d str>) -> Option<Cow<'d, str>> {
         let is_public = || {
             let shown = self.rules.iter().find(|shown| shown.id == *rule);
@@ -245,7 +245,7 @@ pub struct ScheduleView<'a> {
 }
 
 impl<'a> ScheduleView<'a> {
-    /// The schedule as a reader may see it.
+    /// The schedule with this disclosure.
     pub fn of(status: &'a Snapshot, disclosure: Disclosure) -> Self {
         Self {
             shown: &status.schedule,

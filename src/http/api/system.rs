@@ -1,4 +1,4 @@
-//! `/api/status`, `/api/system`, `/healthz`: how the daemon and the machine fare.
+//! `/api/status`, `/api/system`, `/healthz`: the state of the daemon and the machine.
 
 use super::json::{ConfigurationView, Context, ProcessCounts};
 use super::schedule::ScheduleView;
@@ -17,8 +17,8 @@ use smol::future::or;
 use std::rc::Rc;
 use std::time::Duration;
 
-/// How long the loop may take to come round before `/healthz` says that it does not. Every
-/// turn of it takes milliseconds; only a disk that hangs under the whole daemon takes longer.
+/// How long the loop may take before `/healthz` reports that it hangs. A turn of it takes milliseconds; only a disk
+/// that hangs takes longer.
 const LOOP_TIMEOUT: Duration = Duration::from_secs(2);
 
 #[derive(Serialize)]
@@ -34,12 +34,12 @@ struct StatusView<'a> {
     processes: ProcessCounts,
     schedule: ScheduleView<'a>,
     shutting_down: bool,
-    /// For whoever is on the machine itself, while nobody has claimed it.
+    /// For a client on the machine itself, while the kiosk is unclaimed.
     #[serde(skip_serializing_if = "Option::is_none")]
     claim_code: Option<String>,
 }
 
-/// Why the daemon was started, and since when it has been running therefore.
+/// Why the daemon was started, and when.
 #[derive(Serialize)]
 struct LastStartView<'a> {
     reason: &'a str,
@@ -74,7 +74,7 @@ pub async fn status(api: &Rc<Api>, request: ApiRequest<'_>) -> Result<Reply, Err
     Ok(Reply::json(200, &shown))
 }
 
-/// `POST /api/upgrade`: answered once the installed program was tried, right before it takes over.
+/// `POST /api/upgrade`: answers once the installed program was tested, right before it takes over.
 pub async fn upgrade(api: &Rc<Api>, _request: ApiRequest<'_>) -> Result<Reply, Error> {
     api.commands.send(Command::Upgrade).await?;
     Ok(Reply::json(202, &json!({"version": api.about.version})))
@@ -96,12 +96,11 @@ pub async fn system(api: &Rc<Api>, _request: ApiRequest<'_>) -> Result<Reply, Er
     Ok(Reply::json(200, &shown))
 }
 
-/// `GET /healthz`: `ok` once the daemon's loop has come round to ask for its next
-/// event. That this is answered at all shows that the program runs; that the loop
-/// asked shows that it decides. It says nothing of the processes, which have
-/// `/api/status`: a daemon is not restarted because a command is misspelt.
+/// `GET /healthz`: `ok` once the loop of the daemon polls for its next event. A response shows that the program runs;
+/// that the loop polls shows that it decides. It does not report processes, which `/api/status` does: a misspelt
+/// command is no reason to restart the daemon.
 pub async fn health(api: &Rc<Api>, _request: ApiRequest<'_>) -> Result<Reply, Error> {
-    let comes_round = async {
+    let responds = async {
         api.commands.ping().await;
         true
     };
@@ -109,13 +108,13 @@ pub async fn health(api: &Rc<Api>, _request: ApiRequest<'_>) -> Result<Reply, Er
         Timer::after(LOOP_TIMEOUT).await;
         false
     };
-    if or(comes_round, is_late).await {
+    if or(responds, is_late).await {
         Ok(Reply::fixed("text/plain; charset=utf-8", b"ok\n"))
     } else {
         Err(Error::new(
             ErrorKind::Unresponsive,
             format!(
-                "the daemon's loop has not come round for {} s",
+                "the daemon's loop has not responded for {} s",
                 LOOP_TIMEOUT.as_secs()
             ),
         ))

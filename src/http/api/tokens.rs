@@ -1,4 +1,4 @@
-//! `/api/tokens`: credentials for programs. Each is shown once, when it is made.
+//! `/api/tokens`: credentials for programs. The secret is shown only when it is created.
 
 use super::auth::{client_info, nothing_else, text};
 use super::json::Context;

@@ -1,12 +1,12 @@
-//! What a process uses of the machine, as far as the system counts it, and whether its limits hold.
+//! The resource usage of a process, and whether its limits are enforced.
 
 use crate::config::Process;
 use serde::Serialize;
 
-/// Tells why the limits of a process are not enforced, or not all of them; `None` where they are.
+/// Returns why limits of a process are not enforced; `None` if they are.
 pub type WhyUnenforced = dyn Fn(&Process) -> Option<String>;
 
-/// What the whole tree of a process uses now. What nobody counts is `None`.
+/// The usage of the process tree of a process; `None` where it is not measured.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Usage {
     /// Memory.
@@ -15,11 +15,11 @@ pub struct Usage {
     pub pids: Option<u64>,
 }
 
-/// Memory in bytes, the cache of its files included.
+/// Memory in bytes, with the page cache of its files.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 pub struct Memory {
-    /// Now.
+    /// The current value.
     pub current: u64,
-    /// The most it has been during this run; not every kernel remembers.
+    /// The peak of this run; not every kernel reports it.
     pub peak: Option<u64>,
 }

@@ -1,4 +1,4 @@
-//! Turns moments into the time on the wall, where a person or a program reads them.
+//! Converts moments of the monotonic clock to wall-clock time.
 
 use crate::time::Moment;
 use jiff::{SignedDuration, Timestamp};
@@ -10,25 +10,24 @@ use std::time::Duration;
 /// Both clocks, read together.
 #[derive(Clone, Copy, Debug)]
 pub struct Now {
-    /// The clock that never jumps.
+    /// The monotonic clock.
     pub mono: Moment,
-    /// The clock on the wall, right or not.
+    /// The wall clock, right or not.
     pub wall: Timestamp,
 }
 
-/// A step of the wall clock smaller than this is an adjustment, not a correction.
+/// The smallest step of the wall clock that counts as setting it; less is an adjustment.
 const CLOCK_SET_MIN: SignedDuration = SignedDuration::from_secs(1);
 
-/// Knows at what time the machine was booted, by the wall clock.
+/// The time of the boot by the wall clock.
 ///
-/// The answer is kept until the clock is really set, so that the same moment is
-/// always written the same way although no two readings of two clocks agree to the
-/// microsecond.
+/// It is kept until the wall clock is set, so that a moment is always written the same way although two clocks are
+/// never read at exactly the same time.
 #[derive(Debug, Default)]
 pub struct WallTime(Cell<Option<Timestamp>>);
 
 impl WallTime {
-    /// The same moments on the wall clock, as it goes now.
+    /// The boot time by the current wall clock.
     pub fn of(&self, now: Now) -> BootTime {
         let since_boot = signed(now.mono.since_boot());
         let boot = (now.wall.checked_sub(since_boot)).unwrap_or(Timestamp::UNIX_EPOCH);
@@ -42,7 +41,7 @@ impl WallTime {
     }
 }
 
-/// When the machine was booted.
+/// When the machine booted.
 #[derive(Clone, Copy, Debug)]
 pub struct BootTime(Timestamp);
 
@@ -54,7 +53,7 @@ impl BootTime {
     }
 }
 
-/// A time of day, written as RFC 3339 in UTC with milliseconds: `2026-11-23T08:00:00.000Z`.
+/// A wall-clock time, written as RFC 3339 in UTC with milliseconds: `2026-11-23T08:00:00.000Z`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Wallclock(Timestamp);
 
@@ -86,7 +85,7 @@ mod tests {
     }
 
     #[test]
-    fn a_moment_is_always_written_the_same_until_the_clock_is_set() {
+    fn a_moment_is_written_the_same_until_the_clock_is_set() {
         let wall = WallTime::default();
         let second = |count| Duration::from_secs(count);
         let moment = Moment::from_boot(second(40));
@@ -101,7 +100,7 @@ mod tests {
     }
 
     #[test]
-    fn times_beyond_all_calendars_are_written_too() {
+    fn out_of_range_times_are_clamped() {
         let wall = WallTime::default();
         let boot = wall.of(now(Duration::MAX, "-009999-06-02T00:00:00Z"));
         let _ = boot.at(Moment::from_boot(Duration::MAX)).to_string();

@@ -1,4 +1,4 @@
-//! Accepts connections and serves them: a task for each, on the one thread there is.
+//! Accepts connections and serves each in a task of its own, on the only thread.
 
 use super::connection::{ClientConnection, NextRequest};
 use super::connection_limiter::{Address, Slot};
@@ -18,27 +18,28 @@ use std::os::unix::net::{UnixListener, UnixStream};
 use std::rc::Rc;
 use std::time::Duration;
 
-/// After an accept that failed for want of descriptors: time for those just let go to be closed.
+/// How long to wait after a failed accept, so that descriptors that were just released get closed.
 const RETRY_DELAY: Duration = Duration::from_millis(100);
 
-/// Tells whether whoever is at the other end of a unix socket may do everything.
+/// Whether the peer of a unix socket may do everything.
 pub type AuthorizePeer = Box<dyn Fn(BorrowedFd<'_>) -> bool>;
 
-/// A place where connections come in.
+/// A source of connections.
 pub enum Listener {
-    /// A TCP port, for every client.
+    /// A TCP port for all clients.
     Tcp(Async<TcpListener>),
-    /// A TCP port for a proxy in front, which begins each connection with the client's address ([`super::proxy_protocol`]).
+    /// A TCP port for a trusted proxy, which begins each connection with the client's address
+    /// ([`super::proxy_protocol`]).
     Proxy(Async<TcpListener>),
-    /// The unix socket: whoever may open it, which the file system decides, and is vouched for.
+    /// The unix socket, whose clients the file system selects and the function authorizes.
     Unix(Async<UnixListener>, AuthorizePeer),
 }
 
-/// Somebody who has connected.
+/// An accepted connection.
 struct Accepted {
     address: Address,
     client: Option<ClientAddress>,
-    /// Whether a proxy will say first whose connection it is.
+    /// Whether the connection begins with a PROXY line.
     is_proxied: bool,
     socket: Async<TcpStream>,
 }
@@ -54,7 +55,7 @@ impl Accepted {
     }
 }
 
-/// An address as `trust` has it.
+/// The address in the form that the rate limit counts.
 fn client_address(peer: IpAddr) -> ClientAddress {
     ClientAddress(match peer {
         IpAddr::V4(address) => address.to_ipv6_mapped().octets(),
@@ -71,7 +72,8 @@ impl Listener {
         Async::try_from(listener).map(Listener::Tcp)
     }
 
-    /// Listens on a TCP port for a proxy. Only programs of this machine may reach it: each can name any client.
+    /// Listens on a TCP port for a trusted proxy. Only programs on this machine may reach it, because they can claim
+    /// any client address.
     ///
     /// # Errors
     /// The port is not on a loopback address, or the system refuses to watch it.
@@ -95,7 +97,7 @@ impl Listener {
         match self {
             Listener::Tcp(listener) | Listener::Proxy(listener) => {
                 let (stream, peer) = listener.accept().await?;
-                // Answers go out whole, events one by one: there is nothing to wait and gather for.
+                // Responses and events are written whole, so there is nothing for Nagle's algorithm to gather.
                 let _ = stream.get_ref().set_nodelay(true);
                 Ok(Accepted {
                     is_proxied: matches!(self, Listener::Proxy(_)),
@@ -105,7 +107,7 @@ impl Listener {
             Listener::Unix(listener, vouch) => {
                 let (stream, _) = listener.read_with(UnixListener::accept).await?;
                 if !vouch(stream.as_fd()) {
-                    // Anybody, as far as we know.
+                    // An unauthorized peer is an ordinary client on this machine.
                     let here = IpAddr::V4(Ipv4Addr::LOCALHOST);
                     return Ok(Accepted::from_network(here, as_tcp(stream)?));
                 }
@@ -120,13 +122,13 @@ impl Listener {
     }
 }
 
-/// A unix stream in the clothes of a TCP stream. Both are read, written and shut down by the same
-/// system calls, and one type of socket is half the code of two.
+/// A unix stream as a TCP stream. The same system calls read, write and shut down both, and one type of socket halves
+/// the code.
 fn as_tcp(stream: UnixStream) -> io::Result<Async<TcpStream>> {
     Async::try_from(TcpStream::from(OwnedFd::from(stream)))
 }
 
-/// Serves whoever connects, for as long as it is polled.
+/// Accepts and serves connections for as long as it is polled.
 pub async fn serve(api: Rc<Api>, listener: Listener, executor: Rc<LocalExecutor<'static>>) {
     let probe = api.liveness.probe();
     loop {
@@ -138,13 +140,12 @@ pub async fn serve(api: Rc<Api>, listener: Listener, executor: Rc<LocalExecutor<
                 probe.wait(Timer::after(RETRY_DELAY)).await;
             }
         }
-        // A flood of connections must not keep those that are open from being served.
+        // A flood of new connections must not starve the open ones.
         yield_now().await;
     }
 }
 
-/// Serves one connection that came in some other way, until it ends. Its client counts
-/// as one on this machine.
+/// Serves one connection that did not come through a listener, until it ends. Its client counts as one on this machine.
 ///
 /// # Errors
 /// The system refuses to watch it.
@@ -174,14 +175,14 @@ fn start_connection(api: &Rc<Api>, arrival: Accepted, executor: &Rc<LocalExecuto
                 false => executor.spawn(serve_connection(api, slot, client, line)),
             });
         }
-        // What a fresh socket does not take at once is not worth waiting for.
+        // A new socket has room for this; if not, it is not worth waiting for.
         Err(error) => {
             let _ = io::Write::write(&mut socket.get_ref(), &error.into_bytes());
         }
     }
 }
 
-/// A client behind a proxy, which names it first.
+/// Serves a client behind a proxy, which sends the client's address first.
 async fn serve_proxied_connection(api: Rc<Api>, slot: Slot, mut line: ClientConnection) {
     let Some(peer) = line.read_proxy_line(&api.limits).await else {
         log::debug!(
@@ -195,7 +196,7 @@ async fn serve_proxied_connection(api: Rc<Api>, slot: Slot, mut line: ClientConn
     }
 }
 
-/// One client, request after request.
+/// Serves one client, request after request.
 async fn serve_connection(
     api: Rc<Api>,
     slot: Slot,
@@ -207,7 +208,7 @@ async fn serve_connection(
         slot.start_waiting();
         match line.next_request(silence, &api.limits).await {
             NextRequest::Request(head, bytes) => {
-                // Boxed, so that a connection costs what its socket costs while nothing is asked.
+                // Boxed, so that an idle connection costs only its socket.
                 let exchange =
                     Box::pin(serve_request(&api, &slot, client, &mut line, &head, &bytes));
                 match exchange.await {
@@ -220,22 +221,22 @@ async fn serve_connection(
             NextRequest::Closed => return,
         }
         silence = api.limits.idle;
-        // Requests sent in advance must not keep others waiting.
+        // Pipelined requests must not starve other connections.
         yield_now().await;
     }
 }
 
-/// What follows an exchange.
+/// What happens to the connection after a response.
 enum Persistence {
-    /// Another request.
+    /// Another request may follow.
     KeepAlive,
-    /// The end.
+    /// It is closed.
     Close,
-    /// The end, although the client was not heard out.
+    /// It is closed although the request was not read to its end.
     CloseUnread,
 }
 
-/// One request and its answer.
+/// Serves one request.
 async fn serve_request(
     api: &Rc<Api>,
     slot: &Slot,
@@ -270,7 +271,7 @@ async fn serve_request(
     }
 }
 
-/// Says what is wrong, and ends the connection so that it is heard.
+/// Sends an error and closes the connection such that the client can read it.
 async fn refuse(api: &Api, line: &mut ClientConnection, error: Error) {
     line.write_last(&error.into_bytes(), api.limits.write).await;
     line.linger(api.limits.linger).await;
@@ -326,7 +327,7 @@ mod tests {
     }
 
     #[test]
-    fn a_connection_that_says_nothing_costs_less_than_a_kibibyte() {
+    fn an_idle_connection_costs_less_than_a_kibibyte() {
         let api = api();
         let (_client, stream) = UnixStream::pair().expect("a pair");
         let line = ClientConnection::new(as_tcp(stream).expect("a socket"));

@@ -1,4 +1,4 @@
-//! The line to one client: a socket, what has arrived on it, and a deadline.
+//! The connection to one client: a socket, the bytes received, and a deadline.
 
 use super::deadline::Deadline;
 use super::head::{self, Head};
@@ -10,42 +10,41 @@ use std::io::{self, Read};
 use std::net::{IpAddr, Shutdown, TcpStream};
 use std::time::Duration;
 
-/// How much is read at once while a head is awaited: a whole head, nearly always.
+/// How much is read at once while waiting for a head: nearly always a whole head.
 const READ_SIZE: usize = 2048;
 
-/// More empty lines before a request than any client sends by mistake.
+/// The most empty lines before a request; more than any client sends by mistake.
 const EMPTY_LINES_MAX: u32 = 8;
 
-/// After a refusal this much is still taken in, so that a client in the middle of a
-/// body gets to read the refusal; more is cut off.
+/// How much is still read after an error, so that a client in the middle of a body can read the response.
 const LINGER_MAX: usize = 1024 * 1024;
 
-/// A connection. While nothing is asked for it has no buffer at all.
+/// A connection. While idle it has no buffer.
 #[derive(Debug)]
 pub struct ClientConnection {
-    /// A TCP stream, or a unix stream as one: both are read and written by the same system calls.
+    /// A TCP stream, or a unix stream as one (see [`super::accept`]).
     pub socket: Async<TcpStream>,
-    /// What has arrived beyond the current request head: its body, or requests sent in advance.
+    /// The bytes received after the current request head: its body, or pipelined requests.
     pub received: Vec<u8>,
-    /// Cuts off whatever the client is waited for.
+    /// Limits every wait for the client.
     pub deadline: Deadline,
-    /// What has not yet arrived of the body of the current request.
+    /// How much of the body of the current request is still to be received.
     pub body_left: usize,
 }
 
-/// What a client that was listened to has said.
+/// The next request of a client.
 #[derive(Debug)]
 pub enum NextRequest {
-    /// A request, whose head this is; the body has not been looked at.
+    /// A valid head and its bytes; the body has not been read.
     Request(Head, Vec<u8>),
-    /// Something that cannot be understood or was not said in time.
+    /// A malformed or late head.
     Refused(Error),
-    /// Nothing, and nothing will follow.
+    /// The connection has ended.
     Closed,
 }
 
 impl ClientConnection {
-    /// A line over this socket.
+    /// A connection over this socket.
     pub fn new(socket: Async<TcpStream>) -> Self {
         Self {
             socket,
@@ -55,16 +54,15 @@ impl ClientConnection {
         }
     }
 
-    /// Waits at most `silence` for the first byte of a request, then at most
-    /// [`Limits::head`] for the rest of its head, however it is dripped.
+    /// Waits at most `silence` for the first byte of a request, then at most [`Limits::head`] for the rest of its head.
     pub async fn next_request(&mut self, silence: Duration, limits: &Limits) -> NextRequest {
         let mut seen = 0;
         let mut empty = 0;
         let mut speaking = false;
         self.deadline.set(silence);
         loop {
-            // RFC 9112, section 2.2: an empty line before a request is passed over. Whoever sends nothing else would
-            // keep us busy.
+            // RFC 9112, section 2.2: an empty line before a request is ignored. A client could send nothing else for
+            // ever.
             while self.received.starts_with(b"\r\n") {
                 self.received.drain(..2);
                 seen = 0;
@@ -107,8 +105,8 @@ impl ClientConnection {
         }
     }
 
-    /// Waits for the line by which a proxy begins a connection. `None` where it does not come in time or is not one: who is
-    /// behind it is unknown then, and nothing is answered.
+    /// Waits for the PROXY line of a proxy. `None` if it is late or malformed: the client is unknown then, and gets no
+    /// response.
     pub async fn read_proxy_line(&mut self, limits: &Limits) -> Option<IpAddr> {
         self.deadline.set(limits.head);
         loop {
@@ -132,8 +130,7 @@ impl ClientConnection {
         }
     }
 
-    /// Sends these bytes, unless that takes longer than `limit`. Whether they went out is all the same:
-    /// the connection ends anyway.
+    /// Writes these bytes for at most `limit`. The result does not matter, because the connection ends anyway.
     pub async fn write_last(&mut self, bytes: &[u8], limit: Duration) {
         self.deadline.set(limit);
         let socket = &self.socket;
@@ -143,8 +140,8 @@ impl ClientConnection {
             .await;
     }
 
-    /// Ends the connection so that the last answer is read: a socket that is closed with
-    /// something unread in it takes back what was sent.
+    /// Ends the connection such that the client reads the last response: closing a socket with unread bytes resets the
+    /// connection and discards what was sent.
     pub async fn linger(&mut self, limit: Duration) {
         self.received = Vec::new();
         if self.socket.get_ref().shutdown(Shutdown::Write).is_err() {
@@ -183,7 +180,7 @@ impl ClientConnection {
         }
     }
 
-    /// Reads what has arrived, without waiting and without a buffer of its own.
+    /// Reads the bytes that have arrived, without waiting.
     fn receive(&mut self) -> io::Result<usize> {
         let mut piece = [0; READ_SIZE];
         let room = READ_SIZE.min(HEAD_MAX.saturating_sub(self.received.len()));

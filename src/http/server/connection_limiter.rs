@@ -1,8 +1,8 @@
-//! Who is connected: makes room for whoever comes, so that nobody can keep others out.
+//! Bounds connections and event streams, such that no client can keep others out.
 //!
-//! A connection that waits for its client (to send a request, or to take in an
-//! answer) can be replaced at any time. One whose request is being worked on cannot,
-//! nor can an event stream; those are bounded by the mailbox and by a limit of their own.
+//! A connection that waits for its client (to send a request or to receive a response) may be evicted at any time. One
+//! whose request is being handled, or that streams events, may not; the command queue and the limit of streams bound
+//! those.
 
 use super::limits::{HELD_FREE, Limits};
 use crate::http::error::{Error, ErrorKind};
@@ -11,14 +11,14 @@ use std::cell::{Cell, RefCell};
 use std::net::IpAddr;
 use std::rc::Rc;
 
-/// Whom a connection is counted against.
+/// The key under which connections are counted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Address {
-    /// The unix socket: root, or its group.
+    /// The unix socket: root or its group.
     Local,
     /// An IPv4 address.
     V4([u8; 4]),
-    /// An IPv6 network of 64 bits, which is what one device is given.
+    /// An IPv6 network of 64 bits, because one device has a whole one.
     V6([u8; 8]),
 }
 
@@ -37,11 +37,11 @@ impl From<IpAddr> for Address {
 /// What a connection is doing.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Activity {
-    /// It waits for its client; the number tells who has waited longest.
+    /// It waits for its client; the smallest number has waited longest.
     Waiting(u64),
-    /// Its request is being worked on.
+    /// Its request is being handled.
     Busy,
-    /// It sends events for as long as its client listens.
+    /// It streams events until its client disconnects.
     Streaming,
 }
 
@@ -63,32 +63,31 @@ pub struct ConnectionLimiter {
 }
 
 impl ConnectionLimiter {
-    /// Nobody yet.
+    /// Without connections.
     pub fn new() -> Rc<Self> {
         Rc::default()
     }
 
-    /// How many are connected.
+    /// The number of connections.
     pub fn size(&self) -> usize {
         self.slots.borrow().len()
     }
 
-    /// How many of them are event streams.
+    /// The number of event streams.
     pub fn streams(&self) -> usize {
         self.count(|slot| slot.activity.get() == Activity::Streaming)
     }
 
-    /// How many requests were worked on since the start.
+    /// How many requests were handled since the start.
     pub fn requests(&self) -> u64 {
         self.request_counter.get()
     }
 
-    /// Takes in a new connection. Where there is no room, the one that has waited longest
-    /// goes: one of the same address if that has its share, otherwise one of the
-    /// address that has the most.
+    /// Takes a slot for a new connection. If there is none, it evicts the connection that has waited longest: one of
+    /// the same address if that has used its share, otherwise one of the address with the most connections.
     ///
     /// # Errors
-    /// Everybody who could go is busy.
+    /// All candidates for eviction are busy.
     pub fn admit(self: &Rc<Self>, address: Address, limits: &Limits) -> Result<Slot, Error> {
         let here = self.count(|slot| slot.address.get() == address);
         if here >= limits.connections_per_address {
@@ -110,24 +109,24 @@ impl ConnectionLimiter {
         })
     }
 
-    /// Lets go of the one that has waited longest, because the system has no more descriptors.
+    /// Evicts the connection that has waited longest, because the process has no more descriptors.
     pub fn evict_any(&self) {
         let _ = self.evict_one_of(|_| true);
     }
 
-    fn evict_one_of(&self, whom: impl Fn(&SlotState) -> bool) -> Result<(), Error> {
+    fn evict_one_of(&self, matches: impl Fn(&SlotState) -> bool) -> Result<(), Error> {
         let mut slots = self.slots.borrow_mut();
         let longest = (slots.iter().enumerate())
-            .filter(|(_, slot)| whom(slot))
-            .filter_map(|(place, slot)| match slot.activity.get() {
-                Activity::Waiting(since) => Some((since, place)),
+            .filter(|(_, slot)| matches(slot))
+            .filter_map(|(index, slot)| match slot.activity.get() {
+                Activity::Waiting(since) => Some((since, index)),
                 Activity::Busy | Activity::Streaming => None,
             })
             .min();
-        let (_, place) = longest.ok_or_else(|| busy("too many connections"))?;
-        let slot = slots.swap_remove(place);
+        let (_, index) = longest.ok_or_else(|| busy("too many connections"))?;
+        let slot = slots.swap_remove(index);
         drop(slots);
-        // A task that is dropped is cancelled, and its socket closed with it.
+        // Dropping a task cancels it, which closes its socket.
         drop(slot.task.take());
         Ok(())
     }
@@ -144,14 +143,18 @@ impl ConnectionLimiter {
             .map(|(_, address)| address)
     }
 
-    fn count(&self, whom: impl Fn(&SlotState) -> bool) -> usize {
-        self.slots.borrow().iter().filter(|slot| whom(slot)).count()
+    fn count(&self, matches: impl Fn(&SlotState) -> bool) -> usize {
+        self.slots
+            .borrow()
+            .iter()
+            .filter(|slot| matches(slot))
+            .count()
     }
 
-    fn held(&self, whom: impl Fn(&SlotState) -> bool) -> usize {
+    fn held(&self, matches: impl Fn(&SlotState) -> bool) -> usize {
         let slots = self.slots.borrow();
         let held = |slot: &Rc<SlotState>| slot.held_bytes.get().saturating_sub(HELD_FREE);
-        slots.iter().filter(|slot| whom(slot)).map(held).sum()
+        slots.iter().filter(|slot| matches(slot)).map(held).sum()
     }
 
     fn next_wait(&self) -> u64 {
@@ -160,7 +163,7 @@ impl ConnectionLimiter {
     }
 }
 
-/// One connection's place in the limiter; it is free again when this is dropped.
+/// The slot of one connection; dropping it releases the slot.
 #[derive(Debug)]
 pub struct Slot {
     limiter: Rc<ConnectionLimiter>,
@@ -168,7 +171,7 @@ pub struct Slot {
 }
 
 impl Slot {
-    /// The place itself, for [`Place::hold_task`].
+    /// Where the task of the connection is stored.
     pub fn task_holder(&self) -> TaskHolder {
         TaskHolder(self.state.clone())
     }
@@ -178,8 +181,8 @@ impl Slot {
         self.state.address.get() == Address::Local
     }
 
-    /// It is a client of another address, as the proxy in front says. Where that has its share, its connection that has
-    /// waited longest goes.
+    /// Counts the connection under the address that the proxy reports. If that address has used its share, this evicts
+    /// its connection that has waited longest.
     ///
     /// # Errors
     /// All connections of that address are busy.
@@ -196,19 +199,19 @@ impl Slot {
         Ok(())
     }
 
-    /// It waits for its client from now on, and holds nothing.
+    /// The connection waits for a request and holds no memory.
     pub fn start_waiting(&self) {
         self.state.held_bytes.set(0);
         self.start_sending();
     }
 
-    /// It waits for its client to take in what it holds.
+    /// The connection waits for its client to receive a response.
     pub fn start_sending(&self) {
         let since = self.limiter.next_wait();
         self.state.activity.set(Activity::Waiting(since));
     }
 
-    /// Its request is being worked on.
+    /// The request is being handled.
     pub fn start_work(&self) {
         self.limiter
             .request_counter
@@ -216,10 +219,10 @@ impl Slot {
         self.state.activity.set(Activity::Busy);
     }
 
-    /// It becomes an event stream.
+    /// The connection becomes an event stream.
     ///
     /// # Errors
-    /// There are too many already.
+    /// There are too many streams.
     pub fn start_stream(&self, limits: &Limits) -> Result<(), Error> {
         let streams = |slot: &SlotState| slot.activity.get() == Activity::Streaming;
         let of_it =
@@ -233,10 +236,10 @@ impl Slot {
         Ok(())
     }
 
-    /// It holds `bytes` bytes of a body or an answer.
+    /// The connection holds `bytes` bytes of a body or a response.
     ///
     /// # Errors
-    /// Too much is held already, by all or by its address.
+    /// The limit of all connections or of its address is exceeded.
     pub fn hold(&self, bytes: usize, limits: &Limits) -> Result<(), Error> {
         self.state.held_bytes.set(bytes);
         if bytes > HELD_FREE
@@ -256,8 +259,8 @@ impl Slot {
 impl Drop for Slot {
     fn drop(&mut self) {
         let mut slots = self.limiter.slots.borrow_mut();
-        if let Some(place) = slots.iter().position(|slot| Rc::ptr_eq(slot, &self.state)) {
-            slots.swap_remove(place);
+        if let Some(index) = slots.iter().position(|slot| Rc::ptr_eq(slot, &self.state)) {
+            slots.swap_remove(index);
         }
         drop(slots);
         if let Some(task) = self.state.task.take() {
@@ -266,12 +269,12 @@ impl Drop for Slot {
     }
 }
 
-/// Where the task of a connection is kept, so that it can be ended from outside.
+/// Stores the task of a connection, so that the limiter can cancel it.
 #[derive(Debug)]
 pub struct TaskHolder(Rc<SlotState>);
 
 impl TaskHolder {
-    /// Keeps the task that serves this connection.
+    /// Stores the task that serves this connection.
     pub fn hold_task(self, task: Task<()>) {
         self.0.task.replace(Some(task));
     }
@@ -305,7 +308,7 @@ mod tests {
     }
 
     #[test]
-    fn an_address_with_its_share_loses_its_longest_idle_connection_to_its_newest() {
+    fn an_address_that_has_used_its_share_replaces_its_longest_idle_connection() {
         let limiter = ConnectionLimiter::new();
         let [first, second, third] = [(); 3].map(|()| limiter.admit(A, &limits()).expect("room"));
         first.start_waiting();
@@ -321,7 +324,7 @@ mod tests {
     }
 
     #[test]
-    fn a_full_house_loses_one_of_those_who_have_the_most() {
+    fn a_full_server_evicts_from_the_address_with_the_most_connections() {
         let limiter = ConnectionLimiter::new();
         let other = limiter.admit(B, &limits()).expect("room");
         let many = [(); 3].map(|()| limiter.admit(A, &limits()).expect("room"));
@@ -333,7 +336,7 @@ mod tests {
     }
 
     #[test]
-    fn whoever_is_worked_for_stays() {
+    fn a_busy_connection_is_not_evicted() {
         let limiter = ConnectionLimiter::new();
         let slots = [(); 3].map(|()| limiter.admit(A, &limits()).expect("room"));
         slots.iter().for_each(Slot::start_work);
@@ -342,7 +345,7 @@ mod tests {
     }
 
     #[test]
-    fn streams_have_a_limit_of_their_own_and_one_for_each_address() {
+    fn streams_have_a_limit_and_one_per_address() {
         let limiter = ConnectionLimiter::new();
         let [one, two] = [(); 2].map(|()| limiter.admit(A, &limits()).expect("room"));
         let other = limiter.admit(B, &limits()).expect("room");
@@ -354,7 +357,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_held_has_a_limit_and_an_address_gets_half_of_it() {
+    fn held_bytes_have_a_limit_of_which_an_address_gets_half() {
         let limiter = ConnectionLimiter::new();
         let [one, two] = [(); 2].map(|()| limiter.admit(A, &limits()).expect("room"));
         let other = limiter.admit(B, &limits()).expect("room");
@@ -367,7 +370,7 @@ mod tests {
     }
 
     #[test]
-    fn one_device_counts_as_one_whichever_of_its_addresses_it_uses() {
+    fn all_addresses_of_a_device_count_as_one() {
         let address = |text: &str| Address::from(text.parse::<IpAddr>().expect("an address"));
         assert_eq!(address("2001:db8::1"), address("2001:db8::ffff:2"));
         assert_ne!(address("2001:db8::1"), address("2001:db8:0:1::1"));

@@ -1,4 +1,4 @@
-//! Cuts off what takes too long, without a timer for every request.
+//! A deadline for a connection that does not arm a timer for every request.
 
 use smol::Timer;
 use std::future::{Future, poll_fn};
@@ -6,14 +6,13 @@ use std::pin::{Pin, pin};
 use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
 
-/// It took too long.
+/// The deadline has passed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct TimedOut;
 
-/// The one deadline of a connection. It may be moved as often as one likes: the
-/// timer behind it is armed only when something really has to be waited for, and
-/// one that is armed early is left to ring and then set anew. So a busy connection
-/// arms a timer once a minute rather than twice a request.
+/// The deadline of a connection. It can be moved often: the timer is armed only when there is something to wait for,
+/// and a timer that fires too early is armed again. So a busy connection arms a timer once a minute instead of twice a
+/// request.
 #[derive(Debug)]
 pub struct Deadline {
     until: Instant,
@@ -21,7 +20,7 @@ pub struct Deadline {
 }
 
 impl Deadline {
-    /// A deadline that has come already; it is set before it is used.
+    /// A deadline that has passed; set it before use.
     pub fn new() -> Self {
         Self {
             until: Instant::now(),
@@ -29,12 +28,12 @@ impl Deadline {
         }
     }
 
-    /// Moves the deadline to `after` from now.
+    /// Sets the deadline to `after` from now.
     pub fn set(&mut self, after: Duration) {
         self.until = Instant::now() + after;
     }
 
-    /// What `future` yields, unless the deadline comes first.
+    /// The output of `future`, unless the deadline comes first.
     ///
     /// # Errors
     /// The deadline came first.
@@ -71,14 +70,14 @@ mod tests {
     use std::future::{pending, ready};
 
     #[test]
-    fn what_is_ready_arms_no_timer() {
+    fn a_ready_future_arms_no_timer() {
         let mut deadline = Deadline::new();
         assert_eq!(smol::block_on(deadline.timeout(ready(7))), Ok(7));
         assert!(deadline.armed.is_none());
     }
 
     #[test]
-    fn what_never_comes_is_cut_off() {
+    fn a_future_that_never_resolves_times_out() {
         let mut deadline = Deadline::new();
         deadline.set(Duration::from_millis(1));
         assert_eq!(
@@ -88,7 +87,7 @@ mod tests {
     }
 
     #[test]
-    fn an_earlier_deadline_counts_although_a_later_one_is_armed() {
+    fn an_earlier_deadline_applies_although_a_later_one_is_armed() {
         let mut deadline = Deadline::new();
         deadline.set(Duration::from_secs(3600));
         let waits = smol::block_on(smol::future::poll_once(deadline.timeout(pending::<()>())));

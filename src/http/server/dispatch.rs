@@ -1,4 +1,4 @@
-//! What picoserve calls for every request: the door, the table, the handler, the answer.
+//! Handles a request that picoserve has parsed: guard, routing, handler, response.
 
 use super::connection_limiter::Slot;
 use super::limits::{HELD_FREE, OPEN_BODY_MAX};
@@ -22,28 +22,28 @@ use smol::{Async, Timer};
 use std::net::TcpStream;
 use std::rc::Rc;
 
-/// Written at the start of a stream: a client that loses it comes back after so many milliseconds.
+/// The first line of a stream: clients reconnect after this many milliseconds.
 const RECONNECT_DELAY: &[u8] = b"retry: 2000\n\n";
 
 /// The media type of a stream (WHATWG HTML, section 9.2).
 const EVENT_STREAM: &str = "text/event-stream";
 
-/// A comment that keeps a silent stream alive.
+/// A comment that keeps an idle stream alive.
 const HEARTBEAT: &[u8] = b":\n\n";
 
-/// Serves one request of one connection.
+/// Handles one request of one connection.
 pub struct Service<'l> {
-    /// What the handlers know.
+    /// The context of the handlers.
     pub api: &'l Rc<Api>,
-    /// Whose request it is.
+    /// The slot of the connection.
     pub slot: &'l Slot,
-    /// Where it comes from; `None` for the unix socket.
+    /// The address of the client; `None` for the unix socket.
     pub client: Option<ClientAddress>,
     /// Whether another request may follow on the connection.
     pub keep_alive: bool,
-    /// The way to the socket.
+    /// The state that is shared with the socket.
     pub signals: &'l RequestState,
-    /// Whose other end is the client.
+    /// The socket to the client.
     pub socket: &'l Async<TcpStream>,
 }
 
@@ -87,7 +87,7 @@ impl PathRouterService for Service<'_> {
                     .write_to(connection, response_writer)
                     .await
             }
-            // The head alone is no stream: it takes no slot, and another request may follow.
+            // A response to HEAD is no stream: it takes no stream slot, and another request may follow.
             Content::Events(_) if head_only => {
                 Response::empty(status)
                     .with_headers(persistence)
@@ -156,7 +156,7 @@ impl Service<'_> {
                 ));
             }
         };
-        // Whoever may open the unix socket is no browser, and calls the machine as it likes.
+        // Clients of the unix socket are no browsers, so Host and Origin do not matter.
         let pass = if slot.is_local() {
             Caller::Local
         } else {
@@ -202,7 +202,7 @@ impl Service<'_> {
                 );
             })
             .inspect_err(|error| {
-                // A defect of the daemon is no answer of a route.
+                // A defect of the daemon is not declared by a route.
                 debug_assert!(
                     error.status() == 500 || route.answers.contains(&error.status()),
                     "{route:?}: {error:?}"
@@ -210,7 +210,7 @@ impl Service<'_> {
             })
     }
 
-    /// Reads the body as it comes; a length that is only announced costs nothing.
+    /// Reads the body as it arrives. Memory is allocated as bytes arrive, not by the announced length.
     async fn read<R: Read>(&self, body: RequestBody<'_, R>) -> Result<Vec<u8>, Error> {
         let length = body.content_length();
         let mut reader = body.reader();
@@ -236,7 +236,7 @@ impl Service<'_> {
     }
 }
 
-/// A body whose length is known; for HEAD, without the body itself.
+/// A body of known length; for HEAD without its bytes.
 struct FixedBody<'a> {
     media_type: &'static str,
     length: usize,
@@ -257,21 +257,21 @@ impl response::Content for FixedBody<'_> {
     }
 }
 
-/// The body of a stream.
+/// The body of an event stream.
 struct EventStream<'l> {
     source: Box<dyn EventSource>,
     api: &'l Rc<Api>,
-    /// How whoever listens was let in: with that ends the stream.
+    /// The stream ends when this caller's access is revoked.
     pass: Caller,
 }
 
-/// What comes next in a stream.
+/// What is written next to a stream.
 enum NextWrite {
-    /// An event, or the end.
+    /// An event; false ends the stream.
     Event(bool),
-    /// Nothing for a while.
+    /// A heartbeat, because nothing has happened for a while.
     Heartbeat,
-    /// Whoever listens may not any more.
+    /// Nothing: access was revoked.
     Revoked,
 }
 
@@ -279,7 +279,7 @@ impl CustomBody for EventStream<'_> {
     async fn write_response_body<W: Write>(mut self, mut writer: W) -> Result<(), W::Error> {
         let mut out = RECONNECT_DELAY.to_vec();
         loop {
-            let goes_on = {
+            let continues = {
                 let mut next = self.source.next(&mut out);
                 loop {
                     let silence = async {
@@ -292,7 +292,7 @@ impl CustomBody for EventStream<'_> {
                     };
                     let event = async { NextWrite::Event(next.as_mut().await) };
                     match or(ended, or(event, silence)).await {
-                        NextWrite::Event(goes_on) => break goes_on,
+                        NextWrite::Event(continues) => break continues,
                         NextWrite::Revoked => return Ok(()),
                         NextWrite::Heartbeat => {
                             writer.write_all(HEARTBEAT).await?;
@@ -303,7 +303,7 @@ impl CustomBody for EventStream<'_> {
             };
             writer.write_all(&out).await?;
             writer.flush().await?;
-            if !goes_on {
+            if !continues {
                 return Ok(());
             }
             out.clear();

@@ -1,22 +1,21 @@
-//! Judges a request head before anything else looks at it.
+//! Validates a request head before picoserve parses it.
 //!
-//! picoserve reads heads kindly: a length it cannot read counts as none, the first
-//! of two lengths wins, folded lines and bare line feeds pass. Every one of those is
-//! a way to make two programs disagree about where a request ends (request
-//! smuggling). Here a head is either exactly what RFC 9112 says or refused, so
-//! picoserve only ever sees heads that can be read in one way.
+//! picoserve fails `tests/http/smuggling.rs`: it treats an invalid Content-Length as none, uses the first of two,
+//! and accepts folded fields and bare line feeds. Each lets two programs disagree about where a request ends (request
+//! smuggling). Here a head either conforms to RFC 9112 or is refused, so picoserve only sees heads that can be read in
+//! one way.
 
 use super::limits::{BODY_MAX, HEAD_MAX};
 use crate::http::error::{Error, ErrorKind};
 use memchr::memchr_iter;
 
-/// A target longer than this is no route of ours.
+/// The longest target; longer than that of any route.
 const TARGET_MAX: usize = 2048;
 
-/// More fields than any browser or proxy sends.
+/// The most fields; more than any browser or proxy sends.
 const FIELDS_MAX: usize = 64;
 
-/// Fields that may stand only once: two of them would be read differently by different programs.
+/// Fields that may occur only once, because programs disagree about which of two applies.
 const SINGLETON_FIELDS: [&str; 9] = [
     "authorization",
     "content-length",
@@ -29,26 +28,26 @@ const SINGLETON_FIELDS: [&str; 9] = [
     "transfer-encoding",
 ];
 
-/// What the server needs to know about a head that is as it should be.
+/// The facts about a valid head that the server needs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Head {
-    /// Its length in bytes, the empty line included.
+    /// Its length in bytes, with the empty line.
     pub length: usize,
-    /// The length of the body that follows it.
+    /// The length of the body.
     pub body: usize,
-    /// Whether the client would like to send another request afterwards.
+    /// Whether the client may send another request afterwards.
     pub keep_alive: bool,
-    /// Whether it waits for `100 Continue` before it sends the body.
+    /// Whether the client waits for `100 Continue` before it sends the body.
     pub expects_continue: bool,
-    /// Where the scheme and the authority of a target in absolute form begin and end ([`to_origin_form`]).
+    /// The range of scheme and authority in a target in absolute form ([`to_origin_form`]).
     pub absolute_prefix: Option<(usize, usize)>,
 }
 
-/// The length of the head at the beginning of `bytes`, `None` while its end has not
-/// come. The first `seen` bytes were looked at before.
+/// The length of the head at the start of `bytes`, or `None` if it is incomplete. The first `seen` bytes were searched
+/// before.
 ///
 /// # Errors
-/// A line that ends without a carriage return, or no end within [`HEAD_MAX`].
+/// A line does not end in CR LF, or the head is longer than [`HEAD_MAX`].
 pub fn find_end(bytes: &[u8], seen: usize) -> Result<Option<usize>, Error> {
     for feed in memchr_iter(b'\n', &bytes[seen..]).map(|at| at + seen) {
         if feed >= HEAD_MAX {
@@ -73,21 +72,20 @@ pub fn find_end(bytes: &[u8], seen: usize) -> Result<Option<usize>, Error> {
     Ok(None)
 }
 
-/// Judges a whole head, its empty line included.
+/// Validates a whole head, with its empty line.
 ///
 /// # Errors
-/// The first thing that is wrong with it. The connection cannot be used any further:
-/// where the next request begins is unknown.
+/// The first violation. The connection cannot be used any more, because it is unknown where the next request begins.
 pub fn check(head: &[u8]) -> Result<Head, Error> {
     let mut lines = head
         .split(|&byte| byte == b'\n')
         .map(|line| line.strip_suffix(b"\r").unwrap_or(line));
     let request = check_request_line(lines.next().unwrap_or_default())?;
-    let newer = request.is_newer;
+    let is_http_1_1 = request.is_http_1_1;
     let mut checked = Head {
         length: head.len(),
         body: 0,
-        keep_alive: newer,
+        keep_alive: is_http_1_1,
         expects_continue: false,
         absolute_prefix: request.origin,
     };
@@ -119,10 +117,10 @@ pub fn check(head: &[u8]) -> Result<Head, Error> {
             if !value.eq_ignore_ascii_case("100-continue") {
                 return Err(Error::new(
                     ErrorKind::Expectation,
-                    format!("cannot do what Expect asks for: {value}"),
+                    format!("unsupported expectation: {value}"),
                 ));
             }
-            checked.expects_continue = newer;
+            checked.expects_continue = is_http_1_1;
         }
     }
     let seen = |name| {
@@ -149,8 +147,8 @@ pub fn check(head: &[u8]) -> Result<Head, Error> {
     Ok(checked)
 }
 
-/// Puts a target in absolute form into origin form: RFC 9112, section 3.2.2, wants both to be accepted, and after this
-/// there is one. `Host` says the same as what is cut out: [`check`] has seen to it.
+/// Converts a target in absolute form to origin form: RFC 9112, section 3.2.2, requires servers to accept both.
+/// [`check`] has verified that `Host` equals the authority that this removes.
 pub fn to_origin_form(bytes: &mut Vec<u8>, head: &Head) {
     if let Some((start, end)) = head.absolute_prefix {
         let path: &[u8] = if bytes[end] == b'/' { b"" } else { b"/" };
@@ -158,8 +156,8 @@ pub fn to_origin_form(bytes: &mut Vec<u8>, head: &Head) {
     }
 }
 
-/// A target in absolute form must name the host that `Host` names (RFC 9112, section 3.2): a program that goes by the
-/// one and a program that goes by the other must not see two hosts.
+/// The authority of a target in absolute form must equal `Host` (RFC 9112, section 3.2), so that no two programs see
+/// different hosts.
 fn check_authority(authority: Option<&str>, host: &str) -> Result<(), Error> {
     match authority {
         Some(authority) if !authority.eq_ignore_ascii_case(host) => Err(malformed(
@@ -169,13 +167,13 @@ fn check_authority(authority: Option<&str>, host: &str) -> Result<(), Error> {
     }
 }
 
-/// What a request line says.
+/// The parts of a request line.
 struct RequestLine<'l> {
     /// Whether it is HTTP/1.1 rather than 1.0.
-    is_newer: bool,
-    /// The host and port that a target in absolute form names.
+    is_http_1_1: bool,
+    /// The host and port of a target in absolute form.
     authority: Option<&'l str>,
-    /// Where scheme and authority begin and end.
+    /// The range of scheme and authority.
     origin: Option<(usize, usize)>,
 }
 
@@ -214,8 +212,8 @@ fn check_request_line(line: &[u8]) -> Result<RequestLine<'_>, Error> {
         ));
     }
     let start = method.len() + 1;
-    let line = |is_newer| RequestLine {
-        is_newer,
+    let line = |is_http_1_1| RequestLine {
+        is_http_1_1,
         authority,
         origin: (scheme.zip(authority))
             .map(|(scheme, authority)| (start, start + scheme + authority.len())),
@@ -225,14 +223,14 @@ fn check_request_line(line: &[u8]) -> Result<RequestLine<'_>, Error> {
         "HTTP/1.0" => Ok(line(false)),
         _ if version.starts_with("HTTP/") && version.bytes().all(graphic) => Err(Error::new(
             ErrorKind::Version,
-            "only HTTP/1.1 and HTTP/1.0 are spoken here",
+            "only HTTP/1.1 and HTTP/1.0 are supported",
         )),
         _ => Err(bad()),
     }
 }
 
-/// Name and value of a field. A line that begins with white space (a folded field), white
-/// space before the colon and control characters are refused, as RFC 9112 section 5 asks for.
+/// Name and value of a field. As RFC 9112, section 5, requires, folded fields, white space before the colon and control
+/// characters are refused.
 fn field(line: &[u8]) -> Result<(&str, &str), Error> {
     let bad = || malformed("a field of the request head must be: Name: value");
     let line = std::str::from_utf8(line).map_err(|_| bad())?;
@@ -244,12 +242,12 @@ fn field(line: &[u8]) -> Result<(&str, &str), Error> {
     Ok((name, value.trim_matches([' ', '\t'])))
 }
 
-/// Digits and nothing else: no sign, no list, no room for two opinions.
+/// Accepts digits only: no sign and no list.
 fn content_length(value: &str) -> Result<usize, Error> {
     if value.is_empty() || !value.bytes().all(|byte| byte.is_ascii_digit()) {
         return Err(malformed("Content-Length must be a number"));
     }
-    // Too many digits to be counted is certainly too long.
+    // A number that overflows is too large in any case.
     Ok(value.parse().unwrap_or(usize::MAX))
 }
 
@@ -271,7 +269,7 @@ mod tests {
     }
 
     #[test]
-    fn a_head_that_is_as_it_should_be_passes() {
+    fn a_valid_head_passes() {
         let head = "PUT /api/config?x=1 HTTP/1.1\r\nHost: kiosk:8081\r\ncontent-length: 12\r\nX-Odd:\r\n\r\n";
         let expected = Head {
             length: head.len(),
@@ -285,7 +283,7 @@ mod tests {
     }
 
     #[test]
-    fn the_end_is_found_however_the_bytes_arrive() {
+    fn the_end_is_found_wherever_the_bytes_are_split() {
         let head = b"GET / HTTP/1.1\r\nHost: x\r\n\r\nGET";
         for cut in 0..head.len() {
             let early = find_end(&head[..cut], 0).expect("nothing is wrong with it");
@@ -295,7 +293,7 @@ mod tests {
     }
 
     #[test]
-    fn a_length_that_could_be_read_in_two_ways_is_refused() {
+    fn an_ambiguous_length_is_refused() {
         for length in [
             "5\r\nContent-Length: 5",
             "5, 5",
@@ -316,7 +314,7 @@ mod tests {
     }
 
     #[test]
-    fn a_head_with_odd_lines_is_refused() {
+    fn a_head_with_malformed_lines_is_refused() {
         for head in [
             "GET / HTTP/1.1\r\nHost: x\r\n folded: y\r\n\r\n",
             "GET / HTTP/1.1\r\nHost : x\r\n\r\n",
@@ -343,7 +341,7 @@ mod tests {
     }
 
     #[test]
-    fn a_target_in_absolute_form_becomes_one_in_origin_form() {
+    fn a_target_in_absolute_form_is_converted_to_origin_form() {
         for (target, host, origin) in [
             ("http://x/a?b", "x", "/a?b"),
             ("HTTP://X:80", "x:80", "/"),
@@ -383,7 +381,7 @@ mod tests {
     }
 
     #[test]
-    fn an_older_client_and_one_that_says_so_send_one_request_only() {
+    fn http_1_0_and_connection_close_end_the_connection() {
         let keeps = |head: &str| checked(head).map(|head| head.keep_alive);
         assert_eq!(keeps("GET / HTTP/1.0\r\nHost: x\r\n\r\n"), Ok(false));
         assert_eq!(

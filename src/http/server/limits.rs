@@ -1,9 +1,8 @@
-//! How much a client may cost: memory, connections and time.
+//! How much memory, time and how many connections a client may use.
 
 use std::time::Duration;
 
-/// The longest request head, in bytes. A browser sends 600 bytes with a cookie; the
-/// most common limit among servers is this one.
+/// The longest request head, in bytes; the most common limit among servers. A browser sends 600 bytes with a cookie.
 pub const HEAD_MAX: usize = 8 * 1024;
 
 /// The longest request body, in bytes: a configuration of some hundred processes.
@@ -12,24 +11,24 @@ pub const BODY_MAX: usize = 256 * 1024;
 /// The longest body of a route that needs no credential, in bytes: a password and a code.
 pub const OPEN_BODY_MAX: usize = 4 * 1024;
 
-/// What a connection may hold of a body or an answer without drawing on
-/// [`Limits::held_bytes`]: nearly every request and answer there is.
+/// What a connection may hold of a body or a response without counting towards [`Limits::held_bytes`]: nearly every
+/// request and response.
 pub const HELD_FREE: usize = 16 * 1024;
 
-/// Bounds that tests shorten. The defaults are meant for a board of 1 GB that has a browser to show.
+/// Limits, which tests shorten. The defaults suit a board of 1 GB that runs a browser.
 #[derive(Clone, Debug)]
 pub struct Limits {
-    /// Connections at once. One that says nothing costs less than 1 KiB here.
+    /// Connections at once. An idle one costs less than 1 KiB.
     pub connections: usize,
-    /// Connections at once from one address (one IPv6 network of 64 bits), so that
-    /// nobody needs more than two clients to be heard: half of them.
+    /// Connections at once from one address (one IPv6 network of 64 bits): half of them, so that two clients can always
+    /// connect.
     pub connections_per_address: usize,
-    /// Event streams at once. Each stays as long as a page is open.
+    /// Event streams at once. Each lasts as long as the web UI is open.
     pub streams: usize,
     /// Event streams at once from one address: half of them.
     pub streams_per_address: usize,
-    /// Bytes of bodies and answers that are held at once beyond [`HELD_FREE`] for each
-    /// connection: sixteen bodies of the largest size. One address may have half of it.
+    /// Bytes of bodies and responses held at once, beyond [`HELD_FREE`] for each connection: sixteen bodies of the
+    /// largest size. One address may hold half of it.
     pub held_bytes: usize,
     /// How long a new connection may be silent.
     pub first_byte: Duration,
@@ -39,13 +38,13 @@ pub struct Limits {
     pub head: Duration,
     /// How long a body may take from its first byte to its last: 256 KiB at 13 kB/s.
     pub body: Duration,
-    /// How long one answer, or one event of a stream, may take to be received.
+    /// How long the client may take to receive a response, or one event of a stream.
     pub write: Duration,
-    /// How often a silent stream shows that it lives. Proxies give up after 30 to 60 s.
+    /// The interval of heartbeats on an idle stream. Proxies time out after 30 to 60 s.
     pub heartbeat: Duration,
-    /// The least time between two events of a stream; what changes meanwhile comes in one.
+    /// The minimum time between two events of a stream; changes in between are merged.
     pub event_gap: Duration,
-    /// How long a refused client is listened to, so that it reads the refusal before it sees the end.
+    /// How long to keep reading after an error, so that the client reads the response before the connection ends.
     pub linger: Duration,
 }
 

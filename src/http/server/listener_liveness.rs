@@ -1,32 +1,32 @@
-//! Whether every door is still served: a question that each answers when it is polled.
+//! Whether every listener is still served: a check that each answers when it is polled.
 //!
-//! Whoever watches over the daemon asks. A door answers while it waits for clients, or for a place to
-//! become free, and whenever it has let one in; one that hangs anywhere else does not.
+//! The watchdog starts a check. A listener answers while it waits for connections and whenever it has accepted one; a
+//! task that hangs anywhere else does not answer.
 
 use event_listener::Event;
 use smol::future::or;
 use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 
-/// The question, and who has answered it.
+/// The current check and the answers.
 #[derive(Debug, Default)]
 pub struct ListenerLiveness {
-    /// How often it was asked.
+    /// The number of the current check.
     check: Cell<u64>,
-    /// What each door has answered last. One that is gone stays here, and never answers again.
+    /// The last check that each listener has answered. A listener that has ended stays here and never answers again.
     answers: RefCell<Vec<Rc<Cell<u64>>>>,
     check_started: Event,
     answered_one: Event,
 }
 
 impl ListenerLiveness {
-    /// Asks every door.
+    /// Starts a check.
     pub fn ask(&self) {
         self.check.set(self.check.get() + 1);
         self.check_started.notify(usize::MAX);
     }
 
-    /// Whether all have answered the last question.
+    /// Whether all listeners have answered the current check.
     pub fn is_answered(&self) -> bool {
         let asked = self.check.get();
         let answers = self.answers.borrow();
@@ -44,7 +44,7 @@ impl ListenerLiveness {
         }
     }
 
-    /// Another door.
+    /// Adds a listener.
     pub(in crate::http) fn probe(&self) -> ListenerProbe<'_> {
         let answer = Rc::new(Cell::new(self.check.get()));
         self.answers.borrow_mut().push(answer.clone());
@@ -55,7 +55,7 @@ impl ListenerLiveness {
     }
 }
 
-/// One of those who are asked.
+/// Answers the checks for one listener.
 #[derive(Debug)]
 pub(in crate::http) struct ListenerProbe<'a> {
     liveness: &'a ListenerLiveness,
@@ -63,9 +63,9 @@ pub(in crate::http) struct ListenerProbe<'a> {
 }
 
 impl ListenerProbe<'_> {
-    /// Waits for something that may rightly take for ever, and answers meanwhile.
+    /// Waits for a future that may take for ever, and answers checks meanwhile.
     pub async fn wait<T>(&self, what: impl Future<Output = T>) -> T {
-        // Here as well: in a flood the wait is over at once each time.
+        // In a flood the wait ends at once each time, so it answers here as well.
         self.answer();
         let says = async {
             loop {
@@ -92,7 +92,7 @@ mod tests {
     use std::pin::pin;
 
     #[test]
-    fn every_door_has_to_answer_every_question() {
+    fn every_listener_must_answer_every_check() {
         let pulse = ListenerLiveness::default();
         let doors = [pulse.probe(), pulse.probe()];
         assert!(pulse.is_answered());
@@ -113,7 +113,7 @@ mod tests {
     }
 
     #[test]
-    fn a_door_in_a_flood_answers_too() {
+    fn a_listener_in_a_flood_answers() {
         let pulse = ListenerLiveness::default();
         let probe = pulse.probe();
         pulse.ask();
@@ -122,7 +122,7 @@ mod tests {
     }
 
     #[test]
-    fn a_door_that_is_gone_does_not_answer() {
+    fn a_listener_that_has_ended_does_not_answer() {
         let pulse = ListenerLiveness::default();
         drop(pulse.probe());
         pulse.ask();

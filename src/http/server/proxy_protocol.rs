@@ -1,13 +1,13 @@
-//! The line by which a proxy in front tells whose connection it passes on: the PROXY protocol, version 1
-//! (HAProxy, proxy-protocol.txt, section 2.1).
+//! The line by which a proxy reports the client of a connection: PROXY protocol, version 1 (HAProxy,
+//! proxy-protocol.txt, section 2.1).
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
-/// The longest line, in bytes, its end included.
+/// The longest line, in bytes, with its end.
 pub const MAX: usize = 107;
 
-/// The client's address in a whole line. A line that names no client (`UNKNOWN`) is as bad as a malformed one: without
-/// an address a client cannot be counted.
+/// The client's address in a whole line. A line without a client (`UNKNOWN`) is treated as malformed, because a client
+/// without an address cannot be counted.
 pub fn client(line: &[u8]) -> Option<IpAddr> {
     let line = std::str::from_utf8(line).ok()?.strip_suffix("\r\n")?;
     let words: Vec<&str> = line.split(' ').collect();
@@ -45,7 +45,7 @@ mod tests {
     }
 
     #[test]
-    fn a_line_that_is_not_exactly_right_names_no_one() {
+    fn a_malformed_line_names_no_client() {
         for line in [
             "",
             "\r\n",

@@ -1,9 +1,8 @@
-//! picoserve on smol: its clock, its socket, and nothing else it need know of our runtime.
+//! Connects picoserve to smol: its timer and its socket.
 //!
-//! picoserve serves exactly one request each time it is called: [`config`] always tells it to close afterwards, so
-//! it never looks for a second head, and [`super::accept`] alone decides whether another request follows. The head has
-//! arrived and was judged before ([`super::head`]), so its buffer is exactly as large as that head, and what it can
-//! read ends where the request ends.
+//! picoserve serves exactly one request per call: [`config`] has it close afterwards, so it never parses a second head,
+//! and [`super::accept`] alone decides whether another request follows. The head was received and validated before
+//! ([`super::head`]), so the buffer is exactly as large as the head, and reads end where the request ends.
 
 use super::connection::ClientConnection;
 use super::deadline::Deadline;
@@ -18,22 +17,21 @@ use std::fmt;
 use std::io::{self, IoSlice};
 use std::net::TcpStream;
 
-/// Answers up to this size are put together and sent by one system call; larger
-/// bodies are sent from where they lie, together with their head.
+/// Responses up to this size are gathered and written by one system call; larger bodies are written together with their
+/// head without a copy.
 const WRITE_BUFFER: usize = 4096;
 
-/// The most that picoserve formats into a lent buffer at once.
+/// The most that picoserve formats into a buffer at once.
 const FORMAT_BUFFER: usize = 256;
 
-/// Longer than any daemon lives: a time-out that is never waited for, because
-/// [`Line::deadline`] watches reading, and arms a timer only when it must.
+/// A time-out that never fires: [`ClientConnection::deadline`] limits reading, and arms fewer timers.
 const NEVER: Duration = Duration::from_millis(u64::MAX);
 
-/// The runtime's name to picoserve.
+/// The name of the runtime for picoserve.
 #[derive(Debug)]
 pub struct Smol;
 
-/// picoserve's clock.
+/// The timer for picoserve.
 #[derive(Debug)]
 pub struct Clock;
 
@@ -47,7 +45,8 @@ impl picoserve::Timer<Smol> for Clock {
     }
 }
 
-/// How picoserve is to serve a request: this one and no other. It would read the next head from the socket, unchecked.
+/// Has picoserve serve a single request: it would read the next head from the socket without validation, which fails
+/// `the_head_of_a_stream_can_be_requested_and_the_next_request_is_validated` in `tests/http/streams.rs`.
 pub fn config(limits: &Limits) -> picoserve::Config {
     picoserve::Config::new(picoserve::Timeouts {
         start_read_request: NEVER,
@@ -58,32 +57,31 @@ pub fn config(limits: &Limits) -> picoserve::Config {
     .close_connection_after_response()
 }
 
-/// How far an exchange has come.
+/// The progress of a request.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Stage {
-    /// The body of the request has not been read to its end.
+    /// The body has not been read to its end.
     #[default]
     Receiving,
-    /// It has.
+    /// The body has been read.
     Received,
-    /// The answer is written. What was not read of the body is not read any more: least
-    /// of all as the next request.
+    /// The response is being written. The rest of the body is not read any more, and must not be taken for the next
+    /// request.
     Responding,
-    /// The answer goes on for as long as the client listens: what it says meanwhile
-    /// is thrown away, and its leaving is noticed.
+    /// The response is a stream. What the client sends is discarded, and its disconnect is noticed.
     Streaming,
 }
 
-/// What the handling of a request tells the socket under it.
+/// State that the handling of a request shares with its socket.
 #[derive(Debug, Default)]
 pub struct RequestState {
-    /// How far it has come.
+    /// The progress.
     pub stage: Cell<Stage>,
-    /// The next flush is not the end of the answer (picoserve flushes between head and body).
+    /// Whether to skip the next flush: picoserve flushes between head and body.
     pub hold_flush: Cell<bool>,
 }
 
-/// One request and its answer, as a socket for picoserve.
+/// One request and its response, as a socket for picoserve.
 #[derive(Debug)]
 pub struct RequestSocket<'l> {
     socket: &'l Async<TcpStream>,
@@ -97,8 +95,8 @@ pub struct RequestSocket<'l> {
 }
 
 impl<'l> RequestSocket<'l> {
-    /// The exchange that begins with this head. The socket is lent, for a handler that has to know whether the client is
-    /// still there.
+    /// The socket of a request with this head; also returns the raw socket, for handlers that need to notice a
+    /// disconnect.
     pub fn new(
         line: &'l mut ClientConnection,
         signals: &'l RequestState,
@@ -155,7 +153,7 @@ impl Socket<Smol> for RequestSocket<'_> {
         (incoming, outgoing)
     }
 
-    /// Whoever holds the [`Line`] ends it.
+    /// [`super::accept`] closes the connection.
     async fn abort<T: picoserve::Timer<Smol>>(
         self,
         _timeouts: &picoserve::Timeouts,
@@ -164,7 +162,7 @@ impl Socket<Smol> for RequestSocket<'_> {
         Ok(())
     }
 
-    /// The request is over, not the connection.
+    /// The request is over, but not the connection.
     async fn shutdown<T: picoserve::Timer<Smol>>(
         self,
         _timeouts: &picoserve::Timeouts,
@@ -174,7 +172,7 @@ impl Socket<Smol> for RequestSocket<'_> {
     }
 }
 
-/// The request: its head, then its body, then nothing.
+/// Yields the head, then the body, then the end.
 #[derive(Debug)]
 pub struct RequestReader<'a> {
     socket: &'a Async<TcpStream>,
@@ -227,7 +225,7 @@ impl Read for RequestReader<'_> {
     }
 }
 
-/// The answer, gathered so that one system call sends it.
+/// Gathers the response, so that one system call writes it.
 #[derive(Debug)]
 pub struct ResponseWriter<'a> {
     socket: &'a Async<TcpStream>,
@@ -236,7 +234,7 @@ pub struct ResponseWriter<'a> {
 }
 
 impl ResponseWriter<'_> {
-    /// Sends what is gathered and `more` behind it.
+    /// Writes what was gathered, followed by `more`.
     async fn send(&mut self, more: &[u8]) -> Result<(), ConnectionError> {
         let mut sent = 0;
         let gathered = self.outbox.len();
@@ -289,13 +287,13 @@ impl Write for ResponseWriter<'_> {
         Ok(output)
     }
 
-    /// Status line and fields: all of them are ours, and short.
+    /// For status line and fields, which are short.
     async fn write_fmt(&mut self, args: fmt::Arguments<'_>) -> Result<(), ConnectionError> {
         io::Write::write_fmt(self.outbox, args).map_err(ConnectionError::from)
     }
 }
 
-/// The connection broke, or the client was too slow for it to go on.
+/// The connection failed, or the client was too slow.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ConnectionError(pub io::ErrorKind);
 

@@ -1,16 +1,16 @@
-//! What the program sends as it is: kept deflated (by `build.rs`), as every browser takes it.
+//! Static files in the program, deflated by `build.rs` as all browsers accept them.
 
 use crate::http::reply::{ApiRequest, Reply};
 use std::hash::{DefaultHasher, Hasher};
 
-/// A file inside the program.
+/// A static file.
 #[derive(Clone, Copy)]
 pub struct Asset {
-    /// The content coding "deflate": the zlib format.
+    /// The content in the coding "deflate" (zlib format).
     pub deflated: &'static [u8],
 }
 
-/// The file of this name, from where `build.rs` puts it.
+/// The file with this name in the output of `build.rs`.
 macro_rules! asset {
     ($name:literal) => {
         $crate::http::ui::asset::Asset {
@@ -21,8 +21,8 @@ macro_rules! asset {
 pub(in crate::http) use asset;
 
 impl Asset {
-    /// The file, or 304 where the client has it already. Clients ask each time (`no-cache`), so after an update nobody
-    /// is left with an old script for a new page. Whoever does not take it deflated gets it as it was written.
+    /// The file, or 304 if the client has it already. Clients revalidate each time (`no-cache`), so after an update no
+    /// old script is used. A client that does not accept deflate gets the original.
     pub fn answer(self, request: &ApiRequest<'_>, media_type: &'static str) -> Reply {
         let deflates = (request.header("accept-encoding"))
             .is_some_and(|codings| codings.split(',').any(|coding| coding.trim() == "deflate"));
@@ -39,13 +39,13 @@ impl Asset {
         reply.with("ETag", etag).with("Vary", "Accept-Encoding")
     }
 
-    /// As it was written.
+    /// The original content.
     pub fn inflated(self) -> Vec<u8> {
         miniz_oxide::inflate::decompress_to_vec_zlib(self.deflated)
-            .expect("what the program was built with is whole")
+            .expect("embedded files are valid")
     }
 
-    /// Hashing 20 kB takes a Pi some 20 µs, and a page is loaded a few times a day. The two forms are two things.
+    /// Hashing 20 kB takes a Raspberry Pi some 20 µs, a few times a day. The two codings are different representations.
     fn etag(self, deflated: bool) -> String {
         let mut hasher = DefaultHasher::new();
         hasher.write(self.deflated);

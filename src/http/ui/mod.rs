@@ -1,4 +1,4 @@
-//! The page: its files, inside the program.
+//! The static files of the web UI.
 
 pub(in crate::http) mod asset;
 
@@ -14,7 +14,7 @@ const CSS: &str = "text/css; charset=utf-8";
 const JS: &str = "text/javascript; charset=utf-8";
 const SVG: &str = "image/svg+xml";
 
-/// What the page consists of beside its frame: name, media type, content.
+/// The files of the web UI besides `index.html`: name, media type, content.
 #[rustfmt::skip]
 static FILES: &[(&str, &str, Asset)] = &[
     ("style.css",    CSS, asset!("style.css")),
@@ -54,7 +54,7 @@ pub async fn file(_api: &Rc<Api>, request: ApiRequest<'_>) -> Result<Reply, Erro
     let Some((_, media_type, file)) = found else {
         return Err(Error::new(
             ErrorKind::NotFound,
-            format!("the page has no part {}", request.id),
+            format!("the web UI has no file {}", request.id),
         ));
     };
     Ok(file.answer(&request, media_type))
@@ -65,15 +65,15 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_page_is_under_60_kb() {
+    fn the_web_ui_is_under_60_kb() {
         let all = FILES.iter().map(|(.., file)| file).chain([&INDEX]);
         let size: usize = all.map(|file| file.deflated.len()).sum();
-        assert!(size > 10_000, "the parts are there");
+        assert!(size > 10_000, "the files are included");
         assert!(size < 60_000, "{size} bytes");
     }
 
     #[test]
-    fn a_script_is_sent_without_its_comments_and_with_the_numbers_of_its_lines() {
+    fn a_script_is_sent_without_comments_and_with_the_same_line_numbers() {
         let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/src/http/ui");
         for (name, _, file) in FILES.iter().filter(|(_, media_type, _)| *media_type == JS) {
             let written = std::fs::read_to_string(format!("{folder}/{name}")).expect("a file");
@@ -89,7 +89,7 @@ mod tests {
     }
 
     #[test]
-    fn whatever_a_part_asks_for_is_there() {
+    fn all_imported_files_exist() {
         let is_there = |name: &str| FILES.iter().any(|(file, ..)| *file == name);
         for (name, _, file) in FILES.iter().filter(|(_, media_type, _)| *media_type == JS) {
             let text = String::from_utf8(file.inflated()).expect("text");
