@@ -1,6 +1,6 @@
-//! Who may do what: the matrix of all routes and all credentials, and every way in and out.
+//! Authorization of all routes with all credentials; claiming, signing in and out.
 
-use crate::harness::{Answer, Client, Kiosk, kiosk, later};
+use crate::harness::{Answer, Client, Kiosk, advance_clock, kiosk};
 use crate::limits::connect_from;
 use ossuary::auth::{Needs, Role, SESSION_LIFETIME};
 use ossuary::http::api::routes::ROUTES;
@@ -9,7 +9,7 @@ use std::time::Duration;
 
 const PASSWORD: &str = "correct horse";
 
-/// Every method of every path in the description, and the role it says. HEAD stands beside each GET.
+/// Every method and path of the description with the role that it declares; HEAD for each GET.
 fn described(document: &Value) -> Vec<(String, String, String)> {
     let mut all = Vec::new();
     for (path, item) in document["paths"].as_object().expect("paths") {
@@ -29,14 +29,14 @@ fn described(document: &Value) -> Vec<(String, String, String)> {
     all
 }
 
-/// The status of the answer; a stream is not listened to.
+/// The status of the response; the events of a stream are not read.
 async fn status(kiosk: &Kiosk, method: &str, path: &str, fields: &str) -> Answer {
     let id = match path.starts_with("/page") {
         true => "app.js",
         false => "data-sync",
     };
     let path = path.replace("{id}", id);
-    let mut client = kiosk.connect_as_stranger().await;
+    let mut client = kiosk.connect_anonymously().await;
     client.ask(method, &path, fields, "").await;
     client.head().await
 }
@@ -45,16 +45,16 @@ fn bearer(token: &str) -> String {
     format!("Authorization: Bearer {token}\r\n")
 }
 
-/// Claims the kiosk, and yields the cookie as it is sent back.
+/// Claims the kiosk; returns the cookie in the form of a request.
 async fn claim(kiosk: &Kiosk) -> String {
-    let code = kiosk.api.auth.claim_code().expect("nobody owns it");
+    let code = kiosk.api.auth.claim_code().expect("it is unclaimed");
     let body = json!({"code": code, "password": PASSWORD}).to_string();
-    cookie(&kiosk.post_as_stranger("/api/claim", &body).await)
+    cookie(&kiosk.post_anonymously("/api/claim", &body).await)
 }
 
 async fn sign_in(kiosk: &Kiosk) -> String {
     let body = json!({"password": PASSWORD}).to_string();
-    cookie(&kiosk.post_as_stranger("/api/login", &body).await)
+    cookie(&kiosk.post_anonymously("/api/login", &body).await)
 }
 
 #[track_caller]
@@ -70,7 +70,7 @@ fn cookie(answer: &Answer) -> String {
 }
 
 #[test]
-fn every_route_lets_in_whom_its_description_says_and_nobody_else() {
+fn every_route_admits_exactly_the_roles_of_its_description() {
     kiosk(async |kiosk| {
         let document = kiosk.get("/api/openapi.json").await.json();
         for (method, path, role) in described(&document) {
@@ -79,13 +79,13 @@ fn every_route_lets_in_whom_its_description_says_and_nobody_else() {
             let route = routes.find(|route| route.method == listed && route.path == path);
             let route = route.expect("a route");
             assert_eq!(role, route.needs.as_str(), "{method} {path}");
-            let stranger = status(&kiosk, &method, &path, "").await.status;
+            let anonymous = status(&kiosk, &method, &path, "").await.status;
             match route.needs {
                 Needs::Nothing => assert!(
-                    ![401, 403].contains(&stranger),
-                    "{method} {path}: {stranger}"
+                    ![401, 403].contains(&anonymous),
+                    "{method} {path}: {anonymous}"
                 ),
-                _ => assert_eq!(stranger, 401, "{method} {path}"),
+                _ => assert_eq!(anonymous, 401, "{method} {path}"),
             }
             for (has, token) in Role::ALL.iter().zip(&kiosk.tokens) {
                 let got = status(&kiosk, &method, &path, &bearer(token)).await.status;
@@ -109,7 +109,7 @@ fn every_route_lets_in_whom_its_description_says_and_nobody_else() {
 }
 
 #[test]
-fn a_credential_that_is_not_good_is_none() {
+fn an_invalid_credential_is_none() {
     kiosk(async |kiosk| {
         let ended = claim(&kiosk).await;
         let expired = sign_in(&kiosk).await;
@@ -118,9 +118,9 @@ fn a_credential_that_is_not_good_is_none() {
             200
         );
         kiosk
-            .call_as_stranger("POST", "/api/logout", &ended, "")
+            .call_anonymously("POST", "/api/logout", &ended, "")
             .await;
-        later(SESSION_LIFETIME);
+        advance_clock(SESSION_LIFETIME);
         let revoked = kiosk
             .post("/api/tokens", r#"{"name": "x", "role": "admin"}"#)
             .await
@@ -160,36 +160,36 @@ fn a_credential_that_is_not_good_is_none() {
 }
 
 #[test]
-fn a_kiosk_that_nobody_owns_shows_its_front_and_asks_for_the_code() {
+fn an_unclaimed_kiosk_shows_its_state_and_asks_for_the_code() {
     kiosk(async |kiosk| {
-        let front = kiosk.get_as_stranger("/api/claim").await.json();
+        let front = kiosk.get_anonymously("/api/claim").await.json();
         assert_eq!(
             front,
             json!({"claimed": false, "hostname": "kiosk", "role": null})
         );
         kiosk
-            .get_as_stranger("/api/status")
+            .get_anonymously("/api/status")
             .await
             .expect_problem(401, "unclaimed");
         let login = kiosk
-            .post_as_stranger("/api/login", r#"{"password": "anything"}"#)
+            .post_anonymously("/api/login", r#"{"password": "anything"}"#)
             .await;
         login.expect_problem(401, "unclaimed");
         let wrong = r#"{"code": "2222-2222", "password": "correct horse"}"#;
         kiosk
-            .post_as_stranger("/api/claim", wrong)
+            .post_anonymously("/api/claim", wrong)
             .await
             .expect_problem(401, "wrong-code");
 
-        let code = kiosk.api.auth.claim_code().expect("nobody owns it");
+        let code = kiosk.api.auth.claim_code().expect("it is unclaimed");
         let short = json!({"code": code, "password": "sesame"}).to_string();
-        let refused = kiosk.post_as_stranger("/api/claim", &short).await;
+        let refused = kiosk.post_anonymously("/api/claim", &short).await;
         assert_eq!(refused.expect_problem(422, "invalid")["field"], "password");
 
         let cookie = claim(&kiosk).await;
         assert_eq!(kiosk.api.auth.claim_code(), None);
         let front = kiosk
-            .call_as_stranger("GET", "/api/claim", &cookie, "")
+            .call_anonymously("GET", "/api/claim", &cookie, "")
             .await
             .json();
         assert_eq!(
@@ -197,19 +197,19 @@ fn a_kiosk_that_nobody_owns_shows_its_front_and_asks_for_the_code() {
             json!({"claimed": true, "hostname": "kiosk", "role": "admin"})
         );
         kiosk
-            .get_as_stranger("/api/status")
+            .get_anonymously("/api/status")
             .await
             .expect_problem(401, "sign-in");
         let again = json!({"code": code, "password": PASSWORD}).to_string();
         kiosk
-            .post_as_stranger("/api/claim", &again)
+            .post_anonymously("/api/claim", &again)
             .await
             .expect_problem(409, "claimed");
     });
 }
 
 #[test]
-fn the_secret_of_a_token_is_shown_once_and_no_hash_ever() {
+fn the_secret_of_a_token_is_shown_once_and_a_hash_never() {
     kiosk(async |kiosk| {
         let made = kiosk
             .post("/api/tokens", r#"{"name": "lobby", "role": "view"}"#)
@@ -243,14 +243,14 @@ fn the_secret_of_a_token_is_shown_once_and_no_hash_ever() {
 }
 
 #[test]
-fn a_stream_ends_with_the_session_or_the_token_it_was_opened_with() {
+fn a_stream_ends_with_its_session_or_token() {
     kiosk(async |kiosk| {
         let cookie = claim(&kiosk).await;
         for path in ["/api/events", "/api/processes/data-sync/logs/stream"] {
             let mine = sign_in(&kiosk).await;
             let mut stream = listen(&kiosk, path, &mine).await;
             kiosk
-                .call_as_stranger("POST", "/api/logout", &mine, "")
+                .call_anonymously("POST", "/api/logout", &mine, "")
                 .await;
             stream.rest().await;
             assert_eq!(status(&kiosk, "GET", path, &cookie).await.status, 200);
@@ -269,7 +269,7 @@ fn a_stream_ends_with_the_session_or_the_token_it_was_opened_with() {
 }
 
 #[test]
-fn a_stream_ends_with_the_time_of_its_session_as_well() {
+fn a_stream_ends_when_its_session_expires() {
     let limits = ossuary::http::Limits {
         heartbeat: Duration::from_millis(20),
         ..Default::default()
@@ -277,13 +277,13 @@ fn a_stream_ends_with_the_time_of_its_session_as_well() {
     crate::harness::kiosk_with(limits, async |kiosk| {
         let cookie = claim(&kiosk).await;
         let mut stream = listen(&kiosk, "/api/events", &cookie).await;
-        later(SESSION_LIFETIME);
+        advance_clock(SESSION_LIFETIME);
         stream.rest().await;
     });
 }
 
 async fn listen(kiosk: &Kiosk, path: &str, fields: &str) -> Client {
-    let mut client = kiosk.connect_as_stranger().await;
+    let mut client = kiosk.connect_anonymously().await;
     client.ask("GET", path, fields, "").await;
     assert_eq!(client.head().await.status, 200);
     client
@@ -295,7 +295,7 @@ fn sessions_are_listed_and_ended_one_by_one() {
         let mine = claim(&kiosk).await;
         let other = sign_in(&kiosk).await;
         let listed = kiosk
-            .call_as_stranger("GET", "/api/sessions", &mine, "")
+            .call_anonymously("GET", "/api/sessions", &mine, "")
             .await
             .json();
         let sessions = listed["sessions"].as_array().expect("sessions");
@@ -308,12 +308,12 @@ fn sessions_are_listed_and_ended_one_by_one() {
         );
         assert_eq!(
             kiosk
-                .call_as_stranger("DELETE", &path, &mine, "")
+                .call_anonymously("DELETE", &path, &mine, "")
                 .await
                 .status,
             204
         );
-        let gone = kiosk.call_as_stranger("DELETE", &path, &mine, "").await;
+        let gone = kiosk.call_anonymously("DELETE", &path, &mine, "").await;
         gone.expect_problem(404, "no-such-session");
         assert_eq!(
             status(&kiosk, "GET", "/api/status", &other).await.status,
@@ -334,7 +334,7 @@ fn a_new_password_ends_every_other_session_and_needs_the_old_one() {
         let put = async |body: Value| {
             let fields = format!("{mine}Content-Type: application/json\r\n");
             kiosk
-                .call_as_stranger("PUT", "/api/password", &fields, &body.to_string())
+                .call_anonymously("PUT", "/api/password", &fields, &body.to_string())
                 .await
         };
         let missing = put(json!({"password": "battery staple"})).await;
@@ -357,7 +357,7 @@ fn a_new_password_ends_every_other_session_and_needs_the_old_one() {
         );
         let old = json!({"password": PASSWORD}).to_string();
         kiosk
-            .post_as_stranger("/api/login", &old)
+            .post_anonymously("/api/login", &old)
             .await
             .expect_problem(401, "wrong-password");
     });
@@ -365,7 +365,7 @@ fn a_new_password_ends_every_other_session_and_needs_the_old_one() {
 
 /// Browsers send a cookie to every port of a host: another server there may have set one of the same name.
 #[test]
-fn a_cookie_of_another_server_of_the_host_keeps_no_one_out() {
+fn a_cookie_of_another_server_on_the_host_does_no_harm() {
     kiosk(async |kiosk| {
         let mine = claim(&kiosk).await;
         let mine = mine.trim().strip_prefix("Cookie: ").expect("a cookie");
@@ -397,7 +397,7 @@ fn the_cookie_is_named_after_the_port() {
             ("[::1]", "ossuary="),
             ("[::1]:80", "ossuary-80="),
         ] {
-            let mut client = kiosk.connect_as_stranger().await;
+            let mut client = kiosk.connect_anonymously().await;
             let request = format!(
                 "POST /api/login HTTP/1.1\r\nHost: {host}\r\nContent-Type: application/json\r\n\
                  Content-Length: {}\r\n\r\n{body}",
@@ -416,14 +416,14 @@ fn the_cookie_is_named_after_the_port() {
 }
 
 #[test]
-fn a_new_password_revokes_the_tokens_unless_it_is_asked_not_to() {
+fn a_new_password_revokes_tokens_unless_requested_otherwise() {
     kiosk(async |kiosk| {
         let mine = claim(&kiosk).await;
         let fields = format!("{mine}Content-Type: application/json\r\n");
         let put = async |body: Value| {
             let body = body.to_string();
             kiosk
-                .call_as_stranger("PUT", "/api/password", &fields, &body)
+                .call_anonymously("PUT", "/api/password", &fields, &body)
                 .await
         };
         let tokens = || kiosk.api.auth.credentials().tokens().len();
@@ -445,9 +445,9 @@ fn a_new_password_revokes_the_tokens_unless_it_is_asked_not_to() {
     });
 }
 
-/// A session that was stolen must not become a token, which outlives it.
+/// A stolen session must not be able to create a token, which outlives it.
 #[test]
-fn a_session_makes_a_token_only_with_the_password() {
+fn a_session_creates_a_token_only_with_the_password() {
     kiosk(async |kiosk| {
         let mine = claim(&kiosk).await;
         let fields = format!("{mine}Content-Type: application/json\r\n");
@@ -458,7 +458,7 @@ fn a_session_makes_a_token_only_with_the_password() {
             }
             let body = body.to_string();
             kiosk
-                .call_as_stranger("POST", "/api/tokens", &fields, &body)
+                .call_anonymously("POST", "/api/tokens", &fields, &body)
                 .await
         };
         let missing = make(Value::Null).await.expect_problem(422, "invalid");
@@ -479,7 +479,7 @@ fn a_session_makes_a_token_only_with_the_password() {
 }
 
 #[test]
-fn a_body_that_needs_no_credential_is_short() {
+fn the_body_of_an_open_route_is_limited_to_4_kib() {
     kiosk(async |kiosk| {
         let password = |length: usize| {
             let rest = json!({"password": ""}).to_string().len();
@@ -488,11 +488,11 @@ fn a_body_that_needs_no_credential_is_short() {
         for (path, method) in [("/api/login", "POST"), ("/api/claim", "POST")] {
             let json = "Content-Type: application/json\r\n";
             let long = kiosk
-                .call_as_stranger(method, path, json, &password(4097))
+                .call_anonymously(method, path, json, &password(4097))
                 .await;
             long.expect_problem(413, "body-too-large");
             let just = kiosk
-                .call_as_stranger(method, path, json, &password(4096))
+                .call_anonymously(method, path, json, &password(4096))
                 .await;
             assert_ne!(just.status, 413, "{path}");
         }
@@ -500,22 +500,22 @@ fn a_body_that_needs_no_credential_is_short() {
 }
 
 #[test]
-fn a_link_signs_in_whoever_comes_first() {
+fn a_link_signs_in_once() {
     kiosk(async |kiosk| {
         let secret = kiosk.api.auth.invite().to_cookie();
         let body = json!({"invitation": secret}).to_string();
-        let mine = cookie(&kiosk.post_as_stranger("/api/login", &body).await);
+        let mine = cookie(&kiosk.post_anonymously("/api/login", &body).await);
         assert_eq!(
             status(&kiosk, "GET", "/api/status", &mine).await.status,
             200
         );
-        let second = kiosk.post_as_stranger("/api/login", &body).await;
+        let second = kiosk.post_anonymously("/api/login", &body).await;
         second.expect_problem(401, "wrong-password");
     });
 }
 
 #[test]
-fn whoever_guesses_is_slowed_and_the_owner_elsewhere_is_not() {
+fn guessing_is_rate_limited_and_other_addresses_are_not_affected() {
     kiosk(async |kiosk| {
         claim(&kiosk).await;
         let from = "127.0.0.2:0".parse().expect("an address");
@@ -535,14 +535,14 @@ fn whoever_guesses_is_slowed_and_the_owner_elsewhere_is_not() {
         slowed.expect_problem(429, "too-many-tries");
         assert_eq!(slowed.field("retry-after"), Some("1"));
         sign_in(&kiosk).await;
-        later(Duration::from_secs(1));
+        advance_clock(Duration::from_secs(1));
         assert_eq!(guess(PASSWORD).await.status, 200);
     });
 }
 
-/// Behind a proxy all clients have one address.
+/// Behind a proxy all clients have the same address.
 #[test]
-fn a_browser_that_has_signed_in_before_is_not_kept_out_by_its_neighbours() {
+fn a_browser_that_has_signed_in_before_is_not_locked_out_by_others() {
     kiosk(async |kiosk| {
         claim(&kiosk).await;
         let json = "Content-Type: application/json\r\n";
@@ -550,7 +550,7 @@ fn a_browser_that_has_signed_in_before_is_not_kept_out_by_its_neighbours() {
             let body = json!({"password": password}).to_string();
             let fields = format!("{fields}{json}");
             kiosk
-                .call_as_stranger("POST", "/api/login", &fields, &body)
+                .call_anonymously("POST", "/api/login", &fields, &body)
                 .await
         };
         let first = try_with("", PASSWORD).await;
@@ -588,7 +588,7 @@ fn a_browser_that_has_signed_in_before_is_not_kept_out_by_its_neighbours() {
 #[test]
 fn a_page_of_another_site_can_neither_claim_nor_sign_in() {
     kiosk(async |kiosk| {
-        let code = kiosk.api.auth.claim_code().expect("nobody owns it");
+        let code = kiosk.api.auth.claim_code().expect("it is unclaimed");
         let body = json!({"code": code, "password": PASSWORD}).to_string();
         let json = "Content-Type: application/json\r\n";
         for foreign in [
@@ -600,13 +600,13 @@ fn a_page_of_another_site_can_neither_claim_nor_sign_in() {
         ] {
             let fields = format!("{json}{foreign}");
             for path in ["/api/claim", "/api/login", "/api/logout"] {
-                let refused = kiosk.call_as_stranger("POST", path, &fields, &body).await;
+                let refused = kiosk.call_anonymously("POST", path, &fields, &body).await;
                 refused.expect_problem(403, "foreign-origin");
             }
         }
         let form = "Content-Type: text/plain\r\n";
         let refused = kiosk
-            .call_as_stranger("POST", "/api/claim", form, &body)
+            .call_anonymously("POST", "/api/claim", form, &body)
             .await;
         refused.expect_problem(415, "media-type");
         assert!(kiosk.api.auth.claim_code().is_some());
@@ -614,13 +614,13 @@ fn a_page_of_another_site_can_neither_claim_nor_sign_in() {
 }
 
 #[test]
-fn a_session_that_began_through_tls_is_never_sent_without() {
+fn a_session_over_tls_has_a_secure_cookie() {
     kiosk(async |kiosk| {
         claim(&kiosk).await;
         let body = json!({"password": PASSWORD}).to_string();
         let fields = "Content-Type: application/json\r\nOrigin: https://localhost\r\n";
         let answer = kiosk
-            .call_as_stranger("POST", "/api/login", fields, &body)
+            .call_anonymously("POST", "/api/login", fields, &body)
             .await;
         let set = answer.field("set-cookie").expect("a cookie");
         assert!(

@@ -1,6 +1,6 @@
-//! What the roles below `admin` cannot read: a document full of planted secrets, and every route there is.
+//! What the roles below `admin` cannot read: a document full of planted secrets, requested through every route.
 
-use crate::harness::{Answer, Kiosk, at, id, kiosk, picture};
+use crate::harness::{Answer, Kiosk, at, id, kiosk, snapshot};
 use ossuary::config::{Loaded, Problem};
 use ossuary::http::api::routes::ROUTES;
 use ossuary::supervisor::page::PageState;
@@ -12,10 +12,10 @@ use ossuary::supervisor::{
 use serde_json::{Value, json};
 use std::rc::Rc;
 
-/// It stands in every value that must not be shown, and in nothing else.
+/// Part of every value that must not be shown, and of nothing else.
 const PLANTED: &str = "planted";
 
-/// A document with a secret in every place where one can be.
+/// A document with a secret in every place that can have one.
 fn document() -> String {
     let url = "https://planted-user:planted-word@board.example/wall?key=planted-query#planted-part";
     json!({
@@ -58,12 +58,12 @@ fn document() -> String {
     .to_string()
 }
 
-/// A kiosk with this document, in trouble of every sort that says something about its configuration.
+/// A kiosk with this document, with every kind of problem that mentions its configuration.
 fn troubled(status: &mut Snapshot) {
     let document = document();
     let loaded = Loaded::from_bytes(document.as_bytes()).expect("a document without a problem");
     let generation = status.generation;
-    *status = picture(&document);
+    *status = snapshot(&document);
     status.generation = generation;
     let mut configuration = (*status.configuration).clone();
     configuration.problems = vec![Problem {
@@ -144,7 +144,7 @@ fn troubled(status: &mut Snapshot) {
     });
 }
 
-/// Everything that a GET of every route says, and the first events of the event stream.
+/// The responses to a GET of every route, and the first events of the event stream.
 async fn everything(kiosk: &Kiosk, token: &str) -> Vec<(String, u16, String)> {
     let fields = format!("Authorization: Bearer {token}\r\n");
     let loaded = Loaded::from_bytes(document().as_bytes()).expect("a document without a problem");
@@ -161,7 +161,7 @@ async fn everything(kiosk: &Kiosk, token: &str) -> Vec<(String, u16, String)> {
                     at: LocalTime::new(jiff::Timestamp::UNIX_EPOCH, &zone),
                     kind: OccurrenceKind::Begin,
                 };
-                kiosk.will_say(Ok(Done::Preview(Rc::new(Preview {
+                kiosk.will_reply(Ok(Done::Preview(Rc::new(Preview {
                     timezone: "UTC".into(),
                     clock_trusted: true,
                     occurrences: loaded
@@ -176,18 +176,18 @@ async fn everything(kiosk: &Kiosk, token: &str) -> Vec<(String, u16, String)> {
                 }))));
             }
             if route.path.ends_with("/screenshot") {
-                kiosk.will_say(Err(Refusal::PageFailed(
+                kiosk.will_reply(Err(Refusal::PageFailed(
                     id("main-display"),
                     Failure::system("https://x@board.example/?planted-refusal hangs"),
                 )));
             }
             let path = route.path.replace("{id}", process);
-            let answer = kiosk.call_as_stranger("GET", &path, &fields, "").await;
+            let answer = kiosk.call_anonymously("GET", &path, &fields, "").await;
             let text = String::from_utf8_lossy(&answer.body).into_owned();
             seen.push((path, answer.status, text));
         }
     }
-    let mut client = kiosk.connect_as_stranger().await;
+    let mut client = kiosk.connect_anonymously().await;
     client.ask("GET", "/api/events", &fields, "").await;
     assert_eq!(client.head().await.status, 200);
     let snapshot = client.event().await.expect("a snapshot").data;
@@ -204,7 +204,7 @@ async fn everything(kiosk: &Kiosk, token: &str) -> Vec<(String, u16, String)> {
 }
 
 #[test]
-fn view_and_operate_read_no_secret_in_any_answer() {
+fn view_and_operate_read_no_secret_in_any_response() {
     kiosk(async |kiosk| {
         kiosk.publish(troubled);
         for token in &kiosk.tokens[..2] {
@@ -241,13 +241,13 @@ fn documents_that_differ_only_in_secrets_have_the_same_headers_below_admin() {
         let show = |document: &str| {
             kiosk.publish(|status| {
                 let generation = status.generation;
-                *status = picture(document);
+                *status = snapshot(document);
                 status.generation = generation;
             });
         };
         let get = async |token: &str, path: &str, fields: &str| {
             let fields = format!("Authorization: Bearer {token}\r\n{fields}");
-            kiosk.call_as_stranger("GET", path, &fields, "").await
+            kiosk.call_anonymously("GET", path, &fields, "").await
         };
         let [view, operate, admin] = &kiosk.tokens;
         for path in ["/api/behaviors", "/api/schedule"] {
@@ -270,7 +270,7 @@ fn documents_that_differ_only_in_secrets_have_the_same_headers_below_admin() {
                 };
                 assert_eq!(headers(&one), headers(&two), "{path}");
 
-                // A guess of the tag is not confirmed; the tag of what was sent is.
+                // A guessed tag is not confirmed; the tag that was sent is.
                 let guessed = get(token, path, &format!("If-None-Match: {secret}\r\n")).await;
                 assert_eq!(guessed.status, 200, "{path}");
                 let known = two.field("etag").expect("a tag of what was sent");
@@ -286,12 +286,12 @@ fn documents_that_differ_only_in_secrets_have_the_same_headers_below_admin() {
 }
 
 #[test]
-fn view_still_sees_what_is_no_secret() {
+fn view_reads_what_is_not_secret() {
     kiosk(async |kiosk| {
         kiosk.publish(troubled);
         let fields = format!("Authorization: Bearer {}\r\n", kiosk.tokens[0]);
         let get = async |path: &str| -> Value {
-            let answer = kiosk.call_as_stranger("GET", path, &fields, "").await;
+            let answer = kiosk.call_anonymously("GET", path, &fields, "").await;
             assert_eq!(answer.status, 200, "{path}");
             answer.json()
         };
@@ -311,14 +311,14 @@ fn view_still_sees_what_is_no_secret() {
         let stopped = &get("/api/processes/data-sync").await;
         assert_eq!(stopped["reason"], "could not be started");
         let config = kiosk
-            .call_as_stranger("GET", "/api/config", &fields, "")
+            .call_anonymously("GET", "/api/config", &fields, "")
             .await;
         config.expect_problem(403, "not-allowed");
     });
 }
 
 #[test]
-fn operate_opens_pages_of_the_network_only() {
+fn operate_opens_http_and_https_pages_only() {
     kiosk(async |kiosk| {
         let fields = |token: &str| {
             format!("Authorization: Bearer {token}\r\nContent-Type: application/json\r\n")
@@ -327,7 +327,7 @@ fn operate_opens_pages_of_the_network_only() {
             let body = json!({"url": url}).to_string();
             let path = "/api/processes/main-display/navigate";
             kiosk
-                .call_as_stranger("POST", path, &fields(token), &body)
+                .call_anonymously("POST", path, &fields(token), &body)
                 .await
         };
         let [_, operate, admin] = &kiosk.tokens;
@@ -346,13 +346,13 @@ fn operate_opens_pages_of_the_network_only() {
             let refused = navigate(operate, url).await;
             let problem = refused.expect_problem(403, "not-allowed");
             assert!(problem["detail"].as_str().expect("text").contains("admin"));
-            assert!(kiosk.was_asked().is_none(), "{url}");
+            assert!(kiosk.received_command().is_none(), "{url}");
             assert_eq!(navigate(admin, url).await.status, 200, "{url}");
-            assert!(kiosk.was_asked().is_some(), "{url}");
+            assert!(kiosk.received_command().is_some(), "{url}");
         }
         for url in ["http://localhost:3000/?a=b", "HTTPS://board.example"] {
             assert_eq!(navigate(operate, url).await.status, 200, "{url}");
-            assert!(kiosk.was_asked().is_some(), "{url}");
+            assert!(kiosk.received_command().is_some(), "{url}");
         }
     });
 }

@@ -1,4 +1,4 @@
-//! A kiosk whose mind is a script, and a client that sees every byte.
+//! A kiosk with a scripted supervisor, and a client that sees every byte.
 
 use ossuary::auth::Role;
 use ossuary::config::{Id, Loaded};
@@ -22,11 +22,11 @@ use std::net::{SocketAddr, TcpListener};
 use std::rc::Rc;
 use std::time::Duration;
 
-/// A test that waits for something that never comes fails after this, rather than never.
-const PATIENCE: Duration = Duration::from_secs(60);
+/// How long a test may wait.
+const TIMEOUT: Duration = Duration::from_secs(60);
 
-/// The plan's document.
-pub const PLAN: &str = r#"{
+/// The document of the specification.
+pub const DOCUMENT: &str = r#"{
   "version": 3,
   "processes": {
     "main-display": {
@@ -52,7 +52,7 @@ pub fn at(seconds: u64) -> Moment {
     Moment::from_boot(Duration::from_secs(seconds))
 }
 
-/// An hour and 40 seconds after boot, always.
+/// Always one hour and 40 seconds after the boot.
 fn clock() -> Now {
     Now {
         mono: at(3640),
@@ -61,17 +61,17 @@ fn clock() -> Now {
 }
 
 thread_local! {
-    /// How far the clock by which sessions end is ahead of the other one.
-    static LATER: Cell<Duration> = const { Cell::new(Duration::ZERO) };
+    /// How far the clock of the sessions is ahead of the other one.
+    static ADVANCED: Cell<Duration> = const { Cell::new(Duration::ZERO) };
 }
 
-/// Lets time pass for the keeper of the door.
-pub fn later(time: Duration) {
-    LATER.set(LATER.get() + time);
+/// Advances the clock of the authentication service.
+pub fn advance_clock(time: Duration) {
+    ADVANCED.set(ADVANCED.get() + time);
 }
 
-/// The picture of a kiosk with this document, whose display process runs.
-pub fn picture(document: &str) -> Snapshot {
+/// The snapshot of a kiosk with this document, whose display process runs.
+pub fn snapshot(document: &str) -> Snapshot {
     let loaded = Loaded::from_bytes(document.as_bytes()).expect("a document without a problem");
     let processes = (loaded.config.processes.iter())
         .map(|process| {
@@ -120,10 +120,10 @@ pub struct Kiosk {
     pub api: Rc<Api>,
     pub address: SocketAddr,
     pub executor: Rc<LocalExecutor<'static>>,
-    /// A token of each role, the least first; requests are sent with the last unless told otherwise.
+    /// A token of each role, lowest first; requests are sent with the last by default.
     pub tokens: [String; 3],
-    asked: RefCell<VecDeque<Command>>,
-    script: RefCell<VecDeque<Outcome>>,
+    commands: RefCell<VecDeque<Command>>,
+    replies: RefCell<VecDeque<Outcome>>,
 }
 
 /// Runs a test against a kiosk with these limits.
@@ -131,7 +131,7 @@ pub fn kiosk_with(limits: Limits, test: impl AsyncFnOnce(Rc<Kiosk>)) {
     let executor = Rc::new(LocalExecutor::new());
     let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
     let address = listener.local_addr().expect("its address");
-    let (mind, requests) = CommandSender::new();
+    let (sender, queue) = CommandSender::new();
     let about = About {
         version: "1.2.3",
         config_file: "/etc/ossuary/config.json".into(),
@@ -140,10 +140,10 @@ pub fn kiosk_with(limits: Limits, test: impl AsyncFnOnce(Rc<Kiosk>)) {
         last_start: LastStart::from_traces(&Traces::default()),
         hostname: Box::new(|| "kiosk".into()),
     };
-    let feed = SnapshotFeed::new(Rc::new(picture(PLAN)));
-    LATER.set(Duration::ZERO);
-    let keeper = MemoryStore::auth_service(|| clock().mono + LATER.get());
-    let mut api = Api::new(feed, mind, Logs::new(), keeper, clock, about);
+    let feed = SnapshotFeed::new(Rc::new(snapshot(DOCUMENT)));
+    ADVANCED.set(Duration::ZERO);
+    let auth = MemoryStore::auth_service(|| clock().mono + ADVANCED.get());
+    let mut api = Api::new(feed, sender, Logs::new(), auth, clock, about);
     api.limits = limits;
     api.system = Box::new(|| ossuary::sys::machine::facts(std::path::Path::new("/")));
     api.why_unenforced = Box::new(|process| {
@@ -167,36 +167,36 @@ pub fn kiosk_with(limits: Limits, test: impl AsyncFnOnce(Rc<Kiosk>)) {
         address,
         executor: executor.clone(),
         tokens: Role::ALL.map(|role| token(&api, role)),
-        asked: RefCell::default(),
-        script: RefCell::default(),
+        commands: RefCell::default(),
+        replies: RefCell::default(),
     });
     let listener = Listener::tcp(listener).expect("a listener");
     let serving = executor.spawn(http::serve(api, listener, executor.clone()));
-    let mind = executor.spawn({
+    let supervisor = executor.spawn({
         let kiosk = kiosk.clone();
         async move {
             loop {
                 let supervisor::Event::Command {
                     ticket,
                     command: request,
-                } = requests.next().await
+                } = queue.next().await
                 else {
                     continue;
                 };
-                kiosk.asked.borrow_mut().push_back(request);
-                let outcome = kiosk.script.borrow_mut().pop_front();
-                requests.reply(ticket, outcome.unwrap_or(Ok(Done::Accepted)));
+                kiosk.commands.borrow_mut().push_back(request);
+                let outcome = kiosk.replies.borrow_mut().pop_front();
+                queue.reply(ticket, outcome.unwrap_or(Ok(Done::Accepted)));
             }
         }
     });
     smol::block_on(executor.run(async {
-        let patience = async {
-            Timer::after(PATIENCE).await;
-            panic!("what the test waits for has not come");
+        let timeout = async {
+            Timer::after(TIMEOUT).await;
+            panic!("the test timed out");
         };
-        smol::future::or(test(kiosk), patience).await;
+        smol::future::or(test(kiosk), timeout).await;
         serving.cancel().await;
-        mind.cancel().await;
+        supervisor.cancel().await;
     }));
 }
 
@@ -211,17 +211,17 @@ pub fn kiosk(test: impl AsyncFnOnce(Rc<Kiosk>)) {
 }
 
 impl Kiosk {
-    /// The next answer of the mind.
-    pub fn will_say(&self, outcome: Outcome) {
-        self.script.borrow_mut().push_back(outcome);
+    /// Sets the next reply of the supervisor.
+    pub fn will_reply(&self, outcome: Outcome) {
+        self.replies.borrow_mut().push_back(outcome);
     }
 
-    /// What the mind was asked, the oldest first.
-    pub fn was_asked(&self) -> Option<Command> {
-        self.asked.borrow_mut().pop_front()
+    /// The oldest command that the supervisor has received.
+    pub fn received_command(&self) -> Option<Command> {
+        self.commands.borrow_mut().pop_front()
     }
 
-    /// Hangs up a new picture.
+    /// Publishes a changed snapshot.
     pub fn publish(&self, change: impl FnOnce(&mut Snapshot)) {
         let mut status = (*self.api.feed.current()).clone();
         status.generation += 1;
@@ -232,12 +232,12 @@ impl Kiosk {
     pub async fn connect(&self) -> Client {
         Client {
             credential: format!("Authorization: Bearer {}\r\n", self.tokens[2]),
-            ..self.connect_as_stranger().await
+            ..self.connect_anonymously().await
         }
     }
 
-    /// A client that shows nothing.
-    pub async fn connect_as_stranger(&self) -> Client {
+    /// A client without a credential.
+    pub async fn connect_anonymously(&self) -> Client {
         Client::new(
             TcpStream::connect(self.address)
                 .await
@@ -259,24 +259,24 @@ impl Kiosk {
             .await
     }
 
-    pub async fn get_as_stranger(&self, path: &str) -> Answer {
-        self.call_as_stranger("GET", path, "", "").await
+    pub async fn get_anonymously(&self, path: &str) -> Answer {
+        self.call_anonymously("GET", path, "", "").await
     }
 
-    pub async fn post_as_stranger(&self, path: &str, body: &str) -> Answer {
+    pub async fn post_anonymously(&self, path: &str, body: &str) -> Answer {
         let json = "Content-Type: application/json\r\n";
-        self.call_as_stranger("POST", path, json, body).await
+        self.call_anonymously("POST", path, json, body).await
     }
 
-    /// The same as [`Kiosk::call`], with no credential but what is in `fields`.
-    pub async fn call_as_stranger(
+    /// Like [`Kiosk::call`], with no credential but those in `fields`.
+    pub async fn call_anonymously(
         &self,
         method: &str,
         path: &str,
         fields: &str,
         body: &str,
     ) -> Answer {
-        let mut client = self.connect_as_stranger().await;
+        let mut client = self.connect_anonymously().await;
         client.ask(method, path, fields, body).await;
         client.answer_to(method).await
     }
@@ -289,10 +289,10 @@ impl Kiosk {
     }
 }
 
-/// A connection. Everything it has not understood yet is in `unread`.
+/// A connection. Bytes that were not parsed yet are in `unread`.
 pub struct Client<S = TcpStream> {
     pub stream: S,
-    /// The field that is sent with every request, a whole line.
+    /// The field that is sent with every request, as a whole line.
     pub credential: String,
     unread: Vec<u8>,
 }
@@ -321,7 +321,7 @@ impl Answer {
         std::str::from_utf8(&self.body).expect("text")
     }
 
-    /// That it is a problem of this sort, in the right clothes.
+    /// Asserts that this is a problem of this type.
     #[track_caller]
     pub fn expect_problem(&self, status: u16, kind: &str) -> Value {
         assert_eq!(
@@ -354,13 +354,13 @@ impl<S: AsyncReadExt + AsyncWriteExt + Unpin> Client<S> {
         }
     }
 
-    /// Sends these bytes; every request in them that names its host shows the credential.
+    /// Sends these bytes; the credential is added to every request in them that has a `Host`.
     pub async fn send(&mut self, bytes: impl AsRef<[u8]>) {
         let bytes = self.with_credential(bytes.as_ref());
         self.stream.write_all(&bytes).await.expect("sent");
     }
 
-    /// These bytes, every request in them showing the credential.
+    /// These bytes with the credential in every request.
     pub fn with_credential(&self, bytes: &[u8]) -> Vec<u8> {
         let host = "\r\nHost: ";
         let with = format!("\r\n{}Host: ", self.credential);
@@ -415,7 +415,7 @@ impl<S: AsyncReadExt + AsyncWriteExt + Unpin> Client<S> {
         }
     }
 
-    /// The next event that is not a comment: its name, id and data.
+    /// The next event that is not a comment.
     pub async fn event(&mut self) -> Option<Event> {
         loop {
             let block = String::from_utf8(self.until(b"\n\n").await?).expect("text");
@@ -430,12 +430,12 @@ impl<S: AsyncReadExt + AsyncWriteExt + Unpin> Client<S> {
         }
     }
 
-    /// A comment that shows that the stream lives.
+    /// Waits for a comment that keeps the stream alive.
     pub async fn heartbeat(&mut self) {
         while self.until(b"\n\n").await.expect("a stream") != b":\n\n" {}
     }
 
-    /// Whatever comes until the other side ends the connection.
+    /// All bytes until the server ends the connection.
     pub async fn rest(&mut self) -> Vec<u8> {
         while self.more().await {}
         std::mem::take(&mut self.unread)
@@ -456,7 +456,7 @@ impl<S: AsyncReadExt + AsyncWriteExt + Unpin> Client<S> {
         }
     }
 
-    /// Whether anything more came. A connection that is reset has ended too.
+    /// Reads more; false at the end. A reset connection has ended, too.
     async fn more(&mut self) -> bool {
         let mut piece = [0; 4096];
         let count = self.stream.read(&mut piece).await.unwrap_or(0);

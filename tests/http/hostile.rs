@@ -1,20 +1,20 @@
-//! Whatever is sent, the daemon lives, answers with the right status or not at all, and serves others.
+//! Malformed and random requests: the daemon survives, answers with the right status or not at all, and serves others.
 
 use crate::harness::{Kiosk, kiosk};
 use std::net::Shutdown;
 use std::rc::Rc;
 
-/// Sends bytes, ends the sending, and gives back whatever comes.
+/// Sends bytes, shuts down the sending side, and returns the response.
 async fn shout(kiosk: &Kiosk, bytes: &[u8]) -> Vec<u8> {
     let mut client = kiosk.connect().await;
     let bytes = client.with_credential(bytes);
-    // It may be turned away in the middle of it.
+    // The server may close the connection in the middle of it.
     let _ = smol::io::AsyncWriteExt::write_all(&mut client.stream, &bytes).await;
     let _ = client.stream.shutdown(Shutdown::Write);
     client.rest().await
 }
 
-/// The status codes of all answers.
+/// The status codes of all responses.
 fn statuses(answer: &[u8]) -> Vec<u16> {
     let text = String::from_utf8_lossy(answer);
     let answers = text.split("HTTP/1.1 ").skip(1);
@@ -23,7 +23,7 @@ fn statuses(answer: &[u8]) -> Vec<u16> {
         .collect()
 }
 
-/// A small generator of numbers (SplitMix64): the same ones every time.
+/// A small random number generator (SplitMix64) with a fixed seed.
 struct Dice(u64);
 
 impl Dice {
@@ -37,21 +37,21 @@ impl Dice {
 }
 
 #[test]
-fn a_request_that_is_cut_short_anywhere_asks_for_nothing() {
+fn a_truncated_request_has_no_effect() {
     kiosk(async |kiosk| {
         let request = "PUT /api/processes/data-sync HTTP/1.1\r\nHost: localhost\r\n\
                        Content-Type: application/json\r\nContent-Length: 12\r\n\r\n{\"name\":\"x\"}";
         for cut in 0..request.len() {
             let answer = shout(&kiosk, &request.as_bytes()[..cut]).await;
             assert!(matches!(statuses(&answer)[..], [] | [400]), "{cut}");
-            assert!(kiosk.was_asked().is_none(), "{cut}");
+            assert!(kiosk.received_command().is_none(), "{cut}");
         }
         assert_eq!(statuses(&shout(&kiosk, request.as_bytes()).await), [200]);
     });
 }
 
 #[test]
-fn random_bytes_are_turned_away() {
+fn random_bytes_are_refused() {
     kiosk(async |kiosk| {
         let mut dice = Dice(1);
         for _ in 0..300 {
@@ -97,7 +97,7 @@ fn requests_with_random_damage_never_get_a_server_error() {
 }
 
 #[test]
-fn wrong_types_in_every_field_reach_the_mind_as_they_are_and_harm_nothing_here() {
+fn wrong_types_reach_the_supervisor_unchanged_and_do_no_harm() {
     kiosk(async |kiosk| {
         for value in [
             "null",
@@ -119,7 +119,7 @@ fn wrong_types_in_every_field_reach_the_mind_as_they_are_and_harm_nothing_here()
 }
 
 #[test]
-fn others_are_served_while_one_floods() {
+fn other_clients_are_served_during_a_flood() {
     kiosk(async |kiosk: Rc<Kiosk>| {
         let flood = "GET /api/processes HTTP/1.1\r\nHost: localhost\r\n\r\n".repeat(5000);
         let flooding = kiosk.executor.spawn({

@@ -1,4 +1,4 @@
-//! The HTTP room over real sockets, with a mind that says what it is told to say.
+//! The HTTP server over real sockets, with a scripted supervisor.
 
 #![allow(clippy::unwrap_used, reason = "a test ends at the first surprise")]
 

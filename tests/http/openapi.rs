@@ -1,4 +1,4 @@
-//! The description and the router say the same.
+//! The description matches the routes.
 
 use crate::harness::kiosk;
 use ossuary::auth::Needs;
@@ -8,7 +8,7 @@ use ossuary::supervisor::StartReason;
 use serde_json::Value;
 use std::collections::BTreeSet;
 
-/// (method, path, status codes) of everything that is described.
+/// (method, path, status codes) of everything in the description.
 fn described(document: &Value) -> BTreeSet<(String, String, BTreeSet<u16>)> {
     let paths = document["paths"].as_object().expect("paths");
     let operations = paths.iter().flat_map(|(path, item)| {
@@ -28,7 +28,7 @@ fn described(document: &Value) -> BTreeSet<(String, String, BTreeSet<u16>)> {
 }
 
 #[test]
-fn the_description_and_the_routes_are_the_same() {
+fn the_description_matches_the_routes() {
     kiosk(async |kiosk| {
         let document = kiosk.get("/api/openapi.json").await.json();
         assert_eq!(document["openapi"], "3.1.0");
@@ -46,9 +46,9 @@ fn the_description_and_the_routes_are_the_same() {
     });
 }
 
-/// Clients that are made from the description send a credential where it says so, and only there.
+/// Generated clients send a credential where the description says so, and only there.
 #[test]
-fn what_needs_no_credential_says_so() {
+fn open_routes_are_described_as_open() {
     kiosk(async |kiosk| {
         let document = kiosk.get("/api/openapi.json").await.json();
         let needed = serde_json::json!([{"token": []}, {"session": []}]);
@@ -92,7 +92,7 @@ fn every_reason_of_a_start_is_described() {
 }
 
 #[test]
-fn every_reference_in_the_description_leads_somewhere() {
+fn every_reference_in_the_description_resolves() {
     fn check(value: &Value, document: &Value) {
         match value {
             Value::Object(map) => {
@@ -113,7 +113,7 @@ fn every_reference_in_the_description_leads_somewhere() {
 }
 
 #[test]
-fn what_is_shown_has_the_fields_that_are_described() {
+fn responses_have_the_described_fields() {
     kiosk(async |kiosk| {
         let document = kiosk.get("/api/openapi.json").await.json();
         let schemas = &document["components"]["schemas"];

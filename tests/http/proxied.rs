@@ -1,4 +1,4 @@
-//! The listener for a trusted proxy: it takes the client's address from the PROXY line and nothing else.
+//! The listener for a trusted proxy takes the client's address from the PROXY line and nothing else.
 
 use crate::harness::{Answer, Client, Kiosk, kiosk, kiosk_with};
 use ossuary::http::{Limits, Listener, serve};
@@ -73,7 +73,7 @@ fn a_connection_without_a_whole_proxy_line_is_closed_without_an_answer() {
             .await;
         client.ask("GET", "/healthz", "", "").await;
         assert_eq!(client.answer().await.text(), "ok\n");
-        // The other listener takes no such line.
+        // The other listener does not accept a PROXY line.
         let mut client = kiosk.connect().await;
         client
             .send("PROXY TCP4 192.0.2.7 127.0.0.1 50000 443\r\n")
@@ -84,7 +84,7 @@ fn a_connection_without_a_whole_proxy_line_is_closed_without_an_answer() {
 }
 
 #[test]
-fn a_proxy_line_that_does_not_come_is_waited_for_as_long_as_a_head() {
+fn a_missing_proxy_line_times_out_like_a_head() {
     let limits = Limits {
         head: Duration::from_millis(20),
         ..Limits::default()

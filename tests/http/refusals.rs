@@ -1,11 +1,11 @@
-//! Every refusal becomes the right problem, and the door keeps strangers out.
+//! Every refusal becomes the right problem, and the guard keeps other sites out.
 
 use crate::harness::{id, kiosk};
 use ossuary::config::Problem;
 use ossuary::supervisor::{Done, Failure, FailureKind, Refusal};
 
 #[test]
-fn every_refusal_of_the_mind_has_its_status_and_type() {
+fn every_refusal_has_its_status_and_type() {
     kiosk(async |kiosk| {
         let sync = || id("data-sync");
         let failure = |kind| Failure {
@@ -28,7 +28,7 @@ fn every_refusal_of_the_mind_has_its_status_and_type() {
             (Refusal::Busy, 503, "busy"),
             (Refusal::ShuttingDown, 503, "shutting-down"),
         ] {
-            kiosk.will_say(Err(refusal));
+            kiosk.will_reply(Err(refusal));
             let path = match status {
                 404 => "/api/processes/data-sync",
                 _ => "/api/processes",
@@ -40,20 +40,20 @@ fn every_refusal_of_the_mind_has_its_status_and_type() {
             answer.expect_problem(status, kind);
             assert_eq!(answer.field("retry-after").is_some(), status == 503);
         }
-        kiosk.will_say(Err(Refusal::Disabled(sync())));
+        kiosk.will_reply(Err(Refusal::Disabled(sync())));
         let answer = kiosk.post("/api/processes/data-sync/start", "").await;
         answer.expect_problem(409, "disabled");
-        kiosk.will_say(Err(Refusal::StillRuns(sync())));
+        kiosk.will_reply(Err(Refusal::StillRuns(sync())));
         let answer = kiosk
             .call("DELETE", "/api/processes/data-sync", "", "")
             .await;
         answer.expect_problem(409, "still-runs");
-        kiosk.will_say(Err(Refusal::Outdated));
+        kiosk.will_reply(Err(Refusal::Outdated));
         kiosk
             .put("/api/config", "{}")
             .await
             .expect_problem(412, "outdated");
-        kiosk.will_say(Err(Refusal::NotRead(failure(FailureKind::System))));
+        kiosk.will_reply(Err(Refusal::NotRead(failure(FailureKind::System))));
         kiosk
             .post("/api/reload", "")
             .await
@@ -62,13 +62,13 @@ fn every_refusal_of_the_mind_has_its_status_and_type() {
 }
 
 #[test]
-fn all_problems_of_a_document_come_at_once() {
+fn all_problems_of_a_document_are_reported_at_once() {
     kiosk(async |kiosk| {
         let problem = |path: &str| Problem {
             path: path.into(),
             message: "must be a string, not a number".into(),
         };
-        kiosk.will_say(Err(Refusal::Invalid(vec![
+        kiosk.will_reply(Err(Refusal::Invalid(vec![
             problem("name"),
             problem("command"),
         ])));
@@ -86,7 +86,7 @@ fn all_problems_of_a_document_come_at_once() {
 }
 
 #[test]
-fn a_process_that_does_not_exist_is_told_from_a_route_that_does_not() {
+fn an_unknown_process_and_an_unknown_route_are_different_problems() {
     kiosk(async |kiosk| {
         for path in [
             "/api/processes/none",
@@ -102,12 +102,12 @@ fn a_process_that_does_not_exist_is_told_from_a_route_that_does_not() {
             .post("/api/processes/-bad-/start", "")
             .await
             .expect_problem(404, "no-such-process");
-        assert!(kiosk.was_asked().is_none());
+        assert!(kiosk.received_command().is_none());
     });
 }
 
 #[test]
-fn what_is_encoded_in_a_path_or_a_query_means_the_same_everywhere() {
+fn percent_encoding_is_decoded_everywhere() {
     kiosk(async |kiosk| {
         assert_eq!(kiosk.get("/%61pi/status").await.status, 200);
         assert_eq!(kiosk.get("/api/processes/data%2Dsync").await.status, 200);
@@ -131,9 +131,9 @@ fn what_is_encoded_in_a_path_or_a_query_means_the_same_everywhere() {
 }
 
 #[test]
-fn an_answer_of_the_supervisor_that_does_not_fit_is_a_defect_of_the_daemon() {
+fn an_unexpected_reply_of_the_supervisor_is_an_internal_error() {
     kiosk(async |kiosk| {
-        kiosk.will_say(Ok(Done::Changed));
+        kiosk.will_reply(Ok(Done::Changed));
         let made = kiosk.post("/api/processes", r#"{"command": "x"}"#).await;
         let problem = made.expect_problem(500, "internal");
         assert_eq!(
@@ -141,17 +141,17 @@ fn an_answer_of_the_supervisor_that_does_not_fit_is_a_defect_of_the_daemon() {
             "internal error: unexpected reply from the supervisor"
         );
         assert_eq!(made.field("retry-after"), None);
-        kiosk.will_say(Ok(Done::Changed));
+        kiosk.will_reply(Ok(Done::Changed));
         let next = kiosk.get("/api/schedule/next").await;
         next.expect_problem(500, "internal");
-        kiosk.will_say(Ok(Done::Changed));
+        kiosk.will_reply(Ok(Done::Changed));
         let picture = kiosk.get("/api/processes/main-display/screenshot").await;
         picture.expect_problem(500, "internal");
     });
 }
 
 #[test]
-fn another_method_is_answered_with_those_there_are() {
+fn an_unknown_method_gets_the_allowed_ones() {
     kiosk(async |kiosk| {
         let answer = kiosk
             .call("PATCH", "/api/processes/data-sync", "", "")
@@ -167,7 +167,7 @@ fn another_method_is_answered_with_those_there_are() {
 }
 
 #[test]
-fn a_body_that_is_not_an_object_never_reaches_the_mind() {
+fn a_body_that_is_not_an_object_never_reaches_the_supervisor() {
     kiosk(async |kiosk| {
         for body in ["{", "nul", "{\"a\":1}x", "{\"a\":\"\u{1}\"}", "{'a':1}"] {
             kiosk
@@ -205,12 +205,12 @@ fn a_body_that_is_not_an_object_never_reaches_the_mind() {
                 .await
                 .expect_problem(422, "invalid");
         }
-        assert!(kiosk.was_asked().is_none());
+        assert!(kiosk.received_command().is_none());
     });
 }
 
 #[test]
-fn a_change_must_come_as_json() {
+fn a_change_must_be_json() {
     kiosk(async |kiosk| {
         for fields in [
             "",
@@ -236,7 +236,7 @@ fn a_change_must_come_as_json() {
 }
 
 #[test]
-fn a_name_that_is_not_this_machines_is_turned_away() {
+fn the_host_of_another_machine_is_refused() {
     kiosk(async |kiosk| {
         let ask = async |host: &str| {
             let mut client = kiosk.connect().await;
@@ -265,7 +265,7 @@ fn a_name_that_is_not_this_machines_is_turned_away() {
 }
 
 #[test]
-fn a_page_of_another_site_cannot_drive_the_kiosk() {
+fn a_page_of_another_site_cannot_control_the_kiosk() {
     kiosk(async |kiosk| {
         let stop = async |fields: &str| {
             kiosk
@@ -282,7 +282,7 @@ fn a_page_of_another_site_cannot_drive_the_kiosk() {
         ] {
             stop(fields).await.expect_problem(403, "foreign-origin");
         }
-        assert!(kiosk.was_asked().is_none());
+        assert!(kiosk.received_command().is_none());
         for fields in [
             "Origin: http://localhost\r\n",
             "Origin: https://LOCALHOST\r\nSec-Fetch-Site: same-origin\r\n",
@@ -297,7 +297,7 @@ fn a_page_of_another_site_cannot_drive_the_kiosk() {
 }
 
 #[test]
-fn a_number_of_lines_that_makes_no_sense_is_told_with_its_name() {
+fn an_invalid_number_of_lines_names_its_parameter() {
     kiosk(async |kiosk| {
         for lines in ["x", "-1", "10001", "", "1e3"] {
             for path in ["logs", "logs/stream"] {

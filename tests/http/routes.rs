@@ -1,4 +1,4 @@
-//! Every route does what it says.
+//! Every route does what the description says.
 
 use crate::harness::{at, id, kiosk};
 use ossuary::config::Section;
@@ -6,7 +6,7 @@ use ossuary::supervisor::{Command, Done, Failure, Refusal, State};
 use std::rc::Rc;
 
 #[test]
-fn the_list_has_the_shape_of_the_plan() {
+fn the_list_has_the_specified_form() {
     kiosk(async |kiosk| {
         let answer = kiosk.get("/api/processes").await;
         assert_eq!(answer.status, 200);
@@ -38,7 +38,7 @@ fn the_list_has_the_shape_of_the_plan() {
 }
 
 #[test]
-fn the_list_is_written_anew_when_something_changed() {
+fn the_cached_list_is_renewed_after_a_change() {
     kiosk(async |kiosk| {
         let first = kiosk.get("/api/processes").await.body;
         assert_eq!(kiosk.get("/api/processes").await.body, first);
@@ -57,7 +57,7 @@ fn one_process_is_shown() {
 }
 
 #[test]
-fn whoever_has_limits_is_shown_with_whether_they_are_enforced() {
+fn a_process_with_limits_shows_whether_they_are_enforced() {
     kiosk(async |kiosk| {
         kiosk.publish(|status| {
             for shown in &mut status.processes {
@@ -79,7 +79,7 @@ fn whoever_has_limits_is_shown_with_whether_they_are_enforced() {
 }
 
 #[test]
-fn what_a_process_uses_is_shown_where_it_alone_is_asked_for() {
+fn resource_usage_is_shown_for_a_single_process_only() {
     kiosk(async |kiosk| {
         let shown = kiosk.get("/api/processes/main-display").await.json();
         assert_eq!(shown["memory"]["current"], 4096);
@@ -96,15 +96,15 @@ fn what_a_process_uses_is_shown_where_it_alone_is_asked_for() {
 #[test]
 fn a_process_is_added() {
     kiosk(async |kiosk| {
-        kiosk.will_say(Ok(Done::Created(id("data-sync"))));
+        kiosk.will_reply(Ok(Done::Created(id("data-sync"))));
         let answer = kiosk
             .post("/api/processes", r#"{"name":"Data","command":"x"}"#)
             .await;
         assert_eq!(answer.status, 201);
         assert_eq!(answer.field("location"), Some("/api/processes/data-sync"));
         assert_eq!(answer.json()["id"], "data-sync");
-        let Some(Command::Create(fields)) = kiosk.was_asked() else {
-            panic!("the mind was asked for something else");
+        let Some(Command::Create(fields)) = kiosk.received_command() else {
+            panic!("unexpected command");
         };
         assert_eq!(fields["name"], "Data");
     });
@@ -113,7 +113,7 @@ fn a_process_is_added() {
 #[test]
 fn a_process_is_changed_and_removed() {
     kiosk(async |kiosk| {
-        kiosk.will_say(Ok(Done::Changed));
+        kiosk.will_reply(Ok(Done::Changed));
         let answer = kiosk
             .put("/api/processes/data-sync", r#"{"name":"New"}"#)
             .await;
@@ -121,27 +121,27 @@ fn a_process_is_changed_and_removed() {
             (answer.status, &answer.json()["id"]),
             (200, &"data-sync".into())
         );
-        let asked = kiosk.was_asked();
+        let asked = kiosk.received_command();
         assert!(matches!(asked, Some(Command::Change(sync, fields))
             if sync == id("data-sync") && fields["name"] == "New"));
-        kiosk.will_say(Ok(Done::Changed));
+        kiosk.will_reply(Ok(Done::Changed));
         let answer = kiosk
             .call("DELETE", "/api/processes/data-sync", "", "")
             .await;
         assert_eq!((answer.status, answer.body.len()), (204, 0));
         assert_eq!(answer.field("content-length"), None);
         assert!(
-            matches!(kiosk.was_asked(), Some(Command::Delete(sync)) if sync == id("data-sync"))
+            matches!(kiosk.received_command(), Some(Command::Delete(sync)) if sync == id("data-sync"))
         );
     });
 }
 
 #[test]
-fn a_change_of_a_process_names_the_version_it_is_about() {
+fn a_change_of_a_process_honours_if_match() {
     kiosk(async |kiosk| {
         let shown = kiosk.get("/api/processes/data-sync").await;
         let tag = shown.field("etag").expect("a tag").to_owned();
-        kiosk.will_say(Ok(Done::Changed));
+        kiosk.will_reply(Ok(Done::Changed));
         let head = format!("Content-Type: application/json\r\nIf-Match: {tag}\r\n");
         let answer = kiosk
             .call(
@@ -155,13 +155,13 @@ fn a_change_of_a_process_names_the_version_it_is_about() {
         assert_eq!(answer.field("etag"), Some(tag.as_str()), "unchanged here");
         let Some(Command::ChangeIfMatch {
             id: sync, if_match, ..
-        }) = kiosk.was_asked()
+        }) = kiosk.received_command()
         else {
             panic!("the supervisor was asked for something else");
         };
         assert_eq!(sync, id("data-sync"));
         assert_eq!(format!("\"{}\"", if_match[0]), tag);
-        kiosk.will_say(Err(Refusal::Outdated));
+        kiosk.will_reply(Err(Refusal::Outdated));
         let answer = kiosk
             .call("PUT", "/api/processes/data-sync", &head, "{}")
             .await;
@@ -170,15 +170,15 @@ fn a_change_of_a_process_names_the_version_it_is_about() {
 }
 
 #[test]
-fn the_buttons_ask_the_mind_and_tell_who_makes_way() {
+fn start_stop_and_restart_name_the_processes_that_were_stopped() {
     kiosk(async |kiosk| {
         let stopped = vec![id("main-display")];
-        kiosk.will_say(Ok(Done::Started { stopped }));
+        kiosk.will_reply(Ok(Done::Started { stopped }));
         let answer = kiosk.post("/api/processes/data-sync/start", "").await;
         assert_eq!(answer.status, 202);
         assert_eq!(answer.json()["stopped"][0], "main-display");
         assert_eq!(answer.json()["id"], "data-sync");
-        assert!(matches!(kiosk.was_asked(), Some(Command::Start(_))));
+        assert!(matches!(kiosk.received_command(), Some(Command::Start(_))));
         let answer = kiosk
             .call("POST", "/api/processes/data-sync/restart", "", "")
             .await;
@@ -186,18 +186,21 @@ fn the_buttons_ask_the_mind_and_tell_who_makes_way() {
             (answer.status, &answer.json()["stopped"]),
             (202, &serde_json::json!([]))
         );
-        assert!(matches!(kiosk.was_asked(), Some(Command::Restart(_))));
+        assert!(matches!(
+            kiosk.received_command(),
+            Some(Command::Restart(_))
+        ));
         let answer = kiosk.post("/api/processes/data-sync/stop", "{}").await;
         assert_eq!(
             (answer.status, &answer.json()["stopped"]),
             (202, &serde_json::Value::Null)
         );
-        assert!(matches!(kiosk.was_asked(), Some(Command::Stop(_))));
+        assert!(matches!(kiosk.received_command(), Some(Command::Stop(_))));
     });
 }
 
 #[test]
-fn displays_are_shown_with_their_holders() {
+fn displays_are_shown_with_their_processes() {
     kiosk(async |kiosk| {
         let expected = serde_json::json!({"displays": [{
             "name": ":0", "kind": "x", "connected": true, "resolution": null, "output": null,
@@ -213,13 +216,13 @@ fn displays_are_shown_with_their_holders() {
 }
 
 #[test]
-fn a_screen_is_switched_by_the_name_of_its_display_however_its_colon_is_written() {
+fn a_screen_is_switched_by_the_encoded_or_literal_name_of_its_display() {
     for path in ["/api/displays/:0/power", "/api/displays/%3A0/power"] {
         kiosk(async |kiosk| {
             let answer = kiosk.post(path, r#"{"on": false}"#).await;
             assert_eq!(answer.status, 202);
             assert_eq!(answer.json()["name"], ":0");
-            let asked = kiosk.was_asked();
+            let asked = kiosk.received_command();
             assert!(
                 matches!(&asked, Some(Command::SwitchPower { display, on: false }) if display.to_string() == ":0"),
                 "{asked:?}"
@@ -229,7 +232,7 @@ fn a_screen_is_switched_by_the_name_of_its_display_however_its_colon_is_written(
 }
 
 #[test]
-fn a_switch_that_is_neither_on_nor_off_is_named() {
+fn an_invalid_power_switch_names_its_field() {
     kiosk(async |kiosk| {
         for (body, field) in [
             (r#"{"on": 1}"#, "on"),
@@ -246,12 +249,12 @@ fn a_switch_that_is_neither_on_nor_off_is_named() {
             .post("/api/displays/HDMI-1/power", r#"{"on": true}"#)
             .await;
         assert_eq!(answer.status, 404);
-        assert!(kiosk.was_asked().is_none());
+        assert!(kiosk.received_command().is_none());
     });
 }
 
 #[test]
-fn the_document_and_its_parts_are_shown_with_their_tag() {
+fn the_document_and_its_sections_have_an_entity_tag() {
     kiosk(async |kiosk| {
         let document = kiosk.api.feed.current().configuration.document.clone();
         let tag = format!("\"{}\"", document.etag());
@@ -273,32 +276,32 @@ fn the_document_and_its_parts_are_shown_with_their_tag() {
 }
 
 #[test]
-fn the_document_and_its_parts_are_replaced_by_whoever_has_seen_them() {
+fn the_document_and_its_sections_are_replaced_if_the_tag_matches() {
     kiosk(async |kiosk| {
         let tag = kiosk.api.feed.current().configuration.document.etag();
         let fields = format!("Content-Type: application/json\r\nIf-Match: \"{tag}\"\r\n");
-        kiosk.will_say(Ok(Done::Changed));
+        kiosk.will_reply(Ok(Done::Changed));
         let answer = kiosk
             .call("PUT", "/api/config", &fields, r#"{"version":3}"#)
             .await;
         assert_eq!(answer.status, 200);
         assert_eq!(answer.field("etag"), Some(format!("\"{tag}\"").as_str()));
         assert!(
-            matches!(kiosk.was_asked(), Some(Command::ReplaceConfig { document, if_match })
+            matches!(kiosk.received_command(), Some(Command::ReplaceConfig { document, if_match })
             if document["version"] == 3 && if_match == Some(vec![tag]))
         );
         for (path, part) in [
             ("/api/behaviors", Section::Behaviors),
             ("/api/schedule", Section::Schedule),
         ] {
-            kiosk.will_say(Ok(Done::Changed));
+            kiosk.will_reply(Ok(Done::Changed));
             let answer = kiosk.put(path, r#"{"x":1}"#).await;
             let document = kiosk.api.feed.current().configuration.document.clone();
             assert_eq!(
                 (answer.status, answer.json()),
                 (200, document.section(part))
             );
-            assert!(matches!(kiosk.was_asked(),
+            assert!(matches!(kiosk.received_command(),
                 Some(Command::ReplaceSection { section, value, if_match: None })
                 if section == part && value["x"] == 1));
         }
@@ -306,24 +309,24 @@ fn the_document_and_its_parts_are_replaced_by_whoever_has_seen_them() {
 }
 
 #[test]
-fn the_file_is_read_again() {
+fn a_reload_reads_the_file_again() {
     kiosk(async |kiosk| {
         let answer = kiosk.post("/api/reload", "").await;
         assert_eq!(answer.status, 202);
         assert_eq!(answer.json()["configuration"]["source"], "file");
-        assert!(matches!(kiosk.was_asked(), Some(Command::Reload)));
+        assert!(matches!(kiosk.received_command(), Some(Command::Reload)));
     });
 }
 
 #[test]
-fn the_installed_program_takes_over_unless_it_does_not_work() {
+fn an_upgrade_is_refused_if_the_installed_program_does_not_work() {
     kiosk(async |kiosk| {
         let answer = kiosk.post("/api/upgrade", "").await;
         assert_eq!(answer.status, 202);
         assert_eq!(answer.json()["version"], "1.2.3");
-        assert!(matches!(kiosk.was_asked(), Some(Command::Upgrade)));
+        assert!(matches!(kiosk.received_command(), Some(Command::Upgrade)));
         let failure = Failure::system("/usr/bin/ossuary does not work: exit status: 3");
-        kiosk.will_say(Err(Refusal::NotUpgraded(failure)));
+        kiosk.will_reply(Err(Refusal::NotUpgraded(failure)));
         let answer = kiosk.post("/api/upgrade", "").await;
         assert_eq!(answer.status, 409);
         let detail = "not upgraded: /usr/bin/ossuary does not work: exit status: 3";
@@ -332,7 +335,7 @@ fn the_installed_program_takes_over_unless_it_does_not_work() {
 }
 
 #[test]
-fn the_status_is_one_page_of_truth() {
+fn the_status_summarizes_everything() {
     kiosk(async |kiosk| {
         let expected = serde_json::json!({
             "version": "1.2.3", "generation": 1, "uptime": 3610,
@@ -361,7 +364,7 @@ fn the_status_is_one_page_of_truth() {
 }
 
 #[test]
-fn logs_are_text_unless_json_is_asked_for() {
+fn logs_are_text_unless_json_is_requested() {
     kiosk(async |kiosk| {
         let log = kiosk.api.logs.ensure(&id("data-sync"), 65536);
         log.note("one\ntwo\nthree \"quoted\"", at(40));
@@ -404,7 +407,7 @@ fn a_process_that_has_printed_nothing_has_an_empty_log() {
 }
 
 #[test]
-fn an_answer_holds_the_newest_half_mebibyte_of_a_log_at_most() {
+fn a_response_holds_at_most_the_newest_half_mebibyte_of_a_log() {
     kiosk(async |kiosk| {
         let log = kiosk.api.logs.ensure(&id("data-sync"), 4 * 1024 * 1024);
         let line = "x".repeat(1000);
@@ -420,7 +423,7 @@ fn an_answer_holds_the_newest_half_mebibyte_of_a_log_at_most() {
 }
 
 #[test]
-fn the_daemon_says_that_its_loop_comes_round() {
+fn healthz_reports_that_the_loop_responds() {
     kiosk(async |kiosk| {
         let answer = kiosk.get("/healthz").await;
         assert_eq!((answer.status, answer.text()), (200, "ok\n"));
@@ -468,7 +471,7 @@ fn the_metrics_can_be_scraped() {
 }
 
 #[test]
-fn the_page_is_served_with_a_strict_policy_and_sent_once() {
+fn the_web_ui_has_a_strict_policy_and_is_revalidated() {
     kiosk(async |kiosk| {
         for (path, media_type) in [
             ("/", "text/html; charset=utf-8"),
@@ -503,7 +506,7 @@ fn the_page_is_served_with_a_strict_policy_and_sent_once() {
 }
 
 #[test]
-fn whoever_takes_deflated_bytes_gets_a_third_of_them_and_the_same_text() {
+fn a_client_that_accepts_deflate_gets_a_third_of_the_bytes() {
     kiosk(async |kiosk| {
         for path in ["/", "/page/app.js", "/api/openapi.json"] {
             let plain = kiosk.get(path).await;
@@ -540,7 +543,7 @@ fn head_is_get_without_the_body() {
 }
 
 #[test]
-fn options_tells_the_methods_of_a_path() {
+fn options_lists_the_methods_of_a_path() {
     kiosk(async |kiosk| {
         let answer = kiosk.call("OPTIONS", "/api/processes", "", "").await;
         assert_eq!((answer.status, answer.body.len()), (204, 0));

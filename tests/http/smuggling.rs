@@ -1,9 +1,8 @@
-//! No two programs can disagree with this one about where a request ends: what could be read in two ways is refused,
-//! and nothing after it is read at all.
+//! Request smuggling: a request whose end is ambiguous is refused, and nothing after it is read.
 //!
-//! The ways are those by which servers and proxies were made to disagree so far: two lengths, a length beside a
-//! transfer coding, codings and lengths in disguise, chunks, lines that end in some other way, folded lines, bytes that
-//! are no text, and targets that name another machine. Behind each stands a request that would stop a process.
+//! The cases are the known ways to make servers and proxies disagree: two lengths, a length beside a transfer coding,
+//! obfuscated codings and lengths, chunks, unusual line ends, folded lines, invalid UTF-8, and targets that name
+//! another machine. Each is followed by a request that would stop a process.
 
 use crate::harness::{Kiosk, kiosk};
 use smol::future::yield_now;
@@ -12,17 +11,17 @@ use std::net::Shutdown;
 
 const SMUGGLED: &str = "POST /api/processes/data-sync/stop HTTP/1.1\r\nHost: localhost\r\n\r\n";
 
-/// The status codes of all answers to these bytes.
+/// The status codes of all responses to these bytes.
 async fn answers(kiosk: &Kiosk, bytes: &[u8]) -> Vec<u16> {
     let mut client = kiosk.connect().await;
     let bytes = client.with_credential(bytes);
-    // It may be turned away in the middle of it.
+    // The server may close the connection in the middle of it.
     let _ = client.stream.write_all(&bytes).await;
     let _ = client.stream.shutdown(Shutdown::Write);
     statuses(&client.rest().await)
 }
 
-/// The status codes of answers that stand one behind the other.
+/// The status codes of consecutive responses.
 fn statuses(bytes: &[u8]) -> Vec<u16> {
     let mut codes = Vec::new();
     let mut rest = bytes;
@@ -39,7 +38,7 @@ fn statuses(bytes: &[u8]) -> Vec<u16> {
     codes
 }
 
-/// Each of these is answered with one refusal, and the request behind it is not read.
+/// Each of these is refused once, and the request behind it is not read.
 fn refused(status: u16, requests: impl IntoIterator<Item = Vec<u8>>) {
     kiosk(async |kiosk| {
         for request in requests {
@@ -48,19 +47,19 @@ fn refused(status: u16, requests: impl IntoIterator<Item = Vec<u8>>) {
             let said = answers(&kiosk, &bytes).await;
             let request = String::from_utf8_lossy(&request);
             assert_eq!(said, [status], "{request:?}");
-            assert!(kiosk.was_asked().is_none(), "{request:?}");
+            assert!(kiosk.received_command().is_none(), "{request:?}");
         }
     });
 }
 
-/// A change with these fields, whole lines, and this body.
+/// A change with these fields, as whole lines, and this body.
 fn with_fields(fields: &[u8], body: &[u8]) -> Vec<u8> {
     let head = b"POST /api/reload HTTP/1.1\r\nHost: localhost\r\n";
     [head, fields, b"\r\n", body].concat()
 }
 
 #[test]
-fn two_lengths_or_a_length_in_disguise_are_refused() {
+fn two_lengths_or_an_obfuscated_length_are_refused() {
     let fields: [&[u8]; 18] = [
         b"Content-Length: 0\r\nContent-Length: 5\r\n",
         b"Content-Length: 5\r\nContent-Length: 5\r\n",
@@ -90,7 +89,7 @@ fn two_lengths_or_a_length_in_disguise_are_refused() {
 }
 
 #[test]
-fn a_transfer_coding_is_refused_whatever_it_is_and_whatever_stands_beside_it() {
+fn every_transfer_coding_is_refused() {
     let chunked: &[u8] = b"0\r\n\r\n";
     let fields: [&[u8]; 17] = [
         b"Transfer-Encoding: chunked\r\n",
@@ -135,9 +134,9 @@ fn a_transfer_coding_is_refused_whatever_it_is_and_whatever_stands_beside_it() {
     refused(411, [[&older[..], chunked].concat()]);
 }
 
-/// How chunks are written can be read in as many ways as lengths can: here nobody ever reads one.
+/// Chunks can be as ambiguous as lengths; the server never reads any.
 #[test]
-fn a_body_in_chunks_is_refused_before_its_first_chunk() {
+fn a_chunked_body_is_refused_before_its_first_chunk() {
     let bodies: [&[u8]; 12] = [
         b"2\r\n{}\r\n0\r\n\r\n",
         b"2;x\r\n{}\r\n0\r\n\r\n",
@@ -157,9 +156,9 @@ fn a_body_in_chunks_is_refused_before_its_first_chunk() {
 }
 
 #[test]
-fn a_line_that_ends_otherwise_or_is_no_field_is_refused() {
+fn a_line_that_is_malformed_or_does_not_end_in_cr_lf_is_refused() {
     let requests: [&[u8]; 28] = [
-        // Bare line feeds, everywhere.
+        // Bare line feeds.
         b"GET /healthz HTTP/1.1\nHost: localhost\r\n\r\n",
         b"GET /healthz HTTP/1.1\r\nHost: localhost\n\r\n",
         b"GET /healthz HTTP/1.1\r\nHost: localhost\r\n\n",
@@ -177,7 +176,7 @@ fn a_line_that_ends_otherwise_or_is_no_field_is_refused() {
         b"GET /healthz HTTP/1.1\r\nHost: localhost\r\n .evil.example\r\n\r\n",
         b"GET /healthz HTTP/1.1\r\nHost: localhost\r\nX: y\r\n\tz\r\n\r\n",
         b"GET /healthz HTTP/1.1\r\nHost: localhost\r\n \r\n\r\n",
-        // Names that are none.
+        // Invalid names.
         b"GET /healthz HTTP/1.1\r\nHost : localhost\r\n\r\n",
         b"GET /healthz HTTP/1.1\r\nHost\t: localhost\r\n\r\n",
         b"GET /healthz HTTP/1.1\r\nHost: localhost\r\n: y\r\n\r\n",
@@ -186,7 +185,7 @@ fn a_line_that_ends_otherwise_or_is_no_field_is_refused() {
         b"GET /healthz HTTP/1.1\r\nHost: localhost\r\n(X): y\r\n\r\n",
         b"GET /healthz HTTP/1.1\r\nHost: localhost\r\nHost: localhost\r\n\r\n",
         b"GET /healthz HTTP/1.1\r\n\r\n",
-        // Bytes that are no text.
+        // Invalid UTF-8.
         b"GET /healthz HTTP/1.1\r\nHost: localhost\r\nX: \0\r\n\r\n",
         b"GET /healthz HTTP/1.1\r\nHost: localhost\r\nX\0: y\r\n\r\n",
         b"GET /healthz HTTP/1.1\r\nHost: localhost\r\nX: \x7f\r\n\r\n",
@@ -198,9 +197,9 @@ fn a_line_that_ends_otherwise_or_is_no_field_is_refused() {
 }
 
 #[test]
-fn a_request_line_that_could_mean_two_things_is_refused() {
+fn an_ambiguous_request_line_is_refused() {
     let lines: [&[u8]; 30] = [
-        // Who else is meant?
+        // Ambiguous host.
         b"GET http://evil.example/healthz HTTP/1.1",
         b"GET http://localhost:80/healthz HTTP/1.1",
         b"GET http://user@localhost/healthz HTTP/1.1",
@@ -213,7 +212,7 @@ fn a_request_line_that_could_mean_two_things_is_refused() {
         b"GET @evil.example/ HTTP/1.1",
         b"GET \\healthz HTTP/1.1",
         b"GET ?x HTTP/1.1",
-        // Where does the target end?
+        // Ambiguous end of the target.
         b"GET /healthz#x HTTP/1.1",
         b"GET /health z HTTP/1.1",
         b"GET /healthz  HTTP/1.1",
@@ -225,13 +224,13 @@ fn a_request_line_that_could_mean_two_things_is_refused() {
         b"GET /health\xffz HTTP/1.1",
         b"GET /healthz",
         b"GET /healthz ",
-        // Which version?
+        // Ambiguous version.
         b"GET /healthz HTTP/1.1 ",
         b"GET /healthz http/1.1",
         b"GET /healthz HTTP 1.1",
         b"GET /healthz HTTPS/1.1",
         b"PRI * HTTP/2.0",
-        // Which method?
+        // Ambiguous method.
         b"GET\0 /healthz HTTP/1.1",
         b"(GET) /healthz HTTP/1.1",
     ];
@@ -292,9 +291,9 @@ fn a_target_in_absolute_form_is_the_same_request_and_names_a_host_of_this_machin
     });
 }
 
-/// Fields by which proxies and servers agree on something between them mean nothing here.
+/// Fields that matter between proxies and servers have no effect.
 #[test]
-fn nothing_else_moves_the_end_of_a_request() {
+fn no_other_field_moves_the_end_of_a_request() {
     kiosk(async |kiosk| {
         for fields in [
             "Connection: Upgrade, HTTP2-Settings\r\nUpgrade: h2c\r\nHTTP2-Settings: AAMAAABk\r\n",
@@ -311,13 +310,13 @@ fn nothing_else_moves_the_end_of_a_request() {
             let first = format!("GET /healthz HTTP/1.1\r\nHost: localhost\r\n{fields}\r\n");
             let said = answers(&kiosk, (first + SMUGGLED).as_bytes()).await;
             assert_eq!(said, [200, 202], "{fields:?}");
-            assert!(kiosk.was_asked().is_some() && kiosk.was_asked().is_none());
+            assert!(kiosk.received_command().is_some() && kiosk.received_command().is_none());
         }
     });
 }
 
 #[test]
-fn what_is_inside_a_body_is_never_a_request_whatever_becomes_of_the_body() {
+fn a_body_is_never_taken_for_a_request() {
     kiosk(async |kiosk| {
         let length = SMUGGLED.len();
         let json = "Content-Type: application/json\r\n";
@@ -345,14 +344,14 @@ fn what_is_inside_a_body_is_never_a_request_whatever_becomes_of_the_body() {
             let method = line.split(' ').next().expect("a method");
             assert_eq!(client.answer_to(method).await.status, status, "{line}");
             assert!(client.rest().await.is_empty(), "{line}: a second answer");
-            assert!(kiosk.was_asked().is_none(), "{line}");
+            assert!(kiosk.received_command().is_none(), "{line}");
         }
     });
 }
 
-/// Where packets are cut is an accident of the network: it must not decide what is a request and what is a body.
+/// Packet boundaries must not decide what is a request and what is a body.
 #[test]
-fn requests_sent_in_advance_are_the_same_requests_wherever_they_are_cut() {
+fn pipelined_requests_are_the_same_wherever_they_are_split() {
     kiosk(async |kiosk| {
         let requests = "PUT /api/processes/data-sync HTTP/1.1\r\nHost: localhost\r\n\
                         Content-Type: application/json\r\nContent-Length: 4\r\n\r\n{}\r\n\
@@ -369,7 +368,7 @@ fn requests_sent_in_advance_are_the_same_requests_wherever_they_are_cut() {
             let whole = client.with_credential(requests.as_bytes());
             for piece in [&whole[..first], &whole[first..second], &whole[second..]] {
                 client.stream.write_all(piece).await.expect("sent");
-                // Whatever has arrived is read before the rest is sent.
+                // Everything that has arrived is read before the rest is sent.
                 for _ in 0..4 {
                     yield_now().await;
                 }
@@ -382,8 +381,11 @@ fn requests_sent_in_advance_are_the_same_requests_wherever_they_are_cut() {
                 );
             }
             assert!(client.rest().await.is_empty());
-            assert!(kiosk.was_asked().is_some() && kiosk.was_asked().is_some());
-            assert!(kiosk.was_asked().is_none(), "cut at {first} and {second}");
+            assert!(kiosk.received_command().is_some() && kiosk.received_command().is_some());
+            assert!(
+                kiosk.received_command().is_none(),
+                "cut at {first} and {second}"
+            );
         }
     });
 }

@@ -1,4 +1,4 @@
-//! Event streams: what changes arrives, what was missed is told, and nobody is forgotten.
+//! Event streams: changes arrive, losses are reported, and disconnects are noticed.
 
 use crate::harness::{Client, Kiosk, at, id, kiosk, kiosk_with};
 use ossuary::http::Limits;
@@ -18,7 +18,7 @@ async fn follow(kiosk: &Kiosk, path: &str, fields: &str) -> Client {
     client
 }
 
-/// The numbers of the lines of an event.
+/// The line numbers of an event.
 fn numbers(data: &Value) -> Vec<u64> {
     let lines = data.as_array().expect("lines").iter();
     lines
@@ -27,7 +27,7 @@ fn numbers(data: &Value) -> Vec<u64> {
 }
 
 #[test]
-fn a_snapshot_comes_first_and_then_only_what_differs() {
+fn a_snapshot_comes_first_and_then_only_changes() {
     kiosk(async |kiosk| {
         let mut client = follow(&kiosk, "/api/events", "").await;
         let snapshot = client.event().await.expect("an event");
@@ -63,7 +63,7 @@ fn a_snapshot_comes_first_and_then_only_what_differs() {
 }
 
 #[test]
-fn what_is_removed_or_moved_or_plugged_in_is_told() {
+fn removals_moves_and_new_displays_are_reported() {
     kiosk(async |kiosk| {
         let mut client = follow(&kiosk, "/api/events", "").await;
         client.event().await.expect("a snapshot");
@@ -89,7 +89,7 @@ fn what_is_removed_or_moved_or_plugged_in_is_told() {
 }
 
 #[test]
-fn many_changes_at_once_come_as_one_and_the_last_state_counts() {
+fn many_changes_at_once_are_merged_into_one_event() {
     kiosk(async |kiosk| {
         let mut client = follow(&kiosk, "/api/events", "").await;
         client.event().await.expect("a snapshot");
@@ -103,7 +103,7 @@ fn many_changes_at_once_come_as_one_and_the_last_state_counts() {
 }
 
 #[test]
-fn a_silent_stream_shows_that_it_lives() {
+fn an_idle_stream_sends_heartbeats() {
     let limits = Limits {
         heartbeat: Duration::from_millis(20),
         ..Limits::default()
@@ -119,7 +119,7 @@ fn a_silent_stream_shows_that_it_lives() {
 }
 
 #[test]
-fn a_client_that_leaves_gives_its_place_free() {
+fn a_disconnect_releases_the_slot_of_the_stream() {
     let limits = Limits {
         streams: 1,
         ..Limits::default()
@@ -131,7 +131,7 @@ fn a_client_that_leaves_gives_its_place_free() {
         refused.expect_problem(503, "busy");
         assert!(refused.field("retry-after").is_some());
         drop(client);
-        // Whether the leaving was seen is asked over the same single thread.
+        // The disconnect is noticed on the same thread.
         while kiosk
             .get("/metrics")
             .await
@@ -165,7 +165,7 @@ fn lines_arrive_as_they_are_printed() {
 }
 
 #[test]
-fn a_client_that_comes_back_misses_nothing() {
+fn a_client_that_reconnects_misses_no_lines() {
     kiosk(async |kiosk| {
         let log = kiosk.api.logs.ensure(&id("data-sync"), 65536);
         log.note("one", at(40));
@@ -200,7 +200,7 @@ fn a_client_of_an_earlier_daemon_gets_the_lines_of_this_one() {
 }
 
 #[test]
-fn lines_that_were_lost_are_counted() {
+fn lost_lines_are_counted() {
     kiosk(async |kiosk| {
         let log = kiosk.api.logs.ensure(&id("data-sync"), 2048);
         for _ in 0..1000 {
@@ -239,7 +239,7 @@ fn a_flood_arrives_in_pieces_in_order_and_whole() {
 }
 
 #[test]
-fn bytes_that_are_no_text_are_shown_as_such() {
+fn invalid_utf_8_is_shown_as_replacement_characters() {
     kiosk(async |kiosk| {
         let log = kiosk.api.logs.ensure(&id("data-sync"), 65536);
         let mut writer = log.writer(ossuary::logs::Stream::Stderr);
@@ -272,7 +272,7 @@ fn the_stream_of_a_process_that_is_removed_ends() {
 }
 
 #[test]
-fn a_log_that_begins_later_is_followed_from_its_beginning() {
+fn a_log_that_is_created_later_is_followed_from_its_first_line() {
     kiosk(async |kiosk| {
         let path = "/api/processes/data-sync/logs/stream";
         let mut client = follow(&kiosk, path, "").await;
@@ -287,7 +287,7 @@ fn a_log_that_begins_later_is_followed_from_its_beginning() {
 const STREAMS: [&str; 2] = ["/api/events", "/api/processes/data-sync/logs/stream"];
 
 #[test]
-fn the_head_of_a_stream_can_be_asked_for_and_the_next_request_is_checked_like_the_first() {
+fn the_head_of_a_stream_can_be_requested_and_the_next_request_is_validated() {
     kiosk(async |kiosk| {
         for path in STREAMS {
             for bad in [
@@ -315,7 +315,7 @@ fn the_head_of_a_stream_can_be_asked_for_and_the_next_request_is_checked_like_th
 }
 
 #[test]
-fn a_connection_that_asked_for_the_head_of_a_stream_is_no_stream() {
+fn a_head_request_for_a_stream_does_not_count_as_a_stream() {
     let limits = Limits {
         streams: 1,
         streams_per_address: 1,
@@ -339,7 +339,7 @@ fn a_connection_that_asked_for_the_head_of_a_stream_is_no_stream() {
 }
 
 #[test]
-fn a_connection_that_asked_for_the_head_of_a_stream_ends_when_it_stays_silent() {
+fn a_silent_connection_after_a_head_request_for_a_stream_times_out() {
     let limits = Limits {
         idle: Duration::from_millis(20),
         ..Limits::default()
