@@ -1,10 +1,9 @@
-//! What runs without a shell runs as the shell would have run it.
+//! A command that is executed directly has the arguments that a shell would have passed.
 
 use ossuary::config::CommandLine;
 use std::process;
 
-/// Pieces that random commands are made of. No `&`: in an address it is read as
-/// operators mean it and not as a shell does.
+/// Pieces of random commands. No `&`: in a URL it is a plain character, unlike in a shell.
 const PIECES: &[&str] = &[
     "a",
     "b=c",
@@ -33,7 +32,7 @@ const PIECES: &[&str] = &[
     "\\\\",
 ];
 
-/// What `/bin/sh` makes of the words behind `printf '%s\0'`.
+/// The arguments after `printf '%s\0'` that `/bin/sh` passes.
 fn words_by_shell(command: &str) -> Vec<String> {
     let output = process::Command::new("/bin/sh")
         .args(["-c", command])
@@ -46,7 +45,7 @@ fn words_by_shell(command: &str) -> Vec<String> {
 }
 
 #[test]
-fn what_runs_without_a_shell_runs_as_the_shell_would_have_run_it() {
+fn a_direct_command_has_the_arguments_that_a_shell_would_pass() {
     let mut random = fastrand::Rng::with_seed(7);
     let mut compared = 0;
     while compared < 300 {

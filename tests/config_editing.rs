@@ -1,4 +1,4 @@
-//! Changes through the API: all or nothing, and what nobody named stays as it was.
+//! Edits of a configuration: each succeeds as a whole or changes nothing, and other fields are kept.
 
 #![allow(clippy::unwrap_used, reason = "a test ends at the first surprise")]
 
@@ -27,7 +27,7 @@ fn lines(problems: &[Problem]) -> Vec<String> {
     problems.iter().map(Problem::to_string).collect()
 }
 
-/// A kiosk with fields that a later version, or the operator, has put in.
+/// A configuration with unknown fields.
 fn gallery() -> Loaded {
     load(&json!({
         "version": 3,
@@ -51,7 +51,7 @@ fn gallery() -> Loaded {
 }
 
 #[test]
-fn a_new_process_stands_at_the_end_under_an_id_made_from_its_name() {
+fn a_new_process_is_appended_with_an_id_made_from_its_name() {
     let new = json!({"name": "Data Sync", "command": "node x", "user": null, "status": "stopped"});
     let (once, first) = gallery().with_process(fields(new.clone())).unwrap();
     assert_eq!(first.as_str(), "data-sync");
@@ -78,7 +78,7 @@ fn a_new_process_stands_at_the_end_under_an_id_made_from_its_name() {
 }
 
 #[test]
-fn a_new_process_may_bring_its_id() {
+fn a_client_may_choose_the_id_of_a_new_process() {
     let (_, chosen) = gallery()
         .with_process(fields(json!({"id": "Api_1", "command": "node x"})))
         .unwrap();
@@ -87,7 +87,7 @@ fn a_new_process_may_bring_its_id() {
         (json!("sync"), "id: is the id of another process"),
         (
             json!("a b"),
-            "id: may have only letters, digits, - and _ in it",
+            "id: must contain only letters, digits, - and _",
         ),
         (json!(7), "id: must be a string, not a number"),
     ] {
@@ -97,7 +97,7 @@ fn a_new_process_may_bring_its_id() {
 }
 
 #[test]
-fn every_problem_of_a_new_process_is_told_from_the_process_on() {
+fn the_paths_of_problems_start_at_the_new_process() {
     let new = json!({
         "id": "manager",
         "name": "",
@@ -109,7 +109,7 @@ fn every_problem_of_a_new_process_is_told_from_the_process_on() {
     assert_eq!(
         lines(&gallery().with_process(fields(new)).unwrap_err()),
         [
-            "id: `manager` is the daemon itself; choose another id",
+            "id: must not be `manager`, which is reserved",
             "shape: unknown field",
             "name: must have 1 to 80 characters",
             "command: is required",
@@ -121,7 +121,7 @@ fn every_problem_of_a_new_process_is_told_from_the_process_on() {
 }
 
 #[test]
-fn a_change_replaces_what_it_names_and_leaves_the_rest() {
+fn a_change_replaces_the_given_fields_only() {
     let loaded = gallery();
     let changed = loaded
         .with_changes(
@@ -144,7 +144,7 @@ fn a_change_replaces_what_it_names_and_leaves_the_rest() {
 }
 
 #[test]
-fn what_a_client_has_read_it_may_send_back_without_a_change() {
+fn a_client_may_send_back_what_it_has_read() {
     let loaded = gallery();
     for process in &loaded.config.processes {
         let mut shown = fields(serde_json::to_value(process).unwrap());
@@ -159,7 +159,7 @@ fn what_a_client_has_read_it_may_send_back_without_a_change() {
 }
 
 #[test]
-fn null_gives_a_field_its_default_again() {
+fn null_resets_a_field_to_its_default() {
     let changed = gallery()
         .with_changes(&id("sync"), fields(json!({"limits": null})))
         .unwrap();
@@ -169,7 +169,7 @@ fn null_gives_a_field_its_default_again() {
 }
 
 #[test]
-fn an_unknown_field_in_a_request_is_an_error_that_names_it() {
+fn an_unknown_field_in_a_request_is_a_problem() {
     for (change, path) in [
         (json!({"shape": "round"}), "shape"),
         (json!({"shape": null}), "shape"),
@@ -189,7 +189,7 @@ fn an_unknown_field_in_a_request_is_an_error_that_names_it() {
 }
 
 #[test]
-fn an_unknown_field_of_the_file_stays_until_it_is_removed_by_name() {
+fn an_unknown_field_of_the_file_is_kept_until_it_is_removed_by_name() {
     let page = id("page");
     let changed = gallery()
         .with_changes(&page, fields(json!({"flags": {"kiosk": false}})))
@@ -209,7 +209,7 @@ fn an_unknown_field_of_the_file_stays_until_it_is_removed_by_name() {
 }
 
 #[test]
-fn the_one_of_restart_and_restart_on_crash_that_is_named_wins() {
+fn the_one_of_restart_and_restart_on_crash_that_is_given_wins() {
     let always = load(&json!({
         "version": 3,
         "processes": {"p": {"command": "x", "restart": "always", "restart_on_crash": true}},
@@ -230,23 +230,23 @@ fn the_one_of_restart_and_restart_on_crash_that_is_named_wins() {
 }
 
 #[test]
-fn a_change_that_closes_a_circle_is_told_at_its_own_field() {
+fn a_change_that_closes_a_cycle_is_a_problem_of_its_own_field() {
     let problems = gallery().with_changes(&id("sync"), fields(json!({"depends_on": ["page"]})));
     assert_eq!(
         lines(&problems.unwrap_err()),
-        ["depends_on: goes round in a circle: sync → page → sync"]
+        ["depends_on: has a cycle: sync → page → sync"]
     );
 }
 
 #[test]
-fn a_process_that_shows_nothing_any_more_is_not_the_active_display() {
+fn a_process_that_is_no_longer_a_display_process_is_not_the_active_display() {
     let change = json!({"type": "custom", "command": "node x", "url": null, "flags": null});
     let changed = gallery().with_changes(&id("page"), fields(change)).unwrap();
     assert_eq!(changed.config.active_display, None);
 }
 
 #[test]
-fn a_process_goes_with_everything_that_named_it() {
+fn a_process_is_removed_with_the_references_to_it() {
     let without = gallery().without_process(&id("sync")).unwrap();
     assert!(without.config.processes[0].depends_on.is_empty());
     let without = without.without_process(&id("page")).unwrap();
@@ -265,7 +265,7 @@ fn a_process_goes_with_everything_that_named_it() {
 
 /// Found by fuzzing: the daemon ended over each of the first two.
 #[test]
-fn a_process_goes_whatever_the_rules_say_of_it_or_stays_and_it_is_told_why() {
+fn removing_a_process_that_rules_name_succeeds_or_says_why_not() {
     let with_rule = |action: Value| {
         let rule = json!({"trigger": {"type": "time", "time": "08:00"}, "action": action});
         let mut document = json_of(&gallery());
@@ -275,7 +275,7 @@ fn a_process_goes_whatever_the_rules_say_of_it_or_stays_and_it_is_told_why() {
     for updates in [json!({"name": "Night"}), json!({"depends_on": ["sync"]})] {
         for changed in ["sync", "page"] {
             if updates.get("depends_on").is_some() && changed == "sync" {
-                continue; // Nothing needs itself.
+                continue; // A process cannot depend on itself.
             }
             let action =
                 json!({"type": "update_process", "process_id": changed, "updates": updates});
@@ -283,7 +283,7 @@ fn a_process_goes_whatever_the_rules_say_of_it_or_stays_and_it_is_told_why() {
                 .without_process(&id("sync"))
                 .unwrap();
             let rule = &json_of(&without)["schedule"]["rules"][0];
-            assert_eq!(rule["action"], action, "somebody wrote it");
+            assert_eq!(rule["action"], action, "the operator wrote it");
             let is_off = rule["enabled"] == false;
             assert_eq!(
                 is_off,
@@ -291,7 +291,7 @@ fn a_process_goes_whatever_the_rules_say_of_it_or_stays_and_it_is_told_why() {
             );
         }
     }
-    // The older program's rule names nothing, and means what is on the screen.
+    // A rule of version 0.1 without a process means the one that holds the display.
     let mut document = json_of(&with_rule(json!({"type": "restart"})));
     document["processes"] = json!({"page": document["processes"]["page"]});
     document["processes"]["page"]["depends_on"] = json!([]);
@@ -353,7 +353,7 @@ fn a_section_is_replaced_as_a_whole() {
 }
 
 #[test]
-fn a_whole_document_keeps_the_unknown_fields_and_takes_no_new_ones() {
+fn replacing_the_document_keeps_unknown_fields_and_refuses_new_ones() {
     let loaded = gallery();
     let same = loaded.replaced_by(json_of(&loaded)).unwrap();
     assert_eq!(same.document, loaded.document);
@@ -388,14 +388,14 @@ fn a_whole_document_keeps_the_unknown_fields_and_takes_no_new_ones() {
 }
 
 #[test]
-fn a_backup_of_the_older_program_may_be_sent_as_the_whole_document() {
+fn a_document_of_version_0_1_may_replace_the_document() {
     let old = json!({"version": 2, "startup_command": "node x", "saved_networks": []});
     let replaced = gallery().replaced_by(old).unwrap();
     assert_eq!(replaced.config.processes[0].id.as_str(), "main-display");
     assert_eq!(replaced.migration, None);
 }
 
-/// Makes changes at random, good ones and bad ones.
+/// Makes random edits, valid and invalid ones.
 struct Client {
     random: fastrand::Rng,
 }
@@ -405,7 +405,7 @@ impl Client {
         choices[self.random.usize(..choices.len())].clone()
     }
 
-    /// Some fields of a process, each right or wrong.
+    /// Some fields of a process, each valid or invalid.
     fn some_fields(&mut self, ids: &[String]) -> Map<String, Value> {
         let mut some = Map::new();
         for _ in 0..self.random.usize(0..5) {
@@ -463,8 +463,8 @@ impl Client {
     }
 }
 
-/// What every configuration must be, however it came about.
-fn assert_sound(loaded: &Loaded) {
+/// The invariants of every configuration.
+fn assert_valid(loaded: &Loaded) {
     let again =
         Loaded::from_bytes(&loaded.document.to_bytes()).expect("what is written can be read");
     assert_eq!(again.document, loaded.document);
@@ -474,7 +474,7 @@ fn assert_sound(loaded: &Loaded) {
 }
 
 #[test]
-fn random_changes_keep_the_document_sound_and_the_unknown_fields_in_it() {
+fn random_edits_keep_the_document_valid_and_its_unknown_fields() {
     for seed in 0..12 {
         let mut client = Client {
             random: fastrand::Rng::with_seed(seed),
@@ -485,7 +485,7 @@ fn random_changes_keep_the_document_sound_and_the_unknown_fields_in_it() {
             let Some(next) = client.change(&loaded) else {
                 continue;
             };
-            assert_sound(&next);
+            assert_valid(&next);
             let (before, after) = (json_of(&loaded), json_of(&next));
             assert_eq!(after["notes"], "mine", "seed {seed}");
             for (id, process) in after["processes"].as_object().unwrap() {

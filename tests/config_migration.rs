@@ -1,4 +1,4 @@
-//! Documents of the older program become version 3, and nothing of them is lost.
+//! Migration of the documents of Ossuary 0.1 to version 3, without losing a setting.
 
 #![allow(clippy::unwrap_used, reason = "a test ends at the first surprise")]
 
@@ -31,7 +31,7 @@ fn only(config: &Config) -> &Process {
 }
 
 #[test]
-fn the_plans_document_is_valid_as_it_stands() {
+fn a_document_of_version_2_is_valid() {
     let loaded = load(PLAN);
     assert_eq!(loaded.migration, None);
     assert!(loaded.warnings.is_empty(), "{:?}", loaded.warnings);
@@ -62,7 +62,7 @@ fn the_plans_document_is_valid_as_it_stands() {
 }
 
 #[test]
-fn the_startup_command_of_version_1_becomes_the_plans_process() {
+fn the_startup_command_of_version_1_becomes_a_process() {
     let loaded = load(V1);
     assert_eq!(loaded.migration.as_ref().unwrap().from, 1);
     assert_eq!(
@@ -98,7 +98,7 @@ fn the_startup_command_of_version_1_becomes_the_plans_process() {
 }
 
 #[test]
-fn every_setting_of_version_1_stays_or_has_its_equivalent() {
+fn every_setting_of_version_1_is_kept_or_has_an_equivalent() {
     let loaded = load(V1_DOCUMENTED);
     let process = only(&loaded.config);
     assert_eq!(process.kind, Kind::Custom);
@@ -128,7 +128,7 @@ fn every_setting_of_version_1_stays_or_has_its_equivalent() {
 }
 
 #[test]
-fn an_environment_that_is_none_stays_where_it_is() {
+fn an_invalid_environment_is_not_migrated() {
     for environment in [
         json!({"PORT": 3000}),
         json!({"A B": "c"}),
@@ -143,7 +143,7 @@ fn an_environment_that_is_none_stays_where_it_is() {
 }
 
 #[test]
-fn a_command_that_names_its_display_is_put_there() {
+fn a_display_that_the_command_names_is_used() {
     let loaded = load(V1_PAGE);
     let process = only(&loaded.config);
     assert_eq!(process.kind, Kind::Chromium);
@@ -228,7 +228,7 @@ fn a_startup_command_wins_over_the_active_profile() {
 }
 
 #[test]
-fn an_address_is_understood_as_the_older_page_did() {
+fn a_url_is_completed_as_in_version_0_1() {
     for (typed, url) in [
         ("proj_7", "https://lumencanvas.studio/projector/proj_7"),
         ("abc123", "https://lumencanvas.studio/canvas/abc123"),
@@ -256,7 +256,7 @@ fn a_profile_that_says_nothing_makes_no_process() {
 }
 
 #[test]
-fn behaviors_schedule_networks_and_unknown_fields_stay() {
+fn behaviors_schedule_networks_and_unknown_fields_are_kept() {
     let loaded = load(V2);
     let old: Value = serde_json::from_str(V2).unwrap();
     for (name, value) in old.as_object().unwrap() {
@@ -278,7 +278,7 @@ fn behaviors_schedule_networks_and_unknown_fields_stay() {
 }
 
 #[test]
-fn the_rules_of_the_older_program_are_put_into_the_words_of_this_one() {
+fn the_rules_of_version_0_1_are_converted() {
     let loaded = load(V2);
     let schedule = &loaded.document.as_map()["schedule"];
     assert_eq!(
@@ -326,7 +326,7 @@ fn the_rules_of_the_older_program_are_put_into_the_words_of_this_one() {
         assert_eq!(schedule["rules"][0]["action"], modern, "{action}");
         assert_eq!(
             schedule["enabled"], false,
-            "it did nothing unless it was told to"
+            "it was disabled by default"
         );
         assert!(
             loaded.config.schedule.invalid.is_empty(),
@@ -337,7 +337,7 @@ fn the_rules_of_the_older_program_are_put_into_the_words_of_this_one() {
 }
 
 #[test]
-fn a_rule_that_never_worked_is_switched_off_and_keeps_nothing_dark() {
+fn an_invalid_rule_is_disabled_and_the_document_is_valid() {
     let rules = json!([
         {"id": "a", "name": "Nothing", "trigger": {"type": "time", "time": "8", "days": []}, "action": {"type": "refresh"}},
         {"id": "b", "trigger": {"type": "time", "time": "08:00"}, "action": {"type": "switch_profile", "profile": "gone"}},
@@ -349,7 +349,7 @@ fn a_rule_that_never_worked_is_switched_off_and_keeps_nothing_dark() {
     assert_eq!(schedule.invalid.len(), 2);
     let notes = loaded.migration.as_ref().unwrap().notes.join("\n");
     assert!(
-        notes.contains("the rule Nothing is switched off: schedule.rules[0].trigger.time: must be a time of day"),
+        notes.contains("the rule Nothing is disabled: schedule.rules[0].trigger.time: must be a time of day"),
         "{notes}"
     );
     let warned = loaded.warnings.iter().map(ToString::to_string);
@@ -361,7 +361,7 @@ fn a_rule_that_never_worked_is_switched_off_and_keeps_nothing_dark() {
 }
 
 #[test]
-fn processes_that_are_there_already_stay() {
+fn existing_processes_are_kept() {
     let old = json!({
         "startup_command": "node x",
         "processes": {"main-display": {"type": "chromium", "url": "about:blank"}},
@@ -382,7 +382,7 @@ fn processes_that_are_there_already_stay() {
 }
 
 #[test]
-fn a_document_migrated_twice_is_the_same() {
+fn a_second_migration_changes_nothing() {
     for text in [V1, V1_DOCUMENTED, V1_PAGE, V2, "{}"] {
         let once = load(text);
         let again = Loaded::from_bytes(&once.document.to_bytes()).unwrap();
@@ -395,7 +395,7 @@ fn a_document_migrated_twice_is_the_same() {
 }
 
 #[test]
-fn what_cannot_be_carried_over_is_told_by_its_old_name() {
+fn what_cannot_be_migrated_is_a_problem_of_the_old_field() {
     for (old, problem) in [
         (
             json!({"startup_command": 7}),
@@ -411,7 +411,7 @@ fn what_cannot_be_carried_over_is_told_by_its_old_name() {
         ),
         (
             json!({"version": 4}),
-            "version: must be 3 at most; 4 was written by a newer Ossuary",
+            "version: must be at most 3; 4 was written by a newer Ossuary",
         ),
         (
             json!({"version": "2"}),

@@ -1,4 +1,4 @@
-//! What an operator may write in version 3, and what is said where something is wrong.
+//! Valid and invalid documents of version 3.
 
 #![allow(clippy::unwrap_used, reason = "a test ends at the first surprise")]
 
@@ -19,7 +19,7 @@ fn with_processes(processes: Value) -> Value {
     json!({"version": 3, "processes": processes})
 }
 
-/// A process that lacks nothing, with some of its fields set.
+/// A valid process with these fields.
 fn process(fields: Value) -> Value {
     let mut process = json!({"command": "node x"});
     for (name, value) in fields.as_object().unwrap() {
@@ -28,7 +28,7 @@ fn process(fields: Value) -> Value {
     process
 }
 
-/// What a process with these fields means.
+/// The meaning of a process with these fields.
 fn meaning(fields: Value) -> Rc<Process> {
     let document = with_processes(json!({"p": fields}));
     let loaded = read(&document).unwrap_or_else(|problems| panic!("{document}: {problems:?}"));
@@ -48,7 +48,7 @@ fn warnings(document: &Value) -> Vec<String> {
 }
 
 #[test]
-fn a_process_needs_no_more_than_a_command() {
+fn a_command_is_all_that_a_process_needs() {
     let process = meaning(json!({"command": "node x"}));
     assert_eq!(process.id.as_str(), "p");
     assert_eq!(process.name, "p");
@@ -71,7 +71,7 @@ fn a_process_needs_no_more_than_a_command() {
 }
 
 #[test]
-fn a_display_process_may_have_an_address_in_place_of_a_command() {
+fn a_display_process_may_have_a_url_instead_of_a_command() {
     let process = meaning(json!({"type": "chromium", "url": "https://example.com/?a=b&c=d"}));
     assert_eq!(process.command, None);
     assert_eq!(process.display, Some(Display::X(0)));
@@ -87,7 +87,7 @@ fn a_display_process_may_have_an_address_in_place_of_a_command() {
 }
 
 #[test]
-fn every_field_has_its_meaning() {
+fn every_field_is_read() {
     let process = meaning(json!({
         "id": "p",
         "name": "Die Bühne",
@@ -137,7 +137,7 @@ fn every_field_has_its_meaning() {
 }
 
 #[test]
-fn readiness_has_five_signs() {
+fn there_are_five_readiness_checks() {
     for (ready, sign) in [
         (json!({"type": "started"}), ReadySign::Started),
         (
@@ -162,7 +162,7 @@ fn readiness_has_five_signs() {
     }
 }
 
-/// A value of each JSON type but those that fit.
+/// A value of each JSON type except these.
 fn values_but(fitting: &[&str]) -> Vec<Value> {
     let all = [
         ("null", json!(null)),
@@ -177,8 +177,8 @@ fn values_but(fitting: &[&str]) -> Vec<Value> {
 }
 
 #[test]
-fn a_wrong_type_in_any_field_is_told_with_its_path() {
-    // The field, from the process on, and the types that are no mistake by themselves.
+fn a_wrong_type_of_any_field_of_a_process_is_reported_with_its_path() {
+    // The path from the process, and the types that are valid.
     let fields: &[(&str, &[&str])] = &[
         ("id", &[]),
         ("name", &[]),
@@ -245,7 +245,7 @@ fn a_wrong_type_in_any_field_is_told_with_its_path() {
 }
 
 #[test]
-fn a_wrong_type_at_the_top_is_told_with_its_path() {
+fn a_wrong_type_of_a_top_level_field_is_reported_with_its_path() {
     for (field, fitting) in [
         ("version", &[][..]),
         ("processes", &["object"]),
@@ -268,7 +268,7 @@ fn a_wrong_type_at_the_top_is_told_with_its_path() {
 }
 
 #[test]
-fn every_bound_is_kept() {
+fn every_bound_is_checked() {
     for (fields, path) in [
         (json!({"name": ""}), "name"),
         (json!({"name": "x".repeat(81)}), "name"),
@@ -360,7 +360,7 @@ fn every_bound_is_kept() {
 }
 
 #[test]
-fn all_problems_are_told_at_once() {
+fn all_problems_are_reported_at_once() {
     let document = json!({
         "version": 3,
         "processes": {
@@ -380,8 +380,8 @@ fn all_problems_are_told_at_once() {
             "processes.sync.enabled: must be true or false, not a string",
             "processes.sync.depends_on[1]: must not be the process itself",
             "processes.sync.depends_on[2]: must be the id of a process, not a number",
-            "processes.manager: its id `manager` is the daemon itself; choose another id",
-            "processes.page.command: is required, or `url` in its place",
+            "processes.manager: its id must not be `manager`, which is reserved",
+            "processes.page.command: is required, unless there is a `url`",
             "processes.list: must be an object, not a list",
             "processes.sync.depends_on[0]: there is no process \"api\"",
             "active_display_process: there is no process \"gone\"",
@@ -391,13 +391,13 @@ fn all_problems_are_told_at_once() {
 }
 
 #[test]
-fn a_circle_of_dependencies_is_spelled_out() {
+fn a_cycle_of_dependencies_is_spelled_out() {
     let needs = |id: &str| json!({"command": "node x", "depends_on": [id]});
     let document =
         with_processes(json!({"a": needs("b"), "b": needs("c"), "c": needs("a"), "d": needs("a")}));
     assert_eq!(
         problems(&document),
-        ["processes.a.depends_on: goes round in a circle: a → b → c → a"]
+        ["processes.a.depends_on: has a cycle: a → b → c → a"]
     );
 }
 
@@ -425,17 +425,17 @@ fn the_active_display_process_is_a_display_process() {
 }
 
 #[test]
-fn a_name_that_stands_twice_is_a_problem() {
+fn a_duplicate_name_is_a_problem() {
     let text = r#"{"version": 3, "processes": {"a": {"command": "x"}, "a": {"command": "y"}}}"#;
     let found = Loaded::from_bytes(text.as_bytes()).unwrap_err();
     assert_eq!(
         lines(&found),
-        ["processes.a: stands here twice; keep one of the two"]
+        ["processes.a: is defined twice; keep one of the two"]
     );
 }
 
 #[test]
-fn what_is_odd_is_a_warning() {
+fn harmless_mistakes_are_warnings() {
     let starts = |display: &str| json!({"command": "node x", "display": display});
     let document = with_processes(json!({
         "a": starts(":0"),
@@ -449,21 +449,21 @@ fn what_is_odd_is_a_warning() {
     assert_eq!(
         warnings(&document),
         [
-            "processes.d.url: has no effect: only a process of type \"chromium\" has it",
-            "processes.d.flags: has no effect: only a process of type \"chromium\" has it",
+            "processes.d.url: has no effect: only for a process of type \"chromium\"",
+            "processes.d.flags: has no effect: only for a process of type \"chromium\"",
             "processes.d.colour: unknown field; it is kept and has no effect",
-            "processes.e.restart_on_crash: has no effect: `restart` says otherwise and wins",
-            "processes.f.depends_on[2]: is in the list twice",
+            "processes.e.restart_on_crash: has no effect: `restart` contradicts it and wins",
+            "processes.f.depends_on[2]: is listed twice",
             "processes.f.log.colour: unknown field; it is kept and has no effect",
             "processes.g.limits.memory_high: has no effect: it is above memory_max",
-            "processes.f.depends_on: e is disabled, so this never starts",
-            "processes.b.display: a starts on :0, too; a display has one process at a time",
+            "processes.f.depends_on: e is disabled, so this process never starts",
+            "processes.b.display: a also starts on :0, but a display holds one process at a time",
         ]
     );
 }
 
 #[test]
-fn an_empty_file_is_an_empty_kiosk() {
+fn an_empty_file_is_an_empty_configuration() {
     for bytes in [&b""[..], b" \r\n\t", b"\xef\xbb\xbf\n"] {
         let loaded = Loaded::from_bytes(bytes).unwrap();
         assert_eq!(loaded.migration, None);
@@ -478,7 +478,7 @@ fn an_empty_file_is_an_empty_kiosk() {
 }
 
 #[test]
-fn a_document_is_bounded() {
+fn the_size_of_a_document_is_bounded() {
     let mut many = serde_json::Map::new();
     for number in 0..2001 {
         many.insert(format!("p{number}"), json!({"command": "x"}));
@@ -500,7 +500,7 @@ fn a_document_is_bounded() {
 
     let found = problems(&json!({"version": 3, "x": "y".repeat(300_000)}));
     assert!(found[0].starts_with("has 300"), "{found:?}");
-    // Compact it would pass, but the file would be written with indents.
+    // It would fit as compact JSON, but the file is written with indents.
     let found = problems(&json!({"version": 3, "x": vec![vec![1]; 60_000]}));
     assert!(
         found[0].contains("a configuration has at most 262144"),
@@ -509,7 +509,7 @@ fn a_document_is_bounded() {
 }
 
 #[test]
-fn the_api_shows_the_fields_in_the_order_of_the_file() {
+fn a_process_is_serialized_in_the_order_of_the_documentation() {
     let shown = |fields: Value| serde_json::to_string(&*meaning(fields)).unwrap();
     assert_eq!(
         shown(json!({"command": "node x"})),

@@ -1,4 +1,4 @@
-//! What the kiosk does when the network goes and comes back, and every now and then: `behaviors`.
+//! `behaviors`: what the kiosk does when the connection is lost, when it is regained, and periodically.
 
 use super::fields::Fields;
 use super::path::Path;
@@ -7,7 +7,7 @@ use serde_json::{Map, Value};
 use std::ops::RangeInclusive;
 use std::time::Duration;
 
-/// Half a day: who waits longer for a connection waits for nothing.
+/// Half a day.
 const SECONDS: RangeInclusive<u32> = 0..=43_200;
 
 /// A week.
@@ -15,44 +15,44 @@ const MINUTES: RangeInclusive<u64> = 1..=10_080;
 
 /// `behaviors`.
 ///
-/// A page that nobody has said anything about is covered by a notice while its server is away, and is left as it
-/// was when that is back: what somebody has typed into it is still there.
+/// By default a notice covers the page while its server cannot be reached. The page keeps its state, so what a
+/// visitor has typed is still there afterwards.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Behaviors {
     /// `on_connection_lost.action`
     pub when_lost: WhenLost,
-    /// `on_connection_lost.timeout_seconds`: how long a connection has to be away to count as lost, at most
-    /// half a day.
+    /// `on_connection_lost.timeout_seconds`: how long the connection must be down to count as lost, at most half a
+    /// day.
     pub lost_after: Duration,
     /// `on_connection_regained.action`
     pub when_regained: WhenRegained,
-    /// `on_connection_regained.delay_seconds`: how long it has to be back to count as regained, at most half a day.
+    /// `on_connection_regained.delay_seconds`: how long it must be up to count as regained, at most half a day.
     pub regained_after: Duration,
-    /// `scheduled_refresh`, where it is enabled: how often, from a minute to a week.
+    /// `scheduled_refresh`, if it is enabled: the interval, from a minute to a week.
     pub refresh: Option<Duration>,
 }
 
-/// What is done when the connection is lost.
+/// What happens when the connection is lost.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum WhenLost {
-    /// A notice is laid over the page, which keeps its state.
+    /// A notice is shown over the page, which keeps its state.
     ShowOverlay,
-    /// The page stands still.
+    /// The page is paused.
     Pause,
-    /// It is loaded anew, from wherever it may come.
+    /// The page is reloaded, from the cache if need be.
     Refresh,
     /// Nothing.
     Nothing,
 }
 
-/// What is done when it is regained, apart from undoing what was done when it was lost.
+/// What happens when the connection is regained, besides undoing what happened when it was lost.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum WhenRegained {
-    /// The page is loaded anew.
+    /// The page is reloaded.
     RefreshPage,
-    /// The browser is started anew.
+    /// The browser is restarted.
     Restart,
-    /// Nothing more.
+    /// Nothing.
     Continue,
 }
 
@@ -69,13 +69,13 @@ impl Default for Behaviors {
 }
 
 impl Behaviors {
-    /// Reads what stands at `path`; what is missing is as in [`Behaviors::default`].
+    /// Reads the object at `path`; a missing field has its value of [`Behaviors::default`].
     pub(super) fn read(map: &Map<String, Value>, path: Path<'_>, findings: &Findings) -> Self {
         let mut all = Self::default();
         let fields = Fields::new(map, path, findings);
         if let Some(map) = fields.object("on_connection_lost") {
             let fields = Fields::new(map, path.field("on_connection_lost"), findings);
-            // The older program took no word for nothing.
+            // In version 0.1 an empty string means no action.
             let choices = [
                 ("show_overlay", WhenLost::ShowOverlay),
                 ("pause", WhenLost::Pause),
@@ -90,7 +90,7 @@ impl Behaviors {
         }
         if let Some(map) = fields.object("on_connection_regained") {
             let fields = Fields::new(map, path.field("on_connection_regained"), findings);
-            // Two of them are the older program's.
+            // `refresh` and the empty string are those of version 0.1.
             let choices = [
                 ("refresh_page", WhenRegained::RefreshPage),
                 ("restart", WhenRegained::Restart),
@@ -133,7 +133,7 @@ mod tests {
     }
 
     #[test]
-    fn what_the_older_program_wrote_is_understood() {
+    fn the_values_of_version_0_1_are_read() {
         let (behaviors, problems) = read(
             r#"{"on_connection_lost": {"action": "show_overlay", "timeout_seconds": 60},
                 "on_connection_regained": {"action": "refresh_page", "delay_seconds": 3},
@@ -157,7 +157,7 @@ mod tests {
     }
 
     #[test]
-    fn every_mistake_is_told_with_its_place() {
+    fn every_problem_has_its_path() {
         let (_, problems) = read(
             r#"{"on_connection_lost": {"action": "panic", "timeout_seconds": -1},
                 "on_connection_regained": [],

@@ -1,14 +1,14 @@
-//! What `ossuary check` says of a configuration file.
+//! What `ossuary check` prints about a configuration file.
 
 use super::read::VERSION;
 use super::{Loaded, Problem};
 use serde_json::json;
 use std::fmt::Write;
 
-/// Reports on a configuration file that was read, in lines for a terminal.
+/// The result of reading a configuration file, as lines for a terminal.
 ///
-/// A sound file: `ok`, then what a migration would change and every warning. Any other: every problem on a line of its
-/// own, `processes.sync.command: is required`.
+/// For a valid file: `ok`, then what a migration would change, then every warning. Otherwise every problem, one a line:
+/// `processes.sync.command: is required`.
 pub fn report(read: Result<Loaded, Vec<Problem>>) -> String {
     let loaded = match read {
         Ok(loaded) => loaded,
@@ -31,8 +31,8 @@ pub fn report(read: Result<Loaded, Vec<Problem>>) -> String {
     text
 }
 
-/// The same for a machine, as one JSON object on a line: `ok`, `problems` and `warnings` as the API shows them, and
-/// `migration`, which is `null` or has `from`, `to` and `notes`.
+/// The same for programs, as one JSON object on a line: `ok`, `problems` and `warnings` as in the API, and `migration`,
+/// which is `null` or has `from`, `to` and `notes`.
 pub fn report_as_json(read: Result<Loaded, Vec<Problem>>) -> String {
     let (ok, problems, loaded) = match read {
         Ok(loaded) => (true, Vec::new(), Some(loaded)),
@@ -67,31 +67,31 @@ mod tests {
     }
 
     #[test]
-    fn a_machine_is_told_the_same() {
-        let told = |bytes: &[u8]| report_as_json(Loaded::from_bytes(bytes));
+    fn the_report_as_json_says_the_same() {
+        let report = |bytes: &[u8]| report_as_json(Loaded::from_bytes(bytes));
         assert_eq!(
-            told(br#"{"version": 3, "colour": "teal"}"#),
+            report(br#"{"version": 3, "colour": "teal"}"#),
             "{\"ok\":true,\"problems\":[],\"warnings\":[{\"path\":\"colour\",\"message\":\
              \"unknown field; it is kept and has no effect\"}],\"migration\":null}\n"
         );
-        let broken = told(br#"{"version": 3, "processes": {"a": {}}}"#);
+        let broken = report(br#"{"version": 3, "processes": {"a": {}}}"#);
         let path = r#""problems":[{"path":"processes.a.command","message":"is required"}]"#;
         assert!(
             broken.contains(path) && broken.contains(r#""ok":false"#),
             "{broken}"
         );
-        let older = told(br#"{"startup_command": "sleep 9"}"#);
+        let older = report(br#"{"startup_command": "sleep 9"}"#);
         assert!(older.contains(r#""from":1,"to":3,"notes":["#), "{older}");
     }
 
     #[test]
-    fn a_sound_file_is_ok() {
+    fn a_valid_file_is_ok() {
         assert_eq!(report(b""), "ok\n");
         assert_eq!(report(br#"{"version": 3, "processes": {}}"#), "ok\n");
     }
 
     #[test]
-    fn a_warning_is_no_problem() {
+    fn a_warning_is_not_a_problem() {
         let text = report(br#"{"version": 3, "colour": "teal"}"#);
         assert_eq!(
             text,
@@ -100,7 +100,7 @@ mod tests {
     }
 
     #[test]
-    fn a_migration_is_told_before_it_happens() {
+    fn a_migration_is_reported_before_it_happens() {
         let text = report(br#"{"startup_command": "chromium --kiosk https://x"}"#);
         assert_eq!(
             text,
@@ -116,7 +116,7 @@ mod tests {
             text,
             "processes.a.name: must be a string, not a number\n\
              processes.a.command: is required\n\
-             processes[\"b c\"]: its id may have only letters, digits, - and _ in it\n\
+             processes[\"b c\"]: its id must contain only letters, digits, - and _\n\
              processes[\"b c\"].command: is required\n"
         );
     }

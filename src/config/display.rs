@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize, Serializer};
 use std::fmt;
 use std::str::FromStr;
 
-/// A display a process may take. Two names are the same display when they are equal.
+/// A display that a process may take. Each display has exactly one name.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Deserialize)]
 #[serde(try_from = "String")]
 pub enum Display {
@@ -28,8 +28,8 @@ impl Display {
 impl FromStr for Display {
     type Err = DisplayError;
 
-    /// `:0` to `:255`, `wayland-0` to `wayland-255`. `:0.0`, the first screen
-    /// of an X display, is taken for the display.
+    /// Parses `:0` to `:255` and `wayland-0` to `wayland-255`. `:0.0`, the first screen of an X display, is read as
+    /// that display.
     fn from_str(text: &str) -> Result<Display, DisplayError> {
         if let Some(number) = text.strip_prefix("wayland-") {
             return number_of(number).map(Display::Wayland);
@@ -39,7 +39,7 @@ impl FromStr for Display {
     }
 }
 
-/// 0 to 255, written in the one way a display has: `:007` would be a second name for `:7`.
+/// Parses 0 to 255 without leading zeros: `:007` would be a second name of `:7`.
 fn number_of(text: &str) -> Result<u8, DisplayError> {
     let plain = text.bytes().all(|byte| byte.is_ascii_digit());
     if !plain || (text.len() > 1 && text.starts_with('0')) {
@@ -84,7 +84,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_display_is_written_as_it_is_read() {
+    fn a_display_is_printed_as_it_was_parsed() {
         for name in [":0", ":1", ":255", "wayland-0", "wayland-255"] {
             assert_eq!(name.parse::<Display>().unwrap().to_string(), name);
         }
@@ -93,7 +93,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_display_is_refused() {
+    fn other_text_is_not_a_display() {
         for name in [
             "",
             ":",

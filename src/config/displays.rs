@@ -1,4 +1,4 @@
-//! Reads `displays`: what is configured for a display itself, whatever runs on it.
+//! Reads `displays`: the settings of a display that do not depend on the process that runs on it.
 
 use super::fields::{Fields, wrong_type};
 use super::path::Path;
@@ -9,22 +9,22 @@ use serde_json::{Map, Value};
 use std::collections::BTreeMap;
 use std::fmt;
 
-/// How far the picture is turned on the panel, clockwise: for a screen that hangs upright.
+/// How far the image is rotated on the panel, clockwise, such as for a screen in portrait orientation.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Rotation {
-    /// As the panel was made.
+    /// Not rotated.
     #[default]
     None,
-    /// A quarter to the right.
+    /// 90 degrees.
     Quarter,
-    /// Upside down.
+    /// 180 degrees.
     Half,
-    /// A quarter to the left.
+    /// 270 degrees.
     ThreeQuarters,
 }
 
 impl Rotation {
-    /// All four, in the order of their degrees.
+    /// All rotations, in ascending order.
     pub const ALL: [Rotation; 4] = [
         Rotation::None,
         Rotation::Quarter,
@@ -42,13 +42,13 @@ impl Rotation {
         }
     }
 
-    /// The rotation by so many degrees, where it is one of the four.
+    /// The rotation by this number of degrees, if it is one of the four.
     pub fn from_degrees(degrees: u64) -> Option<Rotation> {
         let same = |rotation: &Rotation| u64::from(rotation.degrees()) == degrees;
         Rotation::ALL.into_iter().find(same)
     }
 
-    /// Whether width and height change places.
+    /// Whether width and height are swapped.
     pub const fn is_sideways(self) -> bool {
         matches!(self, Rotation::Quarter | Rotation::ThreeQuarters)
     }
@@ -66,8 +66,7 @@ impl Serialize for Rotation {
     }
 }
 
-/// Reads `displays`, an object keyed by the name of a display. What comes is the rotation of each that
-/// has one configured; a display without is left as it is.
+/// Reads `displays`, an object keyed by the name of a display. Returns the configured rotations.
 pub(super) fn read_displays(
     map: &Map<String, Value>,
     findings: &Findings,
@@ -112,7 +111,7 @@ mod tests {
     use crate::config::Loaded;
 
     #[test]
-    fn a_display_is_turned_as_the_document_says() {
+    fn the_rotation_of_a_display_is_read() {
         let document = br#"{"version": 3, "displays": {":0": {"rotation": 90}, "wayland-1": {}}}"#;
         let loaded = Loaded::from_bytes(document).unwrap();
         let rotations = &loaded.config.rotations;
@@ -122,17 +121,20 @@ mod tests {
     }
 
     #[test]
-    fn every_mistake_is_named_where_it_stands() {
+    fn every_problem_has_its_path() {
         let document = br#"{"version": 3, "displays":
             {"HDMI-1": {}, ":0": {"rotation": 45}, ":1": 90, ":2": {"rotate": 90}}}"#;
         let problems = Loaded::from_bytes(document).unwrap_err();
-        let told: Vec<String> = problems.iter().map(ToString::to_string).collect();
-        assert_eq!(told.len(), 3, "{told:?}");
-        assert!(told[0].starts_with("displays.HDMI-1: its name must be an X display"));
+        let lines: Vec<String> = problems.iter().map(ToString::to_string).collect();
+        assert_eq!(lines.len(), 3, "{lines:?}");
+        assert!(lines[0].starts_with("displays.HDMI-1: its name must be an X display"));
         assert_eq!(
-            told[1],
+            lines[1],
             "displays[\":0\"].rotation: must be 0, 90, 180 or 270, not 45"
         );
-        assert_eq!(told[2], "displays[\":1\"]: must be an object, not a number");
+        assert_eq!(
+            lines[2],
+            "displays[\":1\"]: must be an object, not a number"
+        );
     }
 }

@@ -1,4 +1,4 @@
-//! The configuration as it stands in the file.
+//! The configuration document: the JSON of the file.
 
 use super::fields::wrong_type;
 use super::json::parse_json;
@@ -10,20 +10,20 @@ use std::fmt;
 use std::hash::{DefaultHasher, Hasher};
 use std::str::FromStr;
 
-/// The JSON of the file: order, unknown fields and all. Version 3 once it is part of a [`super::Loaded`].
-/// Two documents are equal when they have the same bytes: order counts.
+/// The JSON of the file with its order and its unknown fields. Version 3 once it is part of a [`super::Loaded`].
+/// Two documents are equal if they are written as the same bytes: the order counts.
 #[derive(Clone, Debug, Default)]
 pub struct Document(Map<String, Value>);
 
-/// Names one exact content of the document (RFC 9110 strong entity tag, without the quotes: 16 hex digits).
+/// A strong entity tag (RFC 9110) of one exact content: 16 hexadecimal digits, without the quotes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Etag(pub u64);
 
-/// A text is not an entity tag of ours.
+/// A text is not an [`Etag`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct EtagError;
 
-/// A part of the document with a route of its own.
+/// A part of the document that the API serves separately.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Section {
     /// `behaviors`
@@ -33,14 +33,14 @@ pub enum Section {
 }
 
 impl Document {
-    /// The largest document, in bytes, both as read and as written: what the API
-    /// takes in one request (SPEC 4), and a hundred times what a busy kiosk needs.
+    /// The largest document in bytes, both as read and as written: the bound of a request body of the API, and a
+    /// hundred times what a busy kiosk needs.
     pub const MAX_BYTES: usize = 256 * 1024;
 
-    /// Reads a document of any version; what its fields mean is not looked at.
+    /// Parses a document of any version, without interpreting its fields.
     ///
     /// # Errors
-    /// Too large, not JSON, not an object; every name that stands twice in one object.
+    /// It is too large, not JSON, not an object, or a name occurs twice in an object.
     pub fn parse(bytes: &[u8]) -> Result<Document, Vec<Problem>> {
         check_size(bytes.len()).map_err(|problem| vec![problem])?;
         match parse_json(bytes)? {
@@ -52,14 +52,14 @@ impl Document {
     /// A document with these fields.
     ///
     /// # Errors
-    /// Too large to be written and read again.
+    /// It is too large to be written and read again.
     pub(super) fn new(map: Map<String, Value>) -> Result<Document, Problem> {
         let document = Document(map);
         check_size(document.to_bytes().len())?;
         Ok(document)
     }
 
-    /// The document of a kiosk nobody has set up yet.
+    /// The document of a new kiosk.
     pub(super) fn empty() -> Document {
         let mut map = Map::new();
         map.insert("version".to_owned(), Value::from(VERSION));
@@ -67,18 +67,17 @@ impl Document {
         Document(map)
     }
 
-    /// Its fields, to be made into another document.
+    /// The fields, as the start of another document.
     pub(super) fn into_map(self) -> Map<String, Value> {
         self.0
     }
 
-    /// Its fields, in the order of the file.
+    /// The fields, in the order of the file.
     pub fn as_map(&self) -> &Map<String, Value> {
         &self.0
     }
 
-    /// The bytes of the file: two spaces an indent, a line break at the end. The
-    /// same document always has the same bytes.
+    /// The bytes of the file: indented by two spaces, with a line break at the end. Equal documents have equal bytes.
     pub fn to_bytes(&self) -> Vec<u8> {
         let mut bytes =
             serde_json::to_vec_pretty(&self.0).expect("JSON in memory can always be written");
@@ -86,12 +85,12 @@ impl Document {
         bytes
     }
 
-    /// Names this content.
+    /// The entity tag of this content.
     pub fn etag(&self) -> Etag {
         Etag::of(&self.to_bytes())
     }
 
-    /// The part with this name; an empty object where there is none.
+    /// The value of a section; an empty object if the document has none.
     pub fn section(&self, section: Section) -> Value {
         self.0
             .get(section.name())
@@ -116,7 +115,8 @@ impl PartialEq for Document {
     }
 }
 
-/// `Map` calls two objects equal whatever their order, but here it is the order of the cards.
+/// Whether two objects are equal, including the order of their fields, which `Map`'s `==` ignores. The web UI shows the
+/// processes in this order.
 fn same_fields(one: &Map<String, Value>, other: &Map<String, Value>) -> bool {
     let mut pairs = one.iter().zip(other);
     one.len() == other.len()
@@ -151,9 +151,9 @@ impl Section {
 }
 
 impl Etag {
-    /// Names these bytes.
+    /// The entity tag of these bytes.
     pub fn of(bytes: &[u8]) -> Etag {
-        // `new` has a fixed key, so the same content has the same tag after a restart.
+        // `new` has a fixed key, so equal content has the same tag after a restart.
         let mut hasher = DefaultHasher::new();
         hasher.write(bytes);
         Etag(hasher.finish())
@@ -205,7 +205,7 @@ mod tests {
     }
 
     #[test]
-    fn another_order_is_another_content() {
+    fn the_order_of_fields_is_part_of_the_content() {
         let one = Document::parse(br#"{"a":1,"b":2}"#).unwrap();
         let other = Document::parse(br#"{"b":2,"a":1}"#).unwrap();
         assert_ne!(one.etag(), other.etag());
@@ -214,7 +214,7 @@ mod tests {
     }
 
     #[test]
-    fn an_etag_is_written_as_it_is_read() {
+    fn an_etag_is_printed_as_it_was_parsed() {
         let etag = Etag(0x2a);
         assert_eq!(etag.to_string(), "000000000000002a");
         assert_eq!("000000000000002a".parse(), Ok(etag));
@@ -230,7 +230,7 @@ mod tests {
     }
 
     #[test]
-    fn a_document_beyond_its_bound_is_refused() {
+    fn a_document_that_is_too_large_is_refused() {
         let bytes = vec![b' '; Document::MAX_BYTES + 1];
         let problems = Document::parse(&bytes).unwrap_err();
         assert!(problems[0].message.starts_with("has 262145 bytes"));

@@ -1,4 +1,4 @@
-//! Changes a configuration: every change makes a new one, read as a whole, or none.
+//! Edits of a configuration: each makes a new configuration that was read as a whole, or fails and changes nothing.
 
 use super::Loaded;
 use super::document::Section;
@@ -14,8 +14,8 @@ use super::schedule::read::{disable_rules_of, write_rule_ids};
 use serde_json::{Map, Value};
 use std::collections::BTreeSet;
 
-/// What only the daemon writes of a process. A client that sends back what it has
-/// read means none of it.
+/// Fields of a process that only the daemon writes. They are ignored in requests, so that a client may send back what
+/// it has read.
 const RUNTIME_FIELDS: &[&str] = &[
     "status",
     "pid",
@@ -32,12 +32,11 @@ const RUNTIME_FIELDS: &[&str] = &[
 const ACTIVE_DISPLAY: &str = "active_display_process";
 
 impl Loaded {
-    /// This configuration with one more process, made from what a client sent.
-    /// Where `fields` has no `id`, one is made from the name and made unique. Fields
-    /// that are `null`, and those only the daemon writes, are passed over.
+    /// This configuration with another process, made from the fields that a client sent. Without an `id`, a unique one
+    /// is made from the name. Fields that are `null`, and fields that only the daemon writes, are ignored.
     ///
     /// # Errors
-    /// Every problem at once; paths begin at the process (`command`, `env.PATH`).
+    /// All problems; their paths start at the process (`command`, `env.PATH`).
     pub fn with_process(
         &self,
         mut fields: Map<String, Value>,
@@ -69,14 +68,13 @@ impl Loaded {
         }
     }
 
-    /// This configuration with the named fields of one process replaced and the rest left.
-    /// A field set to `null` is removed, and so has its default again. Fields that only
-    /// the daemon writes (`status`, `pid`, …) are passed over, and so is what is sent back as
-    /// it was shown: what a client read it may send, and nothing changes. Of `restart` and
-    /// `restart_on_crash` the one that is named wins.
+    /// This configuration with the given fields of one process replaced. A field set to `null` is removed, which gives
+    /// it its default. Fields that only the daemon writes (`status`, `pid`, …) are ignored, and so are fields with the
+    /// value that the API shows: a client may send back what it has read, and nothing changes. Of `restart` and
+    /// `restart_on_crash`, the one that is given wins.
     ///
     /// # Errors
-    /// Every problem at once; paths begin at the process. An unknown field is one.
+    /// All problems, unknown fields included; their paths start at the process.
     pub fn with_changes(
         &self,
         id: &Id,
@@ -87,7 +85,7 @@ impl Loaded {
             return Err(vec![Problem::whole(no_such_process(id.as_str()))]);
         };
         let Some(Value::Object(process)) = processes_of(&mut map).get_mut(id.as_str()) else {
-            unreachable!("a process was read from here");
+            unreachable!("the process was read from this object");
         };
 
         let mut problems = Vec::new();
@@ -128,11 +126,13 @@ impl Loaded {
         }
     }
 
-    /// This configuration without one process, nor what named it (`depends_on`, `active_display_process`). Rules
-    /// that name it are switched off: somebody wrote them, and may want to name another.
+    /// This configuration without one process and without the references to it (`depends_on`,
+    /// `active_display_process`). Rules that name it are disabled instead of removed: the operator may want to name
+    /// another process.
     ///
     /// # Errors
-    /// What would be wrong without it: a rule of the older program that names nothing means what is on the screen.
+    /// What would be wrong without the process: a rule of version 0.1 without a `process_id` means the process that
+    /// holds the display.
     pub fn without_process(&self, id: &Id) -> Result<Loaded, Vec<Problem>> {
         let mut map = self.document.as_map().clone();
         let processes = processes_of(&mut map);
@@ -157,8 +157,7 @@ impl Loaded {
         self.read_edited(map, |_| true)
     }
 
-    /// This configuration with another `active_display_process`. It stays as it is where
-    /// `id` names no display process.
+    /// This configuration with another `active_display_process`; unchanged if `id` is not that of a display process.
     pub fn with_active_display(&self, id: Option<&Id>) -> Loaded {
         let fits = |id: &Id| {
             self.config
@@ -173,7 +172,7 @@ impl Loaded {
             ACTIVE_DISPLAY.to_owned(),
             id.map_or(Value::Null, |id| Value::from(id.as_str())),
         );
-        // An id of 63 letters can carry a document that is full over its bound.
+        // A long id can make a document too large.
         self.read_edited(map, |_| true)
             .unwrap_or_else(|_| self.without_migration())
     }
@@ -181,7 +180,7 @@ impl Loaded {
     /// This configuration with `behaviors` or `schedule` replaced. Rules without an id get one.
     ///
     /// # Errors
-    /// Every problem at once, with its path from the top of the document.
+    /// All problems; their paths start at the document.
     pub fn with_section(&self, section: Section, mut value: Value) -> Result<Loaded, Vec<Problem>> {
         if section == Section::Schedule {
             write_rule_ids(&mut value);
@@ -191,12 +190,11 @@ impl Loaded {
         self.read_edited(map, |_| true)
     }
 
-    /// The whole document as a client sent it in place of this one. Unknown fields that
-    /// stand in this one already are kept; new ones are an error that names them. A document
-    /// of an older version is migrated. Rules without an id get one.
+    /// The configuration that a client sent to replace this one. Unknown fields that this one has are kept; new ones
+    /// are problems. A document of an older version is migrated. Rules without an id get one.
     ///
     /// # Errors
-    /// Every problem at once, with its path from the top of the document.
+    /// All problems; their paths start at the document.
     pub fn replaced_by(&self, document: Value) -> Result<Loaded, Vec<Problem>> {
         match document {
             Value::Object(map) => {
@@ -210,7 +208,7 @@ impl Loaded {
         }
     }
 
-    /// This configuration, its migration a thing of the past.
+    /// This configuration as one that was not migrated.
     fn without_migration(&self) -> Loaded {
         Loaded {
             migration: None,
@@ -218,7 +216,7 @@ impl Loaded {
         }
     }
 
-    /// The id a client chose for a new process.
+    /// The id that a client chose for a new process.
     fn new_id(&self, written: &Value) -> Result<Id, Problem> {
         let Some(text) = written.as_str() else {
             return Err(Problem::at("id", wrong_type("a string", written)));
@@ -232,7 +230,7 @@ impl Loaded {
         Ok(id)
     }
 
-    /// An id made from `name` that no process has.
+    /// An unused id made from `name`.
     fn free_id(&self, name: &str) -> Id {
         let id = Id::from_name(name);
         let numbered = (2..).map(|number| id.numbered(number));
@@ -242,19 +240,19 @@ impl Loaded {
     }
 }
 
-/// The object of the processes; an empty one is put where there is none.
+/// The object of the processes; an empty one is inserted if there is none.
 fn processes_of(map: &mut Map<String, Value>) -> &mut Map<String, Value> {
     let processes = map
         .entry("processes")
         .or_insert_with(|| Value::Object(Map::new()));
     processes
         .as_object_mut()
-        .expect("the document was read without a problem")
+        .expect("`processes` of a valid document is an object")
 }
 
-/// Drops what a client sent back as the API had shown it: `"64M"` in the file is shown as
-/// a number of bytes, and a default that stands nowhere in the file is shown, too. With
-/// another type the defaults are others, and everything that is named counts.
+/// Drops the fields that a client sent back as the API shows them: `"64M"` in the file is shown as a number of bytes,
+/// and a default is shown although it is not in the file. A change of the type changes the defaults, so then every
+/// field counts.
 fn drop_unchanged(process: &Process, fields: &mut Map<String, Value>) {
     let shown = serde_json::to_value(process).expect("a process can always be shown");
     if fields.get("type").is_none_or(|kind| *kind == shown["type"]) {
@@ -262,8 +260,7 @@ fn drop_unchanged(process: &Process, fields: &mut Map<String, Value>) {
     }
 }
 
-/// Removes whichever of `restart` and `restart_on_crash` was not named and says
-/// otherwise than the one that was.
+/// Removes the one of `restart` and `restart_on_crash` that was not given, if it contradicts the one that was.
 fn drop_contradicting_restart(process: &mut Map<String, Value>, fields: &Map<String, Value>) {
     match (fields.get("restart"), fields.get("restart_on_crash")) {
         (Some(restart), None) if !restart.is_null() => {
@@ -285,8 +282,7 @@ fn drop_contradicting_restart(process: &mut Map<String, Value>, fields: &Map<Str
     }
 }
 
-/// The fields that are `null`, about to vanish, and unknown all the same; those that
-/// stand in the file may be removed.
+/// Problems of unknown fields among those set to `null`. Unknown fields of the file may be removed.
 fn unknown_null_fields(
     id: &Id,
     fields: &Map<String, Value>,

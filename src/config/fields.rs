@@ -1,4 +1,4 @@
-//! Reads the fields of one object: each with its type and bounds, every mistake told, none fatal.
+//! Reads the fields of an object and checks their types and bounds. A problem does not stop the reading.
 
 use super::path::{Path, excerpt};
 use super::problem::Findings;
@@ -11,9 +11,8 @@ use std::time::Duration;
 
 /// An object of the document while it is read.
 ///
-/// Each getter answers with what it found, or nothing where the field is missing
-/// or wrong; what is wrong is in the findings by then. [`Fields::finish`] tells of the
-/// fields that nobody asked for.
+/// Each getter returns `None` if the field is missing or invalid, and records the problem in the findings.
+/// [`Fields::finish`] records the fields that no getter has read as unknown.
 pub(super) struct Fields<'a> {
     map: &'a Map<String, Value>,
     path: Path<'a>,
@@ -22,7 +21,7 @@ pub(super) struct Fields<'a> {
 }
 
 impl<'a> Fields<'a> {
-    /// The fields of `map`, which stands at `path`.
+    /// The fields of `map`, which is at `path`.
     pub(super) fn new(map: &'a Map<String, Value>, path: Path<'a>, findings: &'a Findings) -> Self {
         Self {
             map,
@@ -32,7 +31,7 @@ impl<'a> Fields<'a> {
         }
     }
 
-    /// Tells of every field that was not asked for.
+    /// Records every field that was not read as unknown.
     pub(super) fn finish(self) {
         let known = self.known.into_inner();
         for name in self
@@ -44,23 +43,23 @@ impl<'a> Fields<'a> {
         }
     }
 
-    /// The value of a field as it stands there.
+    /// The value of a field, of any type.
     pub(super) fn value(&self, name: &'static str) -> Option<&'a Value> {
         self.known.borrow_mut().push(name);
         self.map.get(name)
     }
 
-    /// Whether the field stands there, whatever its value.
+    /// Whether the field is present, even if its value is invalid.
     pub(super) fn has(&self, name: &'static str) -> bool {
         self.value(name).is_some()
     }
 
-    /// This field is wrong.
+    /// Records a problem of this field.
     pub(super) fn problem(&self, name: &str, message: impl Into<String>) {
         self.findings.problem(self.path.field(name), message);
     }
 
-    /// This field is odd.
+    /// Records a warning about this field.
     pub(super) fn warning(&self, name: &str, message: impl Into<String>) {
         self.findings.warning(self.path.field(name), message);
     }
@@ -73,7 +72,7 @@ impl<'a> Fields<'a> {
             .or_else(|| self.wrong_type(name, "true or false", value))
     }
 
-    /// A text.
+    /// A string.
     pub(super) fn text(&self, name: &'static str) -> Option<&'a str> {
         let value = self.value(name)?;
         value
@@ -81,7 +80,7 @@ impl<'a> Fields<'a> {
             .or_else(|| self.wrong_type(name, "a string", value))
     }
 
-    /// A text that `check` finds nothing wrong with.
+    /// A string that passes `check`.
     pub(super) fn checked(
         &self,
         name: &'static str,
@@ -91,12 +90,12 @@ impl<'a> Fields<'a> {
         self.accept(name, check(text)).map(|()| text)
     }
 
-    /// A text that is read as a `T`.
+    /// A string that is parsed as a `T`.
     pub(super) fn parsed<T: FromStr<Err: Display>>(&self, name: &'static str) -> Option<T> {
         self.accept(name, self.text(name)?.parse())
     }
 
-    /// A text that names one of `choices`.
+    /// A string that is one of `choices`.
     pub(super) fn one_of<T: Copy>(&self, name: &'static str, choices: &[(&str, T)]) -> Option<T> {
         let text = self.text(name)?;
         if let Some((_, chosen)) = choices.iter().find(|(choice, _)| *choice == text) {
@@ -130,7 +129,7 @@ impl<'a> Fields<'a> {
         list.or_else(|| self.wrong_type(name, "a list", value))
     }
 
-    /// A whole number within bounds.
+    /// An integer within bounds.
     pub(super) fn integer<T>(&self, name: &'static str, bounds: RangeInclusive<T>) -> Option<T>
     where
         T: TryFrom<u64> + PartialOrd + Display,
@@ -151,7 +150,7 @@ impl<'a> Fields<'a> {
         number
     }
 
-    /// A span of time in seconds, fractions allowed, within bounds.
+    /// A duration in seconds, possibly with a fraction, within bounds.
     pub(super) fn seconds(
         &self,
         name: &'static str,
@@ -172,14 +171,18 @@ impl<'a> Fields<'a> {
         Some(Duration::from_secs_f64(seconds))
     }
 
-    /// A size within bounds: bytes, or a text such as `"64M"`.
+    /// A size within bounds: a number of bytes, or a string such as `"64M"`.
     pub(super) fn size(&self, name: &'static str, bounds: RangeInclusive<u64>) -> Option<u64> {
         let value = self.value(name)?;
         let size = match value {
             Value::Number(number) => number.as_u64(),
             Value::String(text) => bytes_of(text),
             other => {
-                return self.wrong_type(name, "a number of bytes or a text such as \"64M\"", other);
+                return self.wrong_type(
+                    name,
+                    "a number of bytes or a string such as \"64M\"",
+                    other,
+                );
             }
         };
         let size = size.filter(|size| bounds.contains(size));
@@ -188,14 +191,14 @@ impl<'a> Fields<'a> {
             self.problem(
                 name,
                 format!(
-                    "must be {least} to {most} bytes, as a whole number or a text such as \"64M\""
+                    "must be {least} to {most} bytes, as a whole number or a string such as \"64M\""
                 ),
             );
         }
         size
     }
 
-    /// The value of `result`; its error is this field's.
+    /// The value of `result`; an error becomes a problem of this field.
     fn accept<T, E: Display>(&self, name: &str, result: Result<T, E>) -> Option<T> {
         result
             .map_err(|error| self.problem(name, error.to_string()))
@@ -213,7 +216,7 @@ pub(super) fn wrong_type(wanted: &str, value: &Value) -> String {
     format!("must be {wanted}, not {}", type_of(value))
 }
 
-/// What a value is, in words, with its article.
+/// The type of a value, with its article.
 pub(super) fn type_of(value: &Value) -> &'static str {
     match value {
         Value::Null => "null",
@@ -230,8 +233,7 @@ pub(super) fn no_such_process(name: &str) -> String {
     format!("there is no process \"{}\"", excerpt(name))
 }
 
-/// The bytes that `64M` or `1G` stands for: powers of 1024, as systemd reads them.
-/// `MB` and `MiB` are the same.
+/// Parses `64M` or `1G` into bytes: powers of 1024, as in systemd. `MB` and `MiB` are the same.
 fn bytes_of(text: &str) -> Option<u64> {
     let digits = text.bytes().take_while(u8::is_ascii_digit).count();
     let (number, unit) = text.split_at(digits);
@@ -271,7 +273,7 @@ mod tests {
     }
 
     #[test]
-    fn a_field_nobody_asked_for_is_unknown() {
+    fn a_field_that_was_not_read_is_unknown() {
         let map = serde_json::from_str(r#"{"a": true, "b": 1, "c": "x"}"#).unwrap();
         let findings = Findings::default();
         let fields = Fields::new(&map, Path::Root, &findings);

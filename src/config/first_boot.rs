@@ -1,5 +1,4 @@
-//! What a kiosk is told before it starts for the first time: `ossuary.json`, laid beside the kernel by whoever wrote
-//! the card.
+//! The first-boot file: `ossuary.json`, which an operator puts on the boot partition of a card before its first start.
 //!
 //! ```json
 //! {"hostname": "lobby", "timezone": "Europe/Berlin", "password": "correct horse",
@@ -14,62 +13,62 @@ use super::{Loaded, Problem, parse_json};
 use serde_json::{Map, Value};
 use std::collections::BTreeSet;
 
-/// Every field, as somebody is told who has written another.
+/// Every field, as listed in the message about an unknown one.
 const FIELDS: &str = "config, hostname, password, password_hash, reset_password, timezone and wifi";
 
 /// Every field of a network.
 const NETWORK_FIELDS: &str = "name, passphrase and hidden";
 
-/// The longest label of a name in the DNS (RFC 1035), and so in mDNS.
+/// The longest label of a DNS name (RFC 1035), and so of an mDNS name.
 const HOSTNAME_MAX: usize = 63;
 
-/// The longest name of a wireless network, in bytes (IEEE 802.11, 9.4.2.2).
+/// The longest SSID in bytes (IEEE 802.11, 9.4.2.2).
 const NETWORK_MAX: usize = 32;
 
-/// Networks that a kiosk knows. More than anybody moves it between.
+/// The most wireless networks of one file.
 const NETWORKS_MAX: usize = 64;
 
-/// All that is to be set up. What is missing stays as it is.
+/// What the file sets up. A field that is missing changes nothing.
 pub struct FirstBoot {
-    /// What the kiosk is called.
+    /// The host name.
     pub hostname: Option<String>,
-    /// The name of its time zone in the IANA database.
+    /// The time zone, by its name in the IANA database.
     pub timezone: Option<String>,
-    /// Who may come in.
+    /// How the kiosk is accessed.
     pub access: Option<Access>,
-    /// Wireless networks it is to know.
+    /// The wireless networks to connect to.
     pub networks: Vec<Network>,
-    /// What takes the place of its configuration.
+    /// The configuration that replaces the current one.
     pub configuration: Option<Loaded>,
 }
 
-/// Who may come in over the network.
+/// What the file does to the password.
 pub enum Access {
-    /// Whoever knows this password.
+    /// Sets this password.
     Password(String),
-    /// Whoever knows the password of this hash.
+    /// Sets the password that has this hash.
     Hash(String),
-    /// Nobody, until the kiosk is claimed anew; tokens are forgotten as well.
+    /// Removes the password and all tokens, until the kiosk is claimed again.
     Reset,
 }
 
 /// A wireless network.
 pub struct Network {
-    /// Its SSID.
+    /// The SSID.
     pub name: String,
-    /// Without one the network is open.
+    /// The passphrase; `None` for an open network.
     pub passphrase: Option<String>,
-    /// Whether it keeps its name to itself.
+    /// Whether the network does not broadcast its SSID.
     pub hidden: bool,
 }
 
-/// What is known elsewhere: each says in one sentence what is wrong with a text.
+/// Checks that need other modules; an error is one sentence.
 pub struct Checks<'a> {
-    /// A new password.
+    /// Checks a new password.
     pub password: &'a dyn Fn(&str) -> Result<(), String>,
-    /// The hash of one.
+    /// Checks the hash of a password.
     pub password_hash: &'a dyn Fn(&str) -> Result<(), String>,
-    /// The name of a zone that the system has to have.
+    /// Checks that the system has a time zone of this name.
     pub timezone: &'a dyn Fn(&str) -> Result<(), String>,
 }
 
@@ -77,19 +76,17 @@ impl FirstBoot {
     /// Reads the file.
     ///
     /// # Errors
-    /// Every problem at once, each with its path.
+    /// All problems, each with its path.
     pub fn read(bytes: &[u8], checks: &Checks<'_>) -> Result<FirstBoot, Vec<Problem>> {
         if bytes.starts_with(b"\xff\xfe") || bytes.starts_with(b"\xfe\xff") {
             return document_problem("is UTF-16; save it as UTF-8");
         }
         if bytes.trim_ascii().is_empty() {
-            return document_problem(&format!("is empty; what may stand in it: {FIELDS}"));
+            return document_problem(&format!("is empty; possible fields: {FIELDS}"));
         }
         let map = match parse_json(bytes)? {
             Value::Object(map) if map.is_empty() => {
-                return document_problem(&format!(
-                    "has nothing in it; what may stand there: {FIELDS}"
-                ));
+                return document_problem(&format!("has no fields; possible fields: {FIELDS}"));
             }
             Value::Object(map) => map,
             other => return document_problem(&wrong_type("a JSON object", &other)),
@@ -118,7 +115,7 @@ impl FirstBoot {
             };
             Problem::at(
                 &field.path,
-                format!("unknown field; what may stand there: {known}"),
+                format!("unknown field; possible fields: {known}"),
             )
         }));
         match problems.is_empty() {
@@ -132,7 +129,7 @@ fn document_problem<T>(message: &str) -> Result<T, Vec<Problem>> {
     Err(vec![Problem::whole(message)])
 }
 
-/// A text that `check` finds nothing wrong with.
+/// A string that passes `check`.
 fn checked_text(
     fields: &Fields<'_>,
     name: &'static str,
@@ -213,7 +210,7 @@ fn network(map: &Map<String, Value>, path: Path<'_>, findings: &Findings) -> Opt
     })
 }
 
-/// The configuration, by the rules of its own file: a field that nobody knows is kept.
+/// The configuration, read as the configuration file: its unknown fields are kept.
 fn configuration(fields: &Fields<'_>, findings: &Findings) -> Option<Loaded> {
     let map = fields.object("config")?;
     let bytes = serde_json::to_vec(map).expect("JSON in memory can always be written");
@@ -228,7 +225,7 @@ fn configuration(fields: &Fields<'_>, findings: &Findings) -> Option<Loaded> {
     }
 }
 
-/// A path inside the object at `field`, as seen from the top.
+/// A path inside the object at `field`, seen from the document.
 fn within(field: &str, path: &str) -> String {
     match path {
         "" => field.to_owned(),
@@ -255,14 +252,14 @@ fn check_network_name(name: &str) -> Result<(), &'static str> {
     }
 }
 
-/// As WPA has it: 8 to 63 printable characters of ASCII (IEEE 802.11, J.4.1).
+/// A WPA passphrase has 8 to 63 printable ASCII characters (IEEE 802.11, J.4.1).
 fn check_passphrase(passphrase: &str) -> Result<(), &'static str> {
     let printable = |byte: u8| (b' '..=b'~').contains(&byte);
     match (8..=63).contains(&passphrase.len()) && passphrase.bytes().all(printable) {
         true => Ok(()),
-        false => Err(
-            "must have 8 to 63 letters, digits, signs and spaces of ASCII; leave it out for an open network",
-        ),
+        false => {
+            Err("must have 8 to 63 printable ASCII characters; leave it out for an open network")
+        }
     }
 }
 
@@ -292,7 +289,7 @@ mod tests {
 
     fn problems(text: &[u8]) -> Vec<String> {
         match FirstBoot::read(text, &CHECKS) {
-            Ok(_) => panic!("nothing was wrong"),
+            Ok(_) => panic!("no problem"),
             Err(problems) => problems.iter().map(Problem::to_string).collect(),
         }
     }
@@ -310,7 +307,7 @@ mod tests {
             matches!(wanted.access, Some(Access::Password(password)) if password == "correct horse")
         );
         let [gallery, cafe] = &wanted.networks[..] else {
-            panic!("there are two");
+            panic!("not two networks");
         };
         assert_eq!(gallery.passphrase.as_deref(), Some("battery staple"));
         assert!(!gallery.hidden);
@@ -331,14 +328,14 @@ mod tests {
     }
 
     #[test]
-    fn every_problem_is_told_at_once_with_its_path() {
-        let told = problems(
+    fn all_problems_are_reported_with_their_paths() {
+        let lines = problems(
             br#"{"hostname": "my kiosk", "timezone": "Mars", "password": "short", "pasword": "x",
                 "wifi": [{"name": "", "passphrase": "1234567"}, 7, {"passphrase": "12345678", "ssid": "x"},
                          {"name": "A"}, {"name": "A"}],
                 "config": {"version": 3, "processes": {"a": {"command": 1}, "b c": {"command": "x"}}}}"#,
         );
-        let paths: Vec<_> = told
+        let paths: Vec<_> = lines
             .iter()
             .map(|it| it.split(": ").next().unwrap())
             .collect();
@@ -358,10 +355,10 @@ mod tests {
                 "wifi[2].ssid",
                 "pasword",
             ],
-            "{told:#?}"
+            "{lines:#?}"
         );
-        assert!(told[10].ends_with("what may stand there: name, passphrase and hidden"));
-        assert!(told[11].contains("password_hash"), "{told:?}");
+        assert!(lines[10].ends_with("possible fields: name, passphrase and hidden"));
+        assert!(lines[11].contains("password_hash"), "{lines:?}");
     }
 
     #[test]
@@ -371,28 +368,28 @@ mod tests {
             r#"{"password": "correct horse", "reset_password": true}"#,
             r#"{"password_hash": "x", "reset_password": true}"#,
         ] {
-            let told = problems(text.as_bytes());
-            assert_eq!(told.len(), 1, "{told:?}");
-            assert!(told[0].contains("only one of"), "{told:?}");
+            let lines = problems(text.as_bytes());
+            assert_eq!(lines.len(), 1, "{lines:?}");
+            assert!(lines[0].contains("only one of"), "{lines:?}");
         }
     }
 
     #[test]
-    fn what_an_editor_did_to_the_file_is_told_in_plain_words() {
+    fn a_file_that_an_editor_spoiled_has_a_clear_message() {
         assert_eq!(problems(b"\xff\xfe{\0}\0"), ["is UTF-16; save it as UTF-8"]);
         assert!(problems(b" \n")[0].starts_with("is empty"));
-        assert!(problems(b"{}")[0].starts_with("has nothing in it"));
+        assert!(problems(b"{}")[0].starts_with("has no fields"));
         assert!(problems(b"{\"hostname\": \"x\"")[0].starts_with("is not JSON"));
         assert_eq!(problems(b"[]"), ["must be a JSON object, not a list"]);
         assert_eq!(
             problems(br#"{"hostname": "a", "hostname": "b"}"#),
-            ["hostname: stands here twice; keep one of the two"]
+            ["hostname: is defined twice; keep one of the two"]
         );
         assert!(read("\u{feff}{\"hostname\": \"x\"}").hostname.is_some());
     }
 
     #[test]
-    fn names_are_those_that_the_network_takes() {
+    fn names_and_passphrases_are_checked() {
         for name in ["a", "Lobby-2", "0", &"x".repeat(63)] {
             assert_eq!(check_hostname(name), Ok(()), "{name}");
         }

@@ -1,30 +1,28 @@
-//! The id of a process: unique, URL-safe, and small enough to live in place.
+//! The id of a process or rule.
 
 use serde::{Deserialize, Serialize, Serializer};
 use std::borrow::Borrow;
 use std::fmt;
 use std::str::FromStr;
 
-/// `[A-Za-z0-9][A-Za-z0-9_-]{0,62}`, `manager` excepted (its PID file is the
-/// daemon's own). Kept inline: an id is copied into events, replies and log
-/// keys without touching the heap.
+/// `[A-Za-z0-9][A-Za-z0-9_-]{0,62}`, except `manager` (the daemon's own PID file has that name). Stored inline: an id is
+/// copied into events, replies and log keys without an allocation.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Deserialize)]
 #[serde(try_from = "String")]
 pub struct Id(heapless::String<{ Id::MAX }>);
 
-/// Why a text is no id: one sentence for the operator.
+/// Why a text is not an id: one sentence for the operator.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct IdError(pub &'static str);
 
-/// The name the daemon keeps for itself: `RUN_DIR/manager.pid` is its own.
+/// Reserved for the daemon's PID file, `RUN_DIR/manager.pid`.
 const RESERVED: &str = "manager";
 
-/// What an id is called when a name has no letter or digit to make one from.
+/// The id made from a name without ASCII letters and digits.
 const FALLBACK: &str = "process";
 
 impl Id {
-    /// The longest id, in bytes: with `.pid` behind it, far below any file
-    /// system's limit on names.
+    /// The longest id in bytes: with `.pid` appended it is far below any file system's limit.
     pub const MAX: usize = 63;
 
     /// The id as text.
@@ -32,11 +30,8 @@ impl Id {
         &self.0
     }
 
-    /// The id that `name` suggests: its ASCII letters and digits in lower case,
-    /// a hyphen for everything between them, `process` where nothing is left.
-    ///
-    /// Any name gives an id. Whether it is still free is the caller's to see to,
-    /// with [`Id::numbered`].
+    /// Makes an id from a name: its ASCII letters and digits in lower case, a hyphen for everything between them, and
+    /// `process` if nothing is left. The caller makes it unique with [`Id::numbered`].
     pub fn from_name(name: &str) -> Id {
         let mut slug = String::with_capacity(Id::MAX);
         for character in name.chars() {
@@ -56,16 +51,15 @@ impl Id {
             _ => slug,
         };
         slug.parse()
-            .expect("letters, digits and hyphens, no longer than an id may be")
+            .expect("at most 63 letters, digits and hyphens are an id")
     }
 
-    /// This id with `-number` behind it, cut where it would grow too long.
+    /// This id with `-number` appended, shortened if it would be too long.
     pub fn numbered(&self, number: usize) -> Id {
         let suffix = format!("-{number}");
         let kept = self.0.len().min(Id::MAX - suffix.len());
         let text = format!("{}{suffix}", &self.0[..kept]);
-        text.parse()
-            .expect("an id that was cut and got a number is an id")
+        text.parse().expect("a shortened id with a number is an id")
     }
 }
 
@@ -78,17 +72,17 @@ impl FromStr for Id {
         };
         if !first.is_ascii_alphanumeric() {
             return Err(IdError(
-                "must begin with a letter or a digit (A-Z, a-z, 0-9)",
+                "must start with a letter or a digit (A-Z, a-z, 0-9)",
             ));
         }
         if !text
             .bytes()
             .all(|byte| byte.is_ascii_alphanumeric() || byte == b'_' || byte == b'-')
         {
-            return Err(IdError("may have only letters, digits, - and _ in it"));
+            return Err(IdError("must contain only letters, digits, - and _"));
         }
         if text == RESERVED {
-            return Err(IdError("`manager` is the daemon itself; choose another id"));
+            return Err(IdError("must not be `manager`, which is reserved"));
         }
         heapless::String::try_from(text)
             .map(Id)
@@ -110,7 +104,7 @@ impl AsRef<str> for Id {
     }
 }
 
-/// Maps keyed by id are asked with plain text: both are hashed and ordered as text.
+/// A map keyed by id can be searched by text: both are hashed and ordered as text.
 impl Borrow<str> for Id {
     fn borrow(&self) -> &str {
         &self.0
@@ -170,7 +164,7 @@ mod tests {
     }
 
     #[test]
-    fn every_name_makes_an_id() {
+    fn every_name_is_made_into_an_id() {
         for (name, id) in [
             ("Gallery Display", "gallery-display"),
             ("  Data -- Sync (2)! ", "data-sync-2"),
@@ -186,7 +180,7 @@ mod tests {
     }
 
     #[test]
-    fn a_number_behind_an_id_never_makes_it_too_long() {
+    fn a_numbered_id_is_never_too_long() {
         let id = Id::from_name("sync");
         assert_eq!(id.numbered(2).as_str(), "sync-2");
         let longest: Id = "x".repeat(63).parse().unwrap();
@@ -197,7 +191,7 @@ mod tests {
     }
 
     #[test]
-    fn a_map_keyed_by_id_is_asked_with_text() {
+    fn a_map_keyed_by_id_is_searched_by_text() {
         let map = std::collections::HashMap::from([(Id::from_name("sync"), 1)]);
         assert_eq!(map.get("sync"), Some(&1));
     }

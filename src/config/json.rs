@@ -1,4 +1,4 @@
-//! Reads JSON strictly: a name that stands twice in one object is a problem, not a riddle.
+//! Parses JSON strictly: a name that occurs twice in one object is a problem.
 
 use super::path::Path;
 use super::problem::{Findings, Problem};
@@ -6,14 +6,13 @@ use serde::de::{DeserializeSeed, Deserializer, Error, MapAccess, SeqAccess, Visi
 use serde_json::{Map, Number, Value};
 use std::fmt;
 
-/// Reads one JSON value from the bytes of a file or of a request.
+/// Parses a JSON value from the bytes of a file or a request.
 ///
-/// A byte order mark at the beginning, as some editors leave it, is passed over.
-/// Nesting deeper than 127 is refused (`serde_json`'s own bound), so whatever
-/// walks the value may recurse.
+/// A byte order mark, as some editors write it, is ignored. Nesting deeper than 127 is refused (the bound of
+/// `serde_json`), so code that walks the value may recurse.
 ///
 /// # Errors
-/// What is not JSON, with line and column; every name that stands twice, with its path.
+/// The syntax error with line and column, or every duplicate name with its path.
 pub fn parse_json(bytes: &[u8]) -> Result<Value, Vec<Problem>> {
     let bytes = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes);
     let findings = Findings::default();
@@ -106,7 +105,7 @@ impl<'de> Visitor<'de> for Strict<'_> {
             })?;
             if map.contains_key(&name) {
                 self.findings
-                    .problem(path, "stands here twice; keep one of the two");
+                    .problem(path, "is defined twice; keep one of the two");
             }
             map.insert(name, value);
         }
@@ -128,7 +127,7 @@ mod tests {
     }
 
     #[test]
-    fn every_name_that_stands_twice_is_told_with_its_path() {
+    fn every_duplicate_name_is_reported_with_its_path() {
         let problems = parse_json(br#"{"a":1,"p":{"x":[{"y":1,"y":2}],"x":3},"a":2}"#).unwrap_err();
         let paths: Vec<_> = problems
             .iter()
@@ -138,7 +137,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_json_is_told_with_line_and_column() {
+    fn a_syntax_error_is_reported_with_line_and_column() {
         let problems = parse_json(b"{\"a\": 1,\n \"b\" 2}").unwrap_err();
         assert_eq!(
             problems[0].to_string(),
@@ -156,7 +155,7 @@ mod tests {
     }
 
     #[test]
-    fn a_byte_order_mark_is_passed_over() {
+    fn a_byte_order_mark_is_ignored() {
         assert_eq!(
             parse_json(b"\xef\xbb\xbf{}").unwrap(),
             Value::Object(Map::new())

@@ -1,4 +1,4 @@
-//! Reads an edited document against the one it replaces: what nobody named stays, what nobody knows is refused.
+//! Reads an edited document against the one it replaces: existing unknown fields are kept, new ones are refused.
 
 use super::document::Document;
 use super::problem::{Found, Problem};
@@ -10,10 +10,10 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
 
 impl Loaded {
-    /// Reads `map`, which is to take the place of this document.
+    /// Reads `map`, which is to replace this document.
     ///
-    /// Unknown fields of this document that `map` has lost by replacing what they stood in
-    /// are put back if `keep` says so; unknown fields that are new are problems.
+    /// Unknown fields of this document that `map` lacks are restored if `keep` returns true for them, provided that the
+    /// object that contained them is still there. New unknown fields are problems.
     pub(super) fn read_edited(
         &self,
         mut map: Map<String, Value>,
@@ -56,7 +56,7 @@ impl Loaded {
         }
     }
 
-    /// `config` with every process (and the schedule) that has not changed being the very one of this configuration.
+    /// `config`, sharing with this configuration every process that has not changed, and the schedule if it has not.
     fn share_unchanged(&self, mut config: Config) -> Config {
         let old: BTreeMap<&Id, &Rc<Process>> = self
             .config
@@ -76,7 +76,7 @@ impl Loaded {
     }
 }
 
-/// Puts an unknown field back, provided the object it stood in is still there.
+/// Restores an unknown field, provided that the object that contained it is still there.
 fn restore_unknown(into: &mut Map<String, Value>, from: &Map<String, Value>, names: &[String]) {
     let Some((name, rest)) = names.split_first() else {
         return;
@@ -92,8 +92,8 @@ fn restore_unknown(into: &mut Map<String, Value>, from: &Map<String, Value>, nam
     }
 }
 
-/// Problems as seen from the process that was changed. A circle it closes may be told of
-/// at another process, but the change is here.
+/// Makes the paths of problems relative to the process that was changed. A cycle of dependencies may be reported at
+/// another process of the cycle; it is caused by this one.
 pub(super) fn relative_to_process(
     id: &Id,
     problems: Vec<Problem>,

@@ -1,9 +1,7 @@
-//! What an operator may write: the configuration document, its meaning, and every problem it may have.
+//! The configuration: its document, its meaning, and every problem that a document may have.
 //!
-//! A [`Document`] is the JSON as it stands in the file, unknown fields and all.
-//! A [`Config`] is what it means. [`Loaded`] is a document that was read without
-//! a problem, both halves together; every edit makes a new one, so that nothing
-//! is ever half applied.
+//! A [`Document`] is the JSON of the file, unknown fields included. A [`Config`] is what it means. A [`Loaded`] is both,
+//! of a document that was read without a problem; every edit makes a new one, so no edit is half applied.
 
 mod behaviors;
 mod check_report;
@@ -51,18 +49,18 @@ pub use url::{Authority, Origin, Scheme, Url, check_url};
 use std::collections::BTreeMap;
 use std::rc::Rc;
 
-/// What a document means.
+/// The meaning of a document.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Config {
-    /// In the order of the file, which is the order of the cards on the page.
+    /// The processes in the order of the file, in which the web UI shows them.
     pub processes: Vec<Rc<Process>>,
     /// The display process that starts at boot.
     pub active_display: Option<Id>,
-    /// How the displays are turned that have it configured.
+    /// The configured rotations.
     pub rotations: BTreeMap<Display, Rotation>,
-    /// What is done when the network goes and comes back.
+    /// What happens when the connection is lost and regained.
     pub behaviors: Behaviors,
-    /// What is done at which times.
+    /// The rules.
     pub schedule: Rc<Schedule>,
 }
 
@@ -73,26 +71,25 @@ impl Config {
     }
 }
 
-/// A document that was read without a problem, and what it means.
+/// A document that was read without a problem, and its meaning.
 #[derive(Clone, Debug)]
 pub struct Loaded {
-    /// As it stands in the file, or will.
+    /// The document, as it is in the file or will be.
     pub document: Rc<Document>,
-    /// Its meaning.
+    /// The meaning of the document.
     pub config: Rc<Config>,
-    /// What is odd about it but harms nothing, unknown fields above all.
+    /// What is harmless but probably a mistake, such as unknown fields.
     pub warnings: Rc<[Problem]>,
-    /// What was done to bring an older document to version 3, where that was needed.
+    /// What was changed to migrate an older document to version 3.
     pub migration: Option<Migration>,
 }
 
 impl Loaded {
-    /// Reads the bytes of a configuration file, whatever its version.
-    ///
-    /// An empty file (white space only) is an empty kiosk, not an error.
+    /// Reads the bytes of a configuration file of any version. An empty file (or only white space) is an empty
+    /// configuration, not an error.
     ///
     /// # Errors
-    /// Every problem of the document at once, each with its path.
+    /// All problems of the document, each with its path.
     pub fn from_bytes(bytes: &[u8]) -> Result<Loaded, Vec<Problem>> {
         let text = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes);
         if text.trim_ascii().is_empty() {
@@ -115,7 +112,7 @@ impl Loaded {
         }
     }
 
-    /// A kiosk nobody has set up yet.
+    /// The configuration of a new kiosk.
     pub fn empty() -> Loaded {
         Loaded {
             document: Rc::new(Document::empty()),

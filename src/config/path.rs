@@ -1,9 +1,8 @@
-//! Where in the document something stands: `processes.sync.depends_on[1]`.
+//! The path of a value in the document: `processes.sync.depends_on[1]`.
 
 use std::fmt;
 
-/// A place in the document. It is a chain of borrowed steps: walking a document
-/// costs nothing, only a problem pays for the text.
+/// The path of a value in the document, as a chain of borrowed steps: only a problem pays for its text.
 #[derive(Clone, Copy, Debug)]
 pub(super) enum Path<'a> {
     /// The document as a whole.
@@ -14,8 +13,7 @@ pub(super) enum Path<'a> {
     Item(&'a Path<'a>, usize),
 }
 
-/// How much of a key is shown, in characters: the longest id, so that a key of a
-/// hundred kilobytes does not come back in each of its problems.
+/// How much of a key is shown, in characters: the longest id, so that the problems of a huge key stay short.
 const KEY_SHOWN: usize = 63;
 
 impl<'a> Path<'a> {
@@ -29,8 +27,8 @@ impl<'a> Path<'a> {
         Path::Item(self, index)
     }
 
-    /// The names of the fields from the top to here. Items of lists do not count: what is unknown in one
-    /// rule is known by its name in every other.
+    /// The names of the fields from the document down to here, without the indexes of lists: an unknown field is the
+    /// same field in every rule.
     pub(super) fn names(&self) -> Vec<String> {
         match self {
             Path::Root => Vec::new(),
@@ -64,7 +62,7 @@ impl fmt::Display for Path<'_> {
     }
 }
 
-/// `text` as it may stand in a message: short, and harmless to a terminal.
+/// `text` for a message: shortened, and without control characters.
 pub(super) fn excerpt(text: &str) -> String {
     let mut shown: String = text
         .chars()
@@ -95,7 +93,7 @@ mod tests {
     }
 
     #[test]
-    fn an_odd_key_is_quoted_and_cut() {
+    fn an_unusual_key_is_quoted_and_shortened() {
         let processes = Path::Root.field("processes");
         assert_eq!(
             processes.field("a.b\x1b").to_string(),

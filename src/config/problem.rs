@@ -1,21 +1,21 @@
-//! What is wrong with a configuration, and where.
+//! Problems and warnings that are found while a configuration is read.
 
 use super::path::Path;
 use serde::Serialize;
 use std::cell::RefCell;
 use std::fmt;
 
-/// One thing that is wrong (or, as a warning, odd), named so that an operator can find and mend it.
+/// A problem or a warning, with the path at which an operator can fix it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Problem {
-    /// Where: `processes.sync.command`; empty for the document as a whole.
+    /// The path: `processes.sync.command`; empty for the document as a whole.
     pub path: String,
-    /// What is wrong and what would be right: `must be a string, not a number`.
+    /// What is wrong, and what is allowed: `must be a string, not a number`.
     pub message: String,
 }
 
 impl Problem {
-    /// A problem of what stands at `path`.
+    /// A problem of the value at `path`.
     pub(super) fn at(path: &str, message: impl Into<String>) -> Problem {
         Problem {
             path: path.to_owned(),
@@ -42,11 +42,11 @@ impl fmt::Display for Problem {
     }
 }
 
-/// The most problems (and as many warnings) that are told of one document. Nobody
-/// mends a thousand by hand, and 256 KiB of mistakes would make megabytes of them.
+/// The most problems, and the most warnings, that are reported of one document: 256 KiB of mistakes would make megabytes
+/// of messages.
 const MAX_REPORTED: usize = 1000;
 
-/// Gathers what is found while a document is read.
+/// Collects problems and warnings while a document is read.
 #[derive(Debug, Default)]
 pub(super) struct Findings {
     problems: RefCell<ProblemList>,
@@ -54,54 +54,54 @@ pub(super) struct Findings {
     unknown: RefCell<Vec<Unknown>>,
 }
 
-/// How much something that was found weighs.
+/// Whether something is a problem or a warning.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Severity {
-    /// It is wrong.
+    /// The document is refused.
     Problem,
-    /// It is odd but harms nothing.
+    /// The document is accepted.
     Warning,
 }
 
-/// A field that the program does not know.
+/// An unknown field.
 #[derive(Debug)]
 pub(super) struct Unknown {
-    /// The names from the top of the document down to it.
+    /// The names from the document down to the field.
     pub names: Vec<String>,
-    /// The same as a person reads it.
+    /// Its path as a text.
     pub path: String,
 }
 
-/// The first [`MAX_TOLD`] of something, and how many more there were.
+/// The first [`MAX_REPORTED`] problems, and how many more there were.
 #[derive(Debug, Default)]
 struct ProblemList {
     list: Vec<Problem>,
     more: usize,
 }
 
-/// All that was found, in the order it was found.
+/// Everything that was found, in order.
 #[derive(Debug)]
 pub(super) struct Found {
-    /// What is wrong.
+    /// The problems.
     pub problems: Vec<Problem>,
-    /// What is odd, unknown fields included.
+    /// The warnings, unknown fields included.
     pub warnings: Vec<Problem>,
-    /// Every unknown field, however many.
+    /// All unknown fields.
     pub unknown: Vec<Unknown>,
 }
 
 impl Findings {
-    /// Something is wrong.
+    /// Records a problem.
     pub(super) fn problem(&self, path: Path<'_>, message: impl Into<String>) {
         self.problems.borrow_mut().add(path, message);
     }
 
-    /// Something is wrong with what stands at a path that was written out already.
+    /// Records a problem at a path that is a text already.
     pub(super) fn problem_at(&self, path: &str, message: impl Into<String>) {
         self.problems.borrow_mut().add_at(path, message);
     }
 
-    /// Takes over what was found apart; problems weigh as much as is said.
+    /// Adds what was found separately. Its problems become problems or warnings.
     pub(super) fn merge(&self, found: Found, severity: Severity) {
         let heavy = match severity {
             Severity::Problem => &self.problems,
@@ -116,12 +116,12 @@ impl Findings {
         self.unknown.borrow_mut().extend(found.unknown);
     }
 
-    /// Something is odd but harms nothing.
+    /// Records a warning.
     pub(super) fn warning(&self, path: Path<'_>, message: impl Into<String>) {
         self.warnings.borrow_mut().add(path, message);
     }
 
-    /// A field that the program does not know. It is kept.
+    /// Records an unknown field.
     pub(super) fn unknown(&self, path: Path<'_>) {
         self.warning(path, "unknown field; it is kept and has no effect");
         self.unknown.borrow_mut().push(Unknown {
@@ -130,7 +130,7 @@ impl Findings {
         });
     }
 
-    /// Everything found.
+    /// Everything that was found.
     pub(super) fn finish(self) -> Found {
         Found {
             problems: self.problems.into_inner().finish(),
@@ -171,7 +171,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_flood_of_problems_is_cut_and_counted() {
+    fn only_the_first_problems_are_listed() {
         let findings = Findings::default();
         for _ in 0..MAX_REPORTED + 5 {
             findings.problem(Path::Root.field("a"), "is wrong");

@@ -1,4 +1,4 @@
-//! Reads a document of version 3: every problem at once, each with its path.
+//! Reads a document of version 3 and finds all its problems.
 
 use super::behaviors::Behaviors;
 use super::displays::read_displays;
@@ -14,15 +14,14 @@ use serde_json::{Map, Value};
 use std::collections::BTreeMap;
 use std::rc::Rc;
 
-/// The newest version of the document, and the only one that is read without migration.
+/// The current version of the document; older ones are migrated.
 pub(super) const VERSION: u64 = 3;
 
-/// The most processes of one document. Ten times what one small computer can run,
-/// and no more than a document of 256 KiB has room for anyway.
+/// The most processes of a document: ten times what a small computer can run.
 const MAX_PROCESSES: usize = 2000;
 
-/// What the older program wrote and this one has no use for. It stays in the file,
-/// so that the way back is open and other tools find it, and nobody is warned of it.
+/// Fields of version 0.1 without effect. They stay in the file, without a warning, so that a downgrade is possible and
+/// other tools find them.
 const OBSOLETE_FIELDS: &[&str] = &[
     "saved_networks",
     "wifi_networks",
@@ -33,7 +32,7 @@ const OBSOLETE_FIELDS: &[&str] = &[
     "active_profile",
 ];
 
-/// Reads a document. What it means is worth something only if no problem was found.
+/// Reads a document. The result is valid only if no problem was found.
 pub(super) fn read(document: &Map<String, Value>) -> (Config, Found) {
     let findings = Findings::default();
     let fields = Fields::new(document, Path::Root, &findings);
@@ -71,11 +70,11 @@ pub(super) fn read(document: &Map<String, Value>) -> (Config, Found) {
     )
 }
 
-/// What is wrong with a version, in one sentence.
+/// The message about a wrong version.
 pub(super) fn wrong_version(version: &Value) -> String {
     match version {
         Value::Number(number) if number.as_f64() > Some(VERSION as f64) => {
-            format!("must be 3 at most; {number} was written by a newer Ossuary")
+            format!("must be at most 3; {number} was written by a newer Ossuary")
         }
         Value::Number(number) => format!("must be 1, 2 or 3, not {number}"),
         other => wrong_type("a number", other),
@@ -111,15 +110,15 @@ fn read_processes(map: &Map<String, Value>, findings: &Findings) -> Vec<Rc<Proce
     processes
 }
 
-/// Finds what else is wrong with a process that has no usable id.
+/// Finds the other problems of a process that has no valid id.
 fn check_process_without_id(value: &Value, path: Path<'_>, findings: &Findings) {
     let Value::Object(map) = value else {
         return findings.problem(path, wrong_type("an object", value));
     };
     let mut map = map.clone();
-    // It is the key again, and the key was told of.
+    // It repeats the key, whose problem is reported already.
     map.shift_remove("id");
-    let any: Id = "unnamed".parse().expect("it is made of letters");
+    let any: Id = "unnamed".parse().expect("letters are an id");
     read_process(&any, &map, path, findings);
 }
 
@@ -137,7 +136,7 @@ fn active_display(fields: &Fields, processes: &[Rc<Process>]) -> Option<Id> {
     None
 }
 
-/// Warns of processes that would take a display from each other at every start.
+/// Warns about processes that would take a display from each other at every start.
 fn check_displays(processes: &[Rc<Process>], path: Path<'_>, findings: &Findings) {
     let mut first: BTreeMap<&Display, &Id> = BTreeMap::new();
     for process in processes
@@ -150,7 +149,9 @@ fn check_displays(processes: &[Rc<Process>], path: Path<'_>, findings: &Findings
         if let Some(holder) = first.get(display) {
             findings.warning(
                 path.field(process.id.as_str()).field("display"),
-                format!("{holder} starts on {display}, too; a display has one process at a time"),
+                format!(
+                    "{holder} also starts on {display}, but a display holds one process at a time"
+                ),
             );
         } else {
             first.insert(display, &process.id);

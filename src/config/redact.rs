@@ -1,12 +1,12 @@
 //! Removes from configuration values what only an administrator may read.
 //!
 //! [`outline`] works by an allow-list: a field that is not on it is left out, so that a new field of the document
-//! stays private until someone decides otherwise.
+//! stays private until it is added.
 
 use serde_json::{Map, Value};
 
 /// Fields whose values anyone who may see the kiosk's state may read. `url` is shown without its secrets
-/// ([`address`]). Left out on purpose: `command`, `env`, `updates`, `cwd`.
+/// ([`url`]). Left out on purpose: `command`, `env`, `updates`, `cwd`.
 const PUBLIC: [&str; 48] = [
     "action",
     "autoplay",
@@ -79,7 +79,7 @@ fn outline_fields(fields: &Map<String, Value>) -> Map<String, Value> {
         .collect()
 }
 
-/// A URL without user name, password, query and fragment. Of a URL that carries its content (`data:`) the scheme is left.
+/// A URL without user name, password, query and fragment. Of a URL that contains its content (`data:`), only the scheme.
 pub fn url(url: &str) -> String {
     let end = url.find(['?', '#']).unwrap_or(url.len());
     let plain = &url[..end];
@@ -94,7 +94,7 @@ pub fn url(url: &str) -> String {
     format!("{scheme}://{host}{path}")
 }
 
-/// A sentence whose URLs are shown as by [`address`].
+/// A sentence with its URLs redacted by [`url`].
 pub fn text(sentence: &str) -> String {
     let ends = |c: char| c.is_whitespace() || matches!(c, '"' | '<' | '>' | '`');
     let mut shown = String::with_capacity(sentence.len());
@@ -110,7 +110,7 @@ pub fn text(sentence: &str) -> String {
     shown
 }
 
-/// The title of the page at `url`. A browser titles a page without a title by its URL, query and all.
+/// The title of the page at `url`. The browser uses the URL with its query as the title of a page without one.
 pub fn title(title: &str, url: Option<&str>) -> String {
     let host = url.and_then(|url| {
         let (_, rest) = url.split_once("://")?;

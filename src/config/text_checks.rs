@@ -1,23 +1,22 @@
-//! What a text must be like before a program is given it: one sentence where it is not.
+//! Checks of strings that become arguments, environment variables or names; an error is one sentence.
 
 use super::CommandLine;
 use super::fields::{type_of, wrong_type};
 use serde_json::Value;
 
-/// The longest text of a field, in bytes. Addresses and values of the environment
-/// become arguments of a program, of which Linux takes 128 KiB each.
+/// The longest string in bytes. URLs and environment variables are passed to programs, and Linux accepts 128 KiB each.
 const MAX_TEXT: usize = 32 * 1024;
 
-/// The longest name of a process, in characters: a line on a phone.
+/// The longest name of a process in characters.
 const MAX_NAME: usize = 80;
 
-/// The longest path Linux takes, in bytes.
+/// The longest path on Linux in bytes.
 const MAX_PATH: usize = 4095;
 
-/// The longest name of an account, in bytes (`LOGIN_NAME_MAX` less its end).
+/// The longest name of an account in bytes (`LOGIN_NAME_MAX` without the terminating zero).
 const MAX_USER: usize = 255;
 
-/// A text that a program is given: not too long, without control characters.
+/// Checks a string that is passed to a program: not too long, no control characters.
 pub(super) fn check_text(text: &str) -> Result<(), &'static str> {
     if text.len() > MAX_TEXT {
         return Err("must have at most 32768 bytes");
@@ -28,7 +27,7 @@ pub(super) fn check_text(text: &str) -> Result<(), &'static str> {
     Ok(())
 }
 
-/// A name that people read: 1 to 80 characters of one line.
+/// Checks a display name: 1 to 80 characters of one line.
 pub(super) fn check_name(name: &str) -> Result<(), &'static str> {
     if name.trim().is_empty() || name.chars().count() > MAX_NAME {
         return Err("must have 1 to 80 characters");
@@ -36,14 +35,14 @@ pub(super) fn check_name(name: &str) -> Result<(), &'static str> {
     check_text(name)
 }
 
-/// Finds out whether a command can be run at all.
+/// Checks that a command can be parsed.
 pub(super) fn check_command(command: &str) -> Result<(), &'static str> {
     CommandLine::parse(command)
         .map(drop)
         .map_err(|error| error.0)
 }
 
-/// The name of an account. Whether there is one is seen when the process starts.
+/// Checks the name of an account, but not whether the account exists.
 pub(super) fn check_user(user: &str) -> Result<(), &'static str> {
     let odd = |character: char| character.is_whitespace() || ":/".contains(character);
     if user.is_empty() || user.len() > MAX_USER || user.contains(odd) {
@@ -52,10 +51,10 @@ pub(super) fn check_user(user: &str) -> Result<(), &'static str> {
     check_text(user)
 }
 
-/// A path from the root.
+/// Checks an absolute path.
 pub(super) fn check_cwd(cwd: &str) -> Result<(), &'static str> {
     if !cwd.starts_with('/') {
-        return Err("must be a path from the root, such as \"/home/pi\"");
+        return Err("must be an absolute path, such as \"/home/pi\"");
     }
     if cwd.len() > MAX_PATH {
         return Err("must have at most 4095 bytes");
@@ -63,8 +62,7 @@ pub(super) fn check_cwd(cwd: &str) -> Result<(), &'static str> {
     check_text(cwd)
 }
 
-/// Finds out whether `value` may be the value of a variable of the environment. Keys
-/// and certificates have line breaks, so those and tabs are let through.
+/// Checks the value of an environment variable. Keys and certificates have line breaks, so these and tabs are allowed.
 pub(super) fn check_value(value: &Value) -> Result<(), String> {
     let text = match value {
         Value::String(text) => text,

@@ -1,11 +1,10 @@
-//! The one place where an address (URL) is taken apart: what is accepted in the configuration is what is then connected
-//! to, compared and shown.
+//! Parses URLs, in one place: the server that the configuration accepts is the one that is connected to and compared.
 
 use super::text_checks::check_text;
-// An address is a value: parsing one opens no socket.
+// Only parses addresses; opens no socket.
 use core::net::{Ipv4Addr, Ipv6Addr};
 
-/// What an address begins with.
+/// The scheme of a URL.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Scheme {
     /// `http://`
@@ -20,37 +19,37 @@ pub enum Scheme {
     Chrome,
 }
 
-/// The address of a page, taken apart (RFC 3986, read as browsers do: WHATWG URL).
+/// The parsed URL of a page (RFC 3986, interpreted like a browser: WHATWG URL).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Url<'a> {
-    /// In upper or lower case.
+    /// The scheme; it may be written in upper or lower case.
     pub scheme: Scheme,
-    /// The server, where the page comes from one.
+    /// The server of an `http` or `https` URL.
     pub authority: Option<Authority<'a>>,
-    /// What follows: path, query and fragment.
+    /// Path, query and fragment.
     rest: &'a str,
 }
 
-/// Host and port, as in an address or in the field `Host` of a request. User and password are no part of it.
+/// Host and port, as in a URL or in the header `Host`, without user and password.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Authority<'a> {
-    /// A name or an address, without the brackets of IPv6.
+    /// A name, or an address without the brackets of IPv6.
     pub host: &'a str,
-    /// The port, where one is given.
+    /// The port, if it is given.
     pub port: Option<u16>,
-    /// Both as they were written, for the field `Host` and for people.
+    /// Host and port as they were written.
     pub text: &'a str,
 }
 
 impl<'a> Url<'a> {
-    /// Takes an address apart that a display process may show: `http`, `https`, `file`, `about` or `chrome`. What else
-    /// a browser takes (`javascript:`, `data:`) is a program rather than an address.
+    /// Parses a URL that a display process may show: `http`, `https`, `file`, `about` or `chrome`. Others (`javascript:`,
+    /// `data:`) contain their content.
     ///
     /// # Errors
-    /// What would be right, in one sentence.
+    /// What is allowed, in one sentence.
     pub fn parse(url: &'a str) -> Result<Self, &'static str> {
         const WRONG: &str =
-            "must be an address that begins with http://, https://, file://, about: or chrome://";
+            "must be a URL that starts with http://, https://, file://, about: or chrome://";
         check_text(url)?;
         if url.contains(char::is_whitespace) {
             return Err("must have no spaces; write %20 instead");
@@ -71,7 +70,7 @@ impl<'a> Url<'a> {
         };
         match (scheme, rest.strip_prefix("//")) {
             (Scheme::Http | Scheme::Https, Some(rest)) => {
-                // Browsers read a backslash as a slash.
+                // Browsers interpret a backslash as a slash.
                 let end = rest.find(['/', '\\', '?', '#']).unwrap_or(rest.len());
                 let (authority, rest) = rest.split_at(end);
                 let server = authority.rsplit_once('@').map_or(authority, |(_, it)| it);
@@ -88,23 +87,23 @@ impl<'a> Url<'a> {
         }
     }
 
-    /// Host and port to connect to, where the page comes from a server.
+    /// Host and port to connect to, of an `http` or `https` URL.
     pub fn server(&self) -> Option<(&'a str, u16)> {
-        let usual = match self.scheme {
+        let default = match self.scheme {
             Scheme::Https => 443,
             _ => 80,
         };
         let authority = self.authority?;
-        Some((authority.host, authority.port.unwrap_or(usual)))
+        Some((authority.host, authority.port.unwrap_or(default)))
     }
 
-    /// Path and query, as a request names them.
+    /// Path and query: the target of an HTTP request.
     pub fn target(&self) -> String {
         let target = self.rest.split('#').next().unwrap_or_default();
         format!("/{}", target.strip_prefix(['/', '\\']).unwrap_or(target))
     }
 
-    /// Protocol and server, where the page comes from one.
+    /// The origin of an `http` or `https` URL.
     pub fn origin(&self) -> Option<Origin<'a>> {
         let (host, port) = self.server()?;
         Some(Origin {
@@ -115,7 +114,7 @@ impl<'a> Url<'a> {
     }
 }
 
-/// Protocol, host and port of a page that comes from a server.
+/// Scheme, host and port.
 #[derive(Clone, Copy, Debug, Eq)]
 pub struct Origin<'a> {
     scheme: Scheme,
@@ -132,10 +131,10 @@ impl PartialEq for Origin<'_> {
 }
 
 impl<'a> Authority<'a> {
-    /// Reads `HOST` or `HOST:PORT`.
+    /// Parses `HOST` or `HOST:PORT`.
     ///
     /// # Errors
-    /// What would be right, in one sentence.
+    /// What is allowed, in one sentence.
     pub fn parse(text: &'a str) -> Result<Self, &'static str> {
         let (host, port) = match text.strip_prefix('[') {
             Some(inside) => {
@@ -174,7 +173,7 @@ impl<'a> Authority<'a> {
         })
     }
 
-    /// Whether the host is this machine itself, whatever its names are: no network is needed to reach it.
+    /// Whether the host is `localhost` or a loopback address, which needs no network.
     pub fn is_loopback(&self) -> bool {
         let host = self.host;
         host.eq_ignore_ascii_case("localhost")
@@ -188,21 +187,20 @@ impl<'a> Authority<'a> {
     }
 }
 
-/// Finds out whether a display process may show the page at `url`.
+/// Checks that a display process may show the page at `url`.
 ///
 /// # Errors
-/// What would be right, in one sentence.
+/// What is allowed, in one sentence.
 pub fn check_url(url: &str) -> Result<(), &'static str> {
     Url::parse(url).map(drop)
 }
 
-/// Finds out whether readiness may be asked for at `url`: plain `http` only, for it
-/// is this machine, or one beside it, that is asked.
+/// Checks the URL of a readiness check: plain `http` only, because it asks this machine or one on its network.
 ///
 /// # Errors
-/// What would be right, in one sentence.
+/// What is allowed, in one sentence.
 pub(super) fn check_http_url(url: &str) -> Result<(), &'static str> {
-    const WRONG: &str = "must be an address that begins with http://";
+    const WRONG: &str = "must be a URL that starts with http://";
     match Url::parse(url) {
         Ok(url) if url.scheme == Scheme::Http => Ok(()),
         Ok(_) => Err(WRONG),
@@ -222,8 +220,8 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_address_is_taken_apart_in_one_way() {
-        // The address; host and port to connect to; as shown; path and query.
+    fn a_url_is_parsed_like_a_browser_does() {
+        // The URL; host and port to connect to; host and port as written; path and query.
         for (url, server, shown, target) in [
             ("http://localhost", ("localhost", 80), "localhost", "/"),
             (
@@ -288,7 +286,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_address_is_refused() {
+    fn an_invalid_url_is_refused() {
         for url in [
             "",
             "example.com",
@@ -319,7 +317,7 @@ mod tests {
             "http://a b/",
             "http://a\n/",
         ] {
-            assert!(check_url(url).is_err(), "{url:?} was taken");
+            assert!(check_url(url).is_err(), "{url:?} was accepted");
         }
         assert_eq!(
             check_url("http://::1/"),
@@ -328,7 +326,7 @@ mod tests {
     }
 
     #[test]
-    fn readiness_is_asked_for_by_plain_http() {
+    fn a_readiness_check_uses_plain_http() {
         for url in [
             "http://localhost:3000/health",
             "HTTP://localhost",
@@ -339,14 +337,11 @@ mod tests {
         for (url, why) in [
             (
                 "https://localhost/",
-                "must be an address that begins with http://",
+                "must be a URL that starts with http://",
             ),
-            (
-                "localhost:3000",
-                "must be an address that begins with http://",
-            ),
-            ("", "must be an address that begins with http://"),
-            ("ééééééé", "must be an address that begins with http://"),
+            ("localhost:3000", "must be a URL that starts with http://"),
+            ("", "must be a URL that starts with http://"),
+            ("ééééééé", "must be a URL that starts with http://"),
             ("http://", "must name a host, as in http://example.com/"),
             ("http://a b/", "must have no spaces; write %20 instead"),
         ] {
@@ -355,7 +350,7 @@ mod tests {
     }
 
     #[test]
-    fn two_pages_of_one_server_have_the_same_origin() {
+    fn pages_of_the_same_server_have_the_same_origin() {
         let origin = |url| Url::parse(url).unwrap().origin();
         for (one, two) in [
             ("http://a/x", "HTTP://A:80/y?z"),
@@ -375,7 +370,7 @@ mod tests {
     }
 
     #[test]
-    fn this_machine_is_known_by_its_loopback_addresses() {
+    fn loopback_hosts_are_recognized() {
         let is_loopback = |text| Authority::parse(text).unwrap().is_loopback();
         for text in [
             "localhost",

@@ -1,4 +1,4 @@
-//! Makes the process that the older program would run, from its command or its active profile.
+//! Makes the process that version 0.1 would run, from its `startup_command` or its active profile.
 
 use crate::config::fields::wrong_type;
 use crate::config::path::excerpt;
@@ -9,14 +9,14 @@ use crate::config::text_checks::check_command;
 use crate::config::{Display, Id, check_url};
 use serde_json::{Map, Value, json};
 
-/// The switches of a profile, by the names they still have.
+/// The flags of a profile; their names are unchanged.
 const FLAGS: [&str; 4] = ["kiosk", "webgpu", "autoplay", "cursor"];
 
-/// What people read, where the older program had no name for it.
+/// The name of the process if version 0.1 had none.
 const NAME: &str = "Main Display";
 
-/// The process, to be called `id`, that the older program would run:
-/// `startup_command`, or the active profile where that is empty.
+/// The process with the id `id` for what version 0.1 would run: `startup_command`, or the active profile if that is
+/// empty.
 pub(in crate::config) fn main_display(
     id: &Id,
     old: &Map<String, Value>,
@@ -50,16 +50,14 @@ pub(in crate::config) fn main_display(
     Ok(process)
 }
 
-/// The plan's process for a command.
+/// The process for a command.
 ///
-/// The plan calls it a browser when `chromium` stands anywhere in the command, and
-/// so would `python3 /home/pi/chromium-stats.py` be one: sent browser switches, and
-/// stopped for the next page. What counts here is the program that the command starts.
+/// Its type depends on the program that the command starts, not on whether `chromium` occurs in the command:
+/// `python3 /home/pi/chromium-stats.py` is not a browser.
 ///
-/// The plan puts it on `:0`, whatever it is. A command that names its display itself,
-/// as the older page wrote it (`WAYLAND_DISPLAY=wayland-0 chromium …`), is put there
-/// instead, and one that brings a display of its own (`startx`, `cage`) on none: it
-/// would wait for what only itself can open.
+/// Its display is `:0`, unless the command names another (`WAYLAND_DISPLAY=wayland-0 chromium …`, as the web UI of
+/// version 0.1 wrote it). A command that opens a display of its own (`startx`, `cage`) has none: it would wait for a
+/// display that only it can open.
 fn from_command(id: &Id, name: &str, command: &str) -> Map<String, Value> {
     let kind = if starts_chromium(command) {
         "chromium"
@@ -76,7 +74,7 @@ fn from_command(id: &Id, name: &str, command: &str) -> Map<String, Value> {
     process
 }
 
-/// The process for the active profile, where it says what to show or run.
+/// The process for the active profile, if that says what to show or run.
 fn from_profile(
     id: &Id,
     old: &Map<String, Value>,
@@ -99,7 +97,7 @@ fn from_profile(
         NAME
     };
 
-    // Each of the older program's profiles has exactly one of these.
+    // Each profile of version 0.1 has exactly one of these.
     let (field, text) = ["canvas_url", "url", "command"]
         .into_iter()
         .find_map(|field| {
@@ -118,7 +116,7 @@ fn from_profile(
     if let Err(message) = checked {
         let active = excerpt(active);
         notes.push(format!(
-            "the active profile {active} is left alone: its {field} {message}"
+            "the active profile {active} is not migrated: its {field} {message}"
         ));
         return None;
     }
@@ -141,7 +139,7 @@ fn from_profile(
     Some(process)
 }
 
-/// The fields of the process for one profile of the older program, where it says what to show or run.
+/// The fields of the process for a profile of version 0.1, if that says what to show or run.
 pub(in crate::config) fn profile_fields(id: &Id, profile: &Value) -> Option<Map<String, Value>> {
     let Value::Object(old) = json!({"active_profile": "it", "profiles": {"it": profile}}) else {
         return None;
@@ -149,8 +147,8 @@ pub(in crate::config) fn profile_fields(id: &Id, profile: &Value) -> Option<Map<
     from_profile(id, &old, &mut Vec::new())
 }
 
-/// The address behind what an operator typed: the older page also took the bare id
-/// of a canvas or a projector, and a host without a scheme.
+/// Completes what an operator typed to a URL: version 0.1 also accepted the bare id of a canvas or projector, and a host
+/// without a scheme.
 fn complete_url(field: &str, text: &str) -> String {
     match text {
         _ if check_url(text).is_ok() => text.to_owned(),
@@ -164,19 +162,19 @@ fn complete_url(field: &str, text: &str) -> String {
     }
 }
 
-/// The fields of the plan, in its order.
+/// The fields of a new process, in the order of the documentation.
 fn new_process(id: &Id, name: &str, kind: &str, what: &str, text: &str) -> Map<String, Value> {
     let fields = json!({
         "id": id, "name": name, "type": kind, what: text, "display": ":0",
         "enabled": true, "autostart": true, "restart_on_crash": true,
     });
     let Value::Object(fields) = fields else {
-        unreachable!("it is written as an object above")
+        unreachable!("it is an object literal")
     };
     fields
 }
 
-/// The display that a command names itself, by a `NAME=value` anywhere in it.
+/// The display that a command names by a `NAME=value` anywhere in it.
 fn display_of(command: &str) -> Option<Display> {
     let words = shell_words::split(command).ok()?;
     let value_of = |wanted: &str| {
@@ -191,7 +189,7 @@ fn display_of(command: &str) -> Option<Display> {
     value_of("WAYLAND_DISPLAY").or_else(|| value_of("DISPLAY"))
 }
 
-/// What an operator may want to change in what was made of a command.
+/// What an operator may want to change in a process that was made from a command.
 fn kind_note(process: &Map<String, Value>) -> String {
     let kind = &process["type"];
     let mut note = format!(" of type {}", kind.as_str().unwrap_or_default());

@@ -1,4 +1,4 @@
-//! Brings a document of the older program (versions 1 and 2) to version 3 without losing a setting.
+//! Migrates a document of Ossuary 0.1 (versions 1 and 2) to version 3 without losing a setting.
 
 mod main_display;
 pub(in crate::config) mod rules;
@@ -14,30 +14,28 @@ use super::read::{VERSION, read};
 use super::text_checks::check_value;
 use serde_json::{Map, Value, json};
 
-/// What was done to an older document.
+/// What was changed in an older document.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Migration {
     /// The version it had: 1 (or none) or 2. The old file is kept as `config.json.vN.bak`.
     pub from: u64,
-    /// What changed, a sentence each, for `ossuary check` and the log.
+    /// What changed, one sentence each, for `ossuary check` and the log.
     pub notes: Vec<String>,
 }
 
-/// What the process made from `startup_command` is called.
+/// The id of the process that is made from `startup_command`.
 const ID: &str = "main-display";
 
-/// A document of version 3, and what was done to make it one.
+/// A document of version 3, and what was changed to make it one.
 type Migrated = (Map<String, Value>, Option<Migration>);
 
-/// Brings `old` to version 3. A document that has it already, or a version nobody
-/// knows, comes back as it is.
+/// Migrates a document to version 3. A document of version 3 or of an unknown version is returned unchanged.
 ///
-/// Nothing is taken away but `startup_command`, whose place is the process made from
-/// it; a process that is there already (a file without `version` that somebody wrote
-/// by hand) stays what it is.
+/// Only `startup_command` is removed; a process is made from it. Processes that are there already (in a file without
+/// `version` that was written by hand) are kept.
 ///
 /// # Errors
-/// A `startup_command` that cannot be run, by the name it has in the file.
+/// A `startup_command` that cannot be run.
 pub(super) fn migrate(mut old: Map<String, Value>) -> Result<Migrated, Vec<Problem>> {
     let from = match old.get("version").map(Value::as_u64) {
         None | Some(Some(0 | 1)) => 1,
@@ -82,13 +80,13 @@ pub(super) fn migrate(mut old: Map<String, Value>) -> Result<Migrated, Vec<Probl
     Ok((new, Some(Migration { from, notes })))
 }
 
-/// Puts the rules into the words of this version. One that cannot be done (the older program let everything
-/// pass) is switched off: it never did anything, and must not keep the kiosk dark now.
+/// Migrates the rules. An invalid rule (version 0.1 accepted anything) is disabled: it never did anything, and must not
+/// make the whole document invalid.
 fn migrate_rules(new: &mut Map<String, Value>, notes: &mut Vec<String>) {
     let Some(Value::Object(mut schedule)) = new.get("schedule").cloned() else {
         return;
     };
-    // The older program did nothing unless it was told to.
+    // In version 0.1 the schedule is disabled by default.
     schedule.entry("enabled").or_insert(json!(false));
     let rules = schedule.get_mut("rules").and_then(Value::as_array_mut);
     for rule in rules.into_iter().flatten() {
@@ -98,10 +96,7 @@ fn migrate_rules(new: &mut Map<String, Value>, notes: &mut Vec<String>) {
         if let Some(modern) = modern
             && rule.as_object() != Some(&modern)
         {
-            notes.push(format!(
-                "the rule {} is put into new words",
-                rule_name(&modern)
-            ));
+            notes.push(format!("the rule {} is converted", rule_name(&modern)));
             *rule = Value::Object(modern);
         }
     }
@@ -117,19 +112,19 @@ fn migrate_rules(new: &mut Map<String, Value>, notes: &mut Vec<String>) {
         if let (Some(problem), Value::Object(rule)) = (problem, rule) {
             rule.insert("enabled".to_owned(), json!(false));
             let called = rule_name(rule);
-            notes.push(format!("the rule {called} is switched off: {problem}"));
+            notes.push(format!("the rule {called} is disabled: {problem}"));
         }
     }
 }
 
-/// What people call a rule.
+/// The name of a rule, or its id.
 fn rule_name(rule: &Map<String, Value>) -> String {
     let names = ["name", "id"].into_iter();
     let name = names.filter_map(|name| rule.get(name)?.as_str()).next();
     excerpt(name.unwrap_or("without a name"))
 }
 
-/// `environment` of version 1 becomes `env`, where it can be one as a whole.
+/// Converts `environment` of version 1 to `env`, if all of it is valid.
 fn add_environment(
     id: &Id,
     old: &Map<String, Value>,
@@ -147,28 +142,27 @@ fn add_environment(
         process.insert("env".to_owned(), Value::Object(environment.clone()));
         notes.push(format!("environment becomes the env of {id}"));
     } else {
-        notes.push("environment is left alone: not all of it is names with a text each".into());
+        notes.push(
+            "environment is not migrated: not every entry is a valid name with a string".into(),
+        );
     }
 }
 
 fn note_obsolete_fields(old: &Map<String, Value>, notes: &mut Vec<String>) {
     for (name, instead) in [
-        ("environment", "env of a process has taken its place"),
+        ("environment", "replaced by env of a process"),
         (
             "restart_delay",
-            "the pause before a restart grows from 0 to 30 s by itself",
+            "the delay before a restart grows automatically from 0 to 30 s",
         ),
         (
             "max_restarts",
-            "a process in a crash loop is tried for as long as it takes",
+            "a process in a crash loop is retried without limit",
         ),
-        ("wifi_networks", "the system looks after its networks"),
-        ("saved_networks", "the system looks after its networks"),
-        (
-            "active_profile",
-            "active_display_process has taken its place",
-        ),
-        ("profiles", "processes have taken their place"),
+        ("wifi_networks", "the operating system manages networks"),
+        ("saved_networks", "the operating system manages networks"),
+        ("active_profile", "replaced by active_display_process"),
+        ("profiles", "replaced by processes"),
     ] {
         if old.contains_key(name) {
             notes.push(format!(
@@ -178,9 +172,9 @@ fn note_obsolete_fields(old: &Map<String, Value>, notes: &mut Vec<String>) {
     }
 }
 
-/// `main-display`, numbered where there is one already.
+/// `main-display`, with a number if that id is taken.
 fn free_id(processes: &Map<String, Value>) -> Id {
-    let id: Id = ID.parse().expect("it is written as an id above");
+    let id: Id = ID.parse().expect("`main-display` is an id");
     let numbered = (2..).map(|number| id.numbered(number));
     let mut ids = std::iter::once(id.clone()).chain(numbered);
     let free = ids.find(|id| !processes.contains_key(id.as_str()));

@@ -1,10 +1,10 @@
-//! Puts a rule of the older program into the words of this one.
+//! Migrates a rule of version 0.1.
 //!
-//! | then | now |
+//! | 0.1 | now |
 //! |---|---|
-//! | `refresh` | `refresh_page` of what is on the screen |
+//! | `refresh` | `refresh_page` of the process that holds the display |
 //! | `restart` | `restart_process` of the display process: there was no other |
-//! | `switch_profile` | the address of that profile by `switch_canvas`, or its command by `update_process` |
+//! | `switch_profile` | `switch_canvas` to the URL of that profile, or `update_process` with its command |
 //! | `until: {"type": "time", "time": …}` | `until: …` |
 
 use super::main_display::profile_fields;
@@ -12,7 +12,8 @@ use crate::config::Id;
 use serde_json::{Map, Value, json};
 use std::borrow::Cow;
 
-/// The rule as this version writes it. What cannot be said in its words stays as it is, to be told as wrong.
+/// The rule in the form of this version. What has no equivalent is kept unchanged and reported as a problem when the
+/// rule is read.
 pub(in crate::config) fn migrate_rule<'r>(
     rule: &'r Map<String, Value>,
     document: &Map<String, Value>,
@@ -56,7 +57,7 @@ fn migrate_action(
             let id = display_process(document)?;
             let old = action.get("profile")?.as_str()?;
             let name = match old {
-                // The older page cut this one short.
+                // The web UI of version 0.1 wrote this one shortened.
                 "webgpu" => "webgpu_kiosk",
                 name => name,
             };
@@ -70,7 +71,8 @@ fn migrate_action(
     Some(new)
 }
 
-/// Another page on the same browser is a matter of its address; anything else is another process.
+/// The action for `switch_profile`: another URL if the process is a browser without a command, else other fields of the
+/// process.
 fn switch_action(id: &str, process: &Value, fields: Map<String, Value>) -> Map<String, Value> {
     let is_browser = process["type"] == "chromium" && process.get("command").is_none();
     let new = match fields.get("url") {
@@ -94,7 +96,7 @@ fn switch_action(id: &str, process: &Value, fields: Map<String, Value>) -> Map<S
     }
 }
 
-/// The process that has the screen; the older program knew no other.
+/// The id of the process that holds the display; version 0.1 had no other.
 fn display_process(document: &Map<String, Value>) -> Option<String> {
     let named = document
         .get("active_display_process")

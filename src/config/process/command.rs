@@ -1,4 +1,4 @@
-//! A command as an operator types it: run directly where that is possible, by the shell where it is not.
+//! A command as an operator types it: executed directly if possible, else by the shell.
 
 use super::shell_words::{self, Token, Word};
 use std::fmt;
@@ -6,15 +6,15 @@ use std::fmt;
 /// What to execute.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum CommandLine {
-    /// Executed directly, so that signals and exit codes are the program's own.
+    /// Executed directly, so that signals reach the program and its exit code is seen.
     Direct {
         /// Leading `NAME=value` pairs.
         env: Vec<(String, String)>,
         /// The program and its arguments; never empty.
         argv: Vec<String>,
     },
-    /// Uses shell syntax: given to `/bin/sh -c` as it stands (but for a backslash
-    /// before each `&` that belongs to an address).
+    /// Uses shell syntax: passed to `/bin/sh -c` unchanged, except for a backslash before each `&` that belongs to a
+    /// URL.
     Shell(String),
 }
 
@@ -22,9 +22,8 @@ pub enum CommandLine {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct CommandError(pub &'static str);
 
-/// Words that mean something only inside a shell when they stand where the program
-/// does: the reserved words of POSIX and those built-ins that change the shell
-/// itself. `echo`, `test`, `kill` and such exist as programs, too, and are run directly.
+/// Words that only a shell understands in the place of the program: the reserved words of POSIX, and the built-ins that
+/// change the shell itself. `echo`, `test` and `kill` also exist as programs and are executed directly.
 pub(in crate::config) const SHELL_WORDS: &[&str] = &[
     "!", ".", ":", "[[", "alias", "bg", "break", "case", "cd", "command", "continue", "do", "done",
     "elif", "else", "esac", "eval", "exec", "exit", "export", "fc", "fg", "fi", "for", "function",
@@ -34,25 +33,23 @@ pub(in crate::config) const SHELL_WORDS: &[&str] = &[
 ];
 
 impl CommandLine {
-    /// The longest command, in bytes: a quarter of what Linux takes as one
-    /// argument (128 KiB), which the shell's command line is.
+    /// The longest command in bytes: a quarter of the longest argument on Linux (128 KiB), which the command line of
+    /// the shell is.
     pub const MAX_BYTES: usize = 32 * 1024;
 
-    /// Reads a command.
+    /// Parses a command.
     ///
-    /// Quotes and backslashes are understood as POSIX `sh` does. Whatever else only
-    /// a shell understands (`|`, `&`, `;`, `<`, `>`, parentheses, `$`, backticks,
-    /// patterns, `~`, braces, a second line, `cd` and other built-ins, reserved words)
-    /// makes it a [`Command::Shell`]. In an address (a word with `://`) patterns,
-    /// braces, and an `&` before the next `name=` of its query are plain characters.
+    /// Quotes and backslashes are interpreted as in POSIX `sh`. Anything else that needs a shell (`|`, `&`, `;`, `<`,
+    /// `>`, parentheses, `$`, backticks, patterns, `~`, braces, a second line, `cd` and other built-ins, reserved
+    /// words) makes it a [`CommandLine::Shell`]. In a URL (a word with `://`) patterns, braces, and an `&` before the
+    /// next `name=` of its query are plain characters.
     ///
     /// # Errors
-    /// Nothing to run, a quote that is not closed, control characters, more than
-    /// [`Command::MAX_BYTES`].
+    /// No program, a quote that is not closed, control characters, more than [`CommandLine::MAX_BYTES`].
     pub fn parse(text: &str) -> Result<CommandLine, CommandError> {
         if text.len() > CommandLine::MAX_BYTES {
             return Err(CommandError(
-                "must have at most 32768 bytes; put what is longer into a script",
+                "must have at most 32768 bytes; put a longer command into a script",
             ));
         }
         if text
@@ -66,7 +63,7 @@ impl CommandLine {
         let shell_words::Words {
             tokens,
             comment,
-            address_ampersands,
+            url_ampersands,
         } = shell_words::split(text)?;
 
         let is_newline = |token: &Token| matches!(token, Token::Newline);
@@ -83,7 +80,7 @@ impl CommandLine {
             .iter()
             .any(|token| matches!(token, Token::Word(word) if word.name.is_none()))
         {
-            return Err(CommandError("has nothing to run"));
+            return Err(CommandError("has no program to run"));
         }
 
         let words: Vec<&Word> = tokens
@@ -99,7 +96,7 @@ impl CommandLine {
             || words.iter().any(|word| word.expands)
             || (!words[pairs].quoted && SHELL_WORDS.contains(&words[pairs].text.as_str()));
         if needs_shell {
-            return Ok(CommandLine::Shell(escaped(text, &address_ampersands)));
+            return Ok(CommandLine::Shell(escaped(text, &url_ampersands)));
         }
 
         let (pairs, argv) = words.split_at(pairs);
@@ -111,7 +108,7 @@ impl CommandLine {
 }
 
 impl Word {
-    /// The `NAME=value` it reads; a word without a name has an empty one.
+    /// The name and value of a word `NAME=value`; the name is empty if the word has none.
     pub(in crate::config) fn pair(&self) -> (String, String) {
         let name = self.name.unwrap_or(0);
         let value = self.text.get(name + 1..).unwrap_or_default();
@@ -119,14 +116,14 @@ impl Word {
     }
 }
 
-/// `text` with a backslash before each of `places`.
-fn escaped(text: &str, places: &[usize]) -> String {
-    let mut escaped = String::with_capacity(text.len() + places.len());
+/// `text` with a backslash before each of these byte offsets.
+fn escaped(text: &str, offsets: &[usize]) -> String {
+    let mut escaped = String::with_capacity(text.len() + offsets.len());
     let mut done = 0;
-    for &place in places {
-        escaped.push_str(&text[done..place]);
+    for &offset in offsets {
+        escaped.push_str(&text[done..offset]);
         escaped.push('\\');
-        done = place;
+        done = offset;
     }
     escaped.push_str(&text[done..]);
     escaped
@@ -152,7 +149,7 @@ mod tests {
     }
 
     #[test]
-    fn quotes_and_backslashes_are_read_as_sh_reads_them() {
+    fn quotes_and_backslashes_are_interpreted_as_in_sh() {
         for (text, argv) in [
             (
                 "node /home/pi/server.js",
@@ -185,12 +182,12 @@ mod tests {
                 argv: vec!["node".to_owned(), "x=y".to_owned()],
             }
         );
-        assert_eq!(direct("'A=b' c"), ["A=b", "c"], "a quoted name is no name");
+        assert_eq!(direct("'A=b' c"), ["A=b", "c"], "the name is quoted");
         assert_eq!(direct("1A=b c"), ["1A=b", "c"]);
     }
 
     #[test]
-    fn shell_syntax_goes_to_the_shell_as_it_stands() {
+    fn shell_syntax_is_passed_to_the_shell_unchanged() {
         for text in [
             "a | b",
             "a && b",
@@ -235,7 +232,7 @@ mod tests {
     }
 
     #[test]
-    fn an_address_needs_no_quotes() {
+    fn a_url_needs_no_quotes() {
         for address in [
             "https://example.com/?a=b",
             "https://example.com/d/abc?orgId=1&kiosk=tv&var[]=x",
@@ -251,7 +248,7 @@ mod tests {
     }
 
     #[test]
-    fn an_ampersand_ends_a_command_unless_the_next_value_of_an_address_follows() {
+    fn an_ampersand_ends_a_command_unless_a_query_parameter_follows() {
         for text in [
             "wget https://x/?a=b& chromium",
             "wget https://x/?a=b&chromium --kiosk",
@@ -270,7 +267,7 @@ mod tests {
     }
 
     #[test]
-    fn the_shell_sees_an_address_whole() {
+    fn the_ampersands_of_a_url_are_escaped_for_the_shell() {
         assert_eq!(
             CommandLine::parse("cd /srv && chromium https://x/?a=1&b=2&c=3"),
             Ok(CommandLine::Shell(
@@ -280,7 +277,7 @@ mod tests {
     }
 
     #[test]
-    fn what_cannot_be_run_is_an_error() {
+    fn a_command_that_cannot_be_run_is_an_error() {
         let long = "a".repeat(CommandLine::MAX_BYTES + 1);
         for text in [
             "",
@@ -299,7 +296,7 @@ mod tests {
             "a\r\nb",
             &long,
         ] {
-            assert!(CommandLine::parse(text).is_err(), "{text:?} was taken");
+            assert!(CommandLine::parse(text).is_err(), "{text:?} was accepted");
         }
     }
 }

@@ -1,4 +1,4 @@
-//! Checks who waits for whom: that they exist, and that nobody waits for itself.
+//! Checks `depends_on`: that the dependencies exist and have no cycle.
 
 use super::Process;
 use crate::config::fields::no_such_process;
@@ -8,11 +8,11 @@ use serde_json::{Map, Value};
 use std::collections::BTreeMap;
 use std::rc::Rc;
 
-/// How many processes of a cycle are named; who mends one link has mended it.
+/// How many processes of a cycle the message names.
 const MAX_NAMED: usize = 12;
 
-/// Checks `depends_on` of all processes. `written` is the object they were read from,
-/// at `path`: it also has those that could not be read.
+/// Checks `depends_on` of all processes. `written` is the object at `path` that they were read from; it also has those
+/// that could not be read.
 pub(in crate::config) fn check_dependencies(
     processes: &[Rc<Process>],
     written: &Map<String, Value>,
@@ -33,7 +33,7 @@ pub(in crate::config) fn check_dependencies(
                 Some(&place) => {
                     needed_places.push(place);
                     if process.enabled && !processes[place].enabled {
-                        let message = format!("{needed} is disabled, so this never starts");
+                        let message = format!("{needed} is disabled, so this process never starts");
                         findings.warning(path.field("depends_on"), message);
                     }
                 }
@@ -58,25 +58,25 @@ pub(in crate::config) fn check_dependencies(
             names.push("…");
         }
         names.push(first);
-        let message = format!("goes round in a circle: {}", names.join(" → "));
+        let message = format!("has a cycle: {}", names.join(" → "));
         findings.problem(path.field(first).field("depends_on"), message);
     }
 }
 
-/// Where `needed` stands in the list of `process`, repeated entries counted.
+/// The index of `needed` in the `depends_on` of the document, which may have entries that were not read.
 fn index_of(needed: &str, process: &Value) -> usize {
     let list = process.get("depends_on").and_then(Value::as_array);
     list.and_then(|list| list.iter().position(|item| item == needed))
         .unwrap_or_default()
 }
 
-/// Finds the cycles of a graph, `needs[a]` being what `a` needs: at least one for every
-/// knot, each beginning with its first member. A depth-first walk with a stack of its own.
+/// Finds cycles of a graph in which `needs[a]` is what `a` needs: at least one of every strongly connected component,
+/// each starting with its first member. A depth-first search with an explicit stack.
 fn cycles(needs: &[Vec<usize>]) -> Vec<Vec<usize>> {
     #[derive(Clone, Copy, PartialEq)]
     enum Mark {
         Unseen,
-        /// On the way that is being walked.
+        /// On the stack.
         Open,
         Done,
     }
@@ -87,25 +87,25 @@ fn cycles(needs: &[Vec<usize>]) -> Vec<Vec<usize>> {
             continue;
         }
         marks[start] = Mark::Open;
-        // The way from `start`, with how many needs of each were looked at.
-        let mut way = vec![(start, 0)];
-        while let Some((place, looked)) = way.last_mut() {
-            let place = *place;
-            let Some(&next) = needs[place].get(*looked) else {
-                marks[place] = Mark::Done;
-                way.pop();
+        // The path from `start`, each node with the number of its needs that were visited.
+        let mut stack = vec![(start, 0)];
+        while let Some((node, visited)) = stack.last_mut() {
+            let node = *node;
+            let Some(&next) = needs[node].get(*visited) else {
+                marks[node] = Mark::Done;
+                stack.pop();
                 continue;
             };
-            *looked += 1;
+            *visited += 1;
             match marks[next] {
                 Mark::Done => {}
                 Mark::Unseen => {
                     marks[next] = Mark::Open;
-                    way.push((next, 0));
+                    stack.push((next, 0));
                 }
                 Mark::Open => {
-                    let members = way.iter().map(|(place, _)| *place);
-                    let mut cycle: Vec<_> = members.skip_while(|place| *place != next).collect();
+                    let nodes = stack.iter().map(|(node, _)| *node);
+                    let mut cycle: Vec<_> = nodes.skip_while(|node| *node != next).collect();
                     let first = (0..cycle.len())
                         .min_by_key(|&at| cycle[at])
                         .unwrap_or_default();
@@ -128,7 +128,7 @@ mod tests {
     }
 
     #[test]
-    fn a_cycle_is_told_from_its_first_member_on() {
+    fn a_cycle_starts_with_its_first_member() {
         assert_eq!(cycles(&[vec![], vec![3], vec![1], vec![2]]), [[1, 3, 2]]);
         assert_eq!(
             cycles(&[vec![1], vec![0], vec![3], vec![2]]),

@@ -1,4 +1,4 @@
-//! One entry of `processes`: what it means once it was read without a problem.
+//! The meaning of one entry of `processes`.
 
 pub(in crate::config) mod command;
 pub(in crate::config) mod dependencies;
@@ -20,57 +20,55 @@ use std::time::Duration;
 pub struct Process {
     /// The key in `processes`.
     pub id: Id,
-    /// What people read, 1 to 80 characters.
+    /// The display name, 1 to 80 characters.
     pub name: String,
     /// `type`: a display process or any other program.
     pub kind: Kind,
-    /// What to run, as the operator would type it. `None` only for a display process that has a `url`.
+    /// The command, as the operator types it. `None` only for a display process that has a `url`.
     pub command: Option<String>,
-    /// The page a display process shows, where it is not inside `command`.
+    /// The URL of the page that a display process shows, unless it is part of `command`.
     pub url: Option<String>,
-    /// The display it takes.
+    /// The display that it takes.
     pub display: Option<Display>,
     /// A disabled process cannot be started.
     pub enabled: bool,
-    /// Started when the daemon starts.
+    /// Whether it starts when the daemon starts.
     pub autostart: bool,
-    /// When a run that ended by itself is followed by another.
+    /// Whether another run follows one that ended without being stopped.
     pub restart: Restart,
     /// Browser features of a display process.
     pub flags: Flags,
     /// The account it runs as; `None` leaves the choice to the daemon.
     pub user: Option<String>,
-    /// Working directory; `None` is the account's home.
+    /// The working directory; `None` is the home directory of the account.
     pub cwd: Option<String>,
-    /// Added to the environment, in the order written.
+    /// Added to the environment, in the order of the file.
     pub env: Vec<(String, String)>,
     /// Processes that must be ready first.
     pub depends_on: Vec<Id>,
-    /// What "ready" means for this process.
+    /// When it counts as ready.
     pub ready: Ready,
-    /// What it may use, enforced by cgroup v2.
+    /// Resource limits, enforced by cgroup v2.
     pub limits: Limits,
-    /// The polite signal that asks it to end.
+    /// The signal that asks it to end.
     pub stop_signal: StopSignal,
-    /// How long the whole tree may take to end before it is killed.
+    /// How long its process tree may take to end before it is killed.
     pub stop_timeout: Duration,
-    /// What is kept of its output.
+    /// How much of its output is kept.
     pub log: Log,
 }
 
 impl Process {
-    /// Whether it is started when the daemon starts.
+    /// Whether it starts when the daemon starts.
     pub fn starts_at_boot(&self) -> bool {
         self.enabled && self.autostart
     }
 
-    /// How long the whole tree may take to end where the operator says nothing else.
+    /// The default of `stop_timeout`.
     pub const STOP_TIMEOUT: Duration = Duration::from_secs(10);
 
-    /// Whether a run of `self` and a run of `other` would be the same program in
-    /// the same surroundings: if so, a change from one to the other keeps the PID.
-    ///
-    /// A new name, another restart policy, readiness or log size needs no restart.
+    /// Whether runs of `self` and `other` would be the same. If so, a change from one to the other needs no restart, as
+    /// for another name, restart policy, readiness or log size.
     pub fn runs_like(&self, other: &Process) -> bool {
         self.id == other.id
             && self.kind == other.kind
@@ -84,7 +82,7 @@ impl Process {
             && self.limits == other.limits
     }
 
-    /// Whether this is a display process, of which at most one runs.
+    /// Whether this is a display process; at most one runs.
     pub fn is_display(&self) -> bool {
         self.kind == Kind::Chromium
     }
@@ -93,34 +91,33 @@ impl Process {
 /// `type` of a process.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Kind {
-    /// `"chromium"`: a display process, the browser on the screen.
+    /// `"chromium"`: a display process, a browser on the screen.
     Chromium,
     /// `"custom"`: any other program.
     Custom,
 }
 
-/// What follows a run that ended by itself.
+/// When another run follows one that ended without being stopped.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Restart {
-    /// `restart_on_crash: false`.
+    /// `restart_on_crash: false`: never.
     Never,
     /// `restart_on_crash: true`: after a non-zero exit or a signal.
     OnCrash,
-    /// `restart: "always"`: after exit 0 as well.
+    /// `restart: "always"`: also after exit code 0.
     Always,
 }
 
-/// Browser features an operator switches on by name. The switches each one
-/// stands for are listed in `browser::command_line`, and only there.
+/// Browser features. `browser::command_line` maps each to command line switches.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 pub struct Flags {
-    /// Full screen, without anything around the page. On unless switched off.
+    /// Full screen without browser controls; on by default.
     pub kiosk: bool,
-    /// WebGPU, as LumenCanvas needs it.
+    /// WebGPU, which LumenCanvas needs; off by default.
     pub webgpu: bool,
-    /// Sound and video start by themselves. On unless switched off.
+    /// Sound and video start without a user gesture; on by default.
     pub autoplay: bool,
-    /// The mouse pointer is shown.
+    /// The mouse pointer is shown; off by default.
     pub cursor: bool,
 }
 
@@ -135,62 +132,62 @@ impl Default for Flags {
     }
 }
 
-/// What "ready" means, and how long it may take.
+/// When a process counts as ready, and how long that may take.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Ready {
-    /// The sign that is waited for.
+    /// The readiness check.
     pub sign: ReadySign,
-    /// A run that is not ready after this is ended and counts as crashed.
+    /// A run that is not ready after this time is stopped and counts as crashed.
     pub timeout: Duration,
 }
 
 impl Ready {
-    /// How long a process may take to be ready where the operator says nothing else.
+    /// The default of `timeout`.
     pub const TIMEOUT: Duration = Duration::from_secs(30);
 }
 
-/// The sign by which a process tells that others may rely on it.
+/// The check that a process is ready, so that processes that depend on it may start.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum ReadySign {
-    /// It was started.
+    /// It is ready as soon as it is started.
     Started,
-    /// `{"type":"http","url":…}` answers below status 400.
+    /// `{"type":"http","url":…}`: the URL answers with a status below 400.
     Http {
-        /// An `http://` address.
+        /// An `http://` URL.
         url: String,
     },
-    /// `{"type":"tcp","port":…}` accepts on loopback.
+    /// `{"type":"tcp","port":…}`: the port accepts a connection on loopback.
     Tcp {
         /// 1 to 65535.
         port: u16,
     },
-    /// `{"type":"command","command":…}` exits with 0.
+    /// `{"type":"command","command":…}`: the command exits with 0.
     Command {
-        /// As the operator would type it.
+        /// The command, as the operator types it.
         command: String,
     },
-    /// `{"type":"notify"}`: it says `READY=1` to `$NOTIFY_SOCKET`.
+    /// `{"type":"notify"}`: it sends `READY=1` to `$NOTIFY_SOCKET`.
     Notify,
 }
 
-/// What a process may use; `None` is no limit.
+/// Resource limits of a process; `None` is no limit.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct Limits {
-    /// Bytes. More than this and the kernel kills it.
+    /// In bytes. The kernel kills a process tree that exceeds it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub memory_max: Option<u64>,
-    /// Bytes. More than this and the kernel slows it.
+    /// In bytes. The kernel throttles a process tree that exceeds it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub memory_high: Option<u64>,
-    /// Hundredths of one core; 150 is one and a half cores.
+    /// In percent of one core; 150 is one and a half cores.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub cpu_percent: Option<u32>,
-    /// How many processes and threads the tree may have.
+    /// The most processes and threads of the process tree.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub pids_max: Option<u32>,
 }
 
-/// The signals that may be asked for politely.
+/// The signals that may stop a process.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum StopSignal {
     /// SIGTERM, the default.
@@ -205,12 +202,12 @@ pub enum StopSignal {
     Usr1,
     /// SIGUSR2.
     Usr2,
-    /// SIGKILL: no politeness.
+    /// SIGKILL.
     Kill,
 }
 
 impl StopSignal {
-    /// Its name without `SIG`, as it stands in the file.
+    /// Its name without `SIG`, as in the file.
     pub fn name(self) -> &'static str {
         match self {
             StopSignal::Term => "TERM",
@@ -224,14 +221,14 @@ impl StopSignal {
     }
 }
 
-/// A text is not one of the signals.
+/// A text is not the name of a [`StopSignal`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct StopSignalError;
 
 impl FromStr for StopSignal {
     type Err = StopSignalError;
 
-    /// `TERM` or `SIGTERM`, in any case.
+    /// Parses `TERM` or `SIGTERM`, in upper or lower case.
     fn from_str(text: &str) -> Result<StopSignal, StopSignalError> {
         let upper = text.to_ascii_uppercase();
         let name = upper.strip_prefix("SIG").unwrap_or(&upper);
@@ -258,12 +255,12 @@ impl fmt::Display for StopSignalError {
 
 impl std::error::Error for StopSignalError {}
 
-/// What is kept of a process's output.
+/// How much of the output of a process is kept.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 pub struct Log {
-    /// Size of the ring in memory, in KiB: 1 to 65,536; 256 by default.
+    /// The size of the ring buffer in KiB: 1 to 65,536; 256 by default.
     pub memory_kib: u32,
-    /// Rotated files in the state directory; none by default, because SD cards wear out.
+    /// Log files in the state directory; none by default, because SD cards wear out.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub persist: Option<Persist>,
 }
@@ -280,16 +277,16 @@ impl Default for Log {
 /// Rotated log files.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 pub struct Persist {
-    /// A file that would grow beyond this is rotated.
+    /// A file that would exceed this size is rotated.
     pub max_bytes: u64,
     /// How many files are kept, the current one included.
     pub files: u32,
 }
 
 impl Persist {
-    /// `max_bytes` where the operator says nothing else: 1 MiB, a day of a talkative program.
+    /// The default of `max_bytes`: 1 MiB, a day of a verbose program.
     pub const MAX_BYTES: u64 = 1 << 20;
 
-    /// `files` where the operator says nothing else.
+    /// The default of `files`.
     pub const FILES: u32 = 3;
 }

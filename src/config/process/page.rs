@@ -1,9 +1,9 @@
-//! The page that a display process shows by itself.
+//! The kiosk page of a display process.
 
 use crate::config::{CommandLine, Process, check_url};
 
-/// The address a display process shows: its `url`, or the last one inside its command. Nothing where a shell
-/// makes it.
+/// The URL that a display process is configured to show: its `url`, or the last URL in its command. `None` if a shell
+/// runs the command.
 pub fn page_of(process: &Process) -> Option<String> {
     if process.url.is_some() || !process.is_display() {
         return process.url.clone();
@@ -22,7 +22,7 @@ mod tests {
     use crate::config::Loaded;
 
     #[test]
-    fn the_page_is_found_beside_the_command_or_in_it() {
+    fn the_page_is_the_url_or_is_part_of_the_command() {
         for (fields, page) in [
             (r#""url": "https://a/""#, Some("https://a/")),
             (

@@ -1,8 +1,8 @@
-//! Tells whether a command starts Chromium.
+//! Finds out which program a command starts.
 
 use super::shell_words::{self, Token, Word};
 
-/// The file names Chromium goes by.
+/// The file names of Chromium.
 const CHROMIUM: &[&str] = &[
     "chrome",
     "chromium",
@@ -14,7 +14,7 @@ const CHROMIUM: &[&str] = &[
     "org.chromium.Chromium",
 ];
 
-/// Programs that open a display of their own, and run their client on it.
+/// Programs that open a display of their own and run their client on it.
 const COMPOSITORS: &[&str] = &[
     "X",
     "Xorg",
@@ -28,8 +28,8 @@ const COMPOSITORS: &[&str] = &[
     "xinit",
 ];
 
-/// Programs that run the program named behind them: their own words before it
-/// (`timeout 60`), and those of their options that take a value of their own.
+/// Programs that run the program named after them: with the number of their own arguments before it (`timeout 60`) and
+/// those of their options that take a value.
 const LAUNCHERS: &[(&str, usize, &[&str])] = &[
     ("chrt", 1, &[]),
     ("command", 0, &[]),
@@ -50,26 +50,24 @@ const LAUNCHERS: &[(&str, usize, &[&str])] = &[
     ("timeout", 1, &["-s", "-k"]),
 ];
 
-/// Words of the shell after which a command begins.
+/// Words of the shell after which a command starts.
 const OPENERS: &[&str] = &[
     "!", "do", "elif", "else", "if", "then", "until", "while", "{",
 ];
 
-/// Shells that run the text behind `-c`.
+/// Shells, which run the argument after `-c`.
 const SHELLS: &[&str] = &["bash", "dash", "sh", "su"];
 
-/// How deep `sh -c "sh -c …"` is followed: nobody nests two by hand.
+/// How deep nested `sh -c "sh -c …"` is followed.
 const MAX_NESTING: usize = 4;
 
-/// Whether `command` starts Chromium: one of its simple commands, after `NAME=value`
-/// pairs and launchers such as `sudo -u pi`, is a program of that name. A browser's
-/// name anywhere else (in a path, as an argument of `pkill`) does not count.
+/// Whether `command` starts Chromium: the program of one of its simple commands, after `NAME=value` pairs and launchers
+/// such as `sudo -u pi`, has such a name. The name anywhere else (in a path, as an argument of `pkill`) does not count.
 pub fn starts_chromium(command: &str) -> bool {
     starts_any(CHROMIUM, command, MAX_NESTING)
 }
 
-/// Whether `command` starts a program that opens a display for what it runs, so that
-/// there is none to wait for.
+/// Whether `command` starts a program that opens a display of its own, so that there is none to wait for.
 pub(in crate::config) fn opens_its_own_display(command: &str) -> bool {
     starts_any(COMPOSITORS, command, MAX_NESTING)
 }
@@ -97,7 +95,7 @@ fn starts_any(programs: &[&str], command: &str, nesting: usize) -> bool {
     simple_starts_any(programs, &simple, nesting)
 }
 
-/// Follows one simple command from launcher to launcher to the program it ends at.
+/// Follows the launchers of one simple command to its program.
 fn simple_starts_any(programs: &[&str], words: &[&Word], nesting: usize) -> bool {
     let mut words = words.iter();
     while let Some(word) = words.next() {
@@ -119,7 +117,7 @@ fn simple_starts_any(programs: &[&str], words: &[&Word], nesting: usize) -> bool
             return false;
         };
         let mut own_words = *own_words;
-        // Passes over the launcher's options and words; the next word is the program.
+        // Skip the options and arguments of the launcher; the next word is the program.
         while let Some(next) = words.as_slice().first() {
             if valued.contains(&next.text.as_str()) {
                 words.next();
@@ -164,7 +162,7 @@ mod tests {
     }
 
     #[test]
-    fn its_name_elsewhere_does_not_count() {
+    fn the_name_of_the_browser_elsewhere_does_not_count() {
         for command in [
             "python3 /home/pi/chromium/sync.py",
             "node chromium",

@@ -1,10 +1,9 @@
-//! Writes arguments as a command that an operator could have typed.
+//! Quotes arguments as a command line.
 
 use super::command::SHELL_WORDS;
 
-/// One line that [`crate::config::Command::parse`] and `sh` read as exactly these arguments.
-///
-/// Only what needs quotes gets them, so that the line stays as an operator would type it.
+/// A line that [`crate::config::CommandLine::parse`] and `sh` parse as exactly these arguments. Only arguments that need
+/// quotes get them.
 pub fn quote<S: AsRef<str>>(argv: &[S]) -> String {
     let mut line = String::new();
     for (index, argument) in argv.iter().map(AsRef::as_ref).enumerate() {
@@ -12,7 +11,7 @@ pub fn quote<S: AsRef<str>>(argv: &[S]) -> String {
             line.push(' ');
         }
         let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"_-./:,+@%=".contains(&byte);
-        // In the first place these would be a pair, or the shell's own.
+        // As the first word these would be an environment variable or a word of the shell.
         let taken = argument.contains('=') || SHELL_WORDS.contains(&argument);
         let bare = !argument.is_empty() && argument.bytes().all(plain) && (index > 0 || !taken);
         if bare {
@@ -32,7 +31,7 @@ mod tests {
     use crate::config::CommandLine;
 
     #[test]
-    fn quoted_arguments_are_read_back_as_they_were() {
+    fn quoted_arguments_are_parsed_as_they_were() {
         for argv in [
             vec!["chromium", "--kiosk", "https://x/?a=b&c=d"],
             vec!["a", "", "b c", "it's", "\"$x\"", "~", "#", "*", "\\", "é"],

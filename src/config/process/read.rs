@@ -1,4 +1,4 @@
-//! Reads one entry of `processes`: every field, its type, its bounds, its default.
+//! Reads one entry of `processes`: the type, bounds and default of every field.
 
 use super::shell_words::is_name;
 use super::{Flags, Kind, Limits, Log, Persist, Process, Ready, ReadySign, Restart, StopSignal};
@@ -14,32 +14,31 @@ use std::ops::RangeInclusive;
 /// How long a process may take to be ready, in seconds.
 const READY_SECONDS: RangeInclusive<u32> = 1..=3600;
 
-/// How long the tree of a process may take to end, in seconds.
+/// How long a process tree may take to end, in seconds.
 const STOP_SECONDS: RangeInclusive<u32> = 0..=3600;
 
-/// What memory may be limited to: no program lives in less than a mebibyte, and
-/// whoever writes 64 means 64M; the most is more than any board has.
+/// The bounds of a memory limit: no program runs in less than 1 MiB (`64` was meant as `64M`), and no board has more than
+/// 1 TiB.
 const MEMORY_BYTES: RangeInclusive<u64> = 1 << 20..=1 << 40;
 
-/// A hundred cores.
+/// Up to a hundred cores.
 const CPU_PERCENT: RangeInclusive<u32> = 1..=10_000;
 
-/// Up to the kernel's own bound on PIDs (`PID_MAX_LIMIT`).
+/// Up to the kernel's bound on PIDs (`PID_MAX_LIMIT`).
 const PIDS: RangeInclusive<u32> = 1..=4_194_304;
 
-/// The ring of a log; 64 MiB is what a board of 1 GiB can spare.
+/// The size of a ring buffer; a board with 1 GiB can spare 64 MiB.
 const LOG_KIB: RangeInclusive<u32> = 1..=65_536;
 
-/// A rotated file: from a few lines to what an SD card can spare.
+/// The size of a log file: from a few lines to what an SD card can spare.
 const FILE_BYTES: RangeInclusive<u64> = 1 << 10..=1 << 30;
 
-/// How many rotated files may be kept.
+/// The number of log files.
 const FILES: RangeInclusive<u32> = 1..=100;
 
 impl Process {
-    /// Reads what [`Process`]'s serialization has written, perhaps that of another version of the program: a field
-    /// that this version does not know is passed over, and one that it would refuse in a document has its default.
-    /// Nothing where it has no valid `id`.
+    /// Reads a serialized [`Process`], perhaps one that another version of the program has written: an unknown field is
+    /// ignored, and an invalid one has its default. `None` if it has no valid `id`.
     pub fn from_memory(written: &Value) -> Option<Process> {
         let map = written.as_object()?;
         let id: Id = map.get("id")?.as_str()?.parse().ok()?;
@@ -47,10 +46,8 @@ impl Process {
     }
 }
 
-/// Reads the process that stands at `path` under the key `id`.
-///
-/// A field that is wrong is in the findings and has its default in the answer,
-/// so that whatever else is wrong is found, too.
+/// Reads the process at `path`, whose key is `id`. An invalid field is recorded in the findings and has its default in the
+/// result, so that all problems are found.
 pub(in crate::config) fn read_process(
     id: &Id,
     map: &Map<String, Value>,
@@ -62,7 +59,7 @@ pub(in crate::config) fn read_process(
         let written = excerpt(written);
         fields.problem(
             "id",
-            format!("must be \"{id}\" as the key it stands under, not \"{written}\""),
+            format!("must be \"{id}\", the key of the process, not \"{written}\""),
         );
     }
     let name = fields.checked("name", check_name).unwrap_or(id.as_str());
@@ -73,7 +70,7 @@ pub(in crate::config) fn read_process(
     let url_instead = is_display && fields.has("url");
     if !fields.has("command") && !url_instead {
         let or_url = if is_display {
-            ", or `url` in its place"
+            ", unless there is a `url`"
         } else {
             ""
         };
@@ -84,7 +81,7 @@ pub(in crate::config) fn read_process(
             if fields.has(name) {
                 fields.warning(
                     name,
-                    "has no effect: only a process of type \"chromium\" has it",
+                    "has no effect: only for a process of type \"chromium\"",
                 );
             }
         }
@@ -124,9 +121,9 @@ fn kind(fields: &Fields) -> Kind {
     fields.one_of("type", &choices).unwrap_or(Kind::Custom)
 }
 
-/// `restart` says it all; `restart_on_crash` is the plan's shorter way. Where they
-/// contradict each other `restart` wins, with a warning. A display process is meant to be on the screen, so it is
-/// restarted however it ends.
+/// Reads `restart`, and the older `restart_on_crash`, which can only choose two of its values. If they contradict each
+/// other, `restart` wins, with a warning. A display process is restarted by default however it ends: it is meant to be on
+/// the screen.
 fn restart(fields: &Fields, is_display: bool) -> Restart {
     let on_crash = fields.boolean("restart_on_crash");
     let choices = [
@@ -139,7 +136,7 @@ fn restart(fields: &Fields, is_display: bool) -> Restart {
             if on_crash.is_some_and(|on_crash| on_crash == (restart == Restart::Never)) {
                 fields.warning(
                     "restart_on_crash",
-                    "has no effect: `restart` says otherwise and wins",
+                    "has no effect: `restart` contradicts it and wins",
                 );
             }
             restart
@@ -172,7 +169,7 @@ fn env(fields: &Fields, path: Path<'_>, findings: &Findings) -> Vec<(String, Str
         if !is_name(name) {
             findings.problem(
                 path.field(name),
-                "must have a name of letters, digits and _ that does not begin with a digit",
+                "must have a name of letters, digits and _ that does not start with a digit",
             );
         }
         match (value, check_value(value)) {
@@ -201,7 +198,7 @@ fn depends_on(fields: &Fields, id: &Id, path: Path<'_>, findings: &Findings) -> 
         };
         match name.parse::<Id>() {
             Ok(needed) if needed == *id => findings.problem(path, "must not be the process itself"),
-            Ok(again) if needed.contains(&again) => findings.warning(path, "is in the list twice"),
+            Ok(again) if needed.contains(&again) => findings.warning(path, "is listed twice"),
             Ok(id) => needed.push(id),
             Err(_) => findings.problem(path, no_such_process(name)),
         }

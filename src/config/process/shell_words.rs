@@ -1,57 +1,53 @@
-//! Cuts a command into words the way POSIX `sh` does, and sees where only a shell can go on.
+//! Splits a command into words like POSIX `sh`, and finds what only a shell can interpret.
 
 use crate::config::CommandError;
 
-/// One piece of a command.
+/// A token of a command.
 #[derive(Debug)]
 pub(in crate::config) enum Token {
-    /// A word, its quotes removed.
+    /// A word.
     Word(Word),
-    /// What ends one simple command and begins the next: `;`, `&`, `|`, `(`, `)`.
+    /// Separates simple commands: `;`, `&`, `|`, `(`, `)`.
     Separator,
-    /// A line break: a separator, too, except at the very beginning and end.
+    /// A line break: also a separator, except at the beginning and end.
     Newline,
-    /// `<` or `>` and their kin: the next word is a file.
+    /// A redirection (`<`, `>`, `>>`, …): the next word is a file.
     Redirect,
 }
 
 /// A word, its quotes removed.
 #[derive(Debug, Default)]
 pub(in crate::config) struct Word {
-    /// What a program would see of it, provided no shell has to expand it.
+    /// The argument that a program receives, unless a shell expands it.
     pub text: String,
-    /// Where the word reads `NAME=value`: the length of NAME.
+    /// If the word is `NAME=value`: the length of NAME.
     pub name: Option<usize>,
-    /// A shell would put something else in its place.
+    /// Whether a shell would expand it.
     pub expands: bool,
-    /// Some of it stood in quotes or behind a backslash.
+    /// Whether some of it is quoted or escaped.
     pub quoted: bool,
 }
 
-/// A command in pieces.
+/// A command split into tokens.
 #[derive(Debug, Default)]
 pub(in crate::config) struct Words {
-    /// In order.
+    /// The tokens in order.
     pub tokens: Vec<Token>,
-    /// It has a comment, which only a shell passes over.
+    /// Whether it has a comment, which only a shell skips.
     pub comment: bool,
-    /// Where an `&` stands that belongs to an address, in bytes from the
-    /// beginning: a shell must not see it as it is.
-    pub address_ampersands: Vec<usize>,
+    /// The byte offset of each `&` that belongs to a URL and must be escaped for a shell.
+    pub url_ampersands: Vec<usize>,
 }
 
-/// Cuts `text` into words.
+/// Splits `text` into tokens.
 ///
-/// One thing is read as operators mean it rather than as a terminal would: in an
-/// address (a word with `://` in it) `?`, `*`, `[`, `{` and `~` are plain
-/// characters, and so is an `&` in its query that is followed by the next
-/// `name=`. A shell finds no file by that name and leaves the former alone
-/// anyway; the latter would cut the address in two and put the browser in the
-/// background, which nobody wants who types
-/// `chromium --kiosk https://example.com/?a=1&b=2`.
+/// Unlike in a shell, `?`, `*`, `[`, `{` and `~` are plain characters in a URL (a word with `://`), and so is an `&` in
+/// its query before the next `name=`. A shell finds no file that matches the former and keeps them anyway; the latter
+/// would split the URL and run the browser in the background, which an operator who types
+/// `chromium --kiosk https://example.com/?a=1&b=2` does not want.
 ///
 /// # Errors
-/// A quote that is not closed, a backslash with nothing behind it.
+/// A quote that is not closed, or a backslash at the end.
 pub(in crate::config) fn split(text: &str) -> Result<Words, CommandError> {
     let mut words = Words::default();
     let mut word: Option<Word> = None;
@@ -71,7 +67,7 @@ pub(in crate::config) fn split(text: &str) -> Result<Words, CommandError> {
             '&' if word.as_ref().is_some_and(Word::is_query)
                 && begins_query_pair(&text[at + 1..]) =>
             {
-                words.address_ampersands.push(at);
+                words.url_ampersands.push(at);
                 word.get_or_insert_default().text.push('&');
             }
             ';' | '&' | '|' | '(' | ')' => {
@@ -126,7 +122,7 @@ pub(in crate::config) fn split(text: &str) -> Result<Words, CommandError> {
                     word.quoted = true;
                     word.text.push(escaped);
                 }
-                None => return Err(CommandError("ends in a backslash with nothing behind it")),
+                None => return Err(CommandError("must not end with a backslash")),
             },
             plain => word.get_or_insert_default().push_plain(plain),
         }
@@ -142,12 +138,12 @@ impl Words {
 }
 
 impl Word {
-    /// Adds a character that stands neither in quotes nor behind a backslash.
+    /// Adds a character that is neither quoted nor escaped.
     fn push_plain(&mut self, character: char) {
         self.expands |= match character {
             '$' | '`' => true,
-            '*' | '?' | '[' | ']' | '{' | '}' => !self.is_address(),
-            // Somebody's home, at the beginning of a path.
+            '*' | '?' | '[' | ']' | '{' | '}' => !self.is_url(),
+            // A home directory, at the beginning of a path.
             '~' => self.text.is_empty() || self.text.ends_with(['=', ':']),
             _ => false,
         };
@@ -157,7 +153,7 @@ impl Word {
         self.text.push(character);
     }
 
-    fn is_address(&self) -> bool {
+    fn is_url(&self) -> bool {
         self.text.contains("://")
     }
 
@@ -168,7 +164,7 @@ impl Word {
     }
 }
 
-/// Whether `text` is a name that a variable of the environment may have.
+/// Whether `text` is a valid name of an environment variable.
 pub(in crate::config) fn is_name(text: &str) -> bool {
     !text.starts_with(|first: char| first.is_ascii_digit())
         && !text.is_empty()
@@ -177,7 +173,7 @@ pub(in crate::config) fn is_name(text: &str) -> bool {
             .all(|byte| byte.is_ascii_alphanumeric() || byte == b'_')
 }
 
-/// Whether `text` begins with `name=`, as the next part of an address's query does.
+/// Whether `text` starts with `name=`, like a parameter of a query.
 fn begins_query_pair(text: &str) -> bool {
     let name = text.find(|next: char| !(next.is_ascii_alphanumeric() || "_-.%+~[]".contains(next)));
     name.is_some_and(|length| length > 0 && text[length..].starts_with('='))

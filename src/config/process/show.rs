@@ -1,4 +1,4 @@
-//! Shows a process as the API does: its fields by the names and in the order of the file.
+//! Serializes a process for the API, with the names and the order of the fields in the file.
 
 use super::{Kind, Limits, Log, Process, Ready, ReadySign, Restart, StopSignal};
 use crate::config::document::Etag;
@@ -6,8 +6,8 @@ use serde::ser::{Serialize, SerializeMap, Serializer};
 use serde_json::Number;
 use std::time::Duration;
 
-/// The fields of the file with their defaults filled in; what is none, or as it is
-/// for everybody, is left out.
+/// The fields with their defaults filled in; fields without a value, and rarely used ones with their default, are left
+/// out.
 impl Serialize for Process {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let mut map = serializer.serialize_map(None)?;
@@ -17,16 +17,15 @@ impl Serialize for Process {
 }
 
 impl Process {
-    /// Names this configuration of the process, whatever else the document contains.
+    /// The entity tag of the configuration of this process.
     pub fn etag(&self) -> Etag {
-        Etag::of(&serde_json::to_vec(self).expect("a process can always be shown"))
+        Etag::of(&serde_json::to_vec(self).expect("a process can always be serialized"))
     }
 
-    /// Writes the fields into a map that is written already, for an answer that has
-    /// more to tell of the process.
+    /// Serializes the fields into a map, to which the caller may add others.
     ///
     /// # Errors
-    /// The serializer's own.
+    /// An error of the serializer.
     pub fn serialize_fields<M: SerializeMap>(&self, map: &mut M) -> Result<(), M::Error> {
         map.serialize_entry("id", &self.id)?;
         map.serialize_entry("name", &self.name)?;
@@ -39,7 +38,7 @@ impl Process {
         map.serialize_entry("restart_on_crash", &(self.restart != Restart::Never))?;
         match self.restart {
             Restart::Always => map.serialize_entry("restart", "always")?,
-            // Not what a display process does by default.
+            // The default of a display process is `always`.
             Restart::OnCrash if self.is_display() => map.serialize_entry("restart", "on_crash")?,
             Restart::OnCrash | Restart::Never => {}
         }
@@ -129,10 +128,10 @@ fn entry_if_some<M: SerializeMap>(
     value.map_or(Ok(()), |value| map.serialize_entry(name, value))
 }
 
-/// Seconds as a person writes them: a whole number wherever it is one.
+/// Seconds, as an integer if possible.
 fn seconds(duration: Duration) -> Number {
     if duration.subsec_nanos() == 0 {
         return duration.as_secs().into();
     }
-    Number::from_f64(duration.as_secs_f64()).expect("a duration is a finite number of seconds")
+    Number::from_f64(duration.as_secs_f64()).expect("a duration is finite")
 }

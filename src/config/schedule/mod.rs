@@ -1,4 +1,4 @@
-//! What is done at which times: `schedule`, as it is meant.
+//! The meaning of `schedule`: rules, their triggers and their actions.
 
 pub(in crate::config) mod read;
 
@@ -13,62 +13,63 @@ use std::time::Duration;
 /// `schedule`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Schedule {
-    /// Whether any of it is done.
+    /// Whether rules are executed.
     pub enabled: bool,
-    /// Whose clock the times are read from.
+    /// The time zone of the times.
     pub zone: Zone,
-    /// In the order of the file, which is the order in which rules of one second are done.
+    /// The rules in the order of the file, in which rules that are due in the same second are executed.
     pub rules: Vec<Rc<Rule>>,
-    /// Rules that are switched off and could not be done if they were not.
+    /// The ids of disabled rules that are invalid.
     pub invalid: Vec<Id>,
 }
 
 /// `timezone`.
 #[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Zone {
-    /// `"auto"`: the zone of the system.
+    /// `"auto"`: the time zone of the system.
     #[default]
     Auto,
-    /// The name of a zone in the IANA time zone database, `Europe/Berlin`.
+    /// A name of the IANA time zone database: `Europe/Berlin`.
     Named(String),
 }
 
 /// One rule.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Rule {
-    /// Unique among the rules.
+    /// The id, unique among the rules.
     pub id: Id,
-    /// What people read.
+    /// The display name.
     pub name: String,
-    /// Whether it is done.
+    /// Whether the rule is executed.
     pub enabled: bool,
-    /// When.
+    /// When the rule is due.
     pub trigger: Trigger,
-    /// `action`: what.
+    /// What the rule does.
     pub action: RuleAction,
-    /// When it is undone, on the day of the beginning or the one after. Only of a time and of a deed that can be undone.
+    /// When the override ends, on the day it began or the next. Only with a trigger of type `time` and an action that can
+    /// be undone.
     pub until: Option<TimeOfDay>,
-    /// Whether it is done late where its time was missed.
+    /// Whether a missed occurrence is executed late.
     pub catch_up: bool,
 }
 
-/// When a rule is done.
+/// When a rule is due.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Trigger {
-    /// At a time of certain days.
+    /// At a time of day, on certain days.
     Time {
         /// The time.
         at: TimeOfDay,
         /// The days.
         days: Days,
     },
-    /// Again and again, counted from the start of the machine.
+    /// Periodically, counted from the boot of the machine.
     Interval(Duration),
-    /// Once when the machine was started.
+    /// Once after the boot of the machine.
     Boot,
-    /// The connection is lost.
+    /// When the connection is lost.
     Lost,
-    /// The connection is there again.
+    /// When the connection is regained.
     Regained,
 }
 
@@ -83,7 +84,7 @@ pub struct TimeOfDay {
     pub second: u8,
 }
 
-/// A text is no time of day.
+/// A text is not a time of day.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct TimeOfDayError;
 
@@ -91,21 +92,21 @@ pub struct TimeOfDayError;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Days(u8);
 
-/// What a rule does.
+/// The action of a rule.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum RuleAction {
-    /// `update_process`: fields of a process are changed in the document.
+    /// `update_process`: changes fields of a process in the document.
     Update {
         /// The process.
         process: Id,
-        /// `updates`, as a client would send them.
+        /// `updates`: the fields, as a client sends them.
         fields: Map<String, Value>,
     },
-    /// `switch_canvas`: another page is shown, without a restart.
+    /// `switch_canvas`: shows a page override, without a restart.
     Show {
         /// The display process.
         process: Id,
-        /// Its address.
+        /// The URL of the page.
         url: String,
     },
     /// `start_process`
@@ -118,13 +119,13 @@ pub enum RuleAction {
     Enable(Id),
     /// `disable_process`
     Disable(Id),
-    /// `refresh_page`: of this display process, or of the one that is on the screen.
+    /// `refresh_page`: of this display process, or of the one that holds the display.
     Refresh(Option<Id>),
     /// `display_power`
     Power {
-        /// Or off.
+        /// Whether to switch the screen on.
         on: bool,
-        /// Which; all that are there without.
+        /// The display; `None` is every connected one.
         display: Option<Display>,
     },
     /// `run_command`
@@ -145,7 +146,7 @@ impl Default for Schedule {
 }
 
 impl Zone {
-    /// As it stands in the file.
+    /// The value in the file.
     pub fn as_str(&self) -> &str {
         match self {
             Zone::Auto => "auto",
@@ -155,28 +156,28 @@ impl Zone {
 }
 
 impl Days {
-    /// The days by the names they have in the file, Monday first.
+    /// The names of the days in the file, Monday first.
     pub const NAMES: [&'static str; 7] = ["mon", "tue", "wed", "thu", "fri", "sat", "sun"];
 
     /// No day.
     pub const NONE: Days = Days(0);
 
-    /// `"*"`
+    /// Every day: `"*"`.
     pub const ALL: Days = Days(0b111_1111);
 
-    /// These days and one more, counted from Monday, which is 0.
+    /// These days and another one; Monday is 0.
     pub const fn with(self, day: u8) -> Days {
         Days(self.0 | 1 << (day % 7))
     }
 
-    /// Whether a day is one of them, counted from Monday, which is 0.
+    /// Whether a day is one of these; Monday is 0.
     pub const fn has(self, day: u8) -> bool {
         self.0 & 1 << (day % 7) != 0
     }
 }
 
 impl RuleAction {
-    /// Its name in the file.
+    /// The `type` in the file.
     pub fn name(&self) -> &'static str {
         match self {
             RuleAction::Update { .. } => "update_process",
@@ -193,7 +194,7 @@ impl RuleAction {
         }
     }
 
-    /// The process it names.
+    /// The process that it names.
     pub fn process(&self) -> Option<&Id> {
         match self {
             RuleAction::Update { process, .. } | RuleAction::Show { process, .. } => Some(process),
@@ -207,7 +208,7 @@ impl RuleAction {
         }
     }
 
-    /// Whether it brings about a state, so that doing it twice is doing it once, and it can be undone.
+    /// Whether it sets a state: then it is idempotent, and can be undone.
     pub fn is_state(&self) -> bool {
         match self {
             RuleAction::Update { .. }
@@ -225,7 +226,7 @@ impl RuleAction {
     }
 }
 
-/// As it stands in the file.
+/// As in the file.
 impl Serialize for RuleAction {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let mut map = serializer.serialize_map(None)?;
@@ -252,7 +253,7 @@ impl Serialize for RuleAction {
 impl FromStr for TimeOfDay {
     type Err = TimeOfDayError;
 
-    /// `HH:MM` or `HH:MM:SS`
+    /// Parses `HH:MM` or `HH:MM:SS`.
     fn from_str(text: &str) -> Result<TimeOfDay, TimeOfDayError> {
         let mut parts = text.split(':');
         let mut part = |most: u8| {

@@ -1,7 +1,7 @@
-//! Reads `schedule`: its rules, each with its trigger and its action, and whether they can be done.
+//! Reads `schedule`: its rules with their triggers and actions.
 //!
-//! A rule that is switched off harms nobody: what is wrong with it is told as a warning. That is what becomes of
-//! one whose process was removed, and of one of the older program that never worked.
+//! A disabled rule may be invalid: its problems become warnings. A rule whose process was removed is disabled, and so is a
+//! rule of version 0.1 that never worked.
 
 use super::{Days, Rule, RuleAction, Schedule, TimeOfDay, Trigger, Zone};
 use crate::config::fields::{Fields, no_such_process, wrong_type};
@@ -19,25 +19,25 @@ use std::ops::RangeInclusive;
 use std::rc::Rc;
 use std::time::Duration;
 
-/// The most rules of one schedule: a hundred times what anybody reads, and more than a document has room for.
+/// The most rules of a schedule, more than a document has room for.
 const MAX_RULES: usize = 10_000;
 
 /// An interval: from a minute to four weeks.
 const MINUTES: RangeInclusive<u64> = 1..=40_320;
 
-/// The longest name of a zone, in bytes; the longest there is has 32.
+/// The longest name of a time zone in bytes; the longest existing one has 32.
 const MAX_ZONE: usize = 64;
 
-/// What a rule is called that has neither an id nor a name.
+/// The id of a rule that has neither an id nor a name.
 const NAMELESS: &str = "rule";
 
-/// What the rules are read against.
+/// What the rules refer to.
 struct Context<'a> {
     document: &'a Map<String, Value>,
     processes: &'a [Rc<Process>],
 }
 
-/// Reads what stands at `schedule` of `document`.
+/// Reads `map`, the value of `schedule` in `document`.
 pub(in crate::config) fn read_schedule(
     map: &Map<String, Value>,
     document: &Map<String, Value>,
@@ -81,10 +81,10 @@ pub(in crate::config) fn read_schedule(
         let own = Findings::default();
         let rule = kiosk.read_rule(&id, &migrate_rule(map, document), path, &own);
         let found = own.finish();
-        let is_fit = found.problems.is_empty();
+        let is_valid = found.problems.is_empty();
         let is_off = map.get("enabled") == Some(&Value::Bool(false));
         match rule {
-            Some(rule) if is_fit => schedule.rules.push(Rc::new(rule)),
+            Some(rule) if is_valid => schedule.rules.push(Rc::new(rule)),
             _ => schedule.invalid.push(id),
         }
         let severity = match is_off {
@@ -96,7 +96,7 @@ pub(in crate::config) fn read_schedule(
     schedule
 }
 
-/// The id of each rule: as it stands there, or made from its name.
+/// The id of each rule: its own, or one made from its name.
 fn rule_ids(rules: &[Value]) -> Vec<Id> {
     let written = |rule: &Value| rule.get("id")?.as_str()?.parse::<Id>().ok();
     let mut taken: BTreeSet<Id> = rules.iter().filter_map(written).collect();
@@ -120,7 +120,7 @@ fn rule_ids(rules: &[Value]) -> Vec<Id> {
     rules.iter().map(make).collect()
 }
 
-/// Gives each rule without an id the one it is read with, so that it keeps it when its name changes.
+/// Adds to each rule without an id the one that it is read with, so that the id does not change with the name.
 pub(in crate::config) fn write_rule_ids(schedule: &mut Value) {
     let Some(Value::Array(rules)) = schedule.get_mut("rules") else {
         return;
@@ -136,7 +136,7 @@ pub(in crate::config) fn write_rule_ids(schedule: &mut Value) {
     }
 }
 
-/// Switches off every rule that names a process which is about to go.
+/// Disables every rule that names a process that is about to be removed.
 pub(in crate::config) fn disable_rules_of(id: &Id, document: &mut Map<String, Value>) {
     let rules = document
         .get_mut("schedule")
@@ -153,7 +153,7 @@ pub(in crate::config) fn disable_rules_of(id: &Id, document: &mut Map<String, Va
 }
 
 impl Context<'_> {
-    /// The rule, where enough of it can be read to be one.
+    /// Reads a rule; `None` if a required part is missing or invalid.
     fn read_rule(
         &self,
         id: &Id,
@@ -187,7 +187,7 @@ impl Context<'_> {
             return None;
         }
         if action == RuleAction::Reboot && trigger == Trigger::Boot {
-            let why = "must not be at each start: the device would never stop restarting";
+            let why = "must not be used with the trigger \"boot\": the device would reboot forever";
             findings.problem(path.field("action").field("type"), why);
         }
         Some(Rule {
@@ -211,7 +211,7 @@ impl Context<'_> {
         let process = || self.process(&fields);
         let action = match fields.text("type") {
             Some("update_process") => {
-                // Known also where the process is gone: a rule that is switched off may wait for another.
+                // Read also if the process does not exist, so that all problems are found.
                 let updates = required_object(&fields, "updates");
                 process().zip(updates).map(|(process, updates)| {
                     self.check_updates(&process, updates, path.field("updates"), findings);
@@ -269,7 +269,7 @@ impl Context<'_> {
         action
     }
 
-    /// The process an action names.
+    /// The process that an action names.
     fn process(&self, fields: &Fields<'_>) -> Option<Id> {
         const NAME: &str = "process_id";
         if !fields.has(NAME) {
@@ -302,7 +302,7 @@ impl Context<'_> {
         self.processes.iter().find(|process| process.id == *id)
     }
 
-    /// Reads the process as it would be, and tells what is wrong with what was changed.
+    /// Reads the process as it would be with the updates, and records the problems of the updated fields.
     fn check_updates(
         &self,
         id: &Id,
@@ -331,7 +331,7 @@ impl Context<'_> {
         let own = Findings::default();
         read_process(id, &process, path, &own);
         let found = own.finish();
-        let is_sound = self.find(id).is_some();
+        let is_valid = self.find(id).is_some();
         let here = path.to_string();
         let concerns = |place: &str| {
             let rest = place.strip_prefix(&here).unwrap_or_default();
@@ -343,7 +343,7 @@ impl Context<'_> {
             findings.problem_at(&field.path, "unknown field");
         }
         for problem in found.problems {
-            if is_sound || concerns(&problem.path) {
+            if is_valid || concerns(&problem.path) {
                 findings.problem_at(&problem.path, problem.message);
             }
         }
@@ -373,7 +373,7 @@ fn required_object<'a>(fields: &Fields<'a>, name: &'static str) -> Option<&'a Ma
 
 fn read_power(fields: &Fields<'_>) -> Option<RuleAction> {
     let choices = [("on", true), ("off", false)];
-    // As the API has it, and as people write it.
+    // `on` is the field of the API, `power` that of the file.
     let on = match (fields.has("on"), fields.has("power")) {
         (true, _) => fields.boolean("on"),
         (_, true) => fields.one_of("power", &choices),
@@ -425,7 +425,7 @@ fn read_trigger(map: &Map<String, Value>, path: Path<'_>, findings: &Findings) -
     trigger
 }
 
-/// `["mon", "tue"]`, `["*"]` or `"*"`; every day where nothing is said.
+/// Reads `["mon", "tue"]`, `["*"]` or `"*"`; every day if the field is missing.
 fn read_days(fields: &Fields<'_>, path: Path<'_>, findings: &Findings) -> Option<Days> {
     let path = path.field("days");
     let list = match fields.value("days") {
@@ -456,7 +456,7 @@ fn read_days(fields: &Fields<'_>, path: Path<'_>, findings: &Findings) -> Option
     is_right.then_some(days)
 }
 
-/// Whether a rule may have an end.
+/// Checks whether a rule may have an `until`.
 fn check_until(
     until: Option<TimeOfDay>,
     trigger: &Trigger,
@@ -464,18 +464,16 @@ fn check_until(
 ) -> Result<(), &'static str> {
     let Some(until) = until else { return Ok(()) };
     match trigger {
-        Trigger::Time { at, .. } if *at == until => {
-            Err("must be another time than that of the trigger")
-        }
+        Trigger::Time { at, .. } if *at == until => Err("must differ from the time of the trigger"),
         Trigger::Time { .. } if !action.is_state() => {
-            Err("has no meaning: an action of this type cannot be undone")
+            Err("is not allowed: an action of this type cannot be undone")
         }
         Trigger::Time { .. } => Ok(()),
-        _ => Err("has no meaning: only a trigger of type \"time\" has an end"),
+        _ => Err("is only allowed with a trigger of type \"time\""),
     }
 }
 
-/// Checks the form of a zone's name. Whether the system has such a zone is seen when it is looked for.
+/// Checks the syntax of the name of a time zone, but not whether the system has it.
 ///
 /// # Errors
 /// What it must be.

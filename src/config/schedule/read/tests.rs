@@ -1,4 +1,4 @@
-//! Rules as operators write them, rightly and wrongly.
+//! Tests of valid and invalid rules.
 
 use super::*;
 use crate::config::Loaded;
@@ -29,7 +29,7 @@ fn morning() -> Value {
 }
 
 #[test]
-fn every_trigger_and_every_action_is_read_and_shown_as_it_was_written() {
+fn every_trigger_and_every_action_is_read_and_serialized_as_it_was_written() {
     let actions = [
         json!({"type": "update_process", "process_id": "sync", "updates": {"command": "other", "env": null}}),
         json!({"type": "switch_canvas", "process_id": "screen", "url": "https://example.org/day"}),
@@ -82,7 +82,7 @@ fn every_trigger_and_every_action_is_read_and_shown_as_it_was_written() {
 }
 
 #[test]
-fn every_mistake_is_told_with_its_place() {
+fn every_problem_has_its_path() {
     let reboot = json!({"type": "reboot"});
     for (rule, problem) in [
         (
@@ -117,7 +117,7 @@ fn every_mistake_is_told_with_its_place() {
         ),
         (
             rule(json!({"type": "boot"}), reboot.clone()),
-            "schedule.rules[0].action.type: must not be at each start: the device would never stop restarting",
+            "schedule.rules[0].action.type: must not be used with the trigger \"boot\": the device would reboot forever",
         ),
         (
             rule(
@@ -156,15 +156,15 @@ fn every_mistake_is_told_with_its_place() {
         ),
         (
             json!({"trigger": morning(), "action": {"type": "reboot"}, "until": "09:00"}),
-            "schedule.rules[0].until: has no meaning: an action of this type cannot be undone",
+            "schedule.rules[0].until: is not allowed: an action of this type cannot be undone",
         ),
         (
             json!({"trigger": {"type": "boot"}, "action": {"type": "start_process", "process_id": "sync"}, "until": "09:00"}),
-            "schedule.rules[0].until: has no meaning: only a trigger of type \"time\" has an end",
+            "schedule.rules[0].until: is only allowed with a trigger of type \"time\"",
         ),
         (
             json!({"trigger": morning(), "action": {"type": "start_process", "process_id": "sync"}, "until": "08:00"}),
-            "schedule.rules[0].until: must be another time than that of the trigger",
+            "schedule.rules[0].until: must differ from the time of the trigger",
         ),
     ] {
         assert_eq!(load(json!([rule])).unwrap_err(), [problem]);
@@ -172,7 +172,7 @@ fn every_mistake_is_told_with_its_place() {
 }
 
 #[test]
-fn a_rule_that_is_switched_off_may_be_wrong() {
+fn a_disabled_rule_may_be_invalid() {
     let mut wrong = rule(
         morning(),
         json!({"type": "start_process", "process_id": "gone"}),
@@ -188,7 +188,7 @@ fn a_rule_that_is_switched_off_may_be_wrong() {
 }
 
 #[test]
-fn ids_are_made_from_names_and_unique() {
+fn ids_are_made_from_names_and_are_unique() {
     let named = |name: &str| {
         let mut rule = rule(morning(), json!({"type": "reboot"}));
         rule["name"] = json!(name);
@@ -211,7 +211,7 @@ fn ids_are_made_from_names_and_unique() {
         ids,
         ["good-morning-2", "good-morning-3", "good-morning", "rule"]
     );
-    // Whoever sends them without is given them back with.
+    // Rules that are saved without ids get them.
     let section = crate::config::Section::Schedule;
     let saved = loaded
         .with_section(section, json!({"rules": rules}))
@@ -227,7 +227,7 @@ fn ids_are_made_from_names_and_unique() {
 }
 
 #[test]
-fn a_zone_has_the_form_of_a_name() {
+fn the_name_of_a_time_zone_is_checked() {
     for (zone, is_right) in [
         ("auto", true),
         ("UTC", true),
