@@ -1,8 +1,7 @@
-//! `ossuary demo`: the daemon with a configuration to play with, in directories of its own.
+//! `ossuary demo`: runs the daemon with an example configuration in a temporary directory.
 //!
-//! It needs neither root nor systemd nor a screen. Where there is a display and a browser,
-//! its display process shows itself; where not, it waits for the display. Started by root on a machine without an
-//! ordinary account, it runs its processes as `nobody`: nothing of the demo needs root.
+//! It needs neither root nor systemd nor a screen. Without a display, its display process waits for one. If root starts
+//! it on a machine without an ordinary account, its processes run as `nobody`.
 
 use crate::auth::ClaimCode;
 use crate::cli::DaemonOptions;
@@ -21,17 +20,17 @@ use std::net::SocketAddr;
 use std::os::unix::fs::{DirBuilderExt, MetadataExt};
 use std::path::{Path, PathBuf};
 
-/// The configuration, as a first-time visitor finds it.
+/// The configuration of the demo.
 const CONFIGURATION: &str = include_str!("demo.json");
-/// What its display process shows.
+/// The page that its display process shows.
 const PAGE: &str = include_str!("demo.html");
-/// The account without rights that every Linux system has.
+/// The unprivileged account that every Linux system has.
 const UNPRIVILEGED: &str = "nobody";
 
-/// Runs the demo until it is interrupted, and removes what it made. It begins anew each time.
+/// Runs the demo until it is interrupted, and then removes its directory.
 ///
 /// # Errors
-/// As the daemon's, or its directory cannot be made.
+/// The daemon fails, or the directory cannot be created.
 pub fn run(listen: Vec<SocketAddr>) -> Result<(), StartError> {
     let dir = directory();
     let options = DaemonOptions {
@@ -43,14 +42,14 @@ pub fn run(listen: Vec<SocketAddr>) -> Result<(), StartError> {
         trusted_proxies: Vec::new(),
     };
     prepare(&dir).map_err(StartError::System)?;
-    // Another demo that lives refuses this one; a program that was upgraded goes on with what it had.
+    // If another demo runs, starting the daemon fails below. After an upgrade the directory is kept.
     if !RunDir::is_held(&options.run_dir) && fd_store::upgraded_from().is_none() {
         write_configuration(&dir, &options).map_err(StartError::System)?;
     }
-    println!("a demo in {}; end it with Ctrl-C", dir.display());
+    println!("demo in {}; stop it with Ctrl-C", dir.display());
     let guest = fd_store::upgraded_from().is_none().then(password);
     if let Some(password) = &guest {
-        println!("its password is {password}; the link below needs none, once");
+        println!("the password is {password}; the link below works once without it");
     }
     daemon::run_with_password(&options, guest.as_deref())?;
     if let Err(error) = fs::remove_dir_all(&dir) {
@@ -59,21 +58,21 @@ pub fn run(listen: Vec<SocketAddr>) -> Result<(), StartError> {
     Ok(())
 }
 
-/// Random as a claim code is, and as easily typed.
+/// A random password in the format of a claim code, which is easy to type.
 fn password() -> String {
     let mut bytes = [0; 8];
     credential_file::random(&mut bytes);
     ClaimCode::from_random(bytes).to_string().to_lowercase()
 }
 
-/// A directory that this user finds again, so that a second demo notices the first.
+/// The directory of this user's demo: always the same, so that a second demo notices the first.
 fn directory() -> PathBuf {
     std::env::temp_dir().join(format!("ossuary-demo-{}", machine::user_id()))
 }
 
-/// Makes the directory where it is missing. What stands in it is executed, so nobody else may have had a hand in it.
+/// Creates the directory if it is missing. Its configuration contains commands, so no other user may write to it.
 fn prepare(dir: &Path) -> Result<(), Failure> {
-    // The page in it is read, and the profile in it is reached, by the account of the browser.
+    // The account of the browser reads the page and the profile in it.
     let made = match DirBuilder::new().mode(0o755).create(dir) {
         Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Ok(()),
         made => made,
@@ -90,7 +89,7 @@ fn write_configuration(dir: &Path, options: &DaemonOptions) -> Result<(), Failur
     written.map_err(|error| failure(format_args!("write {}", options.config.display()), &error))
 }
 
-/// Where everybody may write, somebody else may have been there first.
+/// Checks that only this user can write to the directory: in `/tmp` another user may have created it.
 fn check_owner(dir: &Path) -> io::Result<()> {
     let found = fs::symlink_metadata(dir)?;
     let others_may_write = found.mode() & 0o022 != 0;
@@ -98,22 +97,22 @@ fn check_owner(dir: &Path) -> io::Result<()> {
         return Ok(());
     }
     Err(io::Error::other(
-        "somebody else could have put something there; remove it, or set TMPDIR to a directory of your own",
+        "another user can write to it; remove it, or set TMPDIR to a directory of your own",
     ))
 }
 
-/// The account the document must name: none where the daemon finds one of its own choice. On a new machine there may
-/// be root alone, and the daemon runs nothing as root that does not say so.
+/// The account that the document must name: `None` if the daemon finds one. A new machine may have no account but root,
+/// and the daemon runs nothing as root unless the configuration says so.
 fn account() -> Option<&'static str> {
     (Account::choose(None).is_err() && Account::choose(Some(UNPRIVILEGED)).is_ok())
         .then_some(UNPRIVILEGED)
 }
 
-/// The configuration, its display process showing `page` on the display this session has. Every process runs as
-/// `user`, if there is one; such an account has no home.
+/// The configuration, with `page` on the display of this session. If `user` is given, every process runs as that account,
+/// which has no home directory.
 fn configuration(page: &Path, user: Option<&str>) -> Value {
-    let mut document: Value = serde_json::from_str(CONFIGURATION)
-        .expect("it is part of the program, and a test reads it");
+    let mut document: Value =
+        serde_json::from_str(CONFIGURATION).expect("a test parses the built-in configuration");
     if let (Some(user), Some(processes)) = (user, document["processes"].as_object_mut()) {
         for process in processes.values_mut() {
             process["user"] = json!(user);
@@ -141,14 +140,14 @@ mod tests {
     use crate::config::Loaded;
 
     #[test]
-    fn the_demo_is_a_sound_configuration() {
+    fn the_demo_has_a_valid_configuration() {
         let loaded = Loaded::from_bytes(CONFIGURATION.as_bytes()).unwrap();
         assert!(loaded.warnings.is_empty(), "{:?}", loaded.warnings);
         assert_eq!(loaded.config.processes.len(), 5);
     }
 
     #[test]
-    fn every_process_runs_as_the_account_it_is_given() {
+    fn every_process_runs_as_the_given_account() {
         let page = Path::new("/tmp/page.html");
         for user in [None, Some("nobody")] {
             let document = configuration(page, user).to_string();

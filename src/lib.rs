@@ -1,16 +1,16 @@
-//! Ossuary: the map of the house. `ARCHITECTURE.md` walks through it.
+//! Ossuary turns a Raspberry Pi into an unattended kiosk. `ARCHITECTURE.md` describes the structure.
 //!
 //! ```text
-//!               main ── args ── client (the command line)
+//!               main ── cli               the command line, and the client commands
 //!                 │
 //!               daemon                    the loop; owns everything below
 //!            ┌────┼────────┐
-//!          http  sys    browser           I/O: thin, boring, no policy
+//!          http  sys    browser           I/O without policy
 //!   ═════════╪════╪════════╪═════════════ no clock, no descriptor, no async below this line
 //!            └────┼────────┘
-//!         supervisor    logs    trust     decides; remembers what was printed; who may do what
+//!         supervisor    logs    auth      decides; keeps output; authorises
 //!                 │
-//!              config                     what an operator may write
+//!              config                     the configuration and its problems
 //! ```
 
 pub mod auth;

@@ -1,4 +1,4 @@
-//! Argv to exit code.
+//! The program: parses the command line, runs what it asks for, and returns the exit code.
 
 use ossuary::cli::client::{self, Terminal};
 use ossuary::cli::{self, Exit, Invocation};
@@ -16,7 +16,7 @@ use std::process::ExitCode;
 
 fn main() -> ExitCode {
     if let Err(error) = core_dump::prevent() {
-        eprintln!("ossuary: cannot keep its memory from being written to a core file: {error}");
+        eprintln!("ossuary: cannot disable core dumps: {error}");
     }
     let invocation = match cli::parse(std::env::args_os().skip(1)) {
         Ok(invocation) => invocation,
@@ -78,14 +78,14 @@ fn print(text: &str) -> Exit {
     }
 }
 
-/// A zone that this machine lacks is no error: the file may be meant for another one, and a daemon that reads it shows
-/// its page nevertheless.
+/// Adds a warning if this machine lacks the time zone. That is not a problem: the file may be meant for another machine,
+/// and a daemon with it shows its page all the same.
 fn warn_about_zone(mut loaded: Loaded) -> Loaded {
     if let Zone::Named(name) = &loaded.config.schedule.zone
         && let Err(message) = timezone::exists(Path::new(timezone::DATABASE), name)
     {
         let path = "schedule.timezone".to_owned();
-        let message = format!("{message}; rules with a time do not run there");
+        let message = format!("{message}; rules with a time are not executed there");
         let warnings = loaded.warnings.iter().cloned();
         loaded.warnings = warnings.chain([Problem { path, message }]).collect();
     }

@@ -1,6 +1,6 @@
-//! Which module may use which, read from the sources: a forbidden dependency fails this test.
+//! Checks in the sources which modules use which.
 
-#![allow(clippy::unwrap_used, reason = "a test ends at the first surprise")]
+#![allow(clippy::unwrap_used, reason = "a panic fails the test")]
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;

@@ -324,10 +324,7 @@ fn the_rules_of_version_0_1_are_converted() {
         let loaded = v2(json!({"schedule": {"rules": [rule(action.clone())]}}));
         let schedule = &loaded.document.as_map()["schedule"];
         assert_eq!(schedule["rules"][0]["action"], modern, "{action}");
-        assert_eq!(
-            schedule["enabled"], false,
-            "it was disabled by default"
-        );
+        assert_eq!(schedule["enabled"], false, "it was disabled by default");
         assert!(
             loaded.config.schedule.invalid.is_empty(),
             "{:?}",
@@ -349,7 +346,9 @@ fn an_invalid_rule_is_disabled_and_the_document_is_valid() {
     assert_eq!(schedule.invalid.len(), 2);
     let notes = loaded.migration.as_ref().unwrap().notes.join("\n");
     assert!(
-        notes.contains("the rule Nothing is disabled: schedule.rules[0].trigger.time: must be a time of day"),
+        notes.contains(
+            "the rule Nothing is disabled: schedule.rules[0].trigger.time: must be a time of day"
+        ),
         "{notes}"
     );
     let warned = loaded.warnings.iter().map(ToString::to_string);

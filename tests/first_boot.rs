@@ -1,7 +1,6 @@
-//! `ossuary first-boot`, as a flashed device does it before the daemon starts: a directory for the card, and one for the
-//! system.
+//! Tests of `ossuary first-boot`, with a directory for the boot partition and one for the system.
 
-#![allow(clippy::unwrap_used)] // What goes wrong in a test's helper is a failure of the test.
+#![allow(clippy::unwrap_used)] // A panic in a helper fails the test.
 
 use ossuary::auth::{Credentials, Owner};
 use serde_json::Value;
@@ -24,7 +23,7 @@ const WHOLE: &str = r#"{
   }
 }"#;
 
-/// A card and a system, removed at the end.
+/// A temporary directory with a boot partition and a system.
 struct Device(PathBuf);
 
 impl Device {
@@ -76,7 +75,7 @@ impl Device {
         Credentials::read(&bytes).owner().clone()
     }
 
-    /// Every file of the system but the zones, with what stands in it.
+    /// Every file of the system except the time zones, with its content.
     fn system(&self) -> Vec<(PathBuf, Vec<u8>)> {
         fn walk(directory: &Path, found: &mut Vec<(PathBuf, Vec<u8>)>) {
             for entry in fs::read_dir(directory).unwrap() {
@@ -114,7 +113,7 @@ fn mode(path: impl AsRef<Path>) -> u32 {
 }
 
 #[test]
-fn a_device_without_the_file_starts_as_it_is() {
+fn without_the_file_nothing_changes() {
     let device = Device::new("first-boot-none");
     let output = device.start();
     assert!(output.status.success(), "{output:?}");
@@ -124,7 +123,7 @@ fn a_device_without_the_file_starts_as_it_is() {
 }
 
 #[test]
-fn everything_is_set_up_and_the_secrets_are_gone_from_the_card() {
+fn everything_is_applied_and_the_secrets_are_removed_from_the_card() {
     let device = Device::with("first-boot-whole", WHOLE);
     let output = device.start();
     assert!(output.status.success(), "{output:?}");
@@ -134,7 +133,7 @@ fn everything_is_set_up_and_the_secrets_are_gone_from_the_card() {
     let zone = fs::read_link(device.root("data/etc/localtime")).unwrap();
     assert_eq!(zone, Path::new("/usr/share/zoneinfo/Europe/Berlin"));
     let Owner::Password(hash) = device.owner() else {
-        panic!("nobody owns it");
+        panic!("no password is set");
     };
     assert!(hash.verify("correct horse") && !hash.verify("wrong horse"));
     let gallery = device.root("var/lib/iwd/Gallery.psk");
@@ -155,9 +154,9 @@ fn everything_is_set_up_and_the_secrets_are_gone_from_the_card() {
     }
 
     assert!(!device.file().exists());
-    let letter = device.report();
-    assert_eq!(String::from_utf8(output.stdout).unwrap(), letter);
-    for told in [
+    let report = device.report();
+    assert_eq!(String::from_utf8(output.stdout).unwrap(), report);
+    for text in [
         "was applied",
         "lobby.local:8081",
         "Europe/Berlin",
@@ -165,20 +164,20 @@ fn everything_is_set_up_and_the_secrets_are_gone_from_the_card() {
         "Café Zwei",
         "clock",
     ] {
-        assert!(letter.contains(told), "{told}: {letter}");
+        assert!(report.contains(text), "{text}: {report}");
     }
     for secret in ["correct", "battery", "s3cr3t"] {
-        assert!(!letter.contains(secret), "{letter}");
+        assert!(!report.contains(secret), "{report}");
     }
 
     let before = device.system();
     assert!(device.start().status.success());
     assert_eq!(device.system(), before);
-    assert_eq!(device.report(), letter);
+    assert_eq!(device.report(), report);
 }
 
 #[test]
-fn where_anything_is_wrong_nothing_is_set_up_and_all_of_it_is_told() {
+fn a_file_with_problems_changes_nothing_and_all_problems_are_reported() {
     let broken = WHOLE
         .replace("lobby", "the lobby")
         .replace("Europe/Berlin", "Europe/Atlantis")
@@ -192,10 +191,10 @@ fn where_anything_is_wrong_nothing_is_set_up_and_all_of_it_is_told() {
     assert_eq!(
         read(device.file()),
         broken,
-        "it is to be mended, not typed anew"
+        "the file must be kept, to be fixed"
     );
-    let letter = device.report();
-    assert_eq!(String::from_utf8(output.stderr).unwrap(), letter);
+    let report = device.report();
+    assert_eq!(String::from_utf8(output.stderr).unwrap(), report);
     for path in [
         "hostname",
         "timezone",
@@ -204,8 +203,8 @@ fn where_anything_is_wrong_nothing_is_set_up_and_all_of_it_is_told() {
         "config.processes.clock.command",
     ] {
         assert!(
-            letter.contains(&format!("\n  {path}: ")),
-            "{path}: {letter}"
+            report.contains(&format!("\n  {path}: ")),
+            "{path}: {report}"
         );
     }
 
@@ -215,7 +214,7 @@ fn where_anything_is_wrong_nothing_is_set_up_and_all_of_it_is_told() {
 }
 
 #[test]
-fn what_does_not_stand_in_the_file_stays_as_it_is() {
+fn settings_that_are_not_in_the_file_do_not_change() {
     let device = Device::with("first-boot-little", WHOLE);
     device.start();
     let before = device.system();
@@ -240,7 +239,7 @@ fn a_forgotten_password_is_reset_by_the_file() {
 }
 
 #[test]
-fn a_hash_that_was_made_elsewhere_is_the_password() {
+fn a_password_may_be_given_as_a_hash() {
     let hash =
         "$argon2id$v=19$m=65536,t=2,p=1$c29tZXNhbHQ$CTFhFdXPJO1aFaMaO6Mm5c8y7cJHAph8ArZWb2GRPPc";
     let device = Device::with(
@@ -253,7 +252,7 @@ fn a_hash_that_was_made_elsewhere_is_the_password() {
 }
 
 #[test]
-fn what_cannot_be_written_changes_nothing_and_is_told() {
+fn a_failed_write_changes_nothing_and_is_reported() {
     let device = Device::with("first-boot-full", WHOLE);
     fs::create_dir_all(device.root("etc")).unwrap();
     fs::write(device.root("etc/ossuary"), "in the way").unwrap();
@@ -268,9 +267,9 @@ fn what_cannot_be_written_changes_nothing_and_is_told() {
     assert_eq!(read(device.file()), WHOLE);
 }
 
-/// The power goes at every place where a file is changed: the next start does the rest.
+/// Cuts the power at each system call that changes a file.
 #[test]
-fn a_power_cut_anywhere_is_made_good_by_the_next_start() {
+fn after_any_power_cut_the_next_boot_completes_the_work() {
     let whole = Device::with("first-boot-uncut", WHOLE);
     whole.start();
     let names = |device: &Device| -> Vec<PathBuf> {

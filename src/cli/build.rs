@@ -1,4 +1,4 @@
-//! Makes an invocation of what was args to a command, a function for each.
+//! Builds an [`Invocation`] from the parsed arguments, with one function a command.
 
 use super::fields::{self, Change};
 use super::grammar::Opt;
@@ -14,11 +14,11 @@ use std::time::Duration;
 
 type Built = Result<Invocation, String>;
 
-/// What `logs` prints unless told otherwise: some screens, not the whole ring.
+/// The default of `logs --lines`.
 const LINES: u32 = 100;
-/// As long as systemd waits for a unit, unless told otherwise.
+/// The default of `--timeout`: the time that systemd gives a unit.
 const WAIT: Duration = Duration::from_secs(90);
-/// A day. Longer waits are a mistake.
+/// The longest `--timeout` in seconds: a day.
 const LONGEST_WAIT: u64 = 24 * 60 * 60;
 
 const CONFIG: &str = "/etc/ossuary/config.json";
@@ -160,7 +160,7 @@ pub(super) fn config(args: &mut ParsedArgs) -> Built {
         true => "get".to_owned(),
         false => args.next_argument()?,
     };
-    // `-` is standard input or output, as everywhere.
+    // `-` is standard input or output.
     let file = args.arguments.pop_front().filter(|file| file != "-");
     let file = file.map(PathBuf::from);
     let if_match = args.text("if-match")?;
@@ -200,7 +200,7 @@ pub(super) fn screenshot(args: &mut ParsedArgs) -> Built {
             _ => return Err(format!("--width {text}: must be a number of pixels")),
         },
     };
-    // `-` is standard output, as everywhere.
+    // `-` is standard output.
     let file = args.path("output").filter(|file| file.as_os_str() != "-");
     let id = args.next_argument()?;
     Ok(args.client(Task::Screenshot { id, file, width }))
@@ -308,7 +308,7 @@ impl ParsedArgs {
         self.values(long).next().is_some()
     }
 
-    /// The last one counts, so that an alias can be overruled.
+    /// The last value counts, so that a shell alias can be overridden.
     fn path(&self, long: &str) -> Option<PathBuf> {
         self.values(long).last().map(PathBuf::from)
     }
@@ -323,12 +323,12 @@ impl ParsedArgs {
             .collect()
     }
 
-    /// The next argument; that it is there was counted before.
+    /// The next argument, which exists: the arguments were counted before.
     fn next_argument(&mut self) -> Result<String, String> {
         text(&self.arguments.pop_front().unwrap_or_default())
     }
 
-    /// The arguments that are left.
+    /// The remaining arguments.
     fn remaining_arguments(&mut self) -> Result<Vec<String>, String> {
         self.arguments.drain(..).map(|word| text(&word)).collect()
     }
@@ -342,7 +342,7 @@ impl ParsedArgs {
     }
 }
 
-/// The daemon's socket: as args, or in the run directory.
+/// The daemon's socket: the given one, or the default one in the run directory.
 pub(super) fn socket(socket: Option<PathBuf>, run_dir: Option<PathBuf>) -> PathBuf {
     socket.unwrap_or_else(|| run_dir.unwrap_or_else(|| RUN_DIR.into()).join(SOCKET))
 }

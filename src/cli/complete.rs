@@ -1,42 +1,42 @@
-//! What may come next on an unfinished command line.
+//! Completion of an unfinished command line.
 
 use super::build::socket;
 use super::grammar::{Command, Count, Kind, Opt};
 use super::table;
 use std::path::PathBuf;
 
-/// What may come next.
+/// Candidates for the last word.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Candidates {
-    /// Words and what they mean; every one begins with what was typed.
+    /// Words with their descriptions; all of them start with what was typed.
     pub words: Vec<(String, &'static str)>,
-    /// And what the table does not know.
+    /// Candidates that are not in the table of commands.
     pub more: More,
 }
 
-/// What the table does not know.
+/// Candidates that are not in the table of commands.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum More {
-    /// Nothing.
+    /// None.
     Nothing,
-    /// The shell is to offer files.
+    /// Files, which the shell completes.
     Files,
-    /// The shell is to offer directories.
+    /// Directories, which the shell completes.
     Directories,
-    /// Ids of the processes of the daemon behind this socket.
+    /// Ids of processes of a daemon.
     Processes {
-        /// Where it listens.
+        /// The socket of the daemon.
         socket: PathBuf,
-        /// They begin so.
+        /// What was typed of the id.
         prefix: String,
-        /// These stand there already.
+        /// Ids that are on the command line already.
         except: Vec<String>,
     },
 }
 
-/// What may come next; `words` come after the program's name, and the last one is unfinished.
+/// Completes the last of `words`, which are those after the name of the program.
 pub fn complete(words: &[String]) -> Candidates {
-    // bash makes words of `--run-dir=/x` as `--run-dir`, `=`, `/x`.
+    // bash splits `--run-dir=/x` into `--run-dir`, `=`, `/x`.
     let words: Vec<&str> = words
         .iter()
         .map(String::as_str)
@@ -70,12 +70,12 @@ pub fn complete(words: &[String]) -> Candidates {
     }
 }
 
-/// What stands on the line before the unfinished word.
+/// The command line before the unfinished word.
 #[derive(Default)]
 struct PartialCommandLine {
     given: Vec<&'static str>,
     arguments: Vec<String>,
-    /// The last word is an option that still wants its value.
+    /// The value that the last word, an option, still needs.
     pending_value: Option<Kind>,
     options_ended: bool,
     run_dir: Option<PathBuf>,
@@ -124,7 +124,7 @@ impl PartialCommandLine {
         }
     }
 
-    /// What the next argument is.
+    /// The kind of the next argument.
     fn argument(&self, verb: &Command) -> Option<Kind> {
         let next = verb.arguments.get(self.arguments.len());
         let last = verb
@@ -179,7 +179,7 @@ fn commands(prefix: &str) -> Candidates {
     }
 }
 
-/// Those that may still be given, by their long names.
+/// Options that may still be given, by their long names.
 fn options(offered: &[&'static Opt], given: &[&'static str], prefix: &str) -> Candidates {
     let prefix = prefix.trim_start_matches('-');
     let open = offered

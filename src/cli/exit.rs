@@ -1,20 +1,20 @@
-//! How the program leaves: the exit codes that scripts may rely on.
+//! The exit codes, which scripts may rely on.
 
 use std::process::ExitCode;
 
-/// An exit code of the command line. `--help` prints this list.
+/// An exit code. `--help` prints this list.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(u8)]
 pub enum Exit {
-    /// It was done.
+    /// Success.
     Done = 0,
     /// The daemon refused, something failed, or the configuration has problems.
     Refused = 1,
-    /// The command line was not understood.
+    /// The command line is invalid.
     Usage = 2,
-    /// No daemon answers on the socket.
+    /// No daemon responds on the socket.
     NoDaemon = 3,
-    /// There is no process, rule, token or display of this name.
+    /// There is no such process, rule, token or display.
     NotFound = 4,
     /// The process does not run.
     NotRunning = 5,
@@ -34,20 +34,20 @@ impl Exit {
         Exit::TimedOut,
     ];
 
-    /// What it tells, as the help says it.
+    /// The description in the help.
     pub fn meaning(self) -> &'static str {
         match self {
-            Exit::Done => "done",
+            Exit::Done => "success",
             Exit::Refused => "refused, failed, or the configuration has problems",
-            Exit::Usage => "the command line was not understood",
-            Exit::NoDaemon => "no daemon answers",
+            Exit::Usage => "invalid command line",
+            Exit::NoDaemon => "no daemon responds",
             Exit::NotFound => "not found: no such process, rule, token or display",
             Exit::NotRunning => "the process does not run",
             Exit::TimedOut => "it took longer than --timeout allows",
         }
     }
 
-    /// The code of a command that did several things: that of the first which went wrong.
+    /// The code of several actions: that of the first one that failed.
     #[must_use]
     pub fn or(self, next: Exit) -> Exit {
         if self == Exit::Done { next } else { self }

@@ -1,8 +1,8 @@
-//! `FIELD=VALUE`, as an operator types it on the command line.
+//! Parses `FIELD=VALUE` on the command line.
 
 use serde_json::{Map, Value};
 
-/// Fields that are text whatever they look like: `name=7` is the name "7".
+/// Fields whose value is always a string: `name=7` is the name "7".
 const TEXT: [&str; 9] = [
     "id",
     "name",
@@ -15,20 +15,20 @@ const TEXT: [&str; 9] = [
     "stop_signal",
 ];
 
-/// A field or an entry of one, and its value. `env.PORT=80` is the path `env`, `PORT`.
+/// The path of a field or of an entry of one, and its value. `env.PORT=80` has the path `env`, `PORT`.
 pub type Change = (Vec<String>, Value);
 
-/// Reads `FIELD=VALUE`. The value is JSON where it is valid JSON and the
-/// field is not a text, and text otherwise; `null` is always null.
+/// Parses `FIELD=VALUE`. The value is JSON if it is valid JSON and the field is not always a string, else a string.
+/// `null` is always null.
 pub fn parse(text: &str) -> Result<Change, String> {
     let Some((field, value)) = text.split_once('=') else {
         return Err(format!("`{text}` must be FIELD=VALUE"));
     };
     let path: Vec<String> = field.split('.').map(str::to_owned).collect();
     if path.iter().any(String::is_empty) {
-        return Err(format!("`{text}` must begin with the name of a field"));
+        return Err(format!("`{text}` must start with the name of a field"));
     }
-    // What is in the environment of a process is text as well.
+    // Environment variables are strings, too.
     let is_text = TEXT.contains(&field) || (path[0] == "env" && path.len() > 1);
     let value = match serde_json::from_str(value) {
         Ok(Value::Null) => Value::Null,
@@ -38,8 +38,7 @@ pub fn parse(text: &str) -> Result<Change, String> {
     Ok((path, value))
 }
 
-/// Puts a change into the fields of a process. What stands in the way of a
-/// path and is not an object gives way to one.
+/// Applies a change to the fields of a process. A value on the path that is not an object is replaced by one.
 pub fn apply(fields: &mut Map<String, Value>, (path, value): &Change) {
     let Some((last, above)) = path.split_last() else {
         return;
@@ -51,7 +50,7 @@ pub fn apply(fields: &mut Map<String, Value>, (path, value): &Change) {
             *entry = Value::Object(Map::new());
         }
         let Value::Object(inner) = entry else {
-            return; // it was made an object just above
+            return; // not reached: the entry is an object
         };
         fields = inner;
     }

@@ -1,35 +1,35 @@
-//! What a command line is made of: commands, arguments and options.
+//! The types that describe the command line: commands, arguments and options.
 
 use super::{Invocation, ParsedArgs};
 
 /// A command: `ossuary NAME …`.
 pub(super) struct Command {
-    /// What is typed.
+    /// The name.
     pub name: &'static str,
-    /// The heading it stands under in the help.
+    /// The heading in the help.
     pub group: Group,
-    /// What comes after it, in order; only the last may be repeated.
+    /// The arguments in order; only the last may be repeated.
     pub arguments: &'static [Argument],
-    /// What may be switched, beside `--help`.
+    /// The options, except `--help`.
     pub options: &'static [&'static Opt],
     /// One line for the list of commands.
     pub summary: &'static str,
-    /// More for its own help; may be empty.
+    /// Further text for the help of the command; may be empty.
     pub about: &'static str,
-    /// Makes the invocation of what was given.
+    /// Builds the invocation.
     pub build: fn(&mut ParsedArgs) -> Result<Invocation, String>,
 }
 
 /// A heading in the help.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) enum Group {
-    /// What does not talk to a daemon.
+    /// Commands that do not need a daemon.
     Kiosk,
-    /// Processes and what they print.
+    /// Processes and their output.
     Processes,
     /// The configuration.
     Configuration,
-    /// Who may come in over the network.
+    /// Access over the network.
     Access,
     /// The machine and this program.
     Machine,
@@ -49,36 +49,36 @@ impl Group {
     pub fn title(self) -> &'static str {
         match self {
             Group::Kiosk => "Run a kiosk",
-            Group::Processes => "Its processes",
-            Group::Configuration => "Its configuration",
-            Group::Access => "Who may use it",
-            Group::Machine => "Around it",
+            Group::Processes => "Processes",
+            Group::Configuration => "Configuration",
+            Group::Access => "Access",
+            Group::Machine => "Machine",
         }
     }
 }
 
-/// A word after the command.
+/// A positional argument.
 pub(super) struct Argument {
-    /// As the help calls it.
+    /// The name in the help.
     pub name: &'static str,
-    /// How often it may stand there.
+    /// How often it may be given.
     pub count: Count,
-    /// What it is: completion offers it, and parsing refuses another word.
+    /// What it may be, for completion and parsing.
     pub kind: Kind,
 }
 
-/// How often an argument may stand there.
+/// How often an argument may be given.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) enum Count {
     /// Exactly once.
     One,
-    /// Once or not at all.
+    /// At most once.
     Optional,
     /// Once or more.
     OneOrMore,
 }
 
-/// What a word is.
+/// What an argument or the value of an option may be.
 #[derive(Clone, Copy)]
 pub(super) enum Kind {
     /// The id of a process of the running daemon.
@@ -87,7 +87,7 @@ pub(super) enum Kind {
     File,
     /// A directory.
     Directory,
-    /// One of these; another word is a usage error.
+    /// One of these words.
     OneOf(&'static [&'static str]),
     /// A command of this program.
     Command,
@@ -101,11 +101,11 @@ pub(super) struct Opt {
     pub short: Option<char>,
     /// `--follow`.
     pub long: &'static str,
-    /// The name and kind of its value, where it takes one.
+    /// The name and kind of its value, if it takes one.
     pub value: Option<(&'static str, Kind)>,
     /// Whether it may be given several times.
     pub repeated: bool,
-    /// One line for the help.
+    /// The text for the help.
     pub help: &'static str,
 }
 

@@ -1,11 +1,11 @@
-//! The table of commands, as people read it.
+//! The help, made from the table of commands.
 
 use super::exit::Exit;
 use super::grammar::{Argument, Command, Count, Group, Opt};
 use super::table;
 use std::fmt::Write;
 
-/// A shell that can complete commands.
+/// A shell with a completion script.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Shell {
     /// bash
@@ -17,7 +17,7 @@ pub enum Shell {
 }
 
 impl Shell {
-    /// The shell of this name, which is one of the three.
+    /// The shell of this name; the name was checked before.
     pub fn of(name: &str) -> Shell {
         match name {
             "bash" => Shell::Bash,
@@ -26,8 +26,7 @@ impl Shell {
         }
     }
 
-    /// What it needs. The script only asks `ossuary _complete`, so it stays
-    /// right when the program grows.
+    /// The completion script. It only calls `ossuary _complete`, so it does not change with the commands.
     pub fn script(self) -> &'static str {
         match self {
             Shell::Bash => include_str!("completion/ossuary.bash"),
@@ -45,7 +44,7 @@ pub(super) fn version() -> String {
 /// `ossuary --help`: every command, then the exit codes.
 pub(super) fn overview() -> String {
     let mut text = String::from(
-        "Keeps one browser on the screen and any number of processes alive.\n\n\
+        "Runs one browser on the screen and any number of other processes.\n\n\
          Usage: ossuary COMMAND [OPTION]...\n",
     );
     let width = table::COMMANDS.iter().map(|verb| verb.name.len()).max();
@@ -64,7 +63,7 @@ pub(super) fn overview() -> String {
     text.push_str("\nExit codes:\n");
     let codes = Exit::ALL.map(|exit| ((exit as u8).to_string(), exit.meaning()));
     rows(&mut text, codes);
-    text.push_str("\n`ossuary help COMMAND` tells more about a command.\n");
+    text.push_str("\nSee `ossuary help COMMAND` for a command.\n");
     text
 }
 
@@ -98,7 +97,7 @@ fn usage(argument: &Argument) -> String {
     }
 }
 
-/// `-n, --lines N`, with the long names in one column.
+/// `-n, --lines N`, with the long names aligned.
 fn title(switch: &Opt) -> String {
     let mut title = match switch.short {
         Some(short) => format!("-{short}, --{}", switch.long),
@@ -111,7 +110,7 @@ fn title(switch: &Opt) -> String {
     title
 }
 
-/// Two columns; further lines of the right one are indented to it.
+/// Appends rows of two columns; further lines of the right column are indented.
 fn rows<'a>(text: &mut String, rows: impl IntoIterator<Item = (String, &'a str)>) {
     let rows: Vec<_> = rows.into_iter().collect();
     let width = rows.iter().map(|(left, _)| left.len()).max().unwrap_or(0);
@@ -124,5 +123,6 @@ fn rows<'a>(text: &mut String, rows: impl IntoIterator<Item = (String, &'a str)>
 }
 
 fn append(text: &mut String, words: std::fmt::Arguments<'_>) {
-    text.write_fmt(words).expect("a String takes every word");
+    text.write_fmt(words)
+        .expect("writing to a String does not fail");
 }

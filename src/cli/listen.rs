@@ -1,16 +1,16 @@
-//! Where a daemon serves, as an operator types it.
+//! The addresses on which a daemon listens.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 
-/// The port of the older program, which its users have in their bookmarks.
+/// The port of version 0.1, which users have in their bookmarks.
 pub const PORT: u16 = 8081;
 
-/// Everywhere: a kiosk is managed from a phone, and whoever comes has to show a credential.
+/// Every address: a kiosk is managed from a phone, and clients have to authenticate.
 pub fn default() -> Vec<SocketAddr> {
     vec![SocketAddr::new(IpAddr::V6(Ipv6Addr::UNSPECIFIED), PORT)]
 }
 
-/// Loopback only, for what somebody tries out.
+/// Loopback only, for the demo.
 pub fn loopback() -> Vec<SocketAddr> {
     vec![
         SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), PORT),
@@ -18,7 +18,7 @@ pub fn loopback() -> Vec<SocketAddr> {
     ]
 }
 
-/// `127.0.0.1:8082` or `[::1]:8082`: whatever reaches it may name any client, so the network must not.
+/// Parses `127.0.0.1:8082` or `[::1]:8082`. A trusted proxy may name any client address, so only loopback is allowed.
 pub fn parse_proxy(text: &str) -> Result<SocketAddr, String> {
     let address: Option<SocketAddr> = text.parse().ok();
     address
@@ -26,7 +26,7 @@ pub fn parse_proxy(text: &str) -> Result<SocketAddr, String> {
         .ok_or_else(|| format!("--trusted-proxy {text}: must be a loopback address and a port, such as 127.0.0.1:8082"))
 }
 
-/// `127.0.0.1:8081`, `[::]:8081`, or `:8081` for every address of the machine.
+/// Parses `127.0.0.1:8081`, `[::]:8081`, or `:8081` for every address of the machine.
 pub fn parse(text: &str) -> Result<SocketAddr, String> {
     let everywhere = |port: &str| {
         let port = port.parse().ok()?;

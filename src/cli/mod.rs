@@ -1,7 +1,6 @@
-//! The command line: argv in, an [`Invocation`] out.
+//! The command line: parses argv into an [`Invocation`].
 //!
-//! One table describes it all ([`table`](self)); parsing, help and completion
-//! follow from it, so they cannot disagree.
+//! One table describes all commands ([`table`]); parsing, help and completion use it, so they agree.
 
 mod build;
 pub mod client;
@@ -27,204 +26,205 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
-/// The word behind which the completion scripts ask what may come next.
+/// The command that the completion scripts call.
 pub const COMPLETE: &str = "_complete";
 
-/// What the service manager runs before it starts a daemon again whose runs live on. Not in the help: nobody else has a use for it.
+/// The command that systemd runs before it starts a daemon whose runs continue. Not in the help, because only the unit
+/// uses it.
 pub const CLEAN_UP_STALE_RUNS: &str = "make-way";
 
-/// What the program was asked to be.
+/// What the command line asks for.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Invocation {
-    /// The supervisor, its API and page.
+    /// Runs the daemon.
     Daemon(DaemonOptions),
-    /// The same with the embedded configuration.
+    /// Runs the daemon with the demo configuration.
     Demo {
-        /// Where to serve; never empty.
+        /// The addresses to listen on; never empty.
         listen: Vec<SocketAddr>,
     },
-    /// Reads a configuration and says what is wrong with it.
+    /// Checks a configuration file.
     Check {
         /// The file.
         file: PathBuf,
-        /// Print the findings as JSON.
+        /// Whether to print the report as JSON.
         json: bool,
     },
-    /// Sets a kiosk up by a file on its card.
+    /// Applies the first-boot file.
     FirstBoot {
-        /// Where the card's FAT partition is mounted.
+        /// Where the boot partition of the card is mounted.
         card: PathBuf,
-        /// The root of the system that is set up.
+        /// The root directory of the system that is set up.
         root: PathBuf,
     },
-    /// Talks to the daemon.
+    /// Runs a client command.
     Client(ClientCommand),
-    /// Prints this and leaves: help, version, a completion script.
+    /// Prints this text: help, version, or a completion script.
     Print(String),
-    /// Lets a new daemon into the cgroup of its unit.
+    /// Prepares the cgroup of the unit for a new daemon.
     CleanUpStaleRuns,
-    /// Prints what may come next: the words behind the program's name, the last one unfinished.
+    /// Prints candidates for the last of these words, which follow the name of the program.
     Complete(Vec<String>),
 }
 
-/// Where a daemon finds its things.
+/// The options of the daemon.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct DaemonOptions {
     /// The configuration file.
     pub config: PathBuf,
-    /// What outlives a restart.
+    /// The directory for state that survives a restart.
     pub state_dir: PathBuf,
-    /// PID files and the socket.
+    /// The directory for PID files and the socket.
     pub run_dir: PathBuf,
-    /// Where to serve; never empty.
+    /// The addresses to listen on; never empty.
     pub listen: Vec<SocketAddr>,
-    /// Names by which a browser may call the kiosk, beside its own.
+    /// Further host names under which browsers reach the kiosk.
     pub hosts: Vec<String>,
-    /// Where to serve proxies that say whose connection they pass on.
+    /// The addresses to listen on for proxies that send the PROXY protocol.
     pub trusted_proxies: Vec<SocketAddr>,
 }
 
-/// Something the daemon is to be asked.
+/// A client command.
 #[derive(Clone, Debug, PartialEq)]
 pub struct ClientCommand {
-    /// Its socket.
+    /// The socket of the daemon.
     pub socket: PathBuf,
-    /// Print the API's own JSON.
+    /// Whether to print the JSON of the API.
     pub json: bool,
-    /// What.
+    /// What to do.
     pub task: Task,
 }
 
-/// What the daemon is to be asked. Ids are as the operator typed them: the daemon judges them.
+/// What a client command does. Ids are as the operator typed them; the daemon checks them.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Task {
-    /// How every process fares, or one.
+    /// Print the state of all processes, or of one.
     Status(Option<String>),
     /// Start, stop or restart processes.
     Control {
-        /// Which of the three.
+        /// The command.
         command: ProcessCommand,
-        /// At least one.
+        /// The processes, at least one.
         ids: Vec<String>,
-        /// How long to wait until it has happened; `None` does not wait.
+        /// How long to wait until it is done; `None` does not wait.
         wait: Option<Duration>,
     },
-    /// What a process printed.
+    /// Print the log of a process.
     Logs {
-        /// Who.
+        /// The process.
         id: String,
-        /// Go on with what is new.
+        /// Whether to continue with new lines.
         follow: bool,
-        /// The newest lines.
+        /// The number of newest lines.
         lines: u32,
     },
     /// Add a process.
     Add(Map<String, Value>),
     /// Change fields of a process.
     Set {
-        /// Who.
+        /// The process.
         id: String,
-        /// A path into the fields (`flags`, `webgpu`) and the new value, never empty.
+        /// Paths into the fields (`flags`, `webgpu`), never empty, with the new values.
         changes: Vec<(Vec<String>, Value)>,
     },
-    /// Allow or forbid processes to be started.
+    /// Enable or disable processes.
     Enable {
-        /// At least one.
+        /// The processes, at least one.
         ids: Vec<String>,
-        /// Allow or forbid.
+        /// Whether to enable them.
         enabled: bool,
     },
     /// Remove processes.
     Remove {
-        /// At least one.
+        /// The processes, at least one.
         ids: Vec<String>,
-        /// Also those that rules name, which switches the rules off.
+        /// Whether to remove also processes that rules name, which disables these rules.
         force: bool,
     },
-    /// Print the whole configuration.
+    /// Print the whole configuration, or write it to a file.
     ConfigGet(Option<PathBuf>),
     /// Replace the whole configuration.
     ConfigPut {
-        /// Where it is read from; standard input without.
+        /// The file with the new configuration; `None` is standard input.
         file: Option<PathBuf>,
-        /// The entity tag that the configuration must still have; any with `--force`.
+        /// The entity tag that the configuration must still have; `None` with `--force`.
         if_match: Option<String>,
     },
-    /// Load the page of a display process anew.
+    /// Reload the page of a display process.
     ReloadPage(String),
     /// Show another page on a display process.
     Open {
-        /// Who.
+        /// The process.
         id: String,
-        /// The address of the page.
+        /// The URL of the page.
         url: String,
-        /// Fade into it.
+        /// Whether to fade to the page.
         fade: bool,
     },
-    /// Photograph what a display process shows.
+    /// Take a screenshot of a display process.
     Screenshot {
-        /// Who.
+        /// The process.
         id: String,
-        /// Where the picture goes; standard output without.
+        /// The file for the screenshot; `None` is standard output.
         file: Option<PathBuf>,
-        /// Scaled down to this width, in pixels.
+        /// The width in pixels to scale it down to.
         width: Option<u32>,
     },
-    /// Set the password, which is asked for.
+    /// Ask for a password and set it.
     SetPassword,
-    /// Forget password, tokens and sessions.
+    /// Remove the password, tokens and sessions.
     ResetPassword,
-    /// Make a token.
+    /// Create a token.
     AddToken {
-        /// What people call it.
+        /// The name of the token.
         name: String,
-        /// What its holder may do.
+        /// The role of the token.
         role: String,
     },
-    /// Every token.
+    /// List the tokens.
     Tokens,
     /// Revoke a token.
     RemoveToken(String),
-    /// Read the configuration file again.
+    /// Reload the configuration file.
     Reload,
-    /// Let the installed program take over.
+    /// Replace the running program with the installed one.
     Upgrade,
-    /// Every rule of the schedule.
+    /// List the rules of the schedule.
     Schedule,
-    /// Do now what a rule says.
+    /// Run a rule now.
     RunRule(String),
-    /// Every display.
+    /// List the displays.
     Displays,
-    /// Switch the screen of a display, or of all that are there.
+    /// Switch the screen of a display, or of all connected ones.
     Power {
-        /// Or off.
+        /// Whether to switch the screen on.
         on: bool,
-        /// Which, as it was written.
+        /// The display; `None` is every connected one.
         display: Option<String>,
     },
-    /// The machine.
+    /// Print facts about the machine.
     System,
-    /// Every change as it happens.
+    /// Print every change as it happens.
     Events,
 }
 
-/// The three things that can be done with a process.
+/// What to do with a process.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ProcessCommand {
-    /// Run it, if it does not run.
+    /// Start it, unless it runs.
     Start,
-    /// End it, and keep it ended.
+    /// Stop it.
     Stop,
-    /// End it if it runs, and run it.
+    /// Stop it if it runs, and start it.
     Restart,
 }
 
-/// The command line was not understood.
+/// The command line is invalid.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct UsageError {
-    /// What was wrong, and what would be right.
+    /// What is wrong, and what is allowed.
     pub message: String,
-    /// The command it was about.
+    /// The command, if it is known.
     pub command: Option<&'static str>,
 }
 
@@ -242,17 +242,17 @@ impl std::fmt::Display for UsageError {
     }
 }
 
-/// What was given to a command, before it is known what it means.
+/// The options and arguments of a command, not yet interpreted.
 #[derive(Default)]
 struct ParsedArgs {
     options: Vec<(&'static Opt, OsString)>,
     arguments: std::collections::VecDeque<OsString>,
 }
 
-/// Understands a command line; `argv` is what comes after the program's name.
+/// Parses a command line; `argv` is what follows the name of the program.
 ///
 /// # Errors
-/// A sentence, where it is not understood.
+/// The command line is invalid.
 pub fn parse(argv: impl IntoIterator<Item = OsString>) -> Result<Invocation, UsageError> {
     let mut parser = lexopt::Parser::from_args(argv);
     let general = |message: String| UsageError {
@@ -289,7 +289,7 @@ pub fn parse(argv: impl IntoIterator<Item = OsString>) -> Result<Invocation, Usa
     };
     parse_command(verb, &mut parser).map_err(|message| UsageError {
         message,
-        // The help of `help` says nothing that the list of commands does not.
+        // The help of `help` adds nothing to the list of commands.
         command: Some(verb.name).filter(|name| *name != "help"),
     })
 }
@@ -335,8 +335,8 @@ fn is_option(arg: &lexopt::Arg<'_>, switch: &Opt) -> bool {
     }
 }
 
-/// Refuses a word that is not one of those that may stand there. The functions that build an invocation rely on it:
-/// to them, what is not `on` is `off`.
+/// Refuses a word that is not allowed. The functions that build an invocation rely on this: for them, anything but `on` is
+/// `off`.
 fn check_value(kind: Kind, before: &str, word: &OsStr) -> Result<(), String> {
     match kind {
         Kind::OneOf(allowed) if !allowed.iter().any(|known| word == *known) => {
@@ -370,7 +370,7 @@ fn did_you_mean(near: Option<&str>) -> String {
     near.map_or(String::new(), |near| format!("; did you mean `{near}`?"))
 }
 
-/// Whether a command got as many words as it takes.
+/// Checks the number of arguments of a command.
 fn check_count(verb: &Command, given: usize) -> Result<(), String> {
     let needed = |argument: &&Argument| argument.count != Count::Optional;
     if let Some(missing) = verb.arguments.iter().filter(needed).nth(given) {

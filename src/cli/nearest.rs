@@ -1,10 +1,9 @@
-//! The word that was meant by one that is not known.
+//! Suggests the word that was meant by an unknown one.
 
-/// The greatest number of letters by which a word may differ from the one that was meant.
+/// The largest edit distance of a suggestion.
 const MOST: usize = 2;
 
-/// The candidate that was probably meant: it is the same but for upper and lower case, begins with the word, or is a
-/// slip of the finger away.
+/// The candidate that was probably meant: one that starts with the word or is a typing error away from it, ignoring case.
 pub fn nearest<'a>(
     word: &str,
     candidates: impl Iterator<Item = &'a str> + Clone,
@@ -19,15 +18,14 @@ pub fn nearest<'a>(
                 let longest = letters.len().max(word.len());
                 (distance(&word, &letters), longest, candidate)
             })
-            // Of a short word two letters are all of it.
+            // In a short word fewer letters may differ.
             .filter(|(distance, longest, _)| *distance <= MOST.min(longest / 2))
             .min_by_key(|(distance, _, candidate)| (*distance, *candidate))
             .map(|(_, _, candidate)| candidate)
     })
 }
 
-/// How many letters must be added, dropped, changed or swapped with their neighbour to make `b` of `a` (Damerau and
-/// Levenshtein's distance, each letter touched once).
+/// The optimal string alignment distance (restricted Damerau-Levenshtein).
 fn distance(a: &[char], b: &[char]) -> usize {
     let mut above: Vec<usize> = Vec::new();
     let mut row: Vec<usize> = (0..=b.len()).collect();
@@ -51,7 +49,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_nearest_word_is_offered_and_a_far_one_is_not() {
+    fn only_a_near_word_is_suggested() {
         let words = ["start", "status", "stop", "on", "off", "foyer-übersicht"];
         for (typed, meant) in [
             ("stauts", Some("status")),

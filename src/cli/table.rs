@@ -1,4 +1,4 @@
-//! The whole command line as one table. Parsing, help and completion only read it.
+//! The table of all commands and their options.
 
 use super::build;
 use super::grammar::{Argument, Command, Count, Group, Kind, Opt, argument, flag, option};
@@ -21,7 +21,7 @@ static STATE_DIR: Opt = option(
     "state-dir",
     "DIR",
     Kind::Directory,
-    "What outlives a restart [/var/lib/ossuary]",
+    "Persistent state [/var/lib/ossuary]",
 );
 pub(super) static RUN_DIR: Opt = option(
     "run-dir",
@@ -41,7 +41,7 @@ static LISTEN: Opt = Opt {
         "listen",
         "ADDR",
         Kind::Text,
-        "Where to serve, as 127.0.0.1:8081, [::]:8081 or\n:8081; port 0 picks a free one; may be repeated\n[[::]:8081: everybody, who then needs the password]",
+        "The address to listen on: 127.0.0.1:8081, [::]:8081\nor :8081; port 0 picks a free one; may be repeated\n[[::]:8081, for every client with the password]",
     )
 };
 static HOST: Opt = Opt {
@@ -50,7 +50,7 @@ static HOST: Opt = Opt {
         "host",
         "NAME",
         Kind::Text,
-        "Another name by which browsers call this kiosk,\nas behind a proxy; shown as https://NAME where it\nlistens on loopback only; may be repeated",
+        "Another host name of this kiosk, such as that of a\nproxy; shown as https://NAME if the daemon listens\non loopback only; may be repeated",
     )
 };
 static TRUSTED_PROXY: Opt = Opt {
@@ -59,57 +59,62 @@ static TRUSTED_PROXY: Opt = Opt {
         "trusted-proxy",
         "ADDR",
         Kind::Text,
-        "Where to serve a proxy that begins each connection\nwith a PROXY line (version 1), as 127.0.0.1:8082;\nloopback only; may be repeated",
+        "The address to listen on for a proxy that sends the\nPROXY protocol (version 1), such as 127.0.0.1:8082;\nloopback only; may be repeated",
     )
 };
 static DEMO_LISTEN: Opt = Opt {
-    help: "Where to serve; may be repeated [127.0.0.1:8081\nand [::1]:8081]",
+    help: "The address to listen on; may be repeated\n[127.0.0.1:8081 and [::1]:8081]",
     ..LISTEN
 };
-static JSON: Opt = flag("json", "Print the daemon's own answer, for machines");
-static CHECK_JSON: Opt = flag("json", "Print the findings as JSON, for machines");
+static JSON: Opt = flag("json", "Print the response of the API as JSON");
+static CHECK_JSON: Opt = flag("json", "Print the report as JSON");
 static ROOT: Opt = option(
     "root",
     "DIR",
     Kind::Directory,
-    "The root of the system that is set up [/]",
+    "The root directory of the system [/]",
 );
-static NO_WAIT: Opt = flag("no-wait", "Return as soon as the daemon has agreed");
+static NO_WAIT: Opt = flag("no-wait", "Return as soon as the daemon has accepted it");
 static TIMEOUT: Opt = option(
     "timeout",
     "SECONDS",
     Kind::Text,
-    "Wait no longer than this [90]",
+    "Wait at most this long [90]",
 );
 static FOLLOW: Opt = Opt {
     short: Some('f'),
-    ..flag("follow", "Go on printing what is new, until Ctrl-C")
+    ..flag("follow", "Continue with new lines until Ctrl-C")
 };
 static LINES: Opt = Opt {
     short: Some('n'),
     ..option("lines", "N", Kind::Text, "The newest N lines [100]")
 };
-static FADE: Opt = flag("fade", "Fade from one page into the other");
+static FADE: Opt = flag("fade", "Fade from one page to the other");
 static OUTPUT: Opt = Opt {
     short: Some('o'),
-    ..option("output", "FILE", Kind::File, "Where the picture goes")
+    ..option("output", "FILE", Kind::File, "Write the screenshot to FILE")
 };
 static WIDTH: Opt = option("width", "PIXELS", Kind::Text, "Scale it down to this width");
-static ID: Opt = option("id", "ID", Kind::Text, "Its id [made from the name]");
-static NAME: Opt = option("name", "NAME", Kind::Text, "What people read");
+static ID: Opt = option("id", "ID", Kind::Text, "The id [made from the name]");
+static NAME: Opt = option("name", "NAME", Kind::Text, "The display name");
 static TYPE: Opt = option(
     "type",
     "TYPE",
     Kind::OneOf(&["chromium", "custom"]),
-    "chromium for a display process [custom, or\nchromium where --url is given]",
+    "chromium for a display process [chromium if\n--url is given, else custom]",
 );
-static COMMAND: Opt = option("command", "COMMAND", Kind::Text, "What to run, in quotes");
+static COMMAND: Opt = option(
+    "command",
+    "COMMAND",
+    Kind::Text,
+    "The command to run, in quotes",
+);
 static URL: Opt = option("url", "URL", Kind::Text, "The page a display process shows");
 static DISPLAY: Opt = option(
     "display",
     "DISPLAY",
     Kind::Text,
-    "Where it shows it, as :0 or wayland-0",
+    "The display to use, such as :0 or wayland-0",
 );
 static SET: Opt = Opt {
     repeated: true,
@@ -117,13 +122,13 @@ static SET: Opt = Opt {
         "set",
         "FIELD=VALUE",
         Kind::Text,
-        "Any other field, as restart=always or\nflags.webgpu=true; may be repeated",
+        "Any other field, such as restart=always or\nflags.webgpu=true; may be repeated",
     )
 };
 
 static FORCE: Opt = flag(
     "force",
-    "Also one that rules of the schedule name, which\nswitches these rules off",
+    "Remove it even if rules of the schedule name it,\nand disable these rules",
 );
 static IF_MATCH: Opt = option(
     "if-match",
@@ -137,14 +142,14 @@ static FORCE_PUT: Opt = flag(
 );
 static RESET: Opt = flag(
     "reset",
-    "Forget password, tokens and sessions; prints a new\nclaim code",
+    "Remove the password, tokens and sessions, and print\na new claim code",
 );
-static TOKEN_NAME: Opt = option("name", "NAME", Kind::Text, "What the token is for");
+static TOKEN_NAME: Opt = option("name", "NAME", Kind::Text, "The name of the token");
 static ROLE: Opt = option(
     "role",
     "ROLE",
     Kind::OneOf(&["view", "operate", "admin"]),
-    "view, operate (start and stop as well), or admin",
+    "view, operate (may also start and stop), or admin",
 );
 
 const PROCESS: Argument = argument("ID", Count::One, Kind::Process);
@@ -166,9 +171,9 @@ pub(super) static COMMANDS: &[Command] = &[
             &HOST,
             &TRUSTED_PROXY,
         ],
-        summary: "Keep the configured processes alive; serve the API and the page",
-        about: "SIGHUP re-reads the configuration; SIGTERM and SIGINT stop every process in\n\
-                order and end the daemon.",
+        summary: "Run the daemon: processes, API and web UI",
+        about: "SIGHUP reloads the configuration. SIGTERM and SIGINT stop all processes in\n\
+                order, then the daemon.",
         build: build::daemon,
     },
     Command {
@@ -176,9 +181,9 @@ pub(super) static COMMANDS: &[Command] = &[
         group: Group::Kiosk,
         arguments: &[],
         options: &[&DEMO_LISTEN],
-        summary: "The same with a few example processes, needing nothing",
-        about: "Needs neither root nor systemd nor a screen. It has a directory of its own,\n\
-                which is removed at the end.",
+        summary: "Run the daemon with a few example processes",
+        about: "Needs neither root nor systemd nor a screen. Its temporary directory is removed\n\
+                at the end.",
         build: build::demo,
     },
     Command {
@@ -186,9 +191,9 @@ pub(super) static COMMANDS: &[Command] = &[
         group: Group::Kiosk,
         arguments: &[argument("FILE", Count::Optional, Kind::File)],
         options: &[&CHECK_JSON],
-        summary: "Read a configuration file and print every problem",
-        about: "Without FILE: /etc/ossuary/config.json. Prints `ok`, and what a migration\n\
-                would change, where there is no problem.",
+        summary: "Check a configuration file and print every problem",
+        about: "Without FILE: /etc/ossuary/config.json. If there is no problem, prints `ok` and\n\
+                what a migration would change.",
         build: build::check,
     },
     Command {
@@ -196,11 +201,11 @@ pub(super) static COMMANDS: &[Command] = &[
         group: Group::Kiosk,
         arguments: &[argument("DIR", Count::One, Kind::Directory)],
         options: &[&ROOT],
-        summary: "Set a kiosk up by ossuary.json on its card",
-        about: "DIR is where the card's FAT partition is mounted. All of the file is checked,\n\
-                then all of it is done or nothing; ossuary.txt beside it tells what was done,\n\
-                or what is wrong. What was done is overwritten and removed. A flashed device\n\
-                does this at each start, before the daemon's.",
+        summary: "Apply the first-boot file ossuary.json of the card",
+        about: "DIR is where the boot partition of the card is mounted. The file is checked as a\n\
+                whole, then all of it is applied or nothing. The report ossuary.txt beside it\n\
+                says what was applied, or what is wrong. An applied file is overwritten and\n\
+                removed. The image runs this at each boot, before the daemon starts.",
         build: build::first_boot,
     },
     Command {
@@ -208,8 +213,8 @@ pub(super) static COMMANDS: &[Command] = &[
         group: Group::Processes,
         arguments: &[argument("ID", Count::Optional, Kind::Process)],
         options: ASKING,
-        summary: "How every process fares, or one",
-        about: "With an ID the exit code tells whether that process runs: 0 or 5.",
+        summary: "Print the state of all processes, or of one",
+        about: "With an ID, the exit code is 0 if that process runs, else 5.",
         build: build::status,
     },
     Command {
@@ -218,7 +223,7 @@ pub(super) static COMMANDS: &[Command] = &[
         arguments: &[PROCESSES],
         options: SWITCHING,
         summary: "Start processes, and wait until they run",
-        about: "A process that holds the display, or the one browser, makes way.",
+        about: "A process that holds the display is stopped, and so is another browser.",
         build: build::start,
     },
     Command {
@@ -226,7 +231,7 @@ pub(super) static COMMANDS: &[Command] = &[
         group: Group::Processes,
         arguments: &[PROCESSES],
         options: SWITCHING,
-        summary: "Stop processes, and wait until they are gone",
+        summary: "Stop processes, and wait until they have ended",
         about: "",
         build: build::stop,
     },
@@ -244,8 +249,8 @@ pub(super) static COMMANDS: &[Command] = &[
         group: Group::Processes,
         arguments: &[PROCESS],
         options: &[&FOLLOW, &LINES, &RUN_DIR, &SOCKET, &JSON],
-        summary: "What a process printed",
-        about: "With --follow and --json: one line, one JSON object.",
+        summary: "Print the log of a process",
+        about: "With --follow and --json: one JSON object a line.",
         build: build::logs,
     },
     Command {
@@ -254,8 +259,8 @@ pub(super) static COMMANDS: &[Command] = &[
         arguments: &[PROCESS, argument("URL", Count::One, Kind::Text)],
         options: &[&FADE, &RUN_DIR, &SOCKET, &JSON],
         summary: "Show another page on a display process",
-        about: "The page that is there stays until the other one is, and stays if that cannot be\n\
-                loaded. The configuration is not changed: see `ossuary set ID url=URL`.",
+        about: "The current page stays until the new one is loaded, and also if that fails. The\n\
+                configuration does not change: see `ossuary set ID url=URL`.",
         build: build::open,
     },
     Command {
@@ -263,8 +268,8 @@ pub(super) static COMMANDS: &[Command] = &[
         group: Group::Processes,
         arguments: &[PROCESS],
         options: &[&OUTPUT, &WIDTH, &RUN_DIR, &SOCKET],
-        summary: "Photograph what a display process shows",
-        about: "A PNG, into FILE or to standard output.",
+        summary: "Take a screenshot of a display process",
+        about: "Writes a PNG to FILE or to standard output.",
         build: build::screenshot,
     },
     Command {
@@ -274,8 +279,8 @@ pub(super) static COMMANDS: &[Command] = &[
         options: &[
             &NAME, &COMMAND, &URL, &TYPE, &DISPLAY, &ID, &SET, &RUN_DIR, &SOCKET, &JSON,
         ],
-        summary: "Add a process; prints its id",
-        about: "Give --command, or --url for a display process that shows it.",
+        summary: "Add a process and print its id",
+        about: "Needs --command, or --url for a display process that shows it.",
         build: build::add,
     },
     Command {
@@ -287,9 +292,9 @@ pub(super) static COMMANDS: &[Command] = &[
         ],
         options: ASKING,
         summary: "Change fields of a process",
-        about: "VALUE is text or JSON; `null` gives the field its default again, and\n\
-                flags.webgpu=true changes one entry of a field. A process that runs is\n\
-                restarted only where its run would differ.",
+        about: "VALUE is text or JSON; `null` resets the field to its default, and\n\
+                flags.webgpu=true changes one entry of a field. A running process is restarted\n\
+                only if the change affects its run.",
         build: build::set,
     },
     Command {
@@ -297,7 +302,7 @@ pub(super) static COMMANDS: &[Command] = &[
         group: Group::Configuration,
         arguments: &[PROCESSES],
         options: ASKING,
-        summary: "Allow processes to be started",
+        summary: "Enable processes, so that they may start",
         about: "",
         build: build::enable,
     },
@@ -306,7 +311,7 @@ pub(super) static COMMANDS: &[Command] = &[
         group: Group::Configuration,
         arguments: &[PROCESSES],
         options: ASKING,
-        summary: "Stop processes, and forbid to start them",
+        summary: "Stop processes and prevent them from starting",
         about: "",
         build: build::disable,
     },
@@ -328,7 +333,7 @@ pub(super) static COMMANDS: &[Command] = &[
         ],
         options: &[&IF_MATCH, &FORCE_PUT, &RUN_DIR, &SOCKET, &JSON],
         summary: "Print the whole configuration, or replace it",
-        about: "`get` where neither is given. Without FILE: standard output, or standard input.\n\
+        about: "The default is `get`. Without FILE: standard output, or standard input.\n\
                 `get FILE` prints the ETag of what it wrote. `put --if-match ETAG` saves only\n\
                 if the configuration is still the same, so that no other change is lost;\n\
                 `put --force` saves in any case. `put` needs one of the two.",
@@ -339,9 +344,9 @@ pub(super) static COMMANDS: &[Command] = &[
         group: Group::Configuration,
         arguments: &[argument("ID", Count::Optional, Kind::Process)],
         options: ASKING,
-        summary: "Read the configuration file again, or load a page anew",
-        about: "Without ID: the file; a process whose run would look the same keeps running.\n\
-                With ID: the page of that display process, past every cache.",
+        summary: "Reload the configuration file, or the page of a process",
+        about: "Without ID: the file; a process whose run is not affected keeps running.\n\
+                With ID: the page of that display process, bypassing the cache.",
         build: build::reload,
     },
     Command {
@@ -352,8 +357,8 @@ pub(super) static COMMANDS: &[Command] = &[
             argument("RULE", Count::Optional, Kind::Text),
         ],
         options: ASKING,
-        summary: "Every rule, when it is done next, and what came of it last",
-        about: "`run RULE` does now what a rule says, and leaves with 1 where it failed.",
+        summary: "List the rules with their next time and last outcome",
+        about: "`run RULE` executes a rule now, and exits with 1 if it failed.",
         build: build::schedule,
     },
     Command {
@@ -361,9 +366,9 @@ pub(super) static COMMANDS: &[Command] = &[
         group: Group::Access,
         arguments: &[],
         options: &[&RESET, &RUN_DIR, &SOCKET, &JSON],
-        summary: "Set the password of the page, or begin anew without one",
-        about: "Asks for it, or reads a line of standard input. A kiosk that nobody has claimed\n\
-                is claimed by that; all sessions and tokens end with the old one.",
+        summary: "Set the password, or remove it",
+        about: "Asks for the password, or reads a line from standard input. This claims a kiosk\n\
+                that is not claimed yet, and ends all sessions and tokens.",
         build: build::passwd,
     },
     Command {
@@ -378,9 +383,9 @@ pub(super) static COMMANDS: &[Command] = &[
             argument("ID", Count::Optional, Kind::Text),
         ],
         options: &[&TOKEN_NAME, &ROLE, &RUN_DIR, &SOCKET, &JSON],
-        summary: "Make, list and revoke credentials for programs",
-        about: "`add --name NAME --role ROLE` prints the token, this once: send it as\n\
-                Authorization: Bearer TOKEN. `remove ID` revokes it at once.",
+        summary: "Create, list and revoke API tokens",
+        about: "`add --name NAME --role ROLE` prints the token, only this once: send it as\n\
+                Authorization: Bearer TOKEN. `remove ID` revokes it immediately.",
         build: build::token,
     },
     Command {
@@ -388,7 +393,7 @@ pub(super) static COMMANDS: &[Command] = &[
         group: Group::Machine,
         arguments: &[],
         options: ASKING,
-        summary: "Every display, and the process that holds it",
+        summary: "List the displays and the processes that hold them",
         about: "",
         build: build::displays,
     },
@@ -401,9 +406,8 @@ pub(super) static COMMANDS: &[Command] = &[
         ],
         options: ASKING,
         summary: "Switch the screen of a display on or off",
-        about: "Without DISPLAY: of every display that is there. `ossuary displays` tells what\n\
-                is true afterwards: screens take some seconds, and some come back by\n\
-                themselves.",
+        about: "Without DISPLAY: every connected display. `ossuary displays` prints the actual\n\
+                state: a screen takes some seconds, and some switch themselves on again.",
         build: build::power,
     },
     Command {
@@ -411,7 +415,7 @@ pub(super) static COMMANDS: &[Command] = &[
         group: Group::Machine,
         arguments: &[],
         options: ASKING,
-        summary: "The machine: memory, temperature, disk, network",
+        summary: "Print memory, temperature, disk and network of the machine",
         about: "",
         build: build::system,
     },
@@ -429,9 +433,9 @@ pub(super) static COMMANDS: &[Command] = &[
         group: Group::Machine,
         arguments: &[],
         options: ASKING,
-        summary: "Let the program that is installed now take over",
-        about: "The processes, the display process above all, keep running and notice nothing.\n\
-                The new program is tried first; if it does not work, the old one goes on.",
+        summary: "Replace the running daemon with the installed program",
+        about: "All processes keep running. The new program is tested first; if it does not\n\
+                work, the old one continues.",
         build: build::upgrade,
     },
     Command {
@@ -443,7 +447,7 @@ pub(super) static COMMANDS: &[Command] = &[
             Kind::OneOf(&["bash", "zsh", "fish"]),
         )],
         options: &[],
-        summary: "Print what a shell needs to complete commands",
+        summary: "Print the completion script of a shell",
         about: "bash: ossuary completion bash > /etc/bash_completion.d/ossuary\n\
                 zsh:  ossuary completion zsh > /usr/local/share/zsh/site-functions/_ossuary\n\
                 fish: ossuary completion fish > /etc/fish/completions/ossuary.fish",
@@ -454,7 +458,7 @@ pub(super) static COMMANDS: &[Command] = &[
         group: Group::Machine,
         arguments: &[argument("COMMAND", Count::Optional, Kind::Command)],
         options: &[],
-        summary: "Print this help, or that of a command",
+        summary: "Print this help, or the help of a command",
         about: "",
         build: build::help,
     },

@@ -1,4 +1,4 @@
-//! The command line as operators type it.
+//! Tests of the command line.
 
 use super::grammar::Kind;
 use super::*;
@@ -33,7 +33,7 @@ fn more(words: &[&str]) -> More {
 }
 
 #[test]
-fn a_daemon_serves_on_every_address_without_a_listen_option() {
+fn a_daemon_listens_on_every_address_by_default() {
     let Ok(Invocation::Daemon(options)) = parse_line("daemon") else {
         panic!("a daemon");
     };
@@ -44,7 +44,7 @@ fn a_daemon_serves_on_every_address_without_a_listen_option() {
 }
 
 #[test]
-fn the_demo_is_for_this_machine_alone_unless_told_otherwise() {
+fn the_demo_listens_on_loopback_by_default() {
     let Ok(Invocation::Demo { listen }) = parse_line("demo") else {
         panic!("a demo");
     };
@@ -57,7 +57,7 @@ fn the_demo_is_for_this_machine_alone_unless_told_otherwise() {
 }
 
 #[test]
-fn a_token_is_made_with_a_name_and_a_role_and_revoked_by_its_id() {
+fn a_token_is_created_with_a_name_and_a_role_and_revoked_by_its_id() {
     let task = |line: &str| match parse_line(line) {
         Ok(Invocation::Client(command)) => Ok(command.task),
         Ok(other) => panic!("{other:?}"),
@@ -88,7 +88,7 @@ fn a_token_is_made_with_a_name_and_a_role_and_revoked_by_its_id() {
 }
 
 #[test]
-fn addresses_are_read_as_operators_write_them() {
+fn listen_addresses_are_parsed() {
     for (text, address) in [
         ("127.0.0.1:8081", "127.0.0.1:8081"),
         ("[::]:8081", "[::]:8081"),
@@ -114,7 +114,7 @@ fn addresses_are_read_as_operators_write_them() {
 }
 
 #[test]
-fn an_address_given_twice_is_served_once() {
+fn a_repeated_listen_address_counts_once() {
     let Ok(Invocation::Demo { listen }) =
         parse_line("demo --listen :1 --listen=[::]:1 --listen :2")
     else {
@@ -124,7 +124,7 @@ fn an_address_given_twice_is_served_once() {
 }
 
 #[test]
-fn a_word_that_a_command_does_not_know_is_a_usage_error_and_never_another_word() {
+fn a_wrong_word_is_a_usage_error() {
     for (line, message) in [
         (
             "power ON",
@@ -151,7 +151,7 @@ fn a_word_that_a_command_does_not_know_is_a_usage_error_and_never_another_word()
     ] {
         assert_eq!(parse_line(line), Err(message.to_owned()), "{line}");
     }
-    // What one of a command's words is, no other word may become, whichever command it is.
+    // No other word is taken for an allowed one, for any command.
     for verb in table::COMMANDS {
         for (index, argument) in verb.arguments.iter().enumerate() {
             let Kind::OneOf(allowed) = argument.kind else {
@@ -169,7 +169,7 @@ fn a_word_that_a_command_does_not_know_is_a_usage_error_and_never_another_word()
 }
 
 #[test]
-fn options_and_arguments_stand_in_any_order() {
+fn options_and_arguments_may_be_in_any_order() {
     let want = Task::Logs {
         id: "sync".into(),
         follow: true,
@@ -186,7 +186,7 @@ fn options_and_arguments_stand_in_any_order() {
 }
 
 #[test]
-fn the_socket_is_in_the_run_directory_unless_it_is_named() {
+fn the_socket_is_in_the_run_directory_by_default() {
     for (line, socket) in [
         ("status", "/run/ossuary/ossuary.sock"),
         ("status --run-dir /tmp/x", "/tmp/x/ossuary.sock"),
@@ -200,7 +200,7 @@ fn the_socket_is_in_the_run_directory_unless_it_is_named() {
 }
 
 #[test]
-fn stopping_waits_unless_told_otherwise() {
+fn stop_waits_by_default() {
     let wait = |line| match task(line) {
         Task::Control { command, ids, wait } => {
             assert_eq!(
@@ -241,7 +241,7 @@ fn a_process_with_a_page_is_a_display_process() {
 }
 
 #[test]
-fn values_are_json_where_they_can_be_and_text_where_they_must_be() {
+fn values_are_json_unless_the_field_is_always_a_string() {
     for (text, value) in [
         ("autostart=false", serde_json::json!(false)),
         ("stop_timeout_seconds=3", serde_json::json!(3)),
@@ -263,7 +263,7 @@ fn values_are_json_where_they_can_be_and_text_where_they_must_be() {
 }
 
 #[test]
-fn a_mistake_is_told_with_the_way_out() {
+fn a_usage_error_says_what_is_right() {
     for (line, message) in [
         (
             "strat x",
@@ -322,7 +322,7 @@ fn a_mistake_is_told_with_the_way_out() {
 }
 
 #[test]
-fn every_command_explains_itself_within_eighty_columns() {
+fn every_help_page_fits_in_eighty_columns() {
     let overview = printed("");
     assert_eq!(overview, printed("--help"));
     assert_eq!(overview, printed("help"));
@@ -351,22 +351,22 @@ fn every_command_explains_itself_within_eighty_columns() {
 }
 
 #[test]
-fn a_page_of_help_reads_like_this() {
+fn the_help_of_a_command_has_its_usage_and_options() {
     assert_eq!(
         printed("help logs"),
         "\
-What a process printed
+Print the log of a process
 
 Usage: ossuary logs [OPTION]... ID
 
-With --follow and --json: one line, one JSON object.
+With --follow and --json: one JSON object a line.
 
 Options:
-  -f, --follow       Go on printing what is new, until Ctrl-C
+  -f, --follow       Continue with new lines until Ctrl-C
   -n, --lines N      The newest N lines [100]
       --run-dir DIR  PID files and the socket [/run/ossuary]
       --socket FILE  The daemon's socket [RUN_DIR/ossuary.sock]
-      --json         Print the daemon's own answer, for machines
+      --json         Print the response of the API as JSON
   -h, --help         Print this help
 "
     );
@@ -388,7 +388,7 @@ fn only_the_last_argument_of_a_command_may_be_repeated() {
 }
 
 #[test]
-fn what_the_service_manager_runs_is_no_part_of_the_help() {
+fn the_command_for_systemd_is_not_in_the_help() {
     assert_eq!(parse_line("make-way"), Ok(Invocation::CleanUpStaleRuns));
     assert!(parse_line("make-way now").is_err());
     assert!(!printed("help").contains("make-way"));
@@ -410,7 +410,7 @@ fn commands_and_options_are_completed() {
 }
 
 #[test]
-fn ids_are_completed_from_the_daemon_the_line_names() {
+fn ids_are_completed_from_the_daemon_of_the_command_line() {
     let processes = |socket: &str, prefix: &str, except: &[&str]| More::Processes {
         socket: socket.into(),
         prefix: prefix.to_owned(),
@@ -437,7 +437,7 @@ fn ids_are_completed_from_the_daemon_the_line_names() {
 }
 
 #[test]
-fn files_and_directories_are_left_to_the_shell() {
+fn files_and_directories_are_completed_by_the_shell() {
     assert_eq!(more(&["check", ""]), More::Files);
     assert_eq!(more(&["config", "put", ""]), More::Files);
     assert_eq!(more(&["daemon", "--config", ""]), More::Files);

@@ -1,8 +1,8 @@
-//! The FAT partition of the card: the file that somebody laid there, and the letter that is left beside it.
+//! The boot partition of the card: the first-boot file, and the report beside it.
 //!
-//! FAT has no rename that a power cut respects, so nothing depends on one. The file stays what it is until
-//! everything in it is done; then its first sector becomes a mark, in one write, and whoever finds the mark goes on with
-//! overwriting and removing it.
+//! On FAT a rename is not atomic if the power is cut, so none is used. The file is unchanged until everything in it is
+//! applied. Then one write replaces its first sector with a marker; a later boot that finds the marker continues with
+//! overwriting and removing the file.
 
 use crate::supervisor::Failure;
 use crate::sys::errno::failure;
@@ -11,40 +11,40 @@ use std::io::{self, Read, Write};
 use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 
-/// What is read.
+/// The first-boot file.
 pub const FILE: &str = "ossuary.json";
 
-/// What is written.
+/// The report.
 const REPORT: &str = "ossuary.txt";
 
-/// The largest file that is read: a configuration as large as there may be, and as much again.
+/// The largest file: twice the largest configuration.
 const FILE_MAX: u64 = 512 * 1024;
 
-/// What a file begins with that is done with. No JSON does.
+/// The marker at the start of a file that was applied. JSON does not start with it.
 const APPLIED: &[u8] = b"This was applied; see ossuary.txt.";
 
-/// What cards write in one piece.
+/// What an SD card writes atomically.
 const SECTOR: usize = 512;
 
-/// A directory: the partition where it is mounted.
+/// The boot partition, mounted at a directory.
 pub struct Card {
     file: PathBuf,
     report: PathBuf,
 }
 
 impl Card {
-    /// The card that is mounted here.
-    pub fn new(place: &Path) -> Self {
+    /// The boot partition that is mounted at this directory.
+    pub fn new(directory: &Path) -> Self {
         Self {
-            file: place.join(FILE),
-            report: place.join(REPORT),
+            file: directory.join(FILE),
+            report: directory.join(REPORT),
         }
     }
 
-    /// What stands in the file; `None` where there is none, or nothing any more but what was done already.
+    /// Reads the file; `None` if there is none. A file that was applied already is erased.
     ///
     /// # Errors
-    /// It cannot be read, or could not be removed when everything is done: then nothing may be done.
+    /// The file cannot be read, or cannot be erased.
     pub fn read(&self) -> Result<Option<Vec<u8>>, Failure> {
         let mut file = match OpenOptions::new().read(true).write(true).open(&self.file) {
             Ok(file) => file,
@@ -67,10 +67,10 @@ impl Card {
         Ok(Some(bytes))
     }
 
-    /// Leaves a letter. Nothing is written where it says so already: it may be the same at every start.
+    /// Writes the report, unless it is unchanged: a refused file has the same report at every boot.
     ///
     /// # Errors
-    /// It could not be written.
+    /// The report cannot be written.
     pub fn write_report(&self, letter: &str) -> Result<(), Failure> {
         if fs::read(&self.report).is_ok_and(|there| there == letter.as_bytes()) {
             return Ok(());
@@ -87,7 +87,7 @@ impl Card {
     /// Overwrites the file and removes it.
     ///
     /// # Errors
-    /// It could not be overwritten in full.
+    /// The file cannot be overwritten or removed.
     pub fn scrub(&self) -> Result<(), Failure> {
         let overwrite = || {
             let file = OpenOptions::new().write(true).open(&self.file)?;
@@ -96,10 +96,10 @@ impl Card {
             sector[..APPLIED.len()].copy_from_slice(APPLIED);
             file.write_all_at(&sector, 0)?;
             file.sync_all()?;
-            let mut place = SECTOR as u64;
-            while place < length {
-                file.write_all_at(&[b' '; SECTOR], place)?;
-                place += SECTOR as u64;
+            let mut offset = SECTOR as u64;
+            while offset < length {
+                file.write_all_at(&[b' '; SECTOR], offset)?;
+                offset += SECTOR as u64;
             }
             file.sync_all()?;
             fs::remove_file(&self.file)
@@ -116,10 +116,10 @@ impl Card {
 mod tests {
     use super::*;
 
-    /// A card of the test's own, removed at its end.
-    struct Place(PathBuf);
+    /// A temporary directory.
+    struct TempDir(PathBuf);
 
-    impl Place {
+    impl TempDir {
         fn new(name: &str) -> Self {
             let path = std::env::temp_dir().join(format!("ossuary-{name}-{}", std::process::id()));
             fs::create_dir_all(&path).unwrap();
@@ -127,19 +127,19 @@ mod tests {
         }
     }
 
-    impl Drop for Place {
+    impl Drop for TempDir {
         fn drop(&mut self) {
             let _ = fs::remove_dir_all(&self.0);
         }
     }
 
     #[test]
-    fn what_was_scrubbed_cannot_be_read_any_more() {
-        let place = Place::new("card-scrub");
+    fn a_scrubbed_file_is_overwritten() {
+        let place = TempDir::new("card-scrub");
         for size in [10, 512, 5000] {
             let path = place.0.join(FILE);
             fs::write(&path, vec![b'#'; size]).unwrap();
-            // Whoever holds the file open sees what becomes of its sectors.
+            // A descriptor that is open still reads the sectors of the removed file.
             let held = File::open(&path).unwrap();
             Card::new(&place.0).scrub().unwrap();
             assert!(!path.exists());
@@ -151,8 +151,8 @@ mod tests {
     }
 
     #[test]
-    fn a_power_cut_while_it_is_overwritten_is_made_good_by_the_next_start() {
-        let place = Place::new("card-cut");
+    fn after_a_power_cut_the_next_boot_continues_to_overwrite_the_file() {
+        let place = TempDir::new("card-cut");
         let path = place.0.join(FILE);
         let mut bytes = APPLIED.to_vec();
         bytes.resize(SECTOR, b' ');
@@ -163,8 +163,8 @@ mod tests {
     }
 
     #[test]
-    fn the_same_letter_is_not_written_twice() {
-        let place = Place::new("card-letter");
+    fn the_same_report_is_not_written_twice() {
+        let place = TempDir::new("card-report");
         let card = Card::new(&place.0);
         card.write_report("one").unwrap();
         let written = fs::metadata(place.0.join(REPORT))

@@ -1,10 +1,10 @@
-//! A wireless network as iwd keeps it: a file in its directory (iwd.network(5)).
+//! The file of a wireless network for iwd (iwd.network(5)).
 
 use crate::config::Network;
 use std::fmt::Write;
 
-/// What the file is called: the name of the network, unless that has something else in it than letters and digits of
-/// ASCII, spaces, `_` and `-`; then its bytes in hexadecimal behind a `=`.
+/// The name of the file: the SSID if it has only ASCII letters and digits, spaces, `_` and `-`, else `=` and its bytes in
+/// hexadecimal.
 pub fn file_name(network: &Network) -> String {
     let plain = |byte: u8| byte.is_ascii_alphanumeric() || b" _-".contains(&byte);
     let kind = match network.passphrase {
@@ -21,7 +21,7 @@ pub fn file_name(network: &Network) -> String {
     format!("{name}.{kind}")
 }
 
-/// The other file that iwd might know the network by, from when it was open, or was not.
+/// The name of the file for a network of this SSID with the other security, which is removed.
 pub fn other_file_name(network: &Network) -> String {
     let (name, kind) = file_name(network)
         .rsplit_once('.')
@@ -33,7 +33,7 @@ pub fn other_file_name(network: &Network) -> String {
     }
 }
 
-/// What stands in the file.
+/// The content of the file.
 pub fn content(network: &Network) -> String {
     let mut text = String::new();
     if let Some(passphrase) = &network.passphrase {
@@ -45,7 +45,7 @@ pub fn content(network: &Network) -> String {
     text
 }
 
-/// In a file of iwd's `\` begins an escape, and spaces at the ends of a line are nobody's.
+/// Escapes backslashes, which start an escape sequence, and spaces, which iwd removes at the ends of a line.
 fn escape(text: &str) -> String {
     text.replace('\\', "\\\\").replace(' ', "\\s")
 }
@@ -63,7 +63,7 @@ mod tests {
     }
 
     #[test]
-    fn an_ordinary_name_is_the_name_of_the_file_and_any_other_is_encoded() {
+    fn an_unusual_ssid_is_encoded_in_the_file_name() {
         let name = |name, passphrase| file_name(&network(name, passphrase));
         assert_eq!(name("Gallery 2_a-b", Some("x")), "Gallery 2_a-b.psk");
         assert_eq!(name("Gallery", None), "Gallery.open");
@@ -76,13 +76,13 @@ mod tests {
     }
 
     #[test]
-    fn a_network_that_was_open_is_not_known_twice() {
+    fn the_file_of_the_other_security_is_named() {
         assert_eq!(other_file_name(&network("A", Some("x"))), "A.open");
         assert_eq!(other_file_name(&network("a.b", None)), "=612e62.psk");
     }
 
     #[test]
-    fn a_passphrase_arrives_as_it_was_written() {
+    fn a_passphrase_is_escaped() {
         let text = content(&network("A", Some(" 12\\34 # ; \"5")));
         assert_eq!(text, "[Security]\nPassphrase=\\s12\\\\34\\s#\\s;\\s\"5\n");
         assert_eq!(content(&network("A", None)), "");

@@ -1,15 +1,15 @@
-//! `ossuary first-boot`: sets a kiosk up by a file that whoever wrote the card laid on its FAT partition.
+//! `ossuary first-boot`: applies the first-boot file that an operator has put on the boot partition of the card.
 //!
 //! ```text
-//! ossuary.json ── config::FirstBoot: is all of it right? ── no ──► ossuary.txt says what is not
+//! ossuary.json ── config::FirstBoot: is all of it valid? ── no ──► report in ossuary.txt
 //!      │ yes
-//! everything onto the data partition, under other names ── cannot ──► ossuary.txt says why
+//! write everything to the data partition under temporary names ── fails ──► report in ossuary.txt
 //!      │
-//! everything under its own name ──► ossuary.txt says what ──► ossuary.json is overwritten and removed
+//! rename everything ──► report in ossuary.txt ──► overwrite and remove ossuary.json
 //! ```
 //!
-//! The daemon is not started yet, so nobody sees a half. A power cut on the way down leaves the file where it is, and
-//! the next start does all of it once more, which comes to the same.
+//! The daemon is not started yet, so it never sees half of the changes. After a power cut the file is still there, and
+//! the next boot applies it again with the same result.
 
 mod card;
 mod iwd;
@@ -29,32 +29,33 @@ use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
-/// For root alone: passwords stand in all of them.
+/// The mode of files with secrets.
 const SECRET: u32 = 0o600;
 
-/// For everybody.
+/// The mode of other files.
 const PUBLIC: u32 = 0o644;
 
-/// What became of the file; each with the letter that was left.
+/// What happened to the file, with the report.
 enum Outcome {
-    /// There was none.
+    /// There is no file.
     Nothing,
-    /// All of it is done.
+    /// All of it was applied.
     Applied(String),
-    /// Nothing of it is done.
+    /// Nothing of it was applied.
     Refused(String),
 }
 
-/// Sets the system at `root` up by the file on the card that is mounted at `card`, if there is one. Prints the letter.
+/// Applies the file on the boot partition that is mounted at `card`, if there is one, to the system at `root`. Prints the
+/// report.
 pub fn run(card: &Path, root: &Path) -> Exit {
     match apply_file(&Card::new(card), &System { root }) {
         Ok(Outcome::Nothing) => Exit::Done,
-        Ok(Outcome::Applied(letter)) => {
-            print!("{}", visible(&letter));
+        Ok(Outcome::Applied(report)) => {
+            print!("{}", visible(&report));
             Exit::Done
         }
-        Ok(Outcome::Refused(letter)) => {
-            eprint!("{}", visible(&letter));
+        Ok(Outcome::Refused(report)) => {
+            eprint!("{}", visible(&report));
             Exit::Refused
         }
         Err(failure) => {
@@ -81,18 +82,18 @@ fn apply_file(card: &Card, system: &System<'_>) -> Result<Outcome, Failure> {
     if let Err(failure) = system.apply(&wanted) {
         return refuse(card, report::failed(&failure.message));
     }
-    let letter = report::applied(&wanted);
-    card.write_report(&letter)?;
+    let report = report::applied(&wanted);
+    card.write_report(&report)?;
     card.scrub()?;
-    Ok(Outcome::Applied(letter))
+    Ok(Outcome::Applied(report))
 }
 
-fn refuse(card: &Card, letter: String) -> Result<Outcome, Failure> {
-    card.write_report(&letter)?;
-    Ok(Outcome::Refused(letter))
+fn refuse(card: &Card, report: String) -> Result<Outcome, Failure> {
+    card.write_report(&report)?;
+    Ok(Outcome::Refused(report))
 }
 
-/// What is set up: everything where the daemon, iwd and the units of the overlay look for it.
+/// The system that is set up: its files are where the daemon, iwd and the units of the overlay expect them.
 struct System<'a> {
     root: &'a Path,
 }
@@ -102,7 +103,7 @@ impl System<'_> {
         self.root.join(path.trim_start_matches('/'))
     }
 
-    /// All of it, or nothing.
+    /// Applies everything or nothing.
     fn apply(&self, wanted: &FirstBoot) -> Result<(), Failure> {
         let mut together = FileSet::default();
         if let Some(hostname) = &wanted.hostname {
@@ -140,7 +141,7 @@ impl System<'_> {
     }
 }
 
-/// The credentials that are there, with this owner; `None` where nobody is to own the kiosk.
+/// The existing credentials with the new password; `None` if the password is removed.
 fn with_password(path: &Path, access: &Access) -> Result<Option<Credentials>, Failure> {
     let hash = match access {
         Access::Reset => return Ok(None),

@@ -1,30 +1,30 @@
-//! What is told to whoever reads the card again: `ossuary.txt`, beside the file it is about.
+//! The report of the first-boot file: `ossuary.txt` beside it.
 
 use super::card::FILE;
 use crate::config::{Access, FirstBoot, Problem};
 use std::fmt::Write;
 
-/// All of it was done.
+/// The report of a file that was applied.
 pub fn applied(wanted: &FirstBoot) -> String {
-    let mut text = format!("{FILE} was applied. This is set up now:\n\n");
+    let mut text = format!("{FILE} was applied:\n\n");
     let mut say = |name: &str, what: &str| {
         let _ = writeln!(text, "  {name}: {what}");
     };
     if let Some(hostname) = &wanted.hostname {
         say(
             "hostname",
-            &format!("{hostname}, so http://{hostname}.local:8081"),
+            &format!("{hostname}; the web UI is at http://{hostname}.local:8081"),
         );
     }
     if let Some(timezone) = &wanted.timezone {
         say("timezone", timezone);
     }
     match &wanted.access {
-        Some(Access::Password(_)) => say("password", "the one that stood there"),
-        Some(Access::Hash(_)) => say("password", "the one of the hash that stood there"),
+        Some(Access::Password(_)) => say("password", "set"),
+        Some(Access::Hash(_)) => say("password", "set to the one with the given hash"),
         Some(Access::Reset) => say(
             "password",
-            "none; the screen shows the code that claims the kiosk",
+            "removed; the screen shows the code that claims the kiosk",
         ),
         None => {}
     }
@@ -46,18 +46,15 @@ pub fn applied(wanted: &FirstBoot) -> String {
     }
     let _ = write!(
         text,
-        "\nThere were secrets in it, so it was overwritten and removed. For another change write a new {FILE}:\n\
-         what does not stand in it stays as it is.\n"
+        "\nThe file may have contained secrets, so it was overwritten and removed. For another change write a new {FILE};\n\
+         settings that are not in it do not change.\n"
     );
     text
 }
 
-/// Nothing was done, because of these.
+/// The report of a file with problems.
 pub fn refused(problems: &[Problem]) -> String {
-    let mut text = format!(
-        "{FILE} was not applied: nothing of it is set up, and the kiosk is as it was before.\n\
-         What is wrong, and where:\n\n"
-    );
+    let mut text = format!("{FILE} was not applied, and nothing was changed. Its problems:\n\n");
     for problem in problems {
         let _ = match problem.path.is_empty() {
             true => writeln!(text, "  {FILE} {}", problem.message),
@@ -68,19 +65,19 @@ pub fn refused(problems: &[Problem]) -> String {
     text
 }
 
-/// Nothing was done, because the system said no.
+/// The report of a valid file that could not be applied.
 pub fn failed(why: &str) -> String {
-    format!("{FILE} could not be applied, but nothing is wrong with it:\n\n  {why}\n{RETRY}")
+    format!("{FILE} is valid but could not be applied:\n\n  {why}\n{RETRY}")
 }
 
-const RETRY: &str = "\nMend it and start the kiosk with this card once more. Whatever secrets are in the file are still there.\n";
+const RETRY: &str = "\nFix this and boot the kiosk with this card again. The file is unchanged, including its secrets.\n";
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
-    fn what_is_wrong_is_told_by_path_and_without_one() {
+    fn problems_are_listed_with_and_without_a_path() {
         let at = |path: &str, message: &str| Problem {
             path: path.to_owned(),
             message: message.to_owned(),
@@ -94,6 +91,6 @@ mod tests {
             text.contains("\n  wifi[0].name: must have 1 to 32 bytes\n"),
             "{text}"
         );
-        assert!(text.starts_with("ossuary.json was not applied: nothing of it"));
+        assert!(text.starts_with("ossuary.json was not applied, and nothing was changed."));
     }
 }

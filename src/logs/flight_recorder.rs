@@ -1,14 +1,11 @@
-//! The flight recorder: the newest lines of all processes, in memory that outlives the daemon.
+//! The flight recorder: the newest output of all processes, in memory that outlives the daemon.
 //!
-//! The rings die with the daemon, and what it has read from a pipe is in no pipe any more. So
-//! every read is also written here, as it is, into a piece of memory that whoever made it hands to the
-//! next daemon, which makes lines of it again: that is one copy, and nobody looks at a byte of it unless a daemon
-//! dies. It is a ring of bytes: when it is full, the oldest reads make way, whoever's
-//! they are.
+//! The ring buffers are lost when the daemon dies, and what it has read is no longer in the pipes. So each read is also
+//! copied here, into memory that the next daemon inherits and replays. The memory is a ring buffer of bytes: when it is
+//! full, the oldest reads are overwritten, of any process.
 //!
-//! The daemon may be killed between any two instructions. So first the tail moves past what is
-//! about to be overwritten, then the entry is written, and only then does the head move behind it:
-//! what lies between tail and head is whole at any instant.
+//! The daemon may be killed between any two instructions. So a write first moves the tail past what it overwrites, then
+//! writes the entry, and then moves the head: between tail and head there are only complete entries at any time.
 
 use super::partial_line::LineState;
 use super::ring::Stream;
@@ -19,22 +16,22 @@ use std::fmt;
 use std::sync::atomic::{Ordering, compiler_fence};
 use std::time::Duration;
 
-/// How much is kept for the next daemon, over all processes: the last thousand lines or so.
+/// The size of the memory, for all processes: about the last thousand lines.
 pub const RECORDER_BYTES: usize = 256 * 1024;
 
-/// What the memory begins with, the version of this layout in the last byte.
+/// The first bytes of the memory; the last one is the version of the layout.
 const MAGIC: [u8; 8] = *b"OssLog\0\x02";
 
-/// Magic, life, tail and head: where the entries begin.
+/// The offset of the entries, after magic, `life`, tail and head.
 const DATA: usize = 8 + 8 + 8 + 8;
 const LIFE: usize = 8;
 const TAIL: usize = 16;
 const HEAD: usize = 24;
 
-/// Length, kind, length of the id, the longest line, number and time.
+/// The header of an entry: its length, kind, length of the id, maximal length of a line, number and time.
 const ENTRY_HEAD: usize = 4 + 1 + 1 + 2 + 8 + 8;
 
-/// Bits of the kind, beside the stream in the lowest two.
+/// Bits of the kind; the lowest two are the stream.
 const OPEN: u8 = 0b0000_0100;
 const CUT: u8 = 0b0000_1000;
 const END: u8 = 0b0001_0000;
@@ -49,28 +46,28 @@ pub struct FlightRecorder {
     memory: RefCell<Box<dyn Memory>>,
 }
 
-/// What one read has brought, and all it takes to make the same lines of it again.
+/// The bytes of one read, and what is needed to make the same lines from them again.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct RecordedRead<'a> {
-    /// The number that its first end of a line gives out.
+    /// The number of the line that it completes first.
     pub seq: u64,
     /// When it was read.
     pub time: Moment,
-    /// Where it came from.
+    /// The stream.
     pub stream: Stream,
-    /// What was there of its first line.
+    /// What was read of its first line before.
     pub line_state: LineState,
-    /// How long a line may be, in bytes.
+    /// The maximal length of a line in bytes.
     pub line_max: usize,
-    /// The stream has ended after it.
+    /// Whether the stream ended after it.
     pub end: bool,
     /// The bytes.
     pub bytes: &'a [u8],
 }
 
 impl FlightRecorder {
-    /// A recorder in this memory, which may hold what an earlier daemon has recorded. `life` names
-    /// this daemon; where there is something already, its own name stays.
+    /// A recorder in this memory, which may contain what an earlier daemon has recorded. `life` identifies this daemon; it
+    /// is not changed in memory that is valid.
     pub fn new(memory: impl Memory + 'static, life: u64) -> Self {
         let this = Self {
             memory: RefCell::new(Box::new(memory)),
@@ -82,12 +79,12 @@ impl FlightRecorder {
         this
     }
 
-    /// Names the daemon that began to number the lines.
+    /// Identifies the daemon that started the numbering of the lines.
     pub fn life(&self) -> u64 {
         number(self.memory.borrow().as_ref().as_ref(), LIFE)
     }
 
-    /// Plays back what was recorded, oldest first, up to where it may be damaged: the gap shows in the numbers.
+    /// Replays what was recorded, oldest first, up to the first damaged entry. A gap shows in the numbers.
     pub fn replay(&self, mut each: impl FnMut(&Id, RecordedRead<'_>)) {
         let memory = self.memory.borrow();
         let memory: &[u8] = memory.as_ref().as_ref();
@@ -125,8 +122,8 @@ impl FlightRecorder {
         memory.starts_with(&MAGIC) && tail <= head && head - tail <= (memory.len() - DATA) as u64
     }
 
-    /// Drops everything from the first damaged entry on: [`Self::write`] trusts the length of every entry between
-    /// tail and head, and one of zero would keep it in its loop for ever, in each daemon that inherits the memory.
+    /// Drops everything from the first damaged entry on: [`Self::write`] trusts the lengths between tail and head, and a
+    /// length of zero would make it loop forever, in every daemon that inherits the memory.
     fn truncate_at_damage(&self) {
         let mut memory = self.memory.borrow_mut();
         let memory: &mut [u8] = (**memory).as_mut();
@@ -183,11 +180,11 @@ impl FlightRecorder {
 
 impl fmt::Debug for FlightRecorder {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Recorder").finish_non_exhaustive()
+        f.debug_struct("FlightRecorder").finish_non_exhaustive()
     }
 }
 
-/// The entry at `at`, whose bytes `into` holds then, and how long it is.
+/// Reads the entry at `at`, with its bytes in `into`, and its length; `None` if it is damaged.
 fn read_entry<'a>(
     memory: &[u8],
     at: u64,
@@ -200,7 +197,7 @@ fn read_entry<'a>(
     let seq = u64::from_le_bytes(bytes(memory, at + 8));
     let micros = u64::from_le_bytes(bytes(memory, at + 16));
     let bytes_at = ENTRY_HEAD as u64 + u64::from(name_length);
-    // No log ever gets that long.
+    // No log reaches such numbers.
     let is_number = seq > 0 && seq < u64::MAX / 2;
     if length < bytes_at || length > head - at || !is_number {
         return None;
@@ -233,7 +230,7 @@ fn read_entry<'a>(
     Some((id, read, length))
 }
 
-/// Where the byte number `at` of all that was ever recorded lies.
+/// The offset in memory of position `at`, counted over everything that was ever recorded.
 fn offset_of(memory: &[u8], at: u64) -> usize {
     DATA + (at % (memory.len() - DATA) as u64) as usize
 }
@@ -277,7 +274,7 @@ mod tests {
     use std::collections::VecDeque;
     use std::rc::Rc;
 
-    /// A read with bytes of its own.
+    /// A read that owns its bytes.
     #[derive(Clone, Debug, PartialEq, Eq)]
     struct Owned(Id, RecordedRead<'static>, Vec<u8>);
 
@@ -315,7 +312,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_played_back_is_the_newest_of_what_was_recorded() {
+    fn the_newest_reads_are_replayed() {
         for seed in 0..500 {
             let mut random = fastrand::Rng::with_seed(seed);
             let size = DATA + random.usize(200..3_000);
@@ -347,7 +344,7 @@ mod tests {
     }
 
     #[test]
-    fn memory_of_anything_else_begins_anew() {
+    fn memory_with_other_content_is_initialized() {
         let recorder = FlightRecorder::new(vec![0xa5; 1000], 3);
         assert_eq!((recorder.life(), played(&recorder)), (3, vec![]));
         let read = of_any_kind(&mut fastrand::Rng::with_seed(1), 1);
@@ -356,7 +353,7 @@ mod tests {
     }
 
     #[test]
-    fn damage_loses_lines_but_harms_nobody() {
+    fn damaged_memory_loses_lines_but_does_not_panic() {
         for seed in 0..2_000 {
             let mut random = fastrand::Rng::with_seed(seed);
             let recorder = FlightRecorder::new(vec![0; 600], 1);
@@ -373,7 +370,7 @@ mod tests {
     }
 
     #[test]
-    fn a_recorder_in_damaged_memory_goes_on_recording() {
+    fn a_recorder_in_damaged_memory_continues_to_record() {
         for seed in 0..2_000 {
             let mut random = fastrand::Rng::with_seed(seed);
             let recorder = FlightRecorder::new(vec![0; 600], 1);
@@ -382,7 +379,7 @@ mod tests {
             }
             let mut memory = recorder.copy();
             match seed {
-                // The length of the oldest entry: what the next write adds to the tail.
+                // The length of the oldest entry, which the next write adds to the tail.
                 0 => {
                     let oldest = offset_of(&memory, number(&memory, TAIL));
                     memory[oldest] = 0;

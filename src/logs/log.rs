@@ -1,4 +1,4 @@
-//! The log of one process: its ring, and a bell for those who follow it.
+//! The log of one process: a ring buffer of lines, and a notification for its readers.
 
 use super::flight_recorder::{FlightRecorder, RecordedRead};
 use super::partial_line::{LineSink, PartialLine};
@@ -10,17 +10,17 @@ use event_listener::{Event, EventListener};
 use std::cell::RefCell;
 use std::rc::Rc;
 
-/// The newest lines of one process. They carry on across its restarts.
+/// The newest lines of one process, across its runs.
 #[derive(Debug)]
 pub struct Log {
     ring: RefCell<Ring>,
     changed: Event,
-    /// Where what is read is kept for the next daemon, and under which name.
+    /// The recorder for the next daemon, and the id of the process in it.
     recorded: Option<Box<(Rc<FlightRecorder>, Id)>>,
 }
 
 impl Log {
-    /// An empty log that will hold at most `bytes` bytes (1 KiB at least).
+    /// An empty log of at most `bytes` bytes (at least 1 KiB).
     pub fn new(bytes: usize) -> Self {
         Self {
             ring: RefCell::new(Ring::new(bytes)),
@@ -29,7 +29,7 @@ impl Log {
         }
     }
 
-    /// An empty log whose reads are recorded for the next daemon as well.
+    /// An empty log whose reads are also recorded.
     pub(super) fn recorded(bytes: usize, recorder: Rc<FlightRecorder>, id: Id) -> Self {
         Self {
             recorded: Some(Box::new((recorder, id))),
@@ -37,17 +37,17 @@ impl Log {
         }
     }
 
-    /// Assembles the lines of one stream of one run from the raw reads of its pipe.
+    /// A writer for one stream of a run, which makes lines from the raw reads.
     pub fn writer(self: &Rc<Self>, stream: Stream) -> Writer {
         self.resume(stream, PartialLine::default())
     }
 
-    /// Assembles the lines of a stream whose next line has `begun` already, as an earlier daemon has read.
+    /// A writer for a stream of an adopted run, of whose next line an earlier daemon has read the beginning.
     pub fn resume(self: &Rc<Self>, stream: Stream, begun: PartialLine) -> Writer {
         Writer::new(self.clone(), stream, begun)
     }
 
-    /// Adds a note of the daemon itself, a line for each of its lines.
+    /// Adds a message of the daemon itself.
     pub fn note(&self, text: &str, now: Moment) {
         let mut bytes = Vec::with_capacity(text.len() + 1);
         for line in text.lines() {
@@ -57,19 +57,19 @@ impl Log {
         self.append(Stream::Ossuary, &mut PartialLine::default(), &bytes, now);
     }
 
-    /// The number the next line will get; the first line is 1.
+    /// The number of the next line; that of the first line is 1.
     pub fn next_seq(&self) -> u64 {
         self.ring.borrow().next_seq()
     }
 
-    /// The number of the oldest line still held; [`Log::next_seq`] when there is none.
+    /// The number of the oldest line; [`Log::next_seq`] if there is none.
     pub fn first_seq(&self) -> u64 {
         self.ring.borrow().first_seq()
     }
 
-    /// Shows the lines after number `seq`, oldest first: at most `max_lines`, and at
-    /// most `max_bytes` of text, but always one if there is one and a line is wanted. A first
-    /// number above `seq + 1` tells that lines were lost. `each` must not write to this log.
+    /// Calls `each` with the lines after number `seq`, oldest first: at most `max_lines` lines and `max_bytes` bytes of
+    /// text, but at least one line if there is one and `max_lines` is not 0. If the first number is above `seq + 1`, lines
+    /// were lost. `each` must not write to this log.
     pub fn read_after(
         &self,
         seq: u64,
@@ -82,7 +82,7 @@ impl Log {
             .read_after(seq, max_lines, max_bytes, each);
     }
 
-    /// Shows the newest `lines` lines, oldest first. `each` must not write to this log.
+    /// Calls `each` with the newest `lines` lines, oldest first. `each` must not write to this log.
     pub fn tail(&self, lines: usize, each: impl FnMut(Line<'_>)) {
         let ring = self.ring.borrow();
         let seq = ring
@@ -92,29 +92,27 @@ impl Log {
         ring.read_after(seq, lines, usize::MAX, each);
     }
 
-    /// Resolves once a line was added after this call. Ask before reading, or a
-    /// line that comes in between goes unnoticed.
+    /// Resolves when a line is added after this call. Call it before reading, so that no line in between is missed.
     pub fn changed(&self) -> EventListener {
         self.changed.listen()
     }
 
-    /// Changes the bound; the newest lines stay.
+    /// Changes the capacity; the newest lines are kept.
     pub(super) fn resize(&self, bytes: usize) {
         self.ring.borrow_mut().resize(bytes);
     }
 
-    /// Takes in what was read of a stream, whose next line is `line`.
+    /// Adds what was read of a stream; `line` is its incomplete line.
     pub(super) fn append(&self, stream: Stream, line: &mut PartialLine, bytes: &[u8], now: Moment) {
         self.write(stream, line, bytes, false, now);
     }
 
-    /// The stream has ended.
+    /// Ends a stream; its incomplete line is added.
     pub(super) fn end(&self, stream: Stream, line: &mut PartialLine, now: Moment) {
         self.write(stream, line, &[], true, now);
     }
 
-    /// Makes the lines that an earlier daemon has made of a read. Where reads are missing before it, the log begins
-    /// with it.
+    /// Adds the lines of a recorded read. If reads before it are missing, the log starts with it.
     pub(super) fn restore(&self, line: &mut PartialLine, read: &RecordedRead<'_>) {
         let mut ring = self.ring.borrow_mut();
         ring.continue_at(read.seq);
@@ -122,7 +120,7 @@ impl Log {
         read.append_to(line, &mut ring);
     }
 
-    /// Records, makes lines, and rings the bell once if there are any.
+    /// Records a read and adds its lines; notifies the readers if there are any.
     fn write(&self, stream: Stream, line: &mut PartialLine, bytes: &[u8], end: bool, time: Moment) {
         let mut ring = self.ring.borrow_mut();
         let read = RecordedRead {
@@ -145,7 +143,7 @@ impl Log {
 }
 
 impl RecordedRead<'_> {
-    /// Puts its lines where they belong.
+    /// Adds its lines to the ring.
     fn append_to(&self, line: &mut PartialLine, ring: &mut Ring) {
         let mut place = LineSink {
             ring,
@@ -182,7 +180,7 @@ mod tests {
     }
 
     #[test]
-    fn a_follower_is_woken_by_a_line_and_by_nothing_else() {
+    fn a_reader_is_notified_of_complete_lines_only() {
         let log = Rc::new(Log::new(4096));
         let mut changed = log.changed();
         let mut writer = log.writer(Stream::Stdout);
@@ -209,7 +207,7 @@ mod tests {
     }
 
     #[test]
-    fn a_process_that_prints_nothing_costs_next_to_nothing() {
+    fn an_empty_log_is_small() {
         assert!(size_of::<Log>() <= 96, "{}", size_of::<Log>());
     }
 }

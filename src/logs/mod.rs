@@ -1,9 +1,7 @@
-//! Remembers what the processes printed: one fixed ring in memory for each.
+//! The output of the processes: one ring buffer of lines in memory for each.
 //!
-//! Whoever reads a pipe feeds a [`Writer`] with the raw bytes; whoever shows a
-//! log asks it for lines by their number. Both live on one thread, and neither
-//! ever waits for the other: a writer overwrites the oldest lines, and a reader
-//! sees by the numbers what it has missed.
+//! A [`Writer`] takes the raw bytes of a pipe; readers ask a [`Log`] for lines by number. Neither waits for the other: a
+//! writer overwrites the oldest lines, and a reader sees by the numbers which it has missed.
 
 mod flight_recorder;
 mod log;
@@ -23,16 +21,16 @@ use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::rc::Rc;
 
-/// How large a log is until its size is known.
+/// The size of a log before the configuration is known.
 const SIZE: usize = 256 * 1024;
 
 /// The logs of all processes.
 #[derive(Debug, Default)]
 pub struct Logs {
     logs: RefCell<BTreeMap<Id, Rc<Log>>>,
-    /// Where what is read is kept for the next daemon.
+    /// The recorder for the next daemon.
     recorder: Option<Rc<FlightRecorder>>,
-    /// Lines that an earlier daemon has read the beginning of.
+    /// Incomplete lines of which an earlier daemon has read the beginning.
     partial_lines: RefCell<BTreeMap<(Id, Stream), PartialLine>>,
 }
 
@@ -42,7 +40,7 @@ impl Logs {
         Rc::default()
     }
 
-    /// The logs as an earlier daemon has recorded them; what is new is recorded as well.
+    /// The logs that an earlier daemon has recorded; they continue to be recorded.
     pub fn recorded(recorder: Rc<FlightRecorder>) -> Rc<Logs> {
         let logs = Logs {
             recorder: Some(recorder.clone()),
@@ -52,8 +50,8 @@ impl Logs {
         Rc::new(logs)
     }
 
-    /// Keeps a log of at most `bytes` bytes for a process. One that exists is
-    /// resized: the newest lines stay, and the numbers go on.
+    /// The log of a process, with a capacity of `bytes` bytes. An existing log is resized and keeps its newest lines; a
+    /// missing one is created.
     pub fn ensure(&self, id: &Id, bytes: usize) -> Rc<Log> {
         let mut logs = self.logs.borrow_mut();
         if let Some(log) = logs.get(id) {
@@ -68,7 +66,7 @@ impl Logs {
         log
     }
 
-    /// Forgets the log of a process. Whoever still holds it may go on using it.
+    /// Removes the log of a process. Existing references stay valid.
     pub fn remove(&self, id: &Id) {
         self.logs.borrow_mut().remove(id);
     }
@@ -78,7 +76,7 @@ impl Logs {
         self.logs.borrow().get(id).cloned()
     }
 
-    /// The beginning of a line that an earlier daemon has read from a stream that is still open. Once.
+    /// Takes the incomplete line of a stream that an earlier daemon has read and that is still open.
     pub fn take_partial_line(&self, id: &Id, stream: Stream) -> PartialLine {
         let begun = self
             .partial_lines
@@ -110,24 +108,24 @@ mod tests {
         lines
     }
 
-    /// A daemon reads, dies and is followed by the next, again and again: whoever looks at the log sees nothing of it.
+    /// One daemon after another reads and dies; the log is the same as that of a single daemon.
     #[test]
-    fn a_log_goes_on_where_the_daemon_before_has_ended() {
+    fn a_log_continues_after_the_death_of_the_daemon() {
         const STREAMS: [Stream; 2] = [Stream::Stdout, Stream::Stderr];
         for seed in 0..1_000 {
             let mut random = fastrand::Rng::with_seed(seed);
             let id: Id = "sync".parse().unwrap();
-            // Of a small one the oldest reads make way; a line that loses its beginning may lose its number with the
-            // next daemon but one.
+            // A small memory overwrites the oldest reads. A line that loses its beginning may lose its number after
+            // another death.
             let small = random.bool();
             let mut memory = vec![0; if small { 3_000 } else { RECORDER_BYTES }];
-            // In some logs a line is cut early.
+            // In some logs lines are cut early.
             let size = [16 * 1024, SIZE, 1024][random.usize(..if small { 2 } else { 3 })];
             let longest = [90, if small { 1_500 } else { 12_000 }][random.usize(..2)];
             let undying = Rc::new(Log::new(size));
             let mut model = STREAMS.map(|stream| undying.writer(stream));
             let mut now = Moment::default();
-            // A large one holds all.
+            // A large memory holds everything.
             let (lives, reads) = match (small, longest) {
                 (true, _) => (1, 200),
                 (false, 90) => (12, 20),
@@ -164,7 +162,7 @@ mod tests {
             let log = logs.ensure(&id, size);
             let (mut seen, mut wanted) = (shown(&log), shown(&undying));
             if small {
-                // Of each stream the first line may have lost its beginning.
+                // The first line of each stream may have lost its beginning.
                 for stream in STREAMS {
                     let Some(headless) = seen.iter_mut().find(|line| line.1 == stream) else {
                         continue;
@@ -177,7 +175,7 @@ mod tests {
             } else if size == SIZE {
                 assert_eq!(seen.len(), wanted.len(), "seed {seed}");
             }
-            // Where chunks begin, and so what makes way with the oldest, may differ.
+            // The boundaries of the chunks may differ, and so may the oldest line.
             let newest = seen.len().min(wanted.len());
             seen.drain(..seen.len() - newest);
             wanted.drain(..wanted.len() - newest);

@@ -1,38 +1,38 @@
-//! The line of a stream whose end was not read yet.
+//! The incomplete line of a stream.
 
 use super::ring::{Ring, Stream};
 use crate::time::Moment;
 use memchr::{memchr, memrchr};
 
-/// What there is of a line before the next read.
+/// What was read of a line so far.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum LineState {
-    /// Nothing: the next read begins a line.
+    /// Nothing: the next read starts a line.
     #[default]
     Empty,
     /// Its beginning.
     Partial,
-    /// It was too long, its head is in the log already, and the rest of it is passed over.
+    /// The line was too long: its beginning is in the log already, and the rest is skipped.
     Cut,
 }
 
-/// Makes lines of reads. Bytes are kept as they are; only newlines are taken out.
+/// Makes lines from reads. Bytes are kept unchanged; only newlines are removed.
 #[derive(Debug, Default)]
 pub struct PartialLine {
     state: LineState,
-    /// Never longer than a line may be.
+    /// At most as long as a line may be.
     text: Vec<u8>,
-    /// Nobody knows any more how it began.
+    /// Whether the beginning was lost with an earlier daemon.
     lost_beginning: bool,
 }
 
-/// Where the lines of a read go.
+/// The ring for the lines of a read, and what all these lines have in common.
 pub(super) struct LineSink<'r> {
     pub(super) ring: &'r mut Ring,
     pub(super) stream: Stream,
     /// When it was read.
     pub(super) time: Moment,
-    /// How long a line may be, in bytes.
+    /// The maximal length of a line in bytes.
     pub(super) line_max: usize,
 }
 
@@ -41,7 +41,7 @@ impl PartialLine {
         self.state
     }
 
-    /// Takes it that there was this much of the line, whatever is known of it.
+    /// Sets the state before a recorded read. If it differs from the current one, the beginning of the line was lost.
     pub(super) fn resume(&mut self, before: LineState) {
         if self.state != before || before == LineState::Empty {
             self.reset();
@@ -50,7 +50,7 @@ impl PartialLine {
         }
     }
 
-    /// Takes in what one read returned.
+    /// Adds what one read returned.
     pub(super) fn append(&mut self, mut bytes: &[u8], place: &mut LineSink<'_>) {
         if self.state != LineState::Empty {
             let end = memchr(b'\n', bytes);
@@ -68,7 +68,7 @@ impl PartialLine {
         self.extend(bytes, place);
     }
 
-    /// Here is its end: what stands there is a line.
+    /// Ends the line.
     pub(super) fn end(&mut self, place: &mut LineSink<'_>) {
         if self.state == LineState::Partial {
             place.push(&self.text, self.lost_beginning);
@@ -76,8 +76,8 @@ impl PartialLine {
         self.reset();
     }
 
-    /// Adds to it. Once it is too long it goes into the log at once, so that a program that never ends its line is
-    /// seen nevertheless.
+    /// Adds bytes to the line. A line that is too long is added to the log immediately, so that the output of a program
+    /// that never ends its line is visible.
     fn extend(&mut self, bytes: &[u8], place: &mut LineSink<'_>) {
         if self.state == LineState::Cut || bytes.is_empty() {
             return;

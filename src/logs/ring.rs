@@ -1,61 +1,58 @@
-//! The newest lines of one process, in a fixed number of bytes.
+//! A ring buffer of lines with a fixed size in bytes.
 //!
-//! Lines lie one after the other in chunks; the oldest chunk is dropped, and its
-//! memory used again, when a new one is needed and the bound is reached. Chunks
-//! begin small and double, so a process that prints little costs little. Numbers
-//! are not stored: a line's number is that of its chunk's first line plus its place.
+//! Lines are stored in chunks. When the ring is full and a new chunk is needed, the oldest one is dropped and its memory
+//! reused. Chunks start small and double in size, so a process with little output needs little memory. The number of a
+//! line is not stored: it is that of the first line of its chunk plus its index.
 //!
-//! What one read has brought of whole lines lies there as it came, the newlines in between: so a process that floods
-//! its output is not followed line by line, which only whoever reads the log does. Before that stand a byte of flags,
-//! the time since what is before it in microseconds, and the length, both as LEB128. For one line that is three
-//! bytes beside the text, for each further one a byte.
+//! The complete lines of one read are stored as one entry with their newlines, so that a flood of output is not split
+//! into lines unless the log is read. The header of an entry is a byte of flags, the time since the previous entry in
+//! microseconds, and the length, both as LEB128: usually three bytes for the first line, and one for each further line.
 
 use crate::time::Moment;
 use memchr::{memchr, memchr_iter, memrchr};
 use std::collections::VecDeque;
 use std::time::Duration;
 
-/// A longer line is cut, in bytes: enough for any log line a person reads, and
-/// small enough that one runaway line does not push out the whole ring.
+/// The maximal length of a line in bytes; a longer one is cut. Enough for any useful log line, and small enough that one
+/// endless line does not fill the ring.
 pub const LINE_MAX: usize = 8 * 1024;
 
-/// The first chunk of a ring; a process that says hello and falls silent costs this much.
+/// The size of the first chunk: what a process with a few lines of output needs.
 const CHUNK_MIN: usize = 512;
 
-/// Chunks stop doubling here. Smaller ones would be dropped and begun too often,
-/// larger ones would take too much of the ring away at once.
+/// The size of the largest chunk. Smaller ones would be replaced too often; with larger ones too many lines would be
+/// dropped at once.
 const CHUNK_MAX: usize = 16 * 1024;
 
-/// A ring is split into at least this many chunks, so that at most this part of it
-/// is empty right after the oldest chunk was dropped.
+/// The least number of chunks of a full ring: dropping the oldest chunk frees at most this fraction.
 const CHUNKS_MIN: usize = 8;
 
-/// Flags, ten bytes of time and three of length: the most that stands before a text.
+/// The largest header: flags, ten bytes of time and three of length.
 const HEADER_MAX: usize = 1 + 10 + 3;
 
-/// What stands before the text.
+/// The header of an entry.
 type Header = heapless::Vec<u8, HEADER_MAX>;
 
 /// The smallest ring, in bytes.
 const RING_MIN: usize = 1024;
 
-/// The bits that tell the stream.
+/// The bits of the stream.
 const STREAM: u8 = 0b11;
 
 /// The bit that says a line was cut.
 const CUT: u8 = 0b100;
 
-/// The bit that says several lines lie there, a newline between any two.
+/// The bit that says the entry has several lines, separated by newlines.
 const SEVERAL: u8 = 0b1000;
 
-/// Where a line came from.
+/// The source of a line.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Stream {
-    /// What the process printed.
+    /// Standard output.
     Stdout,
-    /// What it complained about.
+    /// Standard error.
     Stderr,
-    /// A note of the daemon itself.
+    /// A message of the daemon itself.
     Ossuary,
 }
 
@@ -70,22 +67,22 @@ impl Stream {
     }
 }
 
-/// One line as it is kept.
+/// A line of a log.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Line<'a> {
-    /// Its number; the first line of a log is 1, and none is left out.
+    /// The number; lines are numbered from 1 without gaps.
     pub seq: u64,
     /// When its end was read.
     pub time: Moment,
-    /// Where it came from.
+    /// The source.
     pub stream: Stream,
-    /// Its bytes, without the newline; not necessarily UTF-8.
+    /// The bytes, without the newline; not necessarily UTF-8.
     pub text: &'a [u8],
-    /// It was longer; the rest is lost.
+    /// Whether a part of the line is missing.
     pub cut: bool,
 }
 
-/// The ring itself.
+/// The ring buffer.
 #[derive(Debug)]
 pub(super) struct Ring {
     chunks: VecDeque<Chunk>,
@@ -105,7 +102,7 @@ struct Chunk {
     last_time: u64,
 }
 
-/// What lies behind one head: a line, or several with a newline between any two.
+/// An entry: one line, or several separated by newlines.
 #[derive(Clone, Copy)]
 struct Text<'a> {
     micros: u64,
@@ -133,12 +130,12 @@ impl Ring {
             .map_or(self.next_seq, |chunk| chunk.first_seq)
     }
 
-    /// The longest text a line may have here: a small ring holds at least two lines of any length.
+    /// The maximal length of a line in this ring: a small ring holds at least two lines.
     pub(super) fn line_max(&self) -> usize {
         LINE_MAX.min(self.capacity / 2 - HEADER_MAX)
     }
 
-    /// Adds a line; a text over [`Ring::line_max`] is cut.
+    /// Adds a line; one longer than [`Ring::line_max`] is cut.
     pub(super) fn push(&mut self, text: &[u8], time: Moment, stream: Stream, cut: bool) {
         let max = self.line_max();
         let (text, cut) = match text.get(..max) {
@@ -153,9 +150,9 @@ impl Ring {
         self.put(text, 1, micros, stream as u8 | if cut { CUT } else { 0 });
     }
 
-    /// Adds whole lines of one read, a newline between any two, as [`Ring::push`] would add one after the other.
+    /// Adds several lines, separated by newlines, with the same result as [`Ring::push`] for each.
     pub(super) fn push_lines(&mut self, mut text: &[u8], time: Moment, stream: Stream) {
-        // A piece of so many bytes has no line in it that would have to be cut.
+        // A piece of at most this many bytes has no line that must be cut.
         let max = self.line_max();
         loop {
             let room = self.room().map(|room| room.min(max));
@@ -171,7 +168,7 @@ impl Ring {
                     self.put(piece, 1 + more, micros(time), flags);
                     end
                 }
-                // The first of them does not fit in, or has to be cut.
+                // The first line does not fit, or must be cut.
                 None => {
                     let end = memchr(b'\n', text).unwrap_or(text.len());
                     self.push(&text[..end], time, stream, false);
@@ -185,24 +182,24 @@ impl Ring {
         }
     }
 
-    /// How long a text may be that the last chunk still takes.
+    /// The longest text that fits into the last chunk.
     fn room(&self) -> Option<usize> {
         let chunk = &self.chunks.back()?.bytes;
         (chunk.capacity() - chunk.len()).checked_sub(HEADER_MAX)
     }
 
-    /// Adds lines to the last chunk, which has room for them.
+    /// Adds lines to the last chunk, which must have room for them.
     fn put(&mut self, text: &[u8], lines: u32, micros: u64, flags: u8) {
         let chunk = self
             .chunks
             .back_mut()
-            .expect("whoever has looked for room has found it");
+            .expect("the caller has found room in a chunk");
         debug_assert_eq!(chunk.end_seq(), self.next_seq);
         self.next_seq += u64::from(lines);
         chunk.push(text, lines, micros, flags);
     }
 
-    /// Has the next line get this number. Where that is not the next anyway, the ring begins with it.
+    /// Sets the number of the next line. If that leaves a gap, the ring is emptied.
     pub(super) fn continue_at(&mut self, seq: u64) {
         if seq != self.next_seq {
             *self = Ring::new(self.capacity);
@@ -210,8 +207,8 @@ impl Ring {
         }
     }
 
-    /// Shows the lines after number `seq`, oldest first, up to `max_lines` lines
-    /// and `max_bytes` bytes of text (always at least one line where there is one).
+    /// Calls `each` with the lines after number `seq`, oldest first, at most `max_lines` lines and `max_bytes` bytes of
+    /// text, but at least one line if there is one.
     pub(super) fn read_after(
         &self,
         seq: u64,
@@ -236,7 +233,7 @@ impl Ring {
             .for_each(&mut each);
     }
 
-    /// Changes the bound. The newest lines stay, as many as fit.
+    /// Changes the capacity and keeps the newest lines that fit.
     pub(super) fn resize(&mut self, capacity: usize) {
         let capacity = capacity.max(RING_MIN);
         if capacity == self.capacity {
@@ -270,7 +267,7 @@ impl Ring {
     #[cold]
     fn begin_chunk(&mut self, need: usize, micros: u64) {
         let largest = (self.capacity / CHUNKS_MIN).min(CHUNK_MAX);
-        // As much again as there is already: few chunks, little waste.
+        // As large as all chunks so far: few chunks, little unused memory.
         let size = self.held.clamp(CHUNK_MIN.min(largest), largest).max(need);
         let mut spare = None;
         while self.held + size > self.capacity {
@@ -305,7 +302,7 @@ impl Chunk {
 
     fn push(&mut self, text: &[u8], lines: u32, micros: u64, flags: u8) {
         let mut head = Header::new();
-        // It has room for the longest.
+        // The header has room for its largest content.
         let _ = head.push(flags);
         push_number(&mut head, micros.saturating_sub(self.last_time));
         push_number(&mut head, text.len() as u64);
@@ -387,7 +384,7 @@ fn push_number(head: &mut Header, mut number: u64) {
     let _ = head.push(number as u8);
 }
 
-/// Takes a number that [`push_number`] has written.
+/// Reads a number that [`push_number`] has written.
 fn take_number(bytes: &mut &[u8]) -> u64 {
     let mut number = 0;
     let mut shift = 0;
@@ -410,7 +407,7 @@ mod tests {
         Moment::from_boot(Duration::from_millis(millis))
     }
 
-    /// A small generator of one's own (splitmix64), so that a failure names its seed.
+    /// A small random number generator (splitmix64).
     struct Random(u64);
 
     impl Random {
@@ -422,7 +419,7 @@ mod tests {
             (z ^ (z >> 31)) % bound
         }
 
-        /// A line of any kind without this byte: most are short, some empty, some longer than a line may be.
+        /// A random line without this byte: most are short, some empty, some longer than a line may be.
         fn text(&mut self, without: u8) -> Vec<u8> {
             let length = match self.below(10) {
                 0 => self.below(12_000),
@@ -462,7 +459,7 @@ mod tests {
     }
 
     #[test]
-    fn a_ring_agrees_with_a_plain_list_of_lines_whatever_happens() {
+    fn a_ring_agrees_with_a_list_of_lines() {
         for seed in 0..6_000 {
             let mut random = Random(seed);
             let mut capacity = 1024 << random.below(7);
@@ -477,7 +474,7 @@ mod tests {
                     ring.resize(capacity);
                     assert!(ring.first_seq() >= before, "seed {seed}");
                     first_when_resized = ring.first_seq();
-                    // Lines that no longer fit uncut are cut again.
+                    // Lines that are too long for the new capacity are cut.
                     let max = ring.line_max();
                     for line in &mut model {
                         line.4 |= line.3.len() > max;
@@ -517,12 +514,12 @@ mod tests {
             let lines = all(&ring);
             let first = ring.first_seq() as usize - 1;
             assert_eq!(lines, model[first..], "seed {seed}");
-            // Nothing is dropped without need: a full ring is short of its bound by one chunk at most.
+            // Nothing is dropped without need: the free part of a full ring is at most one chunk.
             if ring.first_seq() > first_when_resized {
                 let chunk = (capacity / CHUNKS_MIN).max(HEADER_MAX + ring.line_max());
                 assert!(ring.held() + chunk > capacity, "seed {seed}");
             }
-            // Reading from anywhere, in pieces, shows the same.
+            // Reading a part gives the same lines.
             let after = random.below(model.len() as u64 + 3);
             let (max_lines, max_bytes) = (random.below(20) as usize, random.below(3_000) as usize);
             let mut piece = Vec::new();
@@ -549,7 +546,7 @@ mod tests {
     }
 
     #[test]
-    fn a_full_ring_that_is_made_larger_loses_nothing() {
+    fn a_full_ring_that_is_enlarged_loses_nothing() {
         for line in ["", "x", "four", "a line as programs print them"] {
             let mut ring = Ring::new(64 * 1024);
             for number in 0..1000 {
@@ -567,7 +564,7 @@ mod tests {
     }
 
     #[test]
-    fn a_clock_that_seems_to_go_back_is_held_still() {
+    fn times_never_decrease() {
         let mut ring = Ring::new(1024);
         ring.push(b"a", at(5), Stream::Stdout, false);
         ring.push(b"b", at(3), Stream::Stdout, false);

@@ -1,4 +1,4 @@
-//! Takes in what was read from one stream of one run.
+//! Adds the output of one stream of one run to a log.
 
 use super::log::Log;
 use super::partial_line::PartialLine;
@@ -6,7 +6,7 @@ use super::ring::Stream;
 use crate::time::Moment;
 use std::rc::Rc;
 
-/// Assembles the lines of one stream.
+/// Makes lines from the raw reads of one stream.
 #[derive(Debug)]
 pub struct Writer {
     log: Rc<Log>,
@@ -19,12 +19,12 @@ impl Writer {
         Self { log, stream, line }
     }
 
-    /// Takes in what one read returned.
+    /// Adds what one read returned.
     pub fn append(&mut self, bytes: &[u8], now: Moment) {
         self.log.append(self.stream, &mut self.line, bytes, now);
     }
 
-    /// The stream has ended: what stands without a newline is a line too.
+    /// Ends the stream; what follows the last newline is a line, too.
     pub fn end(&mut self, now: Moment) {
         self.log.end(self.stream, &mut self.line, now);
     }
@@ -54,7 +54,7 @@ mod tests {
     }
 
     #[test]
-    fn lines_are_the_same_however_the_reads_fall() {
+    fn lines_do_not_depend_on_the_sizes_of_the_reads() {
         let mut text = Vec::new();
         for number in 0..60_u32 {
             let length = [
@@ -108,7 +108,7 @@ mod tests {
     }
 
     #[test]
-    fn binary_bytes_are_kept_as_they_are() {
+    fn binary_bytes_are_kept_unchanged() {
         assert_eq!(
             fed(&[b"\0\xff\x1b[0m\r\n\n\xfe"]),
             [
@@ -120,7 +120,7 @@ mod tests {
     }
 
     #[test]
-    fn a_line_that_never_ends_is_seen_cut_before_its_end() {
+    fn a_line_that_is_too_long_is_added_before_its_end() {
         let log = Rc::new(Log::new(256 * 1024));
         let mut writer = log.writer(Stream::Stdout);
         for _ in 0..100 {
@@ -132,7 +132,7 @@ mod tests {
     }
 
     #[test]
-    fn streams_do_not_mix_their_partial_lines() {
+    fn the_partial_lines_of_streams_are_separate() {
         let log = Rc::new(Log::new(4096));
         let mut out = log.writer(Stream::Stdout);
         let mut err = log.writer(Stream::Stderr);

@@ -170,7 +170,7 @@ fn the_demo_prints_a_link_that_is_signed_in_once() {
             .map(|(_, rest)| rest.to_owned())
             .unwrap()
     };
-    let password = told("its password is ");
+    let password = told("the password is ");
     let password = password.split(';').next().unwrap();
     let link = told("sign in at http://");
     let (address, secret) = link.split_once("/#enter=").unwrap();

@@ -1,4 +1,4 @@
-//! `passwd` and `token`: who may come in over the network.
+//! `passwd` and `token`: access over the network.
 
 use super::connection::Daemon;
 use super::error::Error;
@@ -7,33 +7,33 @@ use super::terminal::{Cell, Terminal, Tint, plain_text};
 use crate::cli::Exit;
 use serde_json::{Value, json};
 
-/// Sets the password, which is asked for. All sessions and tokens end with the old one.
+/// Asks for a password and sets it. This ends all sessions and tokens.
 pub fn set_password(daemon: &Daemon, terminal: &mut Terminal<'_>) -> Result<Exit, Error> {
     let password = terminal.ask_secret("New password: ")?;
-    if terminal.stdin_is_terminal() && terminal.ask_secret("Once more: ")? != password {
-        terminal.note("the two are not the same; nothing has changed");
+    if terminal.stdin_is_terminal() && terminal.ask_secret("Repeat it: ")? != password {
+        terminal.note("the passwords differ; nothing was changed");
         return Ok(Exit::Refused);
     }
     let body = json!({ "password": password }).to_string();
     daemon.request(&Request::new("PUT", "/api/password").json(body))?;
-    terminal.note("the password is set; sessions and tokens of the old one have ended");
+    terminal.note("the password is set; all sessions and tokens have ended");
     Ok(Exit::Done)
 }
 
-/// Forgets password, tokens and sessions, and prints the code by which the kiosk is claimed again.
+/// Removes the password, tokens and sessions, and prints the new claim code.
 pub fn reset(daemon: &Daemon, json: bool, terminal: &mut Terminal<'_>) -> Result<Exit, Error> {
     let answer = daemon.request_json(&Request::new("DELETE", "/api/password"))?;
     match json {
         true => terminal.print(answer)?,
         false => {
-            terminal.note("password, tokens and sessions are gone; this code claims the kiosk:");
+            terminal.note("the password, tokens and sessions are removed; the new claim code is:");
             terminal.print(plain_text(&answer["code"]))?;
         }
     }
     Ok(Exit::Done)
 }
 
-/// Makes a token and prints it, alone on its line: for a script.
+/// Creates a token and prints it on a line of its own, for scripts.
 pub fn add_token(
     daemon: &Daemon,
     name: &str,
@@ -46,14 +46,14 @@ pub fn add_token(
     match json {
         true => terminal.print(answer)?,
         false => {
-            terminal.note("this token is shown this once:");
+            terminal.note("this token is shown only once:");
             terminal.print(plain_text(&answer["token"]))?;
         }
     }
     Ok(Exit::Done)
 }
 
-/// Every token, a line each, without its secret.
+/// Prints every token, one a line, without its secret.
 pub fn tokens(daemon: &Daemon, json: bool, terminal: &mut Terminal<'_>) -> Result<Exit, Error> {
     let request = Request::get("/api/tokens");
     if json {
@@ -63,9 +63,9 @@ pub fn tokens(daemon: &Daemon, json: bool, terminal: &mut Terminal<'_>) -> Resul
     let answer = daemon.request_json(&request)?;
     let tokens = answer["tokens"].as_array();
     let tokens =
-        tokens.ok_or_else(|| Error::InvalidResponse("its answer has no `tokens`".into()))?;
+        tokens.ok_or_else(|| Error::InvalidResponse("its response has no `tokens`".into()))?;
     if tokens.is_empty() {
-        terminal.print("there is no token; `ossuary help token` tells how to make one")?;
+        terminal.print("there are no tokens; see `ossuary help token`")?;
         return Ok(Exit::Done);
     }
     let cell = |value: &Value| (plain_text(value), Tint::Plain);

@@ -11,8 +11,7 @@ use serde_json::{Map, Value, json};
 use std::io::Read;
 use std::path::Path;
 
-/// The longest document that is read before the daemon is asked; it takes
-/// 256 KiB and says so itself.
+/// How much of a document is read at most. The daemon refuses more than 256 KiB with a clear message.
 const MAX_DOCUMENT: u64 = 1 << 20;
 
 /// Adds a process and prints its id, which a script may need.
@@ -31,8 +30,8 @@ pub fn add(
     Ok(Exit::Done)
 }
 
-/// Changes fields of a process. Where only an entry of a field is named
-/// (`flags.webgpu`), the field is read first: the API replaces whole fields.
+/// Changes fields of a process. To change one entry of a field (`flags.webgpu`), the field is read first: the API
+/// replaces whole fields.
 pub fn set(
     daemon: &Daemon,
     id: &str,
@@ -55,7 +54,7 @@ pub fn set(
     put(daemon, id, &Value::Object(fields), json, terminal)
 }
 
-/// Allows or forbids processes to be started.
+/// Enables or disables processes.
 pub fn enable(
     daemon: &Daemon,
     ids: &[String],
@@ -84,7 +83,7 @@ fn put(
     Ok(Exit::Done)
 }
 
-/// Removes processes that do not run. The API has nothing to say about it, nor has `--json`.
+/// Removes processes that do not run. The API answers without a body, so `--json` prints nothing.
 pub fn remove(
     daemon: &Daemon,
     ids: &[String],
@@ -102,7 +101,7 @@ pub fn remove(
     })
 }
 
-/// Does the same with each process; a refusal of one does not spare the others.
+/// Calls `act` for each process, even if an earlier one was refused.
 fn each(
     daemon: &Daemon,
     ids: &[String],
@@ -124,8 +123,7 @@ fn each(
     Ok(exit)
 }
 
-/// Prints the whole configuration, or writes it into a file and prints its entity tag, which `config put --if-match`
-/// takes.
+/// Prints the whole configuration, or writes it to a file and prints its entity tag for `config put --if-match`.
 pub fn config_get(
     daemon: &Daemon,
     file: Option<&Path>,
@@ -152,7 +150,7 @@ pub fn config_get(
 pub const OUTDATED: &str = "`ossuary config get OTHER` writes the current one to another file and prints its ETag; \
                             --force replaces it in any case";
 
-/// Replaces the whole configuration: the one with this entity tag, or any.
+/// Replaces the whole configuration, if it still has this entity tag.
 pub fn config_put(
     daemon: &Daemon,
     file: Option<&Path>,
@@ -188,7 +186,7 @@ fn failed(path: &Path, error: std::io::Error) -> Error {
     }
 }
 
-/// Has the configuration file read again.
+/// Makes the daemon reload the configuration file.
 pub fn reload(daemon: &Daemon, json: bool, terminal: &mut Terminal<'_>) -> Result<Exit, Error> {
     let answer = daemon.request_json(&Request::new("POST", "/api/reload").json("{}"))?;
     if json {
@@ -198,7 +196,7 @@ pub fn reload(daemon: &Daemon, json: bool, terminal: &mut Terminal<'_>) -> Resul
         return Ok(Exit::Refused);
     }
     if !json {
-        terminal.print("the configuration was read again")?;
+        terminal.print("the configuration was reloaded")?;
     }
     Ok(Exit::Done)
 }

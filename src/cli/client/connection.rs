@@ -1,4 +1,4 @@
-//! One question to the daemon over its socket, and the answer.
+//! Sends a request to the daemon over its Unix socket and reads the response.
 
 use super::error::Error;
 use super::http::{Body, Head, Request};
@@ -10,17 +10,17 @@ use std::path::{Path, PathBuf};
 use std::sync::mpsc;
 use std::time::Duration;
 
-/// The largest answer that is read into memory: a thousand processes are some
-/// hundred kilobytes. Logs are not bounded by this; they are passed on as they come.
+/// The largest response that is read into memory: a thousand processes take some hundred kilobytes. Logs are streamed
+/// and not bounded by this.
 const MAX_RESPONSE: u64 = 16 << 20;
 
-/// How long the daemon may take.
+/// Timeouts of a request.
 #[derive(Clone, Copy, Debug)]
 pub struct Timeouts {
-    /// For any sign of life while it owes an answer. A change waits for the
-    /// disk, and a worn SD card may take seconds.
+    /// For each read while the response is incomplete. A change is saved before it is answered, and a worn SD card may
+    /// take seconds.
     pub response: Duration,
-    /// Between two attempts to take up a broken stream again.
+    /// Between attempts to reopen a broken stream.
     pub retry: Duration,
 }
 
@@ -33,31 +33,30 @@ impl Default for Timeouts {
     }
 }
 
-/// A daemon, known by its socket.
+/// A daemon and how to reach it.
 #[derive(Clone, Debug)]
 pub struct Daemon {
-    /// Where it listens.
+    /// The socket on which it listens.
     pub socket: PathBuf,
-    /// How long it may take.
+    /// How long requests may take.
     pub timeouts: Timeouts,
 }
 
-/// A successful answer, its body not yet read.
+/// A successful response whose body is not yet read.
 pub struct Response {
-    /// Its head.
+    /// Status and headers.
     pub head: Head,
-    /// Its body.
+    /// The body.
     pub body: Body<BufReader<UnixStream>>,
-    /// The same socket, for its time-outs.
+    /// The socket of the body, to set its timeouts.
     pub socket: UnixStream,
 }
 
 impl Daemon {
-    /// Asks, with a connection of its own: a local socket costs nothing, and
-    /// nothing has to be kept in step.
+    /// Sends a request on a connection of its own.
     ///
     /// # Errors
-    /// No daemon, no answer in time, or a refusal.
+    /// There is no daemon, no response in time, or a refusal.
     pub fn request(&self, request: &Request) -> Result<Response, Error> {
         let mut socket = self.connect()?;
         let silent = |error: io::Error| self.io_error(&error);
@@ -65,8 +64,8 @@ impl Daemon {
             .set_read_timeout(Some(self.timeouts.response))
             .and_then(|()| socket.set_write_timeout(Some(self.timeouts.response)))
             .map_err(silent)?;
-        // A daemon may refuse a long request before it has read all of it: then
-        // its answer tells more than our broken pipe.
+        // The daemon may refuse a long request before it has read all of it. Its response is then more useful than the
+        // error of our write.
         let sent = socket.write_all(&request.to_bytes());
         let mut reader = BufReader::new(socket.try_clone().map_err(silent)?);
         let head = match Head::read(&mut reader) {
@@ -83,25 +82,25 @@ impl Daemon {
         Err(Error::Refused(Box::new(refused)))
     }
 
-    /// Asks for JSON.
+    /// Sends a request and parses the response as JSON.
     ///
     /// # Errors
-    /// As [`Daemon::ask`], and where the answer is not JSON.
+    /// As [`Daemon::request`], or the response is not JSON.
     pub fn request_json(&self, request: &Request) -> Result<Value, Error> {
         let text = self.request_text(request)?;
         serde_json::from_str(&text)
-            .map_err(|error| Error::InvalidResponse(format!("its answer is not JSON: {error}")))
+            .map_err(|error| Error::InvalidResponse(format!("its response is not JSON: {error}")))
     }
 
-    /// Asks for text.
+    /// Sends a request and reads the response as text.
     ///
     /// # Errors
-    /// As [`Daemon::ask`], and where the answer is too long or not UTF-8.
+    /// As [`Daemon::request`], or the response is too long or not UTF-8.
     pub fn request_text(&self, request: &Request) -> Result<String, Error> {
         self.request(request)?.text(self)
     }
 
-    /// What a failed read or write on the socket means.
+    /// Converts an error of the socket.
     pub fn io_error(&self, error: &io::Error) -> Error {
         match error.kind() {
             io::ErrorKind::WouldBlock | io::ErrorKind::TimedOut => Error::Timeout {
@@ -111,9 +110,8 @@ impl Daemon {
         }
     }
 
-    /// A daemon that hangs with a full backlog blocks `connect` for ever, and
-    /// the standard library has no time-out for it: so it is waited for from
-    /// outside. The thread that is left behind ends with the program.
+    /// Connects in a thread, because `connect` blocks forever if the daemon hangs and its backlog is full, and the
+    /// standard library has no timeout for it. After a timeout the thread ends with the program.
     fn connect(&self) -> Result<UnixStream, Error> {
         let (sender, receiver) = mpsc::channel();
         let path = self.socket.clone();
@@ -141,10 +139,10 @@ fn connect_error(socket: &Path, error: &io::Error) -> Error {
 }
 
 impl Response {
-    /// The whole body as text.
+    /// Reads the whole body as text.
     ///
     /// # Errors
-    /// Where it is cut off, too long, or not UTF-8.
+    /// The body is incomplete, too long, or not UTF-8.
     pub fn text(&mut self, daemon: &Daemon) -> Result<String, Error> {
         let mut text = String::new();
         self.body
@@ -154,7 +152,7 @@ impl Response {
             .map_err(|error| daemon.io_error(&error))?;
         if text.len() as u64 > MAX_RESPONSE {
             return Err(Error::InvalidResponse(format!(
-                "its answer is longer than {} MiB",
+                "its response is longer than {} MiB",
                 MAX_RESPONSE >> 20
             )));
         }

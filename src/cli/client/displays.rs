@@ -1,4 +1,4 @@
-//! `displays` and `power`: what there is to show something on, and its switch.
+//! `displays` and `power`.
 
 use super::connection::Daemon;
 use super::error::Error;
@@ -7,7 +7,7 @@ use super::terminal::{Cell, Terminal, Tint, plain_text};
 use crate::cli::Exit;
 use serde_json::{Value, json};
 
-/// Every display, a line each, and below them what is wrong with any.
+/// Prints every display, one a line, and then their problems.
 pub fn displays(daemon: &Daemon, json: bool, terminal: &mut Terminal<'_>) -> Result<Exit, Error> {
     let request = Request::get("/api/displays");
     if json {
@@ -17,7 +17,7 @@ pub fn displays(daemon: &Daemon, json: bool, terminal: &mut Terminal<'_>) -> Res
     let answer = daemon.request_json(&request)?;
     let displays = list(&answer)?;
     if displays.is_empty() {
-        terminal.print("there is no display, and none is configured")?;
+        terminal.print("there are no displays, and none is configured")?;
         return Ok(Exit::Done);
     }
     let rows: Vec<Vec<Cell>> = displays.iter().map(row).collect();
@@ -27,7 +27,7 @@ pub fn displays(daemon: &Daemon, json: bool, terminal: &mut Terminal<'_>) -> Res
         "CONNECTED",
         "RESOLUTION",
         "OUTPUT",
-        "TURNED",
+        "ROTATION",
         "POWER",
         "PROCESS",
     ];
@@ -60,7 +60,7 @@ fn row(display: &Value) -> Vec<Cell> {
     ]
 }
 
-/// `on`, or `on, asked: off` where that is not what was asked for.
+/// `on`, or `on, requested: off` if the state differs from the requested one.
 fn power_of(display: &Value) -> Cell {
     let power = &display["power"];
     let actual = plain_text(&power["actual"]);
@@ -71,13 +71,13 @@ fn power_of(display: &Value) -> Cell {
             } else {
                 &actual
             };
-            (format!("{actual}, asked: {requested}"), Tint::Bad)
+            (format!("{actual}, requested: {requested}"), Tint::Bad)
         }
         _ => (actual, Tint::Plain),
     }
 }
 
-/// Switches one display, or all that are there.
+/// Switches the screen of one display, or of all connected ones.
 pub fn power(
     daemon: &Daemon,
     on: bool,
@@ -97,7 +97,7 @@ pub fn power(
         }
     };
     if names.is_empty() {
-        terminal.note("there is no display to switch");
+        terminal.note("no display is connected");
         return Ok(Exit::Refused);
     }
     let word = if on { "on" } else { "off" };
@@ -107,7 +107,7 @@ pub fn power(
         let answer = daemon.request_text(&Request::new("POST", path).json(body))?;
         match json {
             true => terminal.print(answer.trim_end())?,
-            false => terminal.print(format_args!("{name} was asked to be {word}"))?,
+            false => terminal.print(format_args!("{name}: requested {word}"))?,
         }
     }
     Ok(Exit::Done)
@@ -115,5 +115,5 @@ pub fn power(
 
 fn list(answer: &Value) -> Result<&Vec<Value>, Error> {
     let displays = answer["displays"].as_array();
-    displays.ok_or_else(|| Error::InvalidResponse("its answer has no `displays`".into()))
+    displays.ok_or_else(|| Error::InvalidResponse("its response has no `displays`".into()))
 }

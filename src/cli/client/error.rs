@@ -1,4 +1,4 @@
-//! Why a command could not be carried out, in words and as an exit code.
+//! Errors of client commands, with their messages and exit codes.
 
 use super::problem::Refused;
 use crate::cli::Exit;
@@ -6,48 +6,48 @@ use std::fmt;
 use std::io;
 use std::path::PathBuf;
 
-/// Why a command could not be carried out.
+/// Why a client command failed.
 #[derive(Debug)]
 pub enum Error {
-    /// Nobody listens on the socket.
+    /// No daemon listens on the socket.
     NoDaemon {
         /// The socket.
         socket: PathBuf,
     },
-    /// The socket may not be used by this user.
+    /// This user may not connect to the socket.
     PermissionDenied {
         /// The socket.
         socket: PathBuf,
     },
-    /// The socket cannot be used at all.
+    /// Connecting to the socket failed for another reason.
     Connect {
         /// The socket.
         socket: PathBuf,
-        /// What the system said.
+        /// The error of the system.
         error: String,
     },
-    /// The daemon says nothing.
+    /// The daemon does not respond.
     Timeout {
-        /// How long it was waited for.
+        /// How long the client has waited.
         seconds: u64,
     },
-    /// What it says is not what a daemon says.
+    /// The response of the daemon is not valid.
     InvalidResponse(String),
-    /// It understood and declined.
+    /// The daemon refused the request.
     Refused(Box<Refused>),
-    /// A file of the operator could not be read or written.
+    /// A file that the operator named could not be read or written.
     File {
         /// The file.
         path: PathBuf,
-        /// What the system said.
+        /// The error of the system.
         error: io::Error,
     },
-    /// What was printed could not be written.
+    /// The output could not be written.
     Output(io::Error),
 }
 
 impl Error {
-    /// The code to leave with.
+    /// The exit code.
     pub fn exit(&self) -> Exit {
         match self {
             Error::NoDaemon { .. } | Error::PermissionDenied { .. } | Error::Connect { .. } => {
@@ -56,18 +56,18 @@ impl Error {
             Error::Timeout { .. } | Error::InvalidResponse(_) => Exit::NoDaemon,
             Error::Refused(refused) if refused.status == 404 => Exit::NotFound,
             Error::Refused(_) | Error::File { .. } => Exit::Refused,
-            // `ossuary logs x | head` is no mistake.
+            // As in `ossuary logs x | head`.
             Error::Output(error) if error.kind() == io::ErrorKind::BrokenPipe => Exit::Done,
             Error::Output(_) => Exit::Refused,
         }
     }
 
-    /// Whether there is nobody left to read about it.
+    /// Whether the reader of the output has closed its pipe.
     pub fn is_broken_pipe(&self) -> bool {
         matches!(self, Error::Output(error) if error.kind() == io::ErrorKind::BrokenPipe)
     }
 
-    /// Whether a stream that broke like this may be taken up again.
+    /// Whether a stream that failed with this error may be reopened.
     pub fn is_transient(&self) -> bool {
         matches!(
             self,
@@ -94,9 +94,9 @@ impl fmt::Display for Error {
                 write!(f, "cannot connect to {}: {error}", socket.display())
             }
             Error::Timeout { seconds } => {
-                write!(f, "the daemon has not answered for {seconds} s")
+                write!(f, "the daemon has not responded for {seconds} s")
             }
-            Error::InvalidResponse(why) => write!(f, "cannot understand the daemon: {why}"),
+            Error::InvalidResponse(why) => write!(f, "invalid response from the daemon: {why}"),
             Error::Refused(refused) => refused.fmt(f),
             Error::File { path, error } => write!(f, "{}: {error}", path.display()),
             Error::Output(error) => write!(f, "cannot print: {error}"),

@@ -1,4 +1,4 @@
-//! A stream of server-sent events that is taken up again where it broke.
+//! A stream of server-sent events that reconnects where it broke.
 
 use super::connection::{Daemon, Response};
 use super::error::Error;
@@ -6,28 +6,28 @@ use super::http::Request;
 use std::io::{self, Read};
 use std::time::{Duration, Instant};
 
-/// The largest event: a snapshot of a thousand processes is some hundred kilobytes.
+/// The largest event: a snapshot of a thousand processes has some hundred kilobytes.
 const MAX_EVENT: usize = 16 << 20;
-/// What is read at once: a pipe's worth of a flooding log.
+/// How much is read at once.
 const BUFFER_SIZE: usize = 64 << 10;
 
-/// One event.
+/// A server-sent event.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Event {
-    /// Its type; `message` where it names none.
+    /// The event type; `message` if the stream names none.
     pub name: String,
-    /// Its data.
+    /// The data.
     pub data: String,
 }
 
-/// What comes next out of a stream.
+/// What a stream returns next.
 #[derive(Debug)]
 pub enum Next {
     /// An event.
     Event(Event),
-    /// The connection was lost; asking on takes it up again.
+    /// The connection was lost; the next call reconnects.
     Lost,
-    /// The time is up.
+    /// The time has elapsed.
     TimedOut,
 }
 
@@ -44,7 +44,7 @@ impl<'a> EventStream<'a> {
     /// Opens the stream.
     ///
     /// # Errors
-    /// As [`Daemon::ask`]; only a stream that was open once is taken up again.
+    /// As [`Daemon::request`]; only a stream that was open once reconnects.
     pub fn open(daemon: &'a Daemon, target: impl Into<String>) -> Result<Self, Error> {
         let mut stream = Self {
             daemon,
@@ -57,11 +57,11 @@ impl<'a> EventStream<'a> {
         Ok(stream)
     }
 
-    /// Waits for what comes next, for ever or until a moment.
+    /// Waits for the next event, at most until `until`.
     ///
     /// # Errors
-    /// Where the stream cannot be taken up again: the process is gone, or the
-    /// daemon refuses. That it is away for a while is no error.
+    /// Reconnecting failed permanently: the process was removed, or the daemon refuses. An unreachable daemon is not an
+    /// error.
     pub fn next(&mut self, until: Option<Instant>) -> Result<Next, Error> {
         loop {
             if let Some(event) = self.parser.next() {
@@ -85,7 +85,7 @@ impl<'a> EventStream<'a> {
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
                     return Ok(Next::TimedOut);
                 }
-                // Ended, broken, or an event without end: begin again.
+                // The stream ended, broke, or has an oversized event: reconnect.
                 Ok(_) | Err(_) => {}
             }
             self.answer = None;
@@ -113,7 +113,7 @@ impl<'a> EventStream<'a> {
     }
 }
 
-/// Takes events out of a byte stream (the HTML standard, section 9.2.6).
+/// Parses an event stream (HTML standard, section 9.2.6).
 #[derive(Default)]
 struct Parser {
     bytes: Vec<u8>,
@@ -121,18 +121,18 @@ struct Parser {
     data: String,
     /// The id of the event that is being read.
     id: Option<String>,
-    /// The id of the last whole event: what comes after it is asked for again.
+    /// The id of the last complete event, from which a new connection continues.
     last_id: Option<String>,
 }
 
 impl Parser {
-    /// Takes bytes in; false where an event grows beyond all bounds.
+    /// Adds bytes; returns false if an event is too large.
     fn feed(&mut self, bytes: &[u8]) -> bool {
         self.bytes.extend_from_slice(bytes);
         self.bytes.len() + self.data.len() <= MAX_EVENT
     }
 
-    /// Drops what a broken connection left unfinished: it comes again.
+    /// Discards the incomplete event of a broken connection, which the next connection sends again.
     fn discard_partial(&mut self) {
         self.bytes.clear();
         self.name.clear();
@@ -169,7 +169,7 @@ impl Parser {
                 self.data.push('\n');
             }
             "id" => self.id = Some(value.to_owned()),
-            _ => {} // a comment, which keeps the line alive, or something newer
+            _ => {} // a comment (keep-alive) or an unknown field
         }
     }
 
@@ -198,7 +198,7 @@ mod tests {
     }
 
     #[test]
-    fn events_come_out_whole_however_they_are_cut() {
+    fn events_are_complete_wherever_the_bytes_are_split() {
         let wire = ": hello\n\nevent: lines\r\nid: 7\r\ndata: [1,\r\ndata:2]\r\n\r\ndata\n\n\
                     data: äö\n\nid: 9\n\n";
         let want = [
@@ -218,7 +218,7 @@ mod tests {
     }
 
     #[test]
-    fn an_unfinished_event_is_forgotten_with_its_connection() {
+    fn an_incomplete_event_is_discarded_with_its_connection() {
         let mut parser = Parser::default();
         assert!(parser.feed(b"id: 1\nevent: lines\ndata: half"));
         assert!(parser.next().is_none());
@@ -228,7 +228,7 @@ mod tests {
     }
 
     #[test]
-    fn an_endless_event_is_noticed() {
+    fn an_oversized_event_is_refused() {
         let mut parser = Parser::default();
         assert!(parser.feed(b"data: "));
         assert!(!parser.feed(&vec![b'x'; MAX_EVENT]));

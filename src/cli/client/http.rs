@@ -1,16 +1,16 @@
-//! HTTP/1.1 as far as one question and its answer need it (RFC 9112).
+//! A minimal HTTP/1.1 client for one request a connection (RFC 9112).
 //!
-//! Own lines for the head instead of a parser crate: three headers matter, the
-//! peer is our own daemon, and it is 3 kB less.
+//! Written by hand instead of with a parser crate: three headers matter, the peer is our own daemon, and the program is
+//! 3 kB smaller.
 
 use std::io::{self, BufRead, Read};
 
-/// The longest head of an answer; the daemon's own is some hundred bytes.
+/// The largest head of a response; that of the daemon has some hundred bytes.
 const MAX_HEAD: u64 = 16 << 10;
-/// The longest line of a chunk's size: 16 digits and whatever extension.
+/// The longest line with the size of a chunk: 16 digits and extensions.
 const MAX_CHUNK_LINE: u64 = 1 << 10;
 
-/// A question.
+/// A request.
 #[derive(Clone, Debug, Default)]
 pub struct Request {
     method: &'static str,
@@ -20,7 +20,7 @@ pub struct Request {
 }
 
 impl Request {
-    /// `target` is a path and query, encoded already where need be.
+    /// A request for a path and query, which must be percent-encoded.
     pub fn new(method: &'static str, target: impl Into<String>) -> Self {
         Self {
             method,
@@ -29,12 +29,12 @@ impl Request {
         }
     }
 
-    /// A `GET`.
+    /// A `GET` request.
     pub fn get(target: impl Into<String>) -> Self {
         Self::new("GET", target)
     }
 
-    /// Adds a header; what cannot stand in one is left out of its value.
+    /// Adds a header; control characters are removed from its value.
     #[must_use]
     pub fn header(mut self, name: &str, value: &str) -> Self {
         self.headers.push_str(name);
@@ -45,17 +45,17 @@ impl Request {
         self
     }
 
-    /// Gives it a JSON body.
+    /// Sets a JSON body.
     #[must_use]
     pub fn json(mut self, body: impl Into<Vec<u8>>) -> Self {
         self.body = Some(body.into());
         self.header("Content-Type", "application/json")
     }
 
-    /// As it goes over the wire.
+    /// The bytes that are sent.
     pub fn to_bytes(&self) -> Vec<u8> {
         let length = self.body.as_ref().map_or(0, Vec::len);
-        // A `POST` without a body says so, or a server may ask for its length (411).
+        // Without `Content-Length: 0` a server may refuse a `POST` with status 411.
         let length = match self.method {
             "GET" => String::new(),
             _ => format!("Content-Length: {length}\r\n"),
@@ -70,7 +70,7 @@ impl Request {
     }
 }
 
-/// The beginning of an answer.
+/// The head of a response.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Head {
     /// The status code.
@@ -89,10 +89,10 @@ enum Framing {
 }
 
 impl Head {
-    /// Reads the head; informational ones (1xx) are passed over.
+    /// Reads the head, skipping informational responses (1xx).
     ///
     /// # Errors
-    /// What the socket says, or `InvalidData` where this is no HTTP.
+    /// An error of the socket, or `InvalidData` if this is not HTTP.
     pub fn read(reader: &mut impl BufRead) -> io::Result<Head> {
         let mut reader = reader.take(MAX_HEAD);
         loop {
@@ -110,7 +110,7 @@ impl Head {
             .and_then(|rest| rest.split(' ').nth(1)?.parse().ok())
             .filter(|status| (100..600).contains(status));
         let Some(status) = status else {
-            return Err(invalid(format!("{first:?} does not begin an HTTP answer")));
+            return Err(invalid(format!("{first:?} is not an HTTP status line")));
         };
         let mut framing = match status {
             100..200 | 204 | 304 => Framing::Length(0),
@@ -137,7 +137,7 @@ impl Head {
                 continue;
             }
             if name.eq_ignore_ascii_case("transfer-encoding") {
-                framing = Framing::Chunked; // wins over a length, whatever the order
+                framing = Framing::Chunked; // overrides a length before or after it
             } else if name.eq_ignore_ascii_case("content-length") && framing != Framing::Chunked {
                 let length = value.parse();
                 let length = length.map_err(|_| invalid(format!("{value:?} is not a length")))?;
@@ -147,7 +147,7 @@ impl Head {
     }
 }
 
-/// One line without its end; what is not UTF-8 matters nowhere here.
+/// One line without its line break; invalid UTF-8 is replaced.
 fn line(reader: &mut impl BufRead) -> io::Result<String> {
     let mut line = Vec::new();
     reader.read_until(b'\n', &mut line)?;
@@ -167,16 +167,16 @@ fn invalid(message: String) -> io::Error {
 fn cut() -> io::Error {
     io::Error::new(
         io::ErrorKind::UnexpectedEof,
-        "the connection was closed in the middle of the answer",
+        "the connection was closed in the middle of the response",
     )
 }
 
-/// The body of an answer, unwrapped as it is read.
+/// The body of a response, without its framing.
 #[derive(Debug)]
 pub struct Body<R> {
     reader: R,
     framing: Framing,
-    /// What is left of the current chunk, or of a body with a length.
+    /// The rest of the current chunk, or of a body with a length.
     left: u64,
     begun: bool,
 }
@@ -195,12 +195,11 @@ impl<R: BufRead> Body<R> {
         }
     }
 
-    /// Reads the line before the next chunk. A size of 0 ends the body; the
-    /// trailers behind it are nobody's concern on a connection that closes.
+    /// Reads the line before the next chunk. A size of 0 ends the body; its trailers are not read.
     fn next_chunk(&mut self) -> io::Result<()> {
         let mut reader = self.reader.by_ref().take(MAX_CHUNK_LINE);
         if self.begun && !line(&mut reader)?.is_empty() {
-            return Err(invalid("a chunk is longer than it said".into()));
+            return Err(invalid("a chunk is longer than its size".into()));
         }
         let size = line(&mut reader)?;
         let digits = size.split(';').next().unwrap_or_default().trim();
@@ -237,8 +236,7 @@ impl<R: BufRead> Read for Body<R> {
     }
 }
 
-/// A segment of a path, percent-encoded (RFC 3986): what an operator typed as
-/// an id cannot become another path.
+/// A percent-encoded segment of a path (RFC 3986), so that an id that an operator typed cannot become another path.
 pub fn segment(text: &str) -> String {
     let mut encoded = String::with_capacity(text.len());
     for byte in text.bytes() {
@@ -246,7 +244,7 @@ pub fn segment(text: &str) -> String {
             b'A'..=b'Z' | b'a'..=b'z' | b'0'..=b'9' | b'-' | b'_' | b'~' => {
                 encoded.push(char::from(byte));
             }
-            // The dot as well: `..` would climb.
+            // The dot is encoded because `..` is the parent.
             _ => encoded.push_str(&format!("%{byte:02X}")),
         }
     }
@@ -296,7 +294,7 @@ mod tests {
     }
 
     #[test]
-    fn an_answer_that_is_cut_off_is_an_error_and_not_a_short_answer() {
+    fn an_incomplete_response_is_an_error() {
         let wire = "HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhello";
         for end in 0..wire.len() {
             assert!(read(&wire.as_bytes()[..end]).is_err(), "{}", &wire[..end]);
@@ -309,7 +307,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_http_is_an_error() {
+    fn other_bytes_than_http_are_an_error() {
         let endless = [b"HTTP/1.1 200 OK\r\nx: ".as_slice(), &[b'x'; 20_000]].concat();
         for wire in [
             b"SSH-2.0-OpenSSH_9.2\r\n\r\n".as_slice(),
@@ -327,7 +325,7 @@ mod tests {
     }
 
     #[test]
-    fn a_question_looks_like_this() {
+    fn a_request_is_written_as_http() {
         let request = Request::new("PUT", "/api/config")
             .header("If-Match", "\"12\"\r\nEvil: yes")
             .json("{}");

@@ -1,4 +1,4 @@
-//! `ossuary logs`: what a process printed, and what it prints.
+//! `ossuary logs`: prints the log of a process, and follows it.
 
 use super::connection::Daemon;
 use super::error::Error;
@@ -12,7 +12,7 @@ use serde_json::Value;
 use std::fmt;
 use std::io::Read;
 
-/// What is passed on at once.
+/// How much is read at once.
 const BUFFER_SIZE: usize = 64 << 10;
 
 #[derive(Default, Deserialize)]
@@ -24,7 +24,7 @@ struct Line {
     cut: bool,
 }
 
-/// As the API writes a line in its text.
+/// The plain text format of the API.
 impl fmt::Display for Line {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{} {} {}", self.time, self.stream, self.text)?;
@@ -38,7 +38,7 @@ struct Gap {
     lost: u64,
 }
 
-/// The newest lines, passed on as they come: a log may be larger than the memory to spare.
+/// Prints the newest lines. They are streamed, because a log may be large.
 pub fn print(
     daemon: &Daemon,
     id: &str,
@@ -54,7 +54,7 @@ pub fn print(
     let request = Request::get(target(id, &format!("/logs?lines={lines}"))).header("Accept", kind);
     let mut answer = daemon.request(&request)?;
     let mut piece = vec![0; BUFFER_SIZE];
-    let mut held = 0; // bytes at its beginning: of a character whose end has not been read yet
+    let mut held = 0; // bytes at the start of `piece`, of a character whose end has not been read yet
     let mut last = b'\n';
     loop {
         match answer.body.read(&mut piece[held..]) {
@@ -77,7 +77,7 @@ pub fn print(
     Ok(Exit::Done)
 }
 
-/// How many of these bytes there are without a character (UTF-8) that is cut off at their end.
+/// The length of these bytes without an incomplete UTF-8 character at their end.
 fn whole_characters(bytes: &[u8]) -> usize {
     let tail = bytes.iter().rev().take(3);
     let begins = tail
@@ -95,7 +95,7 @@ fn whole_characters(bytes: &[u8]) -> usize {
     }
 }
 
-/// The newest lines and then what is new, until somebody has had enough.
+/// Prints the newest lines and then new ones, until the program is interrupted.
 pub fn follow(
     daemon: &Daemon,
     id: &str,
@@ -122,10 +122,10 @@ pub fn follow(
                         gap.lost
                     ));
                 }
-                _ => {} // something newer than this program
+                _ => {} // an event that this version does not know
             },
             Next::Lost => terminal.note("the connection was lost; waiting for the daemon"),
-            Next::TimedOut => {} // there is no end to this
+            Next::TimedOut => {} // there is no timeout
         }
         terminal.flush()?;
     }
@@ -133,7 +133,7 @@ pub fn follow(
 
 fn parse<'a, T: Deserialize<'a>>(data: &'a str) -> Result<T, Error> {
     serde_json::from_str(data)
-        .map_err(|error| Error::InvalidResponse(format!("a line of the log is odd: {error}")))
+        .map_err(|error| Error::InvalidResponse(format!("a line of the log is invalid: {error}")))
 }
 
 #[cfg(test)]
@@ -141,13 +141,13 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_piece_ends_where_a_character_ends() {
+    fn no_character_is_split() {
         let text = "a é → 🜂";
         for cut in 0..=text.len() {
             let whole = (0..=cut).rev().find(|end| text.is_char_boundary(*end));
             let bytes = &text.as_bytes()[..cut];
             assert_eq!(Some(whole_characters(bytes)), whole, "cut at {cut}");
         }
-        assert_eq!(whole_characters(b"\x9b\x9b\x9b\x9b"), 4, "no text at all");
+        assert_eq!(whole_characters(b"\x9b\x9b\x9b\x9b"), 4, "not UTF-8");
     }
 }

@@ -1,6 +1,4 @@
-//! The operator's command line: asks the daemon over its socket.
-//!
-//! Blocking throughout: a command asks one thing, prints the answer and leaves.
+//! The client commands: each sends requests to the daemon over its Unix socket and prints the responses. Blocking I/O.
 
 mod access;
 mod config;
@@ -30,10 +28,10 @@ use serde_json::Value;
 use std::path::Path;
 use std::time::Duration;
 
-/// Pressing Tab may not feel slow: a daemon that takes longer has no ids to offer.
+/// How long completion waits for the ids of processes.
 const COMPLETION_TIMEOUT: Duration = Duration::from_secs(1);
 
-/// Carries out a command and prints the answer.
+/// Runs a client command.
 pub fn run(command: &ClientCommand, terminal: &mut Terminal<'_>) -> Exit {
     let daemon = Daemon {
         socket: command.socket.clone(),
@@ -42,7 +40,7 @@ pub fn run(command: &ClientCommand, terminal: &mut Terminal<'_>) -> Exit {
     run_with(&daemon, command, terminal)
 }
 
-/// The same with a daemon whose patience is known.
+/// Runs a client command against a daemon with other timeouts.
 pub fn run_with(daemon: &Daemon, command: &ClientCommand, terminal: &mut Terminal<'_>) -> Exit {
     let done = dispatch(daemon, command, terminal).and_then(|exit| {
         terminal.flush()?;
@@ -67,7 +65,7 @@ pub fn run_with(daemon: &Daemon, command: &ClientCommand, terminal: &mut Termina
     })
 }
 
-/// The process a task is about, where it is about one.
+/// The process that a task names, if it names one.
 fn process_of(task: &Task) -> Option<&str> {
     match task {
         Task::Status(id) => id.as_deref(),
@@ -80,14 +78,13 @@ fn process_of(task: &Task) -> Option<&str> {
     }
 }
 
-/// Names the process that was probably meant, where the refusal is that there is none with this id: the one that people
-/// call so, or the one with the nearest id.
+/// If no process has this id: suggests the one with this name, or the one with the nearest id.
 fn suggest(daemon: &Daemon, refused: &Refused, id: &str, terminal: &mut Terminal<'_>) {
     if !refused.is_no_such_process() {
         return;
     }
     let Ok(answer) = daemon.request_json(&Request::get("/api/processes")) else {
-        return; // the refusal itself was printed
+        return; // the refusal was printed
     };
     let Ok(processes) = status::processes(&answer) else {
         return;
@@ -160,8 +157,8 @@ fn dispatch(
     }
 }
 
-/// Prints what may come next, a word a line with its meaning behind a tab, as
-/// the completion scripts read it. Never fails: there is nobody to tell.
+/// Prints completion candidates for the completion scripts: one word a line, with a tab before its description. Errors
+/// are ignored, because a completion script cannot show them.
 pub fn complete(candidates: &Candidates, terminal: &mut Terminal<'_>) {
     for (word, meaning) in &candidates.words {
         let _ = terminal.print(format_args!("{word}\t{meaning}"));

@@ -1,4 +1,4 @@
-//! `ossuary reload ID`, `open` and `screenshot`: the page of a display process.
+//! `ossuary reload ID`, `open` and `screenshot`.
 
 use super::connection::{Daemon, Timeouts};
 use super::error::Error;
@@ -12,10 +12,10 @@ use std::io::{self, IsTerminal, Read};
 use std::path::Path;
 use std::time::Duration;
 
-/// A page has 15 s to be there, after a page that hangs was given its time to answer.
+/// A page may take 15 s to load, after the timeout of a hung page.
 const PAGE_TIMEOUT: Duration = Duration::from_secs(60);
 
-/// The largest picture the daemon sends, with room to spare.
+/// The largest screenshot, with a margin.
 const MAX_SCREENSHOT: u64 = 20 << 20;
 
 fn with_page_timeout(daemon: &Daemon) -> Daemon {
@@ -28,7 +28,7 @@ fn with_page_timeout(daemon: &Daemon) -> Daemon {
     }
 }
 
-/// Has the page of a display process loaded anew.
+/// Reloads the page of a display process.
 pub fn reload(
     daemon: &Daemon,
     id: &str,
@@ -37,7 +37,7 @@ pub fn reload(
 ) -> Result<Exit, Error> {
     let request = Request::new("POST", target(id, "/reload")).json("{}");
     let view = with_page_timeout(daemon).request_json(&request)?;
-    print_result(id, "the page was loaded anew", &view, json, terminal)
+    print_result(id, "the page was reloaded", &view, json, terminal)
 }
 
 /// Shows another page on a display process.
@@ -71,7 +71,7 @@ fn print_result(
     Ok(Exit::Done)
 }
 
-/// Photographs what a display process shows.
+/// Writes a screenshot of a display process to a file or to standard output.
 pub fn screenshot(
     daemon: &Daemon,
     id: &str,
@@ -80,7 +80,7 @@ pub fn screenshot(
     terminal: &mut Terminal<'_>,
 ) -> Result<Exit, Error> {
     if file.is_none() && io::stdout().is_terminal() {
-        terminal.note("a picture is nothing for a terminal; give it a file with -o FILE");
+        terminal.note("standard output is a terminal; name a file with -o FILE");
         return Ok(Exit::Usage);
     }
     let query = width.map_or(String::new(), |width| format!("?width={width}"));

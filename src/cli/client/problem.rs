@@ -1,28 +1,28 @@
-//! A refusal of the daemon (RFC 9457 problem details), in words.
+//! A refusal of the daemon (RFC 9457 problem details).
 
 use serde::Deserialize;
 use serde_json::Value;
 use std::fmt;
 
-/// Why the daemon declined.
+/// Why the daemon refused a request.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Refused {
     /// The HTTP status, 400 and above.
     pub status: u16,
-    /// Its sentence.
+    /// `detail`: the reason, in one sentence.
     pub detail: String,
-    /// The field to blame, where there is one.
+    /// The field that caused it, if any.
     pub field: Option<String>,
-    /// Every single problem, where there are several.
+    /// All problems, if there are several.
     pub problems: Vec<FieldProblem>,
-    /// The problem document itself, where it is one: for machines.
+    /// The problem document, for `--json`; `None` if the body was something else.
     pub document: Option<Value>,
 }
 
-/// One problem of a field.
+/// A problem of a field.
 #[derive(Clone, Debug, Deserialize, PartialEq, Eq)]
 pub struct FieldProblem {
-    /// Its path, may be empty for the document as a whole.
+    /// The path of the field; empty for the document as a whole.
     #[serde(default)]
     field: String,
     /// What is wrong.
@@ -40,7 +40,7 @@ struct Details {
 }
 
 impl Refused {
-    /// Reads the body of a refusal. What is no problem document still has its status.
+    /// Reads the body of a refusal. Without a problem document, the message states the status.
     pub fn read(status: u16, body: &str) -> Refused {
         let details: Details = serde_json::from_str(body).unwrap_or_default();
         let document = serde_json::from_str(body).ok().filter(Value::is_object);
@@ -56,13 +56,13 @@ impl Refused {
         }
     }
 
-    /// Whether it says that no process has this id.
+    /// Whether the reason is that no process has the id.
     pub fn is_no_such_process(&self) -> bool {
         let kind = self.document.as_ref().map(|document| &document["type"]);
         kind.is_some_and(|kind| kind == "/problems/no-such-process")
     }
 
-    /// The refusal to do something with a process, in words that name it once.
+    /// The message with the id of the process before it, unless the message contains the id.
     pub fn about(&self, id: &str) -> String {
         let text = self.to_string();
         let is_it = |word: &str| word.trim_end_matches(|mark: char| ".,;:".contains(mark)) == id;
@@ -75,10 +75,10 @@ impl Refused {
     }
 }
 
-/// Each problem on a line of its own, `field: detail`.
+/// One problem a line: `field: detail`.
 impl fmt::Display for Refused {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        // The first of several problems is `field` and `detail` as well.
+        // `field` and `detail` repeat the first of several problems.
         if self.problems.is_empty() {
             return line(f, self.field.as_deref().unwrap_or_default(), &self.detail);
         }
@@ -92,7 +92,6 @@ impl fmt::Display for Refused {
     }
 }
 
-/// `detail` never repeats `field`: this is the one place where they are put together.
 fn line(f: &mut fmt::Formatter<'_>, field: &str, detail: &str) -> fmt::Result {
     match field {
         "" => f.write_str(detail),
@@ -105,7 +104,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_problem_has_its_line() {
+    fn every_problem_is_on_its_own_line() {
         let body = r#"{"type":"about:blank","title":"Invalid","status":422,
             "detail":"must not be empty (and 1 more)","field":"command","problems":[
             {"field":"command","detail":"must not be empty"},
@@ -117,7 +116,7 @@ mod tests {
     }
 
     #[test]
-    fn a_single_problem_needs_one_line() {
+    fn a_single_problem_is_one_line() {
         let body = r#"{"detail":"is not an option","field":"colour"}"#;
         assert_eq!(
             Refused::read(422, body).to_string(),
@@ -126,7 +125,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_problem_document_still_says_its_status() {
+    fn a_refusal_without_a_problem_document_states_the_status() {
         for body in ["", "<html>", "[]", "null", "{}"] {
             assert_eq!(
                 Refused::read(502, body).to_string(),

@@ -1,5 +1,4 @@
-//! `ossuary start`, `stop` and `restart`: asks, then watches the daemon's
-//! events until it has happened.
+//! `ossuary start`, `stop` and `restart`: sends the commands, then follows the events of the daemon until they are done.
 
 use super::connection::Daemon;
 use super::error::Error;
@@ -12,30 +11,30 @@ use crate::cli::{Exit, ProcessCommand};
 use serde_json::Value;
 use std::time::{Duration, Instant};
 
-/// A process that was asked to turn, and has not yet.
+/// A process whose command is not done yet.
 struct Pending<'a> {
     id: &'a str,
     command: ProcessCommand,
-    /// Its main process before a restart: the turn is not over while it is still this one.
+    /// The PID before a restart, which is not done while the process still has it.
     old_pid: Option<u64>,
-    /// As last seen.
+    /// The newest state.
     view: Value,
-    /// The last thing said about its waiting.
+    /// The last message about what it waits for.
     last_message: String,
 }
 
-/// How far a turn is.
+/// The progress of a command.
 #[derive(Debug, PartialEq, Eq)]
 enum Progress {
-    /// It has happened, or will not; in words.
+    /// It succeeded or failed; with a message.
     Finished(Exit, String),
-    /// It waits for something that others do.
+    /// It waits for another process; with a message.
     Waiting(String),
-    /// It is under way.
+    /// It is in progress.
     InProgress,
 }
 
-/// Asks for every process, then waits for all of them, no longer than `wait`.
+/// Sends the command for every process, then waits for all of them, at most `wait`.
 pub fn control(
     daemon: &Daemon,
     command: ProcessCommand,
@@ -51,7 +50,7 @@ pub fn control(
         match send(daemon, command, id) {
             Ok(asked) => {
                 for other in asked.view["stopped"].as_array().into_iter().flatten() {
-                    terminal.note(format_args!("{} makes way for {id}", plain_text(other)));
+                    terminal.note(format_args!("stopping {} for {id}", plain_text(other)));
                 }
                 pending.push(asked);
             }
@@ -126,7 +125,7 @@ fn wait_for(
         }
         let stream = match &mut stream {
             Some(stream) => stream,
-            // Opened after the question: its snapshot shows what came of it.
+            // Opened after the commands were sent, so that its first snapshot shows their effect.
             empty => empty.insert(EventStream::open(daemon, "/api/events")?),
         };
         match stream.next(Some(until))? {
@@ -138,7 +137,7 @@ fn wait_for(
                     process.update(&news, event.name == "snapshot");
                 }
             }
-            Next::Lost => {} // the next snapshot tells everything again
+            Next::Lost => {} // the next connection starts with a snapshot
             Next::TimedOut => {
                 for process in &pending {
                     let status = plain_text(&process.view["status"]);
@@ -152,7 +151,7 @@ fn wait_for(
 }
 
 impl Pending<'_> {
-    /// Takes in a snapshot of everything, or a change.
+    /// Applies an event: a snapshot of everything, or a change.
     fn update(&mut self, news: &Value, everything: bool) {
         let removed = news["removed"].as_array().into_iter().flatten();
         let view = &news["processes"][self.id];
@@ -179,11 +178,11 @@ impl Pending<'_> {
                 let pid = pid.map_or(String::new(), |pid| format!(", pid {pid}"));
                 Progress::Finished(Exit::Done, format!("running{pid}"))
             }
-            // What others do settles it: a dependency becomes ready, a display
-            // process makes way. A display that is not there may never come.
+            // A dependency that becomes ready or a process that ends resolves this. A display that is not connected may
+            // never be.
             (_, "waiting") if reason.starts_with("waits until ") => Progress::Waiting(reason),
             (_, "waiting") => Progress::Finished(Exit::NotRunning, reason),
-            // A job that was done before anybody looked.
+            // A process that ended successfully before its state was read.
             (_, "stopped") if reason == "exit code 0" => {
                 Progress::Finished(Exit::Done, format!("has ended: {reason}"))
             }
@@ -229,7 +228,7 @@ mod tests {
     }
 
     #[test]
-    fn a_start_is_over_when_the_process_runs_or_cannot() {
+    fn a_start_is_done_when_the_process_runs_or_fails() {
         for (status, reason, settled) in [
             ("running", "", Some((Exit::Done, "running, pid 7"))),
             ("starting", "", None),
@@ -271,7 +270,7 @@ mod tests {
     }
 
     #[test]
-    fn a_restart_is_not_over_while_the_old_run_still_runs() {
+    fn a_restart_is_not_done_while_the_old_run_continues() {
         let view = |pid| json!({"status": "running", "pid": pid});
         assert_eq!(
             progress(ProcessCommand::Restart, Some(7), view(7)),
@@ -284,7 +283,7 @@ mod tests {
     }
 
     #[test]
-    fn a_stop_is_over_only_when_the_process_has_stopped() {
+    fn a_stop_is_done_only_when_the_process_has_stopped() {
         for status in ["running", "stopping", "backoff", "failed", "waiting"] {
             let view = json!({"status": status, "reason": ""});
             assert_eq!(

@@ -1,4 +1,4 @@
-//! `ossuary schedule`: every rule, when it is done next, what came of it last; and one done now.
+//! `ossuary schedule`: lists the rules with their next occurrence and last outcome, and runs one now.
 
 use super::connection::Daemon;
 use super::error::Error;
@@ -7,7 +7,7 @@ use super::terminal::{Cell, Terminal, Tint, plain_text};
 use crate::cli::Exit;
 use serde_json::{Map, Value};
 
-/// Every rule, a line each; then what keeps them from being done.
+/// Prints every rule, one a line, and then why rules are not executed.
 pub fn all(daemon: &Daemon, json: bool, terminal: &mut Terminal<'_>) -> Result<Exit, Error> {
     let request = Request::get("/api/status");
     let status = daemon.request_json(&request)?;
@@ -18,12 +18,13 @@ pub fn all(daemon: &Daemon, json: bool, terminal: &mut Terminal<'_>) -> Result<E
     }
     let Some(rules) = schedule["rules"].as_object() else {
         return Err(Error::InvalidResponse(
-            "its answer has no `schedule`".into(),
+            "its response has no `schedule`".into(),
         ));
     };
     if rules.is_empty() {
-        terminal
-            .print("there is no rule; the page, or `schedule` in the configuration, makes one")?;
+        terminal.print(
+            "there are no rules; add one in the web UI, or to `schedule` in the configuration",
+        )?;
         return Ok(Exit::Done);
     }
     let rows: Vec<Vec<Cell>> = rules.iter().map(|(id, rule)| row(id, rule)).collect();
@@ -63,20 +64,22 @@ fn row(id: &str, rule: &Value) -> Vec<Cell> {
     ]
 }
 
-/// Why nothing is done, where nothing is.
+/// Prints why rules are not executed.
 fn print_warnings(schedule: &Value, terminal: &mut Terminal<'_>) {
     if schedule["enabled"] == false {
-        terminal.note("the schedule is switched off");
+        terminal.note("the schedule is disabled");
     }
     if schedule["clock_trusted"] == false {
         terminal.note("the clock is not trusted yet; rules with a time wait until it is set");
     }
     if let Some(problem) = schedule["problem"].as_str() {
-        terminal.note(format_args!("rules with a time are not done: {problem}"));
+        terminal.note(format_args!(
+            "rules with a time are not executed: {problem}"
+        ));
     }
 }
 
-/// Does a rule now. Leaves with [`Exit::Refused`] where it failed.
+/// Runs a rule now. Exits with [`Exit::Refused`] if it failed.
 pub fn run(
     daemon: &Daemon,
     rule: &str,

@@ -1,4 +1,4 @@
-//! `ossuary status`: how every process fares, or one.
+//! `ossuary status`: the state of all processes, or of one.
 
 use super::connection::Daemon;
 use super::error::Error;
@@ -7,22 +7,22 @@ use super::terminal::{Cell, Terminal, Tint, plain_text, span};
 use crate::cli::Exit;
 use serde_json::{Map, Value};
 
-/// The target of a process, and what may come behind its id (`/start`).
+/// The request target of a process, with a suffix such as `/start`.
 pub fn target(id: &str, rest: &str) -> String {
     format!("/api/processes/{}{rest}", segment(id))
 }
 
-/// The processes of an answer, by id, in the order of the configuration.
+/// The processes of a response by id, in the order of the configuration.
 ///
 /// # Errors
-/// Where the answer has none.
+/// The response has no `processes`.
 pub fn processes(answer: &Value) -> Result<&Map<String, Value>, Error> {
     answer["processes"]
         .as_object()
-        .ok_or_else(|| Error::InvalidResponse("its answer has no `processes`".into()))
+        .ok_or_else(|| Error::InvalidResponse("its response has no `processes`".into()))
 }
 
-/// Every process, a line each; then what is wrong with the configuration file.
+/// Prints every process, one a line, and then the problems of the configuration file.
 pub fn all(daemon: &Daemon, json: bool, terminal: &mut Terminal<'_>) -> Result<Exit, Error> {
     let request = Request::get("/api/processes");
     if json {
@@ -35,7 +35,7 @@ pub fn all(daemon: &Daemon, json: bool, terminal: &mut Terminal<'_>) -> Result<E
         .map(|(id, view)| row(id, view))
         .collect();
     if rows.is_empty() {
-        terminal.print("no process is configured; `ossuary help add` tells how to add one")?;
+        terminal.print("no process is configured; see `ossuary help add`")?;
     } else {
         let heading = [
             "ID", "NAME", "STATUS", "PID", "UPTIME", "RESTARTS", "REASON",
@@ -46,14 +46,14 @@ pub fn all(daemon: &Daemon, json: bool, terminal: &mut Terminal<'_>) -> Result<E
     last_start(&status["last_start"], terminal)?;
     if let Some(code) = status["claim_code"].as_str() {
         terminal.print(format_args!(
-            "claim code: {code}: nobody has claimed this kiosk yet, and its page asks for it"
+            "claim code: {code} (this kiosk is not claimed yet; enter the code in the web UI)"
         ))?;
     }
     problems(&status, terminal);
     Ok(Exit::Done)
 }
 
-/// Why the daemon was started; an older one does not say.
+/// Prints why the daemon was started; an older daemon does not report it.
 fn last_start(last: &Value, terminal: &mut Terminal<'_>) -> Result<(), Error> {
     if last.is_null() {
         return Ok(());
@@ -71,16 +71,17 @@ fn last_start(last: &Value, terminal: &mut Terminal<'_>) -> Result<(), Error> {
     ])
 }
 
-/// Prints what is wrong with the configuration file, and what is in force in its place; returns whether anything is.
+/// Prints the problems of the configuration file and which configuration is used instead. Returns whether there are
+/// problems.
 pub fn problems(status: &Value, terminal: &mut Terminal<'_>) -> bool {
     let file = plain_text(&status["configuration"]["file"]);
     match status["configuration"]["source"].as_str() {
         Some("running") => terminal.note(format_args!(
-            "{file} cannot be used; the configuration from before stays in force"
+            "{file} is invalid; the previous configuration stays active"
         )),
         Some("last_good") => {
             terminal.note(format_args!(
-                "{file} cannot be used; the last good copy is in force"
+                "{file} is invalid; the last valid copy is active"
             ));
         }
         _ => {}
@@ -109,7 +110,7 @@ fn row(id: &str, view: &Value) -> Vec<Cell> {
     ]
 }
 
-/// Why a process is in its state; of a display process that runs, what is wrong with its page comes first.
+/// Why a process is in its state. For a display process whose page has a problem, that problem.
 fn reason(view: &Value) -> Cell {
     let page = &view["page"];
     match Tint::of_page(&plain_text(&page["state"])) {
@@ -127,11 +128,11 @@ fn page_state(page: &Value) -> String {
 
 fn uptime(view: &Value) -> String {
     view["uptime"].as_f64().map_or(String::new(), |seconds| {
-        span(seconds as u64) // an uptime is never negative, and whole seconds do
+        span(seconds as u64) // an uptime is not negative; fractions of a second are dropped
     })
 }
 
-/// One process in full. Leaves with [`Exit::NotRunning`] unless it runs.
+/// Prints one process in full. Exits with [`Exit::NotRunning`] unless it runs.
 pub fn one(
     daemon: &Daemon,
     id: &str,
@@ -140,7 +141,7 @@ pub fn one(
 ) -> Result<Exit, Error> {
     let text = daemon.request_text(&Request::get(target(id, "")))?;
     let view: Value = serde_json::from_str(&text)
-        .map_err(|error| Error::InvalidResponse(format!("its answer is not JSON: {error}")))?;
+        .map_err(|error| Error::InvalidResponse(format!("its response is not JSON: {error}")))?;
     if json {
         terminal.print(text.trim_end())?;
     } else {

@@ -1,4 +1,4 @@
-//! What is around the processes: `system`, `events`.
+//! `system` and `events`.
 
 use super::connection::Daemon;
 use super::error::Error;
@@ -8,7 +8,7 @@ use super::terminal::{Terminal, Tint, plain_text, size, span};
 use crate::cli::Exit;
 use serde_json::Value;
 
-/// The machine, a fact a line.
+/// Prints facts about the machine, one a line.
 pub fn system(daemon: &Daemon, json: bool, terminal: &mut Terminal<'_>) -> Result<Exit, Error> {
     let request = Request::get("/api/system");
     if json {
@@ -26,8 +26,8 @@ pub fn system(daemon: &Daemon, json: bool, terminal: &mut Terminal<'_>) -> Resul
     Ok(Exit::Done)
 }
 
-/// Every fact by its path: `memory total`. What facts there are is the daemon's affair; those it is known for are told
-/// as people would.
+/// Collects every fact with its path, such as `memory total`. Known facts are formatted with their unit; facts of a newer
+/// daemon are printed as they are.
 fn flatten(path: &str, value: &Value, facts: &mut Vec<(String, String)>) {
     let known = match (path, value) {
         ("uptime", Value::Number(_)) => value.as_u64().map(span),
@@ -56,7 +56,7 @@ fn flatten(path: &str, value: &Value, facts: &mut Vec<(String, String)>) {
     }
 }
 
-/// A network interface: its addresses, or why there are none.
+/// A network interface: its addresses, or its state if it has none.
 fn interface(shown: &Value) -> (String, String) {
     let addresses = plain_text(&shown["addresses"]);
     let how = match shown["up"] {
@@ -67,7 +67,7 @@ fn interface(shown: &Value) -> (String, String) {
     (format!("network {}", plain_text(&shown["interface"])), how)
 }
 
-/// Every change of a process as it happens, a line each.
+/// Prints every change of a process as it happens, one a line.
 pub fn events(daemon: &Daemon, json: bool, terminal: &mut Terminal<'_>) -> Result<Exit, Error> {
     let mut stream = EventStream::open(daemon, "/api/events")?;
     loop {
@@ -94,7 +94,7 @@ pub fn events(daemon: &Daemon, json: bool, terminal: &mut Terminal<'_>) -> Resul
                 }
             }
             Next::Lost => terminal.note("the connection was lost; waiting for the daemon"),
-            Next::TimedOut => {} // there is no end to this
+            Next::TimedOut => {} // there is no timeout
         }
         terminal.flush()?;
     }

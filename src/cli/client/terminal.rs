@@ -1,4 +1,4 @@
-//! Where a command prints: words, columns and colours for people, JSON for machines.
+//! Output of the client commands: text, tables and colours, or JSON.
 
 use super::error::Error;
 use super::problem::Refused;
@@ -8,39 +8,39 @@ use std::borrow::Cow;
 use std::fmt::Display;
 use std::io::{self, IsTerminal, Write};
 
-/// Standard output and standard error.
+/// Standard output and standard error of a command.
 pub struct Terminal<'a> {
-    /// What was asked for.
+    /// Standard output: the result.
     pub out: &'a mut dyn Write,
-    /// What went wrong, and what is going on meanwhile.
+    /// Standard error: errors and progress.
     pub err: &'a mut dyn Write,
-    /// Whether standard output is a terminal: what is printed there has its control characters escaped.
+    /// Whether standard output is a terminal; then control characters are escaped.
     pub out_is_terminal: bool,
-    /// Whether standard error is one.
+    /// Whether standard error is a terminal.
     pub err_is_terminal: bool,
-    /// Whether colours are seen.
+    /// Whether to print colours.
     pub colour: bool,
-    /// Asks for something that is not shown, or reads a line where nobody can be asked.
+    /// Asks for a password without echo, or reads a line if standard input is not a terminal.
     pub ask_secret: &'a dyn Fn(&str) -> io::Result<String>,
 }
 
-/// A colour, by what it says.
+/// A colour, by its meaning.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Tint {
-    /// All is well.
+    /// Healthy.
     Good,
-    /// On its way.
+    /// In progress.
     Busy,
-    /// Not well.
+    /// Failed.
     Bad,
-    /// Nothing to see.
+    /// Inactive.
     Quiet,
-    /// Text.
+    /// No colour.
     Plain,
 }
 
 impl Tint {
-    /// The tint of a state of a process.
+    /// The colour of the state of a process.
     pub fn of_status(status: &str) -> Tint {
         match status {
             "running" => Tint::Good,
@@ -51,7 +51,7 @@ impl Tint {
         }
     }
 
-    /// The tint of a state of a page.
+    /// The colour of the state of a page.
     pub fn of_page(state: &str) -> Tint {
         match state {
             "healthy" => Tint::Good,
@@ -61,7 +61,7 @@ impl Tint {
         }
     }
 
-    /// The colours every terminal has (ECMA-48, 8.3.117), so that its own palette decides.
+    /// The basic colours (ECMA-48, 8.3.117), which follow the palette of the terminal.
     fn code(self) -> Option<&'static str> {
         match self {
             Tint::Good => Some("32"),
@@ -73,7 +73,7 @@ impl Tint {
     }
 }
 
-/// Whether standard output shows colours: a terminal that knows them, and nobody has said no (no-color.org).
+/// Whether standard output is a terminal with colours and `NO_COLOR` is not set (no-color.org).
 pub fn shows_colours() -> bool {
     let set = |name| std::env::var_os(name).is_some_and(|value| !value.is_empty());
     let dumb = std::env::var_os("TERM").is_some_and(|term| term == "dumb");
@@ -84,16 +84,15 @@ pub fn shows_colours() -> bool {
 pub type Cell = (String, Tint);
 
 impl Terminal<'_> {
-    /// Prints a line of what was asked for.
+    /// Prints a line to standard output.
     ///
     /// # Errors
-    /// Where nobody reads any more.
+    /// Standard output cannot be written.
     pub fn print(&mut self, line: impl Display) -> Result<(), Error> {
         self.print_tinted(&[(&line.to_string(), Tint::Plain)])
     }
 
-    /// Prints a line made of parts, each in its colour. These colours are the only control sequences that reach a
-    /// terminal.
+    /// Prints a line made of coloured parts. These colours are the only control sequences that reach a terminal.
     ///
     /// # Errors
     /// As [`Terminal::say`].
@@ -114,8 +113,8 @@ impl Terminal<'_> {
         self.out.write_all(line.as_bytes()).map_err(Error::Output)
     }
 
-    /// Prints bytes: unchanged into a file or a pipe, and as text on a terminal. Where they come in pieces, no piece
-    /// may end within a character.
+    /// Writes bytes to standard output: unchanged to a file or a pipe, and as text with escaped control characters to a
+    /// terminal. They must not end within a character.
     ///
     /// # Errors
     /// As [`Terminal::say`].
@@ -127,18 +126,18 @@ impl Terminal<'_> {
         written.map_err(Error::Output)
     }
 
-    /// Prints what was held back, for somebody who watches.
+    /// Flushes standard output.
     ///
     /// # Errors
-    /// Where nobody reads any more.
+    /// Standard output cannot be written.
     pub fn flush(&mut self) -> Result<(), Error> {
         self.out.flush().map_err(Error::Output)
     }
 
-    /// Asks for something that is not shown.
+    /// Asks for a password.
     ///
     /// # Errors
-    /// Where nothing was given.
+    /// Standard input cannot be read.
     pub fn ask_secret(&mut self, question: &str) -> Result<String, Error> {
         let _ = self.err.flush();
         (self.ask_secret)(question).map_err(|error| Error::File {
@@ -147,12 +146,12 @@ impl Terminal<'_> {
         })
     }
 
-    /// Whether somebody sits there who may mistype.
+    /// Whether standard input is a terminal, so that a typed password should be repeated.
     pub fn stdin_is_terminal(&self) -> bool {
         std::io::stdin().is_terminal()
     }
 
-    /// Prints a line beside what was asked for. That nobody reads it is no mistake.
+    /// Prints a line to standard error, ignoring errors.
     pub fn note(&mut self, line: impl Display) {
         let line = line.to_string();
         let _ = writeln!(
@@ -162,11 +161,11 @@ impl Terminal<'_> {
         );
     }
 
-    /// Tells of a refusal in words, and for machines prints the problem document in place of an answer. It may
-    /// be about a process.
+    /// Prints a refusal to standard error, and with `json` the problem document to standard output. `id` is the process
+    /// of the request.
     ///
     /// # Errors
-    /// Where nobody reads any more.
+    /// Standard output cannot be written.
     pub fn report_refusal(
         &mut self,
         refused: &Refused,
@@ -183,10 +182,10 @@ impl Terminal<'_> {
         }
     }
 
-    /// Prints a table; a table without rows is its heading.
+    /// Prints a table with its heading.
     ///
     /// # Errors
-    /// Where nobody reads any more.
+    /// Standard output cannot be written.
     pub fn table(&mut self, heading: &[&str], rows: &[Vec<Cell>]) -> Result<(), Error> {
         let width = |column: usize| {
             let cells = rows.iter().filter_map(|row| row.get(column));
@@ -199,7 +198,7 @@ impl Terminal<'_> {
             .map(|title| ((*title).to_owned(), Tint::Plain))
             .collect();
         for row in std::iter::once(&heading).chain(rows) {
-            // No spaces at the end of a line.
+            // A line has no spaces at its end.
             let filled = row.iter().rposition(|(text, _)| !text.is_empty());
             let row = &row[..filled.map_or(0, |last| last + 1)];
             let gap =
@@ -221,7 +220,7 @@ impl Terminal<'_> {
     }
 }
 
-/// Text as it may be written to a terminal, or unchanged to what is none.
+/// Text with its control characters escaped if it is written to a terminal.
 fn escaped(text: &str, to_terminal: bool) -> Cow<'_, str> {
     match to_terminal {
         true => visible(text),
@@ -229,8 +228,7 @@ fn escaped(text: &str, to_terminal: bool) -> Cow<'_, str> {
     }
 }
 
-/// A value as people read it: no quotes, no brackets, and no control
-/// characters with which a name or a title could write all over the terminal.
+/// A JSON value as plain text: without quotes, brackets and control characters, which could manipulate the terminal.
 pub fn plain_text(value: &Value) -> String {
     let text = match value {
         Value::Null => String::new(),
@@ -248,7 +246,7 @@ pub fn plain_text(value: &Value) -> String {
     text.replace(char::is_control, "\u{fffd}")
 }
 
-/// A span of time in its two largest units: `2h 15m`.
+/// A duration in its two largest units: `2h 15m`.
 pub fn span(seconds: u64) -> String {
     let (days, hours) = (seconds / 86_400, seconds / 3_600 % 24);
     let (minutes, seconds) = (seconds / 60 % 60, seconds % 60);
@@ -260,7 +258,7 @@ pub fn span(seconds: u64) -> String {
     }
 }
 
-/// A size in bytes in the unit that fits: `1.5 GiB`.
+/// A size with its unit: `1.5 GiB`.
 pub fn size(bytes: u64) -> String {
     let mut units = ["KiB", "MiB", "GiB"].into_iter();
     let (mut amount, mut unit) = (bytes as f64, "bytes"); // sizes are far below 2^53
@@ -281,7 +279,7 @@ mod tests {
     use serde_json::json;
 
     #[test]
-    fn columns_are_aligned_with_colours_and_without() {
+    fn columns_are_aligned_with_and_without_colours() {
         let rows = vec![
             vec![
                 ("küche".into(), Tint::Plain),
@@ -319,7 +317,7 @@ mod tests {
     }
 
     #[test]
-    fn spans_are_told_in_their_two_largest_units() {
+    fn durations_are_printed_in_their_two_largest_units() {
         for (seconds, text) in [
             (0, "0s"),
             (59, "59s"),
@@ -334,7 +332,7 @@ mod tests {
     }
 
     #[test]
-    fn sizes_are_told_in_the_unit_that_fits() {
+    fn sizes_are_printed_with_a_unit() {
         for (bytes, text) in [
             (0, "0 bytes"),
             (1023, "1023 bytes"),
@@ -347,7 +345,7 @@ mod tests {
     }
 
     #[test]
-    fn a_name_cannot_write_all_over_the_terminal() {
+    fn a_name_cannot_manipulate_the_terminal() {
         assert_eq!(plain_text(&json!("a\u{1b}[2Jb\n")), "a\u{fffd}[2Jb\u{fffd}");
         assert_eq!(
             plain_text(&json!({"kiosk": true, "ids": ["a", "b"]})),

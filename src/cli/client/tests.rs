@@ -1,4 +1,4 @@
-//! The command line against a daemon that says what the test wrote down.
+//! Tests of the client commands against a scripted daemon.
 
 use super::*;
 use crate::cli::{self, Invocation};
@@ -8,11 +8,11 @@ use std::path::PathBuf;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::thread::JoinHandle;
 
-/// What the daemon does with one connection, after it has read the request.
+/// What the daemon does with a connection after it has read the request.
 enum Answer {
-    /// Says this and closes.
+    /// Sends this and closes.
     Says(String),
-    /// Says this and then nothing, until the client leaves.
+    /// Sends this and nothing more until the client closes.
     Hangs(String),
 }
 use Answer::{Hangs, Says};
@@ -51,13 +51,13 @@ impl Script {
         }
     }
 
-    /// Runs a command line against it: exit code, output, errors, and the requests.
+    /// Runs a command line. Returns the exit code, standard output, standard error, and the requests.
     fn run(self, line: &str) -> (Exit, String, String, Vec<String>) {
         let (exit, out, err) = run_command(&self.daemon(), &client_command(line));
         (exit, out, err, self.end())
     }
 
-    /// Waits until every answer was given; returns the requests.
+    /// Waits until all answers are sent; returns the requests.
     fn end(self) -> Vec<String> {
         let asked = self.asked.join().unwrap();
         std::fs::remove_file(&self.socket).unwrap();
@@ -87,7 +87,7 @@ fn run_command(daemon: &Daemon, command: &ClientCommand) -> (Exit, String, Strin
     (exit, text(out), text(err))
 }
 
-/// Reads a request and answers it; returns its first line, the headers that matter, and its body.
+/// Reads a request and answers it. Returns its first line, its relevant headers, and its body.
 fn serve(mut stream: UnixStream, answer: Answer) -> String {
     let mut request = Vec::new();
     let mut byte = [0];
@@ -103,25 +103,25 @@ fn serve(mut stream: UnixStream, answer: Answer) -> String {
     let length = header("Content-Length").map_or(0, |length| length.parse().unwrap());
     let mut body = vec![0; length];
     stream.read_exact(&mut body).unwrap();
-    let mut told = head.lines().next().unwrap().replace(" HTTP/1.1", "");
+    let mut summary = head.lines().next().unwrap().replace(" HTTP/1.1", "");
     if let Some(id) = header("Last-Event-ID") {
-        told += &format!(" after {id}");
+        summary += &format!(" after {id}");
     }
     if let Some(tag) = header("If-Match") {
-        told += &format!(" if {tag}");
+        summary += &format!(" if {tag}");
     }
     if !body.is_empty() && body != b"{}" {
-        told += &format!(" {}", String::from_utf8(body).unwrap());
+        summary += &format!(" {}", String::from_utf8(body).unwrap());
     }
     match answer {
-        // The client may have left in the middle.
+        // The client may have closed early.
         Says(text) => drop(stream.write_all(text.as_bytes())),
         Hangs(text) => {
             stream.write_all(text.as_bytes()).unwrap();
             let _ = io::copy(&mut stream, &mut io::sink());
         }
     }
-    told
+    summary
 }
 
 fn ok(body: &str) -> Answer {
@@ -172,25 +172,22 @@ last start: crash: the daemon was killed by a signal
 }
 
 #[test]
-fn a_kiosk_without_processes_says_what_to_do() {
+fn status_without_processes_says_what_to_do() {
     let script = Script::new([ok(r#"{"processes":{}}"#), ok("{}")]);
     let (exit, out, ..) = script.run("status");
     assert_eq!(exit, Exit::Done);
-    assert_eq!(
-        out,
-        "no process is configured; `ossuary help add` tells how to add one\n"
-    );
+    assert_eq!(out, "no process is configured; see `ossuary help add`\n");
 }
 
 #[test]
-fn json_is_the_daemons_own_answer() {
+fn json_is_the_unchanged_response_of_the_daemon() {
     let body = "{\"processes\": {}, \"new\": 1}";
     let (exit, out, ..) = Script::new([ok(body)]).run("status --json");
     assert_eq!((exit, out), (Exit::Done, format!("{body}\n")));
 }
 
 #[test]
-fn the_status_of_one_process_is_an_exit_code() {
+fn the_status_of_one_process_sets_the_exit_code() {
     let view = |status: &str| {
         format!(
             r#"{{"id":"x","name":"X","status":"{status}","pid":7,"uptime":61,"command":"sleep 1","url":null}}"#
@@ -252,13 +249,13 @@ fn a_start_returns_when_the_process_runs() {
     assert_eq!((exit, out.as_str()), (Exit::Done, "x: running, pid 9\n"));
     assert_eq!(
         err,
-        "ossuary: y makes way for x\nossuary: x: waits until y has ended\n"
+        "ossuary: stopping y for x\nossuary: x: waits until y has ended\n"
     );
     assert_eq!(asked, ["POST /api/processes/x/start", "GET /api/events"]);
 }
 
 #[test]
-fn a_start_of_what_runs_asks_no_further() {
+fn starting_a_running_process_sends_no_further_request() {
     let script = Script::new([status(202, r#"{"status":"running","pid":9,"stopped":[]}"#)]);
     let (exit, out, ..) = script.run("start x");
     assert_eq!((exit, out.as_str()), (Exit::Done, "x: running, pid 9\n"));
@@ -280,14 +277,14 @@ fn a_stop_outlives_a_broken_connection() {
 }
 
 #[test]
-fn a_wait_ends_with_its_time() {
+fn a_wait_ends_after_its_timeout() {
     let script = Script::new([
         status(202, r#"{"status":"stopping"}"#),
         Hangs(STREAM.to_owned()),
     ]);
     let mut command = client_command("stop x");
     let Task::Control { wait, .. } = &mut command.task else {
-        panic!("a turn");
+        panic!("not `stop`");
     };
     *wait = Some(Duration::from_millis(50));
     let (exit, out, err) = run_command(&script.daemon(), &command);
@@ -297,14 +294,14 @@ fn a_wait_ends_with_its_time() {
 }
 
 #[test]
-fn no_wait_returns_when_the_daemon_has_agreed() {
+fn no_wait_returns_when_the_daemon_has_accepted() {
     let script = Script::new([status(202, r#"{"status":"stopping"}"#)]);
     let (exit, out, ..) = script.run("stop --no-wait x");
     assert_eq!((exit, out.as_str()), (Exit::Done, "x: stopping\n"));
 }
 
 #[test]
-fn a_refusal_of_one_does_not_spare_the_others() {
+fn a_refusal_for_one_process_does_not_affect_the_others() {
     let script = Script::new([
         status(409, r#"{"detail":"x is disabled; enable it first"}"#),
         status(404, NO_SUCH),
@@ -319,7 +316,7 @@ fn a_refusal_of_one_does_not_spare_the_others() {
 }
 
 #[test]
-fn a_refusal_is_a_problem_document_for_machines() {
+fn with_json_a_refusal_is_a_problem_document() {
     let problem = r#"{"type":"about:blank","status":409,"detail":"x is disabled"}"#;
     for line in ["start x --json", "set x a=1 --json", "enable x --json"] {
         let (exit, out, err, _) = Script::new([status(409, problem)]).run(line);
@@ -332,7 +329,7 @@ fn a_refusal_is_a_problem_document_for_machines() {
 }
 
 #[test]
-fn a_process_removed_meanwhile_is_no_such_process() {
+fn a_process_that_is_removed_meanwhile_is_not_found() {
     let script = Script::new([
         status(202, r#"{"status":"stopping"}"#),
         stream("event: change\ndata: {\"processes\":{},\"removed\":[\"x\"]}\n\n"),
@@ -362,7 +359,7 @@ fn a_restart_waits_for_the_new_run() {
 }
 
 #[test]
-fn logs_are_passed_on_as_they_are() {
+fn logs_are_printed_unchanged() {
     let chunked =
         "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\none\nt\r\n2\r\nwo\r\n0\r\n\r\n";
     let (exit, out, _, asked) = Script::new([Says(chunked.to_owned())]).run("logs x -n 2");
@@ -371,7 +368,7 @@ fn logs_are_passed_on_as_they_are() {
 }
 
 #[test]
-fn following_a_log_goes_on_after_a_broken_connection() {
+fn following_a_log_continues_after_a_broken_connection() {
     let answers = || {
         [
             stream(
@@ -400,7 +397,7 @@ fn following_a_log_goes_on_after_a_broken_connection() {
          ossuary: there is no process x\n"
     );
     let target = "GET /api/processes/x/logs/stream?lines=100";
-    // An event that was cut off comes again.
+    // An incomplete event is requested again.
     assert_eq!(
         asked,
         [
@@ -418,7 +415,7 @@ fn following_a_log_goes_on_after_a_broken_connection() {
 }
 
 #[test]
-fn changes_are_sent_as_the_api_wants_them() {
+fn changes_are_sent_as_the_api_expects_them() {
     let script = Script::new([status(201, r#"{"id":"gallery","name":"Gallery"}"#)]);
     let (exit, out, _, asked) =
         script.run("add --name Gallery --url http://x/ --set autostart=false");
@@ -466,14 +463,14 @@ fn changes_are_sent_as_the_api_wants_them() {
     let (exit, out, _, asked) = Script::new([status(202, "{}")]).run("reload");
     assert_eq!(
         (exit, out.as_str()),
-        (Exit::Done, "the configuration was read again\n")
+        (Exit::Done, "the configuration was reloaded\n")
     );
     assert_eq!(asked, ["POST /api/reload"]);
     let kept = r#"{"configuration":{"file":"/c.json","source":"running","problems":[{"path":"","message":"is not JSON"}]}}"#;
     let (_, _, err, _) = Script::new([status(202, kept)]).run("reload");
     assert_eq!(
         err,
-        "ossuary: /c.json cannot be used; the configuration from before stays in force\n\
+        "ossuary: /c.json is invalid; the previous configuration stays active\n\
          ossuary: configuration: is not JSON\n"
     );
 }
@@ -488,7 +485,7 @@ fn every_problem_of_a_change_is_printed() {
 }
 
 #[test]
-fn the_configuration_goes_out_and_in() {
+fn the_configuration_is_saved_and_replaced() {
     let file = std::env::temp_dir().join(format!("ossuary-client-{}.json", std::process::id()));
     let path = file.display();
     let tagged = "HTTP/1.1 200 OK\r\nETag: \"0123456789abcdef\"\r\nContent-Length: 15\r\n\r\n{\"version\": 3}\n";
@@ -524,7 +521,7 @@ fn the_configuration_goes_out_and_in() {
 }
 
 #[test]
-fn the_machine_is_told_in_lines() {
+fn displays_and_the_system_are_printed_as_lines() {
     let displays = r#"{"displays":[{"name":":0","kind":"x11","connected":true,
         "resolution":"1920x1080","output":"HDMI-1","process":"gallery","rotation":{"actual":90},
         "power":{"requested":"off","actual":"on","problem":"the screen is on"}},
@@ -534,8 +531,8 @@ fn the_machine_is_told_in_lines() {
     assert_eq!(
         out,
         "\
-NAME       KIND     CONNECTED  RESOLUTION  OUTPUT  TURNED  POWER           PROCESS
-:0         x11      yes        1920x1080   HDMI-1  90      on, asked: off  gallery
+NAME       KIND     CONNECTED  RESOLUTION  OUTPUT  ROTATION  POWER               PROCESS
+:0         x11      yes        1920x1080   HDMI-1  90        on, requested: off  gallery
 wayland-0  wayland  no
 "
     );
@@ -559,7 +556,7 @@ network wlan0  up, no address
 }
 
 #[test]
-fn events_are_told_as_they_happen() {
+fn events_are_printed_as_they_happen() {
     let script = Script::new([
         stream(
             ": hello\n\nevent: change\ndata: {\"generation\":2,\"processes\":{\"x\":{\"status\":\"backoff\",\"reason\":\"exit code 3\"}},\"removed\":[\"y\"]}\n\n",
@@ -574,32 +571,32 @@ fn events_are_told_as_they_happen() {
 }
 
 #[test]
-fn a_daemon_that_makes_no_sense_is_told_from_one_that_is_not_there() {
-    for (answer, told) in [
+fn an_invalid_response_differs_from_a_missing_daemon() {
+    for (answer, message) in [
         (
             Says(String::new()),
-            "the connection was closed in the middle of the answer",
+            "the connection was closed in the middle of the response",
         ),
         (
             Says("HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\n{".into()),
             "closed in the middle",
         ),
-        (Says("SSH-2.0\r\n".into()), "does not begin an HTTP answer"),
-        (ok("[1,"), "its answer is not JSON"),
-        (ok("{}"), "its answer has no `processes`"),
+        (Says("SSH-2.0\r\n".into()), "is not an HTTP status line"),
+        (ok("[1,"), "its response is not JSON"),
+        (ok("{}"), "its response has no `processes`"),
     ] {
         let (exit, out, err, _) = Script::new([answer]).run("status");
         assert_eq!((exit, out.as_str()), (Exit::NoDaemon, ""), "{err}");
         assert!(
-            err.starts_with("ossuary: cannot understand the daemon: "),
+            err.starts_with("ossuary: invalid response from the daemon: "),
             "{err}"
         );
-        assert!(err.contains(told), "{err}");
+        assert!(err.contains(message), "{err}");
     }
 }
 
 #[test]
-fn no_daemon_is_told_with_its_socket_and_the_way_out() {
+fn a_missing_daemon_is_reported_with_its_socket_and_what_to_do() {
     let command = client_command("status --socket /nonexistent/ossuary.sock");
     let (mut out, mut err) = (Vec::new(), Vec::new());
     let mut terminal = Terminal {
@@ -619,7 +616,7 @@ fn no_daemon_is_told_with_its_socket_and_the_way_out() {
 }
 
 #[test]
-fn a_silent_daemon_is_not_waited_for_for_ever() {
+fn a_hung_daemon_is_a_timeout() {
     for begun in [
         "",
         "HTTP/1.1 200 OK\r\nContent-Le",
@@ -635,13 +632,13 @@ fn a_silent_daemon_is_not_waited_for_for_ever() {
         };
         let (exit, _, err) = run_command(&daemon, &client_command("status"));
         assert_eq!(exit, Exit::NoDaemon);
-        assert_eq!(err, "ossuary: the daemon has not answered for 0 s\n");
+        assert_eq!(err, "ossuary: the daemon has not responded for 0 s\n");
         script.end();
     }
 }
 
 #[test]
-fn nobody_listening_to_the_output_is_no_mistake() {
+fn a_closed_output_is_not_an_error() {
     struct Closed;
     impl Write for Closed {
         fn write(&mut self, _: &[u8]) -> io::Result<usize> {
@@ -671,7 +668,7 @@ fn nobody_listening_to_the_output_is_no_mistake() {
 }
 
 #[test]
-fn ids_are_offered_to_the_shell_with_their_names() {
+fn ids_are_completed_with_their_names() {
     let processes = r#"{"processes":{"a-1":{"name":"One","status":"running"},
         "a-2":{"name":"Two","status":"stopped"},"b":{"name":"Three","status":"running"}}}"#;
     let script = Script::new([ok(processes)]);
@@ -698,14 +695,14 @@ fn ids_are_offered_to_the_shell_with_their_names() {
 }
 
 #[test]
-fn a_process_that_rules_name_is_removed_by_force() {
+fn force_removes_a_process_that_rules_name() {
     let (exit, out, _, asked) = Script::new([status(204, "")]).run("remove --force x");
     assert_eq!((exit, out.as_str()), (Exit::Done, "x: removed\n"));
     assert_eq!(asked, ["DELETE /api/processes/x?force=true"]);
 }
 
 #[test]
-fn the_process_that_was_meant_is_named() {
+fn the_process_that_was_probably_meant_is_suggested() {
     let no_such =
         r#"{"type":"/problems/no-such-process","detail":"there is no process foyer übersicht"}"#;
     let all =

@@ -1,4 +1,4 @@
-//! `upgrade`: lets the installed program take over, and waits until it answers.
+//! `upgrade`: replaces the running program with the installed one and waits until that responds.
 
 use super::connection::Daemon;
 use super::error::Error;
@@ -9,13 +9,13 @@ use serde_json::Value;
 use std::thread;
 use std::time::{Duration, Instant};
 
-/// How long the next program may take to answer. It starts in milliseconds; a worn card may take seconds.
+/// How long the new program may take to respond. It starts in milliseconds; a worn SD card may take seconds.
 const TIMEOUT: Duration = Duration::from_secs(30);
 
-/// The pause between two questions: an instant to whoever waits.
+/// The interval between checks of the version.
 const POLL_INTERVAL: Duration = Duration::from_millis(50);
 
-/// Asks for it, and waits.
+/// Requests the upgrade and waits until the new program responds.
 pub fn upgrade(daemon: &Daemon, json: bool, terminal: &mut Terminal<'_>) -> Result<Exit, Error> {
     let before = status(daemon)?;
     daemon.request_json(&Request::new("POST", "/api/upgrade").json("{}"))?;
@@ -35,13 +35,13 @@ pub fn upgrade(daemon: &Daemon, json: bool, terminal: &mut Terminal<'_>) -> Resu
                 }
                 return Ok(Exit::Done);
             }
-            // It has not let go yet, or the next one does not answer yet.
+            // The old program still runs, or the new one does not respond yet.
             Ok(_) => {}
             Err(error) if error.is_transient() => {}
             Err(error) => return Err(error),
         }
         if Instant::now() >= until {
-            terminal.note("the daemon has agreed, but the program that runs is still the same");
+            terminal.note("the daemon accepted the upgrade, but the old program still runs");
             return Ok(Exit::TimedOut);
         }
     }
