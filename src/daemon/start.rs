@@ -143,6 +143,9 @@ pub async fn start(
     let mut boot = read_configuration(&store).await;
 
     let (reporter, reports) = channel::bounded(REPORTS);
+    executor
+        .spawn(store.clone().watch(reporter.clone()))
+        .detach();
     watch_network(&executor, &reporter);
     let children = Children::new(&executor, reporter.clone(), &run_dir, cgroups)
         .map_err(StartError::System)?;

@@ -409,6 +409,7 @@ impl Supervisor {
             start,
         } = *change;
         self.problems.clear();
+        self.file_differs = false;
         self.source = Source::File;
         self.disk.keep_old = None;
         let document = next.document.clone();
@@ -440,6 +441,9 @@ impl Supervisor {
         let Busy::Reading(ticket) = std::mem::take(&mut self.disk.busy) else {
             return;
         };
+        if bytes.is_ok() {
+            self.file_differs = false;
+        }
         match bytes.map(|bytes| (bytes.trim_ascii().is_empty(), Loaded::from_bytes(&bytes))) {
             Err(failure) => {
                 self.keep_running_config(vec![Problem::whole(failure.message.clone())]);

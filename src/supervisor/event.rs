@@ -99,6 +99,11 @@ pub enum Event {
         /// The bytes of the file, empty if there is none, or the error.
         bytes: Result<Vec<u8>, Failure>,
     },
+    /// The configuration file changed on disk.
+    ConfigFile {
+        /// It differs from what the daemon last read or wrote.
+        differs: bool,
+    },
     /// The answer to an [`super::Action::CheckProgram`].
     ProgramChecked {
         /// Whether the program works.

@@ -87,6 +87,8 @@ pub struct Supervisor {
     source: Source,
     /// The problems of the file.
     problems: Vec<Problem>,
+    /// The file was changed by another program and not read since.
+    file_differs: bool,
     /// The displays that exist.
     present: Vec<Display>,
     screens: display::screens::Screens,
@@ -143,6 +145,7 @@ impl Supervisor {
             loaded: boot.loaded.clone(),
             source: boot.source,
             problems: boot.problems,
+            file_differs: false,
             present: boot.displays,
             screens: Default::default(),
             shutting_down: false,
@@ -259,6 +262,7 @@ impl Supervisor {
             Event::Saved => self.handle_saved(now),
             Event::SaveFailed { failure } => self.handle_save_failed(failure, now),
             Event::Read { bytes } => self.handle_read(bytes, now),
+            Event::ConfigFile { differs } => self.file_differs = differs,
             Event::ProgramChecked { result } => self.handle_program_checked(result),
             Event::Displays { present } => self.handle_displays(present, now),
             Event::Screen { .. }

@@ -9,6 +9,7 @@ mod background;
 pub mod cgroup;
 pub mod display;
 pub mod errno;
+mod inotify;
 pub mod machine;
 pub mod net;
 pub mod process;

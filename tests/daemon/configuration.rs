@@ -46,6 +46,27 @@ fn a_reload_with_one_of_five_changed_leaves_four_alone() {
 }
 
 #[test]
+fn an_edit_by_hand_is_reported_until_it_is_reloaded_and_an_own_save_is_not() {
+    let kiosk = Kiosk::with(five());
+    kiosk.until_all(all_run);
+    let differs = || kiosk.get("/api/status").json()["configuration"]["file_differs"].clone();
+    let name = json!({"name": "By the API"});
+    assert_eq!(kiosk.send("PUT", "/api/processes/one", name).status, 200);
+    assert_eq!(differs(), false);
+    let document = fs::read_to_string(kiosk.config_file()).unwrap();
+    fs::write(
+        kiosk.config_file(),
+        document.replace("By the API", "By hand"),
+    )
+    .unwrap();
+    wait_for("the report of the edit", || differs() == true);
+    assert_eq!(kiosk.process("one")["name"], "By the API");
+    assert_eq!(kiosk.post("/api/reload").status, 202);
+    assert_eq!(differs(), false);
+    assert_eq!(kiosk.process("one")["name"], "By hand");
+}
+
+#[test]
 fn a_broken_file_stops_nothing_and_is_shown_until_it_is_mended() {
     let kiosk = Kiosk::with(five());
     let before = pids(&kiosk.until_all(all_run));

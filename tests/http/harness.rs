@@ -111,6 +111,7 @@ pub fn snapshot(document: &str) -> Snapshot {
             source: Source::File,
             problems: Vec::new(),
             warnings: loaded.warnings.clone(),
+            file_differs: false,
         }),
         shutting_down: false,
     }

@@ -459,6 +459,25 @@ fn an_invalid_file_stops_nothing_and_is_reported_until_it_is_fixed() {
 }
 
 #[test]
+fn a_file_that_changed_on_disk_is_reported_until_it_is_read() {
+    let mut stage = Stage::new(three_processes());
+    let differs = |stage: &Stage| stage.supervisor.status().configuration.file_differs;
+    for bytes in [
+        three_processes().to_string().into_bytes(),
+        b"{ \"version\": 3, ".to_vec(),
+    ] {
+        assert!(!differs(&stage));
+        stage.handle(Event::ConfigFile { differs: true });
+        assert!(differs(&stage));
+        stage.handle(Event::Reload);
+        stage.handle(Event::Read { bytes: Ok(bytes) });
+    }
+    stage.handle(Event::ConfigFile { differs: true });
+    stage.handle(Event::ConfigFile { differs: false });
+    assert!(!differs(&stage));
+}
+
+#[test]
 fn edits_are_saved_one_at_a_time_and_each_is_answered() {
     let mut stage = Stage::new(three_processes());
     stage.disk = DiskBehavior::Silent;

@@ -40,6 +40,17 @@ inWebUi("a button reloads the configuration", { processes: PROCESSES }, async ({
   await card(page, "Clock").waitFor();
 });
 
+inWebUi("an edit of the file by hand is reported until it is reloaded", { processes: PROCESSES }, async ({ page, kiosk }) => {
+  const notices = page.getByRole("region", { name: "Notices" });
+  kiosk.configure({ version: 3, processes: { ...PROCESSES, clock: { name: "Clock", command: "sleep 1000" } } });
+  await seen(notices, /configuration file was changed on disk/);
+  const system = await openTab(page, "System");
+  await seen(system, /The file was changed on disk since; reload it/);
+  await button(system, "Reload configuration").click();
+  await gone(notices, /changed on disk/);
+  await gone(system, /changed on disk/);
+});
+
 inWebUi("a refused reload shows the reason", {
   processes: PROCESSES,
   complaints: [/status of 422/],

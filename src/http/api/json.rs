@@ -263,6 +263,7 @@ pub struct ConfigurationView<'a> {
     source: &'static str,
     problems: Cow<'a, [Problem]>,
     warnings: Cow<'a, [Problem]>,
+    file_differs: bool,
 }
 
 impl<'a> ConfigurationView<'a> {
@@ -287,6 +288,7 @@ impl<'a> ConfigurationView<'a> {
             },
             problems: problems(&shown.problems),
             warnings: problems(&shown.warnings),
+            file_differs: shown.file_differs,
         }
     }
 }

@@ -299,6 +299,7 @@ mod tests {
                 source: Source::File,
                 problems: Vec::new(),
                 warnings: loaded.warnings,
+                file_differs: false,
             }),
             shutting_down: false,
         };

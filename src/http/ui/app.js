@@ -70,7 +70,7 @@ function showNotices() {
   }
   // Rebuilt only after a change, so that screen readers read each notice once.
   const { configuration } = kiosk;
-  const content = [kiosk.connection === "lost", kiosk.isShuttingDown, configuration?.source, configuration?.problems];
+  const content = [kiosk.connection === "lost", kiosk.isShuttingDown, configuration?.source, configuration?.file_differs, configuration?.problems];
   const key = JSON.stringify(content);
   if (key === shownNotices) return;
   shownNotices = key;
@@ -86,9 +86,12 @@ function notices() {
   } else if (kiosk.isShuttingDown) {
     notice(false, "Ossuary is shutting down.", " All processes are stopping.");
   }
-  const { source, problems = [], file } = kiosk.configuration ?? {};
+  const { source, problems = [], file, file_differs: differs } = kiosk.configuration ?? {};
   if (INSTEAD[source]) {
     notice(true, INSTEAD[source], " ", el("code", {}, file), " cannot be used until it is repaired.");
+  }
+  if (differs && !INSTEAD[source]) {
+    notice(false, "The configuration file was changed on disk.", " Reload it in ", el("a", { href: "#system" }, "System"), " to apply the change.");
   }
   if (problems.length > 0) {
     notice(true, `${count(problems.length, "problem")} with the configuration in`, " ", el("code", {}, file), problemList(problems));

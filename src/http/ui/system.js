@@ -135,11 +135,16 @@ const SOURCES = {
   empty: "None yet: nothing is set up",
 };
 
+function inEffect({ source, file_differs: differs }) {
+  const inEffect = SOURCES[source] ?? source;
+  return differs ? `${inEffect}. The file was changed on disk since; reload it to apply the change` : inEffect;
+}
+
 function showConfiguration() {
   const { configuration } = kiosk;
   if (configuration === null) return;
   const list = (entries) => (entries.length === 0 ? "None" : problemList(entries));
-  const facts = { File: el("code", {}, configuration.file), "In effect": SOURCES[configuration.source] ?? configuration.source };
+  const facts = { File: el("code", {}, configuration.file), "In effect": inEffect(configuration) };
   const findings = { Problems: list(configuration.problems), Warnings: list(configuration.warnings) };
   const rows = Object.entries({ ...facts, ...findings });
   byId("configuration").replaceChildren(el("dl", {}, ...rows.map(([term, value]) => [el("dt", {}, term), el("dd", {}, value)]).flat()));

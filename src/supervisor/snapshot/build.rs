@@ -26,6 +26,7 @@ pub(in crate::supervisor) fn empty_snapshot(boot: &Boot) -> Snapshot {
             source: boot.source,
             problems: boot.problems.clone(),
             warnings: boot.loaded.warnings.clone(),
+            file_differs: false,
         }),
         shutting_down: false,
     }
@@ -142,12 +143,14 @@ impl Supervisor {
         let old = &self.status.configuration;
         let same = Rc::ptr_eq(&old.document, &self.loaded.document)
             && old.source == self.source
-            && old.problems == self.problems;
+            && old.problems == self.problems
+            && old.file_differs == self.file_differs;
         (!same).then(|| ConfigurationStatus {
             document: self.loaded.document.clone(),
             source: self.source,
             problems: self.problems.clone(),
             warnings: self.loaded.warnings.clone(),
+            file_differs: self.file_differs,
         })
     }
 

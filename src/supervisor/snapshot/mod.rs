@@ -129,6 +129,8 @@ pub struct ConfigurationStatus {
     pub problems: Vec<Problem>,
     /// The warnings about the document in effect.
     pub warnings: Rc<[Problem]>,
+    /// The file was changed by another program and not read since: a reload would apply it.
+    pub file_differs: bool,
 }
 
 /// Where the configuration in effect came from.

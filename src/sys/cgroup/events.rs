@@ -5,8 +5,9 @@
 
 use super::Cgroup;
 use crate::supervisor::RunId;
-use nix::sys::inotify::{AddWatchFlags, InitFlags, Inotify, WatchDescriptor};
-use smol::{Async, future};
+use crate::sys::inotify::Watches;
+use nix::sys::inotify::{AddWatchFlags, WatchDescriptor};
+use smol::future;
 use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::io;
@@ -15,7 +16,7 @@ use std::rc::Rc;
 /// Watches the cgroups of runs whose main process has ended: one descriptor for all.
 #[derive(Debug)]
 pub(in crate::sys) struct Watch {
-    inotify: Async<Inotify>,
+    watches: Watches,
     watched: RefCell<BTreeMap<RunId, WatchDescriptor>>,
 }
 
@@ -23,9 +24,8 @@ impl Watch {
     /// # Errors
     /// The system grants no more watches (`fs.inotify.max_user_instances`).
     pub(in crate::sys) fn new() -> io::Result<Rc<Self>> {
-        let inotify = Inotify::init(InitFlags::IN_CLOEXEC | InitFlags::IN_NONBLOCK)?;
         Ok(Rc::new(Self {
-            inotify: Async::new(inotify)?,
+            watches: Watches::new()?,
             watched: RefCell::default(),
         }))
     }
@@ -36,8 +36,7 @@ impl Watch {
         if watched.contains_key(&run) {
             return;
         }
-        let inotify = self.inotify.get_ref();
-        match inotify.add_watch(&cgroup.events(), AddWatchFlags::IN_MODIFY) {
+        match (self.watches).add(&cgroup.events(), AddWatchFlags::IN_MODIFY) {
             Ok(watch) => drop(watched.insert(run, watch)),
             Err(error) => log::warn!("cannot watch the end of run {run}: {error}"),
         }
@@ -46,14 +45,13 @@ impl Watch {
     /// No longer. (The kernel keeps the watch of a file whose cgroup was removed until it is told.)
     pub(in crate::sys) fn end(&self, run: RunId) {
         if let Some(watch) = self.watched.borrow_mut().remove(&run) {
-            let _ = self.inotify.get_ref().rm_watch(watch);
+            self.watches.remove(watch);
         }
     }
 
     /// Resolves when the first or last process of a watched cgroup has come or gone.
     pub(in crate::sys) async fn changed(&self) {
-        let events = self.inotify.read_with(|inotify| Ok(inotify.read_events()?));
-        if let Err(error) = events.await {
+        if let Err(error) = self.watches.changes().await {
             log::error!("ends of what is no child of ours are no longer noticed: {error}");
             future::pending().await
         }

@@ -12,9 +12,10 @@ use super::xwayland;
 use crate::config::Display;
 use crate::supervisor::{Event, Failure};
 use crate::sys::errno::failure;
+use crate::sys::inotify::Watches;
 use crate::sys::process::pidfd::PidFd;
 use nix::errno::Errno;
-use nix::sys::inotify::{AddWatchFlags, InitFlags, Inotify, InotifyEvent, WatchDescriptor};
+use nix::sys::inotify::{AddWatchFlags, InotifyEvent, WatchDescriptor};
 use nix::sys::socket::sockopt::PeerCredentials;
 use nix::sys::socket::{AddressFamily, SockFlag, SockType, UnixAddr, connect, getsockopt, socket};
 use smol::channel::Sender;
@@ -22,7 +23,6 @@ use smol::{Async, Timer, future};
 use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::OsStr;
 use std::fs;
-use std::io;
 use std::os::fd::{AsRawFd, OwnedFd};
 use std::path::{Path, PathBuf};
 use std::rc::Rc;
@@ -88,7 +88,7 @@ impl Places {
 #[derive(Debug)]
 pub struct DisplayWatch {
     places: Places,
-    inotify: Async<Inotify>,
+    watches: Watches,
     asked: event_listener::Event,
     #[cfg(test)]
     looks: std::cell::Cell<u32>,
@@ -100,13 +100,10 @@ impl DisplayWatch {
     /// # Errors
     /// The system grants no more watches (`fs.inotify.max_user_instances`).
     pub fn new(places: Places) -> Result<Rc<Self>, Failure> {
-        let inotify = Inotify::init(InitFlags::IN_CLOEXEC | InitFlags::IN_NONBLOCK)
-            .map_err(io::Error::from)
-            .and_then(Async::new)
-            .map_err(|e| failure("watch for displays", &e))?;
+        let watches = Watches::new().map_err(|e| failure("watch for displays", &e))?;
         Ok(Rc::new(Self {
             places,
-            inotify,
+            watches,
             asked: event_listener::Event::new(),
             #[cfg(test)]
             looks: Default::default(),
@@ -173,11 +170,7 @@ impl DisplayWatch {
             None => true,
         };
         loop {
-            let events = self
-                .inotify
-                .read_with(|inotify| Ok(inotify.read_events()?))
-                .await;
-            match events {
+            match self.watches.changes().await {
                 Ok(events) if events.iter().any(about_display) => return,
                 // An account that fills a directory does not keep the loop.
                 Ok(_) => future::yield_now().await,
@@ -196,7 +189,7 @@ impl DisplayWatch {
         watches.retain(|path, watch| {
             let keep = wanted.contains(path);
             if !keep {
-                let _ = self.inotify.get_ref().rm_watch(*watch);
+                self.watches.remove(*watch);
             }
             keep
         });
@@ -211,7 +204,7 @@ impl DisplayWatch {
         for path in wanted {
             // Again also where there is one: the directory may have been made anew, and for
             // the kernel the same watch twice is one.
-            match self.inotify.get_ref().add_watch(&path, mask) {
+            match self.watches.add(&path, mask) {
                 Ok(watch) => drop(watches.insert(path, watch)),
                 Err(error) => log::warn!("cannot watch {} for displays: {error}", path.display()),
             }
@@ -505,7 +498,7 @@ mod tests {
             Timer::after(2 * YOUNG).await;
             for_x.set_nonblocking(true).unwrap();
             let nobody = for_x.accept().unwrap_err();
-            assert_eq!(nobody.kind(), io::ErrorKind::WouldBlock);
+            assert_eq!(nobody.kind(), std::io::ErrorKind::WouldBlock);
             own.accept().unwrap();
             assert!(events.is_empty());
         });

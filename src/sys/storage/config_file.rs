@@ -4,14 +4,18 @@
 //! and the loop must not wait for it.
 
 use super::atomic_file;
-use crate::supervisor::{Failure, FailureKind, KeepOld};
+use crate::supervisor::{Event, Failure, FailureKind, KeepOld};
 use crate::sys::background::{self, TaskList};
 use crate::sys::errno::{failure, words};
+use crate::sys::inotify::Watches;
 use crate::time::Moment;
+use nix::sys::inotify::{AddWatchFlags, InotifyEvent};
+use smol::channel::Sender;
 use std::fs::{self, File};
 use std::hash::{DefaultHasher, Hasher};
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard};
 
 /// A configuration is refused above this: a hundred times what a large kiosk needs, and
@@ -35,6 +39,8 @@ struct Shared {
     /// The content of the file when it was last read or written here. Held over a whole
     /// load or save, so that these never overlap.
     seen: Mutex<Option<u64>>,
+    /// Saves whose change of the file [`ConfigFile::watch`] has not seen yet.
+    own_saves: OwnSaves,
     /// What the disk is busy with.
     under_way: Arc<TaskList>,
 }
@@ -54,6 +60,7 @@ impl ConfigFile {
                 last_good,
                 schedule,
                 seen: Mutex::new(None),
+                own_saves: OwnSaves::default(),
                 under_way: Arc::default(),
             }),
         }
@@ -128,6 +135,47 @@ impl ConfigFile {
         self.off_loop(|shared| read(&shared.schedule)).await
     }
 
+    /// Reports when another program changes the file, and when its content is again what was last read or written here.
+    /// The daemon's own saves are no news.
+    pub async fn watch(self, reports: Sender<Event>) {
+        let file = fs::canonicalize(self.file()).unwrap_or_else(|_| self.file().to_owned());
+        let (Some(directory), Some(name)) = (file.parent(), file.file_name()) else {
+            return;
+        };
+        // Editors write a file in place or rename a new one over it, so the directory is watched.
+        let flags = AddWatchFlags::IN_CLOSE_WRITE
+            | AddWatchFlags::IN_MOVED_TO
+            | AddWatchFlags::IN_MOVED_FROM
+            | AddWatchFlags::IN_DELETE
+            | AddWatchFlags::IN_ONLYDIR;
+        let watches = Watches::new().and_then(|watches| {
+            watches.add(directory, flags)?;
+            Ok(watches)
+        });
+        let watches = match watches {
+            Ok(watches) => watches,
+            Err(error) => {
+                log::warn!(
+                    "edits of {} are not noticed before a reload: {}",
+                    file.display(),
+                    words(&error)
+                );
+                return;
+            }
+        };
+        while let Ok(changes) = watches.changes().await {
+            let of_file = |change: &&InotifyEvent| change.name.as_deref() == Some(name);
+            let changes = changes.iter().filter(of_file).count();
+            if changes == 0 || self.shared.own_saves.take(changes) == changes {
+                continue;
+            }
+            let differs = self.off_loop(Shared::differs).await;
+            if reports.send(Event::ConfigFile { differs }).await.is_err() {
+                return;
+            }
+        }
+    }
+
     /// Since when the disk has been busy with the oldest thing that was asked of it here.
     pub fn busy_since(&self) -> Option<Moment> {
         self.shared.under_way.oldest()
@@ -184,9 +232,21 @@ impl Shared {
         {
             write_unless_same(&self.beside(&suffix), &old)?;
         }
-        atomic_file::write(&self.file, bytes)?;
+        // Counted before: the watch may see the change before `write` returns.
+        self.own_saves.0.fetch_add(1, Ordering::Relaxed);
+        if let Err(error) = atomic_file::write(&self.file, bytes) {
+            self.own_saves.take(1);
+            return Err(error);
+        }
         *seen = Some(fingerprint(bytes));
         Ok(())
+    }
+
+    /// Whether the file differs from what was last read or written here. One that cannot be read does.
+    fn differs(&self) -> bool {
+        let seen = self.seen();
+        let now = read(&self.file).map(|bytes| fingerprint(&bytes.unwrap_or_default()));
+        seen.is_some_and(|seen| now != Ok(seen))
     }
 
     fn keep_last_good(&self, bytes: &[u8]) {
@@ -216,6 +276,22 @@ impl Shared {
         self.seen
             .lock()
             .unwrap_or_else(|poisoned| poisoned.into_inner())
+    }
+}
+
+/// Counts the daemon's own saves. Each changes the file once, by a rename.
+#[derive(Debug, Default)]
+struct OwnSaves(AtomicUsize);
+
+impl OwnSaves {
+    /// Takes up to this many from the count; returns how many.
+    fn take(&self, most: usize) -> usize {
+        let before = self
+            .0
+            .fetch_update(Ordering::Relaxed, Ordering::Relaxed, |saves| {
+                Some(saves.saturating_sub(most))
+            });
+        before.unwrap_or_default().min(most)
     }
 }
 
@@ -278,6 +354,37 @@ mod tests {
         assert_eq!(block_on(store.load()), Ok(b"{}".to_vec()));
         block_on(store.keep_last_good(b"{}".to_vec()));
         assert_eq!(block_on(store.load_last_good()), Ok(Some(b"{}".to_vec())));
+    }
+
+    #[test]
+    fn an_edit_by_another_program_is_reported_and_an_own_save_is_not() {
+        let dir = Dir::new("store-watch");
+        let store = store(&dir);
+        let (reports, events) = smol::channel::unbounded();
+        let test = async {
+            store.load().await.unwrap();
+            for number in 0..3 {
+                let bytes = format!("own {number}").into_bytes();
+                store.save(bytes, None).await.unwrap();
+            }
+            let mut reported = Vec::new();
+            let temporary = dir.path().join("temporary");
+            for content in ["by hand", "own 2"] {
+                fs::write(&temporary, content).unwrap();
+                fs::rename(&temporary, store.file()).unwrap();
+                match events.recv().await.unwrap() {
+                    Event::ConfigFile { differs } => reported.push(differs),
+                    other => panic!("{other:?}"),
+                }
+            }
+            assert!(events.is_empty(), "each change is reported once");
+            reported
+        };
+        let watch = async {
+            store.clone().watch(reports).await;
+            unreachable!("it watches")
+        };
+        assert_eq!(block_on(smol::future::or(watch, test)), [true, false]);
     }
 
     #[test]

@@ -9,7 +9,8 @@ use super::clock;
 use super::timezone;
 use crate::config::Zone;
 use crate::supervisor::{ClockReading, Event};
-use nix::sys::inotify::{AddWatchFlags, InitFlags, Inotify};
+use crate::sys::inotify::Watches;
+use nix::sys::inotify::AddWatchFlags;
 use nix::sys::time::TimeSpec;
 use nix::sys::timerfd::{ClockId, Expiration, TimerFd, TimerFlags, TimerSetTimeFlags};
 use smol::channel::Sender;
@@ -35,7 +36,7 @@ const NAMES: [&str; 4] = ["systemd", "timesync", "synchronized", "localtime"];
 pub struct WallClock {
     /// Cancelled when the clock is set.
     timer: Async<TimerFd>,
-    files: Option<Async<Inotify>>,
+    files: Option<Watches>,
     /// By which the next daemon of this start of the machine knows that the clock was trusted already: a kernel that was
     /// offline for hours says otherwise, and is hardly wrong.
     mark: PathBuf,
@@ -49,9 +50,7 @@ impl WallClock {
     pub fn new(run_dir: &Path) -> io::Result<Self> {
         let flags = TimerFlags::TFD_CLOEXEC | TimerFlags::TFD_NONBLOCK;
         let timer = TimerFd::new(ClockId::CLOCK_REALTIME, flags)?;
-        let flags = InitFlags::IN_CLOEXEC | InitFlags::IN_NONBLOCK;
-        let files = Inotify::init(flags).map_err(io::Error::from);
-        let files = files.and_then(Async::new_nonblocking);
+        let files = Watches::new();
         if let Err(error) = &files {
             log::warn!("a clock that is set, and a zone that changes, are noticed late: {error}");
         }
@@ -138,9 +137,9 @@ impl WallClock {
     }
 
     /// Waits until one of the files appears, goes or changes.
-    async fn until_named(&self, files: &Async<Inotify>) {
+    async fn until_named(&self, files: &Watches) {
         loop {
-            let Ok(events) = files.read_with(|files| Ok(files.read_events()?)).await else {
+            let Ok(events) = files.changes().await else {
                 return future::pending().await;
             };
             let is_ours = |name: &std::ffi::OsString| NAMES.iter().any(|ours| name == ours);
@@ -168,12 +167,10 @@ impl WallClock {
             | AddWatchFlags::IN_DELETE
             | AddWatchFlags::IN_ONLYDIR;
         // What is not there yet appears in the one above.
-        let _ = files.get_ref().add_watch("/etc", flags);
+        let _ = files.add(Path::new("/etc"), flags);
         for place in PLACES {
-            match files.get_ref().add_watch(place, flags) {
-                Ok(watch) if trusts => {
-                    let _ = files.get_ref().rm_watch(watch);
-                }
+            match files.add(Path::new(place), flags) {
+                Ok(watch) if trusts => files.remove(watch),
                 _ => {}
             }
         }
