@@ -436,6 +436,7 @@ const WITHOUT_CIRCLES: &[&str] = &[
     "daemon",
     "facts",
     "first_boot",
+    "http",
     "text",
     "time",
 ];

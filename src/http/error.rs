@@ -1,266 +1,181 @@
-//! Problem details (RFC 9457), and the only place where a refusal becomes a status code.
+//! Errors as problem details (RFC 9457), and the only mapping of refusals to status codes.
 
-use super::api::json::Disclosure;
-use super::reply::Reply;
+use super::caller::Disclosure;
 use crate::config::Problem;
 use crate::supervisor::{Done, FailureKind, Refusal};
 use serde::Serialize;
+use std::borrow::Cow;
 use std::fmt;
 
-/// After how many seconds a client that met a full or busy daemon may try again.
+/// The media type of problem details.
+pub const MEDIA_TYPE: &str = "application/problem+json";
+
+/// The seconds after which a client may retry when the daemon is busy.
 const RETRY_AFTER: &str = "1";
 
-/// Everything that can be wrong with a request. Each has a `type` of its own, which
-/// never changes: programs tell problems apart by it, people read `detail`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum ErrorKind {
-    /// The request is not HTTP as it should be.
-    Malformed,
-    /// The body is not JSON, or is nested too deeply.
-    NotJson,
-    /// Nobody we know: sign in, or send a token.
-    SignInRequired,
-    /// Nobody has claimed the kiosk yet.
-    Unclaimed,
-    /// The credentials cannot be read: nobody is let in.
-    CredentialsUnreadable,
-    /// This is not the password.
-    WrongPassword,
-    /// This is not the code on the screen.
-    WrongCode,
-    /// We know who it is, and they may not.
-    NotAllowed,
-    /// The request came from a page of another site.
-    ForeignOrigin,
-    /// There is no such route.
-    NotFound,
-    /// There is no such process.
-    NoSuchProcess,
-    /// Nobody is signed in by this name.
-    NoSuchSession,
-    /// There is no such token.
-    NoSuchToken,
-    /// The route knows other methods; the header `Allow` names them.
-    MethodNotAllowed,
-    /// The request did not arrive in time.
-    TooSlow,
-    /// There is no such display.
-    NoSuchDisplay,
-    /// The display is configured, and not there now.
-    DisplayNotConnected,
-    /// Nothing on this system can switch the screen.
-    NoPowerSwitch,
-    /// There is no such rule.
-    NoSuchRule,
-    /// Nothing was done for the page, or no picture could be taken before.
-    NoEvidence,
-    /// Rules name the process that was to be deleted.
-    UsedByRules,
-    /// A disabled process cannot be started.
-    Disabled,
-    /// Somebody has claimed the kiosk already.
-    Claimed,
-    /// A process that runs cannot be deleted.
-    StillRuns,
-    /// A process that is no display process shows no page.
-    NoPage,
-    /// A process that does not run shows no page.
-    NotRunning,
-    /// The page did not do what was asked; what was there is still there.
-    PageFailed,
-    /// There is a process with this id already.
-    IdTaken,
-    /// The file was edited by hand and not yet reloaded.
-    ChangedOnDisk,
-    /// The program that is installed does not work.
-    NotUpgraded,
-    /// A body must come with its length.
-    LengthRequired,
-    /// `If-Match` names another document than the current one.
-    Outdated,
-    /// The body is too long.
-    BodyTooLarge,
-    /// The path and query are too long.
-    TargetTooLong,
-    /// The body must be `application/json`.
-    MediaType,
-    /// The header `Expect` asks for something unknown.
-    Expectation,
-    /// The header `Host` names another machine.
-    ForeignHost,
-    /// Understood and wrong.
-    Invalid,
-    /// Too many wrong passwords or codes.
-    RateLimited,
-    /// The request head is too long.
-    HeadTooLarge,
-    /// Too much is going on.
-    Busy,
-    /// The change could not be saved; nothing has changed.
-    NotSaved,
-    /// The file could not be read; the running configuration stays.
-    NotRead,
-    /// The daemon is ending everything.
-    ShuttingDown,
-    /// The daemon's loop does not come round.
-    Unresponsive,
-    /// A defect of the daemon.
-    Internal,
-    /// Another version of HTTP.
-    Version,
-}
-
-impl ErrorKind {
-    /// Every kind, by status code.
-    pub const ALL: [ErrorKind; 47] = [
-        ErrorKind::Malformed,
-        ErrorKind::NotJson,
-        ErrorKind::SignInRequired,
-        ErrorKind::Unclaimed,
-        ErrorKind::CredentialsUnreadable,
-        ErrorKind::WrongPassword,
-        ErrorKind::WrongCode,
-        ErrorKind::NotAllowed,
-        ErrorKind::ForeignOrigin,
-        ErrorKind::NotFound,
-        ErrorKind::NoSuchProcess,
-        ErrorKind::NoSuchSession,
-        ErrorKind::NoSuchToken,
-        ErrorKind::NoSuchDisplay,
-        ErrorKind::NoSuchRule,
-        ErrorKind::NoEvidence,
-        ErrorKind::MethodNotAllowed,
-        ErrorKind::TooSlow,
-        ErrorKind::DisplayNotConnected,
-        ErrorKind::NoPowerSwitch,
-        ErrorKind::Disabled,
-        ErrorKind::Claimed,
-        ErrorKind::StillRuns,
-        ErrorKind::UsedByRules,
-        ErrorKind::NoPage,
-        ErrorKind::NotRunning,
-        ErrorKind::PageFailed,
-        ErrorKind::IdTaken,
-        ErrorKind::ChangedOnDisk,
-        ErrorKind::NotUpgraded,
-        ErrorKind::LengthRequired,
-        ErrorKind::Outdated,
-        ErrorKind::BodyTooLarge,
-        ErrorKind::TargetTooLong,
-        ErrorKind::MediaType,
-        ErrorKind::Expectation,
-        ErrorKind::ForeignHost,
-        ErrorKind::Invalid,
-        ErrorKind::RateLimited,
-        ErrorKind::HeadTooLarge,
-        ErrorKind::Busy,
-        ErrorKind::NotSaved,
-        ErrorKind::NotRead,
-        ErrorKind::ShuttingDown,
-        ErrorKind::Unresponsive,
-        ErrorKind::Internal,
-        ErrorKind::Version,
-    ];
-
-    /// Whether it may go better in a moment.
-    fn is_temporary(self) -> bool {
-        self.facts().0 == 503
-    }
-
-    /// Status code, `type` and `title`.
-    pub const fn facts(self) -> (u16, &'static str, &'static str) {
-        match self {
-            ErrorKind::Malformed => (400, "/problems/malformed", "Malformed request"),
-            ErrorKind::NotJson => (400, "/problems/not-json", "Not JSON"),
-            ErrorKind::SignInRequired => (401, "/problems/sign-in", "Sign in first"),
-            ErrorKind::Unclaimed => (401, "/problems/unclaimed", "Not claimed yet"),
-            ErrorKind::CredentialsUnreadable => (401, "/problems/sealed", "Nobody is let in"),
-            ErrorKind::WrongPassword => (401, "/problems/wrong-password", "Wrong password"),
-            ErrorKind::WrongCode => (401, "/problems/wrong-code", "Wrong code"),
-            ErrorKind::NotAllowed => (403, "/problems/not-allowed", "Not allowed"),
-            ErrorKind::ForeignOrigin => (403, "/problems/foreign-origin", "Another site's page"),
-            ErrorKind::NotFound => (404, "/problems/not-found", "No such route"),
-            ErrorKind::NoSuchProcess => (404, "/problems/no-such-process", "No such process"),
-            ErrorKind::NoSuchSession => (404, "/problems/no-such-session", "No such session"),
-            ErrorKind::NoSuchToken => (404, "/problems/no-such-token", "No such token"),
-            ErrorKind::MethodNotAllowed => {
-                (405, "/problems/method-not-allowed", "Method not allowed")
-            }
-            ErrorKind::TooSlow => (408, "/problems/too-slow", "Too slow"),
-            ErrorKind::NoSuchDisplay => (404, "/problems/no-such-display", "No such display"),
-            ErrorKind::DisplayNotConnected => (409, "/problems/display-away", "Display is away"),
-            ErrorKind::NoPowerSwitch => (409, "/problems/no-power-switch", "No way to switch"),
-            ErrorKind::NoSuchRule => (404, "/problems/no-such-rule", "No such rule"),
-            ErrorKind::NoEvidence => (404, "/problems/no-evidence", "No picture"),
-            ErrorKind::UsedByRules => (409, "/problems/named-by-rules", "Named by rules"),
-            ErrorKind::Disabled => (409, "/problems/disabled", "Process is disabled"),
-            ErrorKind::Claimed => (409, "/problems/claimed", "Claimed already"),
-            ErrorKind::StillRuns => (409, "/problems/still-runs", "Process still runs"),
-            ErrorKind::NoPage => (409, "/problems/no-page", "No display process"),
-            ErrorKind::NotRunning => (409, "/problems/not-running", "Process does not run"),
-            ErrorKind::PageFailed => (409, "/problems/page-failed", "The page did not do it"),
-            ErrorKind::IdTaken => (409, "/problems/id-taken", "Id is taken"),
-            ErrorKind::ChangedOnDisk => {
-                (409, "/problems/changed-on-disk", "File was edited by hand")
-            }
-            ErrorKind::NotUpgraded => (409, "/problems/not-upgraded", "Not upgraded"),
-            ErrorKind::LengthRequired => (411, "/problems/length-required", "Length required"),
-            ErrorKind::Outdated => (412, "/problems/outdated", "Document has changed"),
-            ErrorKind::BodyTooLarge => (413, "/problems/body-too-large", "Body too large"),
-            ErrorKind::TargetTooLong => (414, "/problems/target-too-long", "Target too long"),
-            ErrorKind::MediaType => (415, "/problems/media-type", "Not application/json"),
-            ErrorKind::Expectation => (417, "/problems/expectation", "Expectation not met"),
-            ErrorKind::ForeignHost => (421, "/problems/foreign-host", "Another machine's name"),
-            ErrorKind::Invalid => (422, "/problems/invalid", "Invalid"),
-            ErrorKind::RateLimited => (429, "/problems/too-many-tries", "Too many tries"),
-            ErrorKind::HeadTooLarge => (431, "/problems/head-too-large", "Head too large"),
-            ErrorKind::Busy => (503, "/problems/busy", "Busy"),
-            ErrorKind::NotSaved => (503, "/problems/not-saved", "Not saved"),
-            ErrorKind::NotRead => (503, "/problems/not-read", "Not read"),
-            ErrorKind::ShuttingDown => (503, "/problems/shutting-down", "Shutting down"),
-            ErrorKind::Unresponsive => (503, "/problems/stuck", "Not responding"),
-            ErrorKind::Internal => (500, "/problems/internal", "Internal error"),
-            ErrorKind::Version => (505, "/problems/version", "Unknown HTTP version"),
+/// Declares the kinds of errors from one table: name, status code, last segment of the `type`, `title`, description.
+macro_rules! error_kinds {
+    ($($kind:ident $status:literal $slug:literal $title:literal $description:literal;)*) => {
+        /// The kinds of errors. Each has a `type` of its own, which never changes: programs distinguish problems by it,
+        /// people read `detail`.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+        pub enum ErrorKind {
+            $(#[doc = $description] $kind),*
         }
-    }
+
+        impl ErrorKind {
+            /// All kinds, by status code.
+            pub const ALL: &[ErrorKind] = &[$(ErrorKind::$kind),*];
+
+            /// The status code.
+            pub const fn status(self) -> u16 {
+                match self { $(ErrorKind::$kind => $status),* }
+            }
+
+            /// The `type` of the problem details.
+            pub const fn problem_type(self) -> &'static str {
+                match self { $(ErrorKind::$kind => concat!("/problems/", $slug)),* }
+            }
+
+            /// The `title` of the problem details.
+            pub const fn title(self) -> &'static str {
+                match self { $(ErrorKind::$kind => $title),* }
+            }
+        }
+    };
 }
 
-/// What a client is told instead of what it asked for.
+#[rustfmt::skip]
+error_kinds! {
+    Malformed             400 "malformed"            "Malformed request"
+        "The request is not valid HTTP, or is not encoded as it must be.";
+    NotJson               400 "not-json"             "Not JSON"
+        "The body is not JSON, or is nested too deeply.";
+    SignInRequired        401 "sign-in"              "Sign in first"
+        "The client must sign in or send a token.";
+    Unclaimed             401 "unclaimed"            "Not claimed yet"
+        "The kiosk was not claimed yet.";
+    CredentialsUnreadable 401 "sealed"               "Credentials unreadable"
+        "The stored credentials cannot be read, so no one can sign in.";
+    WrongPassword         401 "wrong-password"       "Wrong password"
+        "The password is wrong.";
+    WrongCode             401 "wrong-code"           "Wrong code"
+        "The claim code is wrong.";
+    NotAllowed            403 "not-allowed"          "Not allowed"
+        "The role of the caller is not enough.";
+    ForeignOrigin         403 "foreign-origin"       "Another site's page"
+        "The request comes from a page of another site.";
+    NotFound              404 "not-found"            "No such route"
+        "There is no such route.";
+    NoSuchProcess         404 "no-such-process"      "No such process"
+        "There is no such process.";
+    NoSuchSession         404 "no-such-session"      "No such session"
+        "There is no such session.";
+    NoSuchToken           404 "no-such-token"        "No such token"
+        "There is no such token.";
+    NoSuchDisplay         404 "no-such-display"      "No such display"
+        "There is no such display.";
+    NoSuchRule            404 "no-such-rule"         "No such rule"
+        "There is no such rule.";
+    NoEvidence            404 "no-evidence"          "No screenshot"
+        "There is no screenshot from before a recovery step.";
+    MethodNotAllowed      405 "method-not-allowed"   "Method not allowed"
+        "The route has other methods; the field `Allow` lists them.";
+    TooSlow               408 "too-slow"             "Too slow"
+        "The request did not arrive in time.";
+    DisplayNotConnected   409 "display-away"         "Display not connected"
+        "The display is configured but not connected.";
+    NoPowerSwitch         409 "no-power-switch"      "Screen cannot be switched"
+        "Nothing on this system can switch the screen.";
+    Disabled              409 "disabled"             "Process is disabled"
+        "A disabled process cannot be started.";
+    Claimed               409 "claimed"              "Claimed already"
+        "The kiosk was claimed already.";
+    StillRuns             409 "still-runs"           "Process still runs"
+        "A running process cannot be deleted.";
+    UsedByRules           409 "named-by-rules"       "Used by rules"
+        "Rules use the process that was to be deleted.";
+    NoPage                409 "no-page"              "Not a display process"
+        "Only a display process shows a page.";
+    NotRunning            409 "not-running"          "Process does not run"
+        "Only a running process shows a page.";
+    PageFailed            409 "page-failed"          "Page command failed"
+        "The page did not do what was requested; the previous page stays.";
+    IdTaken               409 "id-taken"             "Id is taken"
+        "There is a process with this id already.";
+    ChangedOnDisk         409 "changed-on-disk"      "File was edited by hand"
+        "The configuration file was edited and not reloaded.";
+    NotUpgraded           409 "not-upgraded"         "Not upgraded"
+        "The installed program does not work.";
+    LengthRequired        411 "length-required"      "Length required"
+        "A body needs Content-Length.";
+    Outdated              412 "outdated"             "Document has changed"
+        "`If-Match` does not match the current document.";
+    BodyTooLarge          413 "body-too-large"       "Body too large"
+        "The body is too long.";
+    TargetTooLong         414 "target-too-long"      "Target too long"
+        "The request target is too long.";
+    MediaType             415 "media-type"           "Not application/json"
+        "The body must be `application/json`.";
+    Expectation           417 "expectation"          "Expectation not met"
+        "The field `Expect` has an unknown value.";
+    ForeignHost           421 "foreign-host"         "Another machine's name"
+        "The field `Host` names another machine.";
+    Invalid               422 "invalid"              "Invalid"
+        "A value is invalid.";
+    RateLimited           429 "too-many-tries"       "Too many tries"
+        "Too many wrong passwords or codes.";
+    HeadTooLarge          431 "head-too-large"       "Head too large"
+        "The request head is too long.";
+    Internal              500 "internal"             "Internal error"
+        "A defect of the daemon.";
+    Busy                  503 "busy"                 "Busy"
+        "A limit is reached.";
+    NotSaved              503 "not-saved"            "Not saved"
+        "The change could not be saved; nothing has changed.";
+    NotRead               503 "not-read"             "Not read"
+        "The file could not be read; the running configuration stays.";
+    ShuttingDown          503 "shutting-down"        "Shutting down"
+        "The daemon is shutting down.";
+    Unresponsive          503 "stuck"                "Not responding"
+        "The loop of the daemon does not respond.";
+    Version               505 "version"              "Unknown HTTP version"
+        "The version of HTTP is not supported.";
+}
+
+/// An error response.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Error {
     kind: ErrorKind,
     detail: String,
     field: Option<String>,
     problems: Vec<Problem>,
-    allow: Option<String>,
-    retry_after: Option<u64>,
+    header: Option<(&'static str, String)>,
 }
 
 impl Error {
-    /// An error of this kind; `detail` is one sentence for people.
+    /// An error of this kind; `detail` is a sentence for people.
     pub fn new(kind: ErrorKind, detail: impl Into<String>) -> Self {
         Self {
             kind,
             detail: detail.into(),
             field: None,
             problems: Vec::new(),
-            allow: None,
-            retry_after: None,
+            header: None,
         }
     }
 
-    /// A guess too many; the next one may be made after so many seconds.
+    /// The client is locked out for this many seconds.
     pub fn rate_limited(seconds: u64) -> Self {
         let plural = if seconds == 1 { "" } else { "s" };
         let detail = format!("too many tries; try again in {seconds} second{plural}");
         Self {
-            retry_after: Some(seconds),
+            header: Some(("Retry-After", seconds.to_string())),
             ..Self::new(ErrorKind::RateLimited, detail)
         }
     }
 
-    /// A value that is understood and wrong, and where it stands. `detail` does not repeat `field`: clients show it
-    /// beside the field, or put the field before it.
+    /// The value of a field is invalid. `detail` does not repeat the name of the field, because clients show both.
     pub fn invalid(field: impl Into<String>, detail: impl Into<String>) -> Self {
         let (field, detail) = (field.into(), detail.into());
         debug_assert!(!detail.starts_with(&format!("{field}:")), "{detail}");
@@ -270,7 +185,7 @@ impl Error {
         }
     }
 
-    /// The supervisor did something other than what it was asked for, which no client can change.
+    /// The supervisor gave a reply that does not belong to the command, which is a defect.
     pub fn unexpected(done: &Done) -> Self {
         log::error!("unexpected reply from the supervisor: {done:?}");
         Self::new(
@@ -279,7 +194,7 @@ impl Error {
         )
     }
 
-    /// The same, for a reader who may see this much of the configuration.
+    /// The same for a caller with this disclosure.
     pub fn disclosing(self, disclosure: Disclosure) -> Self {
         Self {
             detail: disclosure.text(&self.detail).into_owned(),
@@ -287,7 +202,7 @@ impl Error {
         }
     }
 
-    /// A body that could not be parsed: not JSON at all, or fields that stand twice.
+    /// The body is not JSON, or has duplicate fields.
     pub fn from_parsing(problems: Vec<Problem>) -> Self {
         if problems.iter().any(|problem| !problem.path.is_empty()) {
             return Refusal::Invalid(problems).into();
@@ -298,68 +213,60 @@ impl Error {
         )
     }
 
-    /// A route that knows only these methods.
+    /// The route has only these methods.
     pub fn method_not_allowed(method: &str, allow: String) -> Self {
-        let detail = format!("{method} is not possible here, only {allow}");
+        let detail = format!("{method} is not supported here, only {allow}");
         Self {
-            allow: Some(allow),
+            header: Some(("Allow", allow)),
             ..Self::new(ErrorKind::MethodNotAllowed, detail)
         }
     }
 
     /// The status code.
     pub fn status(&self) -> u16 {
-        self.kind.facts().0
+        self.kind.status()
     }
 
-    /// The answer to a client whose request could not even be routed, byte for byte.
+    /// The header field that belongs to this error.
+    pub fn header(&self) -> Option<(&'static str, Cow<'static, str>)> {
+        match self.status() {
+            // RFC 9110, section 11.6.1. Browsers do not prompt for this scheme.
+            401 => Some(("WWW-Authenticate", "Bearer realm=\"ossuary\"".into())),
+            503 => Some(("Retry-After", RETRY_AFTER.into())),
+            _ => {
+                let (name, value) = self.header.clone()?;
+                Some((name, value.into()))
+            }
+        }
+    }
+
+    /// The whole response, for a client whose request cannot be routed.
     pub fn into_bytes(self) -> Vec<u8> {
-        let status = self.status();
-        let retry_after = match self.kind.is_temporary() {
-            true => format!("Retry-After: {RETRY_AFTER}\r\n"),
-            false => String::new(),
-        };
+        let field = |(name, value)| format!("{name}: {value}\r\n");
         let body = self.body();
         let mut bytes = format!(
-            "HTTP/1.1 {status} \r\nContent-Type: application/problem+json\r\nContent-Length: {}\r\n\
-             X-Content-Type-Options: nosniff\r\nCache-Control: no-store\r\n{retry_after}Connection: close\r\n\r\n",
-            body.len()
+            "HTTP/1.1 {} \r\nContent-Type: {MEDIA_TYPE}\r\nContent-Length: {}\r\n\
+             X-Content-Type-Options: nosniff\r\nCache-Control: no-store\r\n{}Connection: close\r\n\r\n",
+            self.status(),
+            body.len(),
+            self.header().map(field).unwrap_or_default(),
         )
         .into_bytes();
         bytes.extend_from_slice(&body);
         bytes
     }
 
-    fn body(&self) -> Vec<u8> {
-        let (status, kind, title) = self.kind.facts();
+    /// The problem details in JSON.
+    pub fn body(&self) -> Vec<u8> {
         let body = Body {
-            kind,
-            title,
-            status,
+            kind: self.kind.problem_type(),
+            title: self.kind.title(),
+            status: self.status(),
             detail: &self.detail,
             field: self.field.as_deref(),
             problems: self.problems.iter().map(Entry::from).collect(),
         };
-        serde_json::to_vec(&body).expect("strings and numbers can be written")
-    }
-}
-
-impl From<Error> for Reply {
-    fn from(error: Error) -> Self {
-        let reply = Reply::bytes(error.status(), "application/problem+json", error.body());
-        match error.kind {
-            ErrorKind::MethodNotAllowed => reply.with("Allow", error.allow.unwrap_or_default()),
-            ErrorKind::RateLimited => {
-                let seconds = error.retry_after.unwrap_or_default();
-                reply.with("Retry-After", seconds.to_string())
-            }
-            // RFC 9110, section 11.6.1. No browser asks its user about this scheme.
-            kind if kind.facts().0 == 401 => {
-                reply.with("WWW-Authenticate", "Bearer realm=\"ossuary\"")
-            }
-            kind if kind.is_temporary() => reply.with("Retry-After", RETRY_AFTER),
-            _ => reply,
-        }
+        serde_json::to_vec(&body).expect("strings and numbers are serializable")
     }
 }
 
@@ -407,7 +314,7 @@ impl From<Refusal> for Error {
     }
 }
 
-/// What is wrong at the first problem's path, and how many more there are.
+/// The first problem, and how many more there are.
 fn summary(problems: &[Problem]) -> String {
     match problems {
         [] => "the document is invalid".into(),
@@ -456,22 +363,20 @@ mod tests {
     use crate::supervisor::Failure;
 
     #[test]
-    fn every_kind_has_a_type_of_its_own_and_an_error_status() {
-        let mut types = ErrorKind::ALL.map(|kind| kind.facts().1).to_vec();
+    fn every_kind_has_its_own_type_and_an_error_status() {
+        let mut types: Vec<_> = (ErrorKind::ALL.iter())
+            .map(|kind| kind.problem_type())
+            .collect();
         types.sort();
         types.dedup();
         assert_eq!(types.len(), ErrorKind::ALL.len());
-        assert!(
-            ErrorKind::ALL
-                .iter()
-                .all(|kind| (400..=505).contains(&kind.facts().0))
-        );
-        let internal = ErrorKind::ALL.iter().filter(|kind| kind.facts().0 == 500);
-        assert_eq!(internal.collect::<Vec<_>>(), [&ErrorKind::Internal]);
+        let statuses = ErrorKind::ALL.iter().map(|kind| kind.status());
+        assert!(statuses.clone().all(|status| (400..=505).contains(&status)));
+        assert_eq!(statuses.filter(|status| *status == 500).count(), 1);
     }
 
     #[test]
-    fn all_problems_of_a_document_are_told_at_once() {
+    fn all_problems_of_a_document_are_reported_at_once() {
         let problem = |path: &str, message: &str| Problem {
             path: path.into(),
             message: message.into(),
@@ -494,7 +399,7 @@ mod tests {
     #[test]
     fn a_file_edited_by_hand_is_a_conflict_and_a_full_disk_is_not() {
         let edited = Failure {
-            message: "somebody has edited it".into(),
+            message: "it was edited".into(),
             kind: FailureKind::ChangedOnDisk,
         };
         assert_eq!(Error::from(Refusal::NotSaved(edited)).status(), 409);

@@ -7,7 +7,8 @@
 //!
 //! Then the caller must be authorized: each route of the table declares what it needs.
 
-use super::auth_service::{AuthService, Caller, unauthenticated};
+use super::auth_service::AuthService;
+use super::caller::Caller;
 use super::error::{Error, ErrorKind};
 use crate::auth::{Authorization, Needs, RequestCredential};
 use crate::config::Authority;
@@ -72,7 +73,7 @@ pub fn check_origin(
 pub fn authorize(auth: &AuthService, needs: Needs, pass: &Caller) -> Result<(), Error> {
     match needs.authorize(pass.principal()) {
         Authorization::Granted => Ok(()),
-        Authorization::Unauthenticated => Err(unauthenticated(auth)),
+        Authorization::Unauthenticated => Err(auth.unauthenticated()),
         Authorization::Forbidden if needs == Needs::Local => Err(Error::new(
             ErrorKind::NotAllowed,
             "only root on the kiosk itself may do this: ossuary passwd --reset",

@@ -1,24 +1,22 @@
 //! The requests that handlers get and the replies that they return.
 
-use super::api::page::SentScreenshot;
-use super::auth_service::Caller;
-use super::error::{Error, ErrorKind};
+use super::body;
+use super::caller::Caller;
+use super::error::{self, Error};
+use super::future::BoxFuture;
 use super::percent::Pairs;
+use super::screenshots::SentScreenshot;
 use crate::auth::ClientAddress;
 use crate::config::parse_json;
 use picoserve::request::RequestParts;
 use serde::Serialize;
+use serde::de::DeserializeOwned;
 use serde_json::{Map, Value};
 use smol::Async;
 use std::borrow::Cow;
-use std::future::Future;
 use std::net::TcpStream;
 use std::ops::Deref;
-use std::pin::Pin;
 use std::rc::Rc;
-
-/// A boxed future, so that handlers fit into a table.
-pub type BoxFuture<'a, T> = Pin<Box<dyn Future<Output = T> + 'a>>;
 
 /// A request that the guard has let pass.
 #[derive(Debug)]
@@ -81,15 +79,20 @@ impl<'r> ApiRequest<'r> {
         parse_json(&self.body).map_err(Error::from_parsing)
     }
 
+    /// Parses the body into a struct.
+    ///
+    /// # Errors
+    /// It is not JSON, or a field is unknown, missing, duplicate or of another type.
+    pub fn body<T: DeserializeOwned>(&self) -> Result<T, Error> {
+        body::parse(&self.body)
+    }
+
     /// Parses the body as a JSON object.
     ///
     /// # Errors
     /// As for [`ApiRequest::json`], or it is not an object.
     pub fn object(&self) -> Result<Map<String, Value>, Error> {
-        match self.json()? {
-            Value::Object(map) => Ok(map),
-            _ => Err(Error::new(ErrorKind::Invalid, "the body must be an object")),
-        }
+        body::object(&self.body)
     }
 }
 
@@ -100,10 +103,10 @@ pub struct Reply {
     pub status: u16,
     /// The header fields beyond those of all responses.
     pub fields: heapless::Vec<(&'static str, Cow<'static, str>), 4>,
+    /// How clients may cache it.
+    pub cache: &'static str,
     /// The body.
     pub content: Content,
-    /// The caller that gets it.
-    pub pass: Caller,
 }
 
 /// The body of a response.
@@ -112,8 +115,8 @@ pub enum Content {
     Nothing,
     /// Bytes of this media type.
     Bytes(&'static str, Bytes),
-    /// Server-sent events, until the client disconnects.
-    Events(Box<dyn EventSource>),
+    /// Server-sent events, until the client disconnects or the access of the caller is revoked.
+    Events(Caller, Box<dyn EventSource>),
 }
 
 /// The bytes of a body.
@@ -127,8 +130,6 @@ pub enum Bytes {
     Screenshot(SentScreenshot),
     /// Part of the program.
     Static(&'static [u8]),
-    /// Inflated from a part of the program.
-    Inflated(Vec<u8>),
 }
 
 impl Deref for Bytes {
@@ -136,9 +137,9 @@ impl Deref for Bytes {
 
     fn deref(&self) -> &[u8] {
         match self {
-            Bytes::Owned(bytes) | Bytes::Inflated(bytes) => bytes,
+            Bytes::Owned(bytes) => bytes,
             Bytes::Shared(bytes) => bytes,
-            Bytes::Screenshot(picture) => picture,
+            Bytes::Screenshot(png) => png,
             Bytes::Static(bytes) => bytes,
         }
     }
@@ -152,54 +153,41 @@ pub trait EventSource {
 }
 
 impl Reply {
-    /// A response without a body: 204 or 304.
-    pub fn empty(status: u16) -> Self {
+    fn new(status: u16, cache: &'static str, content: Content) -> Self {
         Self {
             status,
             fields: heapless::Vec::new(),
-            content: Content::Nothing,
-            pass: Caller::Anonymous,
+            cache,
+            content,
         }
+    }
+
+    /// A response without a body: 204 or 304.
+    pub fn empty(status: u16) -> Self {
+        Self::new(status, "no-cache", Content::Nothing)
     }
 
     /// A response with these bytes.
     pub fn bytes(status: u16, media_type: &'static str, bytes: Vec<u8>) -> Self {
-        Self {
-            content: Content::Bytes(media_type, Bytes::Owned(bytes)),
-            ..Self::empty(status)
-        }
+        let content = Content::Bytes(media_type, Bytes::Owned(bytes));
+        Self::new(status, "no-store", content)
     }
 
     /// A response with bytes that are shared between responses.
     pub fn shared(media_type: &'static str, bytes: Rc<[u8]>) -> Self {
-        Self {
-            content: Content::Bytes(media_type, Bytes::Shared(bytes)),
-            ..Self::empty(200)
-        }
+        let content = Content::Bytes(media_type, Bytes::Shared(bytes));
+        Self::new(200, "no-store", content)
     }
 
     /// A response with a screenshot.
-    pub fn screenshot(picture: SentScreenshot) -> Self {
-        Self {
-            content: Content::Bytes("image/png", Bytes::Screenshot(picture)),
-            ..Self::empty(200)
-        }
+    pub fn screenshot(screenshot: SentScreenshot) -> Self {
+        let content = Content::Bytes("image/png", Bytes::Screenshot(screenshot));
+        Self::new(200, "no-store", content)
     }
 
-    /// A response with bytes of the program.
-    pub fn fixed(media_type: &'static str, bytes: &'static [u8]) -> Self {
-        Self {
-            content: Content::Bytes(media_type, Bytes::Static(bytes)),
-            ..Self::empty(200)
-        }
-    }
-
-    /// A response with bytes that were inflated from the program.
-    pub fn inflated(media_type: &'static str, bytes: Vec<u8>) -> Self {
-        Self {
-            content: Content::Bytes(media_type, Bytes::Inflated(bytes)),
-            ..Self::empty(200)
-        }
+    /// A response with a part of the program, which clients may keep and revalidate.
+    pub fn fixed(media_type: &'static str, bytes: Bytes) -> Self {
+        Self::new(200, "no-cache", Content::Bytes(media_type, bytes))
     }
 
     /// A JSON response.
@@ -208,17 +196,10 @@ impl Reply {
         Self::bytes(status, "application/json", bytes)
     }
 
-    /// An event stream.
-    pub fn events(source: impl EventSource + 'static) -> Self {
-        Self {
-            content: Content::Events(Box::new(source)),
-            ..Self::empty(200)
-        }
-    }
-
-    /// The same response for this caller.
-    pub fn for_caller(self, pass: Caller) -> Self {
-        Self { pass, ..self }
+    /// An event stream for this caller.
+    pub fn events(caller: Caller, source: impl EventSource + 'static) -> Self {
+        let content = Content::Events(caller, Box::new(source));
+        Self::new(200, "no-store", content)
     }
 
     /// The same response with one more header field.
@@ -228,12 +209,22 @@ impl Reply {
     }
 }
 
+impl From<Error> for Reply {
+    fn from(error: Error) -> Self {
+        let reply = Reply::bytes(error.status(), error::MEDIA_TYPE, error.body());
+        match error.header() {
+            Some((name, value)) => reply.with(name, value),
+            None => reply,
+        }
+    }
+}
+
 impl std::fmt::Debug for Content {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
             Content::Nothing => f.write_str("Nothing"),
             Content::Bytes(kind, bytes) => write!(f, "{kind} of {} bytes", bytes.len()),
-            Content::Events(_) => f.write_str("Events"),
+            Content::Events(..) => f.write_str("Events"),
         }
     }
 }

@@ -3,7 +3,7 @@
 use ossuary::auth::Role;
 use ossuary::config::{Id, Loaded};
 use ossuary::http::{
-    self, About, Api, CommandSender, Limits, Listener, Memory, MemoryStore, Now, SnapshotFeed,
+    self, About, Api, AuthService, CommandSender, Limits, Listener, Memory, Now, SnapshotFeed,
     Usage,
 };
 use ossuary::logs::Logs;
@@ -143,7 +143,7 @@ pub fn kiosk_with(limits: Limits, test: impl AsyncFnOnce(Rc<Kiosk>)) {
     };
     let feed = SnapshotFeed::new(Rc::new(snapshot(DOCUMENT)));
     ADVANCED.set(Duration::ZERO);
-    let auth = MemoryStore::auth_service(|| clock().mono + ADVANCED.get());
+    let auth = AuthService::in_memory(|| clock().mono + ADVANCED.get());
     let mut api = Api::new(feed, sender, Logs::new(), auth, clock, about);
     api.limits = limits;
     api.system = Box::new(|| ossuary::sys::machine::facts(std::path::Path::new("/")));

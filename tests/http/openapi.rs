@@ -73,7 +73,10 @@ fn every_type_of_problem_is_described() {
         let described: BTreeSet<_> = (types.as_array().expect("types").iter())
             .filter_map(Value::as_str)
             .collect();
-        let known: BTreeSet<_> = ErrorKind::ALL.iter().map(|kind| kind.facts().1).collect();
+        let known: BTreeSet<_> = ErrorKind::ALL
+            .iter()
+            .map(|kind| kind.problem_type())
+            .collect();
         assert_eq!(described, known);
     });
 }

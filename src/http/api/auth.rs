@@ -1,15 +1,16 @@
 //! Claiming, signing in and out, the password, and sessions.
 
 use super::json::Context;
-use super::wall_time::Wallclock;
 use crate::auth::{SESSION_LIFETIME, Session, check_password, cookie_name, device_cookie_name};
-use crate::http::Api;
-use crate::http::auth_service::{Caller, ClientInfo, NewSession};
+use crate::http::auth_service::{ClientInfo, NewSession};
+use crate::http::caller::Caller;
+use crate::http::context::Api;
 use crate::http::error::{Error, ErrorKind};
 use crate::http::guard;
 use crate::http::reply::{ApiRequest, Reply};
-use serde::Serialize;
-use serde_json::{Map, Value, json};
+use crate::http::wall_time::Wallclock;
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
 use std::rc::Rc;
 use std::time::Duration;
 
@@ -39,33 +40,48 @@ pub async fn show_claim(api: &Rc<Api>, request: ApiRequest<'_>) -> Result<Reply,
     Ok(Reply::json(200, &front))
 }
 
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Claim {
+    code: String,
+    password: String,
+}
+
 /// `POST /api/claim`
 pub async fn claim(api: &Rc<Api>, request: ApiRequest<'_>) -> Result<Reply, Error> {
-    let mut body = request.object()?;
-    let code = text(&mut body, "code", "it is the code on the kiosk's screen")?;
-    let password = new_password(&mut body)?;
-    nothing_else(&body)?;
-    let opened = api
-        .auth
-        .claim(&code, &password, &client_info(api, &request))
-        .await?;
+    let Claim { code, password } = request.body()?;
+    check_new_password(&password)?;
+    let from = client_info(api, &request);
+    let opened = api.auth.claim(&code, &password, &from).await?;
     Ok(signed_in(api, &request, &opened))
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Login {
+    password: Option<String>,
+    invitation: Option<String>,
 }
 
 /// `POST /api/login`: with the password, or with the secret of a link that signs in once.
 pub async fn login(api: &Rc<Api>, request: ApiRequest<'_>) -> Result<Reply, Error> {
-    let mut body = request.object()?;
-    let opened = if body.contains_key("invitation") {
-        let secret = text(&mut body, "invitation", "")?;
-        nothing_else(&body)?;
-        api.auth
-            .accept_invitation(&secret, &client_info(api, &request))?
-    } else {
-        let password = text(&mut body, "password", "it is the password of this kiosk")?;
-        nothing_else(&body)?;
-        api.auth
-            .sign_in(password, &client_info(api, &request))
-            .await?
+    let from = client_info(api, &request);
+    let opened = match request.body()? {
+        Login {
+            password: Some(password),
+            invitation: None,
+        } => api.auth.sign_in(password, &from).await?,
+        Login {
+            password: None,
+            invitation: Some(secret),
+        } => api.auth.accept_invitation(&secret, &from)?,
+        Login { password, .. } => {
+            let detail = match password {
+                None => "is missing",
+                Some(_) => "must not be sent with an invitation",
+            };
+            return Err(Error::invalid("password", detail));
+        }
     };
     Ok(signed_in(api, &request, &opened))
 }
@@ -81,22 +97,27 @@ pub async fn logout(api: &Rc<Api>, request: ApiRequest<'_>) -> Result<Reply, Err
     ))
 }
 
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct NewPassword {
+    password: String,
+    current: Option<String>,
+    revoke_tokens: Option<bool>,
+}
+
 /// `PUT /api/password`
 pub async fn set_password(api: &Rc<Api>, request: ApiRequest<'_>) -> Result<Reply, Error> {
-    let mut body = request.object()?;
-    let password = new_password(&mut body)?;
-    let current = match body.contains_key("current") {
-        true => Some(text(&mut body, "current", "")?),
-        false => None,
-    };
-    let revoke_tokens = match body.remove("revoke_tokens") {
-        None => true,
-        Some(Value::Bool(revoke)) => revoke,
-        Some(_) => return Err(Error::invalid("revoke_tokens", "must be true or false")),
-    };
-    nothing_else(&body)?;
-    let (auth, from) = (&api.auth, client_info(api, &request));
-    (auth.change_password(&password, current, revoke_tokens, &request.caller, &from)).await?;
+    let NewPassword {
+        password,
+        current,
+        revoke_tokens,
+    } = request.body()?;
+    check_new_password(&password)?;
+    let (caller, from) = (&request.caller, client_info(api, &request));
+    let revoke_tokens = revoke_tokens.unwrap_or(true);
+    (api.auth
+        .change_password(&password, current, revoke_tokens, caller, &from))
+    .await?;
     Ok(Reply::empty(204))
 }
 
@@ -150,7 +171,7 @@ pub async fn end(api: &Rc<Api>, request: ApiRequest<'_>) -> Result<Reply, Error>
     }
 }
 
-pub(in crate::http) fn client_info<'a>(api: &Api, request: &ApiRequest<'a>) -> ClientInfo<'a> {
+pub fn client_info<'a>(api: &Api, request: &ApiRequest<'a>) -> ClientInfo<'a> {
     let agent = request.header("user-agent").unwrap_or_default();
     match request.client {
         Some(client) => ClientInfo {
@@ -202,30 +223,6 @@ fn cookie(name: &str, value: &str, lifetime: Duration, request: &ApiRequest<'_>)
     format!("{name}={value}; Path=/; Max-Age={seconds}; HttpOnly; SameSite=Strict{secure}")
 }
 
-fn new_password(body: &mut Map<String, Value>) -> Result<String, Error> {
-    let password = text(body, "password", "it is the new password")?;
-    check_password(&password).map_err(|why| Error::invalid("password", why))?;
-    Ok(password)
-}
-
-/// Takes a required string from the body.
-pub(in crate::http) fn text(
-    body: &mut Map<String, Value>,
-    field: &'static str,
-    what: &str,
-) -> Result<String, Error> {
-    let wrong = |why: &str| Err(Error::invalid(field, why));
-    match body.remove(field) {
-        Some(Value::String(text)) => Ok(text),
-        Some(_) => wrong("must be a string"),
-        None => wrong(&format!("is missing; {what}")),
-    }
-}
-
-/// Refuses fields that are left.
-pub(in crate::http) fn nothing_else(body: &Map<String, Value>) -> Result<(), Error> {
-    match body.keys().next() {
-        None => Ok(()),
-        Some(name) => Err(Error::invalid(name.clone(), "there is no such field here")),
-    }
+fn check_new_password(password: &str) -> Result<(), Error> {
+    check_password(password).map_err(|why| Error::invalid("password", why))
 }

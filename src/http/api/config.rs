@@ -3,9 +3,10 @@
 //! For `admin`, the only role that may change them, all three have the entity tag of the whole document. A client sends
 //! the tag of what it has read in `If-Match`, and gets 412 if the document has changed since.
 
-use super::json::{ConfigurationView, Disclosure};
+use super::json::ConfigurationView;
 use crate::config::{Etag, Loaded, Problem, Section, Zone, check_zone, redact};
-use crate::http::Api;
+use crate::http::caller::Disclosure;
+use crate::http::context::Api;
 use crate::http::error::Error;
 use crate::http::reply::{ApiRequest, Reply};
 use crate::supervisor::{Command, Refusal};

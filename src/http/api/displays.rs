@@ -1,17 +1,16 @@
 //! `/api/displays`: all displays that exist or are configured, their screens and processes; and the power switch.
 
 use super::json::Context;
-use super::wall_time::Wallclock;
 use crate::config::{Display, Id, Rotation};
-use crate::http::Api;
+use crate::http::context::Api;
 use crate::http::error::{Error, ErrorKind};
 use crate::http::reply::{ApiRequest, Reply};
+use crate::http::wall_time::Wallclock;
 use crate::supervisor::{
     Command, DisplayStatus, Monitor, Output, PowerStatus, RotationStatus, Size, Snapshot,
 };
 use serde::ser::SerializeSeq;
-use serde::{Serialize, Serializer};
-use serde_json::Value;
+use serde::{Deserialize, Serialize, Serializer};
 use std::rc::Rc;
 
 #[derive(Serialize)]
@@ -33,16 +32,16 @@ pub async fn list(api: &Rc<Api>, _request: ApiRequest<'_>) -> Result<Reply, Erro
     Ok(Reply::json(200, &list))
 }
 
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct PowerSwitch {
+    on: bool,
+}
+
 /// `POST /api/displays/{id}/power`, `{"on": true}`
 pub async fn switch_power(api: &Rc<Api>, request: ApiRequest<'_>) -> Result<Reply, Error> {
     let display = name(request.id)?;
-    let body = request.object()?;
-    if let Some(unknown) = body.keys().find(|name| *name != "on") {
-        return Err(Error::invalid(unknown, "there is no such field here"));
-    }
-    let Some(on) = body.get("on").and_then(Value::as_bool) else {
-        return Err(Error::invalid("on", "must be true or false"));
-    };
+    let PowerSwitch { on } = request.body()?;
     let command = Command::SwitchPower {
         display: display.clone(),
         on,

@@ -1,12 +1,14 @@
 //! `/api/events`: a snapshot, then changes, until the client disconnects.
 
 use super::displays::{ConnectorsView, DisplaysView};
-use super::json::{ConfigurationView, Context, Disclosure, ProcessOrder, ProcessesView};
+use super::json::{ConfigurationView, Context, ProcessOrder, ProcessesView};
 use super::schedule::ScheduleView;
 use crate::config::Id;
-use crate::http::Api;
+use crate::http::caller::Disclosure;
+use crate::http::context::Api;
 use crate::http::error::Error;
-use crate::http::reply::{ApiRequest, BoxFuture, EventSource, Reply, write_event};
+use crate::http::future::BoxFuture;
+use crate::http::reply::{ApiRequest, EventSource, Reply, write_event};
 use crate::supervisor::{ProcessStatus, Snapshot};
 use serde::Serialize;
 use smol::Timer;
@@ -16,11 +18,14 @@ use std::time::Instant;
 /// `GET /api/events`. A client that reconnects gets a new snapshot, which is hardly larger than the changes that it may
 /// have missed.
 pub async fn stream(api: &Rc<Api>, request: ApiRequest<'_>) -> Result<Reply, Error> {
-    Ok(Reply::events(SnapshotStream {
-        api: api.clone(),
-        disclosure: request.caller.disclosure(),
-        sent: None,
-    }))
+    Ok(Reply::events(
+        request.caller.clone(),
+        SnapshotStream {
+            api: api.clone(),
+            disclosure: request.caller.disclosure(),
+            sent: None,
+        },
+    ))
 }
 
 struct SnapshotStream {

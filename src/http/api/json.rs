@@ -1,41 +1,15 @@
 //! The JSON forms that several routes share.
 
-use super::usage::Usage;
-use super::wall_time::{BootTime, Now, Wallclock};
 use crate::config::{Id, Limits, Problem, Process, redact};
-use crate::http::Api;
+use crate::http::caller::Disclosure;
+use crate::http::context::Api;
+use crate::http::usage::Usage;
+use crate::http::wall_time::{BootTime, Now, Wallclock};
 use crate::supervisor::{ConfigurationStatus, ProcessStatus, Reason, Snapshot, Source, State};
 use serde::ser::{Error as _, SerializeMap};
 use serde::{Serialize, Serializer};
 use std::borrow::Cow;
 use std::rc::Rc;
-
-/// How much of the configuration a caller may read.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Disclosure {
-    /// No commands, environments, credentials or queries of URLs: for the roles `view` and `operate`.
-    Redacted,
-    /// Everything: for the role `admin`.
-    Full,
-}
-
-impl Disclosure {
-    /// A sentence that may contain URLs of the configuration.
-    pub fn text(self, text: &str) -> Cow<'_, str> {
-        match self {
-            Disclosure::Full => text.into(),
-            Disclosure::Redacted => redact::text(text).into(),
-        }
-    }
-
-    /// A URL of the configuration or of a page.
-    fn url(self, url: &str) -> Cow<'_, str> {
-        match self {
-            Disclosure::Full => url.into(),
-            Disclosure::Redacted => redact::url(url).into(),
-        }
-    }
-}
 
 /// What is needed to show state: the clocks, read once, and the API context.
 #[derive(Clone, Copy, Debug)]

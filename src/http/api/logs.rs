@@ -2,11 +2,12 @@
 
 use super::json::Context;
 use super::processes;
-use super::wall_time::{BootTime, Wallclock};
 use crate::config::Id;
-use crate::http::Api;
+use crate::http::context::Api;
 use crate::http::error::Error;
-use crate::http::reply::{ApiRequest, BoxFuture, EventSource, Reply, write_event};
+use crate::http::future::BoxFuture;
+use crate::http::reply::{ApiRequest, EventSource, Reply, write_event};
+use crate::http::wall_time::{BootTime, Wallclock};
 use crate::logs::{Line, Log};
 use serde::Serialize;
 use smol::Timer;
@@ -109,12 +110,15 @@ pub async fn stream(api: &Rc<Api>, request: ApiRequest<'_>) -> Result<Reply, Err
         Some(seen) if seen <= newest => seen,
         _ => newest.saturating_sub(lines).max(oldest),
     };
-    Ok(Reply::events(LogStream {
-        api: api.clone(),
-        id,
-        epoch: life,
-        after,
-    }))
+    Ok(Reply::events(
+        request.caller.clone(),
+        LogStream {
+            api: api.clone(),
+            id,
+            epoch: life,
+            after,
+        },
+    ))
 }
 
 /// Streams the lines of one process.

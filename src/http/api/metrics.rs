@@ -1,10 +1,10 @@
 //! `/metrics`: metrics in the text format of Prometheus (version 0.0.4).
 
 use super::json::{Context, state};
-use super::usage::Usage;
-use crate::http::Api;
+use crate::http::context::Api;
 use crate::http::error::Error;
 use crate::http::reply::{ApiRequest, Reply};
+use crate::http::usage::Usage;
 use crate::supervisor::{ProcessStatus, Snapshot, State};
 use std::fmt::Write;
 use std::rc::Rc;

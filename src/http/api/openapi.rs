@@ -1,6 +1,6 @@
 //! `/api/openapi.json`: the description of all routes, written by hand and tested against the route table.
 
-use crate::http::Api;
+use crate::http::context::Api;
 use crate::http::error::Error;
 use crate::http::reply::{ApiRequest, Reply};
 use crate::http::ui::asset::{Asset, asset};

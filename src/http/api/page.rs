@@ -1,67 +1,18 @@
 //! The page of a display process: reload, navigate, screenshot, evidence.
 
-use super::json::Disclosure;
 use super::processes::{id, reply};
-use crate::http::Api;
+use crate::http::caller::Disclosure;
+use crate::http::context::Api;
 use crate::http::error::{Error, ErrorKind};
 use crate::http::reply::{ApiRequest, Reply};
 use crate::supervisor::page::Transition;
 use crate::supervisor::{Command, Done, Failure, Refusal};
-use serde_json::{Map, Value};
+use serde::Deserialize;
 use smol::future::or;
-use std::cell::Cell;
-use std::ops::Deref;
 use std::rc::Rc;
 
 /// The largest width that may be requested, in pixels. A screenshot is never enlarged.
 const WIDTH_MAX: u32 = 16_384;
-
-/// The most bytes of screenshots in transit; above it, further ones are refused, so that slow clients do not hold one
-/// each. The largest single screenshot has 16 MiB.
-const IN_TRANSIT_MAX: usize = 8 * 1024 * 1024;
-
-/// The bytes of screenshots in transit.
-#[derive(Debug, Default)]
-pub struct ScreenshotsInTransit(Rc<Cell<usize>>);
-
-/// A screenshot in transit.
-#[derive(Debug)]
-pub struct SentScreenshot {
-    png: Rc<[u8]>,
-    in_transit: Rc<Cell<usize>>,
-}
-
-impl ScreenshotsInTransit {
-    fn add(&self, png: Rc<[u8]>) -> Result<SentScreenshot, Error> {
-        let so_far = self.0.get();
-        if so_far > IN_TRANSIT_MAX {
-            return Err(Error::new(
-                ErrorKind::Busy,
-                "too many screenshots are being sent; try again in a moment",
-            ));
-        }
-        self.0.set(so_far + png.len());
-        Ok(SentScreenshot {
-            png,
-            in_transit: self.0.clone(),
-        })
-    }
-}
-
-impl Drop for SentScreenshot {
-    fn drop(&mut self) {
-        let others = self.in_transit.get() - self.png.len();
-        self.in_transit.set(others);
-    }
-}
-
-impl Deref for SentScreenshot {
-    type Target = [u8];
-
-    fn deref(&self) -> &[u8] {
-        &self.png
-    }
-}
 
 /// `POST /api/processes/{id}/reload`
 pub async fn reload(api: &Rc<Api>, request: ApiRequest<'_>) -> Result<Reply, Error> {
@@ -70,10 +21,28 @@ pub async fn reload(api: &Rc<Api>, request: ApiRequest<'_>) -> Result<Reply, Err
     reply(api, &request, 202, &id)
 }
 
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Navigation {
+    url: String,
+    transition: Option<TransitionName>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "lowercase")]
+enum TransitionName {
+    Cut,
+    Fade,
+}
+
 /// `POST /api/processes/{id}/navigate`
 pub async fn navigate(api: &Rc<Api>, request: ApiRequest<'_>) -> Result<Reply, Error> {
     let id = id(request.id)?;
-    let (url, transition) = target(request.object()?)?;
+    let Navigation { url, transition } = request.body()?;
+    let transition = match transition {
+        None | Some(TransitionName::Cut) => Transition::Cut,
+        Some(TransitionName::Fade) => Transition::Fade,
+    };
     if request.caller.disclosure() == Disclosure::Redacted && !is_on_the_web(&url) {
         let detail =
             "the role operate opens http:// and https:// only; other URLs need the role admin";
@@ -140,47 +109,4 @@ fn is_on_the_web(url: &str) -> bool {
         (url.get(..scheme.len())).is_some_and(|start| start.eq_ignore_ascii_case(scheme))
     };
     starts("http://") || starts("https://")
-}
-
-/// Parses a body `{"url", "transition"?}`.
-fn target(mut body: Map<String, Value>) -> Result<(String, Transition), Error> {
-    let url = match body.remove("url") {
-        Some(Value::String(url)) => url,
-        Some(_) => return Err(Error::invalid("url", "must be a string")),
-        None => {
-            let detail = "is missing; it is the address of the page to show";
-            return Err(Error::invalid("url", detail));
-        }
-    };
-    let transition = match body.remove("transition") {
-        None => Transition::Cut,
-        Some(Value::String(word)) if word == "cut" => Transition::Cut,
-        Some(Value::String(word)) if word == "fade" => Transition::Fade,
-        Some(_) => {
-            let detail = "must be \"cut\" or \"fade\"";
-            return Err(Error::invalid("transition", detail));
-        }
-    };
-    match body.keys().next() {
-        None => Ok((url, transition)),
-        Some(name) => {
-            let detail = "there is no such field; there are url and transition";
-            Err(Error::invalid(name.clone(), detail))
-        }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn slow_clients_cannot_hold_a_screenshot_each() {
-        let screenshots = ScreenshotsInTransit::default();
-        let large: Rc<[u8]> = vec![0; IN_TRANSIT_MAX + 1].into();
-        let first = screenshots.add(large.clone()).unwrap();
-        assert!(screenshots.add(large.clone()).is_err());
-        drop(first);
-        assert!(screenshots.add(large).is_ok());
-    }
 }

@@ -1,30 +1,15 @@
 //! `/api/processes`: configuration, state and commands of processes.
 
 use super::config::if_match;
-use super::json::{Context, Disclosure, ProcessesView};
+use super::json::{Context, ProcessesView};
 use crate::config::Id;
-use crate::http::Api;
+use crate::http::caller::Disclosure;
+use crate::http::context::{Api, CachedList};
 use crate::http::error::{Error, ErrorKind};
 use crate::http::reply::{ApiRequest, Reply};
 use crate::supervisor::{Command, Done, ProcessStatus, Refusal};
 use serde::Serialize;
-use std::cell::RefCell;
 use std::rc::Rc;
-
-/// The list of processes as last serialized. It contains whole seconds, so it is serialized at most once a second and
-/// generation for each [`Disclosure`].
-#[derive(Debug, Default)]
-pub struct CachedLists {
-    redacted: RefCell<Option<CachedList>>,
-    full: RefCell<Option<CachedList>>,
-}
-
-#[derive(Debug)]
-struct CachedList {
-    generation: u64,
-    second: u64,
-    bytes: Rc<[u8]>,
-}
 
 #[derive(Serialize)]
 struct List<'a> {
@@ -38,11 +23,11 @@ pub async fn list(api: &Rc<Api>, request: ApiRequest<'_>) -> Result<Reply, Error
     let disclosure = request.caller.disclosure();
     let context = Context::of(api).disclosing(disclosure);
     let second = context.now().mono.since_boot().as_secs();
-    let last = match disclosure {
-        Disclosure::Redacted => &api.processes.redacted,
-        Disclosure::Full => &api.processes.full,
+    let [redacted, full] = &api.process_lists;
+    let mut last = match disclosure {
+        Disclosure::Redacted => redacted.borrow_mut(),
+        Disclosure::Full => full.borrow_mut(),
     };
-    let mut last = last.borrow_mut();
     if let Some(last) = &*last
         && (last.generation, last.second) == (status.generation, second)
     {
@@ -51,12 +36,12 @@ pub async fn list(api: &Rc<Api>, request: ApiRequest<'_>) -> Result<Reply, Error
     let list = List {
         processes: ProcessesView {
             shown: &status.processes,
-            context: context,
+            context,
         },
         active_display: status.active_display.as_ref(),
     };
     let bytes: Rc<[u8]> = serde_json::to_vec(&list)
-        .expect("what we show can be written")
+        .expect("replies are serializable")
         .into();
     *last = Some(CachedList {
         generation: status.generation,

@@ -5,9 +5,11 @@ use super::{
     tokens,
 };
 use crate::auth::Needs;
+use crate::http::context::Api;
 use crate::http::error::Error;
-use crate::http::reply::{ApiRequest, BoxFuture, Reply};
-use crate::http::{Api, ui};
+use crate::http::future::BoxFuture;
+use crate::http::reply::{ApiRequest, Reply};
+use crate::http::ui;
 use std::rc::Rc;
 
 /// One method of one path.

@@ -2,9 +2,9 @@
 //!
 //! The rules themselves are a section of the document: see [`super::config`].
 
-use super::json::Disclosure;
 use crate::config::{Id, RuleAction, redact};
-use crate::http::Api;
+use crate::http::caller::Disclosure;
+use crate::http::context::Api;
 use crate::http::error::{Error, ErrorKind};
 use crate::http::reply::{ApiRequest, Reply};
 use crate::supervisor::{

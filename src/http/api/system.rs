@@ -2,13 +2,13 @@
 
 use super::json::{ConfigurationView, Context, ProcessCounts};
 use super::schedule::ScheduleView;
-use super::wall_time::Wallclock;
 use crate::config::Id;
 use crate::facts::MachineFacts;
-use crate::http::Api;
-use crate::http::auth_service::Caller;
+use crate::http::caller::Caller;
+use crate::http::context::Api;
 use crate::http::error::{Error, ErrorKind};
-use crate::http::reply::{ApiRequest, Reply};
+use crate::http::reply::{ApiRequest, Bytes, Reply};
+use crate::http::wall_time::Wallclock;
 use crate::supervisor::Command;
 use serde::Serialize;
 use serde_json::json;
@@ -109,7 +109,10 @@ pub async fn health(api: &Rc<Api>, _request: ApiRequest<'_>) -> Result<Reply, Er
         false
     };
     if or(responds, is_late).await {
-        Ok(Reply::fixed("text/plain; charset=utf-8", b"ok\n"))
+        Ok(Reply::fixed(
+            "text/plain; charset=utf-8",
+            Bytes::Static(b"ok\n"),
+        ))
     } else {
         Err(Error::new(
             ErrorKind::Unresponsive,

@@ -1,11 +1,12 @@
 //! `/api/tokens`: credentials for programs. The secret is shown only when it is created.
 
-use super::auth::{client_info, nothing_else, text};
+use super::auth::client_info;
 use super::json::Context;
 use crate::auth::{Role, Token};
-use crate::http::Api;
+use crate::http::context::Api;
 use crate::http::error::{Error, ErrorKind};
 use crate::http::reply::{ApiRequest, Reply};
+use serde::Deserialize;
 use serde_json::{Value, json};
 use std::rc::Rc;
 
@@ -16,21 +17,21 @@ pub async fn list(api: &Rc<Api>, _request: ApiRequest<'_>) -> Result<Reply, Erro
     Ok(Reply::json(200, &json!({"tokens": tokens})))
 }
 
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct NewToken {
+    name: String,
+    role: Role,
+    password: Option<String>,
+}
+
 /// `POST /api/tokens`
 pub async fn create(api: &Rc<Api>, request: ApiRequest<'_>) -> Result<Reply, Error> {
-    let mut body = request.object()?;
-    let name = text(&mut body, "name", "it tells people what the token is for")?;
-    let role = text(&mut body, "role", "it is view, operate or admin")?;
-    let password = match body.contains_key("password") {
-        true => Some(text(&mut body, "password", "")?),
-        false => None,
-    };
-    nothing_else(&body)?;
-    let role = (Role::ALL.into_iter()).find(|known| known.as_str() == role);
-    let Some(role) = role else {
-        let detail = "must be \"view\", \"operate\" or \"admin\"";
-        return Err(Error::invalid("role", detail));
-    };
+    let NewToken {
+        name,
+        role,
+        password,
+    } = request.body()?;
     api.auth
         .confirm_password(password, &request.caller, &client_info(api, &request))
         .await?;

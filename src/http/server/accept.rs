@@ -1,12 +1,12 @@
 //! Accepts connections and serves each in a task of its own, on the only thread.
 
 use super::connection::{ClientConnection, NextRequest};
-use super::connection_limiter::{Address, Slot};
 use super::dispatch::Service;
 use super::head::Head;
 use super::runtime::{self, Clock, RequestSocket, RequestState, Stage};
 use crate::auth::ClientAddress;
-use crate::http::Api;
+use crate::http::connection_limiter::{Address, Slot};
+use crate::http::context::Api;
 use crate::http::error::Error;
 use picoserve::{Router, Server};
 use smol::future::yield_now;
@@ -321,7 +321,7 @@ mod tests {
             SnapshotFeed::new(Rc::new(status)),
             mind,
             logs,
-            crate::http::MemoryStore::auth_service(Moment::default),
+            crate::http::AuthService::in_memory(Moment::default),
             clock,
             about,
         ))

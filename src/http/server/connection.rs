@@ -2,9 +2,9 @@
 
 use super::deadline::Deadline;
 use super::head::{self, Head};
-use super::limits::{HEAD_MAX, Limits};
 use super::proxy_protocol;
 use crate::http::error::{Error, ErrorKind};
+use crate::http::limits::{HEAD_MAX, Limits};
 use smol::{Async, io::AsyncWriteExt};
 use std::io::{self, Read};
 use std::net::{IpAddr, Shutdown, TcpStream};

@@ -1,14 +1,14 @@
 //! Handles a request that picoserve has parsed: guard, routing, handler, response.
 
-use super::connection_limiter::Slot;
-use super::limits::{HELD_FREE, OPEN_BODY_MAX};
 use super::runtime::{RequestState, Stage};
 use crate::auth::{ClientAddress, Needs};
-use crate::http::Api;
 use crate::http::api::routes::{self, Found};
-use crate::http::auth_service::Caller;
+use crate::http::caller::Caller;
+use crate::http::connection_limiter::Slot;
+use crate::http::context::Api;
 use crate::http::error::{Error, ErrorKind};
 use crate::http::guard;
+use crate::http::limits::{HELD_FREE, OPEN_BODY_MAX};
 use crate::http::percent;
 use crate::http::reply::{ApiRequest, Bytes, Content, EventSource, Peer, Reply};
 use picoserve::ResponseSent;
@@ -30,6 +30,9 @@ const EVENT_STREAM: &str = "text/event-stream";
 
 /// A comment that keeps an idle stream alive.
 const HEARTBEAT: &[u8] = b":\n\n";
+
+/// The most header fields of a response: connection, media type, caching, four of the guard and four of the reply.
+const FIELDS_MAX: usize = 11;
 
 /// Handles one request of one connection.
 pub struct Service<'l> {
@@ -66,37 +69,35 @@ impl PathRouterService for Service<'_> {
         let connection = request.body_connection.finalize().await?;
         let status = StatusCode::new(reply.status);
         let head_only = parts.method() == "HEAD";
+        let is_stream = matches!(reply.content, Content::Events(..)) && !head_only;
+        let mut fields = heapless::Vec::<(&str, &str), FIELDS_MAX>::new();
         let persistence = match self.keep_alive && !is_unread {
-            true => ("Connection", "keep-alive"),
-            false => ("Connection", "close"),
+            true => "keep-alive",
+            false => "close",
         };
-        let fields = &reply.fields[..];
-        let cache = match reply.content {
-            Content::Bytes(_, Bytes::Static(_) | Bytes::Inflated(_)) | Content::Nothing => {
-                "no-cache"
-            }
-            _ => "no-store",
-        };
+        fields.extend((!is_stream).then_some(("Connection", persistence)));
+        if let Content::Events(..) = reply.content {
+            fields.extend([("Content-Type", EVENT_STREAM)]);
+        }
+        fields.extend([("Cache-Control", reply.cache)]);
+        fields.extend(guard::SECURITY_HEADERS);
+        fields.extend((reply.fields.iter()).map(|(name, value)| (*name, &**value)));
         match reply.content {
-            Content::Nothing => {
-                Response::empty(status)
-                    .with_headers(persistence)
-                    .with_header("Cache-Control", cache)
-                    .with_headers(&guard::SECURITY_HEADERS[..])
-                    .with_headers(fields)
-                    .write_to(connection, response_writer)
-                    .await
-            }
             // A response to HEAD is no stream: it takes no stream slot, and another request may follow.
-            Content::Events(_) if head_only => {
-                Response::empty(status)
-                    .with_headers(persistence)
-                    .with_header("Content-Type", EVENT_STREAM)
-                    .with_header("Cache-Control", cache)
-                    .with_headers(&guard::SECURITY_HEADERS[..])
-                    .with_headers(fields)
-                    .write_to(connection, response_writer)
-                    .await
+            Content::Events(caller, source) if is_stream => {
+                self.signals.stage.set(Stage::Streaming);
+                let body = EventStream {
+                    source,
+                    api: self.api,
+                    caller,
+                };
+                let response = CustomResponse::build(status).with_headers(&fields[..]);
+                let response = response.with_body(body);
+                response.write_to(connection, response_writer).await
+            }
+            Content::Nothing | Content::Events(..) => {
+                let response = Response::empty(status).with_headers(&fields[..]);
+                response.write_to(connection, response_writer).await
             }
             Content::Bytes(media_type, bytes) => {
                 self.signals.hold_flush.set(true);
@@ -105,29 +106,8 @@ impl PathRouterService for Service<'_> {
                     length: bytes.len(),
                     bytes: if head_only { &[] } else { &bytes },
                 };
-                Response::new(status, body)
-                    .with_headers(persistence)
-                    .with_header("Cache-Control", cache)
-                    .with_headers(&guard::SECURITY_HEADERS[..])
-                    .with_headers(fields)
-                    .write_to(connection, response_writer)
-                    .await
-            }
-            Content::Events(source) => {
-                self.signals.stage.set(Stage::Streaming);
-                let body = EventStream {
-                    source,
-                    api: self.api,
-                    pass: reply.pass,
-                };
-                CustomResponse::build(status)
-                    .with_header("Content-Type", EVENT_STREAM)
-                    .with_header("Cache-Control", cache)
-                    .with_headers(&guard::SECURITY_HEADERS[..])
-                    .with_headers(fields)
-                    .with_body(body)
-                    .write_to(connection, response_writer)
-                    .await
+                let response = Response::new(status, body).with_headers(&fields[..]);
+                response.write_to(connection, response_writer).await
             }
         }
     }
@@ -157,13 +137,13 @@ impl Service<'_> {
             }
         };
         // Clients of the unix socket are no browsers, so Host and Origin do not matter.
-        let pass = if slot.is_local() {
+        let caller = if slot.is_local() {
             Caller::Local
         } else {
             guard::check_origin(&parts, &api.hosts, &api.about.hostname)?;
             api.auth.authenticate(&guard::credential(&parts))
         };
-        guard::authorize(&api.auth, route.needs, &pass)?;
+        guard::authorize(&api.auth, route.needs, &caller)?;
         guard::check_media_type(&parts, body.content_length())?;
         if route.needs == Needs::Nothing && body.content_length() > OPEN_BODY_MAX {
             let detail = format!("the body is longer than {OPEN_BODY_MAX} bytes");
@@ -171,25 +151,24 @@ impl Service<'_> {
         }
         let body = self.read(body).await?;
         slot.start_work();
-        let ask = ApiRequest {
+        let disclosure = caller.disclosure();
+        let request = ApiRequest {
             parts,
             id,
             query,
             body,
-            caller: pass.clone(),
+            caller,
             client: self.client,
             peer: Peer(self.socket),
         };
         let is_head = parts.method() == "HEAD";
-        let disclosure = pass.disclosure();
-        let answer = (route.answer(api, ask).await)
-            .map(|reply| reply.for_caller(pass))
-            .map_err(|error| error.disclosing(disclosure));
+        let answer =
+            (route.answer(api, request).await).map_err(|error| error.disclosing(disclosure));
         slot.start_sending();
         if let Ok(reply) = &answer {
             match &reply.content {
-                Content::Events(_) if is_head => slot.hold(0, &api.limits)?,
-                Content::Events(_) => slot.start_stream(&api.limits)?,
+                Content::Events(..) if is_head => slot.hold(0, &api.limits)?,
+                Content::Events(..) => slot.start_stream(&api.limits)?,
                 Content::Bytes(_, Bytes::Owned(bytes)) => slot.hold(bytes.len(), &api.limits)?,
                 Content::Bytes(..) | Content::Nothing => slot.hold(0, &api.limits)?,
             }
@@ -257,12 +236,13 @@ impl response::Content for FixedBody<'_> {
     }
 }
 
-/// The body of an event stream.
+/// The body of an event stream. picoserve's `EventWriter` writes no `id`, which fails
+/// `a_client_that_reconnects_misses_no_lines` in `tests/http/streams.rs`.
 struct EventStream<'l> {
     source: Box<dyn EventSource>,
     api: &'l Rc<Api>,
     /// The stream ends when this caller's access is revoked.
-    pass: Caller,
+    caller: Caller,
 }
 
 /// What is written next to a stream.
@@ -287,7 +267,7 @@ impl CustomBody for EventStream<'_> {
                         NextWrite::Heartbeat
                     };
                     let ended = async {
-                        self.api.auth.revoked(&self.pass).await;
+                        self.api.auth.revoked(&self.caller).await;
                         NextWrite::Revoked
                     };
                     let event = async { NextWrite::Event(next.as_mut().await) };

@@ -5,8 +5,8 @@
 //! smuggling). Here a head either conforms to RFC 9112 or is refused, so picoserve only sees heads that can be read in
 //! one way.
 
-use super::limits::{BODY_MAX, HEAD_MAX};
 use crate::http::error::{Error, ErrorKind};
+use crate::http::limits::{BODY_MAX, HEAD_MAX};
 use memchr::memchr_iter;
 
 /// The longest target; longer than that of any route.

@@ -6,7 +6,7 @@
 
 use super::connection::ClientConnection;
 use super::deadline::Deadline;
-use super::limits::Limits;
+use crate::http::limits::Limits;
 use picoserve::io::{BaseWrite, ErrorType, Read, Socket, Write, embedded_io_async};
 use picoserve::mem::{BorrowedBuffer, BorrowedCursor};
 use picoserve::time::Duration;

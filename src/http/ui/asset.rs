@@ -1,6 +1,6 @@
 //! Static files in the program, deflated by `build.rs` as all browsers accept them.
 
-use crate::http::reply::{ApiRequest, Reply};
+use crate::http::reply::{ApiRequest, Bytes, Reply};
 use std::hash::{DefaultHasher, Hasher};
 
 /// A static file.
@@ -31,10 +31,9 @@ impl Asset {
             .is_some_and(|known| known.split(',').any(|tag| tag.trim() == etag));
         let reply = match is_known {
             true => Reply::empty(304),
-            false if deflates => {
-                Reply::fixed(media_type, self.deflated).with("Content-Encoding", "deflate")
-            }
-            false => Reply::inflated(media_type, self.inflated()),
+            false if deflates => Reply::fixed(media_type, Bytes::Static(self.deflated))
+                .with("Content-Encoding", "deflate"),
+            false => Reply::fixed(media_type, Bytes::Owned(self.inflated())),
         };
         reply.with("ETag", etag).with("Vary", "Accept-Encoding")
     }

@@ -2,7 +2,7 @@
 
 pub(in crate::http) mod asset;
 
-use super::Api;
+use super::context::Api;
 use super::error::{Error, ErrorKind};
 use super::reply::{ApiRequest, Reply};
 use super::ui::asset::{Asset, asset};

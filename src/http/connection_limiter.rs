@@ -4,8 +4,8 @@
 //! whose request is being handled, or that streams events, may not; the command queue and the limit of streams bound
 //! those.
 
+use super::error::{Error, ErrorKind};
 use super::limits::{HELD_FREE, Limits};
-use crate::http::error::{Error, ErrorKind};
 use smol::Task;
 use std::cell::{Cell, RefCell};
 use std::net::IpAddr;

@@ -45,7 +45,7 @@ impl ListenerLiveness {
     }
 
     /// Adds a listener.
-    pub(in crate::http) fn probe(&self) -> ListenerProbe<'_> {
+    pub fn probe(&self) -> ListenerProbe<'_> {
         let answer = Rc::new(Cell::new(self.check.get()));
         self.answers.borrow_mut().push(answer.clone());
         ListenerProbe {
@@ -57,7 +57,7 @@ impl ListenerLiveness {
 
 /// Answers the checks for one listener.
 #[derive(Debug)]
-pub(in crate::http) struct ListenerProbe<'a> {
+pub struct ListenerProbe<'a> {
     liveness: &'a ListenerLiveness,
     answer: Rc<Cell<u64>>,
 }
