@@ -81,7 +81,7 @@ mod tests {
     use super::*;
     use crate::browser::built_in_pages::Facts;
     use crate::supervisor::page::Transition;
-    use crate::supervisor::{Event, RunId};
+    use crate::supervisor::{Event, Requester, RunId};
     use smol::LocalExecutor;
     use smol::channel::{Receiver, bounded};
     use smol::future::block_on;
@@ -130,13 +130,13 @@ mod tests {
         } = cog(true);
         let url = "http://x/".to_owned();
         let transition = Transition::Fade;
-        assert!(driver.run(PageCommand::Reload, None).is_none());
+        assert!(driver.run(PageCommand::Reload, Requester::Daemon).is_none());
         assert!(
             driver
-                .run(PageCommand::Navigate { url, transition }, None)
+                .run(PageCommand::Navigate { url, transition }, Requester::Daemon)
                 .is_none()
         );
-        assert!(driver.run(PageCommand::Pause, None).is_none());
+        assert!(driver.run(PageCommand::Pause, Requester::Daemon).is_none());
         let mut answers = Vec::new();
         block_on(executor.run(async {
             while answers.len() < 3 {
@@ -170,8 +170,8 @@ mod tests {
     #[test]
     fn pending_commands_are_answered_when_the_run_ends() {
         let Fixture { driver, .. } = cog(true);
-        driver.run(PageCommand::Reload, None);
-        driver.run(PageCommand::Pause, None);
+        driver.run(PageCommand::Reload, Requester::Daemon);
+        driver.run(PageCommand::Pause, Requester::Daemon);
         assert_eq!(driver.end().count(), 2);
     }
 
@@ -183,7 +183,7 @@ mod tests {
             executor,
             ..
         } = cog(false);
-        driver.run(PageCommand::Reload, None);
+        driver.run(PageCommand::Reload, Requester::Daemon);
         let answer = block_on(executor.run(async {
             loop {
                 if let Event::PageCommandDone { result, .. } = events.recv().await.unwrap() {

@@ -5,7 +5,7 @@
 
 use super::built_in_pages::Facts;
 use crate::supervisor::page::{PageCommand, PageCommandResult, PageObservation};
-use crate::supervisor::{Event, Failure, RunId, Ticket};
+use crate::supervisor::{Event, Failure, Requester, RunId, Ticket};
 use smol::channel::{Receiver, Sender, bounded};
 use smol::{LocalExecutor, Task};
 use std::cell::RefCell;
@@ -111,7 +111,7 @@ pub struct Driver {
 struct Job {
     number: u64,
     command: PageCommand,
-    ticket: Option<Ticket>,
+    requester: Requester,
     cancelled: Cancelled,
 }
 
@@ -125,7 +125,7 @@ struct Pending {
 struct PendingCommand {
     number: u64,
     command: PageCommand,
-    ticket: Option<Ticket>,
+    requester: Requester,
     /// Dropped to cancel the command.
     cancel_on_drop: Option<Sender<Infallible>>,
 }
@@ -156,13 +156,13 @@ impl Driver {
     }
 
     /// Queues a command. Its answer is sent to the loop, or returned if it is refused immediately.
-    pub fn run(&self, command: PageCommand, ticket: Option<Ticket>) -> Option<Event> {
+    pub fn run(&self, command: PageCommand, requester: Requester) -> Option<Event> {
         let queue = match command {
             PageCommand::Observe | PageCommand::Screenshot { .. } => &self.observe,
             _ => &self.change,
         };
         if let Some(why) = self.program.refuse(&command) {
-            return Some(answer(self.run, command, ticket, Err(why)));
+            return Some(answer(self.run, command, requester, Err(why)));
         }
         let mut pending = self.pending.borrow_mut();
         let number = pending.next;
@@ -170,18 +170,18 @@ impl Driver {
         let job = Job {
             number,
             command: command.clone(),
-            ticket,
+            requester,
             cancelled,
         };
         if queue.try_send(job).is_err() {
             let busy = Failure::system("too many commands wait for this page; try again");
-            return Some(answer(self.run, command, ticket, Err(busy)));
+            return Some(answer(self.run, command, requester, Err(busy)));
         }
         pending.next += 1;
         pending.open.push(PendingCommand {
             number,
             command,
-            ticket,
+            requester,
             cancel_on_drop: Some(cancel_on_drop),
         });
         None
@@ -190,7 +190,8 @@ impl Driver {
     /// Cancels the command with this ticket. It is still answered.
     pub fn cancel(&self, ticket: Ticket) {
         let mut pending = self.pending.borrow_mut();
-        let open = (pending.open.iter_mut()).find(|open| open.ticket == Some(ticket));
+        let open =
+            (pending.open.iter_mut()).find(|open| open.requester == Requester::Client(ticket));
         if let Some(open) = open {
             open.cancel_on_drop = None;
         }
@@ -201,7 +202,7 @@ impl Driver {
         let run = self.run;
         let open = std::mem::take(&mut self.pending.borrow_mut().open);
         open.into_iter()
-            .map(move |open| answer(run, open.command, open.ticket, Err(ended())))
+            .map(move |open| answer(run, open.command, open.requester, Err(ended())))
     }
 }
 
@@ -225,13 +226,13 @@ pub(super) fn cancelled() -> Failure {
 pub fn answer(
     run: RunId,
     command: PageCommand,
-    ticket: Option<Ticket>,
+    requester: Requester,
     result: Result<PageCommandResult, Failure>,
 ) -> Event {
     Event::PageCommandDone {
         run,
         command,
-        ticket,
+        requester,
         result,
     }
 }
@@ -247,7 +248,7 @@ async fn run_jobs(
             true => Err(cancelled()),
             false => program.run(&job.command, &job.cancelled).await,
         };
-        let answer = answer(context.run, job.command, job.ticket, result);
+        let answer = answer(context.run, job.command, job.requester, result);
         let sent = context.events.send(answer);
         // The loop cannot call `end` between the two: it is either sent or pending.
         if sent.await.is_ok() {

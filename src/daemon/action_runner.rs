@@ -92,9 +92,9 @@ impl ActionRunner {
             Action::RunPageCommand {
                 run,
                 command: order,
-                ticket,
+                requester,
             } => {
-                let answer = self.drivers.run_command(run, order, ticket);
+                let answer = self.drivers.run_command(run, order, requester);
                 self.answers.extend(answer);
             }
             Action::CancelPageCommand { run, ticket } => self.drivers.cancel(run, ticket),
@@ -171,18 +171,18 @@ impl ActionRunner {
                     Event::ScheduleSaved { result }
                 });
             }
-            Action::RunCommand { number, command } => {
+            Action::RunCommand { execution, command } => {
                 let children = self.children.clone();
                 self.report(async move {
                     let result = rule_actions::run(&children, &command).await;
-                    Event::RuleDone { number, result }
+                    Event::RuleDone { execution, result }
                 });
             }
-            Action::Reboot { number } => {
+            Action::Reboot { execution } => {
                 let children = self.children.clone();
                 self.report(async move {
                     let result = rule_actions::reboot(&children).await;
-                    Event::RuleDone { number, result }
+                    Event::RuleDone { execution, result }
                 });
             }
             Action::CheckProgram => {

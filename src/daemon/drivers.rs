@@ -8,7 +8,7 @@ use crate::config::{CommandLine, Process};
 use crate::http::AuthService;
 use crate::logs::Logs;
 use crate::supervisor::page::PageCommand;
-use crate::supervisor::{Event, RunId, SavedRun, Ticket};
+use crate::supervisor::{Event, Requester, RunId, SavedRun, Ticket};
 use crate::sys::machine;
 use crate::sys::process::children::Children;
 use crate::sys::process::launch::Launch;
@@ -96,11 +96,11 @@ impl Drivers {
         &self,
         run: RunId,
         order: PageCommand,
-        ticket: Option<Ticket>,
+        requester: Requester,
     ) -> Option<Event> {
         match self.drivers.get(&run) {
-            Some(driver) => driver.run(order, ticket),
-            None => Some(answer(run, order, ticket, Err(ended()))),
+            Some(driver) => driver.run(order, requester),
+            None => Some(answer(run, order, requester, Err(ended()))),
         }
     }
 

@@ -1,7 +1,7 @@
 //! What the supervisor wants done.
 
 use super::page::PageCommand;
-use super::{KeepOld, Memory, Outcome, RunId, SavedSchedule, Ticket};
+use super::{ExecutionId, KeepOld, Memory, Outcome, Requester, RunId, SavedSchedule, Ticket};
 use crate::config::{Display, Document, Id, Log, Process, Rotation, StopSignal, Zone};
 use std::rc::Rc;
 
@@ -42,8 +42,8 @@ pub enum Action {
         run: RunId,
         /// The command.
         command: PageCommand,
-        /// The client that waits for it, if any; returned with the answer.
-        ticket: Option<Ticket>,
+        /// Returned with the answer.
+        requester: Requester,
     },
     /// The client with this ticket has withdrawn its page command, which need not be run. It is still answered by its
     /// `PageCommandDone`.
@@ -140,14 +140,14 @@ pub enum Action {
     /// Run the command of a rule, within a bounded time. Answered by `RuleDone`.
     RunCommand {
         /// Returned with the answer.
-        number: u64,
+        execution: ExecutionId,
         /// The command line.
         command: String,
     },
     /// Restart the device. Answered by `RuleDone`, unless the device is down before.
     Reboot {
         /// Returned with the answer.
-        number: u64,
+        execution: ExecutionId,
     },
     /// Check whether the installed program works. Answered by `ProgramChecked`.
     CheckProgram,

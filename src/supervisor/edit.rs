@@ -4,7 +4,7 @@
 //! file, at a time. An edit is applied and answered once it is saved; a failed save changes nothing.
 
 use super::{Action, Command, Done, Failure, FailureKind, Outcome, Reason, Refusal, Source, State};
-use super::{Event, KeepOld, Supervisor, Ticket};
+use super::{Event, KeepOld, Requester, Supervisor};
 use crate::config::{Etag, Id, Loaded, Problem};
 use crate::time::Moment;
 use heapless::Deque;
@@ -22,7 +22,7 @@ const DISK_TIMEOUT: Duration = Duration::from_secs(10);
 #[derive(Debug, Default)]
 pub(super) struct PendingSave {
     busy: Busy,
-    queue: Deque<(Option<Ticket>, Command), QUEUE_LENGTH>,
+    queue: Deque<(Requester, Command), QUEUE_LENGTH>,
     /// What the next save must keep of the file. Reset only by a successful save: a full disk must not cost the
     /// operator the old file.
     pub keep_old: Option<KeepOld>,
@@ -35,15 +35,14 @@ enum Busy {
     #[default]
     Idle,
     Saving(Box<PendingChange>),
-    Reading(Option<Ticket>),
+    Reading(Requester),
 }
 
 /// A configuration that is being saved, and what follows.
 #[derive(Debug)]
 struct PendingChange {
     next: Loaded,
-    /// The client that asked; `None` for a migration at boot.
-    ticket: Option<Ticket>,
+    requester: Requester,
     done: Done,
     /// The display process to switch to.
     start: Option<Switch>,
@@ -95,38 +94,38 @@ impl PendingSave {
 
 impl Supervisor {
     /// Handles the command of a client.
-    pub(super) fn handle_command(&mut self, ticket: Ticket, command: Command, now: Moment) {
+    pub(super) fn handle_command(&mut self, requester: Requester, command: Command, now: Moment) {
         if self.shutting_down {
-            return self.reply(ticket, Err(Refusal::ShuttingDown));
+            return self.reply(requester, Err(Refusal::ShuttingDown));
         }
-        if !ticket.is_ours() {
+        if let Requester::Client(_) = requester {
             self.on_client_command(&command);
         }
         match command {
             Command::Stop(id) => {
-                let outcome = self.stop(&id, now);
-                self.reply(ticket, outcome);
+                let outcome = self.stop(&id, requester, now);
+                self.reply(requester, outcome);
             }
             Command::Start(ref id) | Command::Restart(ref id) if !self.switches_screen(id) => {
                 let renew = matches!(command, Command::Restart(_));
-                let outcome = self.start(&id.clone(), renew, now);
-                self.reply(ticket, outcome);
+                let outcome = self.start(&id.clone(), renew, requester, now);
+                self.reply(requester, outcome);
             }
             Command::SwitchPower { display, on } => {
                 let outcome = self.request_power(&display, on, now);
-                self.reply(ticket, outcome.map(|()| Done::Accepted));
+                self.reply(requester, outcome.map(|()| Done::Accepted));
             }
             Command::ReloadPage(_) | Command::Navigate { .. } | Command::Screenshot { .. } => {
-                self.start_page_command(ticket, command);
+                self.start_page_command(requester, command);
             }
-            Command::RunRule(id) => self.request_rule(ticket, &id, now),
+            Command::RunRule(id) => self.request_rule(requester, &id, now),
             Command::Preview { from, to } => {
                 let preview = Rc::new(self.preview_schedule(from, to));
-                self.reply(ticket, Ok(Done::Preview(preview)));
+                self.reply(requester, Ok(Done::Preview(preview)));
             }
-            Command::Reload => self.request_reload(Some(ticket)),
-            Command::Upgrade => self.request_upgrade(ticket),
-            change => self.enqueue(Some(ticket), change, now),
+            Command::Reload => self.request_reload(requester),
+            Command::Upgrade => self.request_upgrade(requester),
+            change => self.enqueue(requester, change, now),
         }
     }
 
@@ -139,7 +138,13 @@ impl Supervisor {
         })
     }
 
-    pub(super) fn start(&mut self, id: &Id, renew: bool, now: Moment) -> Outcome {
+    pub(super) fn start(
+        &mut self,
+        id: &Id,
+        renew: bool,
+        requester: Requester,
+        now: Moment,
+    ) -> Outcome {
         let index = self.configured_index(id)?;
         let machine = &self.machines[index];
         if !machine.process.enabled {
@@ -158,7 +163,11 @@ impl Supervisor {
             .map(|other| self.machines[other].process.id.clone())
             .collect();
         if renew && self.machines[index].is_alive() {
-            self.restart_on_request(index, Reason::RestartedByOperator, now);
+            let reason = match requester {
+                Requester::Schedule(_) => Reason::RestartedBySchedule,
+                _ => Reason::RestartedByOperator,
+            };
+            self.restart_on_request(index, reason, now);
         } else {
             self.start_process(index);
         }
@@ -166,16 +175,19 @@ impl Supervisor {
         Ok(Done::Started { stopped })
     }
 
-    fn stop(&mut self, id: &Id, now: Moment) -> Outcome {
+    fn stop(&mut self, id: &Id, requester: Requester, now: Moment) -> Outcome {
         let index = self.configured_index(id)?;
         let was_starting = self.cancel_pending_starts(id);
         let machine = &self.machines[index];
         let is_at_rest =
             (machine.stays_stopped() || !machine.process.enabled) && !machine.is_alive();
         if was_starting || !is_at_rest || machine.state() == State::Failed {
-            self.update_machine(index, |machine, out| {
-                machine.stop(Reason::StoppedByOperator, now, out);
-            });
+            let reason = match requester {
+                // A rule does not stop what was stopped before.
+                Requester::Schedule(_) if machine.is_wanted() => Reason::StoppedBySchedule,
+                _ => Reason::StoppedByOperator,
+            };
+            self.update_machine(index, |machine, out| machine.stop(reason, now, out));
         }
         Ok(Done::Accepted)
     }
@@ -191,14 +203,14 @@ impl Supervisor {
             found = true;
         }
         for _ in 0..self.disk.queue.len() {
-            let Some((ticket, command)) = self.disk.queue.pop_front() else {
+            let Some((requester, command)) = self.disk.queue.pop_front() else {
                 break;
             };
             if matches!(&command, Command::Start(other) | Command::Restart(other) if other == id) {
                 found = true;
-                self.answer(ticket, Ok(Done::Accepted));
+                self.reply(requester, Ok(Done::Accepted));
             } else {
-                let _ = self.disk.queue.push_back((ticket, command));
+                let _ = self.disk.queue.push_back((requester, command));
             }
         }
         found
@@ -212,68 +224,74 @@ impl Supervisor {
 
     // ---- edits, one at a time ----
 
-    fn enqueue(&mut self, ticket: Option<Ticket>, command: Command, now: Moment) {
+    fn enqueue(&mut self, requester: Requester, command: Command, now: Moment) {
         if self.disk.is_idle() && self.disk.queue.is_empty() {
-            return self.apply_edit(ticket, command, now);
+            return self.apply_edit(requester, command, now);
         }
-        if let Err((ticket, _)) = self.disk.queue.push_back((ticket, command)) {
-            self.answer(ticket, Err(Refusal::Busy));
+        if let Err((requester, _)) = self.disk.queue.push_back((requester, command)) {
+            self.reply(requester, Err(Refusal::Busy));
         }
     }
 
     /// A client, or SIGHUP, requests that the file be read again.
-    pub(super) fn request_reload(&mut self, ticket: Option<Ticket>) {
+    pub(super) fn request_reload(&mut self, requester: Requester) {
         if self.shutting_down {
-            return self.answer(ticket, Err(Refusal::ShuttingDown));
+            return self.reply(requester, Err(Refusal::ShuttingDown));
         }
         if self.disk.is_idle() && self.disk.queue.is_empty() {
-            self.disk.busy = Busy::Reading(ticket);
+            self.disk.busy = Busy::Reading(requester);
             self.actions.push_back(Action::Load);
-        } else if let Err((ticket, _)) = self.disk.queue.push_back((ticket, Command::Reload)) {
-            self.answer(ticket, Err(Refusal::Busy));
+        } else if let Err((requester, _)) = self.disk.queue.push_back((requester, Command::Reload))
+        {
+            self.reply(requester, Err(Refusal::Busy));
         }
     }
 
     fn run_queued_edits(&mut self, now: Moment) {
         while self.disk.is_idle() {
-            let Some((ticket, command)) = self.disk.queue.pop_front() else {
+            let Some((requester, command)) = self.disk.queue.pop_front() else {
                 return;
             };
             match command {
                 Command::Reload => {
-                    self.disk.busy = Busy::Reading(ticket);
+                    self.disk.busy = Busy::Reading(requester);
                     self.actions.push_back(Action::Load);
                 }
-                command => self.apply_edit(ticket, command, now),
+                command => self.apply_edit(requester, command, now),
             }
         }
     }
 
-    fn apply_edit(&mut self, ticket: Option<Ticket>, command: Command, now: Moment) {
-        let plan = match self.plan(command, now) {
+    fn apply_edit(&mut self, requester: Requester, command: Command, now: Moment) {
+        let plan = match self.plan(command, requester, now) {
             Ok(Ok(plan)) => plan,
-            Ok(Err(outcome)) => return self.answer(ticket, Ok(outcome)),
-            Err(refusal) => return self.answer(ticket, Err(refusal)),
+            Ok(Err(outcome)) => return self.reply(requester, Ok(outcome)),
+            Err(refusal) => return self.reply(requester, Err(refusal)),
         };
         let unchanged = *plan.next.document == *self.loaded.document;
         if unchanged && self.source == Source::File && self.problems.is_empty() {
-            return self.complete(ticket, plan.done, plan.start, now);
+            return self.complete(requester, plan.done, plan.start, now);
         }
         self.save(PendingChange {
             next: plan.next,
-            ticket,
+            requester,
             done: plan.done,
             start: plan.start,
         });
     }
 
     /// What an edit leads to: a configuration to save, or an answer.
-    fn plan(&mut self, command: Command, now: Moment) -> Result<Result<Plan, Done>, Refusal> {
+    fn plan(
+        &mut self,
+        command: Command,
+        requester: Requester,
+        now: Moment,
+    ) -> Result<Result<Plan, Done>, Refusal> {
         let invalid = Refusal::Invalid;
         let (next, done, start) = match command {
             Command::Start(id) | Command::Restart(id) if !self.switches_screen(&id) => {
                 // It became the active display process while this command waited.
-                return self.start(&id, false, now).map(Err);
+                return self.start(&id, false, requester, now).map(Err);
             }
             Command::Start(ref id) | Command::Restart(ref id) => {
                 let wish = match command {
@@ -316,7 +334,7 @@ impl Supervisor {
                 if !if_match.contains(&self.machines[index].process.etag()) {
                     return Err(Refusal::Outdated);
                 }
-                return self.plan(Command::Change(id, fields), now);
+                return self.plan(Command::Change(id, fields), requester, now);
             }
             Command::Delete(ref id) | Command::ForceDelete(ref id) => {
                 let is_forced = matches!(command, Command::ForceDelete(_));
@@ -346,7 +364,7 @@ impl Supervisor {
                 let next = self.loaded.with_section(section, value).map_err(invalid)?;
                 (next, Done::Changed, None)
             }
-            Command::Stop(id) => return self.stop(&id, now).map(Err),
+            Command::Stop(id) => return self.stop(&id, requester, now).map(Err),
             // None of these changes the configuration or is queued.
             Command::ReloadPage(_)
             | Command::Navigate { .. }
@@ -384,12 +402,12 @@ impl Supervisor {
     }
 
     /// Saves a document that was migrated from an older version.
-    pub(super) fn save_migrated(&mut self, next: Loaded, ticket: Option<Ticket>) {
+    pub(super) fn save_migrated(&mut self, next: Loaded, requester: Requester) {
         let from = next.migration.as_ref().map(|migration| migration.from);
         self.disk.keep_old = from.map(KeepOld::Version);
         self.save(PendingChange {
             next,
-            ticket,
+            requester,
             done: Done::Changed,
             start: None,
         });
@@ -404,7 +422,7 @@ impl Supervisor {
         };
         let PendingChange {
             next,
-            ticket,
+            requester,
             done,
             start,
         } = *change;
@@ -418,7 +436,7 @@ impl Supervisor {
             Some(_) => self.adopt_config(next, now),
             None => self.apply_config(next, now),
         }
-        self.complete(ticket, done, start, now);
+        self.complete(requester, done, start, now);
         // The client does not wait for this.
         self.actions.push_back(Action::SaveLastGood { document });
         self.run_queued_edits(now);
@@ -429,16 +447,16 @@ impl Supervisor {
         let Busy::Saving(change) = std::mem::take(&mut self.disk.busy) else {
             return;
         };
-        if change.ticket.is_none() && failure.kind == FailureKind::System {
+        if change.requester == Requester::Daemon && failure.kind == FailureKind::System {
             self.problems = vec![Problem::whole(failure.message.clone())];
         }
-        self.answer(change.ticket, Err(Refusal::NotSaved(failure)));
+        self.reply(change.requester, Err(Refusal::NotSaved(failure)));
         self.run_queued_edits(now);
     }
 
     /// The file was read.
     pub(super) fn handle_read(&mut self, bytes: Result<Vec<u8>, Failure>, now: Moment) {
-        let Busy::Reading(ticket) = std::mem::take(&mut self.disk.busy) else {
+        let Busy::Reading(requester) = std::mem::take(&mut self.disk.busy) else {
             return;
         };
         if bytes.is_ok() {
@@ -447,21 +465,21 @@ impl Supervisor {
         match bytes.map(|bytes| (bytes.trim_ascii().is_empty(), Loaded::from_bytes(&bytes))) {
             Err(failure) => {
                 self.keep_running_config(vec![Problem::whole(failure.message.clone())]);
-                self.answer(ticket, Err(Refusal::NotRead(failure)));
+                self.reply(requester, Err(Refusal::NotRead(failure)));
             }
             Ok((_, Err(problems))) => {
                 self.disk.keep_old = Some(KeepOld::Broken);
                 self.keep_running_config(problems.clone());
-                self.answer(ticket, Err(Refusal::Invalid(problems)));
+                self.reply(requester, Err(Refusal::Invalid(problems)));
             }
             // An empty file is more likely an accident. To empty a kiosk, write a document without processes.
             Ok((true, Ok(_))) if self.source != Source::Empty => {
                 self.disk.keep_old = None;
                 let problem = Problem::whole("the file is empty or gone");
                 self.keep_running_config(vec![problem.clone()]);
-                self.answer(ticket, Err(Refusal::Invalid(vec![problem])));
+                self.reply(requester, Err(Refusal::Invalid(vec![problem])));
             }
-            Ok((_, Ok(next))) if next.migration.is_some() => self.save_migrated(next, ticket),
+            Ok((_, Ok(next))) if next.migration.is_some() => self.save_migrated(next, requester),
             Ok((empty, Ok(next))) => {
                 self.problems.clear();
                 self.disk.keep_old = None;
@@ -474,7 +492,7 @@ impl Supervisor {
                     });
                 }
                 self.apply_config(next, now);
-                self.complete(ticket, Done::Changed, None, now);
+                self.complete(requester, Done::Changed, None, now);
             }
         }
         self.run_queued_edits(now);
@@ -489,22 +507,25 @@ impl Supervisor {
     }
 
     /// Starts the process that was switched to, and answers.
-    fn complete(&mut self, ticket: Option<Ticket>, done: Done, start: Option<Switch>, now: Moment) {
+    fn complete(&mut self, requester: Requester, done: Done, start: Option<Switch>, now: Moment) {
         let outcome = match start {
             Some(_) if self.shutting_down => Err(Refusal::ShuttingDown),
             Some(switch) if switch.action == SwitchAction::Cancelled => Ok(Done::Accepted),
-            Some(switch) => self.start(&switch.id, switch.action == SwitchAction::Restart, now),
+            Some(switch) => {
+                let renew = switch.action == SwitchAction::Restart;
+                self.start(&switch.id, renew, requester, now)
+            }
             None => Ok(done),
         };
-        self.answer(ticket, outcome);
+        self.reply(requester, outcome);
     }
 
     // ---- shutdown ----
 
     /// No further edit is saved.
     pub(super) fn reject_queued_edits(&mut self) {
-        while let Some((ticket, _)) = self.disk.queue.pop_front() {
-            self.answer(ticket, Err(Refusal::ShuttingDown));
+        while let Some((requester, _)) = self.disk.queue.pop_front() {
+            self.reply(requester, Err(Refusal::ShuttingDown));
         }
     }
 
@@ -520,29 +541,26 @@ impl Supervisor {
         let failure = Failure::system("the disk did not answer before the shutdown");
         match std::mem::take(&mut self.disk.busy) {
             Busy::Idle => {}
-            Busy::Saving(change) => self.answer(change.ticket, Err(Refusal::NotSaved(failure))),
-            Busy::Reading(ticket) => self.answer(ticket, Err(Refusal::NotRead(failure))),
+            Busy::Saving(change) => self.reply(change.requester, Err(Refusal::NotSaved(failure))),
+            Busy::Reading(requester) => self.reply(requester, Err(Refusal::NotRead(failure))),
         }
     }
 
     /// After `Exit`, every command is refused.
     pub(super) fn reject_after_exit(&mut self, event: Event) {
         if let Event::Command { ticket, .. } = event {
-            self.reply(ticket, Err(Refusal::ShuttingDown));
+            self.reply(Requester::Client(ticket), Err(Refusal::ShuttingDown));
         }
     }
 
-    fn answer(&mut self, ticket: Option<Ticket>, outcome: Outcome) {
-        if let Some(ticket) = ticket {
-            self.reply(ticket, outcome);
+    /// Answers a requester.
+    pub(super) fn reply(&mut self, requester: Requester, outcome: Outcome) {
+        match requester {
+            Requester::Client(ticket) => {
+                self.actions.push_back(Action::Reply { ticket, outcome });
+            }
+            Requester::Schedule(execution) => self.scheduler.add_result(execution, outcome),
+            Requester::Daemon => {}
         }
-    }
-
-    /// Answers a client, or the schedule.
-    pub(super) fn reply(&mut self, ticket: Ticket, outcome: Outcome) {
-        if ticket.is_ours() {
-            return self.scheduler.add_result(ticket, outcome);
-        }
-        self.actions.push_back(Action::Reply { ticket, outcome });
     }
 }

@@ -1,7 +1,10 @@
 //! What happens to the supervisor.
 
 use super::page::{PageCommand, PageCommandResult, PageObservation};
-use super::{ClockReading, Command, Connector, Failure, PowerReport, RunId, Screen, Ticket};
+use super::{
+    ClockReading, Command, Connector, ExecutionId, Failure, PowerReport, Requester, RunId, Screen,
+    Ticket,
+};
 use crate::config::{Display, Zone};
 use jiff::tz::TimeZone;
 use serde::{Deserialize, Serialize};
@@ -82,8 +85,8 @@ pub enum Event {
         run: RunId,
         /// The command.
         command: PageCommand,
-        /// The ticket that was given with the command.
-        ticket: Option<Ticket>,
+        /// The requester that was given with the command.
+        requester: Requester,
         /// The result.
         result: Result<PageCommandResult, Failure>,
     },
@@ -163,8 +166,8 @@ pub enum Event {
     },
     /// The answer to an [`super::Action::RunCommand`] or [`super::Action::Reboot`].
     RuleDone {
-        /// The number that was given with it.
-        number: u64,
+        /// The execution that was given with it.
+        execution: ExecutionId,
         /// A detail to report, or the error.
         result: Result<Option<String>, Failure>,
     },

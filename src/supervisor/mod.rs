@@ -29,7 +29,7 @@ mod snapshot;
 
 pub use action::Action;
 pub use backup::KeepOld;
-pub use command::{Command, Done, Outcome, Refusal, Ticket};
+pub use command::{Command, Done, ExecutionId, Outcome, Refusal, Requester, Ticket};
 pub use display::power::{Backend, PowerReport, PowerStatus};
 pub use display::screen::{Connector, Monitor, Output, Screen, Size};
 pub use display::screens::{RotationStatus, ScreenStatus};
@@ -192,10 +192,9 @@ impl Supervisor {
         }
         match event {
             Event::Tick => self.handle_tick(now),
-            Event::Command {
-                ticket,
-                command: request,
-            } => self.handle_command(ticket, request, now),
+            Event::Command { ticket, command } => {
+                self.handle_command(Requester::Client(ticket), command, now);
+            }
             Event::CommandWithdrawn { ticket } => self.handle_command_withdrawn(ticket),
             Event::Spawned { run, pid } => {
                 self.update_run(run, |machine, out| machine.handle_spawned(pid, now, out));
@@ -229,16 +228,14 @@ impl Supervisor {
             }
             Event::Ready { run } => self.update_run(run, |machine, _| machine.handle_ready()),
             Event::PageCommandDone {
-                ticket: Some(ticket),
-                result,
-                ..
-            } => self.handle_client_page_command_done(ticket, result, now),
-            Event::PageCommandDone {
                 run,
-                command: order,
-                ticket: None,
+                command,
+                requester: Requester::Daemon,
                 result,
-            } => self.handle_page_command_done(run, &order, result, now),
+            } => self.handle_page_command_done(run, &command, result, now),
+            Event::PageCommandDone {
+                requester, result, ..
+            } => self.handle_requested_page_command_done(requester, result, now),
             Event::PageObserved {
                 run,
                 observation: sight,
@@ -273,7 +270,7 @@ impl Supervisor {
             | Event::TimeZone { .. }
             | Event::ScheduleSaved { .. }
             | Event::RuleDone { .. } => self.handle_schedule_event(event, now),
-            Event::Reload => self.request_reload(None),
+            Event::Reload => self.request_reload(Requester::Daemon),
             Event::Shutdown => self.begin_shutdown(now),
         }
         self.update_connection(now);

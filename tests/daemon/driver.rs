@@ -9,7 +9,7 @@ use ossuary::browser::{Chromium, Driver, DriverContext, Pointer};
 use ossuary::supervisor::page::{
     BuiltIn, PageCommand, PageCommandResult, PageObservation, Transition,
 };
-use ossuary::supervisor::{Event, Failure, RunId, Ticket};
+use ossuary::supervisor::{Event, Failure, Requester, RunId, Ticket};
 use smol::channel::{Receiver, Sender, bounded};
 use smol::future::or;
 use smol::{LocalExecutor, Timer, block_on};
@@ -134,7 +134,7 @@ impl Stage {
     }
 
     async fn order(&self, order: PageCommand) -> Result<PageCommandResult, Failure> {
-        if let Some(Event::PageCommandDone { result, .. }) = self.steer(order, None) {
+        if let Some(Event::PageCommandDone { result, .. }) = self.steer(order, Requester::Daemon) {
             return result;
         }
         loop {
@@ -145,8 +145,8 @@ impl Stage {
     }
 
     /// Gives an order; its answer where that comes at once.
-    fn steer(&self, order: PageCommand, ticket: Option<Ticket>) -> Option<Event> {
-        self.driver.borrow().as_ref().unwrap().run(order, ticket)
+    fn steer(&self, order: PageCommand, requester: Requester) -> Option<Event> {
+        self.driver.borrow().as_ref().unwrap().run(order, requester)
     }
 
     /// Waits for this, which no event reports.
@@ -294,8 +294,12 @@ fn a_page_that_hangs_is_told_apart_from_its_browser_and_reloading_helps_both() {
         stage.site.fall_ill("hang");
         while stage.look().await != PageObservation::Unresponsive {}
         // Others may wait, and it is known.
-        assert!(stage.steer(PageCommand::Observe, None).is_none());
-        let at_once = stage.steer(PageCommand::Screenshot { width: None }, None);
+        assert!(
+            stage
+                .steer(PageCommand::Observe, Requester::Daemon)
+                .is_none()
+        );
+        let at_once = stage.steer(PageCommand::Screenshot { width: None }, Requester::Daemon);
         let Some(Event::PageCommandDone { result, .. }) = at_once else {
             panic!("a picture of a page that is known to hang is waited for: {at_once:?}");
         };
@@ -451,10 +455,14 @@ fn a_picture_and_one_from_before_a_step_can_be_taken_at_the_same_time() {
         );
         for _ in 0..10 {
             let width = Some(100);
-            assert!(stage.steer(PageCommand::CaptureEvidence, None).is_none());
             assert!(
                 stage
-                    .steer(PageCommand::Screenshot { width }, None)
+                    .steer(PageCommand::CaptureEvidence, Requester::Daemon)
+                    .is_none()
+            );
+            assert!(
+                stage
+                    .steer(PageCommand::Screenshot { width }, Requester::Daemon)
                     .is_none()
             );
             let mut widths = Vec::new();
@@ -486,10 +494,14 @@ fn a_page_that_is_not_wanted_any_more_is_not_shown() {
         let url = stage.site.page("purple?held");
         let transition = Transition::Cut;
         let order = PageCommand::Navigate { url, transition };
-        assert!(stage.steer(order.clone(), Some(ticket)).is_none());
+        assert!(
+            stage
+                .steer(order.clone(), Requester::Client(ticket))
+                .is_none()
+        );
         // One that waits its turn is withdrawn as well.
         let waiting = Ticket(8);
-        assert!(stage.steer(order, Some(waiting)).is_none());
+        assert!(stage.steer(order, Requester::Client(waiting)).is_none());
         stage.until(|| stage.site.asked("purple?held") == 1).await;
         for withdrawn in [ticket, waiting] {
             let driver = stage.driver.borrow();
@@ -497,11 +509,14 @@ fn a_page_that_is_not_wanted_any_more_is_not_shown() {
         }
         for withdrawn in [ticket, waiting] {
             let (answered, result) = loop {
-                if let Event::PageCommandDone { ticket, result, .. } = stage.next().await {
-                    break (ticket, result);
+                if let Event::PageCommandDone {
+                    requester, result, ..
+                } = stage.next().await
+                {
+                    break (requester, result);
                 }
             };
-            assert_eq!(answered, Some(withdrawn));
+            assert_eq!(answered, Requester::Client(withdrawn));
             let why = result.unwrap_err().message;
             assert!(why.contains("cancelled"), "{why}");
         }

@@ -113,10 +113,10 @@ impl World {
                     }
                     Event::ScheduleSaved { result: Ok(()) }
                 }
-                Action::RunCommand { number, command } => {
+                Action::RunCommand { execution, command } => {
                     self.executed(&command);
                     Event::RuleDone {
-                        number,
+                        execution,
                         result: Ok(None),
                     }
                 }

@@ -21,7 +21,7 @@ use ossuary::supervisor::page::{PageCommand, PageCommandResult, PageObservation,
 use ossuary::supervisor::process::restart::CLEAN_RUN;
 use ossuary::supervisor::{
     Action, Backend, Boot, Command, Ending, Event, Failure, Memory, Output, PowerReport,
-    ProcessStatus, Reason, RunId, Screen, Size, Source, State, Supervisor, Ticket,
+    ProcessStatus, Reason, Requester, RunId, Screen, Size, Source, State, Supervisor, Ticket,
 };
 use ossuary::time::Moment;
 use serde_json::{Map, Value, json};
@@ -124,7 +124,7 @@ struct World {
     /// Processes whose latest run ended and must not be restarted by their policy.
     finished: BTreeSet<Id>,
     /// Page commands that are not answered yet.
-    page_commands: Vec<(RunId, PageCommand, Option<Ticket>)>,
+    page_commands: Vec<(RunId, PageCommand, Requester)>,
     /// URLs whose servers are being probed.
     probes: Vec<String>,
     next_ticket: u64,
@@ -261,19 +261,19 @@ impl World {
                 Action::RunPageCommand {
                     run,
                     command,
-                    ticket,
+                    requester,
                 } => {
                     let run_state = self
                         .live
                         .get(&run)
                         .expect("an order for a run that is over");
                     assert!(run_state.executed && run_state.process.is_display());
-                    self.page_commands.push((run, command, ticket));
+                    self.page_commands.push((run, command, requester));
                 }
                 Action::CancelPageCommand { run, ticket } => {
-                    let is_it = |(of, command, given): &(RunId, PageCommand, Option<Ticket>)| {
+                    let is_it = |(of, command, given): &(RunId, PageCommand, Requester)| {
                         let navigates = matches!(command, PageCommand::Navigate { .. });
-                        (*of, *given, navigates) == (run, Some(ticket), true)
+                        (*of, *given, navigates) == (run, Requester::Client(ticket), true)
                     };
                     assert!(self.page_commands.iter().any(is_it), "nothing to withdraw");
                 }
@@ -414,13 +414,13 @@ impl World {
                     }
                     DiskRequest::Load => self.read_file(),
                 }
-            } else if let Some((run, command, ticket)) = self.page_commands.pop() {
+            } else if let Some((run, command, requester)) = self.page_commands.pop() {
                 let looks = matches!(command, PageCommand::Observe);
                 let result = Ok(PageCommandResult::Done);
                 self.handle(Event::PageCommandDone {
                     run,
                     command,
-                    ticket,
+                    requester,
                     result,
                 });
                 if looks && self.live.contains_key(&run) {
@@ -838,7 +838,7 @@ impl World {
     /// A driver answers, perhaps long after its run.
     fn answer_page_command(&mut self) {
         let which = self.rng.usize(..self.page_commands.len());
-        let (run, command, ticket) = self.page_commands.swap_remove(which);
+        let (run, command, requester) = self.page_commands.swap_remove(which);
         let result = match self.rng.u32(0..4) {
             0 => Err(Failure::system("the page does not answer")),
             1 => Ok(PageCommandResult::NeedsRestart),
@@ -848,7 +848,7 @@ impl World {
         self.handle(Event::PageCommandDone {
             run,
             command,
-            ticket,
+            requester,
             result,
         });
     }

@@ -4,7 +4,7 @@ use crate::stage::{Stage, id, load};
 use ossuary::config::{Id, Section};
 use ossuary::supervisor::page::{PageCommand, PageCommandResult, PageObservation, PageState};
 use ossuary::supervisor::{
-    Action, Boot, Command, Ending, Event, Failure, Memory, RunId, Source, Supervisor,
+    Action, Boot, Command, Ending, Event, Failure, Memory, Requester, RunId, Source, Supervisor,
 };
 use serde_json::{Value, json};
 use std::collections::{BTreeMap, BTreeSet};
@@ -119,7 +119,7 @@ impl Kiosk {
                 Action::RunPageCommand {
                     run,
                     command,
-                    ticket: None,
+                    requester: Requester::Daemon,
                 } => self.carry_out(run, command),
                 Action::RunCommand { command, .. } => self.ran.push(command),
                 Action::Remember { memory } => {
@@ -209,7 +209,7 @@ impl Kiosk {
         self.stage.handle(Event::PageCommandDone {
             run,
             command,
-            ticket: None,
+            requester: Requester::Daemon,
             result,
         });
     }

@@ -538,11 +538,11 @@ impl Kiosk {
             Action::RunPageCommand {
                 run,
                 command: order,
-                ticket,
-            } => Some((*run, order.clone(), *ticket)),
+                requester,
+            } => Some((*run, order.clone(), *requester)),
             _ => None,
         });
-        let (run, order, ticket) = page_commands.next().unwrap();
+        let (run, order, requester) = page_commands.next().unwrap();
         let result = match works {
             true => Ok(PageCommandResult::Done),
             false => Err(Failure::system("it cannot be loaded")),
@@ -550,7 +550,7 @@ impl Kiosk {
         self.stage.handle(Event::PageCommandDone {
             run,
             command: order,
-            ticket,
+            requester,
             result,
         });
     }

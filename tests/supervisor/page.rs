@@ -2,7 +2,9 @@
 
 use ossuary::config::{Loaded, StopSignal};
 use ossuary::supervisor::page::{PageCommand, PageCommandResult, PageObservation, PageState};
-use ossuary::supervisor::{Action, Boot, Ending, Event, Failure, RunId, Source, Supervisor};
+use ossuary::supervisor::{
+    Action, Boot, Ending, Event, Failure, Requester, RunId, Source, Supervisor,
+};
 use ossuary::time::Moment;
 use serde_json::json;
 use std::collections::VecDeque;
@@ -114,9 +116,9 @@ impl World {
                 Action::RunPageCommand {
                     run,
                     command,
-                    ticket,
+                    requester,
                 } => {
-                    assert_eq!((self.run, ticket), (Some(run), None));
+                    assert_eq!((self.run, requester), (Some(run), Requester::Daemon));
                     match command {
                         PageCommand::Observe => self.carry_out(run, command),
                         // A command that changes the page takes time.
@@ -163,7 +165,7 @@ impl World {
         self.events.push_back(Event::PageCommandDone {
             run,
             command,
-            ticket: None,
+            requester: Requester::Daemon,
             result,
         });
     }

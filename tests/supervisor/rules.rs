@@ -173,15 +173,15 @@ impl Kiosk {
             Action::RunPageCommand {
                 run,
                 command,
-                ticket,
-            } => Some((*run, command.clone(), *ticket)),
+                requester,
+            } => Some((*run, command.clone(), *requester)),
             _ => None,
         });
-        let (run, command, ticket) = command.unwrap();
+        let (run, command, requester) = command.unwrap();
         self.stage.handle(Event::PageCommandDone {
             run,
             command,
-            ticket,
+            requester,
             result,
         });
     }
@@ -952,8 +952,8 @@ fn ten_thousand_rules_are_handled_in_milliseconds() {
         while let Some(action) = supervisor.poll_action() {
             let answer = match action {
                 Action::SaveSchedule { .. } => Event::ScheduleSaved { result: Ok(()) },
-                Action::RunCommand { number, .. } => Event::RuleDone {
-                    number,
+                Action::RunCommand { execution, .. } => Event::RuleDone {
+                    execution,
                     result: Ok(None),
                 },
                 _ => continue,

@@ -5,7 +5,8 @@ use ossuary::config::{Display, Id, Loaded, Process};
 use ossuary::supervisor::page::{PageCommand, PageCommandResult};
 use ossuary::supervisor::{
     Action, Backend, Boot, Command, Ending, Event, Failure, KeepOld, Outcome, PowerReport,
-    ProcessStatus, RunId, SavedSchedule, ScheduleBoot, Source, State, Supervisor, Ticket,
+    ProcessStatus, Requester, RunId, SavedSchedule, ScheduleBoot, Source, State, Supervisor,
+    Ticket,
 };
 use ossuary::time::Moment;
 use serde_json::Value;
@@ -157,8 +158,8 @@ impl Stage {
                     }),
                     DiskBehavior::Silent => None,
                 },
-                Action::RunCommand { number, command } => Some(Event::RuleDone {
-                    number: *number,
+                Action::RunCommand { execution, command } => Some(Event::RuleDone {
+                    execution: *execution,
                     result: match command.as_str() {
                         "false" => Err(Failure::system("the command failed: exit status: 1")),
                         _ => Ok(None),
@@ -168,11 +169,11 @@ impl Stage {
                 Action::RunPageCommand {
                     run,
                     command,
-                    ticket: Some(ticket),
-                } if ticket.0 >= 1 << 63 => Some(Event::PageCommandDone {
+                    requester: requester @ Requester::Schedule(_),
+                } => Some(Event::PageCommandDone {
                     run: *run,
                     command: command.clone(),
-                    ticket: Some(*ticket),
+                    requester: *requester,
                     result: match command {
                         PageCommand::Navigate { url, .. }
                             if self.unreachable_pages.contains(url) =>

@@ -324,7 +324,7 @@ mod tests {
     use crate::browser::built_in_pages::Facts;
     use crate::browser::{DriverContext, Pointer};
     use crate::supervisor::page::{PageCommand, PageCommandResult};
-    use crate::supervisor::{Event, Failure, RunId};
+    use crate::supervisor::{Event, Failure, Requester, RunId};
     use smol::future::or;
     use smol::{LocalExecutor, Timer, block_on};
     use std::io::{BufRead, BufReader, Write};
@@ -377,7 +377,7 @@ mod tests {
             // The browser has started and was asked for its tabs.
             Timer::after(Duration::from_millis(200)).await;
             assert!(events.is_empty());
-            assert!(driver.run(command, None).is_none());
+            assert!(driver.run(command, Requester::Daemon).is_none());
             loop {
                 reported.push(events.recv().await.unwrap());
                 let is_painted = |event: &Event| matches!(event, Event::PageObserved { observation: PageObservation::Painted { url, .. }, .. } if url == URL);

@@ -3,7 +3,7 @@
 //! The installed program is checked first: one that does not even start must not take over. The upgrade then happens
 //! as soon as no save is in progress and no program is about to be executed.
 
-use crate::supervisor::{Action, Done, Failure, Refusal, Supervisor, Ticket};
+use crate::supervisor::{Action, Done, Failure, Refusal, Requester, Supervisor};
 
 /// The progress of an upgrade.
 #[derive(Debug, Default)]
@@ -12,45 +12,46 @@ pub(in crate::supervisor) enum Upgrade {
     #[default]
     None,
     /// The program is being checked.
-    Checking(Ticket),
+    Checking(Requester),
     /// The program works; the upgrade happens as soon as possible.
-    Due(Ticket),
+    Due(Requester),
 }
 
 impl Supervisor {
     /// A client requests an upgrade.
-    pub(in crate::supervisor) fn request_upgrade(&mut self, ticket: Ticket) {
+    pub(in crate::supervisor) fn request_upgrade(&mut self, requester: Requester) {
         match self.upgrade {
             Upgrade::None => {
-                self.upgrade = Upgrade::Checking(ticket);
+                self.upgrade = Upgrade::Checking(requester);
                 self.actions.push_back(Action::CheckProgram);
             }
-            Upgrade::Checking(_) | Upgrade::Due(_) => self.reply(ticket, Err(Refusal::Busy)),
+            Upgrade::Checking(_) | Upgrade::Due(_) => self.reply(requester, Err(Refusal::Busy)),
         }
     }
 
     /// The installed program was checked.
     pub(in crate::supervisor) fn handle_program_checked(&mut self, result: Result<(), Failure>) {
-        let Upgrade::Checking(ticket) = std::mem::take(&mut self.upgrade) else {
+        let Upgrade::Checking(requester) = std::mem::take(&mut self.upgrade) else {
             return;
         };
         match result {
-            Ok(()) => self.upgrade = Upgrade::Due(ticket),
-            Err(failure) => self.reply(ticket, Err(Refusal::NotUpgraded(failure))),
+            Ok(()) => self.upgrade = Upgrade::Due(requester),
+            Err(failure) => self.reply(requester, Err(Refusal::NotUpgraded(failure))),
         }
     }
 
     /// A shutdown cancels the upgrade.
     pub(in crate::supervisor) fn reject_upgrade(&mut self) {
-        if let Upgrade::Checking(ticket) | Upgrade::Due(ticket) = std::mem::take(&mut self.upgrade)
+        if let Upgrade::Checking(requester) | Upgrade::Due(requester) =
+            std::mem::take(&mut self.upgrade)
         {
-            self.reply(ticket, Err(Refusal::ShuttingDown));
+            self.reply(requester, Err(Refusal::ShuttingDown));
         }
     }
 
     /// Upgrades once nothing is unfinished.
     pub(in crate::supervisor) fn upgrade_if_ready(&mut self) {
-        let Upgrade::Due(ticket) = self.upgrade else {
+        let Upgrade::Due(requester) = self.upgrade else {
             return;
         };
         let half_done = !self.disk.is_idle()
@@ -62,7 +63,7 @@ impl Supervisor {
         self.upgrade = Upgrade::None;
         self.has_exited = true;
         self.reject_page_commands();
-        self.reply(ticket, Ok(Done::Accepted));
+        self.reply(requester, Ok(Done::Accepted));
         self.actions.push_back(Action::Upgrade);
     }
 }

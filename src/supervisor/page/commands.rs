@@ -1,23 +1,23 @@
 //! Page commands of clients: refused, or sent to the driver of the run.
 //!
-//! The driver answers each command once, with the client's ticket. A run that ends, a shutdown and an upgrade are
+//! The driver answers each command once, with the client's requester. A run that ends, a shutdown and an upgrade are
 //! answers too: no client waits for a page that is gone.
 
 use super::{PageCommand, PageCommandResult};
 use crate::config::{Id, Problem, check_url};
 use crate::supervisor::{
-    Action, Command, Done, Failure, Outcome, Refusal, RunId, Supervisor, Ticket,
+    Action, Command, Done, Failure, Outcome, Refusal, Requester, RunId, Supervisor, Ticket,
 };
 use crate::time::Moment;
 use std::collections::BTreeMap;
 
-/// The page commands that clients wait for.
+/// The page commands that clients and rules wait for.
 #[derive(Debug, Default)]
 pub(in crate::supervisor) struct PageCommands {
-    pending: BTreeMap<Ticket, PendingPageCommand>,
+    pending: BTreeMap<Requester, PendingPageCommand>,
 }
 
-/// A page command that a client waits for.
+/// A page command whose requester waits for it.
 #[derive(Debug)]
 struct PendingPageCommand {
     id: Id,
@@ -28,7 +28,11 @@ struct PendingPageCommand {
 
 impl Supervisor {
     /// A client, or the schedule, sends a page command.
-    pub(in crate::supervisor) fn start_page_command(&mut self, ticket: Ticket, request: Command) {
+    pub(in crate::supervisor) fn start_page_command(
+        &mut self,
+        requester: Requester,
+        request: Command,
+    ) {
         let (id, command) = match request {
             Command::ReloadPage(id) => (id, PageCommand::Reload),
             Command::Screenshot { id, width } => (id, PageCommand::Screenshot { width }),
@@ -45,19 +49,23 @@ impl Supervisor {
                     self.reset_page_recovery(run);
                 }
                 let url = match &command {
-                    PageCommand::Navigate { url, .. } if !ticket.is_ours() => Some(url.clone()),
+                    PageCommand::Navigate { url, .. }
+                        if matches!(requester, Requester::Client(_)) =>
+                    {
+                        Some(url.clone())
+                    }
                     _ => None,
                 };
                 self.page_commands
                     .pending
-                    .insert(ticket, PendingPageCommand { id, run, url });
+                    .insert(requester, PendingPageCommand { id, run, url });
                 self.actions.push_back(Action::RunPageCommand {
                     run,
                     command: command,
-                    ticket: Some(ticket),
+                    requester,
                 });
             }
-            Err(refusal) => self.reply(ticket, Err(refusal)),
+            Err(refusal) => self.reply(requester, Err(refusal)),
         }
     }
 
@@ -86,7 +94,7 @@ impl Supervisor {
 
     /// A client no longer waits. The page that it wanted is not shown; its other commands are carried out anyway.
     pub(in crate::supervisor) fn handle_command_withdrawn(&mut self, ticket: Ticket) {
-        let pending = self.page_commands.pending.get(&ticket);
+        let pending = self.page_commands.pending.get(&Requester::Client(ticket));
         if let Some(pending) = pending.filter(|pending| pending.url.is_some()) {
             let run = pending.run;
             self.actions
@@ -94,14 +102,15 @@ impl Supervisor {
         }
     }
 
-    /// The result of a page command that a client waits for.
-    pub(in crate::supervisor) fn handle_client_page_command_done(
+    /// The result of a page command that a client or a rule waits for.
+    pub(in crate::supervisor) fn handle_requested_page_command_done(
         &mut self,
-        ticket: Ticket,
+        requester: Requester,
         result: Result<PageCommandResult, Failure>,
         now: Moment,
     ) {
-        let Some(PendingPageCommand { id, run, url }) = self.page_commands.pending.remove(&ticket)
+        let Some(PendingPageCommand { id, run, url }) =
+            self.page_commands.pending.remove(&requester)
         else {
             return;
         };
@@ -112,19 +121,29 @@ impl Supervisor {
         let outcome = match result {
             Ok(PageCommandResult::Done | PageCommandResult::Evidence(_)) => Ok(Done::Accepted),
             Ok(PageCommandResult::Screenshot(screenshot)) => Ok(Done::Screenshot(screenshot)),
-            Ok(PageCommandResult::NeedsRestart) => self.restart_for_reload(&id, run, now),
+            Ok(PageCommandResult::NeedsRestart) => {
+                self.restart_for_reload(&id, run, requester, now)
+            }
             Err(failure) => Err(Refusal::PageFailed(id, failure)),
         };
-        self.reply(ticket, outcome);
+        self.reply(requester, outcome);
     }
 
     /// Restarts a browser that cannot be driven, unless it is another run by now.
-    fn restart_for_reload(&mut self, id: &Id, run: RunId, now: Moment) -> Outcome {
+    fn restart_for_reload(
+        &mut self,
+        id: &Id,
+        run: RunId,
+        requester: Requester,
+        now: Moment,
+    ) -> Outcome {
         if self.shutting_down {
             return Err(Refusal::ShuttingDown);
         }
         match self.page_run(id, &PageCommand::Reload) {
-            Ok(current) if current == run => self.start(id, true, now).map(|_| Done::Accepted),
+            Ok(current) if current == run => {
+                self.start(id, true, requester, now).map(|_| Done::Accepted)
+            }
             Ok(_) => Ok(Done::Accepted),
             Err(refusal) => Err(refusal),
         }
@@ -132,8 +151,8 @@ impl Supervisor {
 
     /// The daemon exits: clients that wait for a page are answered.
     pub(in crate::supervisor) fn reject_page_commands(&mut self) {
-        for ticket in std::mem::take(&mut self.page_commands.pending).into_keys() {
-            self.reply(ticket, Err(Refusal::ShuttingDown));
+        for requester in std::mem::take(&mut self.page_commands.pending).into_keys() {
+            self.reply(requester, Err(Refusal::ShuttingDown));
         }
         self.reject_waiting_rules();
     }

@@ -24,7 +24,7 @@
 use super::{
     BuiltIn, PageCommand, PageCommandResult, PageObservation, PageState, Screenshot, Transition,
 };
-use crate::supervisor::{Action, Failure, Reason, RunId, Supervisor};
+use crate::supervisor::{Action, Failure, Reason, Requester, RunId, Supervisor};
 use crate::time::Moment;
 use std::collections::VecDeque;
 use std::rc::Rc;
@@ -739,7 +739,7 @@ impl Supervisor {
         self.actions.push_back(Action::RunPageCommand {
             run,
             command: command,
-            ticket: None,
+            requester: Requester::Daemon,
         });
     }
 

@@ -330,15 +330,6 @@ impl Machine {
                 .is_some_and(|ended| now.since(ended) < DISPLAY_LOSS_WINDOW)
     }
 
-    /// A rule made the request that was just handled.
-    pub fn attribute_to_schedule(&mut self) {
-        self.reason = match self.reason.take() {
-            Some(Reason::StoppedByOperator) => Some(Reason::StoppedBySchedule),
-            Some(Reason::RestartedByOperator) => Some(Reason::RestartedBySchedule),
-            other => other,
-        };
-    }
-
     /// The daemon restarts it automatically, so it counts as a restart.
     pub fn restart_automatically(&mut self, reason: Reason, now: Moment, out: &mut Actions) {
         let restarts = self.restarts;

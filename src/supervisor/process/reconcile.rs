@@ -5,7 +5,7 @@
 
 use super::machine::Machine;
 use crate::config::{Id, Loaded, Process};
-use crate::supervisor::{Action, KeepOld, Memory, Reason, Source, Supervisor};
+use crate::supervisor::{Action, KeepOld, Memory, Reason, Requester, Source, Supervisor};
 use crate::time::Moment;
 use std::collections::BTreeMap;
 use std::rc::Rc;
@@ -17,7 +17,7 @@ impl Supervisor {
             self.disk.keep_old = Some(KeepOld::Broken);
         }
         if loaded.migration.is_some() && self.source == Source::File {
-            self.save_migrated(loaded.clone(), None);
+            self.save_migrated(loaded.clone(), Requester::Daemon);
         } else if self.source == Source::File && self.problems.is_empty() {
             self.actions.push_back(Action::SaveLastGood {
                 document: loaded.document.clone(),

@@ -9,7 +9,9 @@ use super::history::{EntryKind, HistoryEntry, RuleOutcome};
 use super::overrides::ChangedBy;
 use super::{LastExecution, LocalTime, SavedSchedule};
 use crate::config::{Id, Rule, RuleAction, Trigger};
-use crate::supervisor::{self, Action, Command, Done, Failure, Refusal, Supervisor, Ticket};
+use crate::supervisor::{
+    self, Action, Command, Done, ExecutionId, Failure, Refusal, Requester, Supervisor,
+};
 use crate::time::Moment;
 use jiff::Timestamp;
 use std::collections::{BTreeMap, VecDeque};
@@ -24,13 +26,12 @@ const FREQUENT_SAVE_INTERVAL: Duration = Duration::from_secs(15 * 60);
 #[derive(Debug, Default)]
 pub(super) struct ExecutionQueue {
     waiting: VecDeque<Execution>,
-    running: BTreeMap<u64, Execution>,
+    running: BTreeMap<ExecutionId, Execution>,
     /// The execution that no other may overtake.
-    blocked_by: Option<u64>,
-    /// The commands that the schedule sent, by ticket.
-    pending_commands: BTreeMap<Ticket, PendingCommand>,
-    next_ticket: u64,
-    results: VecDeque<(Ticket, supervisor::Outcome)>,
+    blocked_by: Option<ExecutionId>,
+    /// The pages that are being opened, by process; `None` for the configured page.
+    pending_pages: BTreeMap<ExecutionId, (Id, Option<String>)>,
+    results: VecDeque<(ExecutionId, supervisor::Outcome)>,
     saving: SaveState,
 }
 
@@ -38,11 +39,11 @@ pub(super) struct ExecutionQueue {
 #[derive(Debug)]
 pub(super) struct Execution {
     /// Its history entry.
-    pub number: u64,
+    pub id: ExecutionId,
     pub rule: Id,
     pub step: ExecutionStep,
     /// The client that waits for the outcome.
-    client: Option<Ticket>,
+    client: Option<Requester>,
     /// Its begin must be saved before it runs.
     is_saved_first: bool,
     /// It occurs too often to be saved each time.
@@ -61,29 +62,19 @@ pub(super) enum ExecutionStep {
     End(Option<ChangedBy>),
 }
 
-/// A command of the schedule whose result is awaited.
-#[derive(Debug, Default)]
-pub(super) struct PendingCommand {
-    pub execution: Option<u64>,
-    /// The page that it opens in a process; `None` for the configured page.
-    pub page: Option<(Id, Option<String>)>,
-    /// The process that it restarts.
-    pub restarts: Option<Id>,
-}
-
 /// The state of saving.
 #[derive(Debug, Default)]
 struct SaveState {
     /// A save must precede the next execution.
     is_due: bool,
     /// The history entries below this number are being saved.
-    in_flight: Option<u64>,
+    in_flight: Option<ExecutionId>,
     /// Something changed since that save began.
     is_outdated: bool,
     /// The history entries below this number are saved, or could not be.
-    saved_below: u64,
+    saved_below: ExecutionId,
     /// The entries that could not be saved, and why.
-    failed: Option<(std::ops::Range<u64>, String)>,
+    failed: Option<(std::ops::Range<ExecutionId>, String)>,
     last_save: Option<Moment>,
 }
 
@@ -91,49 +82,35 @@ struct SaveState {
 pub(super) struct Cause {
     pub at: Option<Timestamp>,
     pub kind: EntryKind,
-    pub client: Option<Ticket>,
-}
-
-impl Ticket {
-    /// Tickets from here on belong to the schedule; clients never reach them.
-    const OURS: u64 = 1 << 63;
-
-    /// Whether it belongs to the schedule.
-    pub(in crate::supervisor) fn is_ours(self) -> bool {
-        self.0 >= Ticket::OURS
-    }
+    pub client: Option<Requester>,
 }
 
 impl ExecutionQueue {
     /// Who requested an execution.
-    pub fn requested_by(&self, number: u64) -> ChangedBy {
+    pub fn requested_by(&self, id: ExecutionId) -> ChangedBy {
         self.running
-            .get(&number)
+            .get(&id)
             .map_or(ChangedBy::Rule, |execution| execution.requested_by)
     }
 
     /// Who requested the change whose result has just arrived; `None` if it was no rule.
     pub fn changed_by(&self) -> Option<ChangedBy> {
-        let pending = self.results.iter();
-        let mut pending = pending.filter_map(|(ticket, _)| self.pending_commands.get(ticket));
-        pending.find_map(|pending| Some(self.running.get(&pending.execution?)?.requested_by))
+        let mut results = self.results.iter();
+        results.find_map(|(id, _)| Some(self.running.get(id)?.requested_by))
     }
 
     pub fn is_busy(&self) -> bool {
         !self.waiting.is_empty() || self.blocked_by.is_some() || self.saving.in_flight.is_some()
     }
 
-    /// A ticket for a command of the schedule.
-    pub fn add_pending(&mut self, pending: PendingCommand) -> Ticket {
-        let ticket = Ticket(Ticket::OURS + self.next_ticket);
-        self.next_ticket += 1;
-        self.pending_commands.insert(ticket, pending);
-        ticket
+    /// The result with this id says whether a page was opened.
+    pub fn add_page(&mut self, id: ExecutionId, process: Id, url: Option<String>) {
+        self.pending_pages.insert(id, (process, url));
     }
 
     /// The result of a command of the schedule.
-    pub fn add_result(&mut self, ticket: Ticket, outcome: supervisor::Outcome) {
-        self.results.push_back((ticket, outcome));
+    pub fn add_result(&mut self, id: ExecutionId, outcome: supervisor::Outcome) {
+        self.results.push_back((id, outcome));
     }
 
     /// Saves everything once all that is due is queued: a save contains the position of the clock, so it must contain
@@ -143,8 +120,8 @@ impl ExecutionQueue {
     }
 
     /// No other execution may overtake this one.
-    pub fn block(&mut self, number: u64) {
-        self.blocked_by = Some(number);
+    pub fn block(&mut self, id: ExecutionId) {
+        self.blocked_by = Some(id);
     }
 }
 
@@ -199,15 +176,15 @@ impl Supervisor {
 
     fn enqueue_entry(
         &mut self,
-        id: &Id,
+        rule: &Id,
         name: &str,
         step: ExecutionStep,
         occasion: Cause,
         is_written_first: bool,
         is_frequent: bool,
     ) {
-        let number = self.scheduler.history.add(HistoryEntry {
-            rule: id.clone(),
+        let execution = self.scheduler.history.add(HistoryEntry {
+            rule: rule.clone(),
             name: name.to_owned(),
             at: occasion.at,
             kind: occasion.kind,
@@ -215,8 +192,8 @@ impl Supervisor {
             detail: None,
         });
         self.scheduler.executions.waiting.push_back(Execution {
-            number,
-            rule: id.clone(),
+            id: execution,
+            rule: rule.clone(),
             step: step,
             requested_by: match occasion.client {
                 Some(_) => ChangedBy::Operator,
@@ -233,7 +210,7 @@ impl Supervisor {
     }
 
     /// A client requested a rule.
-    pub(super) fn run_rule_for_client(&mut self, rule: Rc<Rule>, client: Ticket, now: Moment) {
+    pub(super) fn run_rule_for_client(&mut self, rule: Rc<Rule>, client: Requester, now: Moment) {
         let occasion = Cause {
             at: self.scheduler.clock.map(|clock| clock.wall(now)),
             kind: EntryKind::Run,
@@ -251,7 +228,7 @@ impl Supervisor {
         why: &str,
     ) {
         let rule = self.scheduler.schedule.rules[index].clone();
-        let number = self.scheduler.history.add(HistoryEntry {
+        let id = self.scheduler.history.add(HistoryEntry {
             rule: rule.id.clone(),
             name: rule.name.clone(),
             at: Some(at),
@@ -259,7 +236,7 @@ impl Supervisor {
             outcome: None,
             detail: None,
         });
-        self.close_entry(number, &rule.id, outcome, Some(why.to_owned()));
+        self.close_entry(id, &rule.id, outcome, Some(why.to_owned()));
     }
 
     /// Runs every execution that may run, in order.
@@ -270,9 +247,8 @@ impl Supervisor {
         loop {
             self.process_results(now);
             let queue = &mut self.scheduler.executions;
-            let may_go = |first: &Execution| {
-                !first.is_saved_first || first.number < queue.saving.saved_below
-            };
+            let may_go =
+                |first: &Execution| !first.is_saved_first || first.id < queue.saving.saved_below;
             if queue.blocked_by.is_some() || !queue.waiting.front().is_some_and(may_go) {
                 return;
             }
@@ -281,43 +257,27 @@ impl Supervisor {
             };
             let refused = queue.saving.failed.as_ref();
             let refused = refused
-                .filter(|(which, _)| execution.is_saved_first && which.contains(&execution.number));
+                .filter(|(which, _)| execution.is_saved_first && which.contains(&execution.id));
             let why = refused.map(|(_, why)| format!("it cannot be saved: {why}"));
             let is_reboot = matches!(execution.step, ExecutionStep::Run(RuleAction::Reboot));
-            let (number, step, rule) = (
-                execution.number,
-                execution.step.clone(),
-                execution.rule.clone(),
-            );
-            queue.running.insert(number, execution);
+            let (id, step, rule) = (execution.id, execution.step.clone(), execution.rule.clone());
+            queue.running.insert(id, execution);
             match why {
                 // Otherwise it would be repeated after each start.
                 Some(why) if is_reboot => {
-                    self.finish_execution(number, RuleOutcome::Failed, Some(why), now)
+                    self.finish_execution(id, RuleOutcome::Failed, Some(why), now)
                 }
-                _ => self.start_execution(number, &rule, step, now),
+                _ => self.start_execution(id, &rule, step, now),
             }
         }
     }
 
     /// Handles the results of commands of the schedule.
     pub(super) fn process_results(&mut self, now: Moment) {
-        while let Some((ticket, outcome)) = self.scheduler.executions.results.pop_front() {
-            let Some(pending) = self.scheduler.executions.pending_commands.remove(&ticket) else {
-                continue;
-            };
-            let mut outcome = outcome;
-            if let Some((id, url)) = pending.page {
-                outcome = self.handle_page_opened(&id, &url, outcome, now);
+        while let Some((id, mut outcome)) = self.scheduler.executions.results.pop_front() {
+            if let Some((process, url)) = self.scheduler.executions.pending_pages.remove(&id) {
+                outcome = self.handle_page_opened(id, &process, &url, outcome, now);
             }
-            if let Some(index) = pending.restarts.and_then(|id| self.index_of(&id))
-                && outcome.is_ok()
-            {
-                self.update_machine(index, |machine, _| machine.attribute_to_schedule());
-            }
-            let Some(number) = pending.execution else {
-                continue;
-            };
             let (result, detail) = match outcome {
                 Ok(Done::Started { stopped }) if !stopped.is_empty() => {
                     let names: Vec<&str> = stopped.iter().map(Id::as_str).collect();
@@ -333,21 +293,21 @@ impl Supervisor {
                 ),
                 Err(refusal) => (RuleOutcome::Failed, Some(refusal.to_string())),
             };
-            self.finish_execution(number, result, detail, now);
+            self.finish_execution(id, result, detail, now);
         }
     }
 
     /// Completes an execution with the result of an action.
     pub(super) fn complete_execution(
         &mut self,
-        number: u64,
+        id: ExecutionId,
         result: Result<Option<String>, Failure>,
         now: Moment,
     ) {
         match result {
-            Ok(detail) => self.finish_execution(number, RuleOutcome::Done, detail, now),
+            Ok(detail) => self.finish_execution(id, RuleOutcome::Done, detail, now),
             Err(failure) => {
-                self.finish_execution(number, RuleOutcome::Failed, Some(failure.message), now);
+                self.finish_execution(id, RuleOutcome::Failed, Some(failure.message), now);
             }
         }
     }
@@ -355,23 +315,23 @@ impl Supervisor {
     /// Completes an execution.
     pub(super) fn finish_execution(
         &mut self,
-        number: u64,
+        id: ExecutionId,
         outcome: RuleOutcome,
         detail: Option<String>,
         now: Moment,
     ) {
         let queue = &mut self.scheduler.executions;
-        let Some(execution) = queue.running.remove(&number) else {
+        let Some(execution) = queue.running.remove(&id) else {
             return;
         };
-        if queue.blocked_by == Some(number) {
+        if queue.blocked_by == Some(id) {
             queue.blocked_by = None;
         }
         let last = queue.saving.last_save;
         if let ExecutionStep::Begin(action) = &execution.step {
             self.finish_begin(&execution.rule, action, outcome);
         }
-        self.close_entry(number, &execution.rule, outcome, detail.clone());
+        self.close_entry(id, &execution.rule, outcome, detail.clone());
         if let Some(client) = execution.client {
             self.reply_to_client(client, &execution.rule, Some(outcome), detail);
         }
@@ -384,8 +344,8 @@ impl Supervisor {
     }
 
     /// Answers the client of an execution that takes long.
-    pub(super) fn reply_early(&mut self, number: u64) {
-        let open = self.scheduler.executions.running.get_mut(&number);
+    pub(super) fn reply_early(&mut self, id: ExecutionId) {
+        let open = self.scheduler.executions.running.get_mut(&id);
         if let Some(execution) = open
             && let Some(client) = execution.client.take()
         {
@@ -396,7 +356,7 @@ impl Supervisor {
 
     fn reply_to_client(
         &mut self,
-        client: Ticket,
+        client: Requester,
         rule: &Id,
         outcome: Option<RuleOutcome>,
         detail: Option<String>,
@@ -414,7 +374,7 @@ impl Supervisor {
         let queue = &mut self.scheduler.executions;
         let waiting = queue.waiting.iter_mut();
         let all = waiting.chain(queue.running.values_mut());
-        let clients: Vec<Ticket> = all
+        let clients: Vec<Requester> = all
             .filter_map(|execution| execution.client.take())
             .collect();
         for client in clients {
@@ -424,7 +384,7 @@ impl Supervisor {
 
     fn close_entry(
         &mut self,
-        number: u64,
+        id: ExecutionId,
         rule: &Id,
         outcome: RuleOutcome,
         detail: Option<String>,
@@ -432,7 +392,7 @@ impl Supervisor {
         let agenda = &mut self.scheduler;
         agenda.is_changed = true;
         let zone = agenda.display_zone();
-        let Some(entry) = agenda.history.close(number, outcome, detail) else {
+        let Some(entry) = agenda.history.close(id, outcome, detail) else {
             return;
         };
         let last = LastExecution {
@@ -486,17 +446,8 @@ impl Supervisor {
     }
 
     /// Runs a command for an execution; its result is the outcome of the execution.
-    pub(super) fn run_command_for(&mut self, number: u64, request: Command, now: Moment) {
-        let restarts = match &request {
-            Command::Restart(id) => Some(id.clone()),
-            _ => None,
-        };
-        let ticket = self.scheduler.executions.add_pending(PendingCommand {
-            execution: Some(number),
-            page: None,
-            restarts,
-        });
-        self.handle_command(ticket, request, now);
+    pub(super) fn run_command_for(&mut self, id: ExecutionId, command: Command, now: Moment) {
+        self.handle_command(Requester::Schedule(id), command, now);
     }
 
     /// Handles entries that were not finished when the previous daemon ended. What may run twice runs again if it is
@@ -546,9 +497,9 @@ impl Supervisor {
 
     fn restore_entry(&mut self, entry: HistoryEntry) {
         let (rule, outcome, detail) = (entry.rule.clone(), entry.outcome, entry.detail.clone());
-        let number = self.scheduler.history.add(entry);
+        let id = self.scheduler.history.add(entry);
         if let Some(outcome) = outcome {
-            self.close_entry(number, &rule, outcome, detail);
+            self.close_entry(id, &rule, outcome, detail);
         }
     }
 }

@@ -1,6 +1,7 @@
 //! The latest executions and their outcomes.
 
 use crate::config::Id;
+use crate::supervisor::ExecutionId;
 use jiff::Timestamp;
 use std::collections::VecDeque;
 
@@ -85,36 +86,39 @@ impl RuleOutcome {
     }
 }
 
-/// The newest entries, oldest first, each with a number.
+/// The newest entries, oldest first, each with its id.
 #[derive(Debug, Default)]
 pub(super) struct History {
-    entries: VecDeque<(u64, HistoryEntry)>,
-    next: u64,
+    entries: VecDeque<(ExecutionId, HistoryEntry)>,
+    next: ExecutionId,
 }
 
 impl History {
-    /// Adds an entry and returns its number.
-    pub fn add(&mut self, entry: HistoryEntry) -> u64 {
-        let number = self.next;
-        self.next += 1;
+    /// An id without an entry.
+    pub fn reserve(&mut self) -> ExecutionId {
+        let id = self.next;
+        self.next.0 += 1;
+        id
+    }
+
+    /// Adds an entry and returns its id.
+    pub fn add(&mut self, entry: HistoryEntry) -> ExecutionId {
+        let id = self.reserve();
         if self.entries.len() == ENTRIES_MAX {
             self.entries.pop_front();
         }
-        self.entries.push_back((number, entry));
-        number
+        self.entries.push_back((id, entry));
+        id
     }
 
     /// Sets the outcome of an entry. Returns the entry, unless it was dropped meanwhile.
     pub fn close(
         &mut self,
-        number: u64,
+        id: ExecutionId,
         outcome: RuleOutcome,
         detail: Option<String>,
     ) -> Option<&HistoryEntry> {
-        let place = self
-            .entries
-            .iter()
-            .position(|(other, _)| *other == number)?;
+        let place = self.entries.iter().position(|(other, _)| *other == id)?;
         let entry = &mut self.entries[place].1;
         entry.outcome = Some(outcome);
         entry.detail = detail.map(shorten);
@@ -126,8 +130,8 @@ impl History {
         self.entries.iter().map(|(_, entry)| entry)
     }
 
-    /// The number of the next entry.
-    pub fn next(&self) -> u64 {
+    /// The id of the next entry.
+    pub fn next(&self) -> ExecutionId {
         self.next
     }
 }

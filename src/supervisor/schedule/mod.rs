@@ -37,7 +37,7 @@ pub use preview::{Conflict, Occurrence, Preview};
 pub use saved::SavedSchedule;
 pub use snapshot::{LastExecution, LocalTime, RuleStatus, ScheduleStatus};
 
-use super::{Action, Event, Failure, Refusal, Supervisor, Ticket};
+use super::{Action, Event, ExecutionId, Failure, Refusal, Requester, Supervisor};
 use crate::config::{Document, Id, Rule, Schedule, Trigger, Zone};
 use crate::time::Moment;
 use calendar::Calendar;
@@ -190,7 +190,9 @@ impl Supervisor {
                 }
             }
             Event::ScheduleSaved { result } => self.handle_schedule_saved(result, now),
-            Event::RuleDone { number, result } => self.complete_execution(number, result, now),
+            Event::RuleDone { execution, result } => {
+                self.complete_execution(execution, result, now);
+            }
             _ => {}
         }
         self.scheduler.is_changed = true;
@@ -241,11 +243,11 @@ impl Supervisor {
     }
 
     /// A client requests a rule.
-    pub(super) fn request_rule(&mut self, ticket: Ticket, id: &Id, now: Moment) {
+    pub(super) fn request_rule(&mut self, requester: Requester, id: &Id, now: Moment) {
         let rules = self.loaded.config.schedule.rules.iter();
         match rules.clone().find(|rule| rule.id == *id) {
-            Some(rule) => self.run_rule_for_client(rule.clone(), ticket, now),
-            None => self.reply(ticket, Err(Refusal::NoSuchRule(id.clone()))),
+            Some(rule) => self.run_rule_for_client(rule.clone(), requester, now),
+            None => self.reply(requester, Err(Refusal::NoSuchRule(id.clone()))),
         }
     }
 
@@ -356,8 +358,8 @@ impl Supervisor {
 
 impl Scheduler {
     /// The result of a command of the schedule.
-    pub(super) fn add_result(&mut self, ticket: Ticket, outcome: super::Outcome) {
-        self.executions.add_result(ticket, outcome);
+    pub(super) fn add_result(&mut self, id: ExecutionId, outcome: super::Outcome) {
+        self.executions.add_result(id, outcome);
     }
 
     /// A rule in effect.

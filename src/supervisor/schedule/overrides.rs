@@ -7,7 +7,7 @@ use super::page_override::PageOverride;
 use super::rule_commands::enabled_field;
 use super::saved::{ActiveOverride, Stamp};
 use crate::config::{Display, Id, RuleAction};
-use crate::supervisor::{Command, Reason, Supervisor};
+use crate::supervisor::{Command, ExecutionId, Reason, Supervisor};
 use crate::time::Moment;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -104,7 +104,7 @@ impl Supervisor {
     /// Restores the values below an override.
     pub(super) fn undo_override(
         &mut self,
-        number: u64,
+        execution: ExecutionId,
         rule: &Id,
         overruled: Option<ChangedBy>,
         now: Moment,
@@ -120,7 +120,12 @@ impl Supervisor {
                 None if is_nothing => "there is nothing to undo",
                 None => "it was changed, and that is kept",
             };
-            return self.finish_execution(number, RuleOutcome::Skipped, Some(why.to_owned()), now);
+            return self.finish_execution(
+                execution,
+                RuleOutcome::Skipped,
+                Some(why.to_owned()),
+                now,
+            );
         };
         if let Setting::Field(id, _) = &first.setting {
             let id = id.clone();
@@ -129,10 +134,10 @@ impl Supervisor {
                 _ => None,
             };
             let fields = changes.into_iter().filter_map(field).collect();
-            return self.change_fields(number, id, fields, now);
+            return self.change_fields(execution, id, fields, now);
         }
         if let Setting::Power(_) = &first.setting {
-            return self.end_power(number, &changes, now);
+            return self.end_power(execution, &changes, now);
         }
         let Revealed {
             setting,
@@ -155,8 +160,8 @@ impl Supervisor {
                 // A later rule wants another page, which could not be shown yet.
                 let is_replaced = wanted.is_some_and(|wanted| json!(wanted) != before);
                 match is_replaced {
-                    true => self.fall_back(&id, base, number, now),
-                    false => self.show_page_or(&id, value, base, number, now),
+                    true => self.fall_back(&id, base, execution, now),
+                    false => self.show_page_or(&id, value, base, execution, now),
                 }
             }
             Setting::Runs(id) => {
@@ -165,7 +170,7 @@ impl Supervisor {
                     None if value == json!(true) => Command::Start(id),
                     None => Command::Stop(id),
                 };
-                self.start_or_stop(number, request, now);
+                self.start_or_stop(execution, request, now);
             }
             Setting::Power(_) | Setting::Field(..) => {}
         }
@@ -290,7 +295,7 @@ impl Supervisor {
     /// Begins an override of screens. A display that is not connected is switched when it appears.
     pub(super) fn begin_power(
         &mut self,
-        number: u64,
+        execution: ExecutionId,
         on: bool,
         display: Option<&Display>,
         now: Moment,
@@ -300,16 +305,16 @@ impl Supervisor {
             None => !self.present.is_empty(),
         };
         match is_there {
-            true => self.switch_power(number, on, display.cloned(), now),
+            true => self.switch_power(execution, on, display.cloned(), now),
             false => {
                 let why = "it is switched when its display appears".to_owned();
-                self.finish_execution(number, RuleOutcome::Done, Some(why), now);
+                self.finish_execution(execution, RuleOutcome::Done, Some(why), now);
             }
         }
     }
 
     /// Ends an override of screens.
-    fn end_power(&mut self, number: u64, changes: &[Revealed], now: Moment) {
+    fn end_power(&mut self, execution: ExecutionId, changes: &[Revealed], now: Moment) {
         let mut refused = None;
         for Revealed { setting, value, .. } in changes {
             let Setting::Power(Some(name)) = setting else {
@@ -324,7 +329,7 @@ impl Supervisor {
                 refused = Some(refusal.to_string());
             }
         }
-        self.finish_execution(number, RuleOutcome::Done, refused, now);
+        self.finish_execution(execution, RuleOutcome::Done, refused, now);
     }
 
     /// Applies the overrides to displays that have just appeared, and to those without a request.

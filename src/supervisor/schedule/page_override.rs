@@ -6,13 +6,12 @@
 //! day. Until it has been shown it is not a page to return to, and no browser starts with it.
 
 use super::Supervisor;
-use super::execution::PendingCommand;
 use super::history::RuleOutcome;
 use super::override_stack::Setting;
 use super::overrides::ChangedBy;
 use crate::config::{Id, RuleAction, page_of};
 use crate::supervisor::page::{PageState, Transition};
-use crate::supervisor::{self, Command, Done, Refusal};
+use crate::supervisor::{self, Command, Done, ExecutionId, Refusal, Requester};
 use crate::time::Moment;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
@@ -135,7 +134,13 @@ impl Supervisor {
     }
 
     /// Shows this page in a display process, or its configured one.
-    pub(super) fn show_page(&mut self, id: &Id, url: Option<String>, execution: u64, now: Moment) {
+    pub(super) fn show_page(
+        &mut self,
+        id: &Id,
+        url: Option<String>,
+        execution: ExecutionId,
+        now: Moment,
+    ) {
         let fallback = match (&url, self.scheduler.page_overrides.get(id)) {
             (Some(_), Some(page)) => page.fallback.clone(),
             _ => None,
@@ -149,7 +154,7 @@ impl Supervisor {
         id: &Id,
         url: Option<String>,
         fallback: Option<String>,
-        execution: u64,
+        execution: ExecutionId,
         now: Moment,
     ) {
         let index = match self.configured_index(id) {
@@ -190,7 +195,7 @@ impl Supervisor {
             return self.open_page(id, url, Some(execution), now);
         }
         // Only the command line of the process knows its page.
-        let restarted = self.restart_for_page(id, now);
+        let restarted = self.restart_for_page(id, execution, now);
         match restarted {
             Ok(_) => {
                 let why = "the browser was restarted".to_owned();
@@ -208,7 +213,13 @@ impl Supervisor {
     }
 
     /// Ends an override whose page was replaced by one that has not been shown: `to` is shown until then.
-    pub(super) fn fall_back(&mut self, id: &Id, to: Option<String>, execution: u64, now: Moment) {
+    pub(super) fn fall_back(
+        &mut self,
+        id: &Id,
+        to: Option<String>,
+        execution: ExecutionId,
+        now: Moment,
+    ) {
         let Some(index) = self.index_of(id) else {
             return self.finish_execution(execution, RuleOutcome::Done, None, now);
         };
@@ -228,40 +239,47 @@ impl Supervisor {
         self.finish_execution(execution, RuleOutcome::Done, None, now);
     }
 
-    fn open_page(&mut self, id: &Id, url: Option<String>, execution: Option<u64>, now: Moment) {
+    fn open_page(
+        &mut self,
+        id: &Id,
+        url: Option<String>,
+        execution: Option<ExecutionId>,
+        now: Moment,
+    ) {
         let configured = self
             .index_of(id)
             .and_then(|index| page_of(&self.machines[index].process));
         let Some(address) = url.clone().or(configured) else {
             return;
         };
-        let ticket = self.scheduler.executions.add_pending(PendingCommand {
-            execution: execution,
-            page: Some((id.clone(), url)),
-            restarts: None,
-        });
+        let execution = execution.unwrap_or_else(|| self.scheduler.history.reserve());
+        self.scheduler
+            .executions
+            .add_page(execution, id.clone(), url);
         let request = Command::Navigate {
             id: id.clone(),
             url: address,
             transition: Transition::Cut,
         };
-        self.handle_command(ticket, request, now);
+        self.handle_command(Requester::Schedule(execution), request, now);
     }
 
     /// Starts the browser with the wanted page.
-    fn restart_for_page(&mut self, id: &Id, now: Moment) -> supervisor::Outcome {
+    fn restart_for_page(
+        &mut self,
+        id: &Id,
+        execution: ExecutionId,
+        now: Moment,
+    ) -> supervisor::Outcome {
         let wanted = (self.scheduler.page_overrides.get(id)).and_then(|page| page.wanted.clone());
         self.on_page_shown(id, &wanted);
-        let restarted = self.start(id, true, now);
-        if let Some(index) = self.index_of(id) {
-            self.update_machine(index, |machine, _| machine.attribute_to_schedule());
-        }
-        restarted
+        self.start(id, true, Requester::Schedule(execution), now)
     }
 
     /// The driver answered: the page is shown, or could not be.
     pub(super) fn handle_page_opened(
         &mut self,
+        execution: ExecutionId,
         id: &Id,
         url: &Option<String>,
         outcome: supervisor::Outcome,
@@ -279,7 +297,9 @@ impl Supervisor {
             // A browser that cannot be driven is restarted with the page.
             Err(_) if failed && !is_driven && !self.shutting_down => {
                 return match page.wanted == *url {
-                    true => self.restart_for_page(id, now).map(|_| Done::Accepted),
+                    true => self
+                        .restart_for_page(id, execution, now)
+                        .map(|_| Done::Accepted),
                     false => outcome,
                 };
             }

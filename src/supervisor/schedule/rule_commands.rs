@@ -3,7 +3,7 @@
 use super::execution::ExecutionStep;
 use super::history::RuleOutcome;
 use crate::config::{Id, RuleAction};
-use crate::supervisor::{Action, Command, Supervisor};
+use crate::supervisor::{Action, Command, ExecutionId, Supervisor};
 use crate::time::Moment;
 use serde_json::{Map, Value};
 
@@ -11,51 +11,53 @@ impl Supervisor {
     /// Starts an execution. Exactly one `finish_execution` follows.
     pub(super) fn start_execution(
         &mut self,
-        number: u64,
+        execution: ExecutionId,
         rule: &Id,
         step: ExecutionStep,
         now: Moment,
     ) {
         match step {
             ExecutionStep::Begin(RuleAction::Power { on, display }) => {
-                self.begin_power(number, on, display.as_ref(), now);
+                self.begin_power(execution, on, display.as_ref(), now);
             }
-            ExecutionStep::Begin(action) => self.run_action(number, action, now),
+            ExecutionStep::Begin(action) => self.run_action(execution, action, now),
             ExecutionStep::Run(action) => {
-                self.on_rule_action(&action, self.scheduler.executions.requested_by(number));
-                self.run_action(number, action, now);
+                self.on_rule_action(&action, self.scheduler.executions.requested_by(execution));
+                self.run_action(execution, action, now);
             }
-            ExecutionStep::End(overruled) => self.undo_override(number, rule, overruled, now),
+            ExecutionStep::End(overruled) => self.undo_override(execution, rule, overruled, now),
         }
     }
 
-    fn run_action(&mut self, number: u64, action: RuleAction, now: Moment) {
+    fn run_action(&mut self, execution: ExecutionId, action: RuleAction, now: Moment) {
         match action {
             RuleAction::Update { process, fields } => {
-                self.change_fields(number, process, fields, now)
+                self.change_fields(execution, process, fields, now)
             }
-            RuleAction::Enable(id) => self.change_fields(number, id, enabled_field(true), now),
-            RuleAction::Disable(id) => self.change_fields(number, id, enabled_field(false), now),
-            RuleAction::Show { process, url } => self.show_page(&process, Some(url), number, now),
-            RuleAction::Start(id) => self.start_or_stop(number, Command::Start(id), now),
-            RuleAction::Stop(id) => self.start_or_stop(number, Command::Stop(id), now),
-            RuleAction::Restart(id) => self.start_or_stop(number, Command::Restart(id), now),
+            RuleAction::Enable(id) => self.change_fields(execution, id, enabled_field(true), now),
+            RuleAction::Disable(id) => self.change_fields(execution, id, enabled_field(false), now),
+            RuleAction::Show { process, url } => {
+                self.show_page(&process, Some(url), execution, now)
+            }
+            RuleAction::Start(id) => self.start_or_stop(execution, Command::Start(id), now),
+            RuleAction::Stop(id) => self.start_or_stop(execution, Command::Stop(id), now),
+            RuleAction::Restart(id) => self.start_or_stop(execution, Command::Restart(id), now),
             RuleAction::Refresh(id) => match id.or_else(|| self.process_on_screen()) {
-                Some(id) => self.run_command_for(number, Command::ReloadPage(id), now),
+                Some(id) => self.run_command_for(execution, Command::ReloadPage(id), now),
                 None => {
                     let why = Some("there is no display process".to_owned());
-                    self.finish_execution(number, RuleOutcome::Failed, why, now);
+                    self.finish_execution(execution, RuleOutcome::Failed, why, now);
                 }
             },
-            RuleAction::Power { on, display } => self.switch_power(number, on, display, now),
+            RuleAction::Power { on, display } => self.switch_power(execution, on, display, now),
             RuleAction::Run(command) => {
-                self.reply_early(number);
+                self.reply_early(execution);
                 self.actions
-                    .push_back(Action::RunCommand { number, command });
+                    .push_back(Action::RunCommand { execution, command });
             }
             RuleAction::Reboot => {
-                self.reply_early(number);
-                self.actions.push_back(Action::Reboot { number });
+                self.reply_early(execution);
+                self.actions.push_back(Action::Reboot { execution });
             }
         }
     }
@@ -63,45 +65,36 @@ impl Supervisor {
     /// Changes fields of a process in the document. Later executions wait for it.
     pub(super) fn change_fields(
         &mut self,
-        number: u64,
+        execution: ExecutionId,
         id: Id,
         fields: Map<String, Value>,
         now: Moment,
     ) {
-        self.scheduler.executions.block(number);
-        self.run_command_for(number, Command::Change(id, fields), now);
+        self.scheduler.executions.block(execution);
+        self.run_command_for(execution, Command::Change(id, fields), now);
     }
 
     /// Starts or stops a process.
-    pub(super) fn start_or_stop(&mut self, number: u64, request: Command, now: Moment) {
-        self.scheduler.executions.block(number);
-        // If the process is stopped already, the rule does not stop it.
-        let stops = match &request {
-            Command::Stop(id) => self.index_of(id),
-            _ => None,
-        };
-        let stops = stops.filter(|index| self.machines[*index].is_wanted());
-        self.run_command_for(number, request, now);
-        if let Some(index) = stops {
-            self.update_machine(index, |machine, _| machine.attribute_to_schedule());
-        }
+    pub(super) fn start_or_stop(&mut self, execution: ExecutionId, command: Command, now: Moment) {
+        self.scheduler.executions.block(execution);
+        self.run_command_for(execution, command, now);
     }
 
     /// Switches one or all screens.
     pub(super) fn switch_power(
         &mut self,
-        number: u64,
+        execution: ExecutionId,
         on: bool,
         display: Option<crate::config::Display>,
         now: Moment,
     ) {
         match display {
             Some(display) => {
-                self.run_command_for(number, Command::SwitchPower { display, on }, now)
+                self.run_command_for(execution, Command::SwitchPower { display, on }, now)
             }
             None => {
                 let result = self.request_power_everywhere(on, now);
-                self.complete_execution(number, result.map(|()| None), now);
+                self.complete_execution(execution, result.map(|()| None), now);
             }
         }
     }
