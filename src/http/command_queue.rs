@@ -53,13 +53,13 @@ impl CommandSender {
     ///
     /// # Errors
     /// The refusal of the supervisor; [`Refusal::Busy`] if the queue is full.
-    pub async fn send(&self, request: Command) -> Outcome {
+    pub async fn send(&self, command: impl Into<Command>) -> Outcome {
         let shared = &*self.0;
         let ticket = Ticket(shared.next_ticket.get());
         if (shared
             .entries
             .borrow_mut()
-            .insert(ticket, Entry::Queued(request)))
+            .insert(ticket, Entry::Queued(command.into())))
         .is_err()
         {
             return Err(Refusal::Busy);
@@ -172,7 +172,7 @@ impl CommandQueue {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::supervisor::{Done, Event};
+    use crate::supervisor::{Done, Edit, Event};
     use smol::future::{block_on, poll_once, zip};
     use std::pin::pin;
 
@@ -216,7 +216,7 @@ mod tests {
         };
         let clients = zip(
             sender.send(Command::Reload),
-            sender.send(Command::Create(serde_json::Map::new())),
+            sender.send(Edit::Create(serde_json::Map::new())),
         );
         let ((), answers) = block_on(zip(supervisor, clients));
         assert_eq!(answers, (Ok(Done::Accepted), Err(Refusal::Outdated)));

@@ -27,7 +27,7 @@ pub enum Requester {
     Daemon,
 }
 
-/// A command or edit. It is refused, found to change nothing, or done.
+/// What a client asks for. It is refused, found to change nothing, or done.
 #[derive(Clone, Debug)]
 pub enum Command {
     /// Start a process. Does nothing if it runs.
@@ -36,39 +36,8 @@ pub enum Command {
     Stop(Id),
     /// Stop a process if it runs, then start it.
     Restart(Id),
-    /// Add a process with these fields.
-    Create(Map<String, Value>),
-    /// Replace the given fields of a process.
-    Change(Id, Map<String, Value>),
-    /// Replace the given fields of a process if it is still configured as the client saw it.
-    ChangeIfMatch {
-        /// The process.
-        id: Id,
-        /// The fields.
-        fields: Map<String, Value>,
-        /// The entity tags of `If-Match`; the process must have one of them.
-        if_match: Vec<Etag>,
-    },
-    /// Remove a process that does not run and that no rule uses.
-    Delete(Id),
-    /// Remove a process that does not run; rules that use it are switched off.
-    ForceDelete(Id),
-    /// Replace the whole document if it is still the one that the client saw.
-    ReplaceConfig {
-        /// The new document.
-        document: Value,
-        /// The entity tags of `If-Match`, if the client sent them; the current document must have one of them.
-        if_match: Option<Vec<Etag>>,
-    },
-    /// Replace `behaviors` or `schedule`.
-    ReplaceSection {
-        /// The section.
-        section: Section,
-        /// The new content.
-        value: Value,
-        /// The entity tags of `If-Match`, if the client sent them.
-        if_match: Option<Vec<Etag>>,
-    },
+    /// Edit the configuration.
+    Edit(Edit),
     /// Run a rule now.
     RunRule(Id),
     /// Report what the schedule will do.
@@ -107,6 +76,51 @@ pub enum Command {
     Reload,
     /// Upgrade to the installed program; processes keep running.
     Upgrade,
+}
+
+/// A change of the configuration.
+#[derive(Clone, Debug)]
+pub enum Edit {
+    /// Add a process with these fields.
+    Create(Map<String, Value>),
+    /// Replace the given fields of a process.
+    Change {
+        /// The process.
+        id: Id,
+        /// The fields.
+        fields: Map<String, Value>,
+        /// The entity tags of `If-Match`, if the client sent them; the process must have one of them.
+        if_match: Option<Vec<Etag>>,
+    },
+    /// Remove a process that does not run.
+    Delete {
+        /// The process.
+        id: Id,
+        /// Whether to switch off the rules that use it; without, it must not be used.
+        force: bool,
+    },
+    /// Replace the whole document if it is still the one that the client saw.
+    ReplaceConfig {
+        /// The new document.
+        document: Value,
+        /// The entity tags of `If-Match`, if the client sent them; the current document must have one of them.
+        if_match: Option<Vec<Etag>>,
+    },
+    /// Replace `behaviors` or `schedule`.
+    ReplaceSection {
+        /// The section.
+        section: Section,
+        /// The new content.
+        value: Value,
+        /// The entity tags of `If-Match`, if the client sent them.
+        if_match: Option<Vec<Etag>>,
+    },
+}
+
+impl From<Edit> for Command {
+    fn from(edit: Edit) -> Self {
+        Command::Edit(edit)
+    }
 }
 
 /// The one answer to a command.

@@ -3,7 +3,9 @@
 //! Starting and stopping a process happens at once. Edits wait in a short queue: one save, or one reading of the
 //! file, at a time. An edit is applied and answered once it is saved; a failed save changes nothing.
 
-use super::{Action, Command, Done, Failure, FailureKind, Outcome, Reason, Refusal, Source, State};
+use super::{
+    Action, Command, Done, Edit, Failure, FailureKind, Outcome, Reason, Refusal, Source, State,
+};
 use super::{Event, KeepOld, Requester, Supervisor};
 use crate::config::{Etag, Id, Loaded, Problem};
 use crate::time::Moment;
@@ -22,7 +24,7 @@ const DISK_TIMEOUT: Duration = Duration::from_secs(10);
 #[derive(Debug, Default)]
 pub(super) struct PendingSave {
     busy: Busy,
-    queue: Deque<(Requester, Command), QUEUE_LENGTH>,
+    queue: Deque<(Requester, QueuedEdit), QUEUE_LENGTH>,
     /// What the next save must keep of the file. Reset only by a successful save: a full disk must not cost the
     /// operator the old file.
     pub keep_old: Option<KeepOld>,
@@ -36,6 +38,16 @@ enum Busy {
     Idle,
     Saving(Box<PendingChange>),
     Reading(Requester),
+}
+
+/// What waits for the disk.
+#[derive(Debug)]
+enum QueuedEdit {
+    Edit(Edit),
+    /// Start a display process and make it the active one.
+    Switch(Switch),
+    /// Read the file.
+    Reload,
 }
 
 /// A configuration that is being saved, and what follows.
@@ -63,13 +75,6 @@ enum SwitchAction {
     Cancelled,
 }
 
-/// The result of an edit.
-struct Plan {
-    next: Loaded,
-    done: Done,
-    start: Option<Switch>,
-}
-
 impl PendingSave {
     pub fn is_idle(&self) -> bool {
         matches!(self.busy, Busy::Idle)
@@ -83,7 +88,7 @@ impl PendingSave {
             // The file had an older version and is being migrated.
             Busy::Saving(change) => change.next.migration.is_some(),
         };
-        let is_reload = |(_, command): &(_, Command)| matches!(command, Command::Reload);
+        let is_reload = |(_, edit): &(_, QueuedEdit)| matches!(edit, QueuedEdit::Reload);
         under_way || self.queue.iter().any(is_reload)
     }
 
@@ -106,11 +111,9 @@ impl Supervisor {
                 let outcome = self.stop(&id, requester, now);
                 self.reply(requester, outcome);
             }
-            Command::Start(ref id) | Command::Restart(ref id) if !self.switches_screen(id) => {
-                let renew = matches!(command, Command::Restart(_));
-                let outcome = self.start(&id.clone(), renew, requester, now);
-                self.reply(requester, outcome);
-            }
+            Command::Start(id) => self.start_or_switch(id, SwitchAction::Start, requester, now),
+            Command::Restart(id) => self.start_or_switch(id, SwitchAction::Restart, requester, now),
+            Command::Edit(edit) => self.enqueue(requester, QueuedEdit::Edit(edit), now),
             Command::SwitchPower { display, on } => {
                 let outcome = self.request_power(&display, on, now);
                 self.reply(requester, outcome.map(|()| Done::Accepted));
@@ -123,10 +126,19 @@ impl Supervisor {
                 let preview = Rc::new(self.preview_schedule(from, to));
                 self.reply(requester, Ok(Done::Preview(preview)));
             }
-            Command::Reload => self.request_reload(requester),
+            Command::Reload => self.enqueue(requester, QueuedEdit::Reload, now),
             Command::Upgrade => self.request_upgrade(requester),
-            change => self.enqueue(requester, change, now),
         }
+    }
+
+    fn start_or_switch(&mut self, id: Id, action: SwitchAction, requester: Requester, now: Moment) {
+        if self.switches_screen(&id) {
+            let switch = QueuedEdit::Switch(Switch { id, action });
+            return self.enqueue(requester, switch, now);
+        }
+        let renew = action == SwitchAction::Restart;
+        let outcome = self.start(&id, renew, requester, now);
+        self.reply(requester, outcome);
     }
 
     /// Whether starting this process makes it the active display process, which is saved first.
@@ -203,14 +215,14 @@ impl Supervisor {
             found = true;
         }
         for _ in 0..self.disk.queue.len() {
-            let Some((requester, command)) = self.disk.queue.pop_front() else {
+            let Some((requester, edit)) = self.disk.queue.pop_front() else {
                 break;
             };
-            if matches!(&command, Command::Start(other) | Command::Restart(other) if other == id) {
+            if matches!(&edit, QueuedEdit::Switch(switch) if switch.id == *id) {
                 found = true;
                 self.reply(requester, Ok(Done::Accepted));
             } else {
-                let _ = self.disk.queue.push_back((requester, command));
+                let _ = self.disk.queue.push_back((requester, edit));
             }
         }
         found
@@ -224,88 +236,62 @@ impl Supervisor {
 
     // ---- edits, one at a time ----
 
-    fn enqueue(&mut self, requester: Requester, command: Command, now: Moment) {
+    fn enqueue(&mut self, requester: Requester, edit: QueuedEdit, now: Moment) {
         if self.disk.is_idle() && self.disk.queue.is_empty() {
-            return self.apply_edit(requester, command, now);
+            return self.run_edit(requester, edit, now);
         }
-        if let Err((requester, _)) = self.disk.queue.push_back((requester, command)) {
-            self.reply(requester, Err(Refusal::Busy));
-        }
-    }
-
-    /// A client, or SIGHUP, requests that the file be read again.
-    pub(super) fn request_reload(&mut self, requester: Requester) {
-        if self.shutting_down {
-            return self.reply(requester, Err(Refusal::ShuttingDown));
-        }
-        if self.disk.is_idle() && self.disk.queue.is_empty() {
-            self.disk.busy = Busy::Reading(requester);
-            self.actions.push_back(Action::Load);
-        } else if let Err((requester, _)) = self.disk.queue.push_back((requester, Command::Reload))
-        {
+        if let Err((requester, _)) = self.disk.queue.push_back((requester, edit)) {
             self.reply(requester, Err(Refusal::Busy));
         }
     }
 
     fn run_queued_edits(&mut self, now: Moment) {
         while self.disk.is_idle() {
-            let Some((requester, command)) = self.disk.queue.pop_front() else {
+            let Some((requester, edit)) = self.disk.queue.pop_front() else {
                 return;
             };
-            match command {
-                Command::Reload => {
-                    self.disk.busy = Busy::Reading(requester);
-                    self.actions.push_back(Action::Load);
-                }
-                command => self.apply_edit(requester, command, now),
-            }
+            self.run_edit(requester, edit, now);
         }
     }
 
-    fn apply_edit(&mut self, requester: Requester, command: Command, now: Moment) {
-        let plan = match self.plan(command, requester, now) {
-            Ok(Ok(plan)) => plan,
-            Ok(Err(outcome)) => return self.reply(requester, Ok(outcome)),
+    fn run_edit(&mut self, requester: Requester, edit: QueuedEdit, now: Moment) {
+        let planned = match edit {
+            QueuedEdit::Reload => {
+                self.disk.busy = Busy::Reading(requester);
+                return self.actions.push_back(Action::Load);
+            }
+            // It became the active display process while this command waited.
+            QueuedEdit::Switch(switch) if !self.switches_screen(&switch.id) => {
+                let outcome = self.start(&switch.id, false, requester, now);
+                return self.reply(requester, outcome);
+            }
+            QueuedEdit::Switch(switch) => {
+                let next = self.loaded.with_active_display(Some(&switch.id));
+                Ok((next, Done::Accepted, Some(switch)))
+            }
+            QueuedEdit::Edit(edit) => self.plan(edit).map(|(next, done)| (next, done, None)),
+        };
+        let (next, done, start) = match planned {
+            Ok(planned) => planned,
             Err(refusal) => return self.reply(requester, Err(refusal)),
         };
-        let unchanged = *plan.next.document == *self.loaded.document;
+        let unchanged = *next.document == *self.loaded.document;
         if unchanged && self.source == Source::File && self.problems.is_empty() {
-            return self.complete(requester, plan.done, plan.start, now);
+            return self.complete(requester, done, start, now);
         }
         self.save(PendingChange {
-            next: plan.next,
+            next,
             requester,
-            done: plan.done,
-            start: plan.start,
+            done,
+            start,
         });
     }
 
-    /// What an edit leads to: a configuration to save, or an answer.
-    fn plan(
-        &mut self,
-        command: Command,
-        requester: Requester,
-        now: Moment,
-    ) -> Result<Result<Plan, Done>, Refusal> {
+    /// The configuration that an edit leads to.
+    fn plan(&self, edit: Edit) -> Result<(Loaded, Done), Refusal> {
         let invalid = Refusal::Invalid;
-        let (next, done, start) = match command {
-            Command::Start(id) | Command::Restart(id) if !self.switches_screen(&id) => {
-                // It became the active display process while this command waited.
-                return self.start(&id, false, requester, now).map(Err);
-            }
-            Command::Start(ref id) | Command::Restart(ref id) => {
-                let wish = match command {
-                    Command::Restart(_) => SwitchAction::Restart,
-                    _ => SwitchAction::Start,
-                };
-                let switch = Switch {
-                    id: id.clone(),
-                    action: wish,
-                };
-                let next = self.loaded.with_active_display(Some(id));
-                (next, Done::Accepted, Some(switch))
-            }
-            Command::Create(fields) => {
+        let next = match edit {
+            Edit::Create(fields) => {
                 if let Some(id) = fields.get("id").and_then(|id| id.as_str())
                     && let Ok(id) = id.parse::<Id>()
                     && self.index_of(&id).is_some()
@@ -318,64 +304,45 @@ impl Supervisor {
                 if first_display {
                     next = next.with_active_display(Some(&id));
                 }
-                (next, Done::Created(id), None)
+                return Ok((next, Done::Created(id)));
             }
-            Command::Change(id, fields) => {
-                self.configured_index(&id)?;
-                let next = self.loaded.with_changes(&id, fields).map_err(invalid)?;
-                (next, Done::Changed, None)
-            }
-            Command::ChangeIfMatch {
+            Edit::Change {
                 id,
                 fields,
                 if_match,
             } => {
                 let index = self.configured_index(&id)?;
-                if !if_match.contains(&self.machines[index].process.etag()) {
+                if if_match.is_some_and(|tags| !tags.contains(&self.machines[index].process.etag()))
+                {
                     return Err(Refusal::Outdated);
                 }
-                return self.plan(Command::Change(id, fields), requester, now);
+                self.loaded.with_changes(&id, fields).map_err(invalid)?
             }
-            Command::Delete(ref id) | Command::ForceDelete(ref id) => {
-                let is_forced = matches!(command, Command::ForceDelete(_));
-                let id = id.clone();
+            Edit::Delete { id, force } => {
                 let index = self.configured_index(&id)?;
                 if self.machines[index].is_alive() {
                     return Err(Refusal::StillRuns(id));
                 }
                 let rules = self.rules_using(&id);
-                if !is_forced && !rules.is_empty() {
+                if !force && !rules.is_empty() {
                     return Err(Refusal::UsedByRules(id, rules));
                 }
-                let next = self.loaded.without_process(&id).map_err(invalid)?;
-                (next, Done::Changed, None)
+                self.loaded.without_process(&id).map_err(invalid)?
             }
-            Command::ReplaceConfig { document, if_match } => {
+            Edit::ReplaceConfig { document, if_match } => {
                 self.check_if_match(if_match)?;
-                let next = self.loaded.replaced_by(document).map_err(invalid)?;
-                (next, Done::Changed, None)
+                self.loaded.replaced_by(document).map_err(invalid)?
             }
-            Command::ReplaceSection {
+            Edit::ReplaceSection {
                 section,
                 value,
                 if_match,
             } => {
                 self.check_if_match(if_match)?;
-                let next = self.loaded.with_section(section, value).map_err(invalid)?;
-                (next, Done::Changed, None)
+                self.loaded.with_section(section, value).map_err(invalid)?
             }
-            Command::Stop(id) => return self.stop(&id, requester, now).map(Err),
-            // None of these changes the configuration or is queued.
-            Command::ReloadPage(_)
-            | Command::Navigate { .. }
-            | Command::Screenshot { .. }
-            | Command::SwitchPower { .. }
-            | Command::RunRule(_)
-            | Command::Preview { .. }
-            | Command::Reload
-            | Command::Upgrade => return Ok(Err(Done::Accepted)),
         };
-        Ok(Ok(Plan { next, done, start }))
+        Ok((next, Done::Changed))
     }
 
     /// The names of the enabled rules that use a process.

@@ -29,7 +29,7 @@ mod snapshot;
 
 pub use action::Action;
 pub use backup::KeepOld;
-pub use command::{Command, Done, ExecutionId, Outcome, Refusal, Requester, Ticket};
+pub use command::{Command, Done, Edit, ExecutionId, Outcome, Refusal, Requester, Ticket};
 pub use display::power::{Backend, PowerReport, PowerStatus};
 pub use display::screen::{Connector, Monitor, Output, Screen, Size};
 pub use display::screens::{RotationStatus, ScreenStatus};
@@ -270,7 +270,7 @@ impl Supervisor {
             | Event::TimeZone { .. }
             | Event::ScheduleSaved { .. }
             | Event::RuleDone { .. } => self.handle_schedule_event(event, now),
-            Event::Reload => self.request_reload(Requester::Daemon),
+            Event::Reload => self.handle_command(Requester::Daemon, Command::Reload, now),
             Event::Shutdown => self.begin_shutdown(now),
         }
         self.update_connection(now);

@@ -2,7 +2,7 @@
 
 use crate::harness::{at, id, kiosk};
 use ossuary::config::Section;
-use ossuary::supervisor::{Command, Done, Failure, Refusal, State};
+use ossuary::supervisor::{Command, Done, Edit, Failure, Refusal, State};
 use std::rc::Rc;
 
 #[test]
@@ -103,7 +103,7 @@ fn a_process_is_added() {
         assert_eq!(answer.status, 201);
         assert_eq!(answer.field("location"), Some("/api/processes/data-sync"));
         assert_eq!(answer.json()["id"], "data-sync");
-        let Some(Command::Create(fields)) = kiosk.received_command() else {
+        let Some(Command::Edit(Edit::Create(fields))) = kiosk.received_command() else {
             panic!("unexpected command");
         };
         assert_eq!(fields["name"], "Data");
@@ -122,7 +122,7 @@ fn a_process_is_changed_and_removed() {
             (200, &"data-sync".into())
         );
         let asked = kiosk.received_command();
-        assert!(matches!(asked, Some(Command::Change(sync, fields))
+        assert!(matches!(asked, Some(Command::Edit(Edit::Change { id: sync, fields, if_match: None }))
             if sync == id("data-sync") && fields["name"] == "New"));
         kiosk.will_reply(Ok(Done::Changed));
         let answer = kiosk
@@ -131,7 +131,7 @@ fn a_process_is_changed_and_removed() {
         assert_eq!((answer.status, answer.body.len()), (204, 0));
         assert_eq!(answer.field("content-length"), None);
         assert!(
-            matches!(kiosk.received_command(), Some(Command::Delete(sync)) if sync == id("data-sync"))
+            matches!(kiosk.received_command(), Some(Command::Edit(Edit::Delete { id: sync, force: false })) if sync == id("data-sync"))
         );
     });
 }
@@ -153,9 +153,11 @@ fn a_change_of_a_process_honours_if_match() {
             .await;
         assert_eq!(answer.status, 200);
         assert_eq!(answer.field("etag"), Some(tag.as_str()), "unchanged here");
-        let Some(Command::ChangeIfMatch {
-            id: sync, if_match, ..
-        }) = kiosk.received_command()
+        let Some(Command::Edit(Edit::Change {
+            id: sync,
+            if_match: Some(if_match),
+            ..
+        })) = kiosk.received_command()
         else {
             panic!("the supervisor was asked for something else");
         };
@@ -287,7 +289,7 @@ fn the_document_and_its_sections_are_replaced_if_the_tag_matches() {
         assert_eq!(answer.status, 200);
         assert_eq!(answer.field("etag"), Some(format!("\"{tag}\"").as_str()));
         assert!(
-            matches!(kiosk.received_command(), Some(Command::ReplaceConfig { document, if_match })
+            matches!(kiosk.received_command(), Some(Command::Edit(Edit::ReplaceConfig { document, if_match }))
             if document["version"] == 3 && if_match == Some(vec![tag]))
         );
         for (path, part) in [
@@ -302,7 +304,7 @@ fn the_document_and_its_sections_are_replaced_if_the_tag_matches() {
                 (200, document.section(part))
             );
             assert!(matches!(kiosk.received_command(),
-                Some(Command::ReplaceSection { section, value, if_match: None })
+                Some(Command::Edit(Edit::ReplaceSection { section, value, if_match: None }))
                 if section == part && value["x"] == 1));
         }
     });

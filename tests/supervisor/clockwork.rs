@@ -7,7 +7,7 @@ use crate::stage::find_zone;
 use jiff::{SignedDuration, Timestamp};
 use ossuary::config::{Loaded, Section, Zone};
 use ossuary::supervisor::{
-    Action, Boot, ClockReading, Command, EntryKind, Event, SavedSchedule, ScheduleBoot, Source,
+    Action, Boot, ClockReading, Edit, EntryKind, Event, SavedSchedule, ScheduleBoot, Source,
     Supervisor, Ticket,
 };
 use ossuary::time::Moment;
@@ -244,14 +244,14 @@ impl World {
     /// Renames every rule; they remain the same rules.
     fn edit(&mut self) {
         let salt = self.rng.u32(..);
-        let request = Command::ReplaceSection {
+        let request = Edit::ReplaceSection {
             section: Section::Schedule,
             value: document(salt)["schedule"].clone(),
             if_match: None,
         };
         self.handle(Event::Command {
             ticket: Ticket(u64::from(salt)),
-            command: request,
+            command: request.into(),
         });
     }
 

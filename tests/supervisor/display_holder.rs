@@ -1,9 +1,9 @@
 //! Which process occupies a display when the configuration, a client or the hardware changes: the screen never stays
 //! dark while a display process could run.
 
-use crate::stage::{Stage, id, load};
+use crate::stage::{Stage, change_process, id, load};
 use ossuary::supervisor::{
-    Action, Boot, Command, Ending, Event, Memory, RunId, Source, State, Supervisor,
+    Action, Boot, Command, Edit, Ending, Event, Memory, RunId, Source, State, Supervisor,
 };
 use serde_json::{Map, Value, json};
 use std::collections::BTreeMap;
@@ -24,7 +24,7 @@ fn browsers(names: &[&str]) -> Value {
 }
 
 fn put(stage: &mut Stage, document: Value) {
-    let outcome = stage.ask(Command::ReplaceConfig {
+    let outcome = stage.ask(Edit::ReplaceConfig {
         document,
         if_match: None,
     });
@@ -35,7 +35,7 @@ fn change(stage: &mut Stage, name: &str, fields: Value) {
     let Value::Object(fields) = fields else {
         panic!("fields are an object");
     };
-    let outcome = stage.ask(Command::Change(id(name), fields));
+    let outcome = stage.ask(change_process(id(name), fields));
     assert!(matches!(outcome, Some(Ok(_))), "{outcome:?}");
 }
 

@@ -16,11 +16,12 @@
 //! They also hold when the daemon is killed: periodically the supervisor is replaced by another that knows only what
 //! was saved, while the processes live on.
 
+use crate::stage::change_process;
 use ossuary::config::{Display, Document, Id, Loaded, Process, Restart, Rotation};
 use ossuary::supervisor::page::{PageCommand, PageCommandResult, PageObservation, Transition};
 use ossuary::supervisor::process::restart::CLEAN_RUN;
 use ossuary::supervisor::{
-    Action, Backend, Boot, Command, Ending, Event, Failure, Memory, Output, PowerReport,
+    Action, Backend, Boot, Command, Edit, Ending, Event, Failure, Memory, Output, PowerReport,
     ProcessStatus, Reason, Requester, RunId, Screen, Size, Source, State, Supervisor, Ticket,
 };
 use ossuary::time::Moment;
@@ -877,18 +878,19 @@ impl World {
             0..3 => Command::Start(id),
             3..5 => Command::Stop(id),
             5..7 => Command::Restart(id),
-            7..10 => Command::Change(id, self.some_fields()),
-            10 => Command::Delete(id),
+            7..10 => change_process(id, self.some_fields()).into(),
+            10 => Edit::Delete { id, force: false }.into(),
             11 => {
                 let mut fields = self.some_fields();
                 fields.insert("id".into(), json!(id.as_str()));
                 fields.entry("command").or_insert(json!("made"));
-                Command::Create(fields)
+                Edit::Create(fields).into()
             }
-            12 => Command::ReplaceConfig {
+            12 => Edit::ReplaceConfig {
                 document: first_document(),
                 if_match: self.rng.bool().then(|| vec![self.saved.etag()]),
-            },
+            }
+            .into(),
             13 => Command::Upgrade,
             17 => Command::SwitchPower {
                 display: self.some_display(),

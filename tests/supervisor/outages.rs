@@ -4,7 +4,8 @@ use crate::stage::{Stage, id, load};
 use ossuary::config::{Id, Section};
 use ossuary::supervisor::page::{PageCommand, PageCommandResult, PageObservation, PageState};
 use ossuary::supervisor::{
-    Action, Boot, Command, Ending, Event, Failure, Memory, Requester, RunId, Source, Supervisor,
+    Action, Boot, Command, Edit, Ending, Event, Failure, Memory, Requester, RunId, Source,
+    Supervisor,
 };
 use serde_json::{Value, json};
 use std::collections::{BTreeMap, BTreeSet};
@@ -94,8 +95,8 @@ impl Kiosk {
         }
     }
 
-    fn ask(&mut self, request: Command) {
-        let _ = self.stage.ask(request);
+    fn ask(&mut self, command: impl Into<Command>) {
+        let _ = self.stage.ask(command);
         self.perform();
     }
 
@@ -330,7 +331,7 @@ fn a_noticed_outage_is_tracked_to_its_end_despite_configuration_changes() {
     kiosk.away.insert("https://example.org");
     kiosk.pass(20);
     assert_eq!(kiosk.commands, [PageCommand::ShowOverlay]);
-    kiosk.ask(Command::ReplaceSection {
+    kiosk.ask(Edit::ReplaceSection {
         section: Section::Behaviors,
         value: json!({
             "on_connection_lost": {"action": "none"},

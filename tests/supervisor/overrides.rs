@@ -3,7 +3,7 @@
 use crate::rules::{DAY_PAGE, Kiosk, MORNING, at, canvas, document, time};
 use crate::stage::id;
 use ossuary::config::{Display, Section};
-use ossuary::supervisor::{Command, Done, Event, RuleOutcome, SavedSchedule, State};
+use ossuary::supervisor::{Command, Done, Edit, Event, RuleOutcome, SavedSchedule, State};
 use serde_json::{Value, json};
 
 const OWN_PAGE: &str = "https://example.org/";
@@ -86,7 +86,7 @@ impl Kiosk {
     }
 
     fn set_rules(&mut self, rules: Value) {
-        let request = Command::ReplaceSection {
+        let request = Edit::ReplaceSection {
             section: Section::Schedule,
             value: json!({"timezone": "Europe/Berlin", "rules": rules}),
             if_match: None,

@@ -1,11 +1,11 @@
 //! The schedule from an operator's point of view. The test holds both clocks.
 
-use crate::stage::{DiskBehavior, Stage, id};
+use crate::stage::{DiskBehavior, Stage, change_process, id};
 use jiff::{SignedDuration, Timestamp};
 use ossuary::supervisor::page::{PageCommand, PageCommandResult};
 use ossuary::supervisor::{
-    Action, ClockReading, Command, Done, Ending, Event, Failure, Refusal, RuleOutcome, RuleStatus,
-    SavedSchedule, ScheduleBoot, State, Ticket,
+    Action, ClockReading, Command, Done, Edit, Ending, Event, Failure, Refusal, RuleOutcome,
+    RuleStatus, SavedSchedule, ScheduleBoot, State, Ticket,
 };
 use ossuary::time::Moment;
 use serde_json::{Value, json};
@@ -431,7 +431,7 @@ fn a_rule_that_was_added_after_its_time_waits_for_the_next_day() {
     kiosk.until("2026-11-26T07:30:00Z");
     let rule = with(run("a", "08:00"), "catch_up", json!(true));
     let schedule = json!({"timezone": "Europe/Berlin", "rules": [rule]});
-    let request = Command::ReplaceSection {
+    let request = Edit::ReplaceSection {
         section: ossuary::config::Section::Schedule,
         value: schedule,
         if_match: None,
@@ -603,7 +603,7 @@ fn a_change_during_an_override_is_kept() {
     let mut kiosk = Kiosk::new(rule, MORNING);
     kiosk.until("2026-11-26T08:00:00Z");
     let mine = json!({"command": "mine"}).as_object().unwrap().clone();
-    kiosk.stage.ask(Command::Change(id("sync"), mine));
+    kiosk.stage.ask(change_process(id("sync"), mine));
     kiosk.until("2026-11-26T18:00:00Z");
     assert_eq!(kiosk.field("sync", "command"), "mine");
     assert_eq!(
@@ -705,7 +705,7 @@ fn an_override_ends_when_its_rule_is_disabled() {
     let set = |kiosk: &mut Kiosk, enabled: bool| {
         let rule = canvas("day", "08:00", "18:00", DAY_PAGE);
         let rule = with(rule, "enabled", json!(enabled));
-        let request = Command::ReplaceSection {
+        let request = Edit::ReplaceSection {
             section: ossuary::config::Section::Schedule,
             value: json!({"timezone": "Europe/Berlin", "rules": [rule]}),
             if_match: None,
@@ -794,10 +794,16 @@ fn a_client_runs_a_rule() {
 fn a_process_that_rules_use_is_not_deleted_without_force() {
     let rule = json!({"id": "r", "name": "Every morning", "trigger": time("08:00"), "action": {"type": "start_process", "process_id": "extra"}});
     let mut kiosk = Kiosk::new(json!([rule]), MORNING);
-    let answer = kiosk.stage.ask(Command::Delete(id("extra")));
+    let answer = kiosk.stage.ask(Edit::Delete {
+        id: id("extra"),
+        force: false,
+    });
     let refusal = Refusal::UsedByRules(id("extra"), vec!["Every morning".into()]);
     assert_eq!(answer, Some(Err(refusal)));
-    let answer = kiosk.stage.ask(Command::ForceDelete(id("extra")));
+    let answer = kiosk.stage.ask(Edit::Delete {
+        id: id("extra"),
+        force: true,
+    });
     assert_eq!(answer, Some(Ok(Done::Changed)));
     let status = kiosk.stage.supervisor.status();
     let document = status.configuration.document.as_map();

@@ -1,8 +1,8 @@
 //! Processes from an operator's point of view: one scenario a test.
 
-use crate::stage::{DiskBehavior, Stage, id};
+use crate::stage::{DiskBehavior, Stage, change_process, id};
 use ossuary::config::Problem;
-use ossuary::supervisor::{Action, Command, Done, Ending, Event, Refusal, Source, State};
+use ossuary::supervisor::{Action, Command, Done, Edit, Ending, Event, Refusal, Source, State};
 use serde_json::{Map, Value, json};
 
 fn three_processes() -> Value {
@@ -326,7 +326,7 @@ fn a_change_of_one_process_leaves_the_others_running() {
     let pid = stage.status("server").pid;
     stage.taken_actions();
     let change = fields(json!({"command": "python3 other.py"}));
-    let outcome = stage.ask(Command::Change(id("sync"), change));
+    let outcome = stage.ask(change_process(id("sync"), change));
     assert_eq!(outcome, Some(Ok(Done::Changed)));
     assert_eq!(stage.taken_actions(), ["save", "signal Term"]);
     stage.exit("sync", TERMINATED);
@@ -342,14 +342,14 @@ fn a_change_of_one_process_leaves_the_others_running() {
 fn a_change_of_a_process_that_another_client_has_changed_meanwhile_is_refused() {
     let mut stage = Stage::new(three_processes());
     let seen = stage.status("sync").process.etag();
-    let change = |command: &str, tag| Command::ChangeIfMatch {
+    let change = |command: &str, tag| Edit::Change {
         id: id("sync"),
         fields: fields(json!({"command": command})),
-        if_match: vec![tag],
+        if_match: Some(vec![tag]),
     };
     // A change of another process does not matter.
     let other = fields(json!({"name": "Data"}));
-    stage.ask(Command::Change(id("server"), other));
+    stage.ask(change_process(id("server"), other));
     assert_eq!(stage.ask(change("one", seen)), Some(Ok(Done::Changed)));
     assert_eq!(stage.ask(change("two", seen)), Some(Err(Refusal::Outdated)));
     let process = stage.status("sync").process.clone();
@@ -363,7 +363,7 @@ fn a_new_name_needs_no_restart() {
     let mut stage = Stage::new(three_processes());
     let pid = stage.status("sync").pid;
     stage.taken_actions();
-    stage.ask(Command::Change(
+    stage.ask(change_process(
         id("sync"),
         fields(json!({"name": "Data Sync"})),
     ));
@@ -377,10 +377,7 @@ fn a_put_that_cannot_be_saved_changes_nothing() {
     let mut stage = Stage::new(three_processes());
     stage.disk = DiskBehavior::Full;
     let before = stage.supervisor.status().clone();
-    let outcome = stage.ask(Command::Change(
-        id("sync"),
-        fields(json!({"name": "Other"})),
-    ));
+    let outcome = stage.ask(change_process(id("sync"), fields(json!({"name": "Other"}))));
     assert!(matches!(outcome, Some(Err(Refusal::NotSaved(_)))));
     assert_eq!(stage.supervisor.status().generation, before.generation);
 }
@@ -388,7 +385,7 @@ fn a_put_that_cannot_be_saved_changes_nothing() {
 #[test]
 fn a_disabled_process_is_stopped_and_cannot_be_started() {
     let mut stage = Stage::new(three_processes());
-    stage.ask(Command::Change(
+    stage.ask(change_process(
         id("sync"),
         fields(json!({"enabled": false})),
     ));
@@ -397,22 +394,25 @@ fn a_disabled_process_is_stopped_and_cannot_be_started() {
     let outcome = stage.ask(Command::Start(id("sync")));
     assert_eq!(outcome, Some(Err(Refusal::Disabled(id("sync")))));
     stage.taken_actions();
-    stage.ask(Command::Change(
-        id("sync"),
-        fields(json!({"enabled": true})),
-    ));
+    stage.ask(change_process(id("sync"), fields(json!({"enabled": true}))));
     assert_eq!(stage.taken_actions(), ["save", "spawn sync"]);
 }
 
 #[test]
 fn a_running_process_cannot_be_deleted_and_a_stopped_one_can() {
     let mut stage = Stage::new(three_processes());
-    let refused = stage.ask(Command::Delete(id("sync")));
+    let refused = stage.ask(Edit::Delete {
+        id: id("sync"),
+        force: false,
+    });
     assert_eq!(refused, Some(Err(Refusal::StillRuns(id("sync")))));
     stage.ask(Command::Stop(id("sync")));
     stage.exit("sync", TERMINATED);
     assert_eq!(
-        stage.ask(Command::Delete(id("sync"))),
+        stage.ask(Edit::Delete {
+            id: id("sync"),
+            force: false
+        }),
         Some(Ok(Done::Changed))
     );
     assert!(stage.supervisor.status().process(&id("sync")).is_none());
@@ -483,7 +483,7 @@ fn edits_are_saved_one_at_a_time_and_each_is_answered() {
     stage.disk = DiskBehavior::Silent;
     stage.taken_actions();
     for name in ["A", "B"] {
-        stage.ask(Command::Change(id("sync"), fields(json!({"name": name}))));
+        stage.ask(change_process(id("sync"), fields(json!({"name": name}))));
     }
     assert_eq!(stage.taken_actions(), ["save"]);
     assert!(stage.replies.is_empty());
@@ -516,10 +516,10 @@ fn shutdown_stops_dependents_first_and_then_exits() {
 fn shutdown_answers_waiting_clients_even_if_the_disk_is_silent() {
     let mut stage = Stage::new(json!({"version": 3, "processes": {}}));
     stage.disk = DiskBehavior::Silent;
-    stage.ask(Command::Create(fields(
+    stage.ask(Edit::Create(fields(
         json!({"name": "One", "command": "one"}),
     )));
-    stage.ask(Command::Create(fields(
+    stage.ask(Edit::Create(fields(
         json!({"name": "Two", "command": "two"}),
     )));
     stage.handle(Event::Shutdown);
@@ -533,7 +533,7 @@ fn shutdown_answers_waiting_clients_even_if_the_disk_is_silent() {
 fn moving_a_browser_to_another_display_restarts_it_there() {
     let mut stage = Stage::new(two_screens());
     stage.taken_actions();
-    stage.ask(Command::Change(id("day"), fields(json!({"display": ":1"}))));
+    stage.ask(change_process(id("day"), fields(json!({"display": ":1"}))));
     assert_eq!(stage.taken_actions(), ["save", "signal Term"]);
     stage.exit("day", TERMINATED);
     assert_eq!(stage.taken_actions(), ["spawn day"]);
@@ -547,7 +547,7 @@ fn the_first_display_process_that_is_added_becomes_the_one_that_starts_at_boot()
     let mut stage = Stage::new(json!({"version": 3, "processes": {}}));
     let new = fields(json!({"name": "Gallery", "type": "chromium", "url": "https://example.org/"}));
     assert_eq!(
-        stage.ask(Command::Create(new)),
+        stage.ask(Edit::Create(new)),
         Some(Ok(Done::Created(id("gallery"))))
     );
     assert_eq!(
@@ -565,7 +565,7 @@ fn read(stage: &mut Stage, bytes: &[u8]) {
 }
 
 fn rename_sync(stage: &mut Stage) {
-    stage.ask(Command::Change(id("sync"), fields(json!({"name": "Data"}))));
+    stage.ask(change_process(id("sync"), fields(json!({"name": "Data"}))));
 }
 
 #[test]
@@ -582,7 +582,7 @@ fn an_invalid_file_is_kept_before_an_edit_replaces_it() {
     stage.disk = DiskBehavior::Works;
     rename_sync(&mut stage);
     rename_sync(&mut stage);
-    stage.ask(Command::Change(id("sync"), fields(json!({"name": "Sync"}))));
+    stage.ask(change_process(id("sync"), fields(json!({"name": "Sync"}))));
     let kept = "save, keeping the broken file";
     assert_eq!(stage.taken_actions(), [kept, kept, "save"]);
     assert_eq!(stage.supervisor.status().configuration.source, Source::File);
@@ -595,8 +595,8 @@ fn an_older_file_is_kept_by_the_first_save_that_succeeds() {
     assert_eq!(stage.supervisor.status().configuration.problems.len(), 1);
     stage.disk = DiskBehavior::Works;
     let new = || fields(json!({"command": "new"}));
-    stage.ask(Command::Create(new()));
-    stage.ask(Command::Create(new()));
+    stage.ask(Edit::Create(new()));
+    stage.ask(Edit::Create(new()));
     let saves: Vec<String> = stage.taken_actions();
     let saves: Vec<&String> = saves
         .iter()
@@ -708,7 +708,7 @@ fn a_new_dependency_is_started_for_the_process_that_needs_it_now() {
         "api": {"command": "api", "autostart": false}
     }}));
     stage.taken_actions();
-    stage.ask(Command::Change(
+    stage.ask(change_process(
         id("page"),
         fields(json!({"depends_on": ["api"], "command": "new"})),
     ));
@@ -735,7 +735,7 @@ fn a_new_display_process_does_not_blame_one_that_does_not_run() {
     stage.exit("day", TERMINATED);
     let new = fields(json!({"name": "Third", "type": "chromium", "url": "https://example.org/3"}));
     stage.taken_actions();
-    stage.ask(Command::Create(new));
+    stage.ask(Edit::Create(new));
     assert_eq!(stage.taken_actions(), ["save"]);
     assert_eq!(stage.reason("third"), "not started yet");
 }

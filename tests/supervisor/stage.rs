@@ -4,7 +4,7 @@ use jiff::tz::TimeZone;
 use ossuary::config::{Display, Id, Loaded, Process};
 use ossuary::supervisor::page::{PageCommand, PageCommandResult};
 use ossuary::supervisor::{
-    Action, Backend, Boot, Command, Ending, Event, Failure, KeepOld, Outcome, PowerReport,
+    Action, Backend, Boot, Command, Edit, Ending, Event, Failure, KeepOld, Outcome, PowerReport,
     ProcessStatus, Requester, RunId, SavedSchedule, ScheduleBoot, Source, State, Supervisor,
     Ticket,
 };
@@ -48,6 +48,15 @@ pub enum DiskBehavior {
 
 pub fn id(text: &str) -> Id {
     text.parse().unwrap()
+}
+
+/// An edit of fields of a process.
+pub fn change_process(id: Id, fields: serde_json::Map<String, Value>) -> Edit {
+    Edit::Change {
+        id,
+        fields,
+        if_match: None,
+    }
 }
 
 pub fn load(document: Value) -> Loaded {
@@ -220,12 +229,12 @@ impl Stage {
     }
 
     /// A client sends a command; returns the answer if it came at once.
-    pub fn ask(&mut self, request: Command) -> Option<Outcome> {
+    pub fn ask(&mut self, command: impl Into<Command>) -> Option<Outcome> {
         let ticket = self.next_ticket;
         self.next_ticket += 1;
         self.handle(Event::Command {
             ticket: Ticket(ticket),
-            command: request,
+            command: command.into(),
         });
         self.replies.get(&ticket).cloned()
     }

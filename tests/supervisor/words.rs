@@ -1,7 +1,7 @@
 //! The state of the kiosk in one line, and how long a reload lasts.
 
 use crate::stage::{DiskBehavior, Stage, id};
-use ossuary::supervisor::{Command, Ending, Event};
+use ossuary::supervisor::{Command, Edit, Ending, Event};
 use serde_json::json;
 
 fn kiosk() -> Stage {
@@ -91,7 +91,7 @@ fn a_reload_lasts_until_it_is_applied_or_refused() {
 
     // It waits for a save; an older document is migrated.
     stage.disk = DiskBehavior::Silent;
-    stage.ask(Command::Create(
+    stage.ask(Edit::Create(
         json!({"name": "New", "command": "x"})
             .as_object()
             .unwrap()

@@ -9,7 +9,7 @@ use crate::http::caller::Disclosure;
 use crate::http::context::Api;
 use crate::http::error::Error;
 use crate::http::reply::{ApiRequest, Reply};
-use crate::supervisor::{Command, Refusal};
+use crate::supervisor::{Command, Edit, Refusal};
 use serde::Serialize;
 use serde_json::Value;
 use std::rc::Rc;
@@ -32,11 +32,11 @@ pub async fn replace(api: &Rc<Api>, request: ApiRequest<'_>) -> Result<Reply, Er
     if let Some(problem) = unknown_zone(api, new.get("schedule")).await {
         return Err(refuse(api, problem, |loaded| loaded.replaced_by(new)));
     }
-    let command = Command::ReplaceConfig {
+    let edit = Edit::ReplaceConfig {
         document: new,
         if_match: if_match(request.header("if-match")),
     };
-    api.commands.send(command).await?;
+    api.commands.send(edit).await?;
     Ok(document(api, &request, None, None))
 }
 
@@ -90,12 +90,12 @@ async fn replace_section(
             loaded.with_section(section, value)
         }));
     }
-    let command = Command::ReplaceSection {
+    let edit = Edit::ReplaceSection {
         section,
         value,
         if_match: if_match(request.header("if-match")),
     };
-    api.commands.send(command).await?;
+    api.commands.send(edit).await?;
     Ok(document(api, request, Some(section), None))
 }
 

@@ -7,7 +7,7 @@ use crate::http::caller::Disclosure;
 use crate::http::context::{Api, CachedList};
 use crate::http::error::{Error, ErrorKind};
 use crate::http::reply::{ApiRequest, Reply};
-use crate::supervisor::{Command, Done, ProcessStatus, Refusal};
+use crate::supervisor::{Command, Done, Edit, ProcessStatus, Refusal};
 use serde::Serialize;
 use std::rc::Rc;
 
@@ -70,7 +70,7 @@ pub async fn show(api: &Rc<Api>, request: ApiRequest<'_>) -> Result<Reply, Error
 /// `POST /api/processes`
 pub async fn create(api: &Rc<Api>, request: ApiRequest<'_>) -> Result<Reply, Error> {
     let fields = request.object()?;
-    match api.commands.send(Command::Create(fields)).await? {
+    match api.commands.send(Edit::Create(fields)).await? {
         Done::Created(id) => {
             Ok(reply(api, &request, 201, &id)?.with("Location", format!("/api/processes/{id}")))
         }
@@ -82,15 +82,12 @@ pub async fn create(api: &Rc<Api>, request: ApiRequest<'_>) -> Result<Reply, Err
 pub async fn change(api: &Rc<Api>, request: ApiRequest<'_>) -> Result<Reply, Error> {
     let id = id(request.id)?;
     let fields = request.object()?;
-    let command = match if_match(request.header("if-match")) {
-        None => Command::Change(id.clone(), fields),
-        Some(if_match) => Command::ChangeIfMatch {
-            id: id.clone(),
-            fields,
-            if_match,
-        },
+    let edit = Edit::Change {
+        id: id.clone(),
+        fields,
+        if_match: if_match(request.header("if-match")),
     };
-    api.commands.send(command).await?;
+    api.commands.send(edit).await?;
     let shown = find(api, &id)?;
     Ok(reply(api, &request, 200, &id)?.with("ETag", tag(&shown)))
 }
@@ -104,12 +101,12 @@ fn tag(shown: &ProcessStatus) -> String {
 /// the deletion.
 pub async fn delete(api: &Rc<Api>, request: ApiRequest<'_>) -> Result<Reply, Error> {
     let id = id(request.id)?;
-    let command = match request.query("force") {
-        None | Some("false") => Command::Delete(id),
-        Some("true") => Command::ForceDelete(id),
+    let force = match request.query("force") {
+        None | Some("false") => false,
+        Some("true") => true,
         Some(_) => return Err(Error::invalid("force", "must be true or false")),
     };
-    api.commands.send(command).await?;
+    api.commands.send(Edit::Delete { id, force }).await?;
     Ok(Reply::empty(204))
 }
 

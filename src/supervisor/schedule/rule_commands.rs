@@ -3,7 +3,7 @@
 use super::execution::ExecutionStep;
 use super::history::RuleOutcome;
 use crate::config::{Id, RuleAction};
-use crate::supervisor::{Action, Command, ExecutionId, Supervisor};
+use crate::supervisor::{Action, Command, Edit, ExecutionId, Supervisor};
 use crate::time::Moment;
 use serde_json::{Map, Value};
 
@@ -71,7 +71,12 @@ impl Supervisor {
         now: Moment,
     ) {
         self.scheduler.executions.block(execution);
-        self.run_command_for(execution, Command::Change(id, fields), now);
+        let edit = Edit::Change {
+            id,
+            fields,
+            if_match: None,
+        };
+        self.run_command_for(execution, edit.into(), now);
     }
 
     /// Starts or stops a process.
