@@ -56,7 +56,7 @@ use page::health::Health;
 use process::admission::ScreenWait;
 use process::machine::Machine;
 use schedule::Scheduler;
-use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::collections::VecDeque;
 use std::rc::Rc;
 
 /// What is known when the daemon starts.
@@ -118,18 +118,10 @@ pub struct Supervisor {
 
     /// Machines that changed since the last `settle`.
     updated: Vec<usize>,
-    /// The deadline of each machine that has one.
-    deadlines: BTreeSet<(Moment, usize)>,
-    /// The deadline of each machine in `deadlines`.
-    indexed_deadlines: Vec<Option<Moment>>,
-    /// Machines that wait for admission.
-    awaiting_admission: BTreeSet<usize>,
     /// A process may start that could not before.
     may_start_more: bool,
     /// Set while every display process that should run waits for a missing display.
     screen_wait: Option<ScreenWait>,
-    /// The machine of each run that is not over.
-    runs: BTreeMap<RunId, usize>,
     /// Machines or displays were added or removed since the last snapshot.
     layout_changed: bool,
 
@@ -160,12 +152,8 @@ impl Supervisor {
             next_claim: 1,
             actions: VecDeque::new(),
             updated: Vec::new(),
-            deadlines: BTreeSet::new(),
-            indexed_deadlines: Vec::new(),
-            awaiting_admission: BTreeSet::new(),
             may_start_more: true,
             screen_wait: None,
-            runs: BTreeMap::new(),
             layout_changed: true,
             status: Rc::new(status),
         };
@@ -173,7 +161,9 @@ impl Supervisor {
         this.boot(boot.loaded, now);
         this.restore_schedule(boot.schedule, now);
         this.update_schedule(now);
-        for run in this.runs.keys().copied().collect::<Vec<_>>() {
+        let mut runs: Vec<RunId> = this.machines.iter().filter_map(Machine::run).collect();
+        runs.sort_unstable();
+        for run in runs {
             this.watch_page(run, now);
         }
         let page = this.health.as_ref().map(|(_, health)| health.run());
@@ -211,7 +201,7 @@ impl Supervisor {
                 ending,
                 tree_left,
             } => {
-                let index = self.runs.get(&run).copied();
+                let index = self.index_of_run(run);
                 self.update_run(run, |machine, out| {
                     machine.handle_exited(ending, tree_left, now, out);
                 });
@@ -220,7 +210,7 @@ impl Supervisor {
                 }
             }
             Event::TreeGone { run } => {
-                let index = self.runs.get(&run).copied();
+                let index = self.index_of_run(run);
                 self.update_run(run, |machine, out| machine.handle_tree_gone(now, out));
                 if let Some(index) = index {
                     self.expect_display_back(index, now);
@@ -286,9 +276,8 @@ impl Supervisor {
 
     /// When to send [`Event::Tick`]; `None` if nothing is waited for.
     pub fn poll_timeout(&self) -> Option<Moment> {
-        let deadline = self.deadlines.first().map(|(moment, _)| *moment);
         let deadlines = [
-            deadline,
+            self.next_deadline().map(|(moment, _)| moment),
             self.disk.deadline(),
             self.page_deadline(),
             self.connection_deadline(),
@@ -310,12 +299,8 @@ impl Supervisor {
     }
 
     fn handle_tick(&mut self, now: Moment) {
-        while let Some((moment, index)) = self.deadlines.first().copied() {
-            if moment > now {
-                break;
-            }
+        while let Some((_, index)) = self.next_deadline().filter(|(moment, _)| *moment <= now) {
             self.update_machine(index, |machine, out| machine.handle_deadline(now, out));
-            self.index_machine(index);
         }
         self.handle_disk_deadline(now);
         self.handle_screen_deadline(now);
@@ -324,7 +309,7 @@ impl Supervisor {
 
     /// Changes the machine of a run. An event of a run that is over is ignored.
     fn update_run(&mut self, run: RunId, change: impl FnOnce(&mut Machine, &mut VecDeque<Action>)) {
-        if let Some(index) = self.runs.get(&run).copied() {
+        if let Some(index) = self.index_of_run(run) {
             self.update_machine(index, change);
         }
     }
@@ -337,34 +322,20 @@ impl Supervisor {
     ) -> T {
         self.updated.push(index);
         self.may_start_more = true;
-        let before = self.machines[index].run();
-        let result = change(&mut self.machines[index], &mut self.actions);
-        let after = self.machines[index].run();
-        if before != after {
-            if let Some(run) = before {
-                self.runs.remove(&run);
-            }
-            if let Some(run) = after {
-                self.runs.insert(run, index);
-            }
-        }
-        result
+        change(&mut self.machines[index], &mut self.actions)
     }
 
     /// Starts and stops processes until nothing changes any more, then publishes.
     fn settle(&mut self, now: Moment) {
-        let mut changed = Vec::new();
         loop {
-            while let Some(index) = self.updated.pop() {
-                self.index_machine(index);
-                changed.push(index);
-            }
+            let before = self.updated.len();
             self.admit(now);
-            if self.updated.is_empty() {
+            if self.updated.len() == before {
                 break;
             }
         }
         self.drop_ended_processes();
+        let mut changed = std::mem::take(&mut self.updated);
         if self.layout_changed {
             changed = (0..self.machines.len()).collect();
         }
@@ -387,45 +358,26 @@ impl Supervisor {
         }
     }
 
-    /// Updates the indexes of a machine.
-    fn index_machine(&mut self, index: usize) {
-        let machine = &self.machines[index];
-        let deadline = machine.deadline();
-        if self.indexed_deadlines[index] != deadline {
-            if let Some(old) = self.indexed_deadlines[index] {
-                self.deadlines.remove(&(old, index));
-            }
-            if let Some(new) = deadline {
-                self.deadlines.insert((new, index));
-            }
-            self.indexed_deadlines[index] = deadline;
-        }
-        if machine.awaits_admission() {
-            self.awaiting_admission.insert(index);
-        } else {
-            self.awaiting_admission.remove(&index);
-        }
-    }
-
-    /// Rebuilds all indexes after the order of the machines changed.
-    fn reindex(&mut self) {
-        self.deadlines.clear();
-        self.awaiting_admission.clear();
-        self.indexed_deadlines = vec![None; self.machines.len()];
-        self.runs = self
-            .machines
-            .iter()
-            .enumerate()
-            .filter_map(|(index, machine)| Some((machine.run()?, index)))
-            .collect();
-        self.updated = (0..self.machines.len()).collect();
-    }
-
     /// The browser of this run was executed.
     fn on_browser_started(&mut self, run: RunId) {
-        if let Some(index) = self.runs.get(&run) {
-            self.on_start_page_opened(*index);
+        if let Some(index) = self.index_of_run(run) {
+            self.on_start_page_opened(index);
         }
+    }
+
+    /// The machine of a run that is not over.
+    fn index_of_run(&self, run: RunId) -> Option<usize> {
+        self.machines
+            .iter()
+            .position(|machine| machine.run() == Some(run))
+    }
+
+    /// The machine whose deadline is next.
+    fn next_deadline(&self) -> Option<(Moment, usize)> {
+        let machines = self.machines.iter().enumerate();
+        machines
+            .filter_map(|(index, machine)| Some((machine.deadline()?, index)))
+            .min()
     }
 
     fn index_of(&self, id: &Id) -> Option<usize> {

@@ -122,8 +122,10 @@ fn a_process_is_changed_and_removed() {
             (200, &"data-sync".into())
         );
         let asked = kiosk.received_command();
-        assert!(matches!(asked, Some(Command::Edit(Edit::Change { id: sync, fields, if_match: None }))
-            if sync == id("data-sync") && fields["name"] == "New"));
+        assert!(
+            matches!(asked, Some(Command::Edit(Edit::Change { id: sync, fields, if_match: None }))
+            if sync == id("data-sync") && fields["name"] == "New")
+        );
         kiosk.will_reply(Ok(Done::Changed));
         let answer = kiosk
             .call("DELETE", "/api/processes/data-sync", "", "")

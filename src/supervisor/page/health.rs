@@ -560,7 +560,7 @@ fn shows_built_in(observation: &PageObservation) -> bool {
 impl Supervisor {
     /// The page of a run can be observed from now on.
     pub(in crate::supervisor) fn watch_page(&mut self, run: RunId, now: Moment) {
-        let Some(index) = self.runs.get(&run).copied() else {
+        let Some(index) = self.index_of_run(run) else {
             return;
         };
         // The configuration may have changed since the run began.
@@ -636,8 +636,8 @@ impl Supervisor {
         match (result, index) {
             (Ok(PageCommandResult::Evidence(Some(screenshot))), _) => {
                 health.set_evidence(screenshot, now);
-                if let Some(index) = self.runs.get(&run) {
-                    self.publish_page_status(*index);
+                if let Some(index) = self.index_of_run(run) {
+                    self.publish_page_status(index);
                 }
             }
             (Ok(result), _) => health.handle_done(command, &result),
@@ -696,7 +696,7 @@ impl Supervisor {
     /// The machine of a run whose page can be commanded.
     pub(in crate::supervisor) fn driven_page(&self, run: RunId) -> Option<usize> {
         let (_, health) = self.health.as_ref()?;
-        let index = *self.runs.get(&run)?;
+        let index = self.index_of_run(run)?;
         let machine = &self.machines[index];
         let lives = machine.pid().is_some() && !machine.is_stopping();
         (health.run == run && lives && !self.shutting_down).then_some(index)

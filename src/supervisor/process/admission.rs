@@ -332,8 +332,11 @@ impl Supervisor {
         if self.shutting_down {
             return self.end_next(now);
         }
+        let waiting: Vec<usize> = (0..self.machines.len())
+            .filter(|index| self.machines[*index].awaits_admission())
+            .collect();
         self.start_what_is_configured(now);
-        for index in self.awaiting_admission.iter().copied().collect::<Vec<_>>() {
+        for index in waiting {
             if !self.machines[index].awaits_admission() {
                 continue;
             }
@@ -478,7 +481,11 @@ impl Supervisor {
 
     /// Exits once nothing runs and no save is in progress.
     pub(in crate::supervisor) fn exit_if_done(&mut self) {
-        if self.shutting_down && !self.has_exited && self.disk.is_idle() && self.runs.is_empty() {
+        if self.shutting_down
+            && !self.has_exited
+            && self.disk.is_idle()
+            && !self.machines.iter().any(Machine::is_alive)
+        {
             self.has_exited = true;
             self.reject_page_commands();
             self.actions.push_back(Action::Exit);

@@ -46,7 +46,6 @@ impl Supervisor {
             self.configure_log(&machine.process);
             self.machines.push(machine);
         }
-        self.reindex();
     }
 
     /// Applies a saved configuration.
@@ -92,7 +91,6 @@ impl Supervisor {
         for machine in previous.into_values() {
             self.remove_process(machine, now);
         }
-        self.reindex();
 
         for index in different {
             self.restart_process(index, Reason::ConfigurationChanged, now);
@@ -140,10 +138,6 @@ impl Supervisor {
             self.actions.push_back(Action::Forget {
                 process: machine.process.id.clone(),
             });
-        }
-        self.reindex();
-        for index in std::mem::take(&mut self.updated) {
-            self.index_machine(index);
         }
     }
 
