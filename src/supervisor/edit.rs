@@ -104,7 +104,7 @@ impl Supervisor {
             return self.reply(requester, Err(Refusal::ShuttingDown));
         }
         if let Requester::Client(_) = requester {
-            self.on_client_command(&command);
+            self.with_scheduler(|it, facts| it.on_client_command(facts, &command));
         }
         match command {
             Command::Stop(id) => {
@@ -121,9 +121,12 @@ impl Supervisor {
             Command::ReloadPage(_) | Command::Navigate { .. } | Command::Screenshot { .. } => {
                 self.start_page_command(requester, command);
             }
-            Command::RunRule(id) => self.request_rule(requester, &id, now),
+            Command::RunRule(id) => {
+                self.with_scheduler(|it, facts| it.request_rule(facts, requester, &id, now));
+                self.run_intents(now);
+            }
             Command::Preview { from, to } => {
-                let preview = Rc::new(self.preview_schedule(from, to));
+                let preview = Rc::new(self.scheduler.preview_schedule(&self.facts(), from, to));
                 self.reply(requester, Ok(Done::Preview(preview)));
             }
             Command::Reload => self.enqueue(requester, QueuedEdit::Reload, now),

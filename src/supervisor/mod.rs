@@ -25,6 +25,7 @@ mod lifecycle;
 pub mod page;
 pub mod process;
 mod schedule;
+mod scheduling;
 mod snapshot;
 
 pub use action::Action;
@@ -159,7 +160,8 @@ impl Supervisor {
         };
         this.restore_processes(boot.memories, now);
         this.boot(boot.loaded, now);
-        this.restore_schedule(boot.schedule, now);
+        this.with_scheduler(|it, facts| it.restore_schedule(facts, boot.schedule, now));
+        this.run_intents(now);
         this.update_schedule(now);
         let mut runs: Vec<RunId> = this.machines.iter().filter_map(Machine::run).collect();
         runs.sort_unstable();
@@ -189,7 +191,7 @@ impl Supervisor {
             Event::Spawned { run, pid } => {
                 self.update_run(run, |machine, out| machine.handle_spawned(pid, now, out));
                 self.watch_page(run, now);
-                self.on_browser_started(run);
+                self.with_scheduler(|it, facts| it.on_start_page_opened(facts, run));
             }
             Event::SpawnFailed { run, failure } => {
                 self.update_run(run, |machine, out| {
@@ -238,9 +240,9 @@ impl Supervisor {
             }
             Event::Network { connected } => {
                 self.handle_network(connected, now);
-                self.set_initial_network(connected);
+                self.scheduler.set_initial_network(connected);
                 if connected {
-                    self.retry_page_overrides_now(now);
+                    self.scheduler.retry_page_overrides_now(now);
                 }
             }
             Event::ServerProbed { url, reachable } => {
@@ -259,7 +261,10 @@ impl Supervisor {
             Event::Clock { .. }
             | Event::TimeZone { .. }
             | Event::ScheduleSaved { .. }
-            | Event::RuleDone { .. } => self.handle_schedule_event(event, now),
+            | Event::RuleDone { .. } => {
+                self.with_scheduler(|it, facts| it.handle_schedule_event(facts, event, now));
+                self.run_intents(now);
+            }
             Event::Reload => self.handle_command(Requester::Daemon, Command::Reload, now),
             Event::Shutdown => self.begin_shutdown(now),
         }
@@ -282,7 +287,7 @@ impl Supervisor {
             self.page_deadline(),
             self.connection_deadline(),
             self.screens.deadline(),
-            self.schedule_deadline(),
+            self.scheduler.schedule_deadline(&self.facts()),
             self.screen_deadline(),
         ];
         deadlines.into_iter().flatten().min()
@@ -355,13 +360,6 @@ impl Supervisor {
             if let Some(memory) = news.map(Box::new) {
                 self.actions.push_back(Action::Remember { memory });
             }
-        }
-    }
-
-    /// The browser of this run was executed.
-    fn on_browser_started(&mut self, run: RunId) {
-        if let Some(index) = self.index_of_run(run) {
-            self.on_start_page_opened(index);
         }
     }
 

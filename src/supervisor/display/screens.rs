@@ -122,6 +122,12 @@ impl Screens {
         }
     }
 
+    /// Whether it is known that nothing can switch the screen of a display.
+    pub fn is_unswitchable(&self, display: &Display) -> bool {
+        let entry = self.entries.get(display);
+        entry.is_some_and(|entry| entry.power.is_unswitchable())
+    }
+
     /// The earliest deadline of a screen.
     pub fn deadline(&self) -> Option<Moment> {
         let of_entry = |entry: &Entry| {
@@ -323,45 +329,14 @@ impl Supervisor {
         on: bool,
         now: Moment,
     ) -> Result<(), Refusal> {
-        let is_configured = || {
-            let mut machines = self.machines.iter();
-            machines.any(|machine| machine.process.display.as_ref() == Some(display))
-        };
-        if self.present.binary_search(display).is_err() {
-            return Err(match is_configured() {
-                true => Refusal::DisplayNotConnected(display.clone()),
-                false => Refusal::NoSuchDisplay(display.clone()),
-            });
+        if let Some(refusal) = self.facts().power_refusal(display) {
+            return Err(refusal);
         }
         let entry = self.screens.entries.entry(display.clone()).or_default();
         entry.is_present = true;
-        if entry.power.is_unswitchable() {
-            return Err(Refusal::NoPowerSwitch(display.clone()));
-        }
         entry.power.request(display, on, now, &mut self.actions);
         self.layout_changed = true;
         Ok(())
-    }
-
-    /// Requests every screen to be on or off.
-    ///
-    /// # Errors
-    ///
-    /// No screen can be switched.
-    pub fn request_power_everywhere(&mut self, on: bool, now: Moment) -> Result<(), Failure> {
-        let mut done = false;
-        let mut refused = None;
-        for display in self.present.clone() {
-            match self.request_power(&display, on, now) {
-                Ok(()) => done = true,
-                Err(refusal) => refused = Some(refusal),
-            }
-        }
-        match (done, refused) {
-            (true, _) => Ok(()),
-            (false, Some(refusal)) => Err(Failure::system(refusal.to_string())),
-            (false, None) => Err(Failure::system("there is no display to switch")),
-        }
     }
 
     /// A deadline of a screen may have passed.

@@ -55,7 +55,7 @@ impl Supervisor {
             return;
         };
         let half_done = !self.disk.is_idle()
-            || self.is_schedule_busy()
+            || self.scheduler.is_schedule_busy()
             || self.machines.iter().any(|m| m.is_about_to_run());
         if half_done {
             return;

@@ -116,7 +116,8 @@ impl Supervisor {
         };
         // A page that was not shown, or was withdrawn, changes nothing.
         if let (Ok(PageCommandResult::Done), Some(url)) = (&result, &url) {
-            self.on_client_navigation(&id, url);
+            self.scheduler.on_client_navigation(&id, url);
+            self.run_intents(now);
         }
         let outcome = match result {
             Ok(PageCommandResult::Done | PageCommandResult::Evidence(_)) => Ok(Done::Accepted),
@@ -154,6 +155,8 @@ impl Supervisor {
         for requester in std::mem::take(&mut self.page_commands.pending).into_keys() {
             self.reply(requester, Err(Refusal::ShuttingDown));
         }
-        self.reject_waiting_rules();
+        for client in self.scheduler.take_waiting_clients() {
+            self.reply(client, Err(Refusal::ShuttingDown));
+        }
     }
 }

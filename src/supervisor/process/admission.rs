@@ -344,7 +344,13 @@ impl Supervisor {
                 AdmissionDecision::Granted => {
                     let run = RunId(self.next_run);
                     self.next_run += 1;
-                    self.update_machine(index, |machine, out| machine.start(run, now, out));
+                    let page = self
+                        .scheduler
+                        .start_page(&self.machines[index].process.id)
+                        .cloned();
+                    self.update_machine(index, |machine, out| {
+                        machine.start(run, page.as_ref(), now, out);
+                    });
                 }
                 AdmissionDecision::Waits(reason) => self.delay_start(index, reason),
                 AdmissionDecision::Displaces(others) => {

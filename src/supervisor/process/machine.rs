@@ -56,8 +56,6 @@ pub(in crate::supervisor) struct Machine {
     /// What was last published; `since` changes with it.
     last_shown: (State, Option<RunId>),
     since: Moment,
-    /// The page that it shows instead of its own.
-    pub page_override: Option<String>,
     /// The status of its page while it runs.
     pub page_status: Option<Rc<PageStatus>>,
     /// What was last saved for the next daemon.
@@ -142,7 +140,6 @@ impl Machine {
             ended: None,
             last_shown: (State::Stopped, None),
             since: now,
-            page_override: None,
             page_status: None,
             last_memory: None,
         }
@@ -371,11 +368,11 @@ impl Machine {
         self.wanted && matches!(self.phase, Phase::Idle)
     }
 
-    /// It is admitted: execute it.
-    pub fn start(&mut self, run: RunId, now: Moment, out: &mut Actions) {
+    /// It is admitted: execute it, with this page instead of its own.
+    pub fn start(&mut self, run: RunId, page: Option<&String>, now: Moment, out: &mut Actions) {
         debug_assert!(self.awaits_admission());
         self.waits_for = None;
-        let process = self.to_execute();
+        let process = self.to_execute(page);
         self.phase = Phase::Starting {
             active: ActiveRun {
                 run,
@@ -388,9 +385,9 @@ impl Machine {
         out.push_back(Action::Spawn { run, process });
     }
 
-    /// The process with the page to show.
-    fn to_execute(&self) -> Rc<Process> {
-        match &self.page_override {
+    /// The process with the page to show instead of its own.
+    fn to_execute(&self, page: Option<&String>) -> Rc<Process> {
+        match page {
             Some(url) => Rc::new(Process {
                 url: Some(url.clone()),
                 ..(*self.process).clone()

@@ -5,13 +5,12 @@
 //! cut. Everything else runs first and is saved afterwards. Either way an occurrence costs one write. The result of
 //! the command that an execution sends is entered in the history.
 
+use super::facts::Facts;
 use super::history::{EntryKind, HistoryEntry, RuleOutcome};
 use super::overrides::ChangedBy;
-use super::{LastExecution, LocalTime, SavedSchedule};
+use super::{Intent, LastExecution, LocalTime, Scheduler};
 use crate::config::{Id, Rule, RuleAction, Trigger};
-use crate::supervisor::{
-    self, Action, Command, Done, ExecutionId, Failure, Refusal, Requester, Supervisor,
-};
+use crate::supervisor::{self, Action, Done, ExecutionId, Failure, Refusal, Requester};
 use crate::time::Moment;
 use jiff::Timestamp;
 use std::collections::{BTreeMap, VecDeque};
@@ -29,8 +28,8 @@ pub(super) struct ExecutionQueue {
     running: BTreeMap<ExecutionId, Execution>,
     /// The execution that no other may overtake.
     blocked_by: Option<ExecutionId>,
-    /// The pages that are being opened, by process; `None` for the configured page.
-    pending_pages: BTreeMap<ExecutionId, (Id, Option<String>)>,
+    /// The pages that are being opened.
+    pending_pages: BTreeMap<ExecutionId, PendingPage>,
     results: VecDeque<(ExecutionId, supervisor::Outcome)>,
     saving: SaveState,
 }
@@ -62,11 +61,22 @@ pub(super) enum ExecutionStep {
     End(Option<ChangedBy>),
 }
 
+/// A page that is being opened.
+#[derive(Debug)]
+pub(super) enum PendingPage {
+    /// In the browser that runs; `None` for the configured page.
+    Open(Id, Option<String>),
+    /// By a restart of the browser.
+    Restart,
+}
+
 /// The state of saving.
 #[derive(Debug, Default)]
 struct SaveState {
     /// A save must precede the next execution.
     is_due: bool,
+    /// A save must follow the next intents.
+    is_requested: bool,
     /// The history entries below this number are being saved.
     in_flight: Option<ExecutionId>,
     /// Something changed since that save began.
@@ -104,8 +114,8 @@ impl ExecutionQueue {
     }
 
     /// The result with this id says whether a page was opened.
-    pub fn add_page(&mut self, id: ExecutionId, process: Id, url: Option<String>) {
-        self.pending_pages.insert(id, (process, url));
+    pub fn add_page(&mut self, id: ExecutionId, page: PendingPage) {
+        self.pending_pages.insert(id, page);
     }
 
     /// The result of a command of the schedule.
@@ -125,7 +135,7 @@ impl ExecutionQueue {
     }
 }
 
-impl Supervisor {
+impl Scheduler {
     /// Queues an occurrence of a rule.
     pub(super) fn enqueue_execution(&mut self, rule: &Rule, step: ExecutionStep, occasion: Cause) {
         let is_written_first = match (&step, &rule.trigger) {
@@ -157,7 +167,7 @@ impl Supervisor {
         at: Option<Timestamp>,
         overruled: Option<ChangedBy>,
     ) {
-        let rule = self.scheduler.rule(id);
+        let rule = self.rule(id);
         let name = rule.map_or(id.to_string(), |rule| rule.name.clone());
         let occasion = Cause {
             at,
@@ -183,7 +193,7 @@ impl Supervisor {
         is_written_first: bool,
         is_frequent: bool,
     ) {
-        let execution = self.scheduler.history.add(HistoryEntry {
+        let execution = self.history.add(HistoryEntry {
             rule: rule.clone(),
             name: name.to_owned(),
             at: occasion.at,
@@ -191,7 +201,7 @@ impl Supervisor {
             outcome: None,
             detail: None,
         });
-        self.scheduler.executions.waiting.push_back(Execution {
+        self.executions.waiting.push_back(Execution {
             id: execution,
             rule: rule.clone(),
             step: step,
@@ -203,16 +213,16 @@ impl Supervisor {
             is_saved_first: is_written_first,
             is_frequent,
         });
-        self.scheduler.is_changed = true;
+        self.is_changed = true;
         if is_written_first {
-            self.scheduler.executions.save_soon();
+            self.executions.save_soon();
         }
     }
 
     /// A client requested a rule.
     pub(super) fn run_rule_for_client(&mut self, rule: Rc<Rule>, client: Requester, now: Moment) {
         let occasion = Cause {
-            at: self.scheduler.clock.map(|clock| clock.wall(now)),
+            at: self.clock.map(|clock| clock.wall(now)),
             kind: EntryKind::Run,
             client: Some(client),
         };
@@ -227,8 +237,8 @@ impl Supervisor {
         outcome: RuleOutcome,
         why: &str,
     ) {
-        let rule = self.scheduler.schedule.rules[index].clone();
-        let id = self.scheduler.history.add(HistoryEntry {
+        let rule = self.schedule.rules[index].clone();
+        let id = self.history.add(HistoryEntry {
             rule: rule.id.clone(),
             name: rule.name.clone(),
             at: Some(at),
@@ -239,62 +249,86 @@ impl Supervisor {
         self.close_entry(id, &rule.id, outcome, Some(why.to_owned()));
     }
 
-    /// Runs every execution that may run, in order.
-    pub(super) fn run_executions(&mut self, now: Moment) {
-        if std::mem::take(&mut self.scheduler.executions.saving.is_due) {
+    /// Saves the state if that must precede the next execution.
+    pub(super) fn save_if_due(&mut self) {
+        if std::mem::take(&mut self.executions.saving.is_due) {
             self.save_schedule();
-        }
-        loop {
-            self.process_results(now);
-            let queue = &mut self.scheduler.executions;
-            let may_go =
-                |first: &Execution| !first.is_saved_first || first.id < queue.saving.saved_below;
-            if queue.blocked_by.is_some() || !queue.waiting.front().is_some_and(may_go) {
-                return;
-            }
-            let Some(execution) = queue.waiting.pop_front() else {
-                return;
-            };
-            let refused = queue.saving.failed.as_ref();
-            let refused = refused
-                .filter(|(which, _)| execution.is_saved_first && which.contains(&execution.id));
-            let why = refused.map(|(_, why)| format!("it cannot be saved: {why}"));
-            let is_reboot = matches!(execution.step, ExecutionStep::Run(RuleAction::Reboot));
-            let (id, step, rule) = (execution.id, execution.step.clone(), execution.rule.clone());
-            queue.running.insert(id, execution);
-            match why {
-                // Otherwise it would be repeated after each start.
-                Some(why) if is_reboot => {
-                    self.finish_execution(id, RuleOutcome::Failed, Some(why), now)
-                }
-                _ => self.start_execution(id, &rule, step, now),
-            }
         }
     }
 
-    /// Handles the results of commands of the schedule.
-    pub(super) fn process_results(&mut self, now: Moment) {
-        while let Some((id, mut outcome)) = self.scheduler.executions.results.pop_front() {
-            if let Some((process, url)) = self.scheduler.executions.pending_pages.remove(&id) {
-                outcome = self.handle_page_opened(id, &process, &url, outcome, now);
-            }
-            let (result, detail) = match outcome {
-                Ok(Done::Started { stopped }) if !stopped.is_empty() => {
-                    let names: Vec<&str> = stopped.iter().map(Id::as_str).collect();
-                    (
-                        RuleOutcome::Done,
-                        Some(format!("stopped {}", names.join(", "))),
-                    )
-                }
-                Ok(_) => (RuleOutcome::Done, None),
-                Err(Refusal::Invalid(problems)) => (
-                    RuleOutcome::Failed,
-                    problems.first().map(ToString::to_string),
-                ),
-                Err(refusal) => (RuleOutcome::Failed, Some(refusal.to_string())),
-            };
-            self.finish_execution(id, result, detail, now);
+    /// Handles one result, or starts the next execution that may run. Returns whether there was one.
+    pub fn step(&mut self, facts: &Facts<'_>, now: Moment) -> bool {
+        if let Some((id, outcome)) = self.executions.results.pop_front() {
+            self.process_result(facts, id, outcome, now);
+            return true;
         }
+        if facts.shutting_down {
+            return false;
+        }
+        let queue = &mut self.executions;
+        let may_go =
+            |first: &Execution| !first.is_saved_first || first.id < queue.saving.saved_below;
+        if queue.blocked_by.is_some() || !queue.waiting.front().is_some_and(may_go) {
+            return false;
+        }
+        let Some(execution) = queue.waiting.pop_front() else {
+            return false;
+        };
+        let refused = queue.saving.failed.as_ref();
+        let refused =
+            refused.filter(|(which, _)| execution.is_saved_first && which.contains(&execution.id));
+        let why = refused.map(|(_, why)| format!("it cannot be saved: {why}"));
+        let is_reboot = matches!(execution.step, ExecutionStep::Run(RuleAction::Reboot));
+        let (id, step, rule) = (execution.id, execution.step.clone(), execution.rule.clone());
+        queue.running.insert(id, execution);
+        match why {
+            // Otherwise it would be repeated after each start.
+            Some(why) if is_reboot => {
+                self.finish_execution(id, RuleOutcome::Failed, Some(why), now)
+            }
+            _ => self.start_execution(facts, id, &rule, step, now),
+        }
+        true
+    }
+
+    fn process_result(
+        &mut self,
+        facts: &Facts<'_>,
+        id: ExecutionId,
+        outcome: supervisor::Outcome,
+        now: Moment,
+    ) {
+        let (outcome, done) = match self.executions.pending_pages.remove(&id) {
+            Some(PendingPage::Open(process, url)) => {
+                let Some(outcome) =
+                    self.handle_page_opened(facts, id, &process, &url, outcome, now)
+                else {
+                    return;
+                };
+                (outcome, None)
+            }
+            Some(PendingPage::Restart) => {
+                let done = "the browser was restarted".to_owned();
+                (outcome.map(|_| Done::Accepted), Some(done))
+            }
+            None => (outcome, None),
+        };
+        let (result, detail) = match outcome {
+            Ok(Done::Started { stopped }) if !stopped.is_empty() => {
+                let names: Vec<&str> = stopped.iter().map(Id::as_str).collect();
+                (
+                    RuleOutcome::Done,
+                    Some(format!("stopped {}", names.join(", "))),
+                )
+            }
+            Ok(_) => (RuleOutcome::Done, done),
+            Err(Refusal::Invalid(problems)) => (
+                RuleOutcome::Failed,
+                problems.first().map(ToString::to_string),
+            ),
+            Err(refusal) => (RuleOutcome::Failed, Some(refusal.to_string())),
+        };
+        self.finish_execution(id, result, detail, now);
     }
 
     /// Completes an execution with the result of an action.
@@ -320,7 +354,7 @@ impl Supervisor {
         detail: Option<String>,
         now: Moment,
     ) {
-        let queue = &mut self.scheduler.executions;
+        let queue = &mut self.executions;
         let Some(execution) = queue.running.remove(&id) else {
             return;
         };
@@ -338,14 +372,14 @@ impl Supervisor {
         let is_recent_save = last.is_some_and(|last| now.since(last) < FREQUENT_SAVE_INTERVAL);
         let may_wait = execution.is_frequent && is_recent_save;
         if !(execution.is_saved_first || may_wait) {
-            self.scheduler.executions.saving.last_save = Some(now);
+            self.executions.saving.last_save = Some(now);
             self.save_schedule();
         }
     }
 
     /// Answers the client of an execution that takes long.
     pub(super) fn reply_early(&mut self, id: ExecutionId) {
-        let open = self.scheduler.executions.running.get_mut(&id);
+        let open = self.executions.running.get_mut(&id);
         if let Some(execution) = open
             && let Some(client) = execution.client.take()
         {
@@ -366,20 +400,16 @@ impl Supervisor {
             outcome,
             detail,
         };
-        self.reply(client, Ok(done));
+        self.intents.push_back(Intent::Reply(client, Ok(done)));
     }
 
-    /// The daemon exits: clients that wait for a rule are answered.
-    pub(in crate::supervisor) fn reject_waiting_rules(&mut self) {
-        let queue = &mut self.scheduler.executions;
+    /// The clients that wait for a rule, which are not answered otherwise from here on.
+    pub fn take_waiting_clients(&mut self) -> Vec<Requester> {
+        let queue = &mut self.executions;
         let waiting = queue.waiting.iter_mut();
         let all = waiting.chain(queue.running.values_mut());
-        let clients: Vec<Requester> = all
-            .filter_map(|execution| execution.client.take())
-            .collect();
-        for client in clients {
-            self.reply(client, Err(Refusal::ShuttingDown));
-        }
+        all.filter_map(|execution| execution.client.take())
+            .collect()
     }
 
     fn close_entry(
@@ -389,10 +419,9 @@ impl Supervisor {
         outcome: RuleOutcome,
         detail: Option<String>,
     ) {
-        let agenda = &mut self.scheduler;
-        agenda.is_changed = true;
-        let zone = agenda.display_zone();
-        let Some(entry) = agenda.history.close(id, outcome, detail) else {
+        self.is_changed = true;
+        let zone = self.display_zone();
+        let Some(entry) = self.history.close(id, outcome, detail) else {
             return;
         };
         let last = LastExecution {
@@ -400,38 +429,44 @@ impl Supervisor {
             outcome,
             detail: entry.detail.clone(),
         };
-        let place = agenda.indexes.get(rule).copied();
-        if let Some(state) = place.and_then(|place| agenda.rules.get_mut(place)) {
+        let place = self.indexes.get(rule).copied();
+        if let Some(state) = place.and_then(|place| self.rules.get_mut(place)) {
             state.last = Some(Rc::new(last));
         }
     }
 
     // ---- saving ----
 
-    /// Saves the state of the schedule.
+    /// Saves the state of the schedule, after the intents so far.
     pub(super) fn save_schedule(&mut self) {
-        let mut saved: SavedSchedule = match self.scheduler.executions.saving.in_flight {
-            Some(_) => {
-                self.scheduler.executions.saving.is_outdated = true;
-                return;
-            }
-            None => self.scheduler.saved(),
-        };
-        let starts = self.scheduler.page_overrides.keys().filter_map(|id| {
-            let index = self.index_of(id)?;
-            Some((id.clone(), self.machines[index].page_override.clone()?))
-        });
-        saved.start_pages = starts.collect();
-        saved.powers = Some(self.screens.requests());
-        self.scheduler.executions.saving.in_flight = Some(self.scheduler.history.next());
-        let saved = Box::new(saved);
-        self.actions
-            .push_back(Action::SaveSchedule { schedule: saved });
+        self.executions.saving.is_requested = true;
+    }
+
+    /// Saves the state of the schedule if that was requested. Returns whether an intent follows.
+    pub fn save_if_requested(&mut self, facts: &Facts<'_>) -> bool {
+        if !std::mem::take(&mut self.executions.saving.is_requested) {
+            return false;
+        }
+        if self.executions.saving.in_flight.is_some() {
+            self.executions.saving.is_outdated = true;
+            return false;
+        }
+        let mut saved = self.saved();
+        let starts = self.start_pages.iter();
+        let starts = starts
+            .filter(|(id, _)| self.page_overrides.contains_key(*id) && facts.machine(id).is_some());
+        saved.start_pages = starts.map(|(id, url)| (id.clone(), url.clone())).collect();
+        saved.powers = Some(facts.screens.requests());
+        self.executions.saving.in_flight = Some(self.history.next());
+        let schedule = Box::new(saved);
+        self.intents
+            .push_back(Intent::Act(Action::SaveSchedule { schedule }));
+        true
     }
 
     /// The state was saved, or could not be.
     pub(super) fn handle_schedule_saved(&mut self, result: Result<(), Failure>, now: Moment) {
-        let saving = &mut self.scheduler.executions.saving;
+        let saving = &mut self.executions.saving;
         let Some(below) = saving.in_flight.take() else {
             return;
         };
@@ -445,11 +480,6 @@ impl Supervisor {
         }
     }
 
-    /// Runs a command for an execution; its result is the outcome of the execution.
-    pub(super) fn run_command_for(&mut self, id: ExecutionId, command: Command, now: Moment) {
-        self.handle_command(Requester::Schedule(id), command, now);
-    }
-
     /// Handles entries that were not finished when the previous daemon ended. What may run twice runs again if it is
     /// recent; the rest is only reported.
     pub(super) fn restore_history(&mut self, entries: impl Iterator<Item = HistoryEntry>) {
@@ -458,8 +488,8 @@ impl Supervisor {
                 self.restore_entry(entry);
                 continue;
             }
-            let rule = self.scheduler.rule(&entry.rule).cloned();
-            let is_held = self.scheduler.active.contains_key(&entry.rule);
+            let rule = self.rule(&entry.rule).cloned();
+            let is_held = self.active.contains_key(&entry.rule);
             match rule {
                 Some(rule) if entry.kind == EntryKind::Begin && self.may_repeat(&rule, &entry) => {
                     let occasion = Cause {
@@ -487,7 +517,7 @@ impl Supervisor {
     }
 
     fn may_repeat(&self, rule: &Rule, entry: &HistoryEntry) -> bool {
-        let Some((at, clock)) = entry.at.zip(self.scheduler.clock) else {
+        let Some((at, clock)) = entry.at.zip(self.clock) else {
             return false;
         };
         let is_recent =
@@ -497,7 +527,7 @@ impl Supervisor {
 
     fn restore_entry(&mut self, entry: HistoryEntry) {
         let (rule, outcome, detail) = (entry.rule.clone(), entry.outcome, entry.detail.clone());
-        let id = self.scheduler.history.add(entry);
+        let id = self.history.add(entry);
         if let Some(outcome) = outcome {
             self.close_entry(id, &rule, outcome, detail);
         }

@@ -20,6 +20,7 @@ mod clock_reading;
 mod due_queue;
 mod elapsed;
 mod execution;
+pub(super) mod facts;
 mod history;
 mod occurrences;
 mod override_stack;
@@ -37,19 +38,20 @@ pub use preview::{Conflict, Occurrence, Preview};
 pub use saved::SavedSchedule;
 pub use snapshot::{LastExecution, LocalTime, RuleStatus, ScheduleStatus};
 
-use super::{Action, Event, ExecutionId, Failure, Refusal, Requester, Supervisor};
-use crate::config::{Document, Id, Rule, Schedule, Trigger, Zone};
+use super::{Action, Command, Event, ExecutionId, Failure, Outcome, Refusal, Requester};
+use crate::config::{Display, Document, Id, Rule, Schedule, Trigger, Zone};
 use crate::time::Moment;
 use calendar::Calendar;
 use due_queue::DueQueue;
 use elapsed::ElapsedTime;
 use execution::ExecutionQueue;
+use facts::Facts;
 use history::History;
 use jiff::tz::TimeZone;
 use override_stack::OverrideStacks;
 use page_override::PageOverride;
 use saved::{ActiveOverride, Stamp};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 use std::rc::Rc;
 
 /// What is known of the schedule when the daemon starts.
@@ -97,6 +99,28 @@ pub(super) struct Scheduler {
     needs_recompute: bool,
     /// The published status is outdated.
     is_changed: bool,
+    /// The page overrides that browsers start with.
+    start_pages: BTreeMap<Id, String>,
+    intents: VecDeque<Intent>,
+}
+
+/// What the schedule wants of the rest of the supervisor, in order.
+#[derive(Debug)]
+pub(super) enum Intent {
+    Act(Action),
+    /// Run a command; its result is the result of the execution.
+    Command(ExecutionId, Command),
+    /// Restart a browser to show its start page; the result is the result of the execution.
+    Restart(ExecutionId, Id),
+    Reply(Requester, Outcome),
+    /// Switch a screen on or off.
+    SwitchPower(Display, bool),
+    /// Switch a screen that is not connected once it appears.
+    SwitchPowerLater(Display, bool),
+    /// The screen was requested to be on or off before the daemon started.
+    RestorePower(Display, bool),
+    /// Start or stop a process before anything else starts.
+    SetRunning(Id, bool),
 }
 
 /// The state of one rule.
@@ -124,9 +148,9 @@ struct NetworkWatch {
     differs_since: Option<Moment>,
 }
 
-impl Supervisor {
+impl Scheduler {
     /// Restores what the previous daemon saved.
-    pub(super) fn restore_schedule(&mut self, boot: ScheduleBoot, now: Moment) {
+    pub fn restore_schedule(&mut self, facts: &Facts<'_>, boot: ScheduleBoot, now: Moment) {
         let SavedSchedule {
             boot: booted,
             position,
@@ -141,29 +165,28 @@ impl Supervisor {
         } = boot.saved;
         let stretches = lived.into_iter().map(|(from, to)| (from.0, to.0)).collect();
         let caught_up = caught_up.into_iter().map(|(id, at)| (id, at.0));
-        let agenda = &mut self.scheduler;
-        agenda.elapsed = ElapsedTime::restore(stretches, position.map(|at| at.0), caught_up);
-        agenda.active = held;
-        agenda.overrides = OverrideStacks::restore(stacks);
-        agenda.clock = boot.clock;
+        self.elapsed = ElapsedTime::restore(stretches, position.map(|at| at.0), caught_up);
+        self.active = held;
+        self.overrides = OverrideStacks::restore(stacks);
+        self.clock = boot.clock;
         let found = |(zone, found): (Zone, Result<TimeZone, Failure>)| {
             (
                 zone,
                 found.map(Calendar::new).map_err(|failure| failure.message),
             )
         };
-        agenda.zone = boot.zone.map(found);
-        agenda.schedule = self.loaded.config.schedule.clone();
-        agenda.rules = vec![RuleState::default(); agenda.schedule.rules.len()];
-        agenda.index_rules();
-        agenda.document = self.loaded.document.clone();
-        agenda.needs_recompute = true;
-        agenda.is_changed = true;
+        self.zone = boot.zone.map(found);
+        self.schedule = facts.loaded.config.schedule.clone();
+        self.rules = vec![RuleState::default(); self.schedule.rules.len()];
+        self.index_rules();
+        self.document = facts.loaded.document.clone();
+        self.needs_recompute = true;
+        self.is_changed = true;
         let is_first = booted != boot.boot;
-        agenda.boot = boot.boot;
-        self.restore_page_overrides(canvases, pages, now);
+        self.boot = boot.boot;
+        self.restore_page_overrides(facts, canvases, pages, now);
         self.restore_power_requests(powers, is_first);
-        self.restore_overrides(now);
+        self.restore_overrides(facts);
         self.restore_history(record.into_iter().map(HistoryEntry::from));
         self.add_intervals(now);
         if is_first {
@@ -172,21 +195,20 @@ impl Supervisor {
     }
 
     /// Handles an event of the schedule.
-    pub(super) fn handle_schedule_event(&mut self, event: Event, now: Moment) {
+    pub(super) fn handle_schedule_event(&mut self, facts: &Facts<'_>, event: Event, now: Moment) {
         match event {
             Event::Clock { reading, trusted } => {
-                self.scheduler.clock = trusted.then_some(reading);
-                self.scheduler.needs_recompute = true;
+                self.clock = trusted.then_some(reading);
+                self.needs_recompute = true;
             }
             Event::TimeZone { zone, found } => {
-                let agenda = &mut self.scheduler;
-                if agenda.requested_zone.as_ref() == Some(&zone) {
-                    agenda.requested_zone = None;
+                if self.requested_zone.as_ref() == Some(&zone) {
+                    self.requested_zone = None;
                 }
-                if zone == self.loaded.config.schedule.zone {
+                if zone == facts.loaded.config.schedule.zone {
                     let found = found.map(Calendar::new).map_err(|failure| failure.message);
-                    agenda.zone = Some((zone, found));
-                    agenda.needs_recompute = true;
+                    self.zone = Some((zone, found));
+                    self.needs_recompute = true;
                 }
             }
             Event::ScheduleSaved { result } => self.handle_schedule_saved(result, now),
@@ -195,97 +217,108 @@ impl Supervisor {
             }
             _ => {}
         }
-        self.scheduler.is_changed = true;
+        self.is_changed = true;
     }
 
-    /// Carries out everything that is due.
-    pub(super) fn update_schedule(&mut self, now: Moment) {
-        if self.shutting_down {
-            return self.process_results(now);
+    /// Finds out what is due.
+    pub fn update(&mut self, facts: &Facts<'_>, now: Moment) {
+        if facts.shutting_down {
+            return;
         }
         self.advance_clock(now);
-        self.adopt_rules(now);
-        self.check_document();
-        self.recompute(now);
-        self.run_due(now);
-        self.update_network_rules(now);
-        self.retry_page_overrides(now);
-        self.apply_power_overrides(now);
-        self.run_executions(now);
+        self.adopt_rules(facts, now);
+        self.check_document(facts);
+        self.recompute(facts, now);
+        self.run_due(facts, now);
+        self.update_network_rules(facts, now);
+        self.retry_page_overrides(facts, now);
+        self.apply_power_overrides(facts);
+        self.save_if_due();
     }
 
     /// Advances the clock, unless it may have jumped.
     fn advance_clock(&mut self, now: Moment) {
-        let agenda = &mut self.scheduler;
         if let (false, Some(wall)) = (
-            agenda.needs_recompute,
-            agenda.times().map(|(it, _)| it.wall(now)),
+            self.needs_recompute,
+            self.times().map(|(it, _)| it.wall(now)),
         ) {
-            agenda.elapsed.advance(wall);
+            self.elapsed.advance(wall);
         }
     }
 
     /// When there is something to do for the schedule.
-    pub(super) fn schedule_deadline(&self) -> Option<Moment> {
-        if self.shutting_down {
+    pub fn schedule_deadline(&self, facts: &Facts<'_>) -> Option<Moment> {
+        if facts.shutting_down {
             return None;
         }
-        let agenda = &self.scheduler;
-        let time = agenda.clock.zip(agenda.queue.first_time());
+        let time = self.clock.zip(self.queue.first_time());
         let time = time.map(|(clock, at)| clock.moment(at));
         let deadlines = [
             time,
-            agenda.queue.first_interval(),
-            self.network_rule_deadline(),
-            self.page_override_deadline(),
+            self.queue.first_interval(),
+            self.network_rule_deadline(facts),
+            self.page_override_deadline(facts),
         ];
         deadlines.into_iter().flatten().min()
     }
 
     /// A client requests a rule.
-    pub(super) fn request_rule(&mut self, requester: Requester, id: &Id, now: Moment) {
-        let rules = self.loaded.config.schedule.rules.iter();
+    pub(super) fn request_rule(
+        &mut self,
+        facts: &Facts<'_>,
+        requester: Requester,
+        id: &Id,
+        now: Moment,
+    ) {
+        let rules = facts.loaded.config.schedule.rules.iter();
         match rules.clone().find(|rule| rule.id == *id) {
-            Some(rule) => self.run_rule_for_client(rule.clone(), requester, now),
-            None => self.reply(requester, Err(Refusal::NoSuchRule(id.clone()))),
+            Some(rule) => {
+                let rule = rule.clone();
+                self.run_rule_for_client(rule, requester, now);
+            }
+            None => {
+                let refusal = Refusal::NoSuchRule(id.clone());
+                self.intents
+                    .push_back(Intent::Reply(requester, Err(refusal)));
+            }
         }
     }
 
     /// Whether something is unfinished that another daemon could not complete.
     pub(super) fn is_schedule_busy(&self) -> bool {
-        self.scheduler.executions.is_busy()
+        self.executions.is_busy()
     }
 
     /// Looks up the configured zone, unless that was done.
     fn request_zone(&mut self) {
-        let agenda = &mut self.scheduler;
-        let wanted = &agenda.schedule.zone;
-        let is_known = agenda.zone.as_ref().is_some_and(|(zone, _)| zone == wanted);
-        if !is_known && agenda.requested_zone.as_ref() != Some(wanted) {
-            agenda.zone = None;
-            agenda.requested_zone = Some(wanted.clone());
+        let wanted = &self.schedule.zone;
+        let is_known = self.zone.as_ref().is_some_and(|(zone, _)| zone == wanted);
+        if !is_known && self.requested_zone.as_ref() != Some(wanted) {
+            self.zone = None;
+            self.requested_zone = Some(wanted.clone());
             let zone = wanted.clone();
-            self.actions.push_back(Action::FindTimeZone { zone });
+            self.intents
+                .push_back(Intent::Act(Action::FindTimeZone { zone }));
         }
     }
 
     /// Adopts the configured rules. Rules that did not change keep their state.
-    fn adopt_rules(&mut self, now: Moment) {
-        let new = self.loaded.config.schedule.clone();
-        if Rc::ptr_eq(&self.scheduler.schedule, &new) {
+    fn adopt_rules(&mut self, facts: &Facts<'_>, now: Moment) {
+        let new = facts.loaded.config.schedule.clone();
+        if Rc::ptr_eq(&self.schedule, &new) {
             return;
         }
-        let old = std::mem::replace(&mut self.scheduler.schedule, new.clone());
+        let old = std::mem::replace(&mut self.schedule, new.clone());
         if *old == *new {
             return;
         }
-        let states = std::mem::take(&mut self.scheduler.rules);
+        let states = std::mem::take(&mut self.rules);
         let mut previous: BTreeMap<&Id, (&Rc<Rule>, RuleState)> = (old.rules.iter())
             .zip(states)
             .map(|(rule, state)| (&rule.id, (rule, state)))
             .collect();
         let was_off = !old.enabled;
-        self.scheduler.rules = (new.rules.iter())
+        self.rules = (new.rules.iter())
             .map(|rule| match previous.remove(&rule.id) {
                 Some((before, state)) if !was_off && is_same(before, rule) => state,
                 Some((_, state)) => RuleState {
@@ -299,39 +332,38 @@ impl Supervisor {
                 },
             })
             .collect();
-        self.scheduler.index_rules();
-        self.scheduler.needs_recompute = true;
-        self.scheduler.is_changed = true;
+        self.index_rules();
+        self.needs_recompute = true;
+        self.is_changed = true;
         self.add_intervals(now);
-        self.scheduler.executions.save_soon();
+        self.executions.save_soon();
     }
 
     /// The status of the schedule if it changed.
     pub(super) fn schedule_status(&mut self) -> Option<ScheduleStatus> {
-        if !std::mem::take(&mut self.scheduler.is_changed) {
+        if !std::mem::take(&mut self.is_changed) {
             return None;
         }
-        let agenda = &self.scheduler;
-        let zone = agenda.display_zone();
+        let zone = self.display_zone();
         let local = |at| LocalTime::new(at, &zone);
         let next = |next| match next {
             NextTime::Time(at) => Some(local(at)),
-            NextTime::Moment(at) => agenda.clock.map(|clock| local(clock.wall(at))),
+            NextTime::Moment(at) => self.clock.map(|clock| local(clock.wall(at))),
         };
-        let is_on = agenda.schedule.enabled;
-        let rules = agenda.schedule.rules.iter().zip(&agenda.rules);
+        let is_on = self.schedule.enabled;
+        let rules = self.schedule.rules.iter().zip(&self.rules);
         let rules = rules.map(|(rule, state)| RuleStatus {
             id: rule.id.clone(),
             rule: Some(rule.clone()),
             next: (state.next.filter(|_| is_on && rule.enabled)).and_then(next),
             waits_for_clock: is_on
                 && rule.enabled
-                && agenda.clock.is_none()
+                && self.clock.is_none()
                 && matches!(rule.trigger, Trigger::Time { .. }),
-            active: rule.until.is_some() && agenda.active.contains_key(&rule.id),
+            active: rule.until.is_some() && self.active.contains_key(&rule.id),
             last: state.last.clone(),
         });
-        let unfit = agenda.schedule.invalid.iter().map(|id| RuleStatus {
+        let unfit = self.schedule.invalid.iter().map(|id| RuleStatus {
             id: id.clone(),
             rule: None,
             next: None,
@@ -339,12 +371,12 @@ impl Supervisor {
             active: false,
             last: None,
         });
-        let entries = agenda.history.entries().rev();
+        let entries = self.history.entries().rev();
         Some(ScheduleStatus {
             enabled: is_on,
-            timezone: agenda.zone_name(),
-            clock_trusted: agenda.clock.is_some(),
-            problem: match &agenda.zone {
+            timezone: self.zone_name(),
+            clock_trusted: self.clock.is_some(),
+            problem: match &self.zone {
                 Some((_, Err(why))) => Some(why.clone()),
                 _ => None,
             },
@@ -357,6 +389,23 @@ impl Supervisor {
 }
 
 impl Scheduler {
+    /// The next thing to do for the schedule.
+    pub fn next_intent(&mut self) -> Option<Intent> {
+        self.intents.pop_front()
+    }
+
+    /// The page that the browser of a process starts with instead of the configured one.
+    pub fn start_page(&self, id: &Id) -> Option<&String> {
+        self.start_pages.get(id)
+    }
+
+    fn set_start_page(&mut self, id: &Id, url: Option<String>) {
+        match url {
+            Some(url) => self.start_pages.insert(id.clone(), url),
+            None => self.start_pages.remove(id),
+        };
+    }
+
     /// The result of a command of the schedule.
     pub(super) fn add_result(&mut self, id: ExecutionId, outcome: super::Outcome) {
         self.executions.add_result(id, outcome);

@@ -10,8 +10,9 @@ use super::clock_reading::{ClockReading, later_by};
 use super::due_queue::{Due, OccurrenceKind};
 use super::elapsed::LATE_TOLERANCE;
 use super::execution::{Cause, ExecutionStep};
+use super::facts::Facts;
 use super::history::{EntryKind, RuleOutcome};
-use super::{NextTime, Supervisor};
+use super::{NextTime, Scheduler};
 use crate::config::{Days, Id, Rule, TimeOfDay, Trigger};
 use crate::time::Moment;
 use jiff::Timestamp;
@@ -22,27 +23,27 @@ use std::time::Duration;
 /// Occurrences that are searched for one that was not handled: more than two years, daily.
 const SKIPPED_MAX: usize = 800;
 
-impl Supervisor {
+impl Scheduler {
     /// Recomputes what is due, if needed.
-    pub(super) fn recompute(&mut self, now: Moment) {
-        if !std::mem::take(&mut self.scheduler.needs_recompute) {
+    pub(super) fn recompute(&mut self, facts: &Facts<'_>, now: Moment) {
+        if !std::mem::take(&mut self.needs_recompute) {
             return;
         }
-        self.scheduler.is_changed = true;
+        self.is_changed = true;
         self.request_zone();
-        self.scheduler.queue.clear_times();
-        for state in &mut self.scheduler.rules {
+        self.queue.clear_times();
+        for state in &mut self.rules {
             if let Some(NextTime::Time(_)) = state.next {
                 state.next = None;
             }
         }
         self.end_outdated_overrides(now);
-        let Some((clock, calendar)) = self.scheduler.times().map(|(c, t)| (c, t.clone())) else {
+        let Some((clock, calendar)) = self.times().map(|(c, t)| (c, t.clone())) else {
             return;
         };
         let wall = clock.wall(now);
-        if self.scheduler.schedule.enabled {
-            let schedule = self.scheduler.schedule.clone();
+        if self.schedule.enabled {
+            let schedule = self.schedule.clone();
             let mut due = self.overdue_ends(wall);
             for (index, rule) in schedule.rules.iter().enumerate() {
                 let Trigger::Time { at, days } = rule.trigger else {
@@ -59,12 +60,12 @@ impl Supervisor {
             }
             due.sort_unstable();
             // Every save from here on contains this position of the clock.
-            self.scheduler.elapsed.set_clock(wall);
+            self.elapsed.set_clock(wall);
             for due in due {
-                self.handle_due(due, &calendar, wall);
+                self.handle_due(facts, due, &calendar, wall);
             }
         }
-        self.scheduler.elapsed.set_clock(wall);
+        self.elapsed.set_clock(wall);
     }
 
     /// Checks whether the latest occurrence was missed, or its override is still to be active.
@@ -85,7 +86,7 @@ impl Supervisor {
             rule: index,
         };
         if let (Some(_), Some(end)) = (rule.until, end_of(rule, latest, calendar)) {
-            let active = self.scheduler.active.get(&rule.id);
+            let active = self.active.get(&rule.id);
             if active.is_some_and(|active| active.begin.0 == latest.at) {
                 return;
             }
@@ -99,27 +100,26 @@ impl Supervisor {
 
     /// Whether a past occurrence was not handled although it should have been.
     fn is_missed(&self, index: usize, rule: &Rule, at: Timestamp, clock: ClockReading) -> bool {
-        let agenda = &self.scheduler;
-        let Some(from) = agenda.elapsed.position() else {
+        let Some(from) = self.elapsed.position() else {
             return false;
         };
-        let born = agenda.rules[index].created.map(|born| clock.wall(born));
+        let born = self.rules[index].created.map(|born| clock.wall(born));
         let is_ours = born.is_none_or(|born| at > born);
-        at > from && is_ours && !agenda.elapsed.contains(&rule.id, at)
+        at > from && is_ours && !self.elapsed.contains(&rule.id, at)
     }
 
     /// Handles an occurrence that is due.
-    fn handle_due(&mut self, due: Due, calendar: &Calendar, wall: Timestamp) {
-        let rule = self.scheduler.schedule.rules[due.rule].clone();
+    fn handle_due(&mut self, facts: &Facts<'_>, due: Due, calendar: &Calendar, wall: Timestamp) {
+        let rule = self.schedule.rules[due.rule].clone();
         match due.kind {
             OccurrenceKind::End => {
-                if self.scheduler.active.contains_key(&rule.id) {
+                if self.active.contains_key(&rule.id) {
                     self.end_override(&rule.id, Some(due.at));
                 }
                 return;
             }
             OccurrenceKind::Begin if rule.until.is_some() => {
-                return self.begin_if_active(due.rule, &rule, calendar, wall);
+                return self.begin_if_active(facts, due.rule, &rule, calendar, wall);
             }
             OccurrenceKind::Begin => {}
         }
@@ -135,8 +135,8 @@ impl Supervisor {
             return self.skip_occurrence(due.rule, at, RuleOutcome::Missed, why);
         }
         // Outside the handled periods: it must not run again when the clock gets there.
-        if !self.scheduler.elapsed.contains(&rule.id, at) {
-            self.scheduler.elapsed.record_late(&rule.id, at);
+        if !self.elapsed.contains(&rule.id, at) {
+            self.elapsed.record_late(&rule.id, at);
         }
         let occasion = Cause {
             at: Some(at),
@@ -146,7 +146,14 @@ impl Supervisor {
         self.enqueue_execution(&rule, ExecutionStep::Run(rule.action.clone()), occasion);
     }
 
-    fn begin_if_active(&mut self, index: usize, rule: &Rule, calendar: &Calendar, wall: Timestamp) {
+    fn begin_if_active(
+        &mut self,
+        facts: &Facts<'_>,
+        index: usize,
+        rule: &Rule,
+        calendar: &Calendar,
+        wall: Timestamp,
+    ) {
         let Trigger::Time { at, days } = rule.trigger else {
             return;
         };
@@ -164,11 +171,9 @@ impl Supervisor {
             let why = "the clock had passed all of it";
             return self.skip_occurrence(index, latest.at, RuleOutcome::Missed, why);
         }
-        if !self.scheduler.active.contains_key(&rule.id) {
-            self.begin_override(index, latest.at, end);
-            self.scheduler
-                .queue
-                .add_time(end, OccurrenceKind::End, index);
+        if !self.active.contains_key(&rule.id) {
+            self.begin_override(facts, index, latest.at, end);
+            self.queue.add_time(end, OccurrenceKind::End, index);
         }
     }
 
@@ -177,32 +182,30 @@ impl Supervisor {
         let Trigger::Time { at, days } = rule.trigger else {
             return;
         };
-        let agenda = &mut self.scheduler;
         let mut next = calendar.next(days, at, wall);
         for _ in 0..SKIPPED_MAX {
             match next {
-                Some(it) if rule.until.is_none() && agenda.elapsed.contains(&rule.id, it.at) => {
+                Some(it) if rule.until.is_none() && self.elapsed.contains(&rule.id, it.at) => {
                     next = calendar.next(days, at, it.at);
                 }
                 _ => break,
             }
         }
-        agenda.rules[index].next = next.map(|next| NextTime::Time(next.at));
+        self.rules[index].next = next.map(|next| NextTime::Time(next.at));
         if let Some(next) = next {
-            agenda.queue.add_time(next.at, OccurrenceKind::Begin, index);
+            self.queue.add_time(next.at, OccurrenceKind::Begin, index);
         }
-        if let Some(active) = agenda.active.get(&rule.id) {
-            agenda
-                .queue
+        if let Some(active) = self.active.get(&rule.id) {
+            self.queue
                 .add_time(active.end.0, OccurrenceKind::End, index);
         }
     }
 
     /// The ends of active overrides that are over, or that have not begun by this clock.
     fn overdue_ends(&self, wall: Timestamp) -> Vec<Due> {
-        let rules = self.scheduler.schedule.rules.iter().enumerate();
+        let rules = self.schedule.rules.iter().enumerate();
         let over = rules.filter_map(|(index, rule)| {
-            let active = self.scheduler.active.get(&rule.id)?;
+            let active = self.active.get(&rule.id)?;
             let is_over = active.end.0 <= wall || wall < active.begin.0;
             is_over.then_some(Due {
                 at: active.end.0.min(wall),
@@ -215,11 +218,11 @@ impl Supervisor {
 
     /// Ends the overrides whose rule was removed, disabled or changed.
     fn end_outdated_overrides(&mut self, now: Moment) {
-        let schedule = self.scheduler.schedule.clone();
-        let calendar = self.scheduler.times().map(|(_, calendar)| calendar.clone());
-        let active = self.scheduler.active.iter();
+        let schedule = self.schedule.clone();
+        let calendar = self.times().map(|(_, calendar)| calendar.clone());
+        let active = self.active.iter();
         let over = active.filter(|(id, active)| {
-            let rule = self.scheduler.rule(id);
+            let rule = self.rule(id);
             !rule.is_some_and(|rule| {
                 let is_on = schedule.enabled && rule.enabled;
                 let is_same = json!(rule.action) == active.action && rule.until.is_some();
@@ -230,28 +233,28 @@ impl Supervisor {
             })
         });
         let over: Vec<Id> = over.map(|(id, _)| id.clone()).collect();
-        let at = self.scheduler.clock.map(|clock| clock.wall(now));
+        let at = self.clock.map(|clock| clock.wall(now));
         for id in over {
             self.end_override(&id, at);
         }
     }
 
     /// Handles what the queue says is due.
-    pub(super) fn run_due(&mut self, now: Moment) {
-        while let Some((at, index)) = self.scheduler.queue.take_interval(now) {
+    pub(super) fn run_due(&mut self, facts: &Facts<'_>, now: Moment) {
+        while let Some((at, index)) = self.queue.take_interval(now) {
             self.handle_interval(index, at, now);
         }
-        let Some((clock, calendar)) = self.scheduler.times().map(|(c, t)| (c, t.clone())) else {
+        let Some((clock, calendar)) = self.times().map(|(c, t)| (c, t.clone())) else {
             return;
         };
         let wall = clock.wall(now);
-        while let Some(due) = self.scheduler.queue.take_due(wall) {
-            let rule = self.scheduler.schedule.rules[due.rule].clone();
-            self.handle_due(due, &calendar, wall);
+        while let Some(due) = self.queue.take_due(wall) {
+            let rule = self.schedule.rules[due.rule].clone();
+            self.handle_due(facts, due, &calendar, wall);
             if due.kind == OccurrenceKind::Begin {
                 self.add_next(due.rule, &rule, &calendar, wall);
             }
-            self.scheduler.is_changed = true;
+            self.is_changed = true;
         }
     }
 
@@ -259,28 +262,27 @@ impl Supervisor {
 
     /// Queues every interval, counted from the boot of the machine or from when its rule was added.
     pub(super) fn add_intervals(&mut self, now: Moment) {
-        let agenda = &mut self.scheduler;
-        agenda.queue.clear_intervals();
-        let schedule = agenda.schedule.clone();
+        self.queue.clear_intervals();
+        let schedule = self.schedule.clone();
         for (index, rule) in schedule.rules.iter().enumerate() {
             if let (Trigger::Interval(every), true) =
                 (&rule.trigger, rule.enabled && schedule.enabled)
             {
-                let from = agenda.rules[index].created.unwrap_or_default();
+                let from = self.rules[index].created.unwrap_or_default();
                 let next = next_multiple(from, *every, now);
-                agenda.rules[index].next = Some(NextTime::Moment(next));
-                agenda.queue.add_interval(next, index);
+                self.rules[index].next = Some(NextTime::Moment(next));
+                self.queue.add_interval(next, index);
             }
         }
     }
 
     fn handle_interval(&mut self, index: usize, at: Moment, now: Moment) {
-        let rule = self.scheduler.schedule.rules[index].clone();
+        let rule = self.schedule.rules[index].clone();
         self.trigger_rule(&rule, at);
         if let Trigger::Interval(every) = rule.trigger {
             let next = next_multiple(at, every, now);
-            self.scheduler.rules[index].next = Some(NextTime::Moment(next));
-            self.scheduler.queue.add_interval(next, index);
+            self.rules[index].next = Some(NextTime::Moment(next));
+            self.queue.add_interval(next, index);
         }
     }
 
@@ -290,9 +292,9 @@ impl Supervisor {
     }
 
     /// Triggers the rules for lost and regained connections.
-    pub(super) fn update_network_rules(&mut self, now: Moment) {
-        let is_reachable = self.connection.assumed_reachable();
-        let network = &mut self.scheduler.network;
+    pub(super) fn update_network_rules(&mut self, facts: &Facts<'_>, now: Moment) {
+        let is_reachable = facts.is_connected;
+        let network = &mut self.network;
         match network.reported {
             None => return,
             Some(reported) if reported == is_reachable => {
@@ -303,13 +305,13 @@ impl Supervisor {
         }
         network.differs_since.get_or_insert(now);
         if self
-            .network_rule_deadline()
+            .network_rule_deadline(facts)
             .is_none_or(|deadline| deadline > now)
         {
             return;
         }
-        self.scheduler.network.reported = Some(is_reachable);
-        self.scheduler.network.differs_since = None;
+        self.network.reported = Some(is_reachable);
+        self.network.differs_since = None;
         let trigger = match is_reachable {
             true => Trigger::Regained,
             false => Trigger::Lost,
@@ -318,25 +320,22 @@ impl Supervisor {
     }
 
     /// When a lost or regained connection has lasted long enough.
-    pub(super) fn network_rule_deadline(&self) -> Option<Moment> {
-        let behaviors = &self.loaded.config.behaviors;
-        let after = match self.scheduler.network.reported {
+    pub(super) fn network_rule_deadline(&self, facts: &Facts<'_>) -> Option<Moment> {
+        let behaviors = &facts.loaded.config.behaviors;
+        let after = match self.network.reported {
             Some(false) => behaviors.regained_after,
             _ => behaviors.lost_after,
         };
-        self.scheduler
-            .network
-            .differs_since
-            .map(|since| since + after)
+        self.network.differs_since.map(|since| since + after)
     }
 
     /// The first report of the kernel about the network: nothing was lost.
-    pub(in super::super) fn set_initial_network(&mut self, connected: bool) {
-        self.scheduler.network.reported.get_or_insert(connected);
+    pub fn set_initial_network(&mut self, connected: bool) {
+        self.network.reported.get_or_insert(connected);
     }
 
     fn trigger_all(&mut self, trigger: &Trigger, at: Moment) {
-        let schedule = self.scheduler.schedule.clone();
+        let schedule = self.schedule.clone();
         let is_meant = |rule: &&Rc<Rule>| rule.enabled && rule.trigger == *trigger;
         for rule in schedule.rules.iter().filter(is_meant) {
             if schedule.enabled {
@@ -347,7 +346,7 @@ impl Supervisor {
 
     fn trigger_rule(&mut self, rule: &Rule, at: Moment) {
         let occasion = Cause {
-            at: self.scheduler.clock.map(|clock| clock.wall(at)),
+            at: self.clock.map(|clock| clock.wall(at)),
             kind: EntryKind::Begin,
             client: None,
         };

@@ -2,10 +2,11 @@
 
 use super::calendar::Calendar;
 use super::due_queue::OccurrenceKind;
+use super::facts::Facts;
 use super::occurrences::end_of;
 use super::override_stack::Setting;
 use super::overrides::settings_of;
-use super::{LocalTime, Supervisor};
+use super::{LocalTime, Scheduler};
 use crate::config::{Id, Rule, Trigger};
 use jiff::{SignedDuration, Timestamp};
 use serde_json::Value;
@@ -58,29 +59,24 @@ pub struct Conflict {
 /// Upcoming occurrences, in order.
 type Upcoming = BTreeSet<(Timestamp, OccurrenceKind, usize)>;
 
-impl Supervisor {
+impl Scheduler {
     /// What will happen in the half-open span from `from` to `to`, so that each occurrence is in one of adjacent
     /// spans.
-    pub(in crate::supervisor) fn preview_schedule(
-        &self,
-        from: Timestamp,
-        to: Timestamp,
-    ) -> Preview {
-        let agenda = &self.scheduler;
+    pub fn preview_schedule(&self, facts: &Facts<'_>, from: Timestamp, to: Timestamp) -> Preview {
         let mut preview = Preview {
-            timezone: agenda.zone_name(),
-            clock_trusted: agenda.clock.is_some(),
+            timezone: self.zone_name(),
+            clock_trusted: self.clock.is_some(),
             occurrences: Vec::new(),
             conflicts: Vec::new(),
             more: false,
         };
-        let Some((_, Ok(calendar))) = &agenda.zone else {
+        let Some((_, Ok(calendar))) = &self.zone else {
             return preview;
         };
         let mut upcoming = Upcoming::new();
         let before = from.checked_sub(SignedDuration::from_nanos(1));
         let before = before.unwrap_or(Timestamp::MIN);
-        let rules = &self.loaded.config.schedule.rules;
+        let rules = &facts.loaded.config.schedule.rules;
         for (index, rule) in rules.iter().enumerate().filter(|(_, rule)| rule.enabled) {
             self.add_upcoming(index, rule, calendar, before, to, &mut upcoming);
         }
@@ -99,7 +95,7 @@ impl Supervisor {
                 self.add_upcoming(index, rule, calendar, at, to, &mut upcoming);
             }
         }
-        if !self.loaded.config.schedule.enabled {
+        if !facts.loaded.config.schedule.enabled {
             preview.occurrences.clear();
         }
         preview.conflicts = conflicts(&preview.occurrences);
@@ -133,9 +129,7 @@ impl Supervisor {
                 }
             }
             Trigger::Interval(every) => {
-                let (Some(clock), Some(state)) =
-                    (self.scheduler.clock, self.scheduler.rules.get(index))
-                else {
+                let (Some(clock), Some(state)) = (self.clock, self.rules.get(index)) else {
                     return;
                 };
                 let from = clock.moment(after);

@@ -1,16 +1,19 @@
 //! Carries out rules by the commands that clients use, with the same checks and limits.
 
 use super::execution::ExecutionStep;
+use super::facts::Facts;
 use super::history::RuleOutcome;
+use super::{Intent, Scheduler};
 use crate::config::{Id, RuleAction};
-use crate::supervisor::{Action, Command, Edit, ExecutionId, Supervisor};
+use crate::supervisor::{Action, Command, Edit, ExecutionId, Failure};
 use crate::time::Moment;
 use serde_json::{Map, Value};
 
-impl Supervisor {
+impl Scheduler {
     /// Starts an execution. Exactly one `finish_execution` follows.
     pub(super) fn start_execution(
         &mut self,
+        facts: &Facts<'_>,
         execution: ExecutionId,
         rule: &Id,
         step: ExecutionStep,
@@ -18,46 +21,60 @@ impl Supervisor {
     ) {
         match step {
             ExecutionStep::Begin(RuleAction::Power { on, display }) => {
-                self.begin_power(execution, on, display.as_ref(), now);
+                self.begin_power(facts, execution, on, display.as_ref(), now);
             }
-            ExecutionStep::Begin(action) => self.run_action(execution, action, now),
+            ExecutionStep::Begin(action) => self.run_action(facts, execution, action, now),
             ExecutionStep::Run(action) => {
-                self.on_rule_action(&action, self.scheduler.executions.requested_by(execution));
-                self.run_action(execution, action, now);
+                self.on_rule_action(facts, &action, self.executions.requested_by(execution));
+                self.run_action(facts, execution, action, now);
             }
-            ExecutionStep::End(overruled) => self.undo_override(execution, rule, overruled, now),
+            ExecutionStep::End(overruled) => {
+                self.undo_override(facts, execution, rule, overruled, now)
+            }
         }
     }
 
-    fn run_action(&mut self, execution: ExecutionId, action: RuleAction, now: Moment) {
+    fn run_action(
+        &mut self,
+        facts: &Facts<'_>,
+        execution: ExecutionId,
+        action: RuleAction,
+        now: Moment,
+    ) {
         match action {
             RuleAction::Update { process, fields } => {
-                self.change_fields(execution, process, fields, now)
+                self.change_fields(execution, process, fields)
             }
-            RuleAction::Enable(id) => self.change_fields(execution, id, enabled_field(true), now),
-            RuleAction::Disable(id) => self.change_fields(execution, id, enabled_field(false), now),
+            RuleAction::Enable(id) => self.change_fields(execution, id, enabled_field(true)),
+            RuleAction::Disable(id) => self.change_fields(execution, id, enabled_field(false)),
             RuleAction::Show { process, url } => {
-                self.show_page(&process, Some(url), execution, now)
+                self.show_page(facts, &process, Some(url), execution, now)
             }
-            RuleAction::Start(id) => self.start_or_stop(execution, Command::Start(id), now),
-            RuleAction::Stop(id) => self.start_or_stop(execution, Command::Stop(id), now),
-            RuleAction::Restart(id) => self.start_or_stop(execution, Command::Restart(id), now),
-            RuleAction::Refresh(id) => match id.or_else(|| self.process_on_screen()) {
-                Some(id) => self.run_command_for(execution, Command::ReloadPage(id), now),
+            RuleAction::Start(id) => self.start_or_stop(execution, Command::Start(id)),
+            RuleAction::Stop(id) => self.start_or_stop(execution, Command::Stop(id)),
+            RuleAction::Restart(id) => self.start_or_stop(execution, Command::Restart(id)),
+            RuleAction::Refresh(id) => match id.or_else(|| self.process_on_screen(facts)) {
+                Some(id) => {
+                    let command = Command::ReloadPage(id);
+                    self.intents.push_back(Intent::Command(execution, command));
+                }
                 None => {
                     let why = Some("there is no display process".to_owned());
                     self.finish_execution(execution, RuleOutcome::Failed, why, now);
                 }
             },
-            RuleAction::Power { on, display } => self.switch_power(execution, on, display, now),
+            RuleAction::Power { on, display } => {
+                self.switch_power(facts, execution, on, display, now)
+            }
             RuleAction::Run(command) => {
                 self.reply_early(execution);
-                self.actions
-                    .push_back(Action::RunCommand { execution, command });
+                let action = Action::RunCommand { execution, command };
+                self.intents.push_back(Intent::Act(action));
             }
             RuleAction::Reboot => {
                 self.reply_early(execution);
-                self.actions.push_back(Action::Reboot { execution });
+                let action = Action::Reboot { execution };
+                self.intents.push_back(Intent::Act(action));
             }
         }
     }
@@ -68,26 +85,27 @@ impl Supervisor {
         execution: ExecutionId,
         id: Id,
         fields: Map<String, Value>,
-        now: Moment,
     ) {
-        self.scheduler.executions.block(execution);
+        self.executions.block(execution);
         let edit = Edit::Change {
             id,
             fields,
             if_match: None,
         };
-        self.run_command_for(execution, edit.into(), now);
+        self.intents
+            .push_back(Intent::Command(execution, edit.into()));
     }
 
     /// Starts or stops a process.
-    pub(super) fn start_or_stop(&mut self, execution: ExecutionId, command: Command, now: Moment) {
-        self.scheduler.executions.block(execution);
-        self.run_command_for(execution, command, now);
+    pub(super) fn start_or_stop(&mut self, execution: ExecutionId, command: Command) {
+        self.executions.block(execution);
+        self.intents.push_back(Intent::Command(execution, command));
     }
 
     /// Switches one or all screens.
     pub(super) fn switch_power(
         &mut self,
+        facts: &Facts<'_>,
         execution: ExecutionId,
         on: bool,
         display: Option<crate::config::Display>,
@@ -95,19 +113,41 @@ impl Supervisor {
     ) {
         match display {
             Some(display) => {
-                self.run_command_for(execution, Command::SwitchPower { display, on }, now)
+                let command = Command::SwitchPower { display, on };
+                self.intents.push_back(Intent::Command(execution, command));
             }
             None => {
-                let result = self.request_power_everywhere(on, now);
+                let result = self.switch_all_power(facts, on);
                 self.complete_execution(execution, result.map(|()| None), now);
             }
         }
     }
 
+    /// Switches every screen that can be switched.
+    fn switch_all_power(&mut self, facts: &Facts<'_>, on: bool) -> Result<(), Failure> {
+        let mut done = false;
+        let mut refused = None;
+        for display in facts.present {
+            match facts.power_refusal(display) {
+                None => {
+                    self.intents
+                        .push_back(Intent::SwitchPower(display.clone(), on));
+                    done = true;
+                }
+                Some(refusal) => refused = Some(refusal),
+            }
+        }
+        match (done, refused) {
+            (true, _) => Ok(()),
+            (false, Some(refusal)) => Err(Failure::system(refusal.to_string())),
+            (false, None) => Err(Failure::system("there is no display to switch")),
+        }
+    }
+
     /// The display process on the screen.
-    fn process_on_screen(&self) -> Option<Id> {
-        let looked_at = self.health.as_ref().map(|(id, _)| id.clone());
-        looked_at.or_else(|| self.loaded.config.active_display.clone())
+    fn process_on_screen(&self, facts: &Facts<'_>) -> Option<Id> {
+        let looked_at = facts.health.map(|(id, _)| id.clone());
+        looked_at.or_else(|| facts.loaded.config.active_display.clone())
     }
 }
 

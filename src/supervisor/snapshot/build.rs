@@ -53,7 +53,7 @@ impl Supervisor {
             None
         };
         let configuration = self.build_configuration();
-        let schedule = self.schedule_status();
+        let schedule = self.scheduler.schedule_status();
         let schedule = schedule.filter(|schedule| *schedule != *self.status.schedule);
 
         let old = &self.status;

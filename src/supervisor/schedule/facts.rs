@@ -1,0 +1,57 @@
+//! What the schedule may know of the rest of the supervisor.
+
+use crate::config::{Display, Id, Loaded};
+use crate::supervisor::Refusal;
+use crate::supervisor::display::screens::Screens;
+use crate::supervisor::page::health::Health;
+use crate::supervisor::process::machine::Machine;
+
+/// The state of the kiosk.
+pub(in crate::supervisor) struct Facts<'a> {
+    pub loaded: &'a Loaded,
+    pub machines: &'a [Machine],
+    /// The displays that exist, sorted.
+    pub present: &'a [Display],
+    pub screens: &'a Screens,
+    /// The health of the page on the screen, and its process.
+    pub health: Option<&'a (Id, Health)>,
+    /// Whether there is a network and the page's server is reachable, as far as is known.
+    pub is_connected: bool,
+    pub shutting_down: bool,
+}
+
+impl<'a> Facts<'a> {
+    pub fn machine(&self, id: &Id) -> Option<&'a Machine> {
+        self.machines
+            .iter()
+            .find(|machine| machine.process.id == *id)
+    }
+
+    /// A process that was not removed.
+    pub fn configured(&self, id: &Id) -> Result<&'a Machine, Refusal> {
+        self.machine(id)
+            .filter(|machine| !machine.removed)
+            .ok_or_else(|| Refusal::NoSuchProcess(id.clone()))
+    }
+
+    /// Whether the browser of a process can be told to show a page.
+    pub fn can_show(&self, id: &Id) -> bool {
+        self.machine(id)
+            .is_some_and(|machine| machine.pid().is_some() && !machine.is_stopping())
+    }
+
+    /// Why a screen cannot be switched.
+    pub fn power_refusal(&self, display: &Display) -> Option<Refusal> {
+        if self.present.binary_search(display).is_err() {
+            let mut machines = self.machines.iter();
+            return Some(
+                match machines.any(|it| it.process.display.as_ref() == Some(display)) {
+                    true => Refusal::DisplayNotConnected(display.clone()),
+                    false => Refusal::NoSuchDisplay(display.clone()),
+                },
+            );
+        }
+        let is_unswitchable = self.screens.is_unswitchable(display);
+        is_unswitchable.then(|| Refusal::NoPowerSwitch(display.clone()))
+    }
+}
