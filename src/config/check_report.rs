@@ -1,6 +1,6 @@
 //! What `ossuary check` prints about a configuration file.
 
-use super::read::VERSION;
+use super::document::VERSION;
 use super::{Loaded, Problem};
 use serde_json::json;
 use std::fmt::Write;

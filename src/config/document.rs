@@ -3,12 +3,14 @@
 use super::fields::wrong_type;
 use super::json::parse_json;
 use super::problem::Problem;
-use super::read::VERSION;
 use serde::{Serialize, Serializer};
 use serde_json::{Map, Value};
 use std::fmt;
 use std::hash::{DefaultHasher, Hasher};
 use std::str::FromStr;
+
+/// The current version of the document; older ones are migrated.
+pub(super) const VERSION: u64 = 3;
 
 /// The JSON of the file with its order and its unknown fields. Version 3 once it is part of a [`super::Loaded`].
 /// Two documents are equal if they are written as the same bytes: the order counts.

@@ -2,6 +2,7 @@
 
 use super::behaviors::Behaviors;
 use super::displays::read_displays;
+use super::document::VERSION;
 use super::fields::{Fields, no_such_process, wrong_type};
 use super::path::Path;
 use super::problem::{Findings, Found};
@@ -9,13 +10,10 @@ use super::process::Process;
 use super::process::dependencies::check_dependencies;
 use super::process::read::read_process;
 use super::schedule::read::read_schedule;
-use super::{Config, Display, Id};
+use super::{Display, Id, Rotation, Schedule};
 use serde_json::{Map, Value};
 use std::collections::BTreeMap;
 use std::rc::Rc;
-
-/// The current version of the document; older ones are migrated.
-pub(super) const VERSION: u64 = 3;
 
 /// The most processes of a document: ten times what a small computer can run.
 const MAX_PROCESSES: usize = 2000;
@@ -31,6 +29,28 @@ const OBSOLETE_FIELDS: &[&str] = &[
     "profiles",
     "active_profile",
 ];
+
+/// The meaning of a document.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Config {
+    /// The processes in the order of the file, in which the web UI shows them.
+    pub processes: Vec<Rc<Process>>,
+    /// The display process that starts at boot.
+    pub active_display: Option<Id>,
+    /// The configured rotations.
+    pub rotations: BTreeMap<Display, Rotation>,
+    /// What happens when the connection is lost and regained.
+    pub behaviors: Behaviors,
+    /// The rules.
+    pub schedule: Rc<Schedule>,
+}
+
+impl Config {
+    /// The process with this id.
+    pub fn process(&self, id: &Id) -> Option<&Rc<Process>> {
+        self.processes.iter().find(|process| process.id == *id)
+    }
+}
 
 /// Reads a document. The result is valid only if no problem was found.
 pub(super) fn read(document: &Map<String, Value>) -> (Config, Found) {

@@ -1,6 +1,5 @@
 //! Checks of strings that become arguments, environment variables or names; an error is one sentence.
 
-use super::CommandLine;
 use super::fields::{type_of, wrong_type};
 use serde_json::Value;
 
@@ -33,13 +32,6 @@ pub(super) fn check_name(name: &str) -> Result<(), &'static str> {
         return Err("must have 1 to 80 characters");
     }
     check_text(name)
-}
-
-/// Checks that a command can be parsed.
-pub(super) fn check_command(command: &str) -> Result<(), &'static str> {
-    CommandLine::parse(command)
-        .map(drop)
-        .map_err(|error| error.0)
 }
 
 /// Checks the name of an account, but not whether the account exists.

@@ -1,7 +1,6 @@
 //! A command as an operator types it: executed directly if possible, else by the shell.
 
-use super::shell_words::{self, Token, Word};
-use std::fmt;
+use super::shell_words::{self, CommandError, Token, Word};
 
 /// What to execute.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -18,13 +17,9 @@ pub enum CommandLine {
     Shell(String),
 }
 
-/// Why a command cannot be run: one sentence for the operator.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct CommandError(pub &'static str);
-
 /// Words that only a shell understands in the place of the program: the reserved words of POSIX, and the built-ins that
 /// change the shell itself. `echo`, `test` and `kill` also exist as programs and are executed directly.
-pub(in crate::config) const SHELL_WORDS: &[&str] = &[
+pub const SHELL_WORDS: &[&str] = &[
     "!", ".", ":", "[[", "alias", "bg", "break", "case", "cd", "command", "continue", "do", "done",
     "elif", "else", "esac", "eval", "exec", "exit", "export", "fc", "fg", "fi", "for", "function",
     "getopts", "hash", "if", "jobs", "local", "read", "readonly", "return", "select", "set",
@@ -107,15 +102,6 @@ impl CommandLine {
     }
 }
 
-impl Word {
-    /// The name and value of a word `NAME=value`; the name is empty if the word has none.
-    pub(in crate::config) fn pair(&self) -> (String, String) {
-        let name = self.name.unwrap_or(0);
-        let value = self.text.get(name + 1..).unwrap_or_default();
-        (self.text[..name].to_owned(), value.to_owned())
-    }
-}
-
 /// `text` with a backslash before each of these byte offsets.
 fn escaped(text: &str, offsets: &[usize]) -> String {
     let mut escaped = String::with_capacity(text.len() + offsets.len());
@@ -129,13 +115,12 @@ fn escaped(text: &str, offsets: &[usize]) -> String {
     escaped
 }
 
-impl fmt::Display for CommandError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.0)
-    }
+/// Checks that a command can be parsed.
+pub fn check_command(command: &str) -> Result<(), &'static str> {
+    CommandLine::parse(command)
+        .map(drop)
+        .map_err(|error| error.0)
 }
-
-impl std::error::Error for CommandError {}
 
 #[cfg(test)]
 mod tests {

@@ -13,7 +13,7 @@ const MAX_NAMED: usize = 12;
 
 /// Checks `depends_on` of all processes. `written` is the object at `path` that they were read from; it also has those
 /// that could not be read.
-pub(in crate::config) fn check_dependencies(
+pub fn check_dependencies(
     processes: &[Rc<Process>],
     written: &Map<String, Value>,
     path: Path<'_>,

@@ -1,12 +1,13 @@
 //! The meaning of one entry of `processes`.
 
-pub(in crate::config) mod command;
-pub(in crate::config) mod dependencies;
-pub(in crate::config) mod page;
-pub(in crate::config) mod program;
-pub(in crate::config) mod quote;
-pub(in crate::config) mod read;
-pub(in crate::config) mod shell_words;
+pub mod command;
+pub mod dependencies;
+pub mod legacy;
+pub mod page;
+pub mod program;
+pub mod quote;
+pub mod read;
+pub mod shell_words;
 mod show;
 
 use super::{Display, Id};

@@ -68,7 +68,7 @@ pub fn starts_chromium(command: &str) -> bool {
 }
 
 /// Whether `command` starts a program that opens a display of its own, so that there is none to wait for.
-pub(in crate::config) fn opens_its_own_display(command: &str) -> bool {
+pub fn opens_its_own_display(command: &str) -> bool {
     starts_any(COMPOSITORS, command, MAX_NESTING)
 }
 

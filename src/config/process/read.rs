@@ -1,11 +1,12 @@
 //! Reads one entry of `processes`: the type, bounds and default of every field.
 
+use super::command::check_command;
 use super::shell_words::is_name;
 use super::{Flags, Kind, Limits, Log, Persist, Process, Ready, ReadySign, Restart, StopSignal};
 use crate::config::fields::{Fields, no_such_process, wrong_type};
 use crate::config::path::{Path, excerpt};
 use crate::config::problem::Findings;
-use crate::config::text_checks::{check_command, check_cwd, check_name, check_user, check_value};
+use crate::config::text_checks::{check_cwd, check_name, check_user, check_value};
 use crate::config::url::{check_http_url, check_url};
 use crate::config::{Display, Id};
 use serde_json::{Map, Value};
@@ -48,7 +49,7 @@ impl Process {
 
 /// Reads the process at `path`, whose key is `id`. An invalid field is recorded in the findings and has its default in the
 /// result, so that all problems are found.
-pub(in crate::config) fn read_process(
+pub fn read_process(
     id: &Id,
     map: &Map<String, Value>,
     path: Path<'_>,

@@ -1,10 +1,14 @@
 //! Splits a command into words like POSIX `sh`, and finds what only a shell can interpret.
 
-use crate::config::CommandError;
+use std::fmt;
+
+/// Why a command cannot be run: one sentence for the operator.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct CommandError(pub &'static str);
 
 /// A token of a command.
 #[derive(Debug)]
-pub(in crate::config) enum Token {
+pub enum Token {
     /// A word.
     Word(Word),
     /// Separates simple commands: `;`, `&`, `|`, `(`, `)`.
@@ -17,7 +21,7 @@ pub(in crate::config) enum Token {
 
 /// A word, its quotes removed.
 #[derive(Debug, Default)]
-pub(in crate::config) struct Word {
+pub struct Word {
     /// The argument that a program receives, unless a shell expands it.
     pub text: String,
     /// If the word is `NAME=value`: the length of NAME.
@@ -30,7 +34,7 @@ pub(in crate::config) struct Word {
 
 /// A command split into tokens.
 #[derive(Debug, Default)]
-pub(in crate::config) struct Words {
+pub struct Words {
     /// The tokens in order.
     pub tokens: Vec<Token>,
     /// Whether it has a comment, which only a shell skips.
@@ -48,7 +52,7 @@ pub(in crate::config) struct Words {
 ///
 /// # Errors
 /// A quote that is not closed, or a backslash at the end.
-pub(in crate::config) fn split(text: &str) -> Result<Words, CommandError> {
+pub fn split(text: &str) -> Result<Words, CommandError> {
     let mut words = Words::default();
     let mut word: Option<Word> = None;
     let mut rest = text.char_indices().peekable();
@@ -138,6 +142,13 @@ impl Words {
 }
 
 impl Word {
+    /// The name and value of a word `NAME=value`; the name is empty if the word has none.
+    pub fn pair(&self) -> (String, String) {
+        let name = self.name.unwrap_or(0);
+        let value = self.text.get(name + 1..).unwrap_or_default();
+        (self.text[..name].to_owned(), value.to_owned())
+    }
+
     /// Adds a character that is neither quoted nor escaped.
     fn push_plain(&mut self, character: char) {
         self.expands |= match character {
@@ -164,8 +175,16 @@ impl Word {
     }
 }
 
+impl fmt::Display for CommandError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.0)
+    }
+}
+
+impl std::error::Error for CommandError {}
+
 /// Whether `text` is a valid name of an environment variable.
-pub(in crate::config) fn is_name(text: &str) -> bool {
+pub fn is_name(text: &str) -> bool {
     !text.starts_with(|first: char| first.is_ascii_digit())
         && !text.is_empty()
         && text

@@ -1,6 +1,7 @@
 //! The meaning of `schedule`: rules, their triggers and their actions.
 
-pub(in crate::config) mod read;
+pub mod legacy;
+pub mod read;
 
 use super::{Display, Id};
 use serde::ser::{Serialize, SerializeMap, Serializer};

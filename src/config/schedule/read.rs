@@ -3,14 +3,15 @@
 //! A disabled rule may be invalid: its problems become warnings. A rule whose process was removed is disabled, and so is a
 //! rule of version 0.1 that never worked.
 
+use super::legacy::migrate_rule;
 use super::{Days, Rule, RuleAction, Schedule, TimeOfDay, Trigger, Zone};
 use crate::config::fields::{Fields, no_such_process, wrong_type};
-use crate::config::migrate::rules::migrate_rule;
 use crate::config::path::{Path, excerpt};
 use crate::config::problem::{Findings, Severity};
 use crate::config::process::Process;
+use crate::config::process::command::check_command;
 use crate::config::process::read::read_process;
-use crate::config::text_checks::{check_command, check_name};
+use crate::config::text_checks::check_name;
 use crate::config::url::check_url;
 use crate::config::{Display, Id};
 use serde_json::{Map, Value};
@@ -38,7 +39,7 @@ struct Context<'a> {
 }
 
 /// Reads `map`, the value of `schedule` in `document`.
-pub(in crate::config) fn read_schedule(
+pub fn read_schedule(
     map: &Map<String, Value>,
     document: &Map<String, Value>,
     processes: &[Rc<Process>],
@@ -121,7 +122,7 @@ fn rule_ids(rules: &[Value]) -> Vec<Id> {
 }
 
 /// Adds to each rule without an id the one that it is read with, so that the id does not change with the name.
-pub(in crate::config) fn write_rule_ids(schedule: &mut Value) {
+pub fn write_rule_ids(schedule: &mut Value) {
     let Some(Value::Array(rules)) = schedule.get_mut("rules") else {
         return;
     };
@@ -137,7 +138,7 @@ pub(in crate::config) fn write_rule_ids(schedule: &mut Value) {
 }
 
 /// Disables every rule that names a process that is about to be removed.
-pub(in crate::config) fn disable_rules_of(id: &Id, document: &mut Map<String, Value>) {
+pub fn disable_rules_of(id: &Id, document: &mut Map<String, Value>) {
     let rules = document
         .get_mut("schedule")
         .and_then(|it| it.get_mut("rules"));

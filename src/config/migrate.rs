@@ -1,16 +1,14 @@
 //! Migrates a document of Ossuary 0.1 (versions 1 and 2) to version 3 without losing a setting.
 
-mod main_display;
-pub(in crate::config) mod rules;
-
 use super::Id;
+use super::document::VERSION;
 use super::fields::wrong_type;
-use super::migrate::main_display::main_display;
-use super::migrate::rules::migrate_rule;
 use super::path::excerpt;
 use super::problem::Problem;
+use super::process::legacy::main_display;
 use super::process::shell_words::is_name;
-use super::read::{VERSION, read};
+use super::read::read;
+use super::schedule::legacy::migrate_rule;
 use super::text_checks::check_value;
 use serde_json::{Map, Value, json};
 

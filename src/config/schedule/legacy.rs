@@ -7,14 +7,14 @@
 //! | `switch_profile` | `switch_canvas` to the URL of that profile, or `update_process` with its command |
 //! | `until: {"type": "time", "time": …}` | `until: …` |
 
-use super::main_display::profile_fields;
 use crate::config::Id;
+use crate::config::process::legacy::profile_fields;
 use serde_json::{Map, Value, json};
 use std::borrow::Cow;
 
 /// The rule in the form of this version. What has no equivalent is kept unchanged and reported as a problem when the
 /// rule is read.
-pub(in crate::config) fn migrate_rule<'r>(
+pub fn migrate_rule<'r>(
     rule: &'r Map<String, Value>,
     document: &Map<String, Value>,
 ) -> Cow<'r, Map<String, Value>> {

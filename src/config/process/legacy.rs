@@ -1,11 +1,11 @@
 //! Makes the process that version 0.1 would run, from its `startup_command` or its active profile.
 
+use super::command::check_command;
+use super::program::{opens_its_own_display, starts_chromium};
+use super::shell_words::{self, Token};
 use crate::config::fields::wrong_type;
 use crate::config::path::excerpt;
 use crate::config::problem::Problem;
-use crate::config::process::program::{opens_its_own_display, starts_chromium};
-use crate::config::process::shell_words::{self, Token};
-use crate::config::text_checks::check_command;
 use crate::config::{Display, Id, check_url};
 use serde_json::{Map, Value, json};
 
@@ -17,7 +17,7 @@ const NAME: &str = "Main Display";
 
 /// The process with the id `id` for what version 0.1 would run: `startup_command`, or the active profile if that is
 /// empty.
-pub(in crate::config) fn main_display(
+pub fn main_display(
     id: &Id,
     old: &Map<String, Value>,
     notes: &mut Vec<String>,
@@ -140,7 +140,7 @@ fn from_profile(
 }
 
 /// The fields of the process for a profile of version 0.1, if that says what to show or run.
-pub(in crate::config) fn profile_fields(id: &Id, profile: &Value) -> Option<Map<String, Value>> {
+pub fn profile_fields(id: &Id, profile: &Value) -> Option<Map<String, Value>> {
     let Value::Object(old) = json!({"active_profile": "it", "profiles": {"it": profile}}) else {
         return None;
     };
