@@ -1,13 +1,11 @@
 //! Builds an [`Invocation`] from the parsed arguments, with one function a command.
 
 use super::fields::{self, Change};
-use super::grammar::Opt;
-use super::table;
-use super::{
-    ClientCommand, DaemonOptions, Invocation, ParsedArgs, ProcessCommand, Shell, Task, help, listen,
-};
+use super::grammar::{ParsedArgs, text};
+use super::help::Shell;
+use super::invocation::{ClientCommand, DaemonOptions, Invocation, ProcessCommand, Task};
+use super::listen;
 use serde_json::{Map, Value};
-use std::ffi::OsString;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -264,16 +262,6 @@ pub(super) fn completion(args: &mut ParsedArgs) -> Built {
     Ok(Invocation::Print(shell.script().to_owned()))
 }
 
-pub(super) fn help(args: &mut ParsedArgs) -> Built {
-    let verb = args
-        .remaining_arguments()?
-        .pop()
-        .and_then(|name| table::command(&name));
-    Ok(Invocation::Print(
-        verb.map_or_else(help::overview, help::of),
-    ))
-}
-
 fn addresses(
     args: &ParsedArgs,
     default: fn() -> Vec<SocketAddr>,
@@ -291,46 +279,11 @@ fn addresses(
     })
 }
 
-fn text(word: &OsString) -> Result<String, String> {
-    match word.to_str() {
-        Some(text) => Ok(text.to_owned()),
-        None => Err(format!("`{}` is not UTF-8", word.to_string_lossy())),
-    }
-}
-
 impl ParsedArgs {
-    fn values(&self, long: &str) -> impl Iterator<Item = &OsString> {
-        let named = move |(switch, _): &&(&'static Opt, OsString)| switch.long == long;
-        self.options.iter().filter(named).map(|(_, value)| value)
-    }
-
-    fn has(&self, long: &str) -> bool {
-        self.values(long).next().is_some()
-    }
-
-    /// The last value counts, so that a shell alias can be overridden.
-    fn path(&self, long: &str) -> Option<PathBuf> {
-        self.values(long).last().map(PathBuf::from)
-    }
-
-    fn text(&self, long: &str) -> Result<Option<String>, String> {
-        self.values(long).last().map(text).transpose()
-    }
-
     fn field_changes(&self) -> Result<Vec<Change>, String> {
         self.values("set")
             .map(|value| fields::parse(&text(value)?))
             .collect()
-    }
-
-    /// The next argument, which exists: the arguments were counted before.
-    fn next_argument(&mut self) -> Result<String, String> {
-        text(&self.arguments.pop_front().unwrap_or_default())
-    }
-
-    /// The remaining arguments.
-    fn remaining_arguments(&mut self) -> Result<Vec<String>, String> {
-        self.arguments.drain(..).map(|word| text(&word)).collect()
     }
 
     fn client(&self, task: Task) -> Invocation {

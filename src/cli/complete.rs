@@ -1,7 +1,7 @@
 //! Completion of an unfinished command line.
 
 use super::build::socket;
-use super::grammar::{Command, Count, Kind, Opt};
+use super::grammar::{Command, Count, HELP, Kind, Opt, VERSION};
 use super::table;
 use std::path::PathBuf;
 
@@ -47,24 +47,24 @@ pub fn complete(words: &[String]) -> Candidates {
     };
     let Some((&name, before)) = before.split_first() else {
         return if last.starts_with('-') {
-            options(&[&table::HELP, &table::VERSION], &[], last)
+            options(&[&HELP, &VERSION], &[], last)
         } else {
             commands(last)
         };
     };
-    let Some(verb) = table::command(name) else {
+    let Some(command) = table::command(name) else {
         return nothing();
     };
-    let line = PartialCommandLine::read(verb, before);
+    let line = PartialCommandLine::read(command, before);
     if let Some(kind) = line.pending_value {
         return line.candidates(kind, last);
     }
     if last.starts_with('-') && !line.options_ended {
-        let mut offered = verb.options.to_vec();
-        offered.push(&table::HELP);
+        let mut offered = command.options.to_vec();
+        offered.push(&HELP);
         return options(&offered, &line.given, last);
     }
-    match line.argument(verb) {
+    match line.argument(command) {
         Some(kind) => line.candidates(kind, last),
         None => nothing(),
     }
@@ -83,12 +83,12 @@ struct PartialCommandLine {
 }
 
 impl PartialCommandLine {
-    fn read(verb: &Command, words: &[&str]) -> PartialCommandLine {
+    fn read(command: &Command, words: &[&str]) -> PartialCommandLine {
         let mut line = PartialCommandLine::default();
         let mut pending: Option<&'static Opt> = None;
         for &word in words {
-            if let Some(switch) = pending.take() {
-                line.note(switch, word);
+            if let Some(option) = pending.take() {
+                line.note(option, word);
             } else if word == "--" && !line.options_ended {
                 line.options_ended = true;
             } else if word.starts_with('-') && word.len() > 1 && !line.options_ended {
@@ -96,14 +96,17 @@ impl PartialCommandLine {
                     Some((name, value)) => (name, Some(value)),
                     None => (word, None),
                 };
-                let Some(switch) = verb.options.iter().find(|switch| is_option(switch, name))
+                let Some(option) = command
+                    .options
+                    .iter()
+                    .find(|option| is_option(option, name))
                 else {
                     continue;
                 };
-                line.given.push(switch.long);
+                line.given.push(option.long);
                 match value {
-                    Some(value) => line.note(switch, value),
-                    None if switch.value.is_some() => pending = Some(switch),
+                    Some(value) => line.note(option, value),
+                    None if option.value.is_some() => pending = Some(option),
                     None => {}
                 }
             } else {
@@ -111,23 +114,23 @@ impl PartialCommandLine {
             }
         }
         line.pending_value = pending
-            .and_then(|switch| switch.value)
+            .and_then(|option| option.value)
             .map(|(_, kind)| kind);
         line
     }
 
-    fn note(&mut self, switch: &Opt, value: &str) {
-        if switch.long == table::RUN_DIR.long {
+    fn note(&mut self, option: &Opt, value: &str) {
+        if option.long == table::RUN_DIR.long {
             self.run_dir = Some(value.into());
-        } else if switch.long == table::SOCKET.long {
+        } else if option.long == table::SOCKET.long {
             self.socket = Some(value.into());
         }
     }
 
     /// The kind of the next argument.
-    fn argument(&self, verb: &Command) -> Option<Kind> {
-        let next = verb.arguments.get(self.arguments.len());
-        let last = verb
+    fn argument(&self, command: &Command) -> Option<Kind> {
+        let next = command.arguments.get(self.arguments.len());
+        let last = command
             .arguments
             .last()
             .filter(|last| last.count == Count::OneOrMore);
@@ -160,20 +163,20 @@ impl PartialCommandLine {
     }
 }
 
-fn is_option(switch: &Opt, word: &str) -> bool {
+fn is_option(option: &Opt, word: &str) -> bool {
     match word.strip_prefix("--") {
-        Some(long) => switch.long == long,
-        None => word.chars().nth(1) == switch.short && word.chars().count() == 2,
+        Some(long) => option.long == long,
+        None => word.chars().nth(1) == option.short && word.chars().count() == 2,
     }
 }
 
 fn commands(prefix: &str) -> Candidates {
-    let verbs = table::COMMANDS
+    let matching = table::COMMANDS
         .iter()
-        .filter(|verb| verb.name.starts_with(prefix));
+        .filter(|command| command.name.starts_with(prefix));
     Candidates {
-        words: verbs
-            .map(|verb| (verb.name.to_owned(), verb.summary))
+        words: matching
+            .map(|command| (command.name.to_owned(), command.summary))
             .collect(),
         more: More::Nothing,
     }
@@ -184,13 +187,13 @@ fn options(offered: &[&'static Opt], given: &[&'static str], prefix: &str) -> Ca
     let prefix = prefix.trim_start_matches('-');
     let open = offered
         .iter()
-        .filter(|switch| switch.repeated || !given.contains(&switch.long))
-        .filter(|switch| switch.long.starts_with(prefix));
+        .filter(|option| option.repeated || !given.contains(&option.long))
+        .filter(|option| option.long.starts_with(prefix));
     Candidates {
         words: open
-            .map(|switch| {
-                let help = switch.help.lines().next().unwrap_or_default();
-                (format!("--{}", switch.long), help)
+            .map(|option| {
+                let help = option.help.lines().next().unwrap_or_default();
+                (format!("--{}", option.long), help)
             })
             .collect(),
         more: More::Nothing,

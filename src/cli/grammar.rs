@@ -1,6 +1,9 @@
 //! The types that describe the command line: commands, arguments and options.
 
-use super::{Invocation, ParsedArgs};
+use super::invocation::Invocation;
+use std::collections::VecDeque;
+use std::ffi::OsString;
+use std::path::PathBuf;
 
 /// A command: `ossuary NAME …`.
 pub(super) struct Command {
@@ -136,4 +139,59 @@ pub(super) const fn option(
 
 pub(super) const fn argument(name: &'static str, count: Count, kind: Kind) -> Argument {
     Argument { name, count, kind }
+}
+
+pub(super) static HELP: Opt = Opt {
+    short: Some('h'),
+    ..flag("help", "Print this help")
+};
+
+pub(super) static VERSION: Opt = Opt {
+    short: Some('V'),
+    ..flag("version", "Print the version")
+};
+
+/// The options and arguments of a command, not yet interpreted.
+#[derive(Default)]
+pub(super) struct ParsedArgs {
+    pub options: Vec<(&'static Opt, OsString)>,
+    pub arguments: VecDeque<OsString>,
+}
+
+impl ParsedArgs {
+    pub fn values(&self, long: &str) -> impl Iterator<Item = &OsString> {
+        let named = move |(switch, _): &&(&'static Opt, OsString)| switch.long == long;
+        self.options.iter().filter(named).map(|(_, value)| value)
+    }
+
+    pub fn has(&self, long: &str) -> bool {
+        self.values(long).next().is_some()
+    }
+
+    /// The last value counts, so that a shell alias can be overridden.
+    pub fn path(&self, long: &str) -> Option<PathBuf> {
+        self.values(long).last().map(PathBuf::from)
+    }
+
+    pub fn text(&self, long: &str) -> Result<Option<String>, String> {
+        self.values(long).last().map(text).transpose()
+    }
+
+    /// The next argument, which exists: the arguments were counted before.
+    pub fn next_argument(&mut self) -> Result<String, String> {
+        text(&self.arguments.pop_front().unwrap_or_default())
+    }
+
+    /// The remaining arguments.
+    pub fn remaining_arguments(&mut self) -> Result<Vec<String>, String> {
+        self.arguments.drain(..).map(|word| text(&word)).collect()
+    }
+}
+
+/// The text of an argument.
+pub(super) fn text(word: &OsString) -> Result<String, String> {
+    match word.to_str() {
+        Some(text) => Ok(text.to_owned()),
+        None => Err(format!("`{}` is not UTF-8", word.to_string_lossy())),
+    }
 }

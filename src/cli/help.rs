@@ -1,8 +1,7 @@
 //! The help, made from the table of commands.
 
 use super::exit::Exit;
-use super::grammar::{Argument, Command, Count, Group, Opt};
-use super::table;
+use super::grammar::{Argument, Command, Count, Group, HELP, Opt, VERSION};
 use std::fmt::Write;
 
 /// A shell with a completion script.
@@ -42,23 +41,23 @@ pub(super) fn version() -> String {
 }
 
 /// `ossuary --help`: every command, then the exit codes.
-pub(super) fn overview() -> String {
+pub(super) fn overview(commands: &[Command]) -> String {
     let mut text = String::from(
         "Runs one browser on the screen and any number of other processes.\n\n\
          Usage: ossuary COMMAND [OPTION]...\n",
     );
-    let width = table::COMMANDS.iter().map(|verb| verb.name.len()).max();
+    let width = commands.iter().map(|command| command.name.len()).max();
     for group in Group::ALL {
         append(&mut text, format_args!("\n{}:\n", group.title()));
-        let verbs = table::COMMANDS.iter().filter(|verb| verb.group == group);
+        let members = commands.iter().filter(|command| command.group == group);
         let padded = |name| format!("{name:0$}", width.unwrap_or(0));
         rows(
             &mut text,
-            verbs.map(|verb| (padded(verb.name), verb.summary)),
+            members.map(|command| (padded(command.name), command.summary)),
         );
     }
     text.push_str("\nOptions:\n");
-    let options = [&table::HELP, &table::VERSION];
+    let options = [&HELP, &VERSION];
     rows(&mut text, options.map(|o| (title(o), o.help)));
     text.push_str("\nExit codes:\n");
     let codes = Exit::ALL.map(|exit| ((exit as u8).to_string(), exit.meaning()));
@@ -68,23 +67,23 @@ pub(super) fn overview() -> String {
 }
 
 /// `ossuary COMMAND --help`.
-pub(super) fn of(verb: &Command) -> String {
-    let mut text = format!("{}\n\nUsage: ossuary {}", verb.summary, verb.name);
-    if !verb.options.is_empty() {
+pub(super) fn of(command: &Command) -> String {
+    let mut text = format!("{}\n\nUsage: ossuary {}", command.summary, command.name);
+    if !command.options.is_empty() {
         text.push_str(" [OPTION]...");
     }
-    for argument in verb.arguments {
+    for argument in command.arguments {
         append(&mut text, format_args!(" {}", usage(argument)));
     }
     text.push('\n');
-    if !verb.about.is_empty() {
-        append(&mut text, format_args!("\n{}\n", verb.about));
+    if !command.about.is_empty() {
+        append(&mut text, format_args!("\n{}\n", command.about));
     }
     text.push_str("\nOptions:\n");
-    let switches = verb.options.iter().copied().chain([&table::HELP]);
+    let options = command.options.iter().copied().chain([&HELP]);
     rows(
         &mut text,
-        switches.map(|switch| (title(switch), switch.help)),
+        options.map(|option| (title(option), option.help)),
     );
     text
 }
@@ -98,12 +97,12 @@ fn usage(argument: &Argument) -> String {
 }
 
 /// `-n, --lines N`, with the long names aligned.
-fn title(switch: &Opt) -> String {
-    let mut title = match switch.short {
-        Some(short) => format!("-{short}, --{}", switch.long),
-        None => format!("    --{}", switch.long),
+fn title(option: &Opt) -> String {
+    let mut title = match option.short {
+        Some(short) => format!("-{short}, --{}", option.long),
+        None => format!("    --{}", option.long),
     };
-    if let Some((value, _)) = switch.value {
+    if let Some((value, _)) = option.value {
         title.push(' ');
         title.push_str(value);
     }

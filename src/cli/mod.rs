@@ -9,6 +9,7 @@ mod exit;
 mod fields;
 mod grammar;
 mod help;
+mod invocation;
 mod listen;
 mod nearest;
 mod table;
@@ -17,14 +18,11 @@ pub use complete::{Candidates, More, complete};
 pub use exit::Exit;
 pub use fields::apply;
 pub use help::Shell;
+pub use invocation::{ClientCommand, DaemonOptions, Invocation, ProcessCommand, Task};
 pub use nearest::nearest;
 
-use grammar::{Argument, Command, Count, Kind, Opt};
-use serde_json::{Map, Value};
+use grammar::{Argument, Command, Count, HELP, Kind, Opt, ParsedArgs, VERSION};
 use std::ffi::{OsStr, OsString};
-use std::net::SocketAddr;
-use std::path::PathBuf;
-use std::time::Duration;
 
 /// The command that the completion scripts call.
 pub const COMPLETE: &str = "_complete";
@@ -32,192 +30,6 @@ pub const COMPLETE: &str = "_complete";
 /// The command that systemd runs before it starts a daemon whose runs continue. Not in the help, because only the unit
 /// uses it.
 pub const CLEAN_UP_STALE_RUNS: &str = "make-way";
-
-/// What the command line asks for.
-#[derive(Clone, Debug, PartialEq)]
-pub enum Invocation {
-    /// Runs the daemon.
-    Daemon(DaemonOptions),
-    /// Runs the daemon with the demo configuration.
-    Demo {
-        /// The addresses to listen on; never empty.
-        listen: Vec<SocketAddr>,
-    },
-    /// Checks a configuration file.
-    Check {
-        /// The file.
-        file: PathBuf,
-        /// Whether to print the report as JSON.
-        json: bool,
-    },
-    /// Applies the first-boot file.
-    FirstBoot {
-        /// Where the boot partition of the card is mounted.
-        card: PathBuf,
-        /// The root directory of the system that is set up.
-        root: PathBuf,
-    },
-    /// Runs a client command.
-    Client(ClientCommand),
-    /// Prints this text: help, version, or a completion script.
-    Print(String),
-    /// Prepares the cgroup of the unit for a new daemon.
-    CleanUpStaleRuns,
-    /// Prints candidates for the last of these words, which follow the name of the program.
-    Complete(Vec<String>),
-}
-
-/// The options of the daemon.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct DaemonOptions {
-    /// The configuration file.
-    pub config: PathBuf,
-    /// The directory for state that survives a restart.
-    pub state_dir: PathBuf,
-    /// The directory for PID files and the socket.
-    pub run_dir: PathBuf,
-    /// The addresses to listen on; never empty.
-    pub listen: Vec<SocketAddr>,
-    /// Further host names under which browsers reach the kiosk.
-    pub hosts: Vec<String>,
-    /// The addresses to listen on for proxies that send the PROXY protocol.
-    pub trusted_proxies: Vec<SocketAddr>,
-}
-
-/// A client command.
-#[derive(Clone, Debug, PartialEq)]
-pub struct ClientCommand {
-    /// The socket of the daemon.
-    pub socket: PathBuf,
-    /// Whether to print the JSON of the API.
-    pub json: bool,
-    /// What to do.
-    pub task: Task,
-}
-
-/// What a client command does. Ids are as the operator typed them; the daemon checks them.
-#[derive(Clone, Debug, PartialEq)]
-pub enum Task {
-    /// Print the state of all processes, or of one.
-    Status(Option<String>),
-    /// Start, stop or restart processes.
-    Control {
-        /// The command.
-        command: ProcessCommand,
-        /// The processes, at least one.
-        ids: Vec<String>,
-        /// How long to wait until it is done; `None` does not wait.
-        wait: Option<Duration>,
-    },
-    /// Print the log of a process.
-    Logs {
-        /// The process.
-        id: String,
-        /// Whether to continue with new lines.
-        follow: bool,
-        /// The number of newest lines.
-        lines: u32,
-    },
-    /// Add a process.
-    Add(Map<String, Value>),
-    /// Change fields of a process.
-    Set {
-        /// The process.
-        id: String,
-        /// Paths into the fields (`flags`, `webgpu`), never empty, with the new values.
-        changes: Vec<(Vec<String>, Value)>,
-    },
-    /// Enable or disable processes.
-    Enable {
-        /// The processes, at least one.
-        ids: Vec<String>,
-        /// Whether to enable them.
-        enabled: bool,
-    },
-    /// Remove processes.
-    Remove {
-        /// The processes, at least one.
-        ids: Vec<String>,
-        /// Whether to remove also processes that rules name, which disables these rules.
-        force: bool,
-    },
-    /// Print the whole configuration, or write it to a file.
-    ConfigGet(Option<PathBuf>),
-    /// Replace the whole configuration.
-    ConfigPut {
-        /// The file with the new configuration; `None` is standard input.
-        file: Option<PathBuf>,
-        /// The entity tag that the configuration must still have; `None` with `--force`.
-        if_match: Option<String>,
-    },
-    /// Reload the page of a display process.
-    ReloadPage(String),
-    /// Show another page on a display process.
-    Open {
-        /// The process.
-        id: String,
-        /// The URL of the page.
-        url: String,
-        /// Whether to fade to the page.
-        fade: bool,
-    },
-    /// Take a screenshot of a display process.
-    Screenshot {
-        /// The process.
-        id: String,
-        /// The file for the screenshot; `None` is standard output.
-        file: Option<PathBuf>,
-        /// The width in pixels to scale it down to.
-        width: Option<u32>,
-    },
-    /// Ask for a password and set it.
-    SetPassword,
-    /// Remove the password, tokens and sessions.
-    ResetPassword,
-    /// Create a token.
-    AddToken {
-        /// The name of the token.
-        name: String,
-        /// The role of the token.
-        role: String,
-    },
-    /// List the tokens.
-    Tokens,
-    /// Revoke a token.
-    RemoveToken(String),
-    /// Reload the configuration file.
-    Reload,
-    /// Replace the running program with the installed one.
-    Upgrade,
-    /// List the rules of the schedule.
-    Schedule,
-    /// Run a rule now.
-    RunRule(String),
-    /// List the displays.
-    Displays,
-    /// Switch the screen of a display, or of all connected ones.
-    Power {
-        /// Whether to switch the screen on.
-        on: bool,
-        /// The display; `None` is every connected one.
-        display: Option<String>,
-    },
-    /// Print facts about the machine.
-    System,
-    /// Print every change as it happens.
-    Events,
-}
-
-/// What to do with a process.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum ProcessCommand {
-    /// Start it, unless it runs.
-    Start,
-    /// Stop it.
-    Stop,
-    /// Stop it if it runs, and start it.
-    Restart,
-}
 
 /// The command line is invalid.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -235,18 +47,11 @@ impl std::fmt::Display for UsageError {
             false => "; see",
         };
         write!(f, "{}{see} `ossuary help", self.message)?;
-        if let Some(verb) = self.command {
-            write!(f, " {verb}")?;
+        if let Some(command) = self.command {
+            write!(f, " {command}")?;
         }
         f.write_str("`")
     }
-}
-
-/// The options and arguments of a command, not yet interpreted.
-#[derive(Default)]
-struct ParsedArgs {
-    options: Vec<(&'static Opt, OsString)>,
-    arguments: std::collections::VecDeque<OsString>,
 }
 
 /// Parses a command line; `argv` is what follows the name of the program.
@@ -260,12 +65,12 @@ pub fn parse(argv: impl IntoIterator<Item = OsString>) -> Result<Invocation, Usa
         command: None,
     };
     let name = match parser.next().map_err(|error| general(error.to_string()))? {
-        None => return Ok(Invocation::Print(help::overview())),
+        None => return Ok(Invocation::Print(help::overview(table::COMMANDS))),
         Some(lexopt::Arg::Value(name)) => name,
-        Some(arg) if is_option(&arg, &table::HELP) => {
-            return Ok(Invocation::Print(help::overview()));
+        Some(arg) if is_option(&arg, &HELP) => {
+            return Ok(Invocation::Print(help::overview(table::COMMANDS)));
         }
-        Some(arg) if is_option(&arg, &table::VERSION) => {
+        Some(arg) if is_option(&arg, &VERSION) => {
             return Ok(Invocation::Print(help::version()));
         }
         Some(arg) => return Err(general(arg.unexpected().to_string())),
@@ -284,53 +89,57 @@ pub fn parse(argv: impl IntoIterator<Item = OsString>) -> Result<Invocation, Usa
             Some(arg) => Err(general(arg.unexpected().to_string())),
         };
     }
-    let Some(verb) = name.to_str().and_then(table::command) else {
+    let Some(command) = name.to_str().and_then(table::command) else {
         return Err(general(unknown_command(&name)));
     };
-    parse_command(verb, &mut parser).map_err(|message| UsageError {
+    parse_command(command, &mut parser).map_err(|message| UsageError {
         message,
         // The help of `help` adds nothing to the list of commands.
-        command: Some(verb.name).filter(|name| *name != "help"),
+        command: Some(command.name).filter(|name| *name != "help"),
     })
 }
 
 fn parse_command(
-    verb: &'static Command,
+    command: &'static Command,
     parser: &mut lexopt::Parser,
 ) -> Result<Invocation, String> {
-    let mut given = ParsedArgs::default();
+    let mut args = ParsedArgs::default();
     while let Some(arg) = parser.next().map_err(|error| error.to_string())? {
         if let lexopt::Arg::Value(word) = arg {
-            given.arguments.push_back(word);
+            args.arguments.push_back(word);
             continue;
         }
-        if is_option(&arg, &table::HELP) {
-            return Ok(Invocation::Print(help::of(verb)));
+        if is_option(&arg, &HELP) {
+            return Ok(Invocation::Print(help::of(command)));
         }
-        let Some(switch) = verb.options.iter().find(|switch| is_option(&arg, switch)) else {
+        let Some(option) = command
+            .options
+            .iter()
+            .find(|option| is_option(&arg, option))
+        else {
             return Err(arg.unexpected().to_string());
         };
-        let value = match switch.value {
+        let value = match option.value {
             None => OsString::new(),
             Some((_, kind)) => {
                 let value = parser.value().map_err(|error| error.to_string())?;
-                check_value(kind, &format!("--{}", switch.long), &value)?;
+                check_value(kind, &format!("--{}", option.long), &value)?;
                 value
             }
         };
-        given.options.push((switch, value));
+        args.options.push((option, value));
     }
-    check_count(verb, given.arguments.len())?;
-    for (word, argument) in given.arguments.iter().zip(verb.arguments) {
-        check_value(argument.kind, verb.name, word)?;
+    check_count(command, args.arguments.len())?;
+    for (word, argument) in args.arguments.iter().zip(command.arguments) {
+        check_value(argument.kind, command.name, word)?;
     }
-    (verb.build)(&mut given)
+    (command.build)(&mut args)
 }
 
-fn is_option(arg: &lexopt::Arg<'_>, switch: &Opt) -> bool {
+fn is_option(arg: &lexopt::Arg<'_>, option: &Opt) -> bool {
     match arg {
-        lexopt::Arg::Short(short) => switch.short == Some(*short),
-        lexopt::Arg::Long(long) => switch.long == *long,
+        lexopt::Arg::Short(short) => option.short == Some(*short),
+        lexopt::Arg::Long(long) => option.long == *long,
         lexopt::Arg::Value(_) => false,
     }
 }
@@ -359,10 +168,10 @@ fn check_value(kind: Kind, before: &str, word: &OsStr) -> Result<(), String> {
 
 fn unknown_command(name: &OsStr) -> String {
     let name = name.to_string_lossy();
-    let verbs = table::COMMANDS.iter().map(|verb| verb.name);
+    let names = table::COMMANDS.iter().map(|command| command.name);
     format!(
         "unknown command `{name}`{}",
-        did_you_mean(nearest(&name, verbs))
+        did_you_mean(nearest(&name, names))
     )
 }
 
@@ -371,20 +180,20 @@ fn did_you_mean(near: Option<&str>) -> String {
 }
 
 /// Checks the number of arguments of a command.
-fn check_count(verb: &Command, given: usize) -> Result<(), String> {
+fn check_count(command: &Command, given: usize) -> Result<(), String> {
     let needed = |argument: &&Argument| argument.count != Count::Optional;
-    if let Some(missing) = verb.arguments.iter().filter(needed).nth(given) {
-        return Err(format!("`{}` needs {}", verb.name, missing.name));
+    if let Some(missing) = command.arguments.iter().filter(needed).nth(given) {
+        return Err(format!("`{}` needs {}", command.name, missing.name));
     }
-    let endless = verb
+    let endless = command
         .arguments
         .last()
         .is_some_and(|last| last.count == Count::OneOrMore);
-    match verb.arguments.len() {
+    match command.arguments.len() {
         _ if endless => Ok(()),
-        0 if given > 0 => Err(format!("`{}` takes no argument", verb.name)),
-        1 if given > 1 => Err(format!("`{}` takes one argument", verb.name)),
-        most if given > most => Err(format!("`{}` takes {most} arguments", verb.name)),
+        0 if given > 0 => Err(format!("`{}` takes no argument", command.name)),
+        1 if given > 1 => Err(format!("`{}` takes one argument", command.name)),
+        most if given > most => Err(format!("`{}` takes {most} arguments", command.name)),
         _ => Ok(()),
     }
 }

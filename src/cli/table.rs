@@ -1,16 +1,11 @@
 //! The table of all commands and their options.
 
-use super::build;
-use super::grammar::{Argument, Command, Count, Group, Kind, Opt, argument, flag, option};
+use super::grammar::{
+    Argument, Command, Count, Group, Kind, Opt, ParsedArgs, argument, flag, option,
+};
+use super::invocation::Invocation;
+use super::{build, help};
 
-pub(super) static HELP: Opt = Opt {
-    short: Some('h'),
-    ..flag("help", "Print this help")
-};
-pub(super) static VERSION: Opt = Opt {
-    short: Some('V'),
-    ..flag("version", "Print the version")
-};
 static CONFIG: Opt = option(
     "config",
     "FILE",
@@ -460,11 +455,22 @@ pub(super) static COMMANDS: &[Command] = &[
         options: &[],
         summary: "Print this help, or the help of a command",
         about: "",
-        build: build::help,
+        build: help_command,
     },
 ];
 
 /// The command of this name.
 pub(super) fn command(name: &str) -> Option<&'static Command> {
-    COMMANDS.iter().find(|verb| verb.name == name)
+    COMMANDS.iter().find(|command| command.name == name)
+}
+
+/// `ossuary help`, which is here because it uses the table.
+fn help_command(args: &mut ParsedArgs) -> Result<Invocation, String> {
+    let named = args
+        .remaining_arguments()?
+        .pop()
+        .and_then(|name| command(&name));
+    Ok(Invocation::Print(
+        named.map_or_else(|| help::overview(COMMANDS), help::of),
+    ))
 }

@@ -1,7 +1,8 @@
 //! Tests of the command line.
 
-use super::grammar::Kind;
 use super::*;
+use std::path::PathBuf;
+use std::time::Duration;
 
 fn parse_line(line: &str) -> Result<Invocation, String> {
     parse(line.split_whitespace().map(OsString::from)).map_err(|error| error.to_string())
@@ -152,17 +153,21 @@ fn a_wrong_word_is_a_usage_error() {
         assert_eq!(parse_line(line), Err(message.to_owned()), "{line}");
     }
     // No other word is taken for an allowed one, for any command.
-    for verb in table::COMMANDS {
-        for (index, argument) in verb.arguments.iter().enumerate() {
+    for command in table::COMMANDS {
+        for (index, argument) in command.arguments.iter().enumerate() {
             let Kind::OneOf(allowed) = argument.kind else {
                 continue;
             };
             let before = "x ".repeat(index);
             for wrong in [allowed[0].to_uppercase().as_str(), "-", "", ":0", "1"] {
-                let words = [verb.name].into_iter().chain(before.split_whitespace());
+                let words = [command.name].into_iter().chain(before.split_whitespace());
                 let result = parse(words.chain([wrong]).map(OsString::from));
-                let error = result.expect_err(verb.name).to_string();
-                assert!(error.contains(allowed[0]), "{} {wrong}: {error}", verb.name);
+                let error = result.expect_err(command.name).to_string();
+                assert!(
+                    error.contains(allowed[0]),
+                    "{} {wrong}: {error}",
+                    command.name
+                );
             }
         }
     }
@@ -327,16 +332,16 @@ fn every_help_page_fits_in_eighty_columns() {
     assert_eq!(overview, printed("--help"));
     assert_eq!(overview, printed("help"));
     let mut pages = vec![overview.clone()];
-    for verb in table::COMMANDS {
+    for command in table::COMMANDS {
         assert!(
-            overview.contains(&format!("  {}", verb.name)),
+            overview.contains(&format!("  {}", command.name)),
             "{}",
-            verb.name
+            command.name
         );
-        let page = printed(&format!("{} --help", verb.name));
-        assert_eq!(page, printed(&format!("help {}", verb.name)));
-        for switch in verb.options {
-            assert!(page.contains(&format!("--{}", switch.long)), "{page}");
+        let page = printed(&format!("{} --help", command.name));
+        assert_eq!(page, printed(&format!("help {}", command.name)));
+        for option in command.options {
+            assert!(page.contains(&format!("--{}", option.long)), "{page}");
         }
         pages.push(page);
     }
@@ -374,8 +379,8 @@ Options:
 
 #[test]
 fn only_the_last_argument_of_a_command_may_be_repeated() {
-    for verb in table::COMMANDS {
-        let (_, before) = match verb.arguments.split_last() {
+    for command in table::COMMANDS {
+        let (_, before) = match command.arguments.split_last() {
             Some(split) => split,
             None => continue,
         };

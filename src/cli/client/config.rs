@@ -4,7 +4,7 @@ use super::connection::Daemon;
 use super::error::Error;
 use super::http::Request;
 use super::status::{problems, target};
-use super::suggest;
+use super::suggest::suggest;
 use super::terminal::{Terminal, plain_text};
 use crate::cli::{Exit, apply};
 use serde_json::{Map, Value, json};

@@ -13,6 +13,7 @@ mod problem;
 mod process;
 mod schedule;
 mod status;
+mod suggest;
 mod system;
 mod terminal;
 mod upgrade;
@@ -20,13 +21,12 @@ mod upgrade;
 pub use connection::{Daemon, Timeouts};
 pub use terminal::{Terminal, shows_colours};
 
-use crate::cli::{Candidates, ClientCommand, Exit, More, Task, nearest};
+use crate::cli::{Candidates, ClientCommand, Exit, More, Task};
 use error::Error;
 use http::Request;
-use problem::Refused;
-use serde_json::Value;
 use std::path::Path;
 use std::time::Duration;
+use suggest::suggest;
 
 /// How long completion waits for the ids of processes.
 const COMPLETION_TIMEOUT: Duration = Duration::from_secs(1);
@@ -75,31 +75,6 @@ fn process_of(task: &Task) -> Option<&str> {
         | Task::Screenshot { id, .. }
         | Task::ReloadPage(id) => Some(id),
         _ => None,
-    }
-}
-
-/// If no process has this id: suggests the one with this name, or the one with the nearest id.
-fn suggest(daemon: &Daemon, refused: &Refused, id: &str, terminal: &mut Terminal<'_>) {
-    if !refused.is_no_such_process() {
-        return;
-    }
-    let Ok(answer) = daemon.request_json(&Request::get("/api/processes")) else {
-        return; // the refusal was printed
-    };
-    let Ok(processes) = status::processes(&answer) else {
-        return;
-    };
-    let is_called = |view: &Value| {
-        let name = view["name"].as_str().unwrap_or_default();
-        name.to_lowercase() == id.to_lowercase()
-    };
-    let called = processes.iter().find(|(_, view)| is_called(view));
-    let meant = match called {
-        Some((meant, _)) => Some(meant.as_str()),
-        None => nearest(id, processes.keys().map(String::as_str)),
-    };
-    if let Some(meant) = meant {
-        terminal.note(format_args!("did you mean `{meant}`?"));
     }
 }
 

@@ -5,7 +5,7 @@ use super::error::Error;
 use super::event_stream::{EventStream, Next};
 use super::http::Request;
 use super::status::target;
-use super::suggest;
+use super::suggest::suggest;
 use super::terminal::{Terminal, plain_text};
 use crate::cli::{Exit, ProcessCommand};
 use serde_json::Value;

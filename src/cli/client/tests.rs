@@ -2,6 +2,7 @@
 
 use super::*;
 use crate::cli::{self, Invocation};
+use serde_json::Value;
 use std::io::{self, Read, Write};
 use std::os::unix::net::{UnixListener, UnixStream};
 use std::path::PathBuf;
