@@ -433,10 +433,13 @@ fn circles(graph: &Graph) -> Vec<String> {
 const WITHOUT_CIRCLES: &[&str] = &[
     "auth",
     "browser",
+    "cli",
+    "config",
     "daemon",
     "facts",
     "first_boot",
     "http",
+    "logs",
     "text",
     "time",
 ];

@@ -3,7 +3,6 @@
 use super::flight_recorder::{FlightRecorder, RecordedRead};
 use super::partial_line::{LineSink, PartialLine};
 use super::ring::{Line, Ring, Stream};
-use super::writer::Writer;
 use crate::config::Id;
 use crate::time::Moment;
 use event_listener::{Event, EventListener};
@@ -44,7 +43,11 @@ impl Log {
 
     /// A writer for a stream of an adopted run, of whose next line an earlier daemon has read the beginning.
     pub fn resume(self: &Rc<Self>, stream: Stream, begun: PartialLine) -> Writer {
-        Writer::new(self.clone(), stream, begun)
+        Writer {
+            log: self.clone(),
+            stream,
+            line: begun,
+        }
     }
 
     /// Adds a message of the daemon itself.
@@ -54,7 +57,13 @@ impl Log {
             bytes.extend_from_slice(line.as_bytes());
             bytes.push(b'\n');
         }
-        self.append(Stream::Ossuary, &mut PartialLine::default(), &bytes, now);
+        self.write(
+            Stream::Ossuary,
+            &mut PartialLine::default(),
+            &bytes,
+            false,
+            now,
+        );
     }
 
     /// The number of the next line; that of the first line is 1.
@@ -102,16 +111,6 @@ impl Log {
         self.ring.borrow_mut().resize(bytes);
     }
 
-    /// Adds what was read of a stream; `line` is its incomplete line.
-    pub(super) fn append(&self, stream: Stream, line: &mut PartialLine, bytes: &[u8], now: Moment) {
-        self.write(stream, line, bytes, false, now);
-    }
-
-    /// Ends a stream; its incomplete line is added.
-    pub(super) fn end(&self, stream: Stream, line: &mut PartialLine, now: Moment) {
-        self.write(stream, line, &[], true, now);
-    }
-
     /// Adds the lines of a recorded read. If reads before it are missing, the log starts with it.
     pub(super) fn restore(&self, line: &mut PartialLine, read: &RecordedRead<'_>) {
         let mut ring = self.ring.borrow_mut();
@@ -142,6 +141,27 @@ impl Log {
     }
 }
 
+/// Makes lines from the raw reads of one stream, and adds them to a log.
+#[derive(Debug)]
+pub struct Writer {
+    log: Rc<Log>,
+    stream: Stream,
+    line: PartialLine,
+}
+
+impl Writer {
+    /// Adds what one read returned.
+    pub fn append(&mut self, bytes: &[u8], now: Moment) {
+        self.log
+            .write(self.stream, &mut self.line, bytes, false, now);
+    }
+
+    /// Ends the stream; what follows the last newline is a line, too.
+    pub fn end(&mut self, now: Moment) {
+        self.log.write(self.stream, &mut self.line, &[], true, now);
+    }
+}
+
 impl RecordedRead<'_> {
     /// Adds its lines to the ring.
     fn append_to(&self, line: &mut PartialLine, ring: &mut Ring) {
@@ -160,7 +180,7 @@ impl RecordedRead<'_> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::Logs;
+    use super::super::{LINE_MAX, Logs};
     use super::*;
     use crate::config::Id;
 
@@ -209,5 +229,116 @@ mod tests {
     #[test]
     fn an_empty_log_is_small() {
         assert!(size_of::<Log>() <= 96, "{}", size_of::<Log>());
+    }
+
+    fn lines(log: &Log) -> Vec<(Vec<u8>, bool)> {
+        let mut lines = Vec::new();
+        log.tail(usize::MAX, |line| {
+            lines.push((line.text.to_vec(), line.cut))
+        });
+        lines
+    }
+
+    fn fed(reads: &[&[u8]]) -> Vec<(Vec<u8>, bool)> {
+        let log = Rc::new(Log::new(256 * 1024));
+        let mut writer = log.writer(Stream::Stdout);
+        for read in reads {
+            writer.append(read, Moment::default());
+        }
+        writer.end(Moment::default());
+        lines(&log)
+    }
+
+    #[test]
+    fn lines_do_not_depend_on_the_sizes_of_the_reads() {
+        let mut text = Vec::new();
+        for number in 0..60_u32 {
+            let length = [
+                0,
+                1,
+                7,
+                90,
+                3000,
+                LINE_MAX - 1,
+                LINE_MAX,
+                LINE_MAX + 1,
+                20_000,
+            ][number as usize % 9];
+            text.extend(
+                (0..length)
+                    .map(|place| (place as u32 * 31 + number) as u8)
+                    .filter(|byte| *byte != b'\n'),
+            );
+            text.extend(vec![b'x'; length - length / 256]);
+            text.push(b'\n');
+        }
+        text.extend_from_slice(b"no newline at the end");
+        let model: Vec<(Vec<u8>, bool)> = text
+            .split(|byte| *byte == b'\n')
+            .map(|line| {
+                (
+                    line[..line.len().min(LINE_MAX)].to_vec(),
+                    line.len() > LINE_MAX,
+                )
+            })
+            .collect();
+        for size in [
+            1,
+            2,
+            3,
+            100,
+            4096,
+            LINE_MAX,
+            LINE_MAX + 1,
+            65_536,
+            text.len(),
+        ] {
+            let log = Rc::new(Log::new(4 << 20));
+            let mut writer = log.writer(Stream::Stdout);
+            for read in text.chunks(size) {
+                writer.append(read, Moment::default());
+            }
+            writer.end(Moment::default());
+            assert_eq!(lines(&log), model, "reads of {size} bytes");
+        }
+    }
+
+    #[test]
+    fn binary_bytes_are_kept_unchanged() {
+        assert_eq!(
+            fed(&[b"\0\xff\x1b[0m\r\n\n\xfe"]),
+            [
+                (b"\0\xff\x1b[0m\r".to_vec(), false),
+                (Vec::new(), false),
+                (b"\xfe".to_vec(), false)
+            ]
+        );
+    }
+
+    #[test]
+    fn a_line_that_is_too_long_is_added_before_its_end() {
+        let log = Rc::new(Log::new(256 * 1024));
+        let mut writer = log.writer(Stream::Stdout);
+        for _ in 0..100 {
+            writer.append(&[b'x'; 1000], Moment::default());
+        }
+        assert_eq!(lines(&log), [(vec![b'x'; LINE_MAX], true)]);
+        writer.append(b"\nnext\n", Moment::default());
+        assert_eq!(lines(&log)[1], (b"next".to_vec(), false));
+    }
+
+    #[test]
+    fn the_partial_lines_of_streams_are_separate() {
+        let log = Rc::new(Log::new(4096));
+        let mut out = log.writer(Stream::Stdout);
+        let mut err = log.writer(Stream::Stderr);
+        out.append(b"o", Moment::default());
+        err.append(b"e", Moment::default());
+        out.append(b"ut\n", Moment::default());
+        err.append(b"rr\n", Moment::default());
+        assert_eq!(
+            lines(&log),
+            [(b"out".to_vec(), false), (b"err".to_vec(), false)]
+        );
     }
 }

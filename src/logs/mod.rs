@@ -7,12 +7,10 @@ mod flight_recorder;
 mod log;
 mod partial_line;
 mod ring;
-mod writer;
 
 pub use flight_recorder::{FlightRecorder, RECORDER_BYTES};
-pub use log::Log;
+pub use log::{Log, Writer};
 pub use ring::{LINE_MAX, Line, Stream};
-pub use writer::Writer;
 
 use crate::config::Id;
 use flight_recorder::RecordedRead;
