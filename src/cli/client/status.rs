@@ -84,10 +84,12 @@ pub fn problems(status: &Value, terminal: &mut Terminal<'_>) -> bool {
                 "{file} is invalid; the last valid copy is active"
             ));
         }
-        _ if status["configuration"]["file_differs"] == true => terminal.note(format_args!(
-            "{file} was changed on disk and is not in effect; `ossuary reload` applies it"
-        )),
         _ => {}
+    }
+    if status["configuration"]["file_differs"] == true {
+        terminal.note(format_args!(
+            "{file} was changed on disk and is not in effect; `ossuary reload` applies it"
+        ));
     }
     let problems = status["configuration"]["problems"].as_array();
     for problem in problems.into_iter().flatten() {

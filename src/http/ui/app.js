@@ -90,7 +90,7 @@ function notices() {
   if (INSTEAD[source]) {
     notice(true, INSTEAD[source], " ", el("code", {}, file), " cannot be used until it is repaired.");
   }
-  if (differs && !INSTEAD[source]) {
+  if (differs) {
     notice(false, "The configuration file was changed on disk.", " Reload it in ", el("a", { href: "#system" }, "System"), " to apply the change.");
   }
   if (problems.length > 0) {

@@ -41,6 +41,8 @@ struct Shared {
     seen: Mutex<Option<u64>>,
     /// Saves whose change of the file [`ConfigFile::watch`] has not seen yet.
     own_saves: OwnSaves,
+    /// Notified after each load.
+    loaded: event_listener::Event,
     /// What the disk is busy with.
     under_way: Arc<TaskList>,
 }
@@ -61,6 +63,7 @@ impl ConfigFile {
                 schedule,
                 seen: Mutex::new(None),
                 own_saves: OwnSaves::default(),
+                loaded: event_listener::Event::new(),
                 under_way: Arc::default(),
             }),
         }
@@ -163,15 +166,38 @@ impl ConfigFile {
                 return;
             }
         };
-        while let Ok(changes) = watches.changes().await {
-            let of_file = |change: &&InotifyEvent| change.name.as_deref() == Some(name);
-            let changes = changes.iter().filter(of_file).count();
-            if changes == 0 || self.shared.own_saves.take(changes) == changes {
-                continue;
-            }
-            let differs = self.off_loop(Shared::differs).await;
-            if reports.send(Event::ConfigFile { differs }).await.is_err() {
+        // An edit before the first watch is found as well.
+        let mut differs = self.off_loop(Shared::differs).await;
+        let mut is_news = differs;
+        loop {
+            let loaded = self.shared.loaded.listen();
+            if is_news && reports.send(Event::ConfigFile { differs }).await.is_err() {
                 return;
+            }
+            // A load that overlapped a check makes its result out of date.
+            let loaded = async {
+                loaded.await;
+                Ok(differs)
+            };
+            let changed = async {
+                let changes = watches.changes().await?;
+                // Without a name, changes were lost.
+                let of_file = |change: &&InotifyEvent| {
+                    change.name.as_deref().is_none_or(|changed| changed == name)
+                };
+                let changes = changes.iter().filter(of_file).count();
+                Ok::<_, io::Error>(changes > 0 && self.shared.own_saves.take(changes) < changes)
+            };
+            is_news = match smol::future::or(changed, loaded).await {
+                Ok(is_news) => is_news,
+                Err(error) => {
+                    let file = file.display();
+                    log::error!("edits of {file} are no longer noticed: {}", words(&error));
+                    return;
+                }
+            };
+            if is_news {
+                differs = self.off_loop(Shared::differs).await;
             }
         }
     }
@@ -213,6 +239,7 @@ impl Shared {
         let mut seen = self.seen();
         let bytes = read(&self.file)?.unwrap_or_default();
         *seen = Some(fingerprint(&bytes));
+        self.loaded.notify(usize::MAX);
         Ok(bytes)
     }
 
@@ -356,6 +383,13 @@ mod tests {
         assert_eq!(block_on(store.load_last_good()), Ok(Some(b"{}".to_vec())));
     }
 
+    fn differs_in(event: Event) -> bool {
+        match event {
+            Event::ConfigFile { differs } => differs,
+            other => panic!("{other:?}"),
+        }
+    }
+
     #[test]
     fn an_edit_by_another_program_is_reported_and_an_own_save_is_not() {
         let dir = Dir::new("store-watch");
@@ -372,12 +406,14 @@ mod tests {
             for content in ["by hand", "own 2"] {
                 fs::write(&temporary, content).unwrap();
                 fs::rename(&temporary, store.file()).unwrap();
-                match events.recv().await.unwrap() {
-                    Event::ConfigFile { differs } => reported.push(differs),
-                    other => panic!("{other:?}"),
-                }
+                reported.push(differs_in(events.recv().await.unwrap()));
             }
             assert!(events.is_empty(), "each change is reported once");
+            fs::write(&temporary, "by hand again").unwrap();
+            fs::rename(&temporary, store.file()).unwrap();
+            assert!(differs_in(events.recv().await.unwrap()));
+            store.load().await.unwrap();
+            assert!(!differs_in(events.recv().await.unwrap()), "after a load");
             reported
         };
         let watch = async {
