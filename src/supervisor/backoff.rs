@@ -1,5 +1,4 @@
-//! Decides when a change that did not last is applied again: at growing intervals, and a limited number of times an
-//! hour.
+//! Limits how often something is retried.
 
 use crate::time::Moment;
 use heapless::Deque;
@@ -9,7 +8,7 @@ use std::time::Duration;
 /// it blink.
 pub(super) const ATTEMPTS_PER_HOUR: usize = 12;
 
-const HOUR: Duration = Duration::from_secs(3600);
+pub(super) const HOUR: Duration = Duration::from_secs(3600);
 
 /// The pause after the first attempt; each further pause is twice as long.
 const FIRST_PAUSE: Duration = Duration::from_secs(5);
@@ -17,51 +16,82 @@ const FIRST_PAUSE: Duration = Duration::from_secs(5);
 /// The longest pause: twelve attempts spread over an hour.
 const MAX_PAUSE: Duration = Duration::from_secs(300);
 
-/// The attempts of the last hour.
+/// The latest times of something, oldest first; more than `N` are never needed.
+#[derive(Clone, Debug, Default)]
+pub(super) struct RecentTimes<const N: usize>(Deque<Moment, N>);
+
+impl<const N: usize> RecentTimes<N> {
+    /// Records a time, and forgets those before the window that ends with it.
+    pub fn record(&mut self, now: Moment, window: Duration) {
+        while self.0.is_full() || self.0.front().is_some_and(|at| now.since(*at) >= window) {
+            self.0.pop_front();
+        }
+        self.0.push_back(now).expect("a place was freed above");
+    }
+
+    /// How many are within the window that ends now.
+    pub fn count(&self, now: Moment, window: Duration) -> usize {
+        self.0.iter().filter(|at| now.since(**at) < window).count()
+    }
+
+    /// When there are fewer than `N` within the window again; `None` if there are.
+    pub fn full_until(&self, now: Moment, window: Duration) -> Option<Moment> {
+        let first = self.0.front()?;
+        (self.count(now, window) >= N).then(|| *first + window)
+    }
+
+    pub fn iter(&self) -> impl Iterator<Item = Moment> {
+        self.0.iter().copied()
+    }
+}
+
+impl<const N: usize> FromIterator<Moment> for RecentTimes<N> {
+    fn from_iter<T: IntoIterator<Item = Moment>>(times: T) -> Self {
+        let mut recent = Self::default();
+        for at in times {
+            recent.record(at, Duration::MAX);
+        }
+        recent
+    }
+}
+
+/// Decides when a change that did not last is applied again: at growing intervals, and a limited number of times an
+/// hour.
 #[derive(Debug, Default)]
-pub(super) struct Backoff(Deque<Moment, ATTEMPTS_PER_HOUR>);
+pub(super) struct Backoff(RecentTimes<ATTEMPTS_PER_HOUR>);
 
 impl Backoff {
     /// Starts over, for a new request.
     pub fn reset(&mut self) {
-        self.0.clear();
+        *self = Self::default();
     }
 
     /// Records an attempt.
     pub fn record(&mut self, now: Moment) {
-        if self.0.is_full() {
-            self.0.pop_front();
-        }
-        // This cannot fail: a full queue has just lost its oldest entry.
-        let _ = self.0.push_back(now);
+        self.0.record(now, HOUR);
     }
 
     /// The number of attempts within the last hour.
     pub fn recent_attempts(&self, now: Moment) -> usize {
-        self.0.iter().filter(|at| now.since(**at) < HOUR).count()
+        self.0.count(now, HOUR)
     }
 
     /// Whether the attempts of an hour are used up.
     pub fn is_exhausted(&self, now: Moment) -> bool {
-        self.recent_attempts(now) >= ATTEMPTS_PER_HOUR
+        self.0.full_until(now, HOUR).is_some()
     }
 
     /// When the next attempt may be made.
     pub fn next_attempt(&self, now: Moment) -> Moment {
-        let Some(last) = self.0.back() else {
-            return now;
+        let next = match (self.0.full_until(now, HOUR), self.0.iter().last()) {
+            (Some(next), _) => next,
+            (None, Some(last)) if now.since(last) < HOUR => {
+                let doublings = self.recent_attempts(now) - 1;
+                last + (FIRST_PAUSE * (1 << doublings)).min(MAX_PAUSE)
+            }
+            _ => now,
         };
-        let number = self.recent_attempts(now);
-        if number == 0 {
-            return now;
-        }
-        let after_the_last = if number >= ATTEMPTS_PER_HOUR {
-            self.0.front().map_or(now, |first| *first + HOUR)
-        } else {
-            let doubled = FIRST_PAUSE * (1 << (number - 1).min(16));
-            *last + doubled.min(MAX_PAUSE)
-        };
-        after_the_last.max(now)
+        next.max(now)
     }
 }
 

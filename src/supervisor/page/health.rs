@@ -24,9 +24,9 @@
 use super::{
     BuiltIn, PageCommand, PageCommandResult, PageObservation, PageState, Screenshot, Transition,
 };
+use crate::supervisor::backoff::{HOUR, RecentTimes};
 use crate::supervisor::{Action, Failure, Reason, Requester, RunId, Supervisor};
 use crate::time::Moment;
-use std::collections::VecDeque;
 use std::rc::Rc;
 use std::time::Duration;
 
@@ -57,9 +57,6 @@ const STEP_GRACE: Duration = Duration::from_secs(10);
 
 /// Recovery steps in any hour: a page that never recovers must not keep the device busy.
 pub const STEPS_PER_HOUR: usize = 12;
-
-/// The period of [`STEPS_PER_HOUR`].
-pub const HOUR: Duration = Duration::from_secs(3600);
 
 /// How long a URL that cannot be loaded is retried frequently.
 const FREQUENT_PERIOD: Duration = Duration::from_secs(300);
@@ -138,7 +135,7 @@ struct RecoveryHistory {
     /// The next step of the ladder.
     next_step: usize,
     /// The steps of the last hour.
-    recent_steps: VecDeque<Moment>,
+    recent_steps: RecentTimes<STEPS_PER_HOUR>,
     /// When the page was last healthy.
     last_painted: Option<Moment>,
     last_step: Option<Rc<RecoveryStep>>,
@@ -352,11 +349,7 @@ impl Health {
         if self.is_built_in_loading() || now < self.not_before {
             return None;
         }
-        while (self.history.recent_steps.front()).is_some_and(|step| now.since(*step) >= HOUR) {
-            self.history.recent_steps.pop_front();
-        }
-        if self.history.recent_steps.len() >= STEPS_PER_HOUR {
-            let next = *self.history.recent_steps.front()? + HOUR;
+        if let Some(next) = self.history.recent_steps.full_until(now, HOUR) {
             self.not_before = next;
             // A retry of the URL is not a recovery step.
             self.due = Some(match self.replaced {
@@ -365,7 +358,7 @@ impl Health {
             });
             return None;
         }
-        self.history.recent_steps.push_back(now);
+        self.history.recent_steps.record(now, HOUR);
         self.not_before = now + STEP_GRACE;
         self.replaced = None;
         let step = self.history.next_step;

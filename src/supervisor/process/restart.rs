@@ -7,8 +7,8 @@
 //! A clean exit is not a crash. A process with `restart: always` that exits cleanly is restarted at once, and with
 //! the delays above only if its runs are so short that they would keep the machine busy.
 
+use crate::supervisor::backoff::RecentTimes;
 use crate::time::Moment;
-use heapless::Deque;
 use std::time::Duration;
 
 /// A run of this length resets the crash history.
@@ -38,7 +38,7 @@ pub enum RestartDecision {
 #[derive(Clone, Debug, Default)]
 pub struct CrashHistory {
     /// The latest crashes within the window, oldest first. One more than makes a crash loop is enough.
-    crashes: Deque<Moment, { LOOP_CRASHES + 1 }>,
+    crashes: RecentTimes<{ LOOP_CRASHES + 1 }>,
     /// Crashes and short clean runs since the history was reset.
     streak: u32,
 }
@@ -49,21 +49,9 @@ impl CrashHistory {
         if uptime >= FORGIVING_RUN {
             self.clear();
         }
-        while self
-            .crashes
-            .front()
-            .is_some_and(|crash| now.since(*crash) >= LOOP_WINDOW)
-        {
-            self.crashes.pop_front();
-        }
-        if self.crashes.is_full() {
-            self.crashes.pop_front();
-        }
-        self.crashes
-            .push_back(now)
-            .expect("a place was freed above");
+        self.crashes.record(now, LOOP_WINDOW);
         let again = self.next_delay();
-        if self.crashes.len() > LOOP_CRASHES {
+        if self.crashes.count(now, LOOP_WINDOW) > LOOP_CRASHES {
             return RestartDecision::CrashLoop;
         }
         again
@@ -93,22 +81,15 @@ impl CrashHistory {
 
     /// Restores the history that an earlier daemon saved.
     pub(in crate::supervisor) fn restore(crashes: &[Moment], streak: u32) -> Self {
-        let mut history = Self {
-            crashes: Deque::new(),
+        Self {
+            crashes: crashes.iter().copied().collect(),
             streak,
-        };
-        for crash in crashes {
-            if history.crashes.is_full() {
-                history.crashes.pop_front();
-            }
-            let _ = history.crashes.push_back(*crash);
         }
-        history
     }
 
     /// The crashes that count, oldest first.
     pub(in crate::supervisor) fn crashes(&self) -> impl Iterator<Item = Moment> {
-        self.crashes.iter().copied()
+        self.crashes.iter()
     }
 
     /// The number of consecutive crashes and short clean runs.
