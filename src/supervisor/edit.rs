@@ -130,7 +130,10 @@ impl Supervisor {
                 self.reply(requester, Ok(Done::Preview(preview)));
             }
             Command::Reload => self.enqueue(requester, QueuedEdit::Reload, now),
-            Command::Upgrade => self.request_upgrade(requester),
+            Command::Upgrade if self.upgrade.request(requester) => {
+                self.actions.push_back(Action::CheckProgram);
+            }
+            Command::Upgrade => self.reply(requester, Err(Refusal::Busy)),
         }
     }
 

@@ -252,12 +252,24 @@ impl Supervisor {
             Event::SaveFailed { failure } => self.handle_save_failed(failure, now),
             Event::Read { bytes } => self.handle_read(bytes, now),
             Event::ConfigFile { differs } => self.file_differs = differs,
-            Event::ProgramChecked { result } => self.handle_program_checked(result),
+            Event::ProgramChecked { result } => {
+                let requester = self.upgrade.handle_checked(result.is_ok());
+                if let (Some(requester), Err(failure)) = (requester, result) {
+                    self.reply(requester, Err(Refusal::NotUpgraded(failure)));
+                }
+            }
             Event::Displays { present } => self.handle_displays(present, now),
             Event::Screen { .. }
             | Event::Connectors { .. }
             | Event::Power { .. }
-            | Event::Rotated { .. } => self.handle_screen_event(event, now),
+            | Event::Rotated { .. } => {
+                self.layout_changed = true;
+                let rotations = &self.loaded.config.rotations;
+                let out = &mut self.actions;
+                if self.screens.handle_event(event, rotations, now, out) {
+                    self.observe_page_soon(now);
+                }
+            }
             Event::Clock { .. }
             | Event::TimeZone { .. }
             | Event::ScheduleSaved { .. }
@@ -308,7 +320,8 @@ impl Supervisor {
             self.update_machine(index, |machine, out| machine.handle_deadline(now, out));
         }
         self.handle_disk_deadline(now);
-        self.handle_screen_deadline(now);
+        let rotations = &self.loaded.config.rotations;
+        self.layout_changed |= (self.screens).handle_deadline(rotations, now, &mut self.actions);
         self.handle_screen_wait(now);
     }
 
@@ -376,6 +389,49 @@ impl Supervisor {
         machines
             .filter_map(|(index, machine)| Some((machine.deadline()?, index)))
             .min()
+    }
+
+    /// Displays appeared or disappeared.
+    fn handle_displays(&mut self, present: Vec<Display>, now: Moment) {
+        self.present = present;
+        self.layout_changed = true;
+        self.may_start_more = true;
+        let rotations = &self.loaded.config.rotations;
+        (self.screens).handle_displays(&self.present, rotations, now, &mut self.actions);
+        for index in 0..self.machines.len() {
+            self.expect_display_back(index, now);
+        }
+    }
+
+    /// Requests a screen to be on or off.
+    ///
+    /// # Errors
+    ///
+    /// The display does not exist or is not connected, or nothing on this system can switch it.
+    fn request_power(&mut self, display: &Display, on: bool, now: Moment) -> Result<(), Refusal> {
+        if let Some(refusal) = self.facts().power_refusal(display) {
+            return Err(refusal);
+        }
+        (self.screens).request_power(display, on, now, &mut self.actions);
+        self.layout_changed = true;
+        Ok(())
+    }
+
+    /// Upgrades once nothing is unfinished.
+    fn upgrade_if_ready(&mut self) {
+        let Some(requester) = self.upgrade.due() else {
+            return;
+        };
+        let is_unfinished = !self.disk.is_idle()
+            || self.scheduler.is_schedule_busy()
+            || self.machines.iter().any(Machine::is_about_to_run);
+        if is_unfinished {
+            return;
+        }
+        self.has_exited = true;
+        self.reject_page_commands();
+        self.reply(requester, Ok(Done::Accepted));
+        self.actions.push_back(Action::Upgrade);
     }
 
     fn index_of(&self, id: &Id) -> Option<usize> {

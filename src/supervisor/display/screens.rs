@@ -6,9 +6,7 @@
 use super::power::Power;
 use crate::config::{Display, Rotation};
 use crate::supervisor::backoff::Backoff;
-use crate::supervisor::{
-    Action, Connector, Event, Failure, PowerStatus, Refusal, Screen, Supervisor,
-};
+use crate::supervisor::{Action, Connector, Event, Failure, PowerStatus, Screen};
 use crate::time::Moment;
 use std::collections::{BTreeMap, VecDeque};
 use std::rc::Rc;
@@ -22,6 +20,7 @@ const ROTATION_TIMEOUT: Duration = Duration::from_secs(10);
 pub(in crate::supervisor) struct Screens {
     entries: BTreeMap<Display, Entry>,
     connectors: Rc<[Connector]>,
+    is_stopped: bool,
 }
 
 #[derive(Debug, Default)]
@@ -157,8 +156,16 @@ impl Screens {
         (displays.count() == 1 && !contradicts).then_some(&only.name)
     }
 
-    /// Something was plugged, or a display server reported its screen: checks each screen soon.
-    fn recheck(&mut self, now: Moment, out: &mut VecDeque<Action>) {
+    /// Something was plugged, or a display server reported its screen: checks each screen soon, and its rotation.
+    fn recheck(
+        &mut self,
+        rotations: &BTreeMap<Display, Rotation>,
+        now: Moment,
+        out: &mut VecDeque<Action>,
+    ) {
+        if self.is_stopped {
+            return;
+        }
         let names: Vec<Option<String>> = (self.entries.values())
             .map(|entry| self.connector_of(entry).map(str::to_owned))
             .collect();
@@ -166,6 +173,135 @@ impl Screens {
             if entry.is_present {
                 entry.power.recheck(display, connector.as_deref(), now, out);
             }
+        }
+        self.rotate(rotations, now, out);
+    }
+
+    /// Displays appeared or disappeared.
+    pub fn handle_displays(
+        &mut self,
+        present: &[Display],
+        rotations: &BTreeMap<Display, Rotation>,
+        now: Moment,
+        out: &mut VecDeque<Action>,
+    ) {
+        self.set_present(present, now);
+        self.recheck(rotations, now, out);
+    }
+
+    /// Handles an event of the screens. Returns whether the size of a screen changed.
+    pub fn handle_event(
+        &mut self,
+        event: Event,
+        rotations: &BTreeMap<Display, Rotation>,
+        now: Moment,
+        out: &mut VecDeque<Action>,
+    ) -> bool {
+        let mut is_resized = false;
+        match event {
+            Event::Screen { display, screen } => {
+                match screen {
+                    Some(screen) => {
+                        let size = screen.size;
+                        let entry = self.entries.entry(display).or_default();
+                        let before = entry.screen.replace(Rc::new(screen));
+                        is_resized = before.is_some_and(|before| before.size != size);
+                    }
+                    None => {
+                        if let Some(entry) = self.entries.get_mut(&display) {
+                            entry.screen = None;
+                        }
+                    }
+                }
+                self.recheck(rotations, now, out);
+            }
+            Event::Connectors { connectors } => {
+                self.connectors = connectors.into();
+                self.recheck(rotations, now, out);
+            }
+            Event::Power { display, report } => {
+                if let Some(entry) = self.entries.get_mut(&display)
+                    && entry.is_present
+                    && !self.is_stopped
+                {
+                    entry.power.handle_report(&display, report, now, out);
+                }
+            }
+            Event::Rotated { display, result } => {
+                if let Some(entry) = self.entries.get_mut(&display) {
+                    entry.rotation_state.handle_rotated(result);
+                }
+                self.rotate(rotations, now, out);
+            }
+            _ => {}
+        }
+        is_resized
+    }
+
+    /// Rotates every display that has another rotation than configured.
+    pub fn rotate(
+        &mut self,
+        rotations: &BTreeMap<Display, Rotation>,
+        now: Moment,
+        out: &mut VecDeque<Action>,
+    ) {
+        if self.is_stopped {
+            return;
+        }
+        for (display, entry) in &mut self.entries {
+            if entry.is_present {
+                let wanted = rotations.get(display).copied();
+                let screen = entry.screen.as_deref();
+                entry
+                    .rotation_state
+                    .update(display, screen, wanted, now, out);
+            }
+        }
+    }
+
+    /// Requests the screen of a connected display to be on or off.
+    pub fn request_power(
+        &mut self,
+        display: &Display,
+        on: bool,
+        now: Moment,
+        out: &mut VecDeque<Action>,
+    ) {
+        let entry = self.entries.entry(display.clone()).or_default();
+        entry.is_present = true;
+        entry.power.request(display, on, now, out);
+    }
+
+    /// A deadline may have passed. Returns whether one has.
+    pub fn handle_deadline(
+        &mut self,
+        rotations: &BTreeMap<Display, Rotation>,
+        now: Moment,
+        out: &mut VecDeque<Action>,
+    ) -> bool {
+        if self.deadline().is_none_or(|deadline| deadline > now) {
+            return false;
+        }
+        for (display, entry) in &mut self.entries {
+            entry.power.handle_deadline(display, now, out);
+            if entry.rotation_state.busy.is_some_and(|until| until <= now) {
+                let seconds = ROTATION_TIMEOUT.as_secs();
+                let late =
+                    Failure::system(format!("the display was not rotated within {seconds} s"));
+                entry.rotation_state.handle_rotated(Err(late));
+            }
+        }
+        self.rotate(rotations, now, out);
+        true
+    }
+
+    /// Shutdown: screens stay as they are.
+    pub fn stop(&mut self) {
+        self.is_stopped = true;
+        for entry in self.entries.values_mut() {
+            entry.power.stop();
+            entry.rotation_state.busy = None;
+            entry.rotation_state.retry = None;
         }
     }
 
@@ -231,142 +367,5 @@ impl RotationState {
     fn handle_rotated(&mut self, result: Result<(), Failure>) {
         self.busy = None;
         self.problem = result.err().map(|failure| failure.message);
-    }
-}
-
-impl Supervisor {
-    /// Displays appeared or disappeared.
-    pub(in crate::supervisor) fn handle_displays(&mut self, present: Vec<Display>, now: Moment) {
-        self.present = present;
-        self.layout_changed = true;
-        self.may_start_more = true;
-        self.screens.set_present(&self.present, now);
-        self.recheck_screens(now);
-        for index in 0..self.machines.len() {
-            self.expect_display_back(index, now);
-        }
-    }
-
-    /// Handles an event of the screens.
-    pub(in crate::supervisor) fn handle_screen_event(&mut self, event: Event, now: Moment) {
-        self.layout_changed = true;
-        match event {
-            Event::Screen { display, screen } => {
-                let entries = &mut self.screens.entries;
-                match screen {
-                    Some(screen) => {
-                        let size = screen.size;
-                        let entry = entries.entry(display).or_default();
-                        let before = entry.screen.replace(Rc::new(screen));
-                        if before.is_some_and(|before| before.size != size) {
-                            self.observe_page_soon(now);
-                        }
-                    }
-                    None => {
-                        if let Some(entry) = entries.get_mut(&display) {
-                            entry.screen = None;
-                        }
-                    }
-                }
-                self.recheck_screens(now);
-            }
-            Event::Connectors { connectors } => {
-                self.screens.connectors = connectors.into();
-                self.recheck_screens(now);
-            }
-            Event::Power { display, report } => {
-                if let Some(entry) = self.screens.entries.get_mut(&display)
-                    && entry.is_present
-                    && !self.shutting_down
-                {
-                    let out = &mut self.actions;
-                    entry.power.handle_report(&display, report, now, out);
-                }
-            }
-            Event::Rotated { display, result } => {
-                if let Some(entry) = self.screens.entries.get_mut(&display) {
-                    entry.rotation_state.handle_rotated(result);
-                }
-                self.rotate_displays(now);
-            }
-            _ => {}
-        }
-    }
-
-    /// Screens changed: checks their power and rotation.
-    fn recheck_screens(&mut self, now: Moment) {
-        if !self.shutting_down {
-            self.screens.recheck(now, &mut self.actions);
-            self.rotate_displays(now);
-        }
-    }
-
-    /// Rotates every display that has another rotation than configured.
-    pub(in crate::supervisor) fn rotate_displays(&mut self, now: Moment) {
-        if self.shutting_down {
-            return;
-        }
-        let rotations = &self.loaded.config.rotations;
-        for (display, entry) in &mut self.screens.entries {
-            if entry.is_present {
-                let wanted = rotations.get(display).copied();
-                let screen = entry.screen.as_deref();
-                entry
-                    .rotation_state
-                    .update(display, screen, wanted, now, &mut self.actions);
-            }
-        }
-    }
-
-    /// Requests a screen to be on or off.
-    ///
-    /// # Errors
-    ///
-    /// The display does not exist or is not connected, or nothing on this system can switch it.
-    pub(in crate::supervisor) fn request_power(
-        &mut self,
-        display: &Display,
-        on: bool,
-        now: Moment,
-    ) -> Result<(), Refusal> {
-        if let Some(refusal) = self.facts().power_refusal(display) {
-            return Err(refusal);
-        }
-        let entry = self.screens.entries.entry(display.clone()).or_default();
-        entry.is_present = true;
-        entry.power.request(display, on, now, &mut self.actions);
-        self.layout_changed = true;
-        Ok(())
-    }
-
-    /// A deadline of a screen may have passed.
-    pub(in crate::supervisor) fn handle_screen_deadline(&mut self, now: Moment) {
-        if self
-            .screens
-            .deadline()
-            .is_none_or(|deadline| deadline > now)
-        {
-            return;
-        }
-        self.layout_changed = true;
-        for (display, entry) in &mut self.screens.entries {
-            entry.power.handle_deadline(display, now, &mut self.actions);
-            if entry.rotation_state.busy.is_some_and(|until| until <= now) {
-                let seconds = ROTATION_TIMEOUT.as_secs();
-                let late =
-                    Failure::system(format!("the display was not rotated within {seconds} s"));
-                entry.rotation_state.handle_rotated(Err(late));
-            }
-        }
-        self.rotate_displays(now);
-    }
-
-    /// Shutdown: screens stay as they are.
-    pub(in crate::supervisor) fn stop_screens(&mut self) {
-        for entry in self.screens.entries.values_mut() {
-            entry.power.stop();
-            entry.rotation_state.busy = None;
-            entry.rotation_state.retry = None;
-        }
     }
 }

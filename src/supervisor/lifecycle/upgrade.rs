@@ -3,7 +3,7 @@
 //! The installed program is checked first: one that does not even start must not take over. The upgrade then happens
 //! as soon as no save is in progress and no program is about to be executed.
 
-use crate::supervisor::{Action, Done, Failure, Refusal, Requester, Supervisor};
+use crate::supervisor::Requester;
 
 /// The progress of an upgrade.
 #[derive(Debug, Default)]
@@ -17,53 +17,41 @@ pub(in crate::supervisor) enum Upgrade {
     Due(Requester),
 }
 
-impl Supervisor {
-    /// A client requests an upgrade.
-    pub(in crate::supervisor) fn request_upgrade(&mut self, requester: Requester) {
-        match self.upgrade {
-            Upgrade::None => {
-                self.upgrade = Upgrade::Checking(requester);
-                self.actions.push_back(Action::CheckProgram);
-            }
-            Upgrade::Checking(_) | Upgrade::Due(_) => self.reply(requester, Err(Refusal::Busy)),
+impl Upgrade {
+    /// Begins an upgrade, unless one is in progress. Returns whether the program is to be checked.
+    pub fn request(&mut self, requester: Requester) -> bool {
+        let is_new = matches!(self, Upgrade::None);
+        if is_new {
+            *self = Upgrade::Checking(requester);
         }
+        is_new
     }
 
-    /// The installed program was checked.
-    pub(in crate::supervisor) fn handle_program_checked(&mut self, result: Result<(), Failure>) {
-        let Upgrade::Checking(requester) = std::mem::take(&mut self.upgrade) else {
-            return;
+    /// The installed program was checked. Returns the requester if it does not work.
+    pub fn handle_checked(&mut self, works: bool) -> Option<Requester> {
+        let Upgrade::Checking(requester) = *self else {
+            return None;
         };
-        match result {
-            Ok(()) => self.upgrade = Upgrade::Due(requester),
-            Err(failure) => self.reply(requester, Err(Refusal::NotUpgraded(failure))),
+        if works {
+            *self = Upgrade::Due(requester);
+            return None;
+        }
+        self.cancel()
+    }
+
+    /// Ends an upgrade that is in progress. Returns its requester.
+    pub fn cancel(&mut self) -> Option<Requester> {
+        match std::mem::take(self) {
+            Upgrade::None => None,
+            Upgrade::Checking(requester) | Upgrade::Due(requester) => Some(requester),
         }
     }
 
-    /// A shutdown cancels the upgrade.
-    pub(in crate::supervisor) fn reject_upgrade(&mut self) {
-        if let Upgrade::Checking(requester) | Upgrade::Due(requester) =
-            std::mem::take(&mut self.upgrade)
-        {
-            self.reply(requester, Err(Refusal::ShuttingDown));
+    /// The requester of an upgrade whose program works.
+    pub fn due(&self) -> Option<Requester> {
+        match self {
+            Upgrade::Due(requester) => Some(*requester),
+            _ => None,
         }
-    }
-
-    /// Upgrades once nothing is unfinished.
-    pub(in crate::supervisor) fn upgrade_if_ready(&mut self) {
-        let Upgrade::Due(requester) = self.upgrade else {
-            return;
-        };
-        let half_done = !self.disk.is_idle()
-            || self.scheduler.is_schedule_busy()
-            || self.machines.iter().any(|m| m.is_about_to_run());
-        if half_done {
-            return;
-        }
-        self.upgrade = Upgrade::None;
-        self.has_exited = true;
-        self.reject_page_commands();
-        self.reply(requester, Ok(Done::Accepted));
-        self.actions.push_back(Action::Upgrade);
     }
 }

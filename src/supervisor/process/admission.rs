@@ -16,7 +16,7 @@
 
 use super::machine::Machine;
 use crate::config::{Display, Id, Process};
-use crate::supervisor::{Action, Reason, RunId, Supervisor};
+use crate::supervisor::{Action, Reason, Refusal, RunId, Supervisor};
 use crate::time::Moment;
 use std::time::Duration;
 
@@ -447,8 +447,10 @@ impl Supervisor {
         }
         self.shutting_down = true;
         self.reject_queued_edits();
-        self.reject_upgrade();
-        self.stop_screens();
+        if let Some(requester) = self.upgrade.cancel() {
+            self.reply(requester, Err(Refusal::ShuttingDown));
+        }
+        self.screens.stop();
         self.limit_disk_wait(now);
         for index in 0..self.machines.len() {
             if !self.machines[index].is_alive() {

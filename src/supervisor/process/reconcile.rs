@@ -102,7 +102,8 @@ impl Supervisor {
         let previous = self.loaded.config.active_display.clone();
         let in_use = self.is_screen_in_use();
         self.adopt_config(next, now);
-        self.rotate_displays(now);
+        let rotations = &self.loaded.config.rotations;
+        self.screens.rotate(rotations, now, &mut self.actions);
         if !self.shutting_down && in_use && previous != self.loaded.config.active_display {
             self.follow_active_display();
         }
