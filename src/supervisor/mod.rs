@@ -52,8 +52,7 @@ use crate::time::Moment;
 use edit::PendingSave;
 use lifecycle::upgrade::Upgrade;
 use page::commands::PageCommands;
-use page::connection::Connection;
-use page::health::Health;
+use page::kiosk_page::{KioskPage, PageFacts};
 use process::admission::ScreenWait;
 use process::machine::Machine;
 use schedule::Scheduler;
@@ -100,11 +99,7 @@ pub struct Supervisor {
     /// The save in progress, and the edits that wait for it.
     disk: PendingSave,
 
-    /// The health of the page on the screen, and its process.
-    health: Option<(Id, Health)>,
-
-    /// Whether the server of the page is reachable.
-    connection: Connection,
+    page: KioskPage,
 
     /// Page commands that clients wait for.
     page_commands: PageCommands,
@@ -144,8 +139,7 @@ impl Supervisor {
             shutting_down: false,
             has_exited: false,
             disk: PendingSave::default(),
-            health: None,
-            connection: Connection::default(),
+            page: KioskPage::default(),
             page_commands: PageCommands::default(),
             scheduler: Scheduler::default(),
             upgrade: Upgrade::default(),
@@ -168,8 +162,7 @@ impl Supervisor {
         for run in runs {
             this.watch_page(run, now);
         }
-        let page = this.health.as_ref().map(|(_, health)| health.run());
-        this.connection.inherit(page);
+        this.page.inherit();
         this.settle(now);
         // What became due while no daemon ran.
         this.handle_tick(now);
@@ -224,29 +217,31 @@ impl Supervisor {
                 command,
                 requester: Requester::Daemon,
                 result,
-            } => self.handle_page_command_done(run, &command, result, now),
+            } => {
+                let facts = self.page_facts();
+                let out = &mut self.actions;
+                (self.page).handle_command_done(run, &command, result, &facts, now, out);
+            }
             Event::PageCommandDone {
                 requester, result, ..
             } => self.handle_requested_page_command_done(requester, result, now),
-            Event::PageObserved {
-                run,
-                observation: sight,
-            } => {
-                // Without a URL there is no page that a notice could cover.
-                let is_loading =
-                    matches!(&sight, page::PageObservation::Loading { url } if !url.is_empty());
-                self.handle_page_observed(run, sight, now);
-                self.watch_connection(run, is_loading, now);
+            Event::PageObserved { run, observation } => {
+                let facts = self.page_facts();
+                let out = &mut self.actions;
+                let restart = (self.page).handle_observed(run, observation, &facts, now, out);
+                self.restart_browser(restart, now);
             }
             Event::Network { connected } => {
-                self.handle_network(connected, now);
+                let facts = self.page_facts();
+                self.page.handle_network(connected, &facts, now);
                 self.scheduler.set_initial_network(connected);
                 if connected {
                     self.scheduler.retry_page_overrides_now(now);
                 }
             }
             Event::ServerProbed { url, reachable } => {
-                self.handle_server_probed(&url, reachable, now);
+                let facts = self.page_facts();
+                self.page.handle_probed(&url, reachable, &facts, now);
             }
             Event::Saved => self.handle_saved(now),
             Event::SaveFailed { failure } => self.handle_save_failed(failure, now),
@@ -267,7 +262,7 @@ impl Supervisor {
                 let rotations = &self.loaded.config.rotations;
                 let out = &mut self.actions;
                 if self.screens.handle_event(event, rotations, now, out) {
-                    self.observe_page_soon(now);
+                    self.page.observe_soon(now);
                 }
             }
             Event::Clock { .. }
@@ -280,7 +275,6 @@ impl Supervisor {
             Event::Reload => self.handle_command(Requester::Daemon, Command::Reload, now),
             Event::Shutdown => self.begin_shutdown(now),
         }
-        self.update_connection(now);
         self.update_page(now);
         self.update_schedule(now);
         self.settle(now);
@@ -297,7 +291,6 @@ impl Supervisor {
             self.next_deadline().map(|(moment, _)| moment),
             self.disk.deadline(),
             self.page_deadline(),
-            self.connection_deadline(),
             self.screens.deadline(),
             self.scheduler.schedule_deadline(&self.facts()),
             self.screen_deadline(),
@@ -389,6 +382,66 @@ impl Supervisor {
         machines
             .filter_map(|(index, machine)| Some((machine.deadline()?, index)))
             .min()
+    }
+
+    fn page_facts(&self) -> PageFacts {
+        let machine = |index: usize| &self.machines[index];
+        let id = self.page.health().map(|(id, _)| id);
+        let process = id.and_then(|id| self.index_of(id)).map(machine);
+        let run = self.page.run().and_then(|run| self.index_of_run(run));
+        let is_driven = |machine: &Machine| machine.pid().is_some() && !machine.is_stopping();
+        PageFacts {
+            process: process.map(|machine| machine.process.clone()),
+            is_driven: !self.shutting_down && run.map(machine).is_some_and(is_driven),
+            behaviors: self.loaded.config.behaviors,
+            schedule: self.loaded.config.schedule.clone(),
+        }
+    }
+
+    /// The page of a run can be observed from now on.
+    fn watch_page(&mut self, run: RunId, now: Moment) {
+        if let Some(index) = self.index_of_run(run) {
+            self.page.watch(&self.machines[index], now);
+            self.publish_page_status();
+        }
+    }
+
+    fn page_deadline(&self) -> Option<Moment> {
+        match self.shutting_down {
+            true => None,
+            false => self.page.deadline(&self.page_facts()),
+        }
+    }
+
+    /// Does what is due for the page.
+    fn update_page(&mut self, now: Moment) {
+        if !self.shutting_down {
+            let facts = self.page_facts();
+            let restart = self.page.update(&facts, now, &mut self.actions);
+            self.restart_browser(restart, now);
+        }
+        self.publish_page_status();
+    }
+
+    /// Restarts the browser because of its page.
+    fn restart_browser(&mut self, reason: Option<Reason>, now: Moment) {
+        let run = self.page.run().and_then(|run| self.index_of_run(run));
+        if let (Some(reason), Some(index)) = (reason, run) {
+            self.update_machine(index, |machine, out| {
+                machine.restart_automatically(reason, now, out);
+            });
+        }
+    }
+
+    fn publish_page_status(&mut self) {
+        let status = self.page.changed_status(self.loaded.config.behaviors);
+        if let Some((run, status)) = status
+            && let Some(index) = self.index_of_run(run)
+            && self.machines[index].page_status.as_deref() != Some(&status)
+        {
+            self.machines[index].page_status = Some(Rc::new(status));
+            self.updated.push(index);
+        }
     }
 
     /// Displays appeared or disappeared.

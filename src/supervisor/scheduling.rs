@@ -12,8 +12,8 @@ impl Supervisor {
             machines: &self.machines,
             present: &self.present,
             screens: &self.screens,
-            health: self.health.as_ref(),
-            is_connected: self.connection.assumed_reachable(),
+            health: self.page.health(),
+            is_connected: self.page.is_connected(),
             shutting_down: self.shutting_down,
         }
     }
@@ -28,8 +28,7 @@ impl Supervisor {
             machines,
             present,
             screens,
-            health,
-            connection,
+            page,
             shutting_down,
             ..
         } = self;
@@ -38,8 +37,8 @@ impl Supervisor {
             machines,
             present,
             screens,
-            health: health.as_ref(),
-            is_connected: connection.assumed_reachable(),
+            health: page.health(),
+            is_connected: page.is_connected(),
             shutting_down: *shutting_down,
         };
         act(scheduler, &facts)

@@ -46,7 +46,7 @@ impl Supervisor {
         match self.page_run(&id, &command) {
             Ok(run) => {
                 if !matches!(command, PageCommand::Screenshot { .. }) {
-                    self.reset_page_recovery(run);
+                    self.page.reset_recovery(run);
                 }
                 let url = match &command {
                     PageCommand::Navigate { url, .. }
@@ -61,7 +61,7 @@ impl Supervisor {
                     .insert(requester, PendingPageCommand { id, run, url });
                 self.actions.push_back(Action::RunPageCommand {
                     run,
-                    command: command,
+                    command,
                     requester,
                 });
             }

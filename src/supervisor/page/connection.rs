@@ -17,9 +17,9 @@
 //! after a refusal, a server that stops is noticed within 8 s. It is probed if a behavior or a network rule of the schedule
 //! needs it, and during an outage until its end.
 
-use super::{PageCommand, PageState};
+use super::PageCommand;
 use crate::config::{Behaviors, Origin, Schedule, Trigger, Url, WhenLost, WhenRegained};
-use crate::supervisor::{Action, Reason, RunId, Supervisor};
+use crate::supervisor::RunId;
 use crate::time::Moment;
 use std::rc::Rc;
 use std::time::Duration;
@@ -73,7 +73,7 @@ enum Phase {
     Reachable,
     Suspect {
         since: Moment,
-        was_there: bool,
+        was_reachable: bool,
     },
     Lost(Loss),
     Regained {
@@ -114,7 +114,7 @@ struct Policy {
 
 /// What to do.
 #[derive(Debug, PartialEq, Eq)]
-enum Step {
+pub(super) enum Step {
     /// Probe the server of this URL.
     Probe(String),
     /// Send this page command, and log why.
@@ -144,7 +144,7 @@ impl Connection {
     }
 
     /// The page of a run: it is shown and healthy, or could not be loaded and a built-in page replaces it.
-    fn watch(&mut self, run: RunId, url: &str, is_shown: bool, now: Moment) {
+    pub(super) fn watch(&mut self, run: RunId, url: &str, is_shown: bool, now: Moment) {
         let page = match &mut self.page {
             Some(page) if page.run == run => page,
             other => other.insert(Page {
@@ -178,11 +178,9 @@ impl Connection {
             Some(server) if !server.is_there() && is_local(url) => page.is_from_server = false,
             before => {
                 page.is_from_server = true;
-                let was_there = before.as_ref().is_none_or(Server::is_there);
+                let was_reachable = before.as_ref().is_none_or(Server::is_there);
                 let phase = match self.network || is_local(url) {
-                    true => Phase::Unprobed {
-                        was_reachable: was_there,
-                    },
+                    true => Phase::Unprobed { was_reachable },
                     false => Phase::Lost(Loss::new(now)),
                 };
                 *before = Some(Server {
@@ -196,7 +194,7 @@ impl Connection {
     }
 
     /// A built-in page replaces the page of this run.
-    fn hide(&mut self, run: RunId, now: Moment) {
+    pub(super) fn hide(&mut self, run: RunId, now: Moment) {
         if let Some(page) = self.page.as_mut().filter(|page| page.run == run)
             && page.is_shown
         {
@@ -205,7 +203,7 @@ impl Connection {
     }
 
     /// The page is being loaded, which removes notice and pause.
-    fn handle_loading(&mut self, run: RunId, now: Moment) {
+    pub(super) fn handle_loading(&mut self, run: RunId, now: Moment) {
         self.inherited = self.inherited.filter(|inherited| *inherited != run);
         if let Some(page) = self.page.as_mut().filter(|page| page.run == run) {
             page.begin(now);
@@ -213,7 +211,7 @@ impl Connection {
     }
 
     /// The network was connected or lost.
-    fn handle_network(&mut self, connected: bool, now: Moment) {
+    pub(super) fn handle_network(&mut self, connected: bool, now: Moment) {
         self.network = connected;
         let Some(server) = self.server.as_mut().filter(|it| !is_local(&it.url)) else {
             return;
@@ -234,7 +232,7 @@ impl Connection {
     }
 
     /// A server was probed. Returns whether it has just come back.
-    fn handle_probed(&mut self, url: &str, reachable: bool, now: Moment) -> bool {
+    pub(super) fn handle_probed(&mut self, url: &str, reachable: bool, now: Moment) -> bool {
         let network = self.network;
         let Some(server) =
             (self.server.as_mut()).filter(|server| server_of(&server.url) == server_of(url))
@@ -249,12 +247,9 @@ impl Connection {
                 (Phase::Reachable, PROBE_INTERVAL)
             }
             (Phase::Reachable, false) => (Phase::suspect(now, true), RECHECK_PAUSE),
-            (
-                Phase::Unprobed {
-                    was_reachable: was_there,
-                },
-                false,
-            ) => (Phase::suspect(now, was_there), RECHECK_PAUSE),
+            (Phase::Unprobed { was_reachable }, false) => {
+                (Phase::suspect(now, was_reachable), RECHECK_PAUSE)
+            }
             (Phase::Suspect { since, .. }, false) => {
                 (Phase::Lost(Loss::new(since)), FREQUENT_PAUSE)
             }
@@ -278,8 +273,17 @@ impl Connection {
     }
 
     /// The next step that is due; call it until there is none. `in_sight`: the browser runs and takes commands.
-    fn step(&mut self, policy: &Policy, is_driven: bool, now: Moment) -> Option<Step> {
-        if self.deadline(policy, is_driven)? > now {
+    pub(super) fn step(
+        &mut self,
+        behaviors: Behaviors,
+        is_driven: bool,
+        now: Moment,
+    ) -> Option<Step> {
+        self.next_step(&self.policy(behaviors), is_driven, now)
+    }
+
+    fn next_step(&mut self, policy: &Policy, is_driven: bool, now: Moment) -> Option<Step> {
+        if self.next_deadline(policy, is_driven)? > now {
             return None;
         }
         let behaviors = &policy.behaviors;
@@ -351,7 +355,11 @@ impl Connection {
     }
 
     /// When the next step is due.
-    fn deadline(&self, policy: &Policy, is_driven: bool) -> Option<Moment> {
+    pub(super) fn deadline(&self, behaviors: Behaviors, is_driven: bool) -> Option<Moment> {
+        self.next_deadline(&self.policy(behaviors), is_driven)
+    }
+
+    fn next_deadline(&self, policy: &Policy, is_driven: bool) -> Option<Moment> {
         let behaviors = &policy.behaviors;
         let phase_deadline = self.server.as_ref().and_then(|server| match server.phase {
             Phase::Lost(loss) if !loss.is_effective || self.must_be_affected(policy, is_driven) => {
@@ -432,16 +440,45 @@ impl Connection {
     }
 
     /// Whether the server of this run's page is reachable, if known.
-    fn is_reachable(&self, run: RunId, policy: &Policy) -> Option<bool> {
+    pub(super) fn is_reachable(&self, run: RunId, behaviors: Behaviors) -> Option<bool> {
         let page = self.page.as_ref().filter(|page| page.run == run)?;
         let server = self.server.as_ref().filter(|_| page.is_from_server)?;
         match server.phase {
             Phase::Lost(_) => Some(false),
             Phase::Regained { .. } => Some(true),
-            Phase::Suspect { was_there, .. } => was_there.then_some(true),
-            Phase::Reachable => policy.needs_probes().then_some(true),
+            Phase::Suspect { was_reachable, .. } => was_reachable.then_some(true),
+            Phase::Reachable => self.policy(behaviors).needs_probes().then_some(true),
             Phase::Unprobed { .. } => None,
         }
+    }
+}
+
+impl Connection {
+    /// The run whose page it is.
+    pub(super) fn run(&self) -> Option<RunId> {
+        self.page.as_ref().map(|page| page.run)
+    }
+
+    fn policy(&self, behaviors: Behaviors) -> Policy {
+        Policy {
+            behaviors,
+            has_rules: self.rules.1,
+        }
+    }
+
+    pub(super) fn update_rules(&mut self, schedule: &Rc<Schedule>) {
+        if !Rc::ptr_eq(&self.rules.0, schedule) {
+            let of_connections = |trigger| matches!(trigger, &Trigger::Lost | &Trigger::Regained);
+            let mut rules = schedule.rules.iter();
+            let has_rules =
+                schedule.enabled && rules.any(|rule| rule.enabled && of_connections(&rule.trigger));
+            self.rules = (schedule.clone(), has_rules);
+        }
+    }
+
+    /// The process of the page is no longer configured.
+    pub(super) fn forget_server(&mut self) {
+        self.server = None;
     }
 }
 
@@ -458,10 +495,9 @@ impl Policy {
 impl Server {
     fn is_there(&self) -> bool {
         match self.phase {
-            Phase::Unprobed {
-                was_reachable: was_there,
+            Phase::Unprobed { was_reachable } | Phase::Suspect { was_reachable, .. } => {
+                was_reachable
             }
-            | Phase::Suspect { was_there, .. } => was_there,
             Phase::Reachable | Phase::Regained { .. } => true,
             Phase::Lost(_) => false,
         }
@@ -514,10 +550,10 @@ impl Page {
 }
 
 impl Phase {
-    fn suspect(since: Moment, was_there: bool) -> Self {
+    fn suspect(since: Moment, was_reachable: bool) -> Self {
         Phase::Suspect {
-            since: since,
-            was_there,
+            since,
+            was_reachable,
         }
     }
 }
@@ -540,149 +576,6 @@ fn server_of(url: &str) -> Option<Origin<'_>> {
 fn is_local(url: &str) -> bool {
     let authority = Url::parse(url).ok().and_then(|url| url.authority);
     authority.is_some_and(|authority| authority.is_loopback())
-}
-
-impl Supervisor {
-    /// A driver observed the page of this run, and its health was updated.
-    pub(in crate::supervisor) fn watch_connection(
-        &mut self,
-        run: RunId,
-        is_loading: bool,
-        now: Moment,
-    ) {
-        let Some(index) = self.driven_page(run) else {
-            return;
-        };
-        let Some((_, health)) = &self.health else {
-            return;
-        };
-        if is_loading {
-            self.connection.handle_loading(run, now);
-        }
-        let is_shown = health.shows_page();
-        let status = health.status();
-        match (status.state, &status.url) {
-            (PageState::Healthy | PageState::NetError, Some(url)) => {
-                self.connection.watch(run, url, is_shown, now);
-            }
-            _ if !is_shown => self.connection.hide(run, now),
-            _ => {}
-        }
-        self.publish_page_status(index);
-    }
-
-    /// The kernel reports whether there is a network.
-    pub(in crate::supervisor) fn handle_network(&mut self, connected: bool, now: Moment) {
-        self.connection.handle_network(connected, now);
-        if connected {
-            self.retry_page_now(now);
-        }
-        self.publish_connection();
-    }
-
-    /// A server was probed.
-    pub(in crate::supervisor) fn handle_server_probed(
-        &mut self,
-        url: &str,
-        reachable: bool,
-        now: Moment,
-    ) {
-        if self.connection.handle_probed(url, reachable, now) {
-            self.retry_page_now(now);
-        }
-        self.publish_connection();
-    }
-
-    /// A page that could not be loaded may load now.
-    fn retry_page_now(&mut self, now: Moment) {
-        if let Some((_, health)) = &mut self.health {
-            health.retry_now(now);
-        }
-    }
-
-    /// Publishes the state of the connection.
-    fn publish_connection(&mut self) {
-        let run = self.connection.page.as_ref().map(|page| page.run);
-        if let Some(index) = run.and_then(|run| self.driven_page(run)) {
-            self.publish_page_status(index);
-        }
-    }
-
-    /// Whether the server of this run's page is reachable, if known.
-    pub(in crate::supervisor) fn is_page_server_reachable(&self, run: RunId) -> Option<bool> {
-        self.connection.is_reachable(run, &self.connection_policy())
-    }
-
-    fn connection_policy(&self) -> Policy {
-        Policy {
-            behaviors: self.loaded.config.behaviors,
-            has_rules: self.connection.rules.1,
-        }
-    }
-
-    /// When the connection needs an update.
-    pub(in crate::supervisor) fn connection_deadline(&self) -> Option<Moment> {
-        if self.shutting_down {
-            return None;
-        }
-        let run = self.connection.page.as_ref().map(|page| page.run);
-        let is_driven = run.is_some_and(|run| self.driven_page(run).is_some());
-        self.connection
-            .deadline(&self.connection_policy(), is_driven)
-    }
-
-    /// Carries out what the state of the connection requires.
-    pub(in crate::supervisor) fn update_connection(&mut self, now: Moment) {
-        if self.shutting_down {
-            return;
-        }
-        self.update_connection_rules();
-        let run = self.connection.page.as_ref().map(|page| page.run);
-        let page = run.and_then(|run| Some((run, self.driven_page(run)?)));
-        if page.is_none() {
-            self.forget_unconfigured_server();
-        }
-        let policy = self.connection_policy();
-        while let Some(step) = self.connection.step(&policy, page.is_some(), now) {
-            match (step, page) {
-                (Step::Probe(url), _) => self.actions.push_back(Action::ProbeServer { url }),
-                (Step::Command(command, why), Some((run, index))) => {
-                    self.log_page(index, why);
-                    self.send_page_command(run, command);
-                    self.publish_page_status(index);
-                }
-                (Step::Undo(command), Some((run, _))) => self.send_page_command(run, command),
-                (Step::Restart, Some((_, index))) => {
-                    let why = "its server is back";
-                    self.log_page(index, &format!("{why}; restarting the browser"));
-                    self.restart_browser(index, Reason::PageRecovery(why.to_owned()), now);
-                    return;
-                }
-                (Step::Command(..) | Step::Undo(_) | Step::Restart, None) => {}
-            }
-        }
-    }
-
-    fn update_connection_rules(&mut self) {
-        let schedule = &self.loaded.config.schedule;
-        if !Rc::ptr_eq(&self.connection.rules.0, schedule) {
-            let of_connections = |trigger| matches!(trigger, &Trigger::Lost | &Trigger::Regained);
-            let mut rules = schedule.rules.iter();
-            let has_rules =
-                schedule.enabled && rules.any(|rule| rule.enabled && of_connections(&rule.trigger));
-            self.connection.rules = (schedule.clone(), has_rules);
-        }
-    }
-
-    /// The server of a page whose process is no longer configured is forgotten.
-    fn forget_unconfigured_server(&mut self) {
-        if self.connection.server.is_some()
-            && let Some((id, _)) = &self.health
-            && self.index_of(id).is_none()
-        {
-            self.connection.server = None;
-        }
-    }
 }
 
 #[cfg(test)]
@@ -717,7 +610,7 @@ mod tests {
     ) -> Vec<(u64, PageCommand)> {
         let mut done = Vec::new();
         for second in span {
-            while let Some(step) = connection.step(policy, true, at(second)) {
+            while let Some(step) = connection.next_step(policy, true, at(second)) {
                 match step {
                     Step::Probe(url) => {
                         connection.handle_probed(&url, is_up(second), at(second));
@@ -765,16 +658,20 @@ mod tests {
         let policy = policy_of(Behaviors::default());
         let mut connection = healthy(at(0));
         connection.handle_network(false, at(1));
-        let step = connection.step(&policy, true, at(1));
+        let step = connection.next_step(&policy, true, at(1));
         assert!(matches!(
             step,
             Some(Step::Command(PageCommand::ShowOverlay, _))
         ));
-        assert_eq!(connection.step(&policy, true, at(1)), None);
-        assert_eq!(connection.deadline(&policy, true), None, "nothing is tried");
+        assert_eq!(connection.next_step(&policy, true, at(1)), None);
+        assert_eq!(
+            connection.next_deadline(&policy, true),
+            None,
+            "nothing is tried"
+        );
         connection.handle_network(true, at(50));
         assert!(matches!(
-            connection.step(&policy, true, at(50)),
+            connection.next_step(&policy, true, at(50)),
             Some(Step::Probe(..))
         ));
 
@@ -789,9 +686,9 @@ mod tests {
         let policy = policy_of(Behaviors::default());
         let mut connection = healthy(at(0));
         connection.handle_network(false, at(1));
-        assert!(connection.step(&policy, true, at(1)).is_some());
+        assert!(connection.next_step(&policy, true, at(1)).is_some());
         connection.handle_loading(RunId(1), at(5));
-        let step = connection.step(&policy, true, at(5));
+        let step = connection.next_step(&policy, true, at(5));
         assert!(matches!(
             step,
             Some(Step::Command(PageCommand::ShowOverlay, _))
@@ -829,9 +726,9 @@ mod tests {
             when_lost: WhenLost::Nothing,
             ..Behaviors::default()
         });
-        assert_eq!(healthy(at(0)).deadline(&policy, true), None);
+        assert_eq!(healthy(at(0)).next_deadline(&policy, true), None);
         let mut connection = Connection::default();
         connection.watch(RunId(1), "file:///srv/page.html", true, at(0));
-        assert_eq!(connection.deadline(&policy, true), None);
+        assert_eq!(connection.next_deadline(&policy, true), None);
     }
 }

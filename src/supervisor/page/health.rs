@@ -24,8 +24,8 @@
 use super::{
     BuiltIn, PageCommand, PageCommandResult, PageObservation, PageState, Screenshot, Transition,
 };
+use crate::supervisor::RunId;
 use crate::supervisor::backoff::{HOUR, RecentTimes};
-use crate::supervisor::{Action, Failure, Reason, Requester, RunId, Supervisor};
 use crate::time::Moment;
 use std::rc::Rc;
 use std::time::Duration;
@@ -131,7 +131,7 @@ pub(in crate::supervisor) struct Health {
 
 /// What outlives the run, whose restart is a recovery step.
 #[derive(Clone, Debug, Default)]
-struct RecoveryHistory {
+pub(super) struct RecoveryHistory {
     /// The next step of the ladder.
     next_step: usize,
     /// The steps of the last hour.
@@ -143,16 +143,21 @@ struct RecoveryHistory {
 
 /// What to do to recover the page.
 #[derive(Debug, PartialEq, Eq)]
-enum Recovery {
+pub(super) enum Recovery {
     Command(PageCommand),
     Restart(String),
 }
 
 impl Health {
-    fn new(run: RunId, home: Option<String>, history: RecoveryHistory, now: Moment) -> Self {
+    pub(super) fn new(
+        run: RunId,
+        start_url: Option<String>,
+        history: RecoveryHistory,
+        now: Moment,
+    ) -> Self {
         Self {
             run,
-            start_url: home,
+            start_url,
             starting_until: Some(now + STARTUP_TIMEOUT),
             status: PageStatus {
                 state: PageState::Loading,
@@ -190,7 +195,7 @@ impl Health {
 
     /// Records a recovery step. Its evidence is what was on the screen before the first step since the page was
     /// healthy, unless another screenshot arrives.
-    fn record_step(&mut self, what: String, now: Moment) {
+    pub(super) fn record_step(&mut self, what: String, now: Moment) {
         let painted = self.history.last_painted;
         let before = (self.history.last_step.take())
             .filter(|step| painted.is_none_or(|painted| painted < step.at));
@@ -204,7 +209,7 @@ impl Health {
     }
 
     /// What was on the screen before the current step.
-    fn set_evidence(&mut self, screenshot: Screenshot, now: Moment) {
+    pub(super) fn set_evidence(&mut self, screenshot: Screenshot, now: Moment) {
         if let Some(step) = &self.history.last_step {
             let evidence = Some((now, screenshot));
             self.set_last_step(RecoveryStep {
@@ -228,7 +233,7 @@ impl Health {
     }
 
     /// Handles an observation; returns what to do about it.
-    fn handle_observation(
+    pub(super) fn handle_observation(
         &mut self,
         observation: PageObservation,
         now: Moment,
@@ -433,7 +438,7 @@ impl Health {
     }
 
     /// It is time to observe the page, or to retry its URL.
-    fn handle_due(&mut self, now: Moment) -> PageCommand {
+    pub(super) fn handle_due(&mut self, now: Moment) -> PageCommand {
         // A missed answer is checked first.
         let is_missed = self.unanswered == 1 || self.silent == 1;
         match &self.replaced {
@@ -451,8 +456,28 @@ impl Health {
         }
     }
 
+    /// The history, for the next run of the same process.
+    pub(super) fn into_history(self) -> RecoveryHistory {
+        self.history
+    }
+
+    /// When its browser was started.
+    pub(super) fn set_started(&mut self, started: Moment) {
+        self.starting_until = Some(started + STARTUP_TIMEOUT);
+    }
+
+    pub(super) fn reset_recovery(&mut self) {
+        (self.history.next_step, self.history.recent_steps) = Default::default();
+        self.replaced = None;
+    }
+
+    /// A command of the supervisor was sent.
+    pub(super) fn begin_command(&mut self, command: PageCommand) {
+        self.commands_in_flight.push(command);
+    }
+
     /// A command of the supervisor has ended.
-    fn end_command(&mut self, command: &PageCommand) {
+    pub(super) fn end_command(&mut self, command: &PageCommand) {
         if let Some(place) = self
             .commands_in_flight
             .iter()
@@ -463,7 +488,7 @@ impl Health {
     }
 
     /// A command of the supervisor was carried out.
-    fn handle_done(&mut self, command: &PageCommand, result: &PageCommandResult) {
+    pub(super) fn handle_done(&mut self, command: &PageCommand, result: &PageCommandResult) {
         // The page was loaded: the built-in page is gone in any case.
         if let (PageCommand::Navigate { .. }, PageCommandResult::Done) = (command, result) {
             self.replaced = None;
@@ -471,7 +496,11 @@ impl Health {
     }
 
     /// A command of the supervisor failed; returns the command that follows.
-    fn handle_failure(&mut self, command: &PageCommand, now: Moment) -> Option<PageCommand> {
+    pub(super) fn handle_failure(
+        &mut self,
+        command: &PageCommand,
+        now: Moment,
+    ) -> Option<PageCommand> {
         match command {
             // The error page of the browser is shown instead. The built-in page is tried again later.
             PageCommand::ShowBuiltIn(BuiltIn::Offline { .. }) => {
@@ -514,7 +543,7 @@ impl Health {
 
     /// The screen changed: observes the page soon, which adapts it to the size of the screen. A pending retry is not
     /// moved: a loose plug must not speed it up.
-    fn observe_soon(&mut self, now: Moment) {
+    pub(super) fn observe_soon(&mut self, now: Moment) {
         // A page that cannot be observed is not observed now either.
         if self.replaced.is_none() && self.status.state != PageState::Unknown {
             let soon = now + RESIZE_PAUSE;
@@ -523,7 +552,7 @@ impl Health {
     }
 
     /// When to do something; `None` while a command of the supervisor is being carried out.
-    fn deadline(&self) -> Option<Moment> {
+    pub(super) fn deadline(&self) -> Option<Moment> {
         self.due.filter(|_| self.commands_in_flight.is_empty())
     }
 }
@@ -547,225 +576,6 @@ fn shows_built_in(observation: &PageObservation) -> bool {
             is_built_in(url)
         }
         _ => false,
-    }
-}
-
-impl Supervisor {
-    /// The page of a run can be observed from now on.
-    pub(in crate::supervisor) fn watch_page(&mut self, run: RunId, now: Moment) {
-        let Some(index) = self.index_of_run(run) else {
-            return;
-        };
-        // The configuration may have changed since the run began.
-        let running = self.machines[index].running();
-        let Some(process) = running.filter(|process| process.is_display()) else {
-            return;
-        };
-        let home = process.url.clone();
-        // The recovery history is kept if the previous run was of the same process.
-        let history = match self.health.take() {
-            Some((id, health)) if id == self.machines[index].process.id => health.history,
-            _ => RecoveryHistory::default(),
-        };
-        let mut health = Health::new(run, home, history, now);
-        // A run of an earlier daemon has had a part of this time.
-        if let Some(started) = self.machines[index].started() {
-            health.starting_until = Some(started + STARTUP_TIMEOUT);
-        }
-        self.health = Some((self.machines[index].process.id.clone(), health));
-        self.publish_page_status(index);
-    }
-
-    /// An operator changes the page: recovery starts over.
-    pub(in crate::supervisor) fn reset_page_recovery(&mut self, run: RunId) {
-        if let Some((_, health)) = &mut self.health
-            && health.run == run
-        {
-            (health.history.next_step, health.history.recent_steps) = Default::default();
-            health.replaced = None;
-        }
-    }
-
-    /// A driver observed a page.
-    pub(in crate::supervisor) fn handle_page_observed(
-        &mut self,
-        run: RunId,
-        observation: PageObservation,
-        now: Moment,
-    ) {
-        let Some(index) = self.driven_page(run) else {
-            return;
-        };
-        let Some((_, health)) = &mut self.health else {
-            return;
-        };
-        match health.handle_observation(observation, now) {
-            None => {}
-            Some(Recovery::Command(command)) => self.run_recovery(index, command, now),
-            Some(Recovery::Restart(why)) => {
-                self.record_recovery(index, format!("{why}; restarting the browser"), now);
-                self.restart_browser(index, Reason::PageRecovery(why), now);
-            }
-        }
-        self.publish_page_status(index);
-    }
-
-    /// A command of the supervisor was carried out or failed; the effect will be observed.
-    pub(in crate::supervisor) fn handle_page_command_done(
-        &mut self,
-        run: RunId,
-        command: &PageCommand,
-        result: Result<PageCommandResult, Failure>,
-        now: Moment,
-    ) {
-        let index = self.driven_page(run);
-        let Some((_, health)) = &mut self.health else {
-            return;
-        };
-        if health.run != run {
-            return;
-        }
-        health.end_command(command);
-        match (result, index) {
-            (Ok(PageCommandResult::Evidence(Some(screenshot))), _) => {
-                health.set_evidence(screenshot, now);
-                if let Some(index) = self.index_of_run(run) {
-                    self.publish_page_status(index);
-                }
-            }
-            (Ok(result), _) => health.handle_done(command, &result),
-            (Err(failure), Some(index)) => {
-                let next = health.handle_failure(command, now);
-                if matches!(command, PageCommand::ShowBuiltIn(_)) {
-                    self.log_page(index, &failure.to_string());
-                }
-                if let Some(command) = next {
-                    self.send_page_command(run, command);
-                }
-            }
-            (Err(_), None) => {}
-        }
-    }
-
-    /// A screen changed, perhaps the one of the page.
-    pub(in crate::supervisor) fn observe_page_soon(&mut self, now: Moment) {
-        if let Some((_, health)) = &mut self.health {
-            health.observe_soon(now);
-        }
-    }
-
-    /// When the page is observed next.
-    pub(in crate::supervisor) fn page_deadline(&self) -> Option<Moment> {
-        let (_, health) = self.health.as_ref()?;
-        self.driven_page(health.run)?;
-        health.deadline()
-    }
-
-    /// Observes the page if it is time.
-    pub(in crate::supervisor) fn update_page(&mut self, now: Moment) {
-        if self.page_deadline().is_none_or(|deadline| deadline > now) {
-            return;
-        }
-        let Some((_, health)) = &mut self.health else {
-            return;
-        };
-        let command = health.handle_due(now);
-        let run = health.run;
-        self.send_page_command(run, command);
-    }
-
-    /// Restarts the browser because of its page.
-    pub(in crate::supervisor) fn restart_browser(
-        &mut self,
-        index: usize,
-        reason: Reason,
-        now: Moment,
-    ) {
-        self.update_machine(index, |machine, out| {
-            machine.restart_automatically(reason, now, out)
-        });
-    }
-
-    /// The machine of a run whose page can be commanded.
-    pub(in crate::supervisor) fn driven_page(&self, run: RunId) -> Option<usize> {
-        let (_, health) = self.health.as_ref()?;
-        let index = self.index_of_run(run)?;
-        let machine = &self.machines[index];
-        let lives = machine.pid().is_some() && !machine.is_stopping();
-        (health.run == run && lives && !self.shutting_down).then_some(index)
-    }
-
-    fn run_recovery(&mut self, index: usize, mut command: PageCommand, now: Moment) {
-        let Some((_, health)) = &self.health else {
-            return;
-        };
-        let run = health.run;
-        let why = health.status.reason.clone().unwrap_or_default();
-        let what = match &mut command {
-            PageCommand::Reload => "reloading",
-            PageCommand::NewTab { .. } => "loading it in a new tab",
-            PageCommand::ShowBuiltIn(BuiltIn::Failed { name, .. }) => {
-                name.clone_from(&self.machines[index].process.name);
-                "every recovery step failed; showing a built-in page"
-            }
-            _ => "showing a built-in page until it loads",
-        };
-        if !matches!(command, PageCommand::ShowBuiltIn(BuiltIn::Offline { .. })) {
-            self.send_page_command(run, PageCommand::CaptureEvidence);
-        }
-        self.record_recovery(index, format!("{why}; {what}"), now);
-        self.send_page_command(run, command);
-    }
-
-    /// Records a recovery step in the log and the status of the page.
-    fn record_recovery(&mut self, index: usize, what: String, now: Moment) {
-        self.log_page(index, &what);
-        if let Some((_, health)) = &mut self.health {
-            health.record_step(what, now);
-        }
-    }
-
-    pub(in crate::supervisor) fn send_page_command(&mut self, run: RunId, command: PageCommand) {
-        if let Some((_, health)) = &mut self.health {
-            health.commands_in_flight.push(command.clone());
-        }
-        self.actions.push_back(Action::RunPageCommand {
-            run,
-            command: command,
-            requester: Requester::Daemon,
-        });
-    }
-
-    pub(in crate::supervisor) fn log_page(&mut self, index: usize, text: &str) {
-        self.actions.push_back(Action::Note {
-            process: self.machines[index].process.id.clone(),
-            text: format!("page: {text}"),
-        });
-    }
-
-    /// Publishes the status of the page: its health, and the effect of its connection.
-    pub(in crate::supervisor) fn publish_page_status(&mut self, index: usize) {
-        let Some((_, health)) = &self.health else {
-            return;
-        };
-        let mut status = PageStatus {
-            server_reachable: self.is_page_server_reachable(health.run),
-            ..health.status.clone()
-        };
-        // The page answers, but the screen shows a notice or a paused page.
-        if status.state == PageState::Healthy
-            && let Some(since) = self.connection.affects(health.run)
-        {
-            status.state = PageState::NetError;
-            status.since = since;
-            status.reason = Some("its server cannot be reached".to_owned());
-            status.last_painted = Some(since);
-        }
-        let machine = &mut self.machines[index];
-        if machine.page_status.as_deref() != Some(&status) {
-            machine.page_status = Some(Rc::new(status));
-            self.updated.push(index);
-        }
     }
 }
 

@@ -7,6 +7,9 @@
 pub(in crate::supervisor) mod commands;
 pub(in crate::supervisor) mod connection;
 pub(in crate::supervisor) mod health;
+pub(in crate::supervisor) mod kiosk_page;
+
+use health::PageStatus;
 
 use std::fmt;
 use std::rc::Rc;

@@ -137,9 +137,9 @@ impl ExecutionQueue {
 
 impl Scheduler {
     /// Queues an occurrence of a rule.
-    pub(super) fn enqueue_execution(&mut self, rule: &Rule, step: ExecutionStep, occasion: Cause) {
-        let is_written_first = match (&step, &rule.trigger) {
-            _ if occasion.client.is_some() => false,
+    pub(super) fn enqueue_execution(&mut self, rule: &Rule, step: ExecutionStep, cause: Cause) {
+        let is_saved_first = match (&step, &rule.trigger) {
+            _ if cause.client.is_some() => false,
             // The page that it overrides is configured, so it is known when the override ends.
             (ExecutionStep::Begin(RuleAction::Show { .. }), _) => false,
             (ExecutionStep::Begin(_), _) => true,
@@ -149,14 +149,14 @@ impl Scheduler {
             (ExecutionStep::Run(RuleAction::Reboot), _) => true,
             _ => false,
         };
-        let frequent = !matches!(rule.trigger, Trigger::Time { .. } | Trigger::Boot);
+        let is_frequent = !matches!(rule.trigger, Trigger::Time { .. } | Trigger::Boot);
         self.enqueue_entry(
             &rule.id,
             &rule.name,
             step,
-            occasion,
-            is_written_first,
-            frequent,
+            cause,
+            is_saved_first,
+            is_frequent,
         );
     }
 
@@ -169,7 +169,7 @@ impl Scheduler {
     ) {
         let rule = self.rule(id);
         let name = rule.map_or(id.to_string(), |rule| rule.name.clone());
-        let occasion = Cause {
+        let cause = Cause {
             at,
             kind: EntryKind::End,
             client: None,
@@ -178,7 +178,7 @@ impl Scheduler {
             id,
             &name,
             ExecutionStep::End(overruled),
-            occasion,
+            cause,
             false,
             false,
         );
@@ -189,44 +189,44 @@ impl Scheduler {
         rule: &Id,
         name: &str,
         step: ExecutionStep,
-        occasion: Cause,
-        is_written_first: bool,
+        cause: Cause,
+        is_saved_first: bool,
         is_frequent: bool,
     ) {
         let execution = self.history.add(HistoryEntry {
             rule: rule.clone(),
             name: name.to_owned(),
-            at: occasion.at,
-            kind: occasion.kind,
+            at: cause.at,
+            kind: cause.kind,
             outcome: None,
             detail: None,
         });
         self.executions.waiting.push_back(Execution {
             id: execution,
             rule: rule.clone(),
-            step: step,
-            requested_by: match occasion.client {
+            step,
+            requested_by: match cause.client {
                 Some(_) => ChangedBy::Operator,
                 None => ChangedBy::Rule,
             },
-            client: occasion.client,
-            is_saved_first: is_written_first,
+            client: cause.client,
+            is_saved_first,
             is_frequent,
         });
         self.is_changed = true;
-        if is_written_first {
+        if is_saved_first {
             self.executions.save_soon();
         }
     }
 
     /// A client requested a rule.
     pub(super) fn run_rule_for_client(&mut self, rule: Rc<Rule>, client: Requester, now: Moment) {
-        let occasion = Cause {
+        let cause = Cause {
             at: self.clock.map(|clock| clock.wall(now)),
             kind: EntryKind::Run,
             client: Some(client),
         };
-        self.enqueue_execution(&rule, ExecutionStep::Run(rule.action.clone()), occasion);
+        self.enqueue_execution(&rule, ExecutionStep::Run(rule.action.clone()), cause);
     }
 
     /// Records an occurrence that is not carried out.
@@ -266,9 +266,9 @@ impl Scheduler {
             return false;
         }
         let queue = &mut self.executions;
-        let may_go =
+        let may_run =
             |first: &Execution| !first.is_saved_first || first.id < queue.saving.saved_below;
-        if queue.blocked_by.is_some() || !queue.waiting.front().is_some_and(may_go) {
+        if queue.blocked_by.is_some() || !queue.waiting.front().is_some_and(may_run) {
             return false;
         }
         let Some(execution) = queue.waiting.pop_front() else {
@@ -492,16 +492,12 @@ impl Scheduler {
             let is_held = self.active.contains_key(&entry.rule);
             match rule {
                 Some(rule) if entry.kind == EntryKind::Begin && self.may_repeat(&rule, &entry) => {
-                    let occasion = Cause {
+                    let cause = Cause {
                         at: entry.at,
                         kind: EntryKind::Begin,
                         client: None,
                     };
-                    self.enqueue_execution(
-                        &rule,
-                        ExecutionStep::Run(rule.action.clone()),
-                        occasion,
-                    );
+                    self.enqueue_execution(&rule, ExecutionStep::Run(rule.action.clone()), cause);
                 }
                 _ if is_held => {
                     entry.outcome = Some(RuleOutcome::Done);

@@ -154,19 +154,22 @@ impl Scheduler {
         let SavedSchedule {
             boot: booted,
             position,
-            elapsed: lived,
-            handled_late: caught_up,
-            active: held,
+            elapsed,
+            handled_late,
+            active,
             stacks,
-            start_pages: canvases,
-            page_overrides: pages,
+            start_pages,
+            page_overrides,
             powers,
-            history: record,
+            history,
         } = boot.saved;
-        let stretches = lived.into_iter().map(|(from, to)| (from.0, to.0)).collect();
-        let caught_up = caught_up.into_iter().map(|(id, at)| (id, at.0));
-        self.elapsed = ElapsedTime::restore(stretches, position.map(|at| at.0), caught_up);
-        self.active = held;
+        let periods = elapsed
+            .into_iter()
+            .map(|(from, to)| (from.0, to.0))
+            .collect();
+        let handled_late = handled_late.into_iter().map(|(id, at)| (id, at.0));
+        self.elapsed = ElapsedTime::restore(periods, position.map(|at| at.0), handled_late);
+        self.active = active;
         self.overrides = OverrideStacks::restore(stacks);
         self.clock = boot.clock;
         let found = |(zone, found): (Zone, Result<TimeZone, Failure>)| {
@@ -184,10 +187,10 @@ impl Scheduler {
         self.is_changed = true;
         let is_first = booted != boot.boot;
         self.boot = boot.boot;
-        self.restore_page_overrides(facts, canvases, pages, now);
+        self.restore_page_overrides(facts, start_pages, page_overrides, now);
         self.restore_power_requests(powers, is_first);
         self.restore_overrides(facts);
-        self.restore_history(record.into_iter().map(HistoryEntry::from));
+        self.restore_history(history.into_iter().map(HistoryEntry::from));
         self.add_intervals(now);
         if is_first {
             self.run_boot_rules(now);

@@ -138,12 +138,12 @@ impl Scheduler {
         if !self.elapsed.contains(&rule.id, at) {
             self.elapsed.record_late(&rule.id, at);
         }
-        let occasion = Cause {
+        let cause = Cause {
             at: Some(at),
             kind: EntryKind::Begin,
             client: None,
         };
-        self.enqueue_execution(&rule, ExecutionStep::Run(rule.action.clone()), occasion);
+        self.enqueue_execution(&rule, ExecutionStep::Run(rule.action.clone()), cause);
     }
 
     fn begin_if_active(
@@ -345,12 +345,12 @@ impl Scheduler {
     }
 
     fn trigger_rule(&mut self, rule: &Rule, at: Moment) {
-        let occasion = Cause {
+        let cause = Cause {
             at: self.clock.map(|clock| clock.wall(at)),
             kind: EntryKind::Begin,
             client: None,
         };
-        self.enqueue_execution(rule, ExecutionStep::Run(rule.action.clone()), occasion);
+        self.enqueue_execution(rule, ExecutionStep::Run(rule.action.clone()), cause);
     }
 }
 

@@ -203,13 +203,13 @@ mod tests {
         text.parse().unwrap()
     }
 
-    fn canvas() -> Setting {
+    fn page() -> Setting {
         Setting::Page(id("screen"))
     }
 
     fn uncovered(value: Value, before: &str) -> Revealed {
         Revealed {
-            setting: canvas(),
+            setting: page(),
             value,
             before: json!(before),
             base: Value::Null,
@@ -219,13 +219,13 @@ mod tests {
     #[test]
     fn the_base_is_restored_in_any_order_of_ends() {
         let mut overrides = OverrideStacks::default();
-        overrides.begin(&id("a"), canvas(), json!("a"), Value::Null);
-        overrides.begin(&id("b"), canvas(), json!("b"), json!("a"));
+        overrides.begin(&id("a"), page(), json!("a"), Value::Null);
+        overrides.begin(&id("b"), page(), json!("b"), json!("a"));
         assert!(overrides.end(&id("a")).is_empty(), "b is on top");
         assert_eq!(overrides.end(&id("b")), [uncovered(Value::Null, "b")]);
         assert!(overrides.stacks().is_empty());
-        overrides.begin(&id("a"), canvas(), json!("a"), Value::Null);
-        overrides.begin(&id("b"), canvas(), json!("b"), json!("a"));
+        overrides.begin(&id("a"), page(), json!("a"), Value::Null);
+        overrides.begin(&id("b"), page(), json!("b"), json!("a"));
         assert_eq!(overrides.end(&id("b")), [uncovered(json!("a"), "b")]);
         assert_eq!(overrides.end(&id("a")), [uncovered(Value::Null, "a")]);
     }
@@ -233,8 +233,8 @@ mod tests {
     #[test]
     fn a_replaced_override_is_not_undone() {
         let mut overrides = OverrideStacks::default();
-        overrides.begin(&id("a"), canvas(), json!("a"), Value::Null);
-        assert_eq!(overrides.remove(&canvas()), [id("a")]);
+        overrides.begin(&id("a"), page(), json!("a"), Value::Null);
+        assert_eq!(overrides.remove(&page()), [id("a")]);
         assert!(overrides.end(&id("a")).is_empty());
     }
 }

@@ -76,12 +76,12 @@ impl Scheduler {
             overruled: Vec::new(),
         };
         self.active.insert(rule.id.clone(), active);
-        let occasion = Cause {
+        let cause = Cause {
             at: Some(begin),
             kind: EntryKind::Begin,
             client: None,
         };
-        self.enqueue_execution(&rule, ExecutionStep::Begin(rule.action.clone()), occasion);
+        self.enqueue_execution(&rule, ExecutionStep::Begin(rule.action.clone()), cause);
     }
 
     /// The begin was carried out, or failed.

@@ -269,8 +269,8 @@ impl Scheduler {
         outcome: supervisor::Outcome,
         now: Moment,
     ) -> Option<supervisor::Outcome> {
-        let is_driven = facts.health.is_none_or(|(looked_at, health)| {
-            looked_at != id || health.status().state != PageState::Unknown
+        let is_driven = facts.health.is_none_or(|(id_on_screen, health)| {
+            id_on_screen != id || health.status().state != PageState::Unknown
         });
         let failed = matches!(outcome, Err(Refusal::PageFailed(..)));
         let Some(page) = self.page_overrides.get_mut(id) else {

@@ -146,8 +146,8 @@ impl Scheduler {
 
     /// The display process on the screen.
     fn process_on_screen(&self, facts: &Facts<'_>) -> Option<Id> {
-        let looked_at = facts.health.map(|(id, _)| id.clone());
-        looked_at.or_else(|| facts.loaded.config.active_display.clone())
+        let shown = facts.health.map(|(id, _)| id.clone());
+        shown.or_else(|| facts.loaded.config.active_display.clone())
     }
 }
 
