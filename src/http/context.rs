@@ -96,7 +96,7 @@ impl Api {
             feed,
             commands,
             logs,
-            auth: auth,
+            auth,
             clock,
             system: Box::new(MachineFacts::default),
             check_zone: Box::new(|_| Box::pin(std::future::ready(Ok(())))),

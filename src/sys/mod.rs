@@ -2,7 +2,7 @@
 //!
 //! Thin and without policy: it does what an [`crate::supervisor::Action`] says, and tells
 //! as an [`crate::supervisor::Event`] what has happened. Writes that survive a power cut, log files and X cookies are
-//! handled in a thread of their own ([`errand`]). What remains on the loop's thread are the short accesses of a start: its
+//! handled in a thread of their own ([`background`]). What remains on the loop's thread are the short accesses of a start: its
 //! browser profile, its program and its working directory, which must not lie on a file system that may hang.
 
 mod background;

@@ -155,10 +155,7 @@ impl Kiosk {
     }
 
     fn observe(&mut self, run: RunId, observation: PageObservation) {
-        self.stage.handle(Event::PageObserved {
-            run,
-            observation: observation,
-        });
+        self.stage.handle(Event::PageObserved { run, observation });
     }
 
     /// The browser loads a URL.

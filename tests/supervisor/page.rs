@@ -172,10 +172,8 @@ impl World {
 
     fn observe(&mut self, run: RunId) {
         let observation = self.observation();
-        self.events.push_back(Event::PageObserved {
-            run,
-            observation: observation,
-        });
+        self.events
+            .push_back(Event::PageObserved { run, observation });
     }
 
     /// Carries a page command out: what is observed is reported before the answer, as drivers do.
@@ -217,10 +215,8 @@ impl World {
                     // The browser itself has retried the URL before the built-in page was shown.
                     let url = URL.to_owned();
                     let observation = PageObservation::Loading { url };
-                    self.events.push_back(Event::PageObserved {
-                        run,
-                        observation: observation,
-                    });
+                    self.events
+                        .push_back(Event::PageObserved { run, observation });
                 }
                 self.observe(run);
                 Ok(PageCommandResult::Done)
@@ -249,10 +245,8 @@ impl World {
                 error: "net::ERR_CONNECTION_REFUSED".to_owned(),
             },
         };
-        self.events.push_back(Event::PageObserved {
-            run,
-            observation: observation,
-        });
+        self.events
+            .push_back(Event::PageObserved { run, observation });
     }
 
     /// Whether a command that changes the page fails.

@@ -114,7 +114,7 @@ impl Chromium {
             is_silent: Cell::new(false),
             fitted: Cell::new(None),
             console: RefCell::default(),
-            adopted: adopted,
+            adopted,
             follow_ups: bounded(FOLLOW_UPS),
         };
         Ok(Driver::new(chromium, context))

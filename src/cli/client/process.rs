@@ -31,7 +31,7 @@ enum Progress {
     /// It waits for another process; with a message.
     Waiting(String),
     /// It is in progress.
-    InProgress,
+    Pending,
 }
 
 /// Sends the command for every process, then waits for all of them, at most `wait`.
@@ -115,7 +115,7 @@ fn wait_for(
                     terminal.note(format_args!("{}: {what}", process.id));
                     process.last_message = what;
                 }
-                Progress::Waiting(_) | Progress::InProgress => {}
+                Progress::Waiting(_) | Progress::Pending => {}
             }
             still.push(process);
         }
@@ -170,9 +170,9 @@ impl Pending<'_> {
         let pid = self.view["pid"].as_u64();
         match (self.command, status) {
             (ProcessCommand::Stop, "stopped") => Progress::Finished(Exit::Done, "stopped".into()),
-            (ProcessCommand::Stop, _) | (_, "starting" | "stopping") => Progress::InProgress,
+            (ProcessCommand::Stop, _) | (_, "starting" | "stopping") => Progress::Pending,
             (ProcessCommand::Restart, _) if pid.is_some() && pid == self.old_pid => {
-                Progress::InProgress
+                Progress::Pending
             }
             (_, "running") => {
                 let pid = pid.map_or(String::new(), |pid| format!(", pid {pid}"));
@@ -274,7 +274,7 @@ mod tests {
         let view = |pid| json!({"status": "running", "pid": pid});
         assert_eq!(
             progress(ProcessCommand::Restart, Some(7), view(7)),
-            Progress::InProgress
+            Progress::Pending
         );
         assert_eq!(
             progress(ProcessCommand::Restart, Some(7), view(8)),
@@ -288,7 +288,7 @@ mod tests {
             let view = json!({"status": status, "reason": ""});
             assert_eq!(
                 progress(ProcessCommand::Stop, None, view),
-                Progress::InProgress
+                Progress::Pending
             );
         }
         assert_eq!(

@@ -95,7 +95,7 @@ impl Terminal<'_> {
     /// Prints a line made of coloured parts. These colours are the only control sequences that reach a terminal.
     ///
     /// # Errors
-    /// As [`Terminal::say`].
+    /// As [`Terminal::print`].
     pub fn print_tinted(&mut self, parts: &[(&str, Tint)]) -> Result<(), Error> {
         let mut line = String::new();
         for (text, tint) in parts {
@@ -117,7 +117,7 @@ impl Terminal<'_> {
     /// terminal. They must not end within a character.
     ///
     /// # Errors
-    /// As [`Terminal::say`].
+    /// As [`Terminal::print`].
     pub fn write_bytes(&mut self, bytes: &[u8]) -> Result<(), Error> {
         let written = match self.out_is_terminal {
             true => (self.out).write_all(visible(&String::from_utf8_lossy(bytes)).as_bytes()),

@@ -196,7 +196,7 @@ impl Context<'_> {
             name: name.to_owned(),
             enabled,
             trigger,
-            action: action,
+            action,
             until,
             catch_up,
         })

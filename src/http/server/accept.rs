@@ -250,7 +250,7 @@ async fn serve_request(
     let (exchange, socket) = RequestSocket::new(line, &signals, bytes, head.expects_continue);
     let service = Service {
         api,
-        slot: slot,
+        slot,
         client,
         keep_alive: head.keep_alive,
         signals: &signals,

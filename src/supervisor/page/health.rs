@@ -178,7 +178,7 @@ impl Health {
             built_in_since: None,
             announced_until: now,
             not_before: now,
-            history: history,
+            history,
         }
     }
 

@@ -125,8 +125,8 @@ impl OverrideStacks {
                 stack.overrides.push(override_);
             }
             None => self.0.push(OverrideStack {
-                setting: setting,
-                base: base,
+                setting,
+                base,
                 overrides: vec![override_],
             }),
         }
@@ -152,9 +152,9 @@ impl OverrideStacks {
         let overrides: Vec<Override> = overrides.collect();
         if !overrides.is_empty() {
             self.0.push(OverrideStack {
-                setting: setting,
+                setting,
                 base,
-                overrides: overrides,
+                overrides,
             });
         }
     }

@@ -9,7 +9,7 @@
 //!
 //! A tree in a cgroup of its own cannot hide: whatever it forks is born in there, and limits hold for all
 //! of it. Without delegation (no systemd, or a unit without `Delegate=yes`) everything works but the
-//! limits, and trees are known by descent alone; see [`super::process::tree`]. The kernel's side of it is told in
+//! limits, and trees are known by descent alone; see `sys::process::tree`. The kernel's side of it is told in
 //! `Documentation/admin-guide/cgroup-v2.rst`, the service manager's in <https://systemd.io/CGROUP_DELEGATION>.
 
 mod controller;

@@ -2,7 +2,7 @@
 //!
 //! Each is a directory; its files are a line or a block each. Uevents say when to look again,
 //! so nothing is polled. That a compositor switches a screen off is no uevent: whoever has it switched
-//! looks by [`Drm::lit`].
+//! looks by [`ConnectorDirectory::lit`].
 
 use super::edid;
 use super::hotplug::HotplugEvents;

@@ -95,7 +95,7 @@ pub struct DisplayWatch {
 }
 
 impl DisplayWatch {
-    /// Prepares to watch; [`Displays::watch`] does.
+    /// Prepares to watch; [`DisplayWatch::watch`] does.
     ///
     /// # Errors
     /// The system grants no more watches (`fs.inotify.max_user_instances`).

@@ -27,7 +27,7 @@ pub struct NetworkWatch {
 }
 
 impl NetworkWatch {
-    /// Prepares to watch; [`Network::watch`] does.
+    /// Prepares to watch; [`NetworkWatch::watch`] does.
     ///
     /// # Errors
     /// The kernel, or whoever guards this process, has no rtnetlink.

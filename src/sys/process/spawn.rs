@@ -6,7 +6,7 @@
 //!
 //! A main process is born by our own hand ([`super::vfork`]): it is what a kiosk waits for after a crash. Helpers
 //! come and go beside it and are left to async-process. What either does before it executes its program is the
-//! same ([`Steps`]).
+//! same ([`ChildSetup`]).
 
 #![allow(unsafe_code)]
 

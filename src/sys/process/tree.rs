@@ -11,14 +11,14 @@
 //! The kernel tells of no orphan: all direct children are listed to find them, which takes the longer the more there
 //! are. So they are not listed for each of many runs that end at a time. What a process leaves behind is ours before its
 //! own end can be seen, and hangs below a child of ours for as long as that lives: a list is good until the next
-//! child is reaped ([`Family::stale`]).
+//! child is reaped ([`ProcessTrees::stale`]).
 //!
 //! Where the service manager has delegated a cgroup to the daemon, each run has one of its own ([`crate::sys::cgroup`]),
 //! and whatever lives in that belongs to the run as well, descendant or not. Descent still counts
 //! beside it: a process may be moved elsewhere (a session is, by its PAM module).
 //!
 //! An orphan that has left group and parents and wiped its environment, unseen, belongs to nobody
-//! until everything is ended ([`Family::kill_strays`]).
+//! until everything is ended ([`ProcessTrees::kill_strays`]).
 //!
 //! The PID of a direct child means that child until we reap it, and nobody else does. Of
 //! deeper descendants a PID is believed only together with the time of birth.
@@ -178,7 +178,7 @@ impl ProcessTrees {
     }
 
     /// Reaps what has ended: orphans, and main processes, whose tasks ask for the ending later
-    /// ([`Family::main_ended`]). Stops at a helper that has ended and that its own task has not reaped yet; that task
+    /// ([`ProcessTrees::main_ended`]). Stops at a helper that has ended and that its own task has not reaped yet; that task
     /// looks again.
     pub(in crate::sys) fn reap(&mut self) {
         while let Some(pid) = reap::peek().filter(|pid| !self.helpers.contains(pid)) {
@@ -379,7 +379,7 @@ impl ProcessTrees {
         members
     }
 
-    /// As [`Family::find_orphans`], unless that was done just now.
+    /// As [`ProcessTrees::find_orphans`], unless that was done just now.
     fn find_orphans_lately(&mut self) {
         let is_fresh = |looked: Instant| looked.elapsed() <= FRESH;
         if self.stale || !self.looked.is_some_and(is_fresh) {

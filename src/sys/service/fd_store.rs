@@ -88,7 +88,7 @@ impl InheritedDescriptors {
 }
 
 /// A descriptor that was handed to us, closed by exec as any other of ours. One that lies low makes room for those that
-/// children are born with ([`crate::sys::process::vfork`]).
+/// children are born with (`sys::process::vfork`).
 fn taken(fd: OwnedFd) -> OwnedFd {
     if fd.as_raw_fd() < LOW
         && let Ok(copy) = fcntl(&fd, FcntlArg::F_DUPFD_CLOEXEC(LOW))

@@ -2,7 +2,7 @@
 //! the first takes its place.
 //!
 //! Names are changed one after the other, and a power cut may come between two of them. Whoever needs more than that
-//! keeps what the changes came from until [`Together::carry_out`] has returned, and makes them once more.
+//! keeps what the changes came from until [`FileSet::carry_out`] has returned, and makes them once more.
 
 use super::atomic_file::{create, directory, replaced_by, sync_directory, target, unfinished};
 use crate::supervisor::Failure;

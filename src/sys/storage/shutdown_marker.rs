@@ -41,7 +41,7 @@ impl ShutdownMarker {
         }
     }
 
-    /// What the daemon before this one has left. To be called before [`Marker::set`].
+    /// What the daemon before this one has left. To be called before [`ShutdownMarker::set`].
     pub fn traces(&self) -> Traces {
         let mark = match (self.read(RUNNING), self.read(ENDED)) {
             (Some(boot), _) => MarkerState::Running(boot),
