@@ -1,19 +1,18 @@
-//! Any bytes are requests: each is answered with a status that is the client's fault or none, and the daemon lives.
+//! Arbitrary bytes as requests: each gets a response without a server error, and the daemon survives.
 //!
-//! The bytes take the whole way: socket, head, picoserve, door, routes, handlers, mind and back.
+//! The bytes pass through everything: socket, head, picoserve, guard, routes, handlers, supervisor and back.
 
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
 use ossuary::config::Loaded;
 use ossuary::http::server::accept::serve_stream;
-use ossuary::http::{About, Api, Feed, Forgetful, Limits, Mailbox, Now, Requests};
-use ossuary::logs::Book;
-use ossuary::supervisor::page::Picture;
+use ossuary::http::{About, Api, AuthService, CommandQueue, CommandSender, Limits, Now, SnapshotFeed};
+use ossuary::logs::Logs;
+use ossuary::supervisor::page::Screenshot;
 use ossuary::supervisor::{
-    Event,
-    ConfigurationStatus, Done, Foresight, LastStart, ProcessStatus, Request, Source, State, Status,
-    Traces,
+    Command, ConfigurationStatus, Done, Event, LastStart, Preview, ProcessStatus, Snapshot, Source,
+    State, Traces,
 };
 use ossuary::time::Moment;
 use ossuary::auth::Role;
@@ -29,10 +28,10 @@ const MAX: usize = 64 * 1024;
 const DOCUMENT: &[u8] = br#"{"version":3,"processes":{"a":{"command":"x"},"b":{"command":"y"}}}"#;
 
 thread_local! {
-    static KIOSK: (Rc<Api>, Requests, String) = kiosk();
+    static KIOSK: (Rc<Api>, CommandQueue, String) = kiosk();
 }
 
-fn kiosk() -> (Rc<Api>, Requests, String) {
+fn kiosk() -> (Rc<Api>, CommandQueue, String) {
     let loaded = Loaded::from_bytes(DOCUMENT).expect("a document without a problem");
     let processes = (loaded.config.processes.iter())
         .map(|process| {
@@ -49,7 +48,7 @@ fn kiosk() -> (Rc<Api>, Requests, String) {
             })
         })
         .collect();
-    let status = Status {
+    let status = Snapshot {
         generation: 1,
         processes,
         active_display: None,
@@ -59,6 +58,7 @@ fn kiosk() -> (Rc<Api>, Requests, String) {
         configuration: Rc::new(ConfigurationStatus {
             document: loaded.document,
             source: Source::File,
+            file_differs: false,
             problems: Vec::new(),
             warnings: loaded.warnings,
         }),
@@ -68,7 +68,7 @@ fn kiosk() -> (Rc<Api>, Requests, String) {
         version: "0",
         config_file: "config.json".into(),
         started: Moment::default(),
-        life: 0,
+        log_epoch: 0,
         last_start: LastStart::from_traces(&Traces::default()),
         hostname: Box::new(|| "kiosk".into()),
     };
@@ -76,15 +76,15 @@ fn kiosk() -> (Rc<Api>, Requests, String) {
         mono: Moment::default(),
         wall: "2026-11-23T08:00:00Z".parse().expect("a time"),
     };
-    let logs = Book::new();
+    let logs = Logs::new();
     let log = logs.ensure(&"a".parse().expect("an id"), 4096);
     log.note("one\ntwo", Moment::default());
-    let (mind, requests) = Mailbox::new();
+    let (commands, queue) = CommandSender::new();
     let mut api = Api::new(
-        Feed::new(Rc::new(status)),
-        mind,
+        SnapshotFeed::new(Rc::new(status)),
+        commands,
         logs,
-        Forgetful::keeper(Moment::default),
+        AuthService::in_memory(Moment::default),
         clock,
         about,
     );
@@ -94,13 +94,13 @@ fn kiosk() -> (Rc<Api>, Requests, String) {
         ..Limits::default()
     };
     let made = api
-        .keeper
+        .auth
         .add_token("fuzz".into(), Role::Admin, String::new());
     let (_, secret) = smol::block_on(made).expect("there is room for one");
-    (Rc::new(api), requests, secret.to_token())
+    (Rc::new(api), queue, secret.to_token())
 }
 
-/// The same bytes; every request in them that names a host shows a token, so that what is behind the door is reached.
+/// The same bytes with a token in every request that has a `Host`, so that they pass the guard.
 fn with_credential(bytes: &[u8]) -> Vec<u8> {
     let Ok(text) = std::str::from_utf8(bytes) else {
         return bytes.to_vec();
@@ -117,31 +117,31 @@ fuzz_target!(|bytes: &[u8]| {
     let (mut client, stream) = UnixStream::pair().expect("a pair of sockets");
     client.write_all(bytes).expect("it fits into the buffer");
     client.shutdown(Shutdown::Write).expect("it is open");
-    // Whatever does not fit is not read: the answers to a few hundred requests.
+    // Reads the responses meanwhile, which may not fit into the buffer.
     let mut reader = client.try_clone().expect("a descriptor");
     let reading = std::thread::spawn(move || {
         let mut answers = Vec::new();
         let _ = reader.read_to_end(&mut answers);
         answers
     });
-    KIOSK.with(|(api, requests, _)| {
-        let mind = async {
+    KIOSK.with(|(api, queue, _)| {
+        let supervisor = async {
             loop {
-                let Event::Request { ticket, request } = requests.next().await else {
+                let Event::Command { ticket, command } = queue.next().await else {
                     continue;
                 };
-                let done = match request {
-                    Request::Create(_) => Done::Created("a".parse().expect("an id")),
-                    Request::Start(id) => Done::Started { stopped: vec![id] },
-                    Request::Screenshot { .. } => Done::Picture(Picture {
+                let done = match command {
+                    Command::Create(_) => Done::Created("a".parse().expect("an id")),
+                    Command::Start(id) => Done::Started { stopped: vec![id] },
+                    Command::Screenshot { .. } => Done::Screenshot(Screenshot {
                         png: Rc::new(*b"\x89PNG"),
                     }),
-                    Request::RunRule(rule) => Done::Ran {
+                    Command::RunRule(rule) => Done::RuleRun {
                         rule,
                         outcome: None,
                         detail: None,
                     },
-                    Request::Foresee { .. } => Done::Foreseen(Rc::new(Foresight {
+                    Command::Preview { .. } => Done::Preview(Rc::new(Preview {
                         timezone: "UTC".into(),
                         clock_trusted: true,
                         occurrences: Vec::new(),
@@ -150,11 +150,11 @@ fuzz_target!(|bytes: &[u8]| {
                     })),
                     _ => Done::Changed,
                 };
-                requests.reply(ticket, Ok(done));
+                queue.reply(ticket, Ok(done));
             }
         };
         let serving = serve_stream(api.clone(), stream);
-        let served = smol::block_on(smol::future::or(serving, mind));
+        let served = smol::block_on(smol::future::or(serving, supervisor));
         served.expect("a socket can be watched");
     });
     let answers = reading.join().expect("it only reads");
@@ -169,7 +169,7 @@ fuzz_target!(|bytes: &[u8]| {
     }
 });
 
-/// What follows each status line's version, as far as it is one: bodies may say "HTTP/1.1" too.
+/// The bytes after the version of each status line; a body may contain "HTTP/1.1", too.
 fn split(answers: &[u8]) -> impl Iterator<Item = &[u8]> {
     const VERSION: &[u8] = b"HTTP/1.1 ";
     (answers
