@@ -4,8 +4,8 @@
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
-use ossuary::time::Moment;
 use ossuary::auth::{ClaimCode, Credentials, Hash, Owner, RequestCredential, Secret, Sessions};
+use ossuary::time::Moment;
 
 fuzz_target!(|bytes: &[u8]| {
     let credentials = Credentials::read(bytes);

@@ -5,9 +5,12 @@
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
+use ossuary::auth::Role;
 use ossuary::config::Loaded;
 use ossuary::http::server::accept::serve_stream;
-use ossuary::http::{About, Api, AuthService, CommandQueue, CommandSender, Limits, Now, SnapshotFeed};
+use ossuary::http::{
+    About, Api, AuthService, CommandQueue, CommandSender, Limits, Now, SnapshotFeed,
+};
 use ossuary::logs::Logs;
 use ossuary::supervisor::page::Screenshot;
 use ossuary::supervisor::{
@@ -15,7 +18,6 @@ use ossuary::supervisor::{
     State, Traces,
 };
 use ossuary::time::Moment;
-use ossuary::auth::Role;
 use std::io::{Read, Write};
 use std::net::Shutdown;
 use std::os::unix::net::UnixStream;
@@ -131,7 +133,7 @@ fuzz_target!(|bytes: &[u8]| {
                     continue;
                 };
                 let done = match command {
-                    Command::Create(_) => Done::Created("a".parse().expect("an id")),
+                    Command::Edit(Edit::Create(_)) => Done::Created("a".parse().expect("an id")),
                     Command::Start(id) => Done::Started { stopped: vec![id] },
                     Command::Screenshot { .. } => Done::Screenshot(Screenshot {
                         png: Rc::new(*b"\x89PNG"),
