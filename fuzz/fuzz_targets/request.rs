@@ -14,8 +14,8 @@ use ossuary::http::{
 use ossuary::logs::Logs;
 use ossuary::supervisor::page::Screenshot;
 use ossuary::supervisor::{
-    Command, ConfigurationStatus, Done, Event, LastStart, Preview, ProcessStatus, Snapshot, Source,
-    State, Traces,
+    Command, ConfigurationStatus, Done, Edit, Event, LastStart, Preview, ProcessStatus, Snapshot,
+    Source, State, Traces,
 };
 use ossuary::time::Moment;
 use std::io::{Read, Write};
