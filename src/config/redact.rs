@@ -3,6 +3,7 @@
 //! [`outline`] works by an allow-list: a field that is not on it is left out, so that a new field of the document
 //! stays private until it is added.
 
+use super::Url;
 use serde_json::{Map, Value};
 
 /// Fields whose values anyone who may see the kiosk's state may read. `url` is shown without its secrets
@@ -79,7 +80,7 @@ fn outline_fields(fields: &Map<String, Value>) -> Map<String, Value> {
         .collect()
 }
 
-/// A URL without user name, password, query and fragment. Of a URL that contains its content (`data:`), only the scheme.
+/// A URL without user name, password, query and fragment, even if it is not valid. Of a URL that contains its content (`data:`), only the scheme.
 pub fn url(url: &str) -> String {
     let end = url.find(['?', '#']).unwrap_or(url.len());
     let plain = &url[..end];
@@ -112,13 +113,9 @@ pub fn text(sentence: &str) -> String {
 
 /// The title of the page at `url`. The browser uses the URL with its query as the title of a page without one.
 pub fn title(title: &str, url: Option<&str>) -> String {
-    let host = url.and_then(|url| {
-        let (_, rest) = url.split_once("://")?;
-        let authority = rest.split(['/', '?', '#']).next()?;
-        authority.rsplit('@').next()
-    });
-    match host {
-        Some(host) if !host.is_empty() && title.contains(host) => {
+    let server = url.and_then(|url| Url::parse(url).ok()?.authority);
+    match server {
+        Some(server) if title.contains(server.text) => {
             let end = title.find(['?', '#']).unwrap_or(title.len());
             text(&title[..end])
         }

@@ -118,8 +118,7 @@ pub fn check_media_type(parts: &RequestParts<'_>, body: usize) -> Result<(), Err
 
 /// The port in a `Host`, if any.
 pub fn port(host: &str) -> Option<u16> {
-    let (_, port) = host.rsplit_once(':')?;
-    port.parse().ok()
+    Authority::parse(host).ok()?.port
 }
 
 /// An IP address is always this machine's own: DNS rebinding needs a name.
