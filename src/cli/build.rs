@@ -64,19 +64,7 @@ pub(super) fn status(args: &mut ParsedArgs) -> Built {
     Ok(args.client(Task::Status(id)))
 }
 
-pub(super) fn start(args: &mut ParsedArgs) -> Built {
-    control(args, ProcessCommand::Start)
-}
-
-pub(super) fn stop(args: &mut ParsedArgs) -> Built {
-    control(args, ProcessCommand::Stop)
-}
-
-pub(super) fn restart(args: &mut ParsedArgs) -> Built {
-    control(args, ProcessCommand::Restart)
-}
-
-fn control(args: &mut ParsedArgs, command: ProcessCommand) -> Built {
+pub(super) fn control(args: &mut ParsedArgs, command: ProcessCommand) -> Built {
     let wait = match args.text("timeout")? {
         None => WAIT,
         Some(text) => match text.parse() {
@@ -134,15 +122,7 @@ pub(super) fn set(args: &mut ParsedArgs) -> Built {
     Ok(args.client(Task::Set { id, changes }))
 }
 
-pub(super) fn enable(args: &mut ParsedArgs) -> Built {
-    enabled(args, true)
-}
-
-pub(super) fn disable(args: &mut ParsedArgs) -> Built {
-    enabled(args, false)
-}
-
-fn enabled(args: &mut ParsedArgs, enabled: bool) -> Built {
+pub(super) fn enabled(args: &mut ParsedArgs, enabled: bool) -> Built {
     let ids = args.remaining_arguments()?;
     Ok(args.client(Task::Enable { ids, enabled }))
 }
@@ -204,10 +184,6 @@ pub(super) fn screenshot(args: &mut ParsedArgs) -> Built {
     Ok(args.client(Task::Screenshot { id, file, width }))
 }
 
-pub(super) fn upgrade(args: &mut ParsedArgs) -> Built {
-    Ok(args.client(Task::Upgrade))
-}
-
 pub(super) fn schedule(args: &mut ParsedArgs) -> Built {
     let mut words = args.remaining_arguments()?.into_iter();
     match (words.next(), words.next()) {
@@ -239,22 +215,10 @@ pub(super) fn token(args: &mut ParsedArgs) -> Built {
     Ok(args.client(task))
 }
 
-pub(super) fn displays(args: &mut ParsedArgs) -> Built {
-    Ok(args.client(Task::Displays))
-}
-
 pub(super) fn power(args: &mut ParsedArgs) -> Built {
     let on = args.next_argument()? == "on";
     let display = args.remaining_arguments()?.pop();
     Ok(args.client(Task::Power { on, display }))
-}
-
-pub(super) fn system(args: &mut ParsedArgs) -> Built {
-    Ok(args.client(Task::System))
-}
-
-pub(super) fn events(args: &mut ParsedArgs) -> Built {
-    Ok(args.client(Task::Events))
 }
 
 pub(super) fn completion(args: &mut ParsedArgs) -> Built {
@@ -286,7 +250,7 @@ impl ParsedArgs {
             .collect()
     }
 
-    fn client(&self, task: Task) -> Invocation {
+    pub(super) fn client(&self, task: Task) -> Invocation {
         Invocation::Client(ClientCommand {
             socket: socket(self.path("socket"), self.path("run-dir")),
             json: self.has("json"),

@@ -3,7 +3,7 @@
 use super::grammar::{
     Argument, Command, Count, Group, Kind, Opt, ParsedArgs, argument, flag, option,
 };
-use super::invocation::Invocation;
+use super::invocation::{Invocation, ProcessCommand, Task};
 use super::{build, help};
 
 static CONFIG: Opt = option(
@@ -219,7 +219,7 @@ pub(super) static COMMANDS: &[Command] = &[
         options: SWITCHING,
         summary: "Start processes, and wait until they run",
         about: "A process that holds the display is stopped, and so is another browser.",
-        build: build::start,
+        build: |args| build::control(args, ProcessCommand::Start),
     },
     Command {
         name: "stop",
@@ -228,7 +228,7 @@ pub(super) static COMMANDS: &[Command] = &[
         options: SWITCHING,
         summary: "Stop processes, and wait until they have ended",
         about: "",
-        build: build::stop,
+        build: |args| build::control(args, ProcessCommand::Stop),
     },
     Command {
         name: "restart",
@@ -237,7 +237,7 @@ pub(super) static COMMANDS: &[Command] = &[
         options: SWITCHING,
         summary: "Stop and start processes, and wait until they run",
         about: "",
-        build: build::restart,
+        build: |args| build::control(args, ProcessCommand::Restart),
     },
     Command {
         name: "logs",
@@ -299,7 +299,7 @@ pub(super) static COMMANDS: &[Command] = &[
         options: ASKING,
         summary: "Enable processes, so that they may start",
         about: "",
-        build: build::enable,
+        build: |args| build::enabled(args, true),
     },
     Command {
         name: "disable",
@@ -308,7 +308,7 @@ pub(super) static COMMANDS: &[Command] = &[
         options: ASKING,
         summary: "Stop processes and prevent them from starting",
         about: "",
-        build: build::disable,
+        build: |args| build::enabled(args, false),
     },
     Command {
         name: "remove",
@@ -390,7 +390,7 @@ pub(super) static COMMANDS: &[Command] = &[
         options: ASKING,
         summary: "List the displays and the processes that hold them",
         about: "",
-        build: build::displays,
+        build: |args| Ok(args.client(Task::Displays)),
     },
     Command {
         name: "power",
@@ -412,7 +412,7 @@ pub(super) static COMMANDS: &[Command] = &[
         options: ASKING,
         summary: "Print memory, temperature, disk and network of the machine",
         about: "",
-        build: build::system,
+        build: |args| Ok(args.client(Task::System)),
     },
     Command {
         name: "events",
@@ -421,7 +421,7 @@ pub(super) static COMMANDS: &[Command] = &[
         options: ASKING,
         summary: "Print every change as it happens, until Ctrl-C",
         about: "",
-        build: build::events,
+        build: |args| Ok(args.client(Task::Events)),
     },
     Command {
         name: "upgrade",
@@ -431,7 +431,7 @@ pub(super) static COMMANDS: &[Command] = &[
         summary: "Replace the running daemon with the installed program",
         about: "All processes keep running. The new program is tested first; if it does not\n\
                 work, the old one continues.",
-        build: build::upgrade,
+        build: |args| Ok(args.client(Task::Upgrade)),
     },
     Command {
         name: "completion",

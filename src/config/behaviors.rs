@@ -1,9 +1,6 @@
 //! `behaviors`: what the kiosk does when the connection is lost, when it is regained, and periodically.
 
 use super::fields::Fields;
-use super::path::Path;
-use super::problem::Findings;
-use serde_json::{Map, Value};
 use std::ops::RangeInclusive;
 use std::time::Duration;
 
@@ -69,12 +66,10 @@ impl Default for Behaviors {
 }
 
 impl Behaviors {
-    /// Reads the object at `path`; a missing field has its value of [`Behaviors::default`].
-    pub(super) fn read(map: &Map<String, Value>, path: Path<'_>, findings: &Findings) -> Self {
+    /// Reads `behaviors`; a missing field has its value of [`Behaviors::default`].
+    pub(super) fn read(fields: Fields<'_>) -> Self {
         let mut all = Self::default();
-        let fields = Fields::new(map, path, findings);
-        if let Some(map) = fields.object("on_connection_lost") {
-            let fields = Fields::new(map, path.field("on_connection_lost"), findings);
+        if let Some(fields) = fields.nested("on_connection_lost") {
             // In version 0.1 an empty string means no action.
             let choices = [
                 ("show_overlay", WhenLost::ShowOverlay),
@@ -88,8 +83,7 @@ impl Behaviors {
             all.lost_after = after.unwrap_or(all.lost_after);
             fields.finish();
         }
-        if let Some(map) = fields.object("on_connection_regained") {
-            let fields = Fields::new(map, path.field("on_connection_regained"), findings);
+        if let Some(fields) = fields.nested("on_connection_regained") {
             // `refresh` and the empty string are those of version 0.1.
             let choices = [
                 ("refresh_page", WhenRegained::RefreshPage),
@@ -104,8 +98,7 @@ impl Behaviors {
             all.regained_after = after.unwrap_or(all.regained_after);
             fields.finish();
         }
-        if let Some(map) = fields.object("scheduled_refresh") {
-            let fields = Fields::new(map, path.field("scheduled_refresh"), findings);
+        if let Some(fields) = fields.nested("scheduled_refresh") {
             let minutes = fields.integer("interval_minutes", MINUTES).unwrap_or(60);
             if fields.boolean("enabled") == Some(true) {
                 all.refresh = Some(Duration::from_secs(minutes * 60));
@@ -120,11 +113,14 @@ impl Behaviors {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::config::path::Path;
+    use crate::config::problem::Findings;
 
     fn read(text: &str) -> (Behaviors, Vec<String>) {
         let map = serde_json::from_str(text).unwrap();
         let findings = Findings::default();
-        let behaviors = Behaviors::read(&map, Path::Root.field("behaviors"), &findings);
+        let path = Path::Root.field("behaviors");
+        let behaviors = Behaviors::read(Fields::new(&map, path, &findings));
         let problems = findings.finish().problems.into_iter();
         (
             behaviors,

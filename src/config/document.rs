@@ -113,26 +113,8 @@ fn check_size(bytes: usize) -> Result<(), Problem> {
 
 impl PartialEq for Document {
     fn eq(&self, other: &Document) -> bool {
-        same_fields(&self.0, &other.0)
-    }
-}
-
-/// Whether two objects are equal, including the order of their fields, which `Map`'s `==` ignores. The web UI shows the
-/// processes in this order.
-fn same_fields(one: &Map<String, Value>, other: &Map<String, Value>) -> bool {
-    let mut pairs = one.iter().zip(other);
-    one.len() == other.len()
-        && pairs
-            .all(|((name, value), (other_name, other))| name == other_name && same(value, other))
-}
-
-fn same(one: &Value, other: &Value) -> bool {
-    match (one, other) {
-        (Value::Object(one), Value::Object(other)) => same_fields(one, other),
-        (Value::Array(one), Value::Array(other)) => {
-            one.len() == other.len() && one.iter().zip(other).all(|(one, other)| same(one, other))
-        }
-        _ => one == other,
+        // `==` of `Map` ignores the order of the fields, in which the web UI shows the processes.
+        self.to_bytes() == other.to_bytes()
     }
 }
 

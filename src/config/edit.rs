@@ -48,7 +48,9 @@ impl Loaded {
             .get("name")
             .and_then(Value::as_str)
             .unwrap_or_default();
-        let id = written.unwrap_or_else(|| self.free_id(name));
+        let id = written.unwrap_or_else(|| {
+            Id::from_name(name).unless_taken(|id| self.config.process(id).is_some())
+        });
 
         fields.retain(|name, _| !RUNTIME_FIELDS.contains(&name.as_str()));
         problems.extend(unknown_null_fields(&id, &fields, &Map::new()));
@@ -228,15 +230,6 @@ impl Loaded {
             return Err(Problem::at("id", "is the id of another process"));
         }
         Ok(id)
-    }
-
-    /// An unused id made from `name`.
-    fn free_id(&self, name: &str) -> Id {
-        let id = Id::from_name(name);
-        let numbered = (2..).map(|number| id.numbered(number));
-        let mut ids = std::iter::once(id.clone()).chain(numbered);
-        let free = ids.find(|id| self.config.process(id).is_none());
-        free.expect("there are more numbers than processes")
     }
 }
 

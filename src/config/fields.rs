@@ -43,6 +43,11 @@ impl<'a> Fields<'a> {
         }
     }
 
+    /// All fields, if they are not known by name.
+    pub(super) fn map(&self) -> &'a Map<String, Value> {
+        self.map
+    }
+
     /// The value of a field, of any type.
     pub(super) fn value(&self, name: &'static str) -> Option<&'a Value> {
         self.known.borrow_mut().push(name);
@@ -52,6 +57,28 @@ impl<'a> Fields<'a> {
     /// Whether the field is present, even if its value is invalid.
     pub(super) fn has(&self, name: &'static str) -> bool {
         self.value(name).is_some()
+    }
+
+    /// Records a problem if the field is missing. Returns its name, for a getter.
+    pub(super) fn required(&self, name: &'static str) -> &'static str {
+        if !self.has(name) {
+            self.problem(name, "is required");
+        }
+        name
+    }
+
+    /// The fields of the object in a field.
+    pub(super) fn nested(&self, name: &'static str) -> Option<Fields<'_>> {
+        let map = self.object(name)?;
+        Some(Fields::new(map, self.path.field(name), self.findings))
+    }
+
+    /// The items of the list in a field, with their paths.
+    pub(super) fn each(&self, name: &'static str, mut each: impl FnMut(Path<'_>, &'a Value)) {
+        let path = self.path.field(name);
+        for (index, value) in self.list(name).into_iter().flatten().enumerate() {
+            each(path.item(index), value);
+        }
     }
 
     /// Records a problem of this field.

@@ -196,10 +196,7 @@ fn networks(list: &[Value], findings: &Findings) -> Vec<Network> {
 
 fn network(map: &Map<String, Value>, path: Path<'_>, findings: &Findings) -> Option<Network> {
     let fields = Fields::new(map, path, findings);
-    let name = fields.checked("name", check_network_name);
-    if !fields.has("name") {
-        fields.problem("name", "is required");
-    }
+    let name = fields.checked(fields.required("name"), check_network_name);
     let passphrase = fields.checked("passphrase", check_passphrase);
     let hidden = fields.boolean("hidden").unwrap_or_default();
     fields.finish();

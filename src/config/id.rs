@@ -31,7 +31,7 @@ impl Id {
     }
 
     /// Makes an id from a name: its ASCII letters and digits in lower case, a hyphen for everything between them, and
-    /// `process` if nothing is left. The caller makes it unique with [`Id::numbered`].
+    /// `process` if nothing is left. The caller makes it unique with [`Id::unless_taken`].
     pub fn from_name(name: &str) -> Id {
         let mut slug = String::with_capacity(Id::MAX);
         for character in name.chars() {
@@ -52,6 +52,14 @@ impl Id {
         };
         slug.parse()
             .expect("at most 63 letters, digits and hyphens are an id")
+    }
+
+    /// This id, with a number appended if it is taken.
+    pub(super) fn unless_taken(&self, is_taken: impl Fn(&Id) -> bool) -> Id {
+        let numbered = (2..).map(|number| self.numbered(number));
+        let mut ids = std::iter::once(self.clone()).chain(numbered);
+        ids.find(|id| !is_taken(id))
+            .expect("there are more numbers than ids")
     }
 
     /// This id with `-number` appended, shortened if it would be too long.
@@ -87,20 +95,6 @@ impl FromStr for Id {
         heapless::String::try_from(text)
             .map(Id)
             .map_err(|_| IdError("must have at most 63 characters"))
-    }
-}
-
-impl TryFrom<&str> for Id {
-    type Error = IdError;
-
-    fn try_from(text: &str) -> Result<Id, IdError> {
-        text.parse()
-    }
-}
-
-impl AsRef<str> for Id {
-    fn as_ref(&self) -> &str {
-        &self.0
     }
 }
 

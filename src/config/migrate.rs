@@ -21,7 +21,7 @@ pub struct Migration {
     pub notes: Vec<String>,
 }
 
-/// The id of the process that is made from `startup_command`.
+/// The id of the process that is made from `startup_command`, if it is free.
 const ID: &str = "main-display";
 
 /// A document of version 3, and what was changed to make it one.
@@ -52,7 +52,8 @@ pub(super) fn migrate(mut old: Map<String, Value>) -> Result<Migrated, Vec<Probl
     };
 
     let mut notes = Vec::new();
-    let id = free_id(&processes);
+    let id: Id = ID.parse().expect("`main-display` is an id");
+    let id = id.unless_taken(|id| processes.contains_key(id.as_str()));
     let mut main = main_display(&id, &old, &mut notes).map_err(|problem| vec![problem])?;
     old.shift_remove("startup_command");
     if let Some(main) = &mut main {
@@ -168,13 +169,4 @@ fn note_obsolete_fields(old: &Map<String, Value>, notes: &mut Vec<String>) {
             ));
         }
     }
-}
-
-/// `main-display`, with a number if that id is taken.
-fn free_id(processes: &Map<String, Value>) -> Id {
-    let id: Id = ID.parse().expect("`main-display` is an id");
-    let numbered = (2..).map(|number| id.numbered(number));
-    let mut ids = std::iter::once(id.clone()).chain(numbered);
-    let free = ids.find(|id| !processes.contains_key(id.as_str()));
-    free.expect("there are more numbers than processes")
 }

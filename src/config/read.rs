@@ -68,10 +68,7 @@ pub(super) fn read(document: &Map<String, Value>) -> (Config, Found) {
     let active_display = active_display(&fields, &processes);
     let rotations = fields.object("displays");
     let rotations = rotations.map(|map| read_displays(map, &findings));
-    let behaviors = fields.object("behaviors").map(|map| {
-        let path = Path::Root.field("behaviors");
-        Behaviors::read(map, path, &findings)
-    });
+    let behaviors = fields.nested("behaviors").map(Behaviors::read);
     let schedule = fields.object("schedule");
     let schedule = schedule.map(|map| read_schedule(map, document, &processes, &findings));
     for name in OBSOLETE_FIELDS {

@@ -100,18 +100,18 @@ pub fn read_process(
         enabled: fields.boolean("enabled").unwrap_or(true),
         autostart: fields.boolean("autostart").unwrap_or(true),
         restart: restart(&fields, is_display),
-        flags: flags(&fields, path, findings),
+        flags: flags(&fields),
         user: fields.checked("user", check_user).map(str::to_owned),
         cwd: fields.checked("cwd", check_cwd).map(str::to_owned),
-        env: env(&fields, path, findings),
-        depends_on: depends_on(&fields, id, path, findings),
-        ready: ready(&fields, path, findings),
-        limits: limits(&fields, path, findings),
+        env: env(&fields),
+        depends_on: depends_on(&fields, id, findings),
+        ready: ready(&fields),
+        limits: limits(&fields),
         stop_signal: fields.parsed("stop_signal").unwrap_or(StopSignal::Term),
         stop_timeout: fields
             .seconds("stop_timeout_seconds", STOP_SECONDS)
             .unwrap_or(Process::STOP_TIMEOUT),
-        log: log(&fields, path, findings),
+        log: log(&fields),
     };
     fields.finish();
     process
@@ -148,10 +148,9 @@ fn restart(fields: &Fields, is_display: bool) -> Restart {
     }
 }
 
-fn flags(fields: &Fields, path: Path<'_>, findings: &Findings) -> Flags {
+fn flags(fields: &Fields) -> Flags {
     let mut flags = Flags::default();
-    if let Some(map) = fields.object("flags") {
-        let fields = Fields::new(map, path.field("flags"), findings);
+    if let Some(fields) = fields.nested("flags") {
         flags = Flags {
             kiosk: fields.boolean("kiosk").unwrap_or(flags.kiosk),
             webgpu: fields.boolean("webgpu").unwrap_or(flags.webgpu),
@@ -163,39 +162,31 @@ fn flags(fields: &Fields, path: Path<'_>, findings: &Findings) -> Flags {
     flags
 }
 
-fn env(fields: &Fields, path: Path<'_>, findings: &Findings) -> Vec<(String, String)> {
-    let path = path.field("env");
+fn env(fields: &Fields) -> Vec<(String, String)> {
     let mut env = Vec::new();
-    for (name, value) in fields.object("env").into_iter().flatten() {
+    let Some(variables) = fields.nested("env") else {
+        return env;
+    };
+    for (name, value) in variables.map() {
         if !is_name(name) {
-            findings.problem(
-                path.field(name),
+            variables.problem(
+                name,
                 "must have a name of letters, digits and _ that does not start with a digit",
             );
         }
         match (value, check_value(value)) {
             (Value::String(text), Ok(())) => env.push((name.clone(), text.clone())),
-            (_, checked) => {
-                findings.problem(path.field(name), checked.err().unwrap_or_default());
-            }
+            (_, checked) => variables.problem(name, checked.err().unwrap_or_default()),
         }
     }
     env
 }
 
-fn depends_on(fields: &Fields, id: &Id, path: Path<'_>, findings: &Findings) -> Vec<Id> {
-    let path = path.field("depends_on");
+fn depends_on(fields: &Fields, id: &Id, findings: &Findings) -> Vec<Id> {
     let mut needed = Vec::new();
-    for (index, value) in fields
-        .list("depends_on")
-        .unwrap_or_default()
-        .iter()
-        .enumerate()
-    {
-        let path = path.item(index);
+    fields.each("depends_on", |path, value| {
         let Some(name) = value.as_str() else {
-            findings.problem(path, wrong_type("the id of a process", value));
-            continue;
+            return findings.problem(path, wrong_type("the id of a process", value));
         };
         match name.parse::<Id>() {
             Ok(needed) if needed == *id => findings.problem(path, "must not be the process itself"),
@@ -203,47 +194,40 @@ fn depends_on(fields: &Fields, id: &Id, path: Path<'_>, findings: &Findings) -> 
             Ok(id) => needed.push(id),
             Err(_) => findings.problem(path, no_such_process(name)),
         }
-    }
+    });
     needed
 }
 
-fn ready(fields: &Fields, path: Path<'_>, findings: &Findings) -> Ready {
+fn ready(fields: &Fields) -> Ready {
     let mut ready = Ready {
         sign: ReadySign::Started,
         timeout: Ready::TIMEOUT,
     };
-    let Some(map) = fields.object("ready") else {
+    let Some(fields) = fields.nested("ready") else {
         return ready;
     };
-    let fields = Fields::new(map, path.field("ready"), findings);
-    if !fields.has("type") {
-        fields.problem("type", "is required");
-    }
+    fields.required("type");
     ready.timeout = fields
         .seconds("timeout_seconds", READY_SECONDS)
         .unwrap_or(ready.timeout);
-    let required = |name: &'static str| {
-        if !fields.has(name) {
-            fields.problem(name, "is required");
-        }
-        name
-    };
     ready.sign = match fields.text("type") {
         Some("http") => {
             let url = fields
-                .checked(required("url"), check_http_url)
+                .checked(fields.required("url"), check_http_url)
                 .unwrap_or_default();
             ReadySign::Http {
                 url: url.to_owned(),
             }
         }
         Some("tcp") => {
-            let port = fields.integer(required("port"), 1..=u16::MAX).unwrap_or(1);
+            let port = fields
+                .integer(fields.required("port"), 1..=u16::MAX)
+                .unwrap_or(1);
             ReadySign::Tcp { port }
         }
         Some("command") => {
             let command = fields
-                .checked(required("command"), check_command)
+                .checked(fields.required("command"), check_command)
                 .unwrap_or_default();
             ReadySign::Command {
                 command: command.to_owned(),
@@ -261,11 +245,10 @@ fn ready(fields: &Fields, path: Path<'_>, findings: &Findings) -> Ready {
     ready
 }
 
-fn limits(fields: &Fields, path: Path<'_>, findings: &Findings) -> Limits {
-    let Some(map) = fields.object("limits") else {
+fn limits(fields: &Fields) -> Limits {
+    let Some(fields) = fields.nested("limits") else {
         return Limits::default();
     };
-    let fields = Fields::new(map, path.field("limits"), findings);
     let limits = Limits {
         memory_max: fields.size("memory_max", MEMORY_BYTES),
         memory_high: fields.size("memory_high", MEMORY_BYTES),
@@ -282,18 +265,15 @@ fn limits(fields: &Fields, path: Path<'_>, findings: &Findings) -> Limits {
     limits
 }
 
-fn log(fields: &Fields, path: Path<'_>, findings: &Findings) -> Log {
+fn log(fields: &Fields) -> Log {
     let mut log = Log::default();
-    let path = path.field("log");
-    let Some(map) = fields.object("log") else {
+    let Some(fields) = fields.nested("log") else {
         return log;
     };
-    let fields = Fields::new(map, path, findings);
     log.memory_kib = fields
         .integer("memory_kib", LOG_KIB)
         .unwrap_or(log.memory_kib);
-    if let Some(map) = fields.object("persist") {
-        let fields = Fields::new(map, path.field("persist"), findings);
+    if let Some(fields) = fields.nested("persist") {
         log.persist = Some(Persist {
             max_bytes: fields
                 .size("max_bytes", FILE_BYTES)

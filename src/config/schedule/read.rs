@@ -111,10 +111,7 @@ fn rule_ids(rules: &[Value]) -> Vec<Id> {
         } else {
             name
         });
-        let numbered = (2..).map(|number| id.numbered(number));
-        let mut ids = std::iter::once(id.clone()).chain(numbered);
-        let free = ids.find(|id| !taken.contains(id));
-        let free = free.expect("there are more numbers than rules");
+        let free = id.unless_taken(|id| taken.contains(id));
         taken.insert(free.clone());
         free
     };
@@ -166,16 +163,9 @@ impl Context<'_> {
         let _: Option<Id> = fields.parsed("id");
         let name = fields.checked("name", check_name).unwrap_or(id.as_str());
         let enabled = fields.boolean("enabled").unwrap_or(true);
-        let required = |name: &'static str| match fields.has(name) {
-            true => fields.object(name),
-            false => {
-                fields.problem(name, "is required");
-                None
-            }
-        };
-        let trigger = required("trigger");
+        let trigger = fields.object(fields.required("trigger"));
         let trigger = trigger.and_then(|map| read_trigger(map, path.field("trigger"), findings));
-        let action = required("action");
+        let action = fields.object(fields.required("action"));
         let action = action.and_then(|map| self.read_action(map, path.field("action"), findings));
         let until: Option<TimeOfDay> = fields.parsed("until");
         let catch_up = fields.boolean("catch_up").unwrap_or(false);
@@ -213,7 +203,7 @@ impl Context<'_> {
         let action = match fields.text("type") {
             Some("update_process") => {
                 // Read also if the process does not exist, so that all problems are found.
-                let updates = required_object(&fields, "updates");
+                let updates = fields.object(fields.required("updates"));
                 process().zip(updates).map(|(process, updates)| {
                     self.check_updates(&process, updates, path.field("updates"), findings);
                     RuleAction::Update {
@@ -223,10 +213,8 @@ impl Context<'_> {
                 })
             }
             Some("switch_canvas") => {
-                let url = fields.checked("url", check_url).map(str::to_owned);
-                if !fields.has("url") {
-                    fields.problem("url", "is required");
-                }
+                let url = fields.checked(fields.required("url"), check_url);
+                let url = url.map(str::to_owned);
                 self.display_process(&fields)
                     .zip(url)
                     .map(|(process, url)| RuleAction::Show { process, url })
@@ -244,10 +232,7 @@ impl Context<'_> {
             },
             Some("display_power") => read_power(&fields),
             Some("run_command") => {
-                if !fields.has("command") {
-                    fields.problem("command", "is required");
-                }
-                let command = fields.checked("command", check_command);
+                let command = fields.checked(fields.required("command"), check_command);
                 command.map(|command| RuleAction::Run(command.to_owned()))
             }
             Some("reboot") => Some(RuleAction::Reboot),
@@ -260,9 +245,7 @@ impl Context<'_> {
                 return None;
             }
             None => {
-                if !fields.has("type") {
-                    fields.problem("type", "is required");
-                }
+                fields.required("type");
                 return None;
             }
         };
@@ -273,10 +256,7 @@ impl Context<'_> {
     /// The process that an action names.
     fn process(&self, fields: &Fields<'_>) -> Option<Id> {
         const NAME: &str = "process_id";
-        if !fields.has(NAME) {
-            fields.problem(NAME, "is required");
-        }
-        let name = fields.text(NAME)?;
+        let name = fields.text(fields.required(NAME))?;
         let written = self.document.get("processes");
         let exists = written.is_some_and(|processes| processes.get(name).is_some());
         match name.parse::<Id>() {
@@ -365,13 +345,6 @@ impl Context<'_> {
     }
 }
 
-fn required_object<'a>(fields: &Fields<'a>, name: &'static str) -> Option<&'a Map<String, Value>> {
-    if !fields.has(name) {
-        fields.problem(name, "is required");
-    }
-    fields.object(name)
-}
-
 fn read_power(fields: &Fields<'_>) -> Option<RuleAction> {
     let choices = [("on", true), ("off", false)];
     // `on` is the field of the API, `power` that of the file.
@@ -392,28 +365,24 @@ fn read_power(fields: &Fields<'_>) -> Option<RuleAction> {
 
 fn read_trigger(map: &Map<String, Value>, path: Path<'_>, findings: &Findings) -> Option<Trigger> {
     let fields = Fields::new(map, path, findings);
-    let required = |name: &'static str| {
-        if !fields.has(name) {
-            fields.problem(name, "is required");
-        }
-        name
-    };
-    let trigger = match fields.text(required("type")) {
+    let trigger = match fields.text(fields.required("type")) {
         Some("time") => {
-            let at = fields.parsed(required("time"));
+            let at = fields.parsed(fields.required("time"));
             let days = read_days(&fields, path, findings);
             at.zip(days).map(|(at, days)| Trigger::Time { at, days })
         }
         Some("interval") => {
-            let minutes = fields.integer(required("minutes"), MINUTES);
+            let minutes = fields.integer(fields.required("minutes"), MINUTES);
             minutes.map(|minutes| Trigger::Interval(Duration::from_secs(minutes * 60)))
         }
         Some("boot") => Some(Trigger::Boot),
         Some("connection") => {
-            let choices = [("lost", Trigger::Lost), ("regained", Trigger::Regained)];
-            let names = [("lost", 0), ("regained", 1)];
-            let chosen = fields.one_of(required("event"), &names);
-            chosen.map(|index: usize| choices[index].1.clone())
+            let choices = [("lost", false), ("regained", true)];
+            let regained = fields.one_of(fields.required("event"), &choices);
+            regained.map(|regained| match regained {
+                true => Trigger::Regained,
+                false => Trigger::Lost,
+            })
         }
         Some(other) => {
             let message = "must be \"time\", \"interval\", \"boot\" or \"connection\"";
