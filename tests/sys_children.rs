@@ -33,7 +33,7 @@ use std::time::Duration;
 static TURN: Mutex<()> = Mutex::new(());
 
 /// Becomes the reaper of those below it, gives birth to a process below a child that ends, and moves
-/// it into the cgroup named by its argument: nobody but the kernel tells of its end.
+/// it into the cgroup named by its argument: only the kernel reports its end.
 const FOSTER: &str = r#"
 import ctypes, os, signal, sys, time
 ctypes.CDLL(None).prctl(36, 1, 0, 0, 0)
@@ -44,7 +44,7 @@ if os.fork() == 0:
         time.sleep(600)
     with open(sys.argv[1] + "/cgroup.procs", "w") as procs:
         procs.write(str(pid))
-    print("stranger", pid, flush=True)
+    print("foreign", pid, flush=True)
     os._exit(0)
 time.sleep(600)
 "#;
@@ -53,7 +53,7 @@ time.sleep(600)
 const HANGS: Duration = Duration::from_secs(120);
 
 /// Everything a run needs, in a directory of its own.
-struct House {
+struct Fixture {
     children: Children,
     events: Receiver<Event>,
     log: Rc<Log>,
@@ -61,9 +61,9 @@ struct House {
     dir: PathBuf,
 }
 
-impl House {
-    /// Lets `test` live in a house of its own, and looks that nothing is left behind.
-    fn open<F: Future<Output = ()>>(name: &str, test: impl FnOnce(Rc<House>) -> F) {
+impl Fixture {
+    /// Lets `test` live in a fixture of its own, and looks that nothing is left behind.
+    fn open<F: Future<Output = ()>>(name: &str, test: impl FnOnce(Rc<Fixture>) -> F) {
         let _turn = TURN.lock().unwrap_or_else(PoisonError::into_inner);
         let dir = std::env::temp_dir().join(format!("ossuary-{name}-{}", std::process::id()));
         std::fs::create_dir_all(&dir).unwrap();
@@ -72,9 +72,9 @@ impl House {
         let run_dir = Rc::new(RunDir::take(&dir).unwrap());
         // With cgroups where these tests are run in one that was delegated to them, and without elsewhere.
         let cgroups = Cgroups::new(Delegation::take());
-        // What whoever starts a daemon may have left open for it, low and high.
+        // Descriptors that the parent of a daemon may have left open, low and high.
         let strays = [3, 300].map(|least| fcntl(stdin(), FcntlArg::F_DUPFD(least)).unwrap());
-        let house = Rc::new(House {
+        let fixture = Rc::new(Fixture {
             children: Children::new(&executor, sender, &run_dir, cgroups).unwrap(),
             events,
             log: Rc::new(Log::new(256 * 1024)),
@@ -83,11 +83,11 @@ impl House {
         });
         let hangs = async {
             Timer::after(HANGS).await;
-            panic!("the test hangs; its log: {:?}", house.lines());
+            panic!("the test hangs; its log: {:?}", fixture.lines());
         };
-        smol::block_on(executor.run(future::or(test(house.clone()), hangs)));
+        smol::block_on(executor.run(future::or(test(fixture.clone()), hangs)));
         assert_eq!(
-            house.marked(),
+            fixture.marked(),
             Vec::<i32>::new(),
             "processes were left behind"
         );
@@ -138,9 +138,9 @@ impl House {
         }
     }
 
-    /// Starts a run, and lets another one put somebody into its cgroup: the cgroup, the main process
-    /// and the stranger. `None` where there are no cgroups.
-    async fn stranger(&self) -> Option<(Cgroup, i32, i32)> {
+    /// Starts a run, and lets another one put a foreign process into its cgroup. Returns the cgroup, the main process
+    /// and the foreign process; `None` without cgroups.
+    async fn foreign(&self) -> Option<(Cgroup, i32, i32)> {
         let cgroup = Delegation::take().ok()?.group(&self.id, RunId(1));
         let main = self.start(1, "exec sleep 600");
         let directory = cgroup.directory().to_str().unwrap();
@@ -150,8 +150,8 @@ impl House {
             argv: argv.to_vec(),
         };
         self.spawn(2, &launch(foster)).unwrap();
-        let stranger = self.said("stranger ").await.parse().unwrap();
-        Some((cgroup, main, stranger))
+        let foreign = self.said("foreign ").await.parse().unwrap();
+        Some((cgroup, main, foreign))
     }
 
     /// Waits for a line that begins so, and returns the rest of it.
@@ -177,7 +177,7 @@ impl House {
         lines
     }
 
-    /// Every live process that carries the marker of this house.
+    /// Every live process that carries the marker of this fixture.
     fn marked(&self) -> Vec<i32> {
         let marker = format!("OSSUARY_RUN={}:", self.dir.display());
         let carries = |pid: &i32| {
@@ -221,7 +221,7 @@ fn state(pid: i32) -> Option<char> {
     stat.rsplit(") ").next()?.chars().next()
 }
 
-/// How many children of ours have ended and were not reaped.
+/// How many children have ended and were not reaped.
 fn zombies() -> usize {
     let me = std::process::id().to_string();
     let is_zombie = |pid: &i32| {
@@ -258,32 +258,34 @@ fn ready(sign: ReadySign) -> Ready {
 
 #[test]
 fn a_command_that_does_not_exist_is_named_and_leaves_nothing() {
-    House::open("missing", async |house| {
+    Fixture::open("missing", async |fixture| {
         // Not the PATH of the tests: a directory in it that may not be searched makes another error of it.
         let direct = |program: &str| CommandLine::Direct {
             env: vec![("PATH".to_owned(), "/usr/bin:/bin".to_owned())],
             argv: vec![program.to_owned()],
         };
-        let refused = house.spawn(1, &launch(direct("python9"))).unwrap_err();
+        let refused = fixture.spawn(1, &launch(direct("python9"))).unwrap_err();
         assert_eq!(
             refused.message,
             "cannot run python9: no such file or directory"
         );
-        let refused = house.spawn(2, &launch(direct("/etc/passwd"))).unwrap_err();
+        let refused = fixture
+            .spawn(2, &launch(direct("/etc/passwd")))
+            .unwrap_err();
         assert_eq!(refused.message, "cannot run /etc/passwd: permission denied");
         let mut nowhere = launch(direct("true"));
         nowhere.cwd = Some("/nowhere".to_owned());
-        let refused = house.spawn(3, &nowhere).unwrap_err();
+        let refused = fixture.spawn(3, &nowhere).unwrap_err();
         assert!(
             refused
                 .message
                 .starts_with("the working directory /nowhere does not exist")
         );
-        assert!(!house.dir.join("sync.pid").exists());
-        let script = house.dir.join("script");
+        assert!(!fixture.dir.join("sync.pid").exists());
+        let script = fixture.dir.join("script");
         executable(&script, "#!/no/such/interpreter\n");
         let before = (descriptors_of("self"), zombies());
-        let refused = house
+        let refused = fixture
             .spawn(4, &launch(direct(script.to_str().unwrap())))
             .unwrap_err();
         let words = "the interpreter it names in its first line (or its loader) does not exist";
@@ -294,15 +296,15 @@ fn a_command_that_does_not_exist_is_named_and_leaves_nothing() {
 
 #[test]
 fn a_program_is_looked_for_where_its_process_would_look() {
-    House::open("path", async |house| {
+    Fixture::open("path", async |fixture| {
         let make = |name: &str| {
-            std::fs::create_dir(house.dir.join(name)).unwrap();
-            house.dir.join(name).join("tool")
+            std::fs::create_dir(fixture.dir.join(name)).unwrap();
+            fixture.dir.join(name).join("tool")
         };
         let (found, barred) = (make("found"), make("barred"));
         executable(&found, "#!/bin/sh\necho tool $PWD\n");
         std::fs::write(&barred, "#!/bin/sh\n").unwrap();
-        let dir = house.dir.display();
+        let dir = fixture.dir.display();
         let tool = |program: &str, path: &str| {
             let mut launch = launch(CommandLine::Direct {
                 env: vec![("PATH".to_owned(), path.to_owned())],
@@ -314,15 +316,15 @@ fn a_program_is_looked_for_where_its_process_would_look() {
         let everywhere = format!("/nowhere:/etc/passwd:{dir}/barred:{dir}/found");
         let runs = [("tool", everywhere.as_str()), ("found/tool", "/nowhere")];
         for (run, (program, path)) in (1..).zip(runs) {
-            house.spawn(run, &tool(program, path)).unwrap();
-            assert_eq!(house.exited(run).await, (Ending::Code(0), false));
-            assert_eq!(house.lines().pop(), Some(format!("tool {dir}")));
+            fixture.spawn(run, &tool(program, path)).unwrap();
+            assert_eq!(fixture.exited(run).await, (Ending::Code(0), false));
+            assert_eq!(fixture.lines().pop(), Some(format!("tool {dir}")));
         }
         for (path, words) in [
             (format!("{dir}/barred:/nowhere"), "permission denied"),
             ("/nowhere".to_owned(), "no such file or directory"),
         ] {
-            let refused = house.spawn(3, &tool("tool", &path)).unwrap_err();
+            let refused = fixture.spawn(3, &tool("tool", &path)).unwrap_err();
             assert_eq!(refused.message, format!("cannot run tool: {words}"));
         }
     });
@@ -331,11 +333,11 @@ fn a_program_is_looked_for_where_its_process_would_look() {
 /// So no child has the terminal that the daemon was started from, to type into it or to be interrupted from it.
 #[test]
 fn a_child_leads_a_session_of_its_own_and_holds_nothing_that_it_was_not_given() {
-    House::open("given", async |house| {
-        let mut launch = house.launch("kill -STOP $$");
+    Fixture::open("given", async |fixture| {
+        let mut launch = fixture.launch("kill -STOP $$");
         for (run, driven, given) in [(1, false, 0..3), (2, true, 0..5)] {
             launch.driven = driven;
-            let pid = house.spawn(run, &launch).unwrap();
+            let pid = fixture.spawn(run, &launch).unwrap();
             let session = nix::unistd::getsid(Some(Pid::from_raw(pid)));
             assert_eq!(session, Ok(Pid::from_raw(pid)));
             let group = nix::unistd::getpgid(Some(Pid::from_raw(pid)));
@@ -344,17 +346,17 @@ fn a_child_leads_a_session_of_its_own_and_holds_nothing_that_it_was_not_given() 
                 future::yield_now().await;
             }
             assert_eq!(descriptors_of(&pid.to_string()), given.collect());
-            house.kill(run).await;
+            fixture.kill(run).await;
         }
     });
 }
 
 #[test]
 fn a_program_beside_a_run_leads_a_session_of_its_own_as_well() {
-    House::open("helper", async |house| {
+    Fixture::open("helper", async |fixture| {
         let is_leader = "read -r pid name state parent group session rest < /proc/self/stat; \
             test $session = $$ && test $group = $$";
-        let status = house
+        let status = fixture
             .children
             .try_out(["/bin/sh", "-c", is_leader].map(str::to_owned).to_vec());
         assert!(status.await.unwrap().success());
@@ -365,7 +367,7 @@ fn a_program_beside_a_run_leads_a_session_of_its_own_as_well() {
 /// is 2, as systemd-coredump has it, the flag would stay set; elsewhere it has to be set by hand to see it cleared.
 #[test]
 fn the_daemon_leaves_no_core_file_after_a_start_either() {
-    House::open("core", async |house| {
+    Fixture::open("core", async |fixture| {
         let users = if geteuid().is_root() {
             vec![Some("nobody"), Some("root")]
         } else {
@@ -373,34 +375,34 @@ fn the_daemon_leaves_no_core_file_after_a_start_either() {
         };
         let starts = users.iter().flat_map(|user| [(user, false), (user, true)]);
         for (run, (user, before)) in (1..).zip(starts) {
-            let mut launch = house.launch("exit 0");
+            let mut launch = fixture.launch("exit 0");
             launch.user = user.map(str::to_owned);
             prctl::set_dumpable(before).unwrap();
-            house.spawn(run, &launch).unwrap();
+            fixture.spawn(run, &launch).unwrap();
             let after = prctl::get_dumpable();
             assert_eq!(after, Ok(false), "as {user:?}, {before} before");
-            assert_eq!(house.exited(run).await, (Ending::Code(0), false));
+            assert_eq!(fixture.exited(run).await, (Ending::Code(0), false));
         }
     });
 }
 
 /// A kernel that gives it only a part of our table of descriptors has to give it the rest of the numbers as well.
 #[test]
-fn a_child_has_room_for_descriptors_beside_many_of_ours() {
-    House::open("room", async |house| {
+fn a_child_has_room_for_descriptors_beside_many_of_the_daemon() {
+    Fixture::open("room", async |fixture| {
         let null = || std::fs::File::open("/dev/null").unwrap();
         let _ours: Vec<_> = std::iter::repeat_with(null).take(300).collect();
         let open =
             "python3 -c 'import os; print(\"highest\", [os.dup(0) for _ in range(200)][-1])'";
-        house.start(1, open);
-        assert_eq!(house.exited(1).await, (Ending::Code(0), false));
-        assert_eq!(house.said("highest ").await, "202");
+        fixture.start(1, open);
+        assert_eq!(fixture.exited(1).await, (Ending::Code(0), false));
+        assert_eq!(fixture.said("highest ").await, "202");
     });
 }
 
 #[test]
 fn a_child_may_hold_as_many_descriptors_as_if_the_daemon_had_no_need_of_more() {
-    House::open("limit", async |house| {
+    Fixture::open("limit", async |fixture| {
         let (_, hard) = getrlimit(Resource::RLIMIT_NOFILE).unwrap();
         setrlimit(Resource::RLIMIT_NOFILE, 321, hard).unwrap();
         ossuary::sys::service::rlimit::raise_descriptors().unwrap();
@@ -410,19 +412,19 @@ fn a_child_may_hold_as_many_descriptors_as_if_the_daemon_had_no_need_of_more() {
             vec![None]
         };
         for (run, user) in (1..).zip(users) {
-            let mut launch = house.launch(&format!("echo {run} may hold $(ulimit -Sn)"));
+            let mut launch = fixture.launch(&format!("echo {run} may hold $(ulimit -Sn)"));
             launch.user = user.map(str::to_owned);
-            house.spawn(run, &launch).unwrap();
-            assert_eq!(house.exited(run).await, (Ending::Code(0), false));
-            assert_eq!(house.said(&format!("{run} may hold ")).await, "321");
+            fixture.spawn(run, &launch).unwrap();
+            assert_eq!(fixture.exited(run).await, (Ending::Code(0), false));
+            assert_eq!(fixture.said(&format!("{run} may hold ")).await, "321");
         }
     });
 }
 
 /// A child lives in the memory of all of them until it executes its program, and must not wait for any.
 #[test]
-fn children_are_born_whatever_other_threads_are_doing() {
-    House::open("threads", async |house| {
+fn children_start_while_other_threads_are_busy() {
+    Fixture::open("threads", async |fixture| {
         let is_over = Arc::new(AtomicBool::new(false));
         let busy = || {
             let is_over = is_over.clone();
@@ -435,8 +437,8 @@ fn children_are_born_whatever_other_threads_are_doing() {
         };
         let threads: Vec<_> = (0..4).map(|_| busy()).collect();
         for run in 1..=200 {
-            house.start(run, "exit 3");
-            assert_eq!(house.exited(run).await, (Ending::Code(3), false));
+            fixture.start(run, "exit 3");
+            assert_eq!(fixture.exited(run).await, (Ending::Code(3), false));
         }
         is_over.store(true, Ordering::Relaxed);
         for thread in threads {
@@ -446,12 +448,12 @@ fn children_are_born_whatever_other_threads_are_doing() {
 }
 
 #[test]
-fn the_last_words_of_a_process_stand_in_its_log_before_its_end_is_told() {
-    House::open("at-once", async |house| {
+fn the_last_output_of_a_process_is_in_its_log_before_its_end_is_reported() {
+    Fixture::open("at-once", async |fixture| {
         for run in 1..=50 {
-            house.start(run, &format!("echo out {run}; echo err {run} >&2; exit 3"));
-            assert_eq!(house.exited(run).await, (Ending::Code(3), false));
-            let lines = house.lines();
+            fixture.start(run, &format!("echo out {run}; echo err {run} >&2; exit 3"));
+            assert_eq!(fixture.exited(run).await, (Ending::Code(3), false));
+            let lines = fixture.lines();
             assert!(lines.contains(&format!("out {run}")) && lines.contains(&format!("err {run}")));
         }
     });
@@ -459,13 +461,13 @@ fn the_last_words_of_a_process_stand_in_its_log_before_its_end_is_told() {
 
 #[test]
 fn a_pid_file_is_there_as_long_as_its_process() {
-    House::open("pid-file", async |house| {
-        let pid = house.start(1, "echo up; exec sleep 600");
-        let file = house.dir.join("sync.pid");
+    Fixture::open("pid-file", async |fixture| {
+        let pid = fixture.start(1, "echo up; exec sleep 600");
+        let file = fixture.dir.join("sync.pid");
         assert_eq!(std::fs::read_to_string(&file).unwrap(), format!("{pid}\n"));
-        house.children.signal(RunId(1), StopSignal::Term);
+        fixture.children.signal(RunId(1), StopSignal::Term);
         assert_eq!(
-            house.exited(1).await,
+            fixture.exited(1).await,
             (Ending::Signal(Signal::SIGTERM as i32), false)
         );
         assert!(!file.exists());
@@ -474,18 +476,21 @@ fn a_pid_file_is_there_as_long_as_its_process() {
 
 #[test]
 fn a_process_that_ignores_term_is_killed_with_its_children() {
-    House::open("ignores", async |house| {
-        let main = house.start(
+    Fixture::open("ignores", async |fixture| {
+        let main = fixture.start(
             1,
             "trap '' TERM; sleep 600 & echo child $!; while :; do wait; done",
         );
-        let child: i32 = house.said("child ").await.parse().unwrap();
-        house.children.signal(RunId(1), StopSignal::Term);
+        let child: i32 = fixture.said("child ").await.parse().unwrap();
+        fixture.children.signal(RunId(1), StopSignal::Term);
         assert!(
             !is_gone(main) && !is_gone(child),
             "an ignored signal is inherited"
         );
-        assert_eq!(house.kill(1).await, Ending::Signal(Signal::SIGKILL as i32));
+        assert_eq!(
+            fixture.kill(1).await,
+            Ending::Signal(Signal::SIGKILL as i32)
+        );
         assert!(is_gone(child));
     });
 }
@@ -493,23 +498,23 @@ fn a_process_that_ignores_term_is_killed_with_its_children() {
 #[test]
 #[expect(clippy::zombie_processes, reason = "the room under test reaps it")]
 fn a_grandchild_in_a_session_of_its_own_dies_too_and_its_namesake_does_not() {
-    House::open("double-fork", async |house| {
-        let mut stranger = std::process::Command::new("sleep")
+    Fixture::open("double-fork", async |fixture| {
+        let mut foreign = std::process::Command::new("sleep")
             .arg("600")
             .stdin(Stdio::null())
             .spawn()
             .unwrap();
-        house.start(
+        fixture.start(
             1,
             "setsid sh -c 'echo grandchild $$; exec sleep 600' & exit 0",
         );
-        let grandchild: i32 = house.said("grandchild ").await.parse().unwrap();
-        assert_eq!(house.exited(1).await, (Ending::Code(0), true));
-        house.children.kill(RunId(1));
-        house.tree_gone(1).await;
+        let grandchild: i32 = fixture.said("grandchild ").await.parse().unwrap();
+        assert_eq!(fixture.exited(1).await, (Ending::Code(0), true));
+        fixture.children.kill(RunId(1));
+        fixture.tree_gone(1).await;
         assert!(is_gone(grandchild));
-        assert_eq!(state(stranger.id() as i32), Some('S'));
-        stranger.kill().unwrap();
+        assert_eq!(state(foreign.id() as i32), Some('S'));
+        foreign.kill().unwrap();
     });
 }
 
@@ -519,32 +524,32 @@ fn of_many_that_end_at_once_each_has_its_own_end_and_what_it_leaves_behind() {
     // Deaf to TERM, in a session of its own: a child of the main process, or of one that ends together with it.
     const DEAF: &str = "setsid sh -c 'trap \"\" TERM; echo up; exec sleep 600' &";
     let leaves_one = |run: u64| !run.is_multiple_of(3);
-    House::open("many", async |house| {
+    Fixture::open("many", async |fixture| {
         for run in 1..=RUNS {
             let leave = match run % 3 {
                 0 => String::new(),
                 1 => DEAF.to_owned(),
                 _ => format!("({DEAF} wait) &"),
             };
-            house.start(
+            fixture.start(
                 run,
                 &format!("trap 'exit {run}' TERM\n{leave}\necho up; kill -STOP $$"),
             );
         }
         let everybody: usize = (1..=RUNS).map(|run| 1 + usize::from(leaves_one(run))).sum();
         loop {
-            let changed = house.log.changed();
-            match house.lines().iter().filter(|line| *line == "up").count() {
+            let changed = fixture.log.changed();
+            match fixture.lines().iter().filter(|line| *line == "up").count() {
                 up if up == everybody => break,
                 _ => changed.await,
             }
         }
         for run in 1..=RUNS {
-            house.children.signal(RunId(run), StopSignal::Term);
+            fixture.children.signal(RunId(run), StopSignal::Term);
         }
         let mut ended = BTreeMap::new();
         while ended.len() < RUNS as usize {
-            match house.events.recv().await.unwrap() {
+            match fixture.events.recv().await.unwrap() {
                 Event::Exited {
                     run: RunId(run),
                     ending,
@@ -553,14 +558,14 @@ fn of_many_that_end_at_once_each_has_its_own_end_and_what_it_leaves_behind() {
                 event => panic!("{event:?}"),
             };
         }
-        let told = |run| (Ending::Code(run as i32), leaves_one(run));
-        assert_eq!(ended, (1..=RUNS).map(|run| (run, told(run))).collect());
+        let expected = |run| (Ending::Code(run as i32), leaves_one(run));
+        assert_eq!(ended, (1..=RUNS).map(|run| (run, expected(run))).collect());
         let mut rest: BTreeSet<u64> = (1..=RUNS).filter(|run| leaves_one(*run)).collect();
         for run in &rest {
-            house.children.kill(RunId(*run));
+            fixture.children.kill(RunId(*run));
         }
         while !rest.is_empty() {
-            match house.events.recv().await.unwrap() {
+            match fixture.events.recv().await.unwrap() {
                 Event::TreeGone { run: RunId(run) } => assert!(rest.remove(&run)),
                 event => panic!("{event:?}"),
             }
@@ -569,105 +574,105 @@ fn of_many_that_end_at_once_each_has_its_own_end_and_what_it_leaves_behind() {
 }
 
 #[test]
-fn a_grandchild_that_ends_by_itself_is_reported_gone() {
-    House::open("by-itself", async |house| {
-        let fifo = house.dir.join("fifo");
+fn a_grandchild_that_ends_is_reported_gone() {
+    Fixture::open("by-itself", async |fixture| {
+        let fifo = fixture.dir.join("fifo");
         nix::unistd::mkfifo(&fifo, nix::sys::stat::Mode::S_IRWXU).unwrap();
         let script = format!("(read x < {}; echo late $x) & exit 0", fifo.display());
-        house.start(1, &script);
-        assert_eq!(house.exited(1).await, (Ending::Code(0), true));
+        fixture.start(1, &script);
+        assert_eq!(fixture.exited(1).await, (Ending::Code(0), true));
         // It still holds the pipe; what it prints now is not lost.
         std::fs::write(&fifo, "word\n").unwrap();
-        assert_eq!(house.said("late ").await, "word");
-        house.tree_gone(1).await;
+        assert_eq!(fixture.said("late ").await, "word");
+        fixture.tree_gone(1).await;
     });
 }
 
 #[test]
 fn a_grandchild_that_hides_from_its_run_is_remembered_from_before() {
-    House::open("hides", async |house| {
+    Fixture::open("hides", async |fixture| {
         let hidden = "trap \"\" TERM; echo hidden $$; sleep 600 & wait; wait; wait";
-        house.start(1, &format!("setsid env -i /bin/sh -c '{hidden}' & wait"));
-        let hidden: i32 = house.said("hidden ").await.parse().unwrap();
-        house.children.signal(RunId(1), StopSignal::Term);
+        fixture.start(1, &format!("setsid env -i /bin/sh -c '{hidden}' & wait"));
+        let hidden: i32 = fixture.said("hidden ").await.parse().unwrap();
+        fixture.children.signal(RunId(1), StopSignal::Term);
         assert_eq!(
-            house.exited(1).await,
+            fixture.exited(1).await,
             (Ending::Signal(Signal::SIGTERM as i32), true)
         );
-        house.children.kill(RunId(1));
-        house.tree_gone(1).await;
+        fixture.children.kill(RunId(1));
+        fixture.tree_gone(1).await;
         assert!(is_gone(hidden));
     });
 }
 
 #[test]
-fn the_end_of_who_is_no_child_of_ours_is_noticed_by_its_cgroup() {
-    House::open("cgroup-end", async |house| {
-        let Some((cgroup, main, stranger)) = house.stranger().await else {
+fn the_end_of_a_process_that_is_no_child_is_noticed_by_its_cgroup() {
+    Fixture::open("cgroup-end", async |fixture| {
+        let Some((cgroup, main, foreign)) = fixture.foreign().await else {
             return eprintln!("nothing proven: no cgroup was delegated to this test");
         };
         kill(Pid::from_raw(main), Signal::SIGKILL).unwrap();
-        assert_eq!(house.exited(1).await, (Ending::Signal(9), true));
+        assert_eq!(fixture.exited(1).await, (Ending::Signal(9), true));
         assert!(cgroup.is_populated());
-        kill(Pid::from_raw(stranger), Signal::SIGKILL).unwrap();
-        house.tree_gone(1).await;
+        kill(Pid::from_raw(foreign), Signal::SIGKILL).unwrap();
+        fixture.tree_gone(1).await;
         assert!(!cgroup.directory().exists());
-        house.kill(2).await;
+        fixture.kill(2).await;
     });
 }
 
 #[test]
-fn who_lives_in_the_cgroup_of_a_run_dies_with_it_whoever_its_parents_are() {
-    House::open("cgroup-kill", async |house| {
-        let Some((cgroup, _, stranger)) = house.stranger().await else {
+fn every_process_in_the_cgroup_of_a_run_dies_with_it() {
+    Fixture::open("cgroup-kill", async |fixture| {
+        let Some((cgroup, _, foreign)) = fixture.foreign().await else {
             return eprintln!("nothing proven: no cgroup was delegated to this test");
         };
-        house.kill(1).await;
-        assert!(is_gone(stranger) && !cgroup.directory().exists());
-        house.kill(2).await;
+        fixture.kill(1).await;
+        assert!(is_gone(foreign) && !cgroup.directory().exists());
+        fixture.kill(2).await;
     });
 }
 
 #[test]
 fn who_lives_in_the_cgroup_of_a_run_hears_that_it_is_to_end() {
-    House::open("cgroup-signal", async |house| {
-        let Some((cgroup, _, stranger)) = house.stranger().await else {
+    Fixture::open("cgroup-signal", async |fixture| {
+        let Some((cgroup, _, foreign)) = fixture.foreign().await else {
             return eprintln!("nothing proven: no cgroup was delegated to this test");
         };
-        house.children.signal(RunId(1), StopSignal::Term);
-        let (ending, tree_left) = house.exited(1).await;
+        fixture.children.signal(RunId(1), StopSignal::Term);
+        let (ending, tree_left) = fixture.exited(1).await;
         assert_eq!(ending, Ending::Signal(Signal::SIGTERM as i32));
         if tree_left {
-            house.tree_gone(1).await;
+            fixture.tree_gone(1).await;
         }
-        assert!(is_gone(stranger) && !cgroup.directory().exists());
-        house.kill(2).await;
+        assert!(is_gone(foreign) && !cgroup.directory().exists());
+        fixture.kill(2).await;
     });
 }
 
 #[test]
-fn a_stray_that_nobody_can_claim_is_killed_at_the_very_end() {
-    House::open("stray", async |house| {
-        house.start(
+fn a_stray_process_is_killed_at_the_very_end() {
+    Fixture::open("stray", async |fixture| {
+        fixture.start(
             1,
             "setsid env -i /bin/sh -c 'echo stray $$; exec sleep 600' & exec sleep 600",
         );
-        let stray: i32 = house.said("stray ").await.parse().unwrap();
-        kill(Pid::from_raw(house_pid(&house)), Signal::SIGKILL).unwrap();
+        let stray: i32 = fixture.said("stray ").await.parse().unwrap();
+        kill(Pid::from_raw(fixture_pid(&fixture)), Signal::SIGKILL).unwrap();
         assert_eq!(
-            house.exited(1).await.0,
+            fixture.exited(1).await.0,
             Ending::Signal(Signal::SIGKILL as i32)
         );
         assert!(!is_gone(stray));
-        assert!(house.children.kill_strays() >= 1);
+        assert!(fixture.children.kill_strays() >= 1);
         while !matches!(state(stray), None | Some('Z')) {
             future::yield_now().await;
         }
     });
 }
 
-fn house_pid(house: &House) -> i32 {
-    std::fs::read_to_string(house.dir.join("sync.pid"))
+fn fixture_pid(fixture: &Fixture) -> i32 {
+    std::fs::read_to_string(fixture.dir.join("sync.pid"))
         .unwrap()
         .trim()
         .parse()
@@ -676,60 +681,60 @@ fn house_pid(house: &House) -> i32 {
 
 #[test]
 fn a_tree_that_forks_faster_than_it_is_looked_at_is_killed_to_the_last() {
-    House::open("forks", async |house| {
+    Fixture::open("forks", async |fixture| {
         for run in 1..=4 {
             // Each of the loops is a session of its own, and so is each of the sleeps they leave behind.
             let forks = "while :; do setsid sleep 600 & done";
-            house.start(
+            fixture.start(
                 run,
                 &format!("setsid sh -c '{forks}' & setsid sh -c '{forks}' & echo up {run}; wait"),
             );
-            house.said(&format!("up {run}")).await;
-            while house.marked().len() < 20 {
+            fixture.said(&format!("up {run}")).await;
+            while fixture.marked().len() < 20 {
                 future::yield_now().await;
             }
-            house.kill(run).await;
-            assert_eq!(house.marked(), Vec::<i32>::new());
+            fixture.kill(run).await;
+            assert_eq!(fixture.marked(), Vec::<i32>::new());
         }
     });
 }
 
 #[test]
 fn orphans_that_end_do_not_pile_up_as_zombies() {
-    House::open("zombies", async |house| {
-        house.start(1, "for i in 1 2 3 4 5 6 7 8 9 10 11 12; do (setsid true &); done; echo done; exec sleep 600");
-        house.said("done").await;
+    Fixture::open("zombies", async |fixture| {
+        fixture.start(1, "for i in 1 2 3 4 5 6 7 8 9 10 11 12; do (setsid true &); done; echo done; exec sleep 600");
+        fixture.said("done").await;
         while zombies() > 0 {
             future::yield_now().await;
         }
-        house.kill(1).await;
+        fixture.kill(1).await;
     });
 }
 
 #[test]
 fn a_process_that_closes_its_output_lives_on() {
-    House::open("closes", async |house| {
-        let pid = house.start(1, "echo closing; exec >&- 2>&-; kill -STOP $$; exit 7");
-        house.said("closing").await;
+    Fixture::open("closes", async |fixture| {
+        let pid = fixture.start(1, "echo closing; exec >&- 2>&-; kill -STOP $$; exit 7");
+        fixture.said("closing").await;
         while state(pid) != Some('T') {
             future::yield_now().await;
         }
-        assert!(house.events.is_empty());
+        assert!(fixture.events.is_empty());
         kill(Pid::from_raw(pid), Signal::SIGCONT).unwrap();
-        assert_eq!(house.exited(1).await, (Ending::Code(7), false));
+        assert_eq!(fixture.exited(1).await, (Ending::Code(7), false));
     });
 }
 
 #[test]
 fn a_stopped_process_hears_that_it_is_to_end() {
-    House::open("stopped", async |house| {
-        let pid = house.start(1, "kill -STOP $$");
+    Fixture::open("stopped", async |fixture| {
+        let pid = fixture.start(1, "kill -STOP $$");
         while state(pid) != Some('T') {
             future::yield_now().await;
         }
-        house.children.signal(RunId(1), StopSignal::Term);
+        fixture.children.signal(RunId(1), StopSignal::Term);
         assert_eq!(
-            house.exited(1).await,
+            fixture.exited(1).await,
             (Ending::Signal(Signal::SIGTERM as i32), false)
         );
     });
@@ -737,16 +742,16 @@ fn a_stopped_process_hears_that_it_is_to_end() {
 
 #[test]
 fn binary_output_is_kept_byte_for_byte() {
-    House::open("binary", async |house| {
-        house.start(1, r"printf '\000\377\033[0m\r\n\n\376'");
-        assert_eq!(house.exited(1).await, (Ending::Code(0), false));
+    Fixture::open("binary", async |fixture| {
+        fixture.start(1, r"printf '\000\377\033[0m\r\n\n\376'");
+        assert_eq!(fixture.exited(1).await, (Ending::Code(0), false));
         let mut lines = Vec::new();
-        house.log.tail(9, |line| lines.push(line.text.to_vec()));
+        fixture.log.tail(9, |line| lines.push(line.text.to_vec()));
         // The line without an end is there once the pipe is known to be closed.
         while lines.len() < 3 {
-            house.log.changed().await;
+            fixture.log.changed().await;
             lines.clear();
-            house.log.tail(9, |line| lines.push(line.text.to_vec()));
+            fixture.log.tail(9, |line| lines.push(line.text.to_vec()));
         }
         assert_eq!(lines, [&b"\0\xff\x1b[0m\r"[..], b"", b"\xfe"]);
     });
@@ -754,20 +759,20 @@ fn binary_output_is_kept_byte_for_byte() {
 
 #[test]
 fn a_flood_is_counted_to_the_last_line() {
-    House::open("flood", async |house| {
-        house.start(1, "yes | head -c 67108864");
-        assert_eq!(house.exited(1).await.0, Ending::Code(0));
-        while house.log.next_seq() <= 67_108_864 / 2 {
-            house.log.changed().await;
+    Fixture::open("flood", async |fixture| {
+        fixture.start(1, "yes | head -c 67108864");
+        assert_eq!(fixture.exited(1).await.0, Ending::Code(0));
+        while fixture.log.next_seq() <= 67_108_864 / 2 {
+            fixture.log.changed().await;
         }
-        assert_eq!(house.log.next_seq() - 1, 67_108_864 / 2);
-        assert!(house.log.first_seq() > 1);
+        assert_eq!(fixture.log.next_seq() - 1, 67_108_864 / 2);
+        assert!(fixture.log.first_seq() > 1);
     });
 }
 
 #[test]
 fn a_child_starts_with_no_signal_blocked_or_ignored_and_null_at_its_stdin() {
-    House::open("clean", async |house| {
+    Fixture::open("clean", async |fixture| {
         let users = if geteuid().is_root() {
             vec![Some("root"), Some("nobody")]
         } else {
@@ -775,13 +780,13 @@ fn a_child_starts_with_no_signal_blocked_or_ignored_and_null_at_its_stdin() {
         };
         let runs = users.len();
         for (run, user) in (1..).zip(users) {
-            let mut launch =
-                house.launch("grep -E '^Sig(Blk|Ign)' /proc/self/status; readlink /proc/self/fd/0");
+            let mut launch = fixture
+                .launch("grep -E '^Sig(Blk|Ign)' /proc/self/status; readlink /proc/self/fd/0");
             launch.user = user.map(str::to_owned);
-            house.spawn(run, &launch).unwrap();
-            assert_eq!(house.exited(run).await, (Ending::Code(0), false));
+            fixture.spawn(run, &launch).unwrap();
+            assert_eq!(fixture.exited(run).await, (Ending::Code(0), false));
         }
-        let lines = house.lines();
+        let lines = fixture.lines();
         for line in &lines {
             match line.split_once('\t') {
                 // 32 and 33 are glibc's own, which no program can change: they are as they were when this test began.
@@ -798,40 +803,40 @@ fn a_child_starts_with_no_signal_blocked_or_ignored_and_null_at_its_stdin() {
 
 #[test]
 fn a_process_has_only_what_its_account_has() {
-    House::open("account", async |house| {
+    Fixture::open("account", async |fixture| {
         let own = User::from_uid(geteuid()).unwrap().unwrap();
         // Only root can become another user.
         let user = match geteuid().is_root() {
             true => User::from_name("nobody").unwrap().unwrap(),
             false => own.clone(),
         };
-        let mut launch = house
+        let mut launch = fixture
             .launch("echo uid $(id -u) $(id -ru); echo groups $(id -G); echo home $HOME $USER");
         launch.user = (user != own).then(|| user.name.clone());
-        house.spawn(1, &launch).unwrap();
-        assert_eq!(house.exited(1).await, (Ending::Code(0), false));
+        fixture.spawn(1, &launch).unwrap();
+        assert_eq!(fixture.exited(1).await, (Ending::Code(0), false));
         let uid = user.uid;
-        assert_eq!(house.said("uid ").await, format!("{uid} {uid}"));
+        assert_eq!(fixture.said("uid ").await, format!("{uid} {uid}"));
         let groups = std::process::Command::new("id")
             .args(["-G", &user.name])
             .output();
         let groups = String::from_utf8(groups.unwrap().stdout).unwrap();
-        assert_eq!(house.said("groups ").await, groups.trim());
+        assert_eq!(fixture.said("groups ").await, groups.trim());
         let (home, name) = (user.dir.display(), &user.name);
-        assert_eq!(house.said("home ").await, format!("{home} {name}"));
+        assert_eq!(fixture.said("home ").await, format!("{home} {name}"));
     });
 }
 
 #[test]
 fn a_process_runs_as_root_or_another_user_only_where_the_daemon_may_become_that() {
-    House::open("rights", async |house| {
-        let mut launch = house.launch("id -u");
+    Fixture::open("rights", async |fixture| {
+        let mut launch = fixture.launch("id -u");
         launch.user = Some("root".to_owned());
-        let started = house.spawn(1, &launch);
+        let started = fixture.spawn(1, &launch);
         if geteuid().is_root() {
             started.unwrap();
-            assert_eq!(house.exited(1).await, (Ending::Code(0), false));
-            assert_eq!(house.lines(), ["0"]);
+            assert_eq!(fixture.exited(1).await, (Ending::Code(0), false));
+            assert_eq!(fixture.lines(), ["0"]);
         } else {
             let refused = started.unwrap_err().message;
             assert!(refused.starts_with("cannot run as root: "), "{refused}");
@@ -841,58 +846,58 @@ fn a_process_runs_as_root_or_another_user_only_where_the_daemon_may_become_that(
 
 #[test]
 fn a_process_is_ready_when_it_says_so() {
-    House::open("notify", async |house| {
+    Fixture::open("notify", async |fixture| {
         let say = "import os, socket; s = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM); \
             s.sendto(b'READY=1', os.environ['NOTIFY_SOCKET'])";
-        let mut launch = house.launch(&format!("python3 -c \"{say}\"; exec sleep 600"));
+        let mut launch = fixture.launch(&format!("python3 -c \"{say}\"; exec sleep 600"));
         launch.notify = true;
-        house.spawn(1, &launch).unwrap();
-        house
+        fixture.spawn(1, &launch).unwrap();
+        fixture
             .children
             .await_ready(RunId(1), &ready(ReadySign::Notify), None);
-        let event = house.events.recv().await.unwrap();
+        let event = fixture.events.recv().await.unwrap();
         assert!(matches!(event, Event::Ready { run: RunId(1) }), "{event:?}");
-        house.kill(1).await;
-        assert!(!house.dir.join("1.notify").exists());
+        fixture.kill(1).await;
+        assert!(!fixture.dir.join("1.notify").exists());
     });
 }
 
 #[test]
 fn a_process_is_ready_when_a_command_beside_it_succeeds() {
-    House::open("probe", async |house| {
-        let flag = house.dir.join("flag");
-        house.start(1, "exec sleep 600");
+    Fixture::open("probe", async |fixture| {
+        let flag = fixture.dir.join("flag");
+        fixture.start(1, "exec sleep 600");
         let probe = format!("test -e {0} || {{ touch {0}; false; }}", flag.display());
         let sign = ReadySign::Command {
             command: probe.clone(),
         };
-        house
+        fixture
             .children
-            .await_ready(RunId(1), &ready(sign), Some(house.launch(&probe)));
-        let event = house.events.recv().await.unwrap();
+            .await_ready(RunId(1), &ready(sign), Some(fixture.launch(&probe)));
+        let event = fixture.events.recv().await.unwrap();
         assert!(matches!(event, Event::Ready { run: RunId(1) }), "{event:?}");
-        house.kill(1).await;
+        fixture.kill(1).await;
     });
 }
 
 #[test]
 fn a_probe_dies_with_the_run_it_probes() {
-    House::open("probe-dies", async |house| {
-        let main = house.start(1, "exec sleep 600");
-        let file = house.dir.join("probe");
+    Fixture::open("probe-dies", async |fixture| {
+        let main = fixture.start(1, "exec sleep 600");
+        let file = fixture.dir.join("probe");
         let probe = format!("echo $$ > {}; sleep 600; :", file.display());
         let sign = ReadySign::Command {
             command: probe.clone(),
         };
-        house
+        fixture
             .children
-            .await_ready(RunId(1), &ready(sign), Some(house.launch(&probe)));
+            .await_ready(RunId(1), &ready(sign), Some(fixture.launch(&probe)));
         while !std::fs::read_to_string(&file).is_ok_and(|text| text.ends_with('\n')) {
             future::yield_now().await;
         }
         kill(Pid::from_raw(main), Signal::SIGKILL).unwrap();
-        house.exited(1).await;
-        while !house.marked().is_empty() {
+        fixture.exited(1).await;
+        while !fixture.marked().is_empty() {
             future::yield_now().await;
         }
     });

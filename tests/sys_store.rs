@@ -122,7 +122,7 @@ fn the_file_is_the_old_one_or_the_new_one_whenever_the_daemon_is_killed() {
     assert_eq!(
         hidden(&dir.0) + hidden(&dir.0.join("state")),
         0,
-        "leftovers were not removed"
+        "temporary files were not removed"
     );
 }
 
@@ -157,7 +157,7 @@ impl Drop for TinyDisk {
 }
 
 #[test]
-fn a_full_or_read_only_disk_is_told_in_words_and_the_old_file_stays() {
+fn a_full_or_read_only_disk_is_reported_and_the_old_file_stays() {
     let dir = Dir::new("store-full");
     let Some(disk) = TinyDisk::mount(&dir.0) else {
         println!("mounting is not permitted here");
@@ -169,7 +169,7 @@ fn a_full_or_read_only_disk_is_told_in_words_and_the_old_file_stays() {
     );
     smol::block_on(store.load()).unwrap();
     smol::block_on(store.save(b"old".to_vec(), None)).unwrap();
-    let told = |why: &str| {
+    let expected = |why: &str| {
         format!(
             "cannot write {}: {why}",
             dir.0.join("config.json").display()
@@ -177,7 +177,7 @@ fn a_full_or_read_only_disk_is_told_in_words_and_the_old_file_stays() {
     };
 
     let refused = smol::block_on(store.save(vec![b'x'; 256 * 1024], None)).unwrap_err();
-    assert_eq!(refused.message, told("no space left on device"));
+    assert_eq!(refused.message, expected("no space left on device"));
     assert_eq!(refused.kind, FailureKind::System);
     assert_eq!(fs::read(store.file()).unwrap(), b"old");
     smol::block_on(store.save(b"new".to_vec(), None)).unwrap();
@@ -189,7 +189,7 @@ fn a_full_or_read_only_disk_is_told_in_words_and_the_old_file_stays() {
 
     if disk.remount_read_only() {
         let refused = smol::block_on(store.save(b"newer".to_vec(), None)).unwrap_err();
-        assert_eq!(refused.message, told("read-only file system"));
+        assert_eq!(refused.message, expected("read-only file system"));
         assert_eq!(fs::read(store.file()).unwrap(), b"new");
     }
     drop(disk);

@@ -90,7 +90,7 @@ fn mode(path: &Path) -> u32 {
 }
 
 #[test]
-fn a_new_kiosk_tells_its_code_to_root_and_to_its_journal_and_to_nobody_else() {
+fn the_claim_code_of_a_new_kiosk_is_shown_to_root_and_in_the_journal_only() {
     let kiosk = kiosk();
     let status = printed(&kiosk.ossuary(&["status"]));
     let code = code_of(&status);
@@ -131,7 +131,7 @@ fn a_new_kiosk_tells_its_code_to_root_and_to_its_journal_and_to_nobody_else() {
 }
 
 #[test]
-fn root_sets_the_password_makes_and_revokes_tokens_and_begins_anew() {
+fn root_sets_the_password_makes_and_revokes_tokens_and_resets_the_claim() {
     let kiosk = kiosk();
     let short = ossuary(&kiosk, &["passwd"], "sesame\n");
     assert!(!short.status.success());
@@ -165,7 +165,7 @@ fn root_sets_the_password_makes_and_revokes_tokens_and_begins_anew() {
     assert_eq!(status(&token), 401);
     assert!(!kiosk.ossuary(&["token", "remove", id]).status.success());
 
-    // Over the network nobody can.
+    // Clients on the network cannot.
     let reset = ask(&kiosk, ("DELETE", "/api/password"), &mine, &Value::Null);
     assert_eq!(reset.status, 403);
     let code = printed(&ossuary(&kiosk, &["passwd", "--reset"], ""));
@@ -176,7 +176,7 @@ fn root_sets_the_password_makes_and_revokes_tokens_and_begins_anew() {
 }
 
 #[test]
-fn credentials_that_cannot_be_read_let_nobody_in_until_root_begins_anew() {
+fn credentials_that_cannot_be_read_let_no_client_in_until_root_resets_them() {
     let mut kiosk = kiosk();
     assert!(
         ossuary(&kiosk, &["passwd"], &format!("{PASSWORD}\n"))
@@ -231,7 +231,7 @@ fn password_tokens_and_sessions_outlive_the_daemon() {
 
 /// Ten thousand guesses from one address cost the daemon next to nothing, and the owner comes in from another.
 #[test]
-fn ten_thousand_wrong_passwords_cost_little_and_keep_nobody_out() {
+fn ten_thousand_wrong_passwords_cost_little_and_lock_no_owner_out() {
     let kiosk = kiosk();
     assert!(
         ossuary(&kiosk, &["passwd"], &format!("{PASSWORD}\n"))
@@ -267,7 +267,7 @@ fn ten_thousand_wrong_passwords_cost_little_and_keep_nobody_out() {
             ));
         }
     }
-    // A stranger who never was here comes in as well.
+    // A new client signs in as well.
     cookie(&ask_from(
         "127.0.0.4",
         &kiosk,

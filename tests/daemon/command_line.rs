@@ -97,7 +97,7 @@ fn without_a_daemon_the_command_line_says_so() {
 }
 
 #[test]
-fn a_machine_is_told_what_is_wrong_with_a_file() {
+fn json_output_lists_the_problems_of_a_file() {
     let dir = fresh_dir();
     let file = dir.join("config.json");
     let check = |file: &std::path::Path| {
@@ -106,18 +106,18 @@ fn a_machine_is_told_what_is_wrong_with_a_file() {
             .arg(file)
             .output()
             .unwrap();
-        let told: Value = serde_json::from_slice(&output.stdout).expect("--json prints JSON");
-        (output.status.code(), told)
+        let report: Value = serde_json::from_slice(&output.stdout).expect("--json prints JSON");
+        (output.status.code(), report)
     };
     std::fs::write(&file, r#"{"version": 3, "processes": {"a": {}}}"#).unwrap();
-    let (code, told) = check(&file);
+    let (code, report) = check(&file);
     assert_eq!(code, Some(1));
-    assert_eq!(told["problems"][0]["path"], "processes.a.command");
+    assert_eq!(report["problems"][0]["path"], "processes.a.command");
     std::fs::write(&file, "{}").unwrap();
-    let (code, told) = check(&file);
-    assert_eq!((code, &told["ok"]), (Some(0), &json!(true)));
-    let (code, told) = check(&dir.join("nothing"));
-    assert_eq!((code, &told["ok"]), (Some(1), &json!(false)));
+    let (code, report) = check(&file);
+    assert_eq!((code, &report["ok"]), (Some(0), &json!(true)));
+    let (code, report) = check(&dir.join("nothing"));
+    assert_eq!((code, &report["ok"]), (Some(1), &json!(false)));
     std::fs::remove_dir_all(dir).unwrap();
 }
 
@@ -314,7 +314,7 @@ fn every_problem_of_a_change_is_printed_once() {
 }
 
 #[test]
-fn what_is_not_there_is_not_found_whatever_it_is_and_the_nearest_is_named() {
+fn an_unknown_name_of_any_kind_exits_with_not_found_and_suggests_the_nearest() {
     let kiosk =
         Kiosk::with(json!({"foyer": {"name": "Foyer Übersicht", "command": "exec sleep 9"}}));
     for arguments in [

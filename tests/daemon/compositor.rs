@@ -1,6 +1,6 @@
 //! The screens of a Wayland compositor: switched, turned, and plugged in and out under a page.
 
-use crate::health::tell;
+use crate::health::print_elapsed;
 use crate::kiosk::{Kiosk, fresh_dir, open_to_all, wait_for};
 use crate::scene::Screen;
 use crate::stage::{Site, TEAL};
@@ -11,7 +11,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::Instant;
 
-/// A compositor without a screen. It refuses to be root, so it is nobody where the tests are.
+/// A compositor without a screen. It refuses to run as root, so it runs as the account `nobody` if the tests are root.
 struct Compositor {
     runtime: PathBuf,
     /// The display that it serves.
@@ -25,7 +25,7 @@ impl Compositor {
         let mut command = match nix::unistd::geteuid().is_root() {
             true => {
                 let mut command = Command::new("setpriv");
-                command.args(["--reuid=nobody", "--regid=nogroup", "--clear-groups"]);
+                command.args(["--reuid", "nobody", "--regid", "nogroup", "--clear-groups"]);
                 command.args(["sh", "-c", &line]);
                 command
             }
@@ -73,14 +73,14 @@ impl Compositor {
         .unwrap();
         let program = format!("sway --config {}", config.display());
         let sway = Compositor::start(runtime, &program);
-        wait_for("its answers", || sway.tell(&["nop"]));
-        let can_switch = sway.tell(&["output", "*", "dpms", "off"]) && !sway.is_lit();
-        sway.tell(&["output", "*", "dpms", "on"]);
+        wait_for("its answers", || sway.command(&["nop"]));
+        let can_switch = sway.command(&["output", "*", "dpms", "off"]) && !sway.is_lit();
+        sway.command(&["output", "*", "dpms", "on"]);
         can_switch.then_some(sway)
     }
 
-    /// Has the compositor do something, and tells whether it has.
-    fn tell(&self, words: &[&str]) -> bool {
+    /// Sends a command to the compositor. Returns whether it succeeded.
+    fn command(&self, words: &[&str]) -> bool {
         self.message(words).is_some()
     }
 
@@ -93,13 +93,13 @@ impl Compositor {
 
     fn message(&self, words: &[&str]) -> Option<Vec<u8>> {
         let socket = entry(&self.runtime, |name| name.starts_with("sway-ipc"))?;
-        let told = Command::new("swaymsg")
+        let output = Command::new("swaymsg")
             .arg("--socket")
             .arg(socket)
             .args(words)
             .output()
             .unwrap();
-        told.status.success().then_some(told.stdout)
+        output.status.success().then_some(output.stdout)
     }
 
     /// What is on the screen; nothing before there is a screen of this size.
@@ -147,7 +147,7 @@ impl Compositor {
         crate::scene::kiosk(&self.name, self.surroundings(), page)
     }
 
-    /// What is told of its display, once it looks like this.
+    /// The API's view of its display, once it satisfies this.
     fn until(&self, kiosk: &Kiosk, looks_right: impl Fn(&Value) -> bool) -> Value {
         crate::displays::until(kiosk, &self.name, looks_right)
     }
@@ -157,7 +157,7 @@ impl Compositor {
 pub struct Cage(Compositor);
 
 impl Cage {
-    /// What the headless backend gives where nobody asks.
+    /// What the headless backend gives without a configuration.
     const SIZE: (usize, usize) = (1280, 720);
 
     /// Nothing where this machine has one before 0.2: without a screen, that shows the first frame of a window
@@ -244,12 +244,12 @@ fn a_page_fills_the_screen_that_its_compositor_has_found_again() {
             0 => ("1024x768", (1024, 768)),
             _ => ("800x600", (800, 600)),
         };
-        assert!(sway.tell(&["output", "*", "disable"]));
+        assert!(sway.command(&["output", "*", "disable"]));
         sway.until(&kiosk, |display| display["outputs"] == json!([]));
-        assert!(sway.tell(&["output", "*", "enable", "resolution", resolution]));
+        assert!(sway.command(&["output", "*", "enable", "resolution", resolution]));
         let begun = Instant::now();
         wait_for("the page on all of the screen", || sway.is_all(size, TEAL));
-        tell("full screen again after", begun);
+        print_elapsed("full screen again after", begun);
         sway.until(&kiosk, |display| display["resolution"] == resolution);
     }
     let after = kiosk.until("screen", |screen| screen["page"]["state"] == "healthy");
@@ -271,8 +271,8 @@ fn a_screen_is_switched_by_its_compositor_and_stays_as_it_was_asked_for() {
     let off = sway.until(&kiosk, |display| display["power"]["actual"] == "off");
     assert_eq!(off["power"]["requested"], "off");
     assert_eq!(off["power"]["backend"], "wlr-output-power");
-    // Somebody else switches it on: that is seen at once, and undone.
-    assert!(sway.tell(&["output", "*", "dpms", "on"]));
+    // Another program switches it on: that is noticed and undone.
+    assert!(sway.command(&["output", "*", "dpms", "on"]));
     sway.until(&kiosk, |display| display["power"]["actual"] == "on");
     let off = sway.until(&kiosk, |display| display["power"]["actual"] == "off");
     assert_eq!(off["power"]["requested"], "off");

@@ -67,7 +67,7 @@ fn an_edit_by_hand_is_reported_until_it_is_reloaded_and_an_own_save_is_not() {
 }
 
 #[test]
-fn a_broken_file_stops_nothing_and_is_shown_until_it_is_mended() {
+fn an_invalid_file_stops_nothing_and_is_reported_until_it_is_fixed() {
     let kiosk = Kiosk::with(five());
     let before = pids(&kiosk.until_all(all_run));
     let good = fs::read(kiosk.config_file()).unwrap();
@@ -134,7 +134,7 @@ fn an_older_file_is_migrated_and_kept_beside() {
     .to_string();
     fs::write(dir.join("config.json"), &old).unwrap();
     let kiosk = Kiosk::start_in(dir);
-    // As the plan says, it comes up on display :0, whatever it is.
+    // As the plan says, it starts on display :0, of either kind.
     kiosk.until("main-display", |process| process["display"] == ":0");
     wait_for("the migrated file", || kiosk.file()["version"] == 3);
     let file = kiosk.file();
@@ -282,12 +282,12 @@ fn a_killed_daemon_leaves_the_old_document_or_the_new_one() {
         kiosk.revive();
         assert_eq!(kiosk.process("one")["name"], name_of(number));
     }
-    let leftovers: Vec<_> = fs::read_dir(&kiosk.dir)
+    let remains: Vec<_> = fs::read_dir(&kiosk.dir)
         .unwrap()
         .map(|entry| entry.unwrap().file_name().to_string_lossy().into_owned())
         .filter(|name| name.contains("tmp"))
         .collect();
-    assert!(leftovers.is_empty(), "{leftovers:?}");
+    assert!(remains.is_empty(), "{remains:?}");
 }
 
 fn name_of(number: u64) -> Value {
@@ -297,9 +297,9 @@ fn name_of(number: u64) -> Value {
     }
 }
 
-/// On a disk that is full the client is told, nothing has changed, and the daemon lives.
+/// On a full disk the client gets an error, nothing changes, and the daemon continues.
 #[test]
-fn a_full_disk_is_told_and_changes_nothing() {
+fn a_full_disk_is_reported_and_changes_nothing() {
     let dir = fresh_dir();
     let mounted = Command::new("mount")
         .args(["-t", "tmpfs", "-o", "size=256k,mode=0777", "tmpfs"])
@@ -381,8 +381,8 @@ fn directories_that_were_there_keep_their_mode_and_what_is_in_them() {
         fs::create_dir(dir.join(name)).unwrap();
         fs::set_permissions(dir.join(name), fs::Permissions::from_mode(0o755)).unwrap();
     }
-    let strangers = ["crond.pid", "other.sock", "x.new", "x.memory"];
-    for name in strangers {
+    let foreign_files = ["crond.pid", "other.sock", "x.new", "x.memory"];
+    for name in foreign_files {
         fs::write(dir.join("run").join(name), "1").unwrap();
     }
     fs::write(
@@ -391,7 +391,7 @@ fn directories_that_were_there_keep_their_mode_and_what_is_in_them() {
     )
     .unwrap();
     let mut kiosk = Kiosk::start_in(dir.clone());
-    for name in strangers {
+    for name in foreign_files {
         assert!(dir.join("run").join(name).exists(), "{name}");
     }
     for name in ["state", "run"] {
@@ -404,10 +404,10 @@ fn directories_that_were_there_keep_their_mode_and_what_is_in_them() {
 }
 
 #[test]
-fn whoever_asks_while_the_last_things_are_written_is_told_that_the_daemon_leaves() {
+fn a_client_that_asks_during_the_last_writes_is_refused_because_of_the_shutdown() {
     let dir = fresh_dir();
     fs::create_dir(dir.join("state")).unwrap();
-    // Whoever looks into this pipe waits for somebody who writes into it: a disk that hangs.
+    // Opening this pipe waits for a writer: a disk that hangs.
     let pipe = Command::new("mkfifo")
         .arg(dir.join("state/config.last-good.json"))
         .status();

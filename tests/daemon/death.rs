@@ -1,4 +1,4 @@
-//! The daemon tells why it was started.
+//! The daemon reports why it was started.
 
 use crate::kiosk::{Kiosk, wait_for};
 use serde_json::{Value, json};
@@ -9,7 +9,7 @@ fn last_start(kiosk: &Kiosk) -> Value {
 }
 
 #[test]
-fn the_reason_of_the_last_start_is_told() {
+fn the_reason_of_the_last_start_is_reported() {
     let mut kiosk = Kiosk::with(json!({}));
     let mark = kiosk.dir.join("state/running");
     let result = kiosk.dir.join("run/last-result");
@@ -25,15 +25,15 @@ fn the_reason_of_the_last_start_is_told() {
     kiosk.kill();
     kiosk.revive();
     assert_eq!(last_start(&kiosk)["reason"], "crash");
-    let told = kiosk.ossuary(&["status"]);
-    let told = String::from_utf8_lossy(&told.stdout).into_owned();
+    let output = kiosk.ossuary(&["status"]);
+    let output = String::from_utf8_lossy(&output.stdout).into_owned();
     assert!(
-        told.contains("last start: crash: the daemon died"),
-        "{told}"
+        output.contains("last start: crash: the daemon died"),
+        "{output}"
     );
 
-    let told = kiosk.ossuary(&["upgrade"]);
-    assert_eq!(told.status.code(), Some(0), "{told:?}");
+    let output = kiosk.ossuary(&["upgrade"]);
+    assert_eq!(output.status.code(), Some(0), "{output:?}");
     assert_eq!(last_start(&kiosk)["reason"], "upgrade");
 
     // As the unit writes it down when the service manager has killed the daemon.
@@ -102,7 +102,7 @@ fn a_mark_that_cannot_be_written_is_a_warning() {
     )
     .unwrap();
     let mut kiosk = Kiosk::start_in(dir);
-    kiosk.until_noted("nobody will know how this daemon ends");
+    kiosk.until_noted("the next daemon cannot report how this one ends");
     assert_eq!(kiosk.get("/healthz").status, 200);
     kiosk.signal("TERM");
     assert_eq!(kiosk.wait(), Some(0));

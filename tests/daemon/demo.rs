@@ -53,7 +53,7 @@ fn name_of_clock(address: SocketAddr) -> Value {
     answer.json()["name"].clone()
 }
 
-/// What somebody else has put in the demo's place before it came.
+/// What another account put at the demo's path before it started.
 fn plant(dir: &Path, trap: &Path) {
     fs::create_dir_all(dir.join("run")).unwrap();
     fs::write(dir.join("run/ossuary.sock"), "").unwrap();
@@ -122,7 +122,7 @@ fn every_process_of_the_demo_runs_on_a_machine_that_has_only_root() {
 }
 
 #[test]
-fn what_somebody_else_has_planted_is_not_executed() {
+fn what_another_account_has_planted_is_not_executed() {
     let temp = fresh_dir();
     let (dir, trap) = (place(&temp), temp.join("sprung"));
     plant(&dir, &trap);
@@ -131,7 +131,7 @@ fn what_somebody_else_has_planted_is_not_executed() {
     assert_eq!(code, Some(12), "{said}");
     assert!(said.contains(&dir.display().to_string()), "{said}");
 
-    // A way to a directory of ours is no directory of ours.
+    // A link to a directory of the demo is not a directory of the demo.
     fs::remove_dir_all(&dir).unwrap();
     let elsewhere = temp.join("elsewhere");
     fs::DirBuilder::new()
@@ -162,17 +162,17 @@ fn the_demo_prints_a_link_that_is_signed_in_once() {
     let mut lines = BufReader::new(child.stdout.take().unwrap())
         .lines()
         .map_while(Result::ok);
-    let mut told = |start: &str| {
+    let mut printed = |start: &str| {
         let line = lines
             .find(|line| line.contains(start))
-            .expect("the demo tells");
+            .expect("the demo prints");
         line.split_once(start)
             .map(|(_, rest)| rest.to_owned())
             .unwrap()
     };
-    let password = told("the password is ");
+    let password = printed("the password is ");
     let password = password.split(';').next().unwrap();
-    let link = told("sign in at http://");
+    let link = printed("sign in at http://");
     let (address, secret) = link.split_once("/#enter=").unwrap();
     let address = address.parse().unwrap();
     let login =
@@ -186,14 +186,14 @@ fn the_demo_prints_a_link_that_is_signed_in_once() {
 }
 
 #[test]
-fn a_demo_begins_anew_after_one_that_was_killed_and_leaves_nothing_behind() {
+fn a_demo_starts_after_one_that_was_killed_and_leaves_nothing_behind() {
     let temp = fresh_dir();
     let (mut first, address) = start(&temp);
     let body = json!({"name": "Mine"}).to_string();
     let changed = try_ask(address, "PUT", "/api/processes/clock", Some(&body)).unwrap();
     assert_eq!(changed.status, 200, "{}", changed.text());
 
-    // A second one is told who lives, and leaves the first alone.
+    // A second one reports the running one and leaves it alone.
     let (code, said) = refused(&temp);
     assert_eq!(code, Some(10), "{said}");
     assert!(said.contains(&format!("PID {}", first.id())), "{said}");

@@ -1,11 +1,11 @@
-//! The screens of real displays: what is on them, how they are switched, and what is told of a switch that lies.
+//! The screens of real displays: what is on them, how they are switched, and what is reported about a switch that lies.
 
 use crate::kiosk::{Kiosk, fresh_dir, write_program};
 use crate::xvfb::Xvfb;
 use serde_json::{Value, json};
 use std::fs;
 
-/// A firmware that does as it is told, and one that only says so.
+/// A firmware that obeys, and one that only claims to.
 const HONEST: &str = "#!/bin/sh
 if [ $# = 2 ]; then echo \"$2\" >\"$0.on\"; fi
 echo display_power=$(cat \"$0.on\" 2>/dev/null || echo 1)
@@ -45,7 +45,7 @@ fn with_firmware(program: &str) -> Option<(Kiosk, Xvfb)> {
     Some((kiosk, x))
 }
 
-/// What is told of a display, once it looks like this.
+/// The API's view of a display, once it satisfies this.
 pub fn until(kiosk: &Kiosk, name: &str, looks_right: impl Fn(&Value) -> bool) -> Value {
     let mut found = Value::Null;
     crate::kiosk::wait_for("the display", || {
@@ -66,7 +66,7 @@ fn switch(kiosk: &Kiosk, name: &str, on: bool) {
 }
 
 #[test]
-fn a_display_tells_what_is_on_it() {
+fn a_display_reports_what_is_on_it() {
     let x = Xvfb::start();
     let kiosk = Kiosk::with(json!({}));
     let display = until(&kiosk, &x.name, |display| display["resolution"].is_string());
@@ -94,7 +94,7 @@ fn a_screen_is_switched_off_and_on_and_read_back() {
 }
 
 #[test]
-fn a_switch_that_lies_is_told_as_asked_for_and_not_true() {
+fn a_switch_that_lies_is_reported_as_requested_and_not_effective() {
     let Some((kiosk, x)) = with_firmware(LIAR) else {
         return;
     };

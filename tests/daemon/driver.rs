@@ -27,7 +27,7 @@ use std::time::{Duration, Instant};
 /// Longer than anything here takes on a busy machine; only a test that fails waits this long.
 const PATIENCE: Duration = Duration::from_secs(120);
 
-/// A Chromium on a display of its own, and whoever drives it.
+/// A Chromium on its own display, and its driver.
 struct Stage {
     x: Xvfb,
     site: Site,
@@ -102,7 +102,7 @@ impl Stage {
         *self.driver.borrow_mut() = Some(driver);
     }
 
-    /// The next thing that the loop would be told.
+    /// The next event for the loop.
     async fn next(&self) -> Event {
         let event = self.events.1.recv().await.unwrap();
         if let Event::PageObserved {
@@ -114,7 +114,7 @@ impl Stage {
         event
     }
 
-    /// Waits until this is told unasked.
+    /// Waits for this event.
     async fn until_seen(&self, looks_right: impl Fn(&PageObservation) -> bool) -> PageObservation {
         loop {
             match self.next().await {
@@ -173,7 +173,7 @@ impl Stage {
         self.order(PageCommand::Navigate { url, transition }).await
     }
 
-    /// Waits until this colour is all over the screen, which tells nobody by itself.
+    /// Waits until this colour is all over the screen, which sends no event.
     async fn until_all_is(&self, colour: [u8; 3]) {
         while !self.x.is_all(colour) {
             Timer::after(Duration::from_millis(5)).await;
@@ -211,7 +211,7 @@ fn painted(stage: &Stage, page: &str) -> PageObservation {
 }
 
 #[test]
-fn a_look_tells_what_is_on_the_screen() {
+fn an_observation_reports_what_is_on_the_screen() {
     with_page("teal", async |stage| {
         stage.until_painted("teal").await;
         assert_eq!(stage.look().await, painted(stage, "teal"));
@@ -233,7 +233,7 @@ fn a_look_tells_what_is_on_the_screen() {
 }
 
 #[test]
-fn nobody_points_at_a_page() {
+fn the_pointer_is_hidden_on_a_page() {
     with_page("teal", async |stage| {
         stage.until_painted("teal").await;
         for (page, colour) in [("purple", PURPLE), ("teal", TEAL)] {
@@ -263,9 +263,9 @@ fn another_page_takes_the_place_of_the_one_that_is_there_or_does_not() {
         stage.until_all_is(NAVY).await;
         assert_eq!(stage.look().await, painted(stage, "navy"));
 
-        let nobody = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
-        let url = format!("http://{}/", nobody.local_addr().unwrap());
-        drop(nobody);
+        let closed = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+        let url = format!("http://{}/", closed.local_addr().unwrap());
+        drop(closed);
         let dead = PageCommand::Navigate {
             url,
             transition: Transition::Cut,
@@ -284,7 +284,7 @@ fn another_page_takes_the_place_of_the_one_that_is_there_or_does_not() {
 }
 
 #[test]
-fn a_page_that_hangs_is_told_apart_from_its_browser_and_reloading_helps_both() {
+fn a_hung_page_is_distinguished_from_a_hung_browser_and_a_reload_fixes_both() {
     with_page("teal", async |stage| {
         stage.until_painted("teal").await;
         assert_eq!(
@@ -324,11 +324,11 @@ fn a_page_that_hangs_is_told_apart_from_its_browser_and_reloading_helps_both() {
 }
 
 #[test]
-fn a_page_that_dies_is_told_at_once_and_comes_back_when_it_is_reloaded() {
+fn a_crashed_page_is_reported_at_once_and_returns_after_a_reload() {
     with_page("teal", async |stage| {
         stage.until_painted("teal").await;
         for pid in stage.renderers() {
-            // One may have ended by itself meanwhile.
+            // One may have ended meanwhile.
             let _ = Command::new("kill")
                 .args(["-KILL", &pid.to_string()])
                 .status();
@@ -351,13 +351,13 @@ fn a_page_that_dies_is_told_at_once_and_comes_back_when_it_is_reloaded() {
 }
 
 #[test]
-fn a_page_that_cannot_be_loaded_is_told_unasked_and_gives_way_to_one_of_our_own() {
+fn a_page_that_cannot_be_loaded_is_reported_and_replaced_by_a_built_in_page() {
     with_page("teal", async |stage| {
         stage.until_painted("teal").await;
-        let url = "http://nobody.invalid/".to_owned();
+        let url = "http://missing.invalid/".to_owned();
         let fresh = PageCommand::NewTab { url: url.clone() };
         assert_eq!(stage.order(fresh).await, Ok(PageCommandResult::Done));
-        let told = PageObservation::NotLoaded {
+        let expected = PageObservation::NotLoaded {
             url: url.clone(),
             error: "net::ERR_NAME_NOT_RESOLVED".to_owned(),
         };
@@ -365,7 +365,7 @@ fn a_page_that_cannot_be_loaded_is_told_unasked_and_gives_way_to_one_of_our_own(
         while stage.look().await == (PageObservation::Loading { url: url.clone() }) {
             Timer::after(Duration::from_millis(5)).await;
         }
-        assert_eq!(stage.look().await, told);
+        assert_eq!(stage.look().await, expected);
         let offline = BuiltIn::Offline {
             url: url.clone(),
             error: "net::ERR_NAME_NOT_RESOLVED".to_owned(),
@@ -531,7 +531,7 @@ fn a_page_that_is_not_wanted_any_more_is_not_shown() {
     });
 }
 
-/// What a page that moves tells in its title: how often its timer has come, and for how long it stood still.
+/// What a moving page shows in its title: how often its timer has come, and for how long it stood still.
 async fn counted(stage: &Stage) -> (u64, u64) {
     loop {
         if let PageObservation::Painted { title, .. } = stage.look().await
@@ -543,7 +543,7 @@ async fn counted(stage: &Stage) -> (u64, u64) {
 }
 
 #[test]
-fn a_page_that_is_paused_stands_still_and_goes_on_where_it_was() {
+fn a_paused_page_stands_still_and_continues_where_it_was() {
     with_page("teal", async |stage| {
         stage.until_painted("teal").await;
         assert_eq!(
@@ -561,7 +561,7 @@ fn a_page_that_is_paused_stands_still_and_goes_on_where_it_was() {
         let paused = counted(stage).await;
         let since = Instant::now();
         while since.elapsed() < Duration::from_millis(500) {
-            assert_eq!(counted(stage).await, paused, "its timer goes on");
+            assert_eq!(counted(stage).await, paused, "its timer continues");
         }
         // It is well, and there are pictures of it.
         for width in [None, Some(100)] {
@@ -580,20 +580,20 @@ fn a_page_that_is_paused_stands_still_and_goes_on_where_it_was() {
             stage.order(PageCommand::Resume).await,
             Ok(PageCommandResult::Done)
         );
-        let gone_on = loop {
+        let continued = loop {
             let counted = counted(stage).await;
             if counted.0 > paused.0 {
                 break counted;
             }
         };
         assert!(
-            gone_on.1 >= paused.1 + 400,
-            "its animation went on: {paused:?}, {gone_on:?}"
+            continued.1 >= paused.1 + 400,
+            "its animation continued: {paused:?}, {continued:?}"
         );
         assert_eq!(stage.site.asked("moves"), 1);
 
-        // Whatever changes it next ends the pause: a notice, another load, another daemon.
-        let goes_on = async || {
+        // The next change ends the pause: a notice, another load, another daemon.
+        let continues = async || {
             let before = counted(stage).await;
             while counted(stage).await == before {}
         };
@@ -603,7 +603,7 @@ fn a_page_that_is_paused_stands_still_and_goes_on_where_it_was() {
                 Ok(PageCommandResult::Done)
             );
             assert_eq!(stage.order(order).await, Ok(PageCommandResult::Done));
-            goes_on().await;
+            continues().await;
         }
         assert_eq!(
             stage.order(PageCommand::Pause).await,
@@ -612,7 +612,7 @@ fn a_page_that_is_paused_stands_still_and_goes_on_where_it_was() {
         stage.driver.take();
         stage.drive(true, 1_000);
         stage.until_painted("moves").await;
-        goes_on().await;
+        continues().await;
     });
 }
 
@@ -642,7 +642,7 @@ fn a_notice_leaves_the_page_as_it_is() {
 fn what_a_page_complains_of_stands_in_the_log_and_nothing_else_does() {
     with_page("complains", async |stage| {
         stage.until_painted("complains").await;
-        // It was told before: the messages come in their order.
+        // It was reported before: the messages arrive in order.
         stage.look().await;
         let notes = stage.notes.borrow().join("\n");
         assert!(notes.contains("page: not well 7"), "{notes}");
@@ -697,7 +697,7 @@ fn the_next_daemon_drives_on_from_the_middle_of_a_message() {
 }
 
 #[test]
-fn whoever_waits_is_told_when_the_browser_ends() {
+fn pending_commands_fail_when_the_browser_ends() {
     with_page("teal", async |stage| {
         stage.until_painted("teal").await;
         let group = format!("-{}", stage.browser.id());

@@ -1,4 +1,4 @@
-//! A child that floods its output costs bounded memory and delays nobody.
+//! A child that floods its output costs bounded memory and delays no client.
 
 use crate::kiosk::Kiosk;
 use serde_json::json;
@@ -14,7 +14,7 @@ fn resident_kib(pid: u32) -> u64 {
 }
 
 /// 1 GiB of numbered lines while the API is polled: memory stays in its bound, the API answers,
-/// the order of the lines is kept, and what was lost is told.
+/// the order of the lines is kept, and lost lines are reported.
 #[test]
 fn a_gibibyte_of_output_stays_in_its_bound() {
     // 100-byte lines, 2^30 bytes of them, each beginning with its number.

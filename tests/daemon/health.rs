@@ -1,4 +1,4 @@
-//! Whatever happens to the page on the screen, it comes back: the whole daemon, a real display, a real Chromium.
+//! The page on the screen recovers from every failure: the whole daemon, a real display, a real Chromium.
 
 use crate::compositor::Cage;
 use crate::kiosk::{signal, try_signal, wait_for};
@@ -15,8 +15,8 @@ pub fn runs() -> usize {
     runs.ok().and_then(|runs| runs.parse().ok()).unwrap_or(1)
 }
 
-/// Tells how long something took that began then, for whoever reads it (`--nocapture`).
-pub fn tell(what: &str, begun: Instant) {
+/// Prints how long something took (`--nocapture`).
+pub fn print_elapsed(what: &str, begun: Instant) {
     println!("{what}: {:.2} s", begun.elapsed().as_secs_f32());
 }
 
@@ -39,8 +39,8 @@ macro_rules! on_every_screen {
 
 on_every_screen! {
     a_page_that_has_died_is_drawn_again_and_the_browser_stays
-    a_page_that_hangs_is_loaded_anew_and_the_browser_stays
-    a_page_that_is_empty_is_loaded_anew_and_the_browser_stays
+    a_hung_page_is_reloaded_and_the_browser_stays
+    a_blank_page_is_reloaded_and_the_browser_stays
     a_page_that_is_busy_is_left_alone
     a_browser_that_does_not_answer_is_restarted_and_says_why
     a_page_that_cannot_be_loaded_gives_way_to_ours_until_its_server_is_there
@@ -52,7 +52,7 @@ fn a_page_that_has_died_is_drawn_again_and_the_browser_stays(screen: impl Screen
     let pid = scene.until_well("teal")["pid"].as_u64().unwrap();
     wait_for("the page", || scene.screen.is_all(TEAL));
     for run in 1..=runs() {
-        // It dies once it is well again for good: twice in a minute would be another rung of the ladder.
+        // It crashes again only once it has recovered for good: twice in a minute would be the next recovery step.
         scene.navigate(&format!("teal?{run}"));
         let begun = Instant::now();
         let asked = scene.site.asked(&format!("teal?{run}"));
@@ -64,14 +64,14 @@ fn a_page_that_has_died_is_drawn_again_and_the_browser_stays(screen: impl Screen
             scene.site.asked(&format!("teal?{run}")) > asked
         });
         wait_for("the page, painted again", || scene.screen.is_all(TEAL));
-        tell("painted again after", begun);
+        print_elapsed("painted again after", begun);
         let screen = scene.until_well(&format!("teal?{run}"));
         assert_eq!(screen["pid"], pid);
         assert_eq!(screen["restarts"], 0);
     }
 }
 
-fn a_page_that_hangs_is_loaded_anew_and_the_browser_stays(screen: impl Screen) {
+fn a_hung_page_is_reloaded_and_the_browser_stays(screen: impl Screen) {
     let scene = Scene::on(screen, "teal");
     let pid = scene.until_well("teal")["pid"].clone();
     for run in 1..=runs() {
@@ -82,9 +82,9 @@ fn a_page_that_hangs_is_loaded_anew_and_the_browser_stays(screen: impl Screen) {
         scene
             .kiosk
             .until_noted_times("the page does not answer; reloading", run);
-        tell("told to hang after", begun);
+        print_elapsed("observed as hung after", begun);
         let screen = scene.until_well(&page);
-        tell("well again after", begun);
+        print_elapsed("well again after", begun);
         assert_eq!(screen["pid"], pid);
         let step = &screen["page"]["last_step"];
         assert_eq!(step["what"], "the page does not answer; reloading");
@@ -99,7 +99,7 @@ fn a_page_that_hangs_is_loaded_anew_and_the_browser_stays(screen: impl Screen) {
     }
 }
 
-fn a_page_that_is_empty_is_loaded_anew_and_the_browser_stays(screen: impl Screen) {
+fn a_blank_page_is_reloaded_and_the_browser_stays(screen: impl Screen) {
     let scene = Scene::on(screen, "teal");
     let pid = scene.until_well("teal")["pid"].clone();
     for run in 1..=runs() {
@@ -110,7 +110,7 @@ fn a_page_that_is_empty_is_loaded_anew_and_the_browser_stays(screen: impl Screen
         scene
             .kiosk
             .until_noted_times("the page is blank; reloading", run);
-        tell("told to be blank after", begun);
+        print_elapsed("observed as blank after", begun);
         let screen = scene.until_well(&page);
         assert_eq!(screen["pid"], pid);
         wait_for("the page that was blank", || scene.screen.is_all(NAVY));
@@ -144,7 +144,7 @@ fn a_browser_that_does_not_answer_is_restarted_and_says_why(screen: impl Screen)
         let screen = scene.kiosk.until("screen", |screen| {
             screen["pid"].as_u64().is_some_and(|new| new != pid)
         });
-        tell("restarted after", begun);
+        print_elapsed("restarted after", begun);
         assert_eq!(screen["restarts"], run);
         scene
             .kiosk
@@ -165,7 +165,7 @@ fn a_page_that_cannot_be_loaded_gives_way_to_ours_until_its_server_is_there(scre
         let pid = scene.until_well("teal")["pid"].clone();
         let later = Site::reserve();
         let url = later.page("navy");
-        // What works stays where what comes instead does not, and whoever asked is told.
+        // The working page stays if its replacement fails, and the client gets the error.
         let answer = scene.kiosk.send(
             "POST",
             "/api/processes/screen/navigate",
@@ -180,12 +180,12 @@ fn a_page_that_cannot_be_loaded_gives_way_to_ours_until_its_server_is_there(scre
         });
         let begun = Instant::now();
         wait_for("our own page", || scene.screen.colour((1, 1)) == GROUND);
-        tell("our own page after the browser's start", begun);
+        print_elapsed("our own page after the browser's start", begun);
         let screen = scene.until("net_error");
         assert_eq!(screen["page"]["url"], url);
         assert_eq!(screen["page"]["reason"], "net::ERR_CONNECTION_REFUSED");
         let pid = screen["pid"].clone();
-        // What an operator tries in vain is no reason to stop trying.
+        // A failed attempt of an operator does not end the retries.
         let answer = scene.kiosk.post("/api/processes/screen/reload");
         assert_eq!(answer.status, 409, "{}", answer.text());
         scene.until("net_error");
@@ -193,14 +193,14 @@ fn a_page_that_cannot_be_loaded_gives_way_to_ours_until_its_server_is_there(scre
         let later = later.open();
         let begun = Instant::now();
         wait_for("the real page", || scene.screen.is_all(NAVY));
-        tell("the real page after its server's start", begun);
+        print_elapsed("the real page after its server's start", begun);
         let screen = scene.kiosk.until("screen", |screen| {
             screen["page"]["state"] == "healthy" && screen["page"]["url"] == url
         });
         assert_eq!(screen["pid"], pid, "no restart");
         let begun = Instant::now();
         let picture = scene.kiosk.get("/api/processes/screen/screenshot");
-        tell("a picture after", begun);
+        print_elapsed("a picture after", begun);
         assert_eq!(picture.status, 200);
         drop(later);
         scene.configure(&scene.site.page("teal"));
@@ -218,7 +218,7 @@ fn a_page_whose_server_dies_is_covered_and_keeps_what_was_typed_into_it(screen: 
         let note = "its server cannot be reached; a notice covers it";
         scene.kiosk.until_noted_times(note, run);
         wait_for("the notice", || corner() != TEAL);
-        tell("covered after", begun);
+        print_elapsed("covered after", begun);
         let covered = scene.until("net_error");
         assert_eq!(covered["page"]["reason"], "its server cannot be reached");
         assert_eq!(covered["page"]["server_reachable"], false);
@@ -231,10 +231,10 @@ fn a_page_whose_server_dies_is_covered_and_keeps_what_was_typed_into_it(screen: 
         let begun = Instant::now();
         scene.site.reopen();
         wait_for("the page as it was", || corner() == TEAL);
-        tell("uncovered after", begun);
+        print_elapsed("uncovered after", begun);
         let after = scene.until_well("form");
         assert_eq!(after["page"]["title"], "hello0");
         assert_eq!(after["pid"], before["pid"]);
-        assert_eq!(scene.site.asked("form"), 1, "it was never loaded anew");
+        assert_eq!(scene.site.asked("form"), 1, "it was never reloaded");
     }
 }

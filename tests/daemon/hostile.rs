@@ -189,7 +189,7 @@ fn two_thousand_slow_connections_of_one_client_do_not_disturb_another() {
         assert!(found.is_some(), "the stream has ended before {name}");
     };
     until_event("snapshot");
-    // One connection, which is kept: whoever is pushed out of the way does not get the next answer.
+    // One connection, which is kept: an evicted client does not get the next answer.
     let mut working = connect_from("127.0.0.2", kiosk.address);
     let mut slowest = Duration::ZERO;
     let mut works = || {
@@ -201,25 +201,25 @@ fn two_thousand_slow_connections_of_one_client_do_not_disturb_another() {
     };
     works();
     let before = resident_kib(kiosk.pid());
-    let mut crowd = Vec::new();
+    let mut slow_clients = Vec::new();
     for number in 0..2000 {
         let mut slow = connect_from("127.0.0.3", kiosk.address);
         let (_, first) = SLOW[number % SLOW.len()];
         let times = if number % SLOW.len() == 4 { 20 } else { 1 };
         // It may have been let go already; so may it below.
         let _ = slow.write_all(first.repeat(times).as_bytes());
-        crowd.push(slow);
+        slow_clients.push(slow);
         if number % 10 == 0 {
             works();
         }
     }
     for _ in 0..5 {
-        for slow in &mut crowd {
+        for slow in &mut slow_clients {
             let _ = slow.write_all(b"x");
         }
         works();
     }
-    // Whoever comes now comes in as well, and changes something, and it is told.
+    // A new client is accepted, changes something, and gets its answer.
     kiosk.send("PUT", "/api/processes/one", json!({"name": "Uno"}));
     until_event("change");
     let grown = resident_kib(kiosk.pid()).saturating_sub(before);
@@ -244,7 +244,7 @@ fn read_one_answer(stream: &mut TcpStream) -> Value {
 }
 
 #[test]
-fn a_client_that_sends_a_byte_a_second_is_cut_off_and_delays_nobody() {
+fn a_client_that_sends_a_byte_a_second_is_disconnected_and_delays_no_other() {
     let kiosk = kiosk();
     kiosk.until_status("one", "running");
     let mut slow = TcpStream::connect(kiosk.address).unwrap();

@@ -61,7 +61,7 @@ pub fn open_to_all(path: &Path) {
     fs::set_permissions(path, fs::Permissions::from_mode(0o777)).unwrap();
 }
 
-/// A program in this directory that is the daemon: the shell does something `first`, and the daemon is told `more`.
+/// A program in this directory that is the daemon: the shell runs `first`, and the daemon gets the arguments `more`.
 pub fn wrapped(dir: &Path, first: &str, more: &str) -> PathBuf {
     let program = dir.join("wrapped");
     let daemon = env!("CARGO_BIN_EXE_ossuary");
@@ -158,7 +158,7 @@ impl Kiosk {
         signal(self.pid(), name);
     }
 
-    /// Waits for the daemon to leave by itself, and tells its exit code.
+    /// Waits until the daemon exits, and returns its exit code.
     pub fn wait(&mut self) -> Option<i32> {
         let end = Instant::now() + PATIENCE;
         loop {

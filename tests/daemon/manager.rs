@@ -33,7 +33,7 @@ impl Manager {
         Manager { heard }
     }
 
-    /// What a daemon has to be told of it.
+    /// The environment that a daemon needs for it.
     pub fn environment(dir: &Path) -> Vec<(String, String)> {
         let socket = dir.join("notify").display().to_string();
         vec![("NOTIFY_SOCKET".to_owned(), socket)]

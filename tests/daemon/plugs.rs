@@ -1,6 +1,6 @@
 //! A screen that is unplugged and plugged in again under a page, on an X server without a window manager.
 
-use crate::health::{runs, tell};
+use crate::health::{print_elapsed, runs};
 use crate::kiosk::{Kiosk, fresh_dir, wait_for};
 use crate::screen::display_process;
 use crate::stage::{SWITCHES, Site, TEAL};
@@ -124,14 +124,14 @@ fn a_page_fills_a_screen_that_was_plugged_in_again() {
             0 => ("800x600", (800, 600)),
             _ => ("1024x768", (1024, 768)),
         };
-        // By itself xrandr would make the screen as large as what is plugged in, which is nothing.
+        // Without this xrandr would make the screen as large as what is plugged in, which is nothing.
         assert!(x.randr(&["--fb", mode, "--output", "DUMMY0", "--off"]));
         assert!(x.randr(&["--output", "DUMMY0", "--mode", mode]));
         let begun = Instant::now();
         wait_for("the page on all of the screen", || x.is_all(size, TEAL));
-        tell("full screen again after", begun);
-        let told = |display: &serde_json::Value| display["resolution"] == mode;
-        crate::displays::until(&kiosk, &x.name, told);
+        print_elapsed("full screen again after", begun);
+        let has_mode = |display: &serde_json::Value| display["resolution"] == mode;
+        crate::displays::until(&kiosk, &x.name, has_mode);
     }
     let after = kiosk.until("screen", |screen| screen["page"]["state"] == "healthy");
     assert_eq!(after["pid"], before["pid"]);

@@ -1,4 +1,4 @@
-//! The page on the screen is a stranger: whatever it tries, it neither drives the kiosk nor reads anything of it.
+//! The page on the screen is untrusted: it can neither control the kiosk nor read anything of it.
 
 use crate::scene::{Scene, programs};
 use std::collections::BTreeSet;

@@ -119,8 +119,8 @@ fn binary_output_is_kept_and_shown() {
 }
 
 #[test]
-fn a_stranger_of_the_same_name_survives_everything() {
-    let mut stranger = Command::new("sleep")
+fn a_foreign_process_of_the_same_name_survives_everything() {
+    let mut foreign = Command::new("sleep")
         .arg("1000")
         .stdin(Stdio::null())
         .spawn()
@@ -137,13 +137,13 @@ fn a_stranger_of_the_same_name_survives_everything() {
     kiosk.revive();
     kiosk.signal("TERM");
     assert_eq!(kiosk.wait(), Some(0));
-    assert!(lives(stranger.id()));
-    stranger.kill().unwrap();
-    stranger.wait().unwrap();
+    assert!(lives(foreign.id()));
+    foreign.kill().unwrap();
+    foreign.wait().unwrap();
 }
 
 #[test]
-fn a_killed_daemon_cleans_up_what_it_left_before_it_starts_anew() {
+fn a_killed_daemon_cleans_up_its_stale_runs_before_it_starts_again() {
     let mut kiosk = Kiosk::with(json!({
         "one": {"command": "sleep 1000"},
         "two": {"command": "setsid sleep 1000 & exec sleep 1000"}

@@ -10,7 +10,7 @@ use std::process::{Child, ChildStdout, Command, Stdio};
 const NAME: &str = "kiosk.example.org";
 const PASSWORD: &str = "correct horse";
 
-/// What SECURITY.md tells to write into the configuration of nginx.
+/// The configuration of nginx from SECURITY.md.
 fn documented() -> String {
     let security = include_str!("../../SECURITY.md");
     let (_, rest) = security.split_once("# nginx, ").expect("a block for nginx");

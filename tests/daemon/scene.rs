@@ -13,7 +13,7 @@ pub trait Screen {
     /// The display that leads to it.
     fn display(&self) -> &str;
 
-    /// What whoever shows something on it needs in its environment.
+    /// The environment of a program that shows something on it.
     fn surroundings(&self) -> Vec<(String, String)>;
 
     /// Its width and height.

@@ -11,7 +11,7 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
-/// The library behind `faketime`, in whatever directory this machine has it.
+/// The library of `faketime`, in the directory where this machine has it.
 fn library() -> PathBuf {
     let places = fs::read_dir("/usr/lib").unwrap().flatten();
     let found = places
@@ -20,7 +20,7 @@ fn library() -> PathBuf {
     found.expect("faketime is installed")
 }
 
-/// Sets the wall clock of whatever runs in this directory. The one that never jumps stays the machine's.
+/// Sets the wall clock of the programs in this directory. The monotonic clock stays the machine's.
 fn set_wall(dir: &Path, wall: &str) -> SignedDuration {
     let wall: Timestamp = wall.parse().unwrap();
     let offset = wall.duration_since(Timestamp::now());
@@ -80,7 +80,7 @@ fn entry(kiosk: &Kiosk, rule: &str) -> Value {
 }
 
 #[test]
-fn a_rule_is_done_within_a_second_of_its_time_and_what_fails_is_told() {
+fn a_rule_runs_within_a_second_of_its_time_and_a_failure_is_reported() {
     let dir = fresh_dir();
     let offset = set_wall(&dir, "2026-11-26T07:59:55Z");
     let document = json!({"version": 3,
@@ -192,7 +192,7 @@ fn a_clock_from_1970_does_nothing_until_it_is_set() {
         begun.elapsed().unwrap().as_secs() >= 5
     });
     assert!(!kiosk.dir.join("wrong").exists());
-    // An untrusted clock is looked at every ten seconds; the kernel tells nobody of this one, which is not its own.
+    // An untrusted clock is checked every ten seconds; the kernel does not report changes of this one, which is not its own.
     set_wall(&kiosk.dir, "2026-11-26T07:59:45Z");
     assert_eq!(entry(&kiosk, "right")["outcome"], "done");
     assert!(kiosk.dir.join("right").exists());
@@ -283,7 +283,7 @@ fn as_many_rules_as_a_document_holds_start_quickly() {
         json!({"id": format!("r{number}"), "trigger": {"type": "time", "time": time},
             "action": {"type": "reboot"}, "enabled": true})
     };
-    // What is not due today: whoever runs this does not want to be restarted.
+    // A rule that is not due today: the machine of the tests must not be rebooted.
     let rules: Vec<Value> = (0..800)
         .map(rule)
         .map(|mut rule| {

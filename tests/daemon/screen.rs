@@ -9,7 +9,7 @@ use std::os::unix::net::UnixListener;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU8, Ordering};
 
-/// A display that nobody draws on: a socket that accepts, which is what makes a display exist.
+/// A display without content: a socket that accepts, which is what makes a display exist.
 pub struct PretendDisplay {
     pub name: String,
     socket: PathBuf,
@@ -106,7 +106,7 @@ fn the_plans_kiosk_shows_its_page_and_keeps_its_programs() {
     crate::kiosk::open_to_all(&dir);
     let kiosk = Kiosk::start(the_plans_document(&dir, ":0"));
 
-    // The display may come later than the daemon; nobody sleeps for it.
+    // The display may appear later than the daemon, which does not poll for it.
     let all = kiosk.until_all(|all| {
         ["main-display", "data-sync", "api-server"]
             .iter()

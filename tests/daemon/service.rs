@@ -1,4 +1,4 @@
-//! What the daemon tells the service manager.
+//! What the daemon reports to the service manager.
 
 use crate::kiosk::{Kiosk, fresh_dir};
 use crate::manager::Manager;
@@ -30,7 +30,7 @@ fn hear_a_reload(manager: &Manager) {
 }
 
 #[test]
-fn the_service_manager_hears_how_the_kiosk_fares() {
+fn the_service_manager_gets_the_state_of_the_kiosk() {
     let document = |processes: Value| json!({"version": 3, "processes": processes});
     let two = document(json!({
         "one": {"command": "sleep 1000"},
@@ -51,14 +51,14 @@ fn the_service_manager_hears_how_the_kiosk_fares() {
     kiosk.post("/api/reload");
     hear_a_reload(&manager);
 
-    // One that is refused ends as well. What is wrong is told, and in one line.
+    // A refused one ends as well. The problem is reported in one line.
     let broken = "{\"version\": 3, \"processes\": {\"a\\nSTOPPING=1\": {}}}";
     fs::write(kiosk.config_file(), broken).unwrap();
     kiosk.signal("HUP");
     hear_a_reload(&manager);
     manager.until(|said| is_status(said, &["configuration is broken: ", "; the process runs"]));
 
-    // An older document is written anew before the reload is over.
+    // An older document is migrated and saved before the reload ends.
     let older = json!({"version": 2, "processes": {"one": {"command": "sleep 1000"}}});
     fs::write(kiosk.config_file(), older.to_string()).unwrap();
     kiosk.signal("HUP");

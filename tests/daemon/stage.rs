@@ -41,7 +41,7 @@ struct Record {
     ill: BTreeSet<String>,
 }
 
-/// The address of a site that is not there yet: whoever asks is refused.
+/// The address of a site that does not exist yet: connections are refused.
 pub struct Reserved {
     socket: OwnedFd,
     address: SocketAddr,
@@ -91,7 +91,7 @@ impl Site {
                         let book = book.clone();
                         thread::spawn(move || serve(client, &book));
                     }
-                    // Nobody may come in for a while.
+                    // Connections are not accepted for a while.
                     Err(_) => thread::sleep(Duration::from_millis(5)),
                 }
             }
@@ -103,7 +103,7 @@ impl Site {
         }
     }
 
-    /// The server dies: whoever comes is refused.
+    /// The server dies: connections are refused.
     pub fn close(&self) {
         shutdown(self.listener.as_raw_fd(), Shutdown::Both).unwrap();
     }
@@ -185,7 +185,7 @@ fn serve(client: TcpStream, record: &Mutex<Record>) -> Option<()> {
     Some(())
 }
 
-/// A script that does this once the site says so: a page that was ill by itself might be so before it is seen.
+/// A script that does this once the site says so: a page that fails on its own might do so before it was observed.
 fn when_ill(what: &str) -> String {
     format!(
         "<script>
@@ -221,7 +221,7 @@ fn content(name: &str) -> (&'static str, String) {
             "200 OK",
             coloured("teal", &when_ill("document.documentElement.remove();")),
         ),
-        // Three seconds of every five it answers nobody.
+        // It does not answer for three seconds of every five.
         "busy" => (
             "200 OK",
             coloured(
@@ -235,7 +235,7 @@ fn content(name: &str) -> (&'static str, String) {
                 </script>",
             ),
         ),
-        // Somebody has typed something, and it tells what is there now.
+        // A user has typed something, and the title shows what is there now.
         "form" => (
             "200 OK",
             coloured(
@@ -256,7 +256,7 @@ fn content(name: &str) -> (&'static str, String) {
                 "<script>console.log('fine'); console.error('not well', 7); throw new Error('broken')</script>",
             ),
         ),
-        // The square moves for an hour. The title tells how often a timer has come, and for how long the square stood still.
+        // The square moves for an hour. The title shows how often a timer fired, and for how long the square stood still.
         "moves" => (
             "200 OK",
             coloured(

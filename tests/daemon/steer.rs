@@ -47,15 +47,15 @@ fn another_page_is_shown_without_a_restart_also_after_an_upgrade() {
     });
 
     // What holds the pipe goes from one program to the next.
-    let told = kiosk.ossuary(&["upgrade"]);
-    assert_eq!(told.status.code(), Some(0), "{told:?}");
+    let output = kiosk.ossuary(&["upgrade"]);
+    assert_eq!(output.status.code(), Some(0), "{output:?}");
     let url = site.page("navy");
-    let told = kiosk.ossuary(&["open", "screen", &url, "--fade"]);
-    assert_eq!(told.status.code(), Some(0), "{told:?}");
+    let output = kiosk.ossuary(&["open", "screen", &url, "--fade"]);
+    assert_eq!(output.status.code(), Some(0), "{output:?}");
     until_all_is(&x, NAVY);
     let file = kiosk.dir.join("picture.png");
-    let told = kiosk.ossuary(&["screenshot", "screen", "-o", &file.display().to_string()]);
-    assert_eq!(told.status.code(), Some(0), "{told:?}");
+    let output = kiosk.ossuary(&["screenshot", "screen", "-o", &file.display().to_string()]);
+    assert_eq!(output.status.code(), Some(0), "{output:?}");
     let answer = kiosk.get("/api/processes/screen/screenshot?width=64");
     assert_eq!(answer.status, 200);
     assert!(
@@ -85,7 +85,7 @@ fn what_cannot_be_done_with_a_page_is_refused_with_a_reason() {
         Kiosk::with(json!({"player": player, "off": off, "job": {"command": "sleep 1000"}}));
     let before = kiosk.until_status("player", "running");
     for (method, path, body, status, kind) in [
-        ("POST", "nobody/reload", None, 404, "no-such-process"),
+        ("POST", "missing/reload", None, 404, "no-such-process"),
         ("POST", "job/reload", None, 409, "no-page"),
         ("GET", "off/screenshot", None, 409, "not-running"),
         ("GET", "player/screenshot", None, 409, "page-failed"),
@@ -125,7 +125,7 @@ fn what_cannot_be_done_with_a_page_is_refused_with_a_reason() {
         let problem = answer.json();
         assert_eq!(problem["type"], format!("/problems/{kind}"), "{problem}");
     }
-    // Nothing drives it, so to load it anew is to start it anew.
+    // It has no driver, so a reload restarts it.
     let answer = kiosk.post("/api/processes/player/reload");
     assert_eq!(answer.status, 202, "{}", answer.text());
     kiosk.until("player", |p| {

@@ -1,6 +1,6 @@
 //! From one page to the next, with every frame on the screen looked at.
 
-use crate::health::{runs, tell};
+use crate::health::{print_elapsed, runs};
 use crate::kiosk::{credential, wait_for};
 use crate::scene::{Scene, Screen};
 use crate::stage::{NAVY, PURPLE, Site, TEAL};
@@ -10,7 +10,7 @@ use std::io::Write;
 use std::net::TcpStream;
 use std::time::Instant;
 
-/// Shows a page, and tells every colour that was on the screen until it had its own.
+/// Shows a page, and returns every colour that was on the screen until it had its own.
 fn show(scene: &Scene<Xvfb>, page: &str, transition: &str, colour: Colour) -> Vec<Colour> {
     let ((), seen) = scene.screen.watch(|| {
         let begun = Instant::now();
@@ -19,7 +19,7 @@ fn show(scene: &Scene<Xvfb>, page: &str, transition: &str, colour: Colour) -> Ve
             .kiosk
             .send("POST", "/api/processes/screen/navigate", body);
         assert_eq!(answer.status, 200, "{}", answer.text());
-        tell(&format!("shown by a {transition} after"), begun);
+        print_elapsed(&format!("shown by a {transition} after"), begun);
         let asked = scene.site.asked_at(page) - begun;
         println!("asked for after: {:.2} s", asked.as_secs_f32());
         wait_for("the page", || scene.screen.is_all(colour));
@@ -103,9 +103,9 @@ fn a_page_that_cannot_be_loaded_is_never_seen() {
     let scene = Scene::with("teal");
     scene.until_well("teal");
     wait_for("the page", || scene.screen.is_all(TEAL));
-    let nobody = Site::reserve();
+    let missing = Site::reserve();
     for _ in 0..runs() {
-        for url in [nobody.page("purple"), scene.site.page("missing")] {
+        for url in [missing.page("purple"), scene.site.page("missing")] {
             let (answer, seen) = scene.screen.watch(|| {
                 let path = "/api/processes/screen/navigate";
                 scene.kiosk.send("POST", path, json!({"url": url}))

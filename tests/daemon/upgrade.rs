@@ -24,11 +24,11 @@ fn no_process_notices_an_upgrade() {
     let dir = fresh_dir();
     let grandchild = dir.join("grandchild");
     let document = json!({"version": 3, "processes": {
-        // Prints each line in two pieces, so that an upgrade comes in the middle of one now and then.
+        // Prints each line in two pieces, so that an upgrade sometimes happens in the middle of one.
         "count": {"command": "i=0; while :; do i=$((i+1)); printf 'number '; sleep 0.001; echo $i; done"},
         "idle": {"command": "sleep 1000"},
         "tree": {"command": format!("setsid sh -c 'echo $$ > {}; exec sleep 1000' & exec sleep 1000", grandchild.display())},
-        // Says that it is ready only when it is told to, to a daemon that has not started it.
+        // Reports that it is ready only on request, to a daemon that did not start it.
         "slow": {
             "command": "python3 -c 'import os,signal,socket,time; s=socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM); signal.signal(signal.SIGUSR1, lambda *_: s.sendto(b\"READY=1\", os.environ[\"NOTIFY_SOCKET\"])); print(\"up\", flush=True); time.sleep(1000)'",
             "ready": {"type": "notify", "timeout_seconds": 600}
@@ -98,7 +98,7 @@ fn no_process_notices_an_upgrade() {
         "{log}"
     );
 
-    // The policy goes on as well: readiness, crashes with their reasons, whole trees.
+    // The policy continues as well: readiness, crashes with their reasons, whole trees.
     signal(before[3]["pid"].as_u64().unwrap() as u32, "USR1");
     kiosk.until_status("slow", "running");
     signal(before[1]["pid"].as_u64().unwrap() as u32, "SEGV");
@@ -123,7 +123,7 @@ fn no_process_notices_an_upgrade() {
 }
 
 #[test]
-fn a_page_of_ours_gives_way_under_the_next_daemon_as_well() {
+fn the_next_daemon_replaces_a_built_in_page_as_well() {
     let scene = Scene::with("teal");
     scene.until_well("teal");
     let later = Site::reserve();

@@ -17,7 +17,7 @@ const SIZE: (usize, usize) = (800, 600);
 /// The corners, and a place in between that is not the middle, where an X server puts its pointer.
 const PLACES: [(usize, usize); 5] = [(200, 150), (1, 1), (1, 598), (798, 1), (798, 598)];
 
-/// Where the server puts its pointer, as long as nobody moves it.
+/// Where the server puts its pointer, until it is moved.
 pub const POINTER: (usize, usize) = (400, 300);
 
 /// A colour: red, green, blue.
@@ -33,7 +33,7 @@ pub struct Xvfb {
     picture: Picture,
 }
 
-/// How a picture in the format of the X window dump is laid out.
+/// The layout of an image in the format of the X window dump.
 pub struct Picture {
     /// Width and height.
     pub size: (usize, usize),
@@ -64,13 +64,13 @@ impl Picture {
 }
 
 impl Xvfb {
-    /// On a display that nobody else has. The lowest ones are left to tests that need them by their numbers.
+    /// On a free display. The lowest ones are left to tests that need them by their numbers.
     pub fn start() -> Xvfb {
         let started = (100..190).find_map(Xvfb::try_start);
         started.expect("Xvfb is installed, and there are free displays")
     }
 
-    /// On this display, once nobody else has it.
+    /// On this display, once it is free.
     pub fn at(number: u8) -> Xvfb {
         let mut started = None;
         wait_for("a free display", || {
@@ -93,7 +93,7 @@ impl Xvfb {
             .stderr(Stdio::null())
             .spawn()
             .expect("Xvfb is installed");
-        // It says its number once it is up, and nothing where somebody else has the display.
+        // It prints its number once it has started, and nothing if the display is taken.
         let mut number = String::new();
         let mut said = BufReader::new(server.stdout.take().unwrap());
         said.read_line(&mut number).unwrap();
@@ -114,7 +114,7 @@ impl Xvfb {
         })
     }
 
-    /// Does something, and tells every colour that was on the screen meanwhile, wherever it was, in the
+    /// Does something, and returns every colour that was on the screen meanwhile, wherever it was, in the
     /// order in which they came. The picture is looked at thousands of times a second: a frame that any
     /// screen could show is seen.
     pub fn watch<T>(&self, something: impl FnOnce() -> T) -> (T, Vec<Colour>) {

@@ -17,7 +17,7 @@ use serde_json::json;
 use std::fs;
 use std::time::{Duration, Instant};
 
-/// What the daemon is told of its watchdog.
+/// The daemon's environment for its watchdog.
 const LIMIT: Duration = Duration::from_secs(2);
 
 /// Waits until the watchdog was not fed for twice its limit.
@@ -34,7 +34,7 @@ fn wait_for_silence(manager: &Manager) {
 }
 
 /// Makes a daemon hang, sees that the watchdog goes hungry, does what the service manager does then, and
-/// sees that the next daemon is well and tells why. `hung` looks at the daemon that hangs.
+/// checks that the next daemon is healthy and reports why it was started. `hung` looks at the daemon that hangs.
 fn hangs(fault: &str, hung: impl FnOnce(&Kiosk)) {
     let dir = fresh_dir();
     let document = json!({"version": 3, "processes": {"idle": {"command": "sleep 1000"}}});
@@ -53,7 +53,7 @@ fn hangs(fault: &str, hung: impl FnOnce(&Kiosk)) {
     kiosk.signal("HUP");
     kiosk.until_noted(&format!("fault: {fault}"));
     hung(&kiosk);
-    // No meal would come any more, however long one waited; twice the limit tells a late one from none.
+    // No notification would come, however long the test waited; twice the limit distinguishes a late one from none.
     wait_for_silence(&manager);
 
     kiosk.kill();

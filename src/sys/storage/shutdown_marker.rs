@@ -68,7 +68,7 @@ impl ShutdownMarker {
         });
         if let Err(failure) = set.await {
             let Failure { message, .. } = failure;
-            log::warn!("nobody will know how this daemon ends: {message}");
+            log::warn!("the next daemon cannot report how this one ends: {message}");
         }
     }
 
