@@ -1,4 +1,4 @@
-"""What is checked of every answer beside what schemathesis checks by itself."""
+"""Checks of every answer in addition to those of schemathesis."""
 
 import re
 

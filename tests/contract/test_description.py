@@ -1,4 +1,4 @@
-"""The real daemon against its own description: whatever it allows is sent, and much that it does not."""
+"""The real daemon against its own description: schemathesis sends requests that it allows, and many that it does not."""
 
 import json
 import os
@@ -17,7 +17,7 @@ SCHEMATHESIS = TARGET / "contract/bin/schemathesis"
 # Of each operation, the same ones each time; beside them every boundary of its schema is tried once.
 EXAMPLES = 12
 
-# They answer for as long as somebody listens; tests/http/streams.rs does.
+# Streams that do not end; tests/http/streams.rs tests them.
 STREAMS = ["followEvents", "followLogs"]
 
 CONFIGURATION = {
@@ -33,7 +33,7 @@ CONFIGURATION = {
 
 
 class Daemon:
-    """A daemon that harms nobody, whatever it is told: it is nobody, and there is no program that it could find."""
+    """A daemon that can do no harm: it runs as `nobody`, and its PATH contains no program."""
 
     def __init__(self, home):
         home.chmod(0o777)
@@ -103,7 +103,7 @@ class Description(unittest.TestCase):
                 daemon.end()
         print(re.search(r"Test cases:\n(.*)", run.stdout)[1].strip())
 
-    def test_whatever_is_asked_for_is_answered_as_described(self):
+    def test_every_request_is_answered_as_described(self):
         self.run_with("any.toml", *[f"--exclude-operation-id={name}" for name in STREAMS])
 
     def test_what_is_there_is_shown_and_changed_as_described(self):

@@ -20,7 +20,7 @@ from machine import Machine
 # Where the FAT partition begins.
 FAT = "@@1M"
 
-# What a card has at least, as the operator is told.
+# The smallest card that docs/image.md allows.
 CARD = 2 << 30
 
 # A whole Debian takes minutes to come up on an emulated processor, and longer on a busy machine.
@@ -66,7 +66,7 @@ class Card:
         )
         return done.stdout.decode(errors="replace")
 
-    def lay(self, document):
+    def put(self, document):
         """Puts a file onto the FAT partition, as an operator does."""
         file = self.directory / "ossuary.json"
         file.write_text(document if isinstance(document, str) else json.dumps(document))
@@ -101,7 +101,7 @@ class Card:
         self.fill_data(os.urandom)
 
     def format_data(self):
-        """The data partition is made anew, as operators are told to."""
+        """Formats the data partition, as docs/image.md describes."""
         start, size = self.partitions()[2]
         made = ["mke2fs", "-q", "-F", "-t", "ext4", "-L", "ossuary-data", "-E", f"offset={start}"]
         subprocess.run([*made, self.disk, f"{size >> 10}k"], check=True)
@@ -175,7 +175,7 @@ class CardGuest(Machine):
     # ---- the shell ----
 
     def run(self, command, timeout=PATIENCE):
-        """Runs a shell command in the guest: its exit code, and what it printed. The card has no login: systemd is told to
+        """Runs a shell command in the guest: its exit code, and what it printed. The card has no login: systemd is asked to
         put root's shell on a serial line."""
         if self.shell is None:
             self.shell = Shell(f"{self.meeting.name}/shell")

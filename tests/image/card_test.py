@@ -1,4 +1,4 @@
-"""The card that operators flash: what somebody lays on it, and what a start makes of that, and the power going meanwhile."""
+"""The card that operators flash: a first-boot file on it, what a start does with that, and power loss meanwhile."""
 
 import contextlib
 import gzip
@@ -13,7 +13,7 @@ from device import wait_until
 
 CUTS = int(os.environ.get("OSSUARY_POWER_CUTS", "3"))
 
-# Of the daemon itself: it tells the name that the kiosk was given.
+# The daemon shows the name of the kiosk.
 PAGE = "file:///run/ossuary/welcome.html"
 
 # What that page is painted in: its ground, which is most of it, and the paper of its QR code (`page.css`).
@@ -44,7 +44,7 @@ SETUP = {
 class FlashedCard(unittest.TestCase):
     def test_a_file_on_the_card_sets_it_up_and_the_page_is_painted(self):
         with Card() as card:
-            card.lay(SETUP)
+            card.put(SETUP)
             with CardGuest(card) as guest:
                 start = time.monotonic()
                 guest.wait_for_api()
@@ -70,7 +70,7 @@ class FlashedCard(unittest.TestCase):
 
     def test_a_broken_file_keeps_no_kiosk_dark_and_is_explained(self):
         with Card() as card:
-            card.lay(SETUP | {"hostname": "the lobby", "password": "short"})
+            card.put(SETUP | {"hostname": "the lobby", "password": "short"})
             with CardGuest(card) as guest:
                 guest.wait_for_api()
                 self.assertEqual(guest.sign_in(), 401)
@@ -83,7 +83,7 @@ class FlashedCard(unittest.TestCase):
     def test_without_a_data_partition_it_is_a_kiosk_in_memory_and_says_so(self):
         for ruin in Card.lose_data, Card.spoil_data:
             with self.subTest(ruin.__name__), Card() as card:
-                card.lay(SETUP)
+                card.put(SETUP)
                 ruin(card)
                 before = card.behind_the_root()
                 with CardGuest(card, patience=120) as guest:
@@ -101,9 +101,9 @@ class FlashedCard(unittest.TestCase):
                 self.assertIn("cannot be used", card.letter())
                 self.assertIn("ossuary.json", card.files())
 
-    def test_a_data_partition_that_was_made_anew_is_used_as_the_first_one_was(self):
+    def test_a_formatted_data_partition_is_used_like_the_first_one(self):
         with Card() as card:
-            card.lay(SETUP)
+            card.put(SETUP)
             card.spoil_data()
             with CardGuest(card, patience=120) as guest:
                 guest.wait_for_api()
@@ -123,7 +123,7 @@ class FlashedCard(unittest.TestCase):
         setup = SETUP | {"config": numbered(0)}
         kept = asked = 0
         with Card() as card:
-            card.lay(setup)
+            card.put(setup)
             for cut in range(CUTS):
                 with CardGuest(card) as guest:
                     # Half of them while it boots, the first boot foremost; half while its configuration is changed.
@@ -189,6 +189,6 @@ def shown(guest):
 
 
 def numbered(number):
-    """A configuration that can be told from all others, and that is longer than a block of the disk."""
+    """A configuration that differs from all others, and that is longer than a block of the disk."""
     counter = {"name": str(number), "command": "sleep infinity", "env": {"PADDING": "x" * 8192}, "autostart": False}
     return {"version": 3, "processes": {"counter": counter}}

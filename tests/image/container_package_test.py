@@ -1,4 +1,4 @@
-"""The Debian package on somebody's system: over the older program and back, replaced by a newer one, on a system that
+"""The Debian package on an existing system: over the older program and back, replaced by a newer one, on a system that
 does not run yet."""
 
 import json
@@ -165,7 +165,7 @@ class MovingOver(Package):
         self.assertEqual({name for name in left if not name.startswith("/var/lib/ossuary-older")}, set())
         self.assertFalse(any(lives(kiosk, pid) for pid in running.values()))
 
-        # Whoever comes back goes on where he was.
+        # Installing it again restores the configuration.
         self.install("2")
         self.assertEqual((self.units("enabled"), self.units("active")), ([], []))
         kiosk.wait_for_states({"main-display": "running", "steady": "running"})
@@ -213,7 +213,7 @@ class NewSystems(Package):
         self.assertIn("ossuary passwd", self.install("1"))
         self.assertIn("claim code", self.kiosk.sh("ossuary status"))
         self.assertEqual(self.kiosk.sh("systemctl is-enabled ossuary"), "enabled")
-        # The desktop's user has the screen, so nobody else is made.
+        # The desktop's user has the screen, so no account is created.
         self.assertEqual(self.kiosk.run("getent passwd kiosk")[0], 2)
         self.kiosk.sh("ossuary add --name Steady --command 'sleep infinity'")
         self.kiosk.sh("dpkg --remove ossuary && dpkg -i /ossuary-1.deb")
@@ -230,7 +230,7 @@ class NewSystems(Package):
 
 
 def listens(kiosk, port):
-    """Whether somebody in the container listens on this port (proc_pid_net_tcp(5))."""
+    """Whether a process in the container listens on this port (proc_pid_net_tcp(5))."""
     return re.search(rf":{port:04X}\b", kiosk.sh("awk '$4 == \"0A\" { print $2 }' /proc/net/tcp /proc/net/tcp6")) is not None
 
 

@@ -26,7 +26,7 @@ class Boot(unittest.TestCase):
         self.assertEqual(self.container.sh("systemctl is-system-running --wait"), "running")
         self.assertEqual(self.container.sh("systemctl --failed --quiet"), "")
 
-    def test_a_limit_that_nobody_enforces_is_told(self):
+    def test_a_limit_that_is_not_enforced_is_reported(self):
         self.container.configure(steady={"command": "sleep infinity", "limits": {"pids_max": 20}})
         steady = self.container.get("/api/processes/steady")
         self.assertEqual((steady["status"], steady["limits_enforced"]), ("running", False))

@@ -1,4 +1,4 @@
-"""A device to test, whatever it runs on (see `guest` and `container`): its commands, and a client of its API.
+"""A device to test, emulated or in a container (see `guest` and `container`): its commands, and a client of its API.
 
     python3 -m unittest discover tests/image                 # all of this ring
     python3 -m unittest discover tests/image -k watchdog     # what has this in its name
@@ -44,7 +44,7 @@ class Device:
         return {}
 
     def api(self, method, path, document=None, timeout=PATIENCE):
-        """One request: the status code and the document that came. OSError where nobody answers."""
+        """One request: the status code and the document that came. OSError without an answer."""
         connection = self.connect(timeout)
         try:
             body = None if document is None else json.dumps(document)

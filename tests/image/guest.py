@@ -66,7 +66,7 @@ class Guest(Machine):
     # ---- the agent ----
 
     def wait_for_boot(self):
-        """Returns when a guest that starts, or starts anew, has come so far that it runs commands."""
+        """Returns when a guest that starts or restarts can run commands."""
         while True:
             word, *rest = self.read_line(PATIENCE).split()
             if word == b"hello":
@@ -94,7 +94,7 @@ class Guest(Machine):
             try:
                 part = self.wire.recv(65536)
             except TimeoutError:
-                self.qemu.kill()  # or whatever is asked of it next would wait as long
+                self.qemu.kill()  # or the next command would wait as long
                 raise AssertionError(f"the guest is silent; its console:\n{self.last_words()}") from None
             if not part:
                 raise AssertionError(f"QEMU has ended; the guest's console:\n{self.last_words()}")

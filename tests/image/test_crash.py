@@ -14,7 +14,7 @@ CUTS = int(os.environ.get("OSSUARY_POWER_CUTS", "3"))
 class Crash(unittest.TestCase):
     def test_a_device_whose_kernel_is_gone_resets_itself(self):
         guest, boot = shared(), shared().boot
-        # Without this the kernel would start the device anew by itself, and prove nothing.
+        # Without this the kernel would restart the device automatically, and prove nothing.
         guest.sh("echo 0 >/proc/sys/kernel/panic")
         guest.send("echo c >/proc/sysrq-trigger")
         guest.wait_for_boot()
@@ -63,6 +63,6 @@ class Crash(unittest.TestCase):
 
 
 def numbered(number):
-    """A configuration that can be told from all others, and that is longer than a block of the disk."""
+    """A configuration that differs from all others, and that is longer than a block of the disk."""
     counter = {"name": str(number), "command": "sleep infinity", "env": {"PADDING": "x" * 8192}, "autostart": False}
     return {"version": 3, "processes": {"counter": counter}}

@@ -1,4 +1,4 @@
-"""A death nobody sees: the daemon is killed, hung or replaced, and what it keeps alive goes on."""
+"""The daemon is killed, hung or replaced, and the processes continue."""
 
 import os
 import re
@@ -12,7 +12,7 @@ DEATHS = int(os.environ.get("OSSUARY_DEATHS", "3"))
 
 GROUP = "/sys/fs/cgroup/system.slice/ossuary.service"
 
-# Prints a number after the other, each line in two pieces: a death comes in the middle of one now and then.
+# Prints a number after the other, each line in two pieces: sometimes the daemon dies in the middle of one.
 COUNT = "i=0; while :; do i=$((i+1)); printf 'number '; sleep 0.05; echo $i; done"
 
 # Something listens where an X server would: a display to hold.
@@ -28,7 +28,7 @@ class Death(unittest.TestCase):
 
     def setUp(self):
         self.guest = guest = self.device()
-        # What an earlier test has stopped or let fail begins anew.
+        # Processes that an earlier test stopped or let fail start again.
         guest.sh("systemctl restart ossuary")
         guest.wait_for_api()
         guest.sh(f"mkdir -p /tmp/.X11-unix && rm -f /tmp/.X11-unix/X0 && systemd-run --quiet --unit=screen {SCREEN}")
@@ -48,7 +48,7 @@ class Death(unittest.TestCase):
         wait_until(lambda: self.daemon() not in ("0", daemon))
         self.guest.wait_for_api()
 
-    def assert_nobody_noticed(self):
+    def assert_nothing_changed(self):
         after = self.guest.processes()
         for id, before in self.before.items():
             for field in "pid", "status", "restarts":
@@ -73,10 +73,10 @@ class Death(unittest.TestCase):
             daemon = self.daemon()
             self.guest.sh(f"kill -KILL {daemon}")
             self.wait_for_another_than(daemon)
-            self.assertGreater(self.assert_nobody_noticed(), counted)
+            self.assertGreater(self.assert_nothing_changed(), counted)
             counted = len(self.numbers())
 
-        # The policy goes on: crashes of adopted processes, those that nobody may start again, whole trees.
+        # The policy continues: crashes of adopted processes, those that must not restart, whole trees.
         self.guest.sh(f"kill -SEGV {self.before['count']['pid']} {self.before['once']['pid']}")
         self.guest.wait_for_states({"once": "failed"})
         wait_until(lambda: self.guest.processes()["count"]["restarts"] == 1)
@@ -98,7 +98,7 @@ class Death(unittest.TestCase):
         daemon = self.daemon()
         self.guest.sh(f"kill -STOP {daemon}")
         self.wait_for_another_than(daemon)
-        self.assert_nobody_noticed()
+        self.assert_nothing_changed()
 
     def test_no_process_notices_an_upgrade(self):
         daemon = self.daemon()
@@ -106,7 +106,7 @@ class Death(unittest.TestCase):
             # Another file in the same place, as a package manager puts it there.
             self.guest.sh("cp /usr/bin/ossuary /usr/bin/ossuary.new && mv /usr/bin/ossuary.new /usr/bin/ossuary")
             self.assertIn("has taken over from", self.guest.sh("ossuary upgrade"))
-            self.assert_nobody_noticed()
+            self.assert_nothing_changed()
         self.assertEqual(self.daemon(), daemon)
         self.assertEqual(self.guest.sh("systemctl is-active ossuary"), "active")
 

@@ -45,7 +45,7 @@ class Limits(unittest.TestCase):
         self.guest.wait_for_states({"bomb": "stopped"})
         self.assertEqual(self.guest.sh("ls -d /sys/fs/cgroup/system.slice/ossuary.service/bomb.* 2>/dev/null | cat"), "")
 
-    def test_what_a_process_uses_is_told(self):
+    def test_the_usage_of_a_process_is_reported(self):
         hoard = {"command": "sh -c 'head --bytes=8M /dev/zero >/dev/shm/hoard; exec sleep infinity'"}
         self.guest.configure(hoard=hoard)
         memory = wait_until(lambda: self.process("hoard").get("memory"))

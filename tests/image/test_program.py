@@ -31,7 +31,7 @@ def come_to(*arguments):
 
 
 class Program(unittest.TestCase):
-    def test_it_needs_no_library_and_tells_its_version(self):
+    def test_it_needs_no_library_and_prints_its_version(self):
         headers = subprocess.run(["readelf", "--program-headers", made("program")], stdout=subprocess.PIPE, check=True)
         self.assertNotIn(b"INTERP", headers.stdout)
         code, text = come_to("--version")

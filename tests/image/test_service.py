@@ -1,4 +1,4 @@
-"""The daemon in the hands of systemd: stopped, killed, hung, told to read its configuration again."""
+"""The daemon under systemd: stopped, killed, hung, reloaded."""
 
 import unittest
 
@@ -58,7 +58,7 @@ class Service(unittest.TestCase):
         self.assertEqual(self.guest.sh(f"find {GROUP} -name cgroup.procs -exec cat {{}} + 2>/dev/null | cat"), "")
         self.assertEqual(self.guest.run("pidof sleep")[1], "")
 
-    def test_a_killed_daemon_returns_and_can_tell_why(self):
+    def test_a_killed_daemon_returns_and_reports_why(self):
         daemon = self.property("MainPID")
         self.guest.sh(f"kill -KILL {daemon}")
         self.wait_for_another_than(daemon)
@@ -74,7 +74,7 @@ class Service(unittest.TestCase):
         self.assertEqual(self.last_start(), "watchdog")
         self.assertEqual(self.guest.processes()["steady"]["pid"], steady, "a process noticed")
 
-    def test_whatever_hangs_in_the_daemon_it_is_killed_and_nobody_notices(self):
+    def test_a_daemon_that_hangs_is_killed_and_the_processes_continue(self):
         self.replace_by_one_that_can_hang(self.watchdog)
         steady = self.guest.processes()["steady"]["pid"]
         for fault in "loop", "http", "store":
@@ -110,7 +110,7 @@ class Service(unittest.TestCase):
         self.assertEqual(self.property("MainPID"), daemon)
         wait_until(lambda: self.property("StatusText") == "the process runs")
 
-    def test_a_reload_reads_the_file_and_tells_what_is_wrong_with_it(self):
+    def test_a_reload_reads_the_file_and_reports_its_problems(self):
         file = "/etc/ossuary/config.json"
         self.guest.sh(f"""sed -i 's/"steady"/"renamed"/g' {file} && systemctl reload ossuary""")
         # The other one is there until it has ended.

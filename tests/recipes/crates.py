@@ -1,7 +1,7 @@
 """The crates that the recipe for Yocto downloads, made from Cargo.lock and from nothing else; and the texts of their
 licences, as they are in what cargo has downloaded.
 
-    python3 tests/recipes/crates.py         # writes both anew, after Cargo.lock has changed
+    python3 tests/recipes/crates.py         # writes both again, after Cargo.lock has changed
 """
 
 import hashlib
@@ -27,10 +27,10 @@ def crates(lock):
 
 def licences():
     """The notices of what is in the program, where bitbake unpacks them: each text once."""
-    told = debian_licences()
+    licences_tool = debian_licences()
     texts = {}
-    for library in told.libraries():
-        for file in told.notices(library):
+    for library in licences_tool.libraries():
+        for file in licences_tool.notices(library):
             place = f"{library['name']}-{library['version']}/{file.name}"
             texts.setdefault(hashlib.md5(file.read_bytes()).hexdigest(), place)
     lines = [f"    file://${{CARGO_VENDORING_DIRECTORY}}/{place};md5={md5} \\\n" for md5, place in texts.items()]

@@ -100,7 +100,7 @@ class Card(unittest.TestCase):
             self.assertRegex(data, r"(?m)^Filesystem volume name: +ossuary-data$")
             self.assertRegex(data, r"(?m)^Block size: +4096$")
 
-    def test_the_firmware_finds_what_it_is_told_to_start(self):
+    def test_the_firmware_finds_what_it_is_configured_to_start(self):
         for board in BOARDS:
             if not board.startswith("raspberrypi"):
                 continue
@@ -139,7 +139,7 @@ class Package(unittest.TestCase):
         code, text = run("cargo", "metadata", "--locked", "--offline", "--format-version=1", "--no-deps",
                          cwd=place / "ossuary-x")
         self.assertEqual(code, 0, text)
-        # Whatever is taken into the program is in there.
+        # Everything that is linked into the program is in there.
         for file in (place / "ossuary-x/src").rglob("*.rs"):
             for name in re.findall(r'include_(?:str|bytes)!\(\s*"(.*?)"', file.read_text()):
                 self.assertTrue((file.parent / name).exists(), f"{file.name}: {name}")

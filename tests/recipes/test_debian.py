@@ -79,8 +79,8 @@ class Package(unittest.TestCase):
         files = self.place / "licences"
         self.assertEqual(run("dpkg-deb", "--extract", self.package, files), (0, ""))
         self.assertIn(f"/{LICENCES}", (DEBIAN / "copyright").read_text())
-        told = gzip.decompress((files / LICENCES).read_bytes())
-        self.assertEqual((0, told.decode()), run(DEBIAN / "licences"))
+        packed = gzip.decompress((files / LICENCES).read_bytes())
+        self.assertEqual((0, packed.decode()), run(DEBIAN / "licences"))
         # A package for a kiosk is small.
         self.assertLess((files / LICENCES).stat().st_size, 40_000)
 

@@ -1,4 +1,4 @@
-"""Under which licences the program is passed on: what `debian/licences` tells, which the package and the card carry."""
+"""The licences of the program, as `debian/licences` prints them for the package and the card."""
 
 import re
 import tomllib

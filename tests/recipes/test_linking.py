@@ -1,4 +1,4 @@
-"""A program for a device is linked by whatever its recipe brings: rust-lld here, GNU's linker there."""
+"""A program for a device is linked by the linker of its recipe: rust-lld or GNU's."""
 
 import subprocess
 import tempfile

@@ -53,7 +53,7 @@ class Units(unittest.TestCase):
             for line in "Restart=always", "StartLimitIntervalSec=0", "User=kiosk", "TTYPath=/dev/tty1":
                 self.assertIn(f"\n{line}\n", text, name)
 
-    def test_what_can_start_by_itself_is_told_to(self):
+    def test_units_that_can_start_at_boot_are_enabled(self):
         presets = "".join(it.read_text() for it in (OVERLAY / "usr/lib/systemd/system-preset").iterdir())
         for unit in UNITS.iterdir():
             if unit.is_file() and "[Install]" in unit.read_text():
@@ -108,7 +108,7 @@ class FirstConfiguration(unittest.TestCase):
         files = [BUILDROOT / "board/overlay/usr/share/ossuary/config.json", browser / "config.json"]
         for file in files:
             self.assertEqual(run(TARGET / "debug/ossuary", "check", file), (0, "ok\n"), file)
-            # The daemon writes its welcome page there, which tells how a new kiosk is claimed.
+            # The daemon writes its welcome page there, which explains how to claim a new kiosk.
             source = (REPOSITORY / "src/sys/storage/run_dir.rs").read_text()
             welcome = re.search(r'WELCOME: &str = "([^"]*)"', source)[1]
             self.assertIn(f'"url": "file:///run/ossuary/{welcome}"', file.read_text())
@@ -120,7 +120,7 @@ class FirstConfiguration(unittest.TestCase):
 
 @unittest.skipUnless(os.getuid() == 0 and run("unshare", "--mount", "true")[0] == 0, "a disk is pretended by root alone")
 class Grow(unittest.TestCase):
-    """What the kernel tells of a disk is pretended; the disk, its table and the program that changes it are real."""
+    """What the kernel reports of a disk is simulated; the disk, its table and the program that changes it are real."""
 
     def setUp(self):
         self.place = pathlib.Path(tempfile.mkdtemp(prefix="ossuary-grow-"))
@@ -159,7 +159,7 @@ class Grow(unittest.TestCase):
         lines = run("sfdisk", "--dump", self.disk)[1]
         return [tuple(map(int, it)) for it in re.findall(r"start= *(\d+), size= *(\d+)", lines)]
 
-    def test_the_last_partition_takes_what_is_left_and_the_kernel_is_told(self):
+    def test_the_last_partition_takes_the_rest_and_the_kernel_is_informed(self):
         before = self.partitions()
         self.assertEqual(self.grow(), "--update --nr 3 /dev/card\nsettle\n")
         after = self.partitions()

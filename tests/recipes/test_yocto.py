@@ -32,10 +32,10 @@ class Recipe(unittest.TestCase):
 
     def test_its_crates_are_those_of_cargo_lock(self):
         expected = crates.crates((REPOSITORY / "Cargo.lock").read_text())
-        self.assertEqual(crates.LIST.read_text(), expected, "python3 tests/recipes/crates.py writes it anew")
+        self.assertEqual(crates.LIST.read_text(), expected, "python3 tests/recipes/crates.py writes it again")
 
     def test_it_brings_the_notices_of_its_crates(self):
-        self.assertEqual(crates.LICENCES.read_text(), crates.licences(), "python3 tests/recipes/crates.py writes it anew")
+        self.assertEqual(crates.LICENCES.read_text(), crates.licences(), "python3 tests/recipes/crates.py writes it again")
 
     def test_it_names_the_licence_there_is(self):
         licence = (REPOSITORY / "LICENSE").read_bytes()
