@@ -37,7 +37,7 @@ fn main() -> ExitCode {
         }
         Invocation::CleanUpStaleRuns => {
             let result = std::env::var("SERVICE_RESULT").ok();
-            exit_code(cgroup::make_way(result.as_deref()).map_err(StartError::System))
+            exit_code(cgroup::prepare_restart(result.as_deref()).map_err(StartError::System))
         }
         Invocation::Print(text) => print(&text).into(),
         Invocation::Complete(words) => with_terminal(|terminal| {

@@ -45,7 +45,7 @@ impl Inherited {
             }
         }
         let kept: BTreeSet<RunId> = found.keys().copied().collect();
-        let left = cgroups.delegation().map(|all| all.leftovers(&kept));
+        let left = cgroups.delegation().map(|all| all.stale_runs(&kept));
         let ended = stale_runs::end(run_dir.path(), &kept, &left.unwrap_or_default()).await;
         if ended > 0 {
             log::warn!("ended {ended} processes of an earlier daemon");

@@ -23,7 +23,7 @@ pub(super) use events::Watch;
 pub use group::{Cgroup, Usage};
 pub use run_cgroup::Cgroups;
 pub(super) use run_cgroup::RunCgroup;
-pub use stale::make_way;
+pub use stale::prepare_restart;
 
 use super::errno::failure;
 use crate::config::{Id, Limits};
@@ -140,7 +140,7 @@ impl Delegation {
     }
 
     /// The cgroups of runs that an earlier daemon has left, but those that are `kept`.
-    pub fn leftovers(&self, kept: &BTreeSet<RunId>) -> Vec<Cgroup> {
+    pub fn stale_runs(&self, kept: &BTreeSet<RunId>) -> Vec<Cgroup> {
         let runs = self.groups().into_iter();
         runs.filter(|(_, run)| !kept.contains(run))
             .map(|(id, run)| self.group(&id, run))

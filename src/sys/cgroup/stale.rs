@@ -41,7 +41,7 @@ const LOOKS: usize = 500;
 ///
 /// # Errors
 /// A controller stays on; something does not die.
-pub fn make_way(result: Option<&str>) -> Result<(), Failure> {
+pub fn prepare_restart(result: Option<&str>) -> Result<(), Failure> {
     let Ok(own) = Location::own() else {
         return Ok(());
     };

@@ -22,7 +22,7 @@ use std::rc::Rc;
 use std::time::Duration;
 
 /// How long a server may take to answer. One that swaps pages on a small board has been seen to take a second.
-const PATIENCE: Duration = Duration::from_secs(5);
+const TIMEOUT: Duration = Duration::from_secs(5);
 
 /// How long the news that a display is there waits for its server to tell of its screen. A browser that starts
 /// without knowing it is better than a dark screen.
@@ -33,7 +33,7 @@ const FIRST_LOOK: Duration = Duration::from_secs(1);
 const RETRIES: [u64; 4] = [1, 5, 30, 120];
 
 /// Orders that wait for an attendant: one of each kind is all that the mind ever has under way.
-const ORDERS: usize = 4;
+const COMMANDS: usize = 4;
 
 /// Programs that serve displays, by their protocol.
 pub(in crate::sys) trait Server {
@@ -42,16 +42,16 @@ pub(in crate::sys) trait Server {
     /// Resolves once that may have changed. May be dropped at any time: nothing is lost.
     fn changed(&mut self) -> impl Future<Output = Result<(), Failure>>;
     /// Switches the screen, and looks.
-    fn switch(&mut self, on: bool) -> impl Future<Output = Result<Told, Failure>>;
+    fn switch(&mut self, on: bool) -> impl Future<Output = Result<PowerAnswer, Failure>>;
     /// Looks whether the screen is on.
-    fn power(&mut self) -> impl Future<Output = Result<Told, Failure>>;
+    fn power(&mut self) -> impl Future<Output = Result<PowerAnswer, Failure>>;
     /// Turns the screen.
     fn turn(&mut self, rotation: Rotation) -> impl Future<Output = Result<(), Failure>>;
 }
 
 /// What a server says of the power of its screen.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(in crate::sys) enum Told {
+pub(in crate::sys) enum PowerAnswer {
     /// It cannot switch it.
     Cannot,
     /// By which way it does, and whether it is on.
@@ -75,7 +75,7 @@ struct Inner {
 }
 
 struct Attendant {
-    orders: Sender<Order>,
+    orders: Sender<Command>,
     /// Ends with the display.
     _task: Task<()>,
     /// It was asked at least once.
@@ -83,8 +83,8 @@ struct Attendant {
 }
 
 /// Something to be done by an attendant, and where the answer goes.
-enum Order {
-    Switch(Option<bool>, Sender<Result<Told, Failure>>),
+enum Command {
+    Switch(Option<bool>, Sender<Result<PowerAnswer, Failure>>),
     Turn(Rotation, Sender<Result<(), Failure>>),
 }
 
@@ -117,7 +117,7 @@ impl Attendants {
             attendants.retain(|display, _| sockets.contains_key(display));
             for (display, socket) in sockets {
                 attendants.entry(display.clone()).or_insert_with(|| {
-                    let (orders, ordered) = channel::bounded(ORDERS);
+                    let (orders, ordered) = channel::bounded(COMMANDS);
                     let task = attend(self.0.clone(), display.clone(), socket.clone(), ordered);
                     Attendant {
                         orders,
@@ -152,7 +152,7 @@ impl Attendants {
     /// # Errors
     /// Its server cannot, or does not answer.
     pub async fn turn(self, display: Display, rotation: Rotation) -> Result<(), Failure> {
-        self.order(&display, |answer| Order::Turn(rotation, answer))
+        self.order(&display, |answer| Command::Turn(rotation, answer))
             .await
     }
 
@@ -167,10 +167,10 @@ impl Attendants {
     ) -> PowerReport {
         let inner = &self.0;
         let told = self
-            .order(&display, |answer| Order::Switch(on, answer))
+            .order(&display, |answer| Command::Switch(on, answer))
             .await;
         match told {
-            Ok(Told::Is(backend, actual)) => {
+            Ok(PowerAnswer::Is(backend, actual)) => {
                 let lit = connector.and_then(|name| inner.drm.lit(&name));
                 PowerReport {
                     backend: Some(backend),
@@ -188,7 +188,9 @@ impl Attendants {
                     },
                 }
             }
-            Ok(Told::Cannot) | Err(_) => self.switch_otherwise(connector.as_deref(), on).await,
+            Ok(PowerAnswer::Cannot) | Err(_) => {
+                self.switch_otherwise(connector.as_deref(), on).await
+            }
         }
     }
 
@@ -200,7 +202,7 @@ impl Attendants {
     async fn order<T>(
         &self,
         display: &Display,
-        order: impl FnOnce(Sender<Result<T, Failure>>) -> Order,
+        order: impl FnOnce(Sender<Result<T, Failure>>) -> Command,
     ) -> Result<T, Failure> {
         let orders = {
             let attendants = self.0.attendants.borrow();
@@ -217,7 +219,7 @@ impl Attendants {
 }
 
 /// Looks after a display, until it is dropped or its server has broken off too often.
-async fn attend(inner: Rc<Inner>, display: Display, socket: PathBuf, orders: Receiver<Order>) {
+async fn attend(inner: Rc<Inner>, display: Display, socket: PathBuf, orders: Receiver<Command>) {
     let mut pauses = RETRIES.iter();
     loop {
         let attending = async {
@@ -258,7 +260,7 @@ async fn serve(
     inner: &Inner,
     display: &Display,
     mut server: impl Server,
-    orders: &Receiver<Order>,
+    orders: &Receiver<Command>,
 ) -> Result<std::convert::Infallible, Failure> {
     let mut power = None;
     loop {
@@ -266,9 +268,9 @@ async fn serve(
         inner.note(display, Some(screen)).await;
         let told = in_time(display, server.power()).await?;
         if power.is_some_and(|before| before != told)
-            && let Told::Is(backend, actual) = told
+            && let PowerAnswer::Is(backend, actual) = told
         {
-            inner.tell_power(display, backend, actual).await;
+            inner.report_power(display, backend, actual).await;
         }
         power = Some(told);
         let order = async {
@@ -281,7 +283,7 @@ async fn serve(
         let changed = async { server.changed().await.map(|()| None) };
         match order.or(changed).await? {
             None => {}
-            Some(Order::Switch(on, answer)) => {
+            Some(Command::Switch(on, answer)) => {
                 let result = match on {
                     Some(on) => in_time(display, server.switch(on)).await,
                     None => in_time(display, server.power()).await,
@@ -290,7 +292,7 @@ async fn serve(
                 power = result.as_ref().ok().copied();
                 let _ = answer.try_send(result);
             }
-            Some(Order::Turn(rotation, answer)) => {
+            Some(Command::Turn(rotation, answer)) => {
                 let result = in_time(display, server.turn(rotation)).await;
                 // The mind sees how the display is turned before it hears that it was.
                 let screen = in_time(display, server.screen()).await?;
@@ -301,12 +303,12 @@ async fn serve(
     }
 }
 
-impl Order {
+impl Command {
     fn refuse(self, failure: &Failure) {
         // Nobody waits any more where the mind has given up.
         match self {
-            Order::Switch(_, answer) => drop(answer.try_send(Err(failure.clone()))),
-            Order::Turn(_, answer) => drop(answer.try_send(Err(failure.clone()))),
+            Command::Switch(_, answer) => drop(answer.try_send(Err(failure.clone()))),
+            Command::Turn(_, answer) => drop(answer.try_send(Err(failure.clone()))),
         }
     }
 }
@@ -327,7 +329,7 @@ impl Inner {
     }
 
     /// Somebody else has switched the screen.
-    async fn tell_power(&self, display: &Display, backend: Backend, actual: Option<bool>) {
+    async fn report_power(&self, display: &Display, backend: Backend, actual: Option<bool>) {
         let report = PowerReport {
             backend: Some(backend),
             actual,
@@ -344,8 +346,8 @@ async fn in_time<T>(
     work: impl Future<Output = Result<T, Failure>>,
 ) -> Result<T, Failure> {
     let late = async {
-        Timer::after(PATIENCE).await;
-        let seconds = PATIENCE.as_secs();
+        Timer::after(TIMEOUT).await;
+        let seconds = TIMEOUT.as_secs();
         Err(Failure::system(format!(
             "the server of {display} does not answer within {seconds} s"
         )))

@@ -16,7 +16,7 @@ use std::path::Path;
 use std::time::Duration;
 
 /// How long a program may take. A television that wakes up answers after two or three seconds.
-const PATIENCE: Duration = Duration::from_secs(8);
+const TIMEOUT: Duration = Duration::from_secs(8);
 
 /// Switches (or leaves as it is, without `on`), and looks.
 pub(in crate::sys) async fn switch(
@@ -74,8 +74,8 @@ async fn ask(children: &Children, argv: &[&str]) -> Result<String, Failure> {
         }
     };
     let late = async {
-        Timer::after(PATIENCE).await;
-        let seconds = PATIENCE.as_secs();
+        Timer::after(TIMEOUT).await;
+        let seconds = TIMEOUT.as_secs();
         Err(Failure::system(format!(
             "{} did not end within {seconds} s",
             argv[0]

@@ -51,7 +51,7 @@ struct Inner {
     run_dir: Rc<RunDir>,
     buffer: Rc<Buffer>,
     accounts: RefCell<Accounts>,
-    nursery: RefCell<VforkSpawner>,
+    spawner: RefCell<VforkSpawner>,
     cgroups: Cgroups,
     family: RefCell<ProcessTrees>,
     runs: RefCell<BTreeMap<RunId, Run>>,
@@ -82,7 +82,7 @@ enum Phase {
     /// The main process lives, or nobody has noticed yet that it does not.
     Main,
     /// It has ended, and the event that says so has not been taken in yet.
-    Telling,
+    Reporting,
     /// Only others of its tree live.
     Rest,
 }
@@ -114,7 +114,7 @@ impl Children {
             run_dir: run_dir.clone(),
             buffer: Buffer::new(),
             accounts: RefCell::default(),
-            nursery: RefCell::new(nursery),
+            spawner: RefCell::new(nursery),
             cgroups,
             family: RefCell::new(ProcessTrees::new(run_dir.path(), watch.clone())),
             runs: RefCell::default(),
@@ -162,9 +162,9 @@ impl Children {
         };
         let mut home = inner.cgroups.prepare(id, run, &launch.limits);
         let entrance = home.entrance();
-        let mut nursery = inner.nursery.borrow_mut();
+        let mut nursery = inner.spawner.borrow_mut();
         let Spawned {
-            newborn: SpawnedChild { pid, handle },
+            child: SpawnedChild { pid, handle },
             out,
             err,
             control,
@@ -482,7 +482,7 @@ impl Inner {
         record.taps.drain(..).for_each(|tap| tap.drain());
         record.readiness = None;
         record.notify = None;
-        record.phase = Phase::Telling;
+        record.phase = Phase::Reporting;
         self.run_dir.remove_pid(&record.id);
         if record.killing {
             family.kill(run);

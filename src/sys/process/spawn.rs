@@ -30,7 +30,7 @@ use std::path::{Path, PathBuf};
 /// The main process of a run.
 #[derive(Debug)]
 pub(in crate::sys) struct Spawned {
-    pub(in crate::sys) newborn: SpawnedChild,
+    pub(in crate::sys) child: SpawnedChild,
     pub(in crate::sys) out: Async<PipeReader>,
     pub(in crate::sys) err: Async<PipeReader>,
     /// Our end of the socket that it is driven over, where it is.
@@ -54,7 +54,7 @@ pub(in crate::sys) enum Output {
 /// # Errors
 /// It cannot be executed; in words that name it.
 pub(in crate::sys) fn spawn(
-    nursery: &mut VforkSpawner,
+    spawner: &mut VforkSpawner,
     launch: &Launch,
     account: &Account,
     belonging: &RunIdentity<'_>,
@@ -73,13 +73,12 @@ pub(in crate::sys) fn spawn(
         let program = Program::new(launch, environment, &cwd)?;
         let (out, its_out) = pipe()?;
         let (err, its_err) = pipe()?;
-        let newborn =
-            nursery.give_birth(&program, &steps, [&its_out, &its_err], theirs.as_ref())?;
+        let newborn = spawner.spawn(&program, &steps, [&its_out, &its_err], theirs.as_ref())?;
         Ok((newborn, out, err))
     };
     let (newborn, out, err) = born().map_err(|error| cannot_run(launch, &cwd, &error))?;
     Ok(Spawned {
-        newborn,
+        child: newborn,
         out,
         err,
         control,

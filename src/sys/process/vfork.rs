@@ -87,7 +87,7 @@ impl VforkSpawner {
     ///
     /// # Errors
     /// It could not be born, or its program cannot be executed; a kernel before Linux 5.2. Nothing is left of it.
-    pub(in crate::sys) fn give_birth(
+    pub(in crate::sys) fn spawn(
         &mut self,
         program: &Program,
         steps: &ChildSetup,
@@ -96,7 +96,7 @@ impl VforkSpawner {
     ) -> io::Result<SpawnedChild> {
         let [stdout, stderr] = outputs.map(AsFd::as_fd);
         let ends = [Some(stdout), Some(stderr), control.map(AsFd::as_fd)];
-        lay(&mut self.places, ends);
+        place(&mut self.places, ends);
         let birth = ChildArguments {
             program,
             steps,
@@ -111,13 +111,13 @@ impl VforkSpawner {
         let _ = core_dump::prevent();
         // From here on they are the child's alone: when it closes them, we see their ends.
         let null = self.null.as_fd();
-        lay(&mut self.places, ends.map(|end| end.and(Some(null))));
+        place(&mut self.places, ends.map(|end| end.and(Some(null))));
         born
     }
 }
 
 /// Puts ends into their places.
-fn lay(places: &mut [OwnedFd; 3], ends: [Option<BorrowedFd<'_>>; 3]) {
+fn place(places: &mut [OwnedFd; 3], ends: [Option<BorrowedFd<'_>>; 3]) {
     for (place, end) in places.iter_mut().zip(ends) {
         // To put one open descriptor in the place of another cannot fail.
         let _ = end.map(|end| dup3(end, place, OFlag::O_CLOEXEC));
@@ -207,7 +207,7 @@ impl ChildArguments<'_> {
     fn live(&self) -> Result<(), Errno> {
         self.steps.enter();
         if self.shares {
-            self.take_leave()?;
+            self.close_inherited()?;
         }
         setsid()?;
         // The standard library sees to it that these three places are taken, so none is put where it is already.
@@ -227,7 +227,7 @@ impl ChildArguments<'_> {
 
     /// In the child: from here on it has a table of descriptors of its own, in which there are none above those it
     /// needs. What it was given of others is closed when it executes its program.
-    fn take_leave(&self) -> Result<(), Errno> {
+    fn close_inherited(&self) -> Result<(), Errno> {
         let places = self.places.iter().map(AsRawFd::as_raw_fd);
         let last = places.fold(self.null.as_raw_fd(), Ord::max);
         close_range(last + 1, libc::CLOSE_RANGE_UNSHARE)

@@ -72,7 +72,7 @@ pub(in crate::sys) struct ChildEnds {
 
 impl ChildEnds {
     pub(in crate::sys) fn new() -> io::Result<Self> {
-        heed_what_was_ignored();
+        reset_ignored();
         Ok(Self {
             signals: async_signal::Signals::new([Signal::Child])?,
         })
@@ -96,7 +96,7 @@ pub(in crate::sys) fn afresh() -> Result<(), Errno> {
 
 /// What is ignored where the daemon is started (by `nohup`, by a shell's `&`) would be ignored by everything that it
 /// starts, so it is set back to its default. Not SIGPIPE: that is the standard library's, and is reset in each child.
-fn heed_what_was_ignored() {
+fn reset_ignored() {
     for number in (1..32).filter(|number| *number != libc::SIGPIPE) {
         // SAFETY: all zeroes are a value of this plain structure.
         let mut before: libc::sigaction = unsafe { mem::zeroed() };

@@ -11,7 +11,7 @@ mod wire;
 
 use crate::config::{Display, Rotation};
 use crate::supervisor::{Backend, Failure, Screen};
-use crate::sys::display::attendant::{Server, Told};
+use crate::sys::display::attendant::{PowerAnswer, Server};
 use session::Session;
 use std::path::Path;
 
@@ -34,10 +34,10 @@ impl Wayland {
         Ok(Self { session })
     }
 
-    fn told(&self) -> Told {
+    fn power_answer(&self) -> PowerAnswer {
         match self.session.can_switch() {
-            true => Told::Is(Backend::OutputPower, self.session.is_on()),
-            false => Told::Cannot,
+            true => PowerAnswer::Is(Backend::OutputPower, self.session.is_on()),
+            false => PowerAnswer::Cannot,
         }
     }
 }
@@ -52,15 +52,15 @@ impl Server for Wayland {
         self.session.news().await
     }
 
-    async fn switch(&mut self, on: bool) -> Result<Told, Failure> {
+    async fn switch(&mut self, on: bool) -> Result<PowerAnswer, Failure> {
         self.session.switch(on);
         self.session.round_trip().await?;
-        Ok(self.told())
+        Ok(self.power_answer())
     }
 
-    async fn power(&mut self) -> Result<Told, Failure> {
+    async fn power(&mut self) -> Result<PowerAnswer, Failure> {
         self.session.round_trip().await?;
-        Ok(self.told())
+        Ok(self.power_answer())
     }
 
     async fn turn(&mut self, rotation: Rotation) -> Result<(), Failure> {

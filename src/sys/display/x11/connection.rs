@@ -139,7 +139,7 @@ impl Connection {
     }
 
     /// Sends a request that is not answered. What the server thinks of it is not waited for.
-    pub(super) async fn tell(
+    pub(super) async fn send(
         &mut self,
         major: u8,
         request: impl VoidRequest,

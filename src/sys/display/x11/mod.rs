@@ -11,7 +11,7 @@ mod screen;
 
 use crate::config::{Display, Rotation};
 use crate::supervisor::{Failure, Screen};
-use crate::sys::display::attendant::{Server, Told};
+use crate::sys::display::attendant::{PowerAnswer, Server};
 use connection::{Connection, Extension};
 use std::borrow::Cow;
 use std::path::Path;
@@ -59,7 +59,7 @@ impl X {
                 ChangeWindowAttributesAux::new().event_mask(EventMask::STRUCTURE_NOTIFY),
             ),
         };
-        self.connection.tell(0, request).await?;
+        self.connection.send(0, request).await?;
         self.select_randr().await?;
         self.select_dpms().await
     }
@@ -82,11 +82,11 @@ impl Server for X {
         self.connection.news().await
     }
 
-    async fn switch(&mut self, on: bool) -> Result<Told, Failure> {
+    async fn switch(&mut self, on: bool) -> Result<PowerAnswer, Failure> {
         self.set_power(on).await
     }
 
-    async fn power(&mut self) -> Result<Told, Failure> {
+    async fn power(&mut self) -> Result<PowerAnswer, Failure> {
         self.read_power().await
     }
 

@@ -2,7 +2,7 @@
 
 use super::X;
 use crate::supervisor::{Backend, Failure};
-use crate::sys::display::attendant::Told;
+use crate::sys::display::attendant::PowerAnswer;
 use x11rb_protocol::protocol::dpms::{
     CapableRequest, DPMSMode, EnableRequest, EventMask, ForceLevelRequest, GetVersionRequest,
     InfoRequest, SelectInputRequest, SetTimeoutsRequest,
@@ -31,16 +31,16 @@ impl X {
             let request = SelectInputRequest {
                 event_mask: EventMask::INFO_NOTIFY,
             };
-            self.connection.tell(dpms.major, request).await?;
+            self.connection.send(dpms.major, request).await?;
         }
         Ok(())
     }
 
     /// Switches the screen. The times after which the server would switch it off by itself are cleared: whoever
     /// asks for a screen to be on means it.
-    pub(super) async fn set_power(&mut self, on: bool) -> Result<Told, Failure> {
+    pub(super) async fn set_power(&mut self, on: bool) -> Result<PowerAnswer, Failure> {
         let Some(dpms) = self.dpms else {
-            return Ok(Told::Cannot);
+            return Ok(PowerAnswer::Cannot);
         };
         let never = SetTimeoutsRequest {
             standby_timeout: 0,
@@ -48,20 +48,20 @@ impl X {
             off_timeout: 0,
         };
         let power_level = if on { DPMSMode::ON } else { DPMSMode::OFF };
-        self.connection.tell(dpms.major, never).await?;
-        self.connection.tell(dpms.major, EnableRequest).await?;
+        self.connection.send(dpms.major, never).await?;
+        self.connection.send(dpms.major, EnableRequest).await?;
         let force = ForceLevelRequest { power_level };
-        self.connection.tell(dpms.major, force).await?;
+        self.connection.send(dpms.major, force).await?;
         self.read_power().await
     }
 
     /// Whether the screen is on.
-    pub(super) async fn read_power(&mut self) -> Result<Told, Failure> {
+    pub(super) async fn read_power(&mut self) -> Result<PowerAnswer, Failure> {
         let Some(dpms) = self.dpms else {
-            return Ok(Told::Cannot);
+            return Ok(PowerAnswer::Cannot);
         };
         let info = self.connection.ask(dpms.major, InfoRequest).await?;
         let on = !info.state || info.power_level == DPMSMode::ON;
-        Ok(Told::Is(Backend::Dpms, Some(on)))
+        Ok(PowerAnswer::Is(Backend::Dpms, Some(on)))
     }
 }

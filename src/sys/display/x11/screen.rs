@@ -52,7 +52,7 @@ impl X {
             | NotifyMask::OUTPUT_PROPERTY;
         let window = self.connection.root();
         let request = SelectInputRequest { window, enable };
-        self.connection.tell(randr.major, request).await
+        self.connection.send(randr.major, request).await
     }
 
     /// What there is now.

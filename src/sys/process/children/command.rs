@@ -13,7 +13,7 @@ use smol::io::{AsyncRead, AsyncReadExt};
 use std::time::Duration;
 
 /// How much of what a command prints is told; the rest is read, so that it does not wait, and falls away.
-const TOLD: usize = 16 * 1024;
+const LOGGED_MAX: usize = 16 * 1024;
 
 /// How long what is left in the pipes is read after the end.
 const REST: Duration = Duration::from_secs(1);
@@ -37,7 +37,7 @@ impl Children {
         let mut helper = self.helper(&id, RunId(0), &launch, &account, Output::Piped)?;
         let (out, err) = (helper.child.stdout.take(), helper.child.stderr.take());
         let status = {
-            let mut telling = std::pin::pin!(zip(tell(out), tell(err)));
+            let mut telling = std::pin::pin!(zip(log_lines(out), log_lines(err)));
             let mut is_told = false;
             let meanwhile = async {
                 telling.as_mut().await;
@@ -64,7 +64,7 @@ impl Children {
 }
 
 /// Tells what comes out of a pipe, line by line.
-async fn tell(pipe: Option<impl AsyncRead + Unpin>) {
+async fn log_lines(pipe: Option<impl AsyncRead + Unpin>) {
     let Some(mut pipe) = pipe else { return };
     let (mut told, mut line) = (0, Vec::new());
     let mut bytes = [0; 512];
@@ -74,7 +74,7 @@ async fn tell(pipe: Option<impl AsyncRead + Unpin>) {
             if !is_end {
                 line.push(*byte);
             }
-            if (is_end || line.len() == LINE) && told < TOLD {
+            if (is_end || line.len() == LINE) && told < LOGGED_MAX {
                 told += line.len() + 1;
                 say(&line);
             }
@@ -83,7 +83,7 @@ async fn tell(pipe: Option<impl AsyncRead + Unpin>) {
             }
         }
     }
-    if !line.is_empty() && told < TOLD {
+    if !line.is_empty() && told < LOGGED_MAX {
         say(&line);
     }
 }
