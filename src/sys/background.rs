@@ -1,7 +1,7 @@
 //! Work that may wait for a disk, done beside the loop.
 //!
-//! Each errand has a thread that ends with it. A pool would keep one waiting for the next, and wake
-//! it twice a second to see whether there is one (`blocking` does); errands are rare, and an idle
+//! Each background task has a thread that ends with it. A pool would keep one waiting for the next, and wake
+//! it twice a second to see whether there is one (`blocking` does); background tasks are rare, and an idle
 //! kiosk sleeps.
 
 use super::time::clock;
@@ -10,7 +10,7 @@ use smol::channel;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread;
 
-/// What an errand needs of the stack: paths, a file's content on the heap, no recursion.
+/// What a background task needs of the stack: paths, a file's content on the heap, no recursion.
 const STACK: usize = 128 * 1024;
 
 /// Runs `work` on a thread of its own, and resolves to what it returns. Where the system grants no
@@ -24,11 +24,11 @@ where
     let work = Arc::new(Mutex::new(Some(work)));
     let theirs = work.clone();
     let thread = thread::Builder::new()
-        .name("errand".to_owned())
+        .name("background".to_owned())
         .stack_size(STACK)
         .spawn(move || {
             if let Some(work) = take(&theirs) {
-                // Nobody listens any more when the errand was given up.
+                // The receiver is gone after the task was abandoned.
                 let _ = done.send_blocking(work());
             }
         });
@@ -41,17 +41,17 @@ where
     result
         .recv()
         .await
-        .expect("an errand ends with its result, or the program with it")
+        .expect("a background task ends with its result, or the program with it")
 }
 
-/// The errands of one kind that are under way.
+/// The background tasks of one kind that are under way.
 #[derive(Debug, Default)]
 pub(super) struct TaskList {
     begun: Mutex<Vec<Moment>>,
 }
 
 impl TaskList {
-    /// An errand begins. It ends when the entry is dropped, so that goes where the work is done: whoever
+    /// A background task begins. It ends when the entry is dropped, so that goes where the work is done: a caller that
     /// waits for it may have given up long before.
     pub(super) fn enter(self: &Arc<Self>) -> Entry {
         let begun = clock::now();
@@ -72,7 +72,7 @@ impl TaskList {
     }
 }
 
-/// An errand that is under way.
+/// A background task that is under way.
 #[derive(Debug)]
 pub(super) struct Entry {
     ledger: Arc<TaskList>,

@@ -36,14 +36,14 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_machine_without_ipv6_is_told_from_an_address_that_is_taken() {
+    fn a_machine_without_ipv6_is_distinguished_from_an_address_in_use() {
         let is_without = |errno: Errno| has_no_such_address(&io::Error::from(errno));
         assert!(is_without(Errno::EADDRNOTAVAIL) && is_without(Errno::EAFNOSUPPORT));
         assert!(!is_without(Errno::EADDRINUSE) && !is_without(Errno::EACCES));
     }
 
     #[test]
-    fn an_error_is_told_in_words_without_its_number() {
+    fn an_error_is_described_without_its_number() {
         let full = io::Error::from_raw_os_error(28);
         assert_eq!(
             failure("write /data/config.json", &full).message,

@@ -208,7 +208,7 @@ mod tests {
     }
 
     #[test]
-    fn a_disk_that_is_none_is_told() {
+    fn a_disk_in_memory_is_reported() {
         assert_eq!(disk(Path::new("/dev")).in_memory, Some(true));
         assert_eq!(disk(Path::new("/proc")).in_memory, Some(false));
         assert_eq!(disk(Path::new("/nowhere")).in_memory, None);

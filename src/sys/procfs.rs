@@ -1,4 +1,4 @@
-//! What `/proc` tells about processes (proc(5)).
+//! What `/proc` reports about processes (proc(5)).
 
 use std::collections::BTreeMap;
 use std::ffi::OsStr;
@@ -26,7 +26,7 @@ const PF_KTHREAD: u32 = 0x0020_0000;
 /// execve(2) is between two programs for microseconds, unless it has to wait for a processor.
 const EXECUTED_PAUSE: Duration = Duration::from_micros(200);
 
-/// After so many pauses it is believed to have no environment: the loop waits for nobody.
+/// After so many pauses it is believed to have no environment: the loop must not wait.
 const EXECUTED_AFTER: usize = 50;
 
 /// What was seen with nothing so often, and not between two programs then, has no environment: one look at either is

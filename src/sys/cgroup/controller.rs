@@ -44,7 +44,7 @@ impl Controller {
         fields.into_iter().flatten().collect()
     }
 
-    /// Why it is not offered, and what would change that: told by the kernel's command line
+    /// Why it is not offered, and what would change that: as the kernel's command line shows
     /// (`/proc/cmdline`) and by the daemon's cgroups in every hierarchy (`/proc/self/cgroup`).
     pub(super) fn why_missing(self, kernel_line: &str, memberships: &str) -> String {
         let is_disabled = kernel_line

@@ -1,6 +1,6 @@
 //! Notices that nothing lives in a cgroup any more.
 //!
-//! The end of a child comes as SIGCHLD. What is no child of ours (the service manager has inherited it from
+//! The end of a child comes as SIGCHLD. What is not a child of the daemon (the service manager has inherited it from
 //! a daemon that was killed, or a subreaper of its own has) dies without a word; but its cgroup says so.
 
 use super::Cgroup;
@@ -30,7 +30,7 @@ impl Watch {
         }))
     }
 
-    /// From here on [`Watch::changed`] tells of the cgroup of this run.
+    /// From now on [`Watch::changed`] reports the cgroup of this run.
     pub(in crate::sys) fn begin(&self, run: RunId, cgroup: &Cgroup) {
         let mut watched = self.watched.borrow_mut();
         if watched.contains_key(&run) {
@@ -42,7 +42,7 @@ impl Watch {
         }
     }
 
-    /// No longer. (The kernel keeps the watch of a file whose cgroup was removed until it is told.)
+    /// No longer. (The kernel keeps the watch of a file whose cgroup was removed until it is removed.)
     pub(in crate::sys) fn end(&self, run: RunId) {
         if let Some(watch) = self.watched.borrow_mut().remove(&run) {
             self.watches.remove(watch);
@@ -52,7 +52,7 @@ impl Watch {
     /// Resolves when the first or last process of a watched cgroup has come or gone.
     pub(in crate::sys) async fn changed(&self) {
         if let Err(error) = self.watches.changes().await {
-            log::error!("ends of what is no child of ours are no longer noticed: {error}");
+            log::error!("ends of processes that are not children are no longer noticed: {error}");
             future::pending().await
         }
     }

@@ -12,7 +12,7 @@ use std::path::{Path, PathBuf};
 /// The period over which processor time is shared out, in microseconds: the kernel's own default.
 const CPU_PERIOD: u64 = 100_000;
 
-/// The name of a cgroup; it may or may not exist, and whoever holds this does not keep it alive.
+/// The name of a cgroup; it may or may not exist, and this value does not keep it alive.
 #[derive(Clone, Debug)]
 pub struct Cgroup(Location);
 
@@ -75,7 +75,7 @@ impl Cgroup {
         }
     }
 
-    /// The file through which a process enters: whoever writes `0` into it is in.
+    /// The file through which a process enters: a process that writes `0` to it is in.
     pub(in crate::sys) fn entrance(&self) -> io::Result<File> {
         OpenOptions::new()
             .write(true)
@@ -109,7 +109,7 @@ impl Cgroup {
             .filter_map(|pid| Some((pid, Stat::of(pid)?)))
             .filter(|(_, stat)| !stat.is_zombie())
             .collect();
-        // Whose PID was given to a stranger before we looked at it is not named a second time.
+        // A PID that was reused before it was read is not listed a second time.
         let still = self.pids();
         members.retain(|(pid, _)| still.contains(pid));
         members

@@ -7,9 +7,9 @@
 //! └── main-display.9
 //! ```
 //!
-//! A tree in a cgroup of its own cannot hide: whatever it forks is born in there, and limits hold for all
+//! A tree in a cgroup of its own cannot hide: all its children start in there, and limits hold for all
 //! of it. Without delegation (no systemd, or a unit without `Delegate=yes`) everything works but the
-//! limits, and trees are known by descent alone; see `sys::process::tree`. The kernel's side of it is told in
+//! limits, and trees are known by descent alone; see `sys::process::tree`. The kernel documents its side in
 //! `Documentation/admin-guide/cgroup-v2.rst`, the service manager's in <https://systemd.io/CGROUP_DELEGATION>.
 
 mod controller;
@@ -69,7 +69,7 @@ impl Delegation {
         let daemon = unit.directory.join(DAEMON);
         make_directory(&daemon).map_err(|error| cannot("make", &daemon, &error))?;
         let procs = daemon.join("cgroup.procs");
-        // 0 stands for whoever writes it. That it is in there already is no error.
+        // 0 stands for the writing process. If it is in there already, that is not an error.
         write(&procs, "0").map_err(|error| cannot("enter", &daemon, &error))?;
         let offered = read(&unit.directory.join("cgroup.controllers"));
         let switches = unit.directory.join("cgroup.subtree_control");
@@ -108,7 +108,7 @@ impl Delegation {
         (!missing.is_empty()).then(|| missing.join("; "))
     }
 
-    /// Every cgroup of a run that exists, whoever made it, in no order.
+    /// Every existing cgroup of a run, of any daemon, unordered.
     pub fn groups(&self) -> Vec<(Id, RunId)> {
         let entries = fs::read_dir(&self.unit.directory).into_iter().flatten();
         let directories = entries
@@ -128,7 +128,7 @@ impl Delegation {
     /// Makes the cgroup of a run that is about to begin.
     ///
     /// # Errors
-    /// It cannot be made, or one of this name is there and somebody lives in it.
+    /// It cannot be made, or one of this name is there and it contains processes.
     pub(super) fn make(&self, id: &Id, run: RunId) -> Result<Cgroup, Failure> {
         let group = self.group(id, run);
         // A daemon that was killed may have left one of this name.
@@ -147,10 +147,10 @@ impl Delegation {
             .collect()
     }
 
-    /// Removes the cgroups of runs in which nobody lives any more.
+    /// Removes the empty cgroups of runs.
     pub fn sweep(&self) {
         for (id, run) in self.groups() {
-            // One that is not empty stays, and is no news: who lives in it was told before.
+            // One that is not empty stays; its processes were reported before.
             let _ = self.group(&id, run).remove();
         }
     }

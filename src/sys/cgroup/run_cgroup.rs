@@ -86,7 +86,7 @@ impl Cgroups {
             .is_some_and(|delegation| delegation.group(id, run).holds(pid))
     }
 
-    /// The cgroup of a run that an earlier daemon has begun, its limits written anew: its controllers may have
+    /// The cgroup of a run that an earlier daemon has begun, its limits written again: its controllers may have
     /// been away in between. `main` is its main process, if that lives.
     pub(in crate::sys) fn resume(
         &self,
@@ -140,7 +140,7 @@ impl PendingCgroup {
         self.cgroup
     }
 
-    /// The run has begun, with this main process, which nobody has reaped yet.
+    /// The run has begun, with this main process, which was not reaped yet.
     pub(in crate::sys) fn moved_in(self, id: &Id, limits: &Limits, pid: u32) -> RunCgroup {
         let home = match self.cgroup {
             Some(cgroup) if !cgroup.holds(pid) => {

@@ -1,6 +1,6 @@
-//! Makes way for a daemon that is to be started again while the runs of the one before live on.
+//! Prepares the restart of a daemon while the runs of the earlier one continue.
 //!
-//! The service manager puts a new main process into the cgroup of its unit, and the kernel lets nobody
+//! The service manager puts a new main process into the cgroup of its unit, and the kernel lets no process
 //! into a cgroup that hands controllers to those below it. After a daemon was killed its runs are still
 //! below, and so are the controllers. From systemd 254 on the unit says `DelegateSubgroup=daemon`, and the new
 //! daemon is put there instead. Before that, this is to be run by the unit in between, where the service
@@ -8,11 +8,11 @@
 //! a daemon. (`ExecStartPre=` has `.control` only where there is `DelegateSubgroup=`. Before 254 it would have to enter the
 //! unit's cgroup itself.)
 //!
-//! The new daemon enables the controllers again and writes the limits anew; in between, some
+//! The new daemon enables the controllers again and writes the limits again; in between, some
 //! hundred milliseconds, the runs live without.
 //!
-//! A daemon that was told to stop and did not get it done in its time is killed by the service manager, which
-//! leaves the runs alone (`KillMode=process`): nobody would end them any more. So after a time that has run
+//! A daemon that did not stop in time is killed by the service manager, which
+//! leaves the runs alone (`KillMode=process`): nothing would end them. So after a time that has run
 //! out they are ended here.
 
 use super::group::Cgroup;
@@ -58,7 +58,7 @@ pub fn prepare_restart(result: Option<&str>) -> Result<(), Failure> {
     withdraw(&unit.directory)
 }
 
-/// Ends every run, and whatever the daemon had started besides.
+/// Ends every run, and all helpers of the daemon.
 pub(super) fn clear(unit: &Location) -> Result<(), Failure> {
     let names = below(&unit.directory);
     let names = names.iter().filter_map(|path| path.file_name()?.to_str());

@@ -81,7 +81,7 @@ fn a_limit_without_its_controller_is_not_enforced_and_the_others_are() {
 }
 
 #[test]
-fn why_a_controller_is_missing_is_told_in_words() {
+fn why_a_controller_is_missing_is_reported() {
     let why = |line, memberships| Controller::Memory.why_missing(line, memberships);
     assert!(why("cgroup_disable=pressure,memory", "").contains("cgroup_enable=memory"));
     assert!(why("quiet", HYBRID).contains("in cgroup v1"));
@@ -113,7 +113,7 @@ fn limits_are_written_as_the_kernel_reads_them() {
 }
 
 #[test]
-fn the_kernel_tells_what_a_tree_uses_and_how_it_ended() {
+fn the_kernel_reports_what_a_tree_uses_and_how_it_ended() {
     let dir = Dir::new("cgroup-usage");
     let delegation = settled(&dir, "memory pids\n");
     let group = delegation.make(&id("sync"), RunId(7)).unwrap();
@@ -134,7 +134,7 @@ fn the_kernel_tells_what_a_tree_uses_and_how_it_ended() {
 }
 
 #[test]
-fn the_cgroups_of_runs_are_told_from_others() {
+fn the_cgroups_of_runs_are_distinguished_from_others() {
     let dir = Dir::new("cgroup-list");
     let delegation = settled(&dir, "");
     let made = delegation.make(&id("main-display"), RunId(9)).unwrap();
@@ -151,7 +151,7 @@ fn the_cgroups_of_runs_are_told_from_others() {
 }
 
 #[test]
-fn to_make_way_is_to_switch_off_whatever_is_on() {
+fn to_prepare_a_restart_disables_all_controllers() {
     let dir = Dir::new("cgroup-way");
     let delegation = settled(&dir, "memory pids\n");
     let switches = delegation.unit.directory.join("cgroup.subtree_control");
@@ -161,7 +161,7 @@ fn to_make_way_is_to_switch_off_whatever_is_on() {
 }
 
 #[test]
-fn to_clear_the_way_is_to_kill_all_runs_and_nobody_else() {
+fn a_restart_that_kept_failing_kills_all_runs_and_nothing_else() {
     let dir = Dir::new("cgroup-clear");
     let delegation = settled(&dir, "");
     let unit = &delegation.unit;
@@ -208,14 +208,16 @@ fn a_cgroup_is_found_where_it_is_mounted() {
 }
 
 #[test]
-fn whom_nothing_was_delegated_is_told_what_is_missing() {
-    let told = |name: &str| {
+fn without_delegation_the_missing_setting_is_named() {
+    let message = |name: &str| {
         let place = Location {
             name: name.to_owned(),
             directory: PathBuf::new(),
         };
         place.not_delegated()
     };
-    assert!(told("/system.slice/ossuary.service").ends_with("ossuary.service has no Delegate=yes"));
-    assert!(told("/user.slice/session-3.scope").ends_with("as a service of systemd"));
+    assert!(
+        message("/system.slice/ossuary.service").ends_with("ossuary.service has no Delegate=yes")
+    );
+    assert!(message("/user.slice/session-3.scope").ends_with("as a service of systemd"));
 }

@@ -1,7 +1,7 @@
 //! Attends the displays: one small task for each asks its server what it shows itself on, hears of
 //! changes, switches it and turns it.
 //!
-//! The server is asked over its own socket ([`super::x11`], [`super::wayland`]), by nobody else's program. Where
+//! The server is asked over its own socket ([`super::x11`], [`super::wayland`]), without other programs. Where
 //! it cannot switch its screen, others may: the television itself, or the firmware ([`super::power`]).
 
 use super::connectors::ConnectorDirectory;
@@ -24,7 +24,7 @@ use std::time::Duration;
 /// How long a server may take to answer. One that swaps pages on a small board has been seen to take a second.
 const TIMEOUT: Duration = Duration::from_secs(5);
 
-/// How long the news that a display is there waits for its server to tell of its screen. A browser that starts
+/// How long the report of a new display waits for its server to describe the screen. A browser that starts
 /// without knowing it is better than a dark screen.
 const FIRST_LOOK: Duration = Duration::from_secs(1);
 
@@ -32,7 +32,7 @@ const FIRST_LOOK: Duration = Duration::from_secs(1);
 /// alone: it is not one that speaks with us.
 const RETRIES: [u64; 4] = [1, 5, 30, 120];
 
-/// Orders that wait for an attendant: one of each kind is all that the mind ever has under way.
+/// Commands that wait for an attendant: the supervisor has at most one of each kind pending.
 const COMMANDS: usize = 4;
 
 /// Programs that serve displays, by their protocol.
@@ -158,7 +158,7 @@ impl Attendants {
 
     /// Switches the screen of a display (or leaves it as it is, without `on`), and looks whether it is on.
     /// `connector` is where it is plugged in, where that is known: what the kernel says
-    /// of it counts more than what whoever was told to switch it says.
+    /// of it counts more than the answer of the program that switched it.
     pub async fn switch(
         self,
         display: Display,
@@ -166,10 +166,10 @@ impl Attendants {
         on: Option<bool>,
     ) -> PowerReport {
         let inner = &self.0;
-        let told = self
+        let answer = self
             .order(&display, |answer| Command::Switch(on, answer))
             .await;
-        match told {
+        match answer {
             Ok(PowerAnswer::Is(backend, actual)) => {
                 let lit = connector.and_then(|name| inner.drm.lit(&name));
                 PowerReport {
@@ -211,7 +211,7 @@ impl Attendants {
                 .map(|attendant| attendant.orders.clone())
         };
         let (answer, answered) = channel::bounded(1);
-        let gone = || Failure::system(format!("display {display} does not tell of its screen"));
+        let gone = || Failure::system(format!("display {display} does not describe its screen"));
         let orders = orders.ok_or_else(gone)?;
         orders.send(order(answer)).await.map_err(|_| gone())?;
         answered.recv().await.map_err(|_| gone())?
@@ -239,7 +239,7 @@ async fn attend(inner: Rc<Inner>, display: Display, socket: PathBuf, orders: Rec
         inner.note(&display, None).await;
         let Some(seconds) = pauses.next() else {
             log::warn!("display {display} is no longer asked for its screen: {failure}");
-            // Whoever orders something is told that there is nobody.
+            // Commands are answered: there is no attendant.
             orders.close();
             return;
         };
@@ -255,7 +255,7 @@ async fn attend(inner: Rc<Inner>, display: Display, socket: PathBuf, orders: Rec
     }
 }
 
-/// Looks, tells, and does what is ordered, for as long as the server speaks with us.
+/// Observes, reports, and runs commands, for as long as the server answers.
 async fn serve(
     inner: &Inner,
     display: &Display,
@@ -266,13 +266,13 @@ async fn serve(
     loop {
         let screen = in_time(display, server.screen()).await?;
         inner.note(display, Some(screen)).await;
-        let told = in_time(display, server.power()).await?;
-        if power.is_some_and(|before| before != told)
-            && let PowerAnswer::Is(backend, actual) = told
+        let answer = in_time(display, server.power()).await?;
+        if power.is_some_and(|before| before != answer)
+            && let PowerAnswer::Is(backend, actual) = answer
         {
             inner.report_power(display, backend, actual).await;
         }
-        power = Some(told);
+        power = Some(answer);
         let order = async {
             match orders.recv().await {
                 Ok(order) => Ok(Some(order)),
@@ -288,13 +288,13 @@ async fn serve(
                     Some(on) => in_time(display, server.switch(on)).await,
                     None => in_time(display, server.power()).await,
                 };
-                // What was ordered is told by its answer.
+                // The answer reports a requested change.
                 power = result.as_ref().ok().copied();
                 let _ = answer.try_send(result);
             }
             Some(Command::Turn(rotation, answer)) => {
                 let result = in_time(display, server.turn(rotation)).await;
-                // The mind sees how the display is turned before it hears that it was.
+                // The supervisor gets the new rotation before the answer to the command.
                 let screen = in_time(display, server.screen()).await?;
                 inner.note(display, Some(screen)).await;
                 let _ = answer.try_send(result);
@@ -305,7 +305,7 @@ async fn serve(
 
 impl Command {
     fn refuse(self, failure: &Failure) {
-        // Nobody waits any more where the mind has given up.
+        // The receiver is gone once the command timed out.
         match self {
             Command::Switch(_, answer) => drop(answer.try_send(Err(failure.clone()))),
             Command::Turn(_, answer) => drop(answer.try_send(Err(failure.clone()))),
@@ -314,21 +314,21 @@ impl Command {
 }
 
 impl Inner {
-    /// Keeps what is known of a screen, and tells it where it is news.
+    /// Stores what is known of a screen, and reports a change.
     async fn note(&self, display: &Display, screen: Option<Screen>) {
         let event = Event::Screen {
             display: display.clone(),
             screen,
         };
         let _ = self.events.send(event).await;
-        // Whoever waits for the first look finds the event sent.
+        // The event is sent before the wait for the first observation ends.
         if let Some(attendant) = self.attendants.borrow_mut().get_mut(display) {
             attendant.has_looked = true;
         }
         self.looked.notify(usize::MAX);
     }
 
-    /// Somebody else has switched the screen.
+    /// Another program has switched the screen.
     async fn report_power(&self, display: &Display, backend: Backend, actual: Option<bool>) {
         let report = PowerReport {
             backend: Some(backend),

@@ -1,7 +1,7 @@
-//! Tells what is plugged in where: the connectors of the kernel's graphics (`/sys/class/drm/card0-HDMI-A-1`).
+//! Reports what is plugged in where: the connectors of the kernel's graphics (`/sys/class/drm/card0-HDMI-A-1`).
 //!
 //! Each is a directory; its files are a line or a block each. Uevents say when to look again,
-//! so nothing is polled. That a compositor switches a screen off is no uevent: whoever has it switched
+//! so nothing is polled. That a compositor switches a screen off is no uevent: the one that switched it
 //! looks by [`ConnectorDirectory::lit`].
 
 use super::edid;
@@ -44,7 +44,7 @@ impl ConnectorDirectory {
             .filter_map(|(name, path)| connector(name, &path))
             .collect();
         connectors.sort_by(|a, b| a.name.cmp(&b.name));
-        // A machine with two graphics cards may have a name twice, and then it tells nothing.
+        // A machine with two graphics cards may have a name twice, and then it identifies nothing.
         let twice = |name: &str, all: &[Connector]| {
             all.iter().filter(|other| other.name == name).count() > 1
         };
@@ -64,14 +64,14 @@ impl ConnectorDirectory {
         self.connectors().is_empty()
     }
 
-    /// Tells `events` which connectors there are: first of all, and after each change. Never resolves.
+    /// Sends the connectors to `events`: at first, and after each change. Never resolves.
     pub(in crate::sys) async fn watch(self, events: Sender<Event>) {
         let uevents = HotplugEvents::open();
-        let mut told = None;
+        let mut reported = None;
         loop {
             let connectors = self.connectors();
-            if told.as_ref() != Some(&connectors) {
-                told = Some(connectors.clone());
+            if reported.as_ref() != Some(&connectors) {
+                reported = Some(connectors.clone());
                 let _ = events.send(Event::Connectors { connectors }).await;
             }
             let news = match &uevents {
@@ -150,7 +150,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_plugged_in_where_is_told() {
+    fn what_is_plugged_in_where_is_reported() {
         let dir = Dir::new("drm");
         let edid = edid::specimen("SAM", "SAMSUNG", "H4ZR");
         plug(

@@ -1,6 +1,6 @@
 //! Reads who a monitor says it is (VESA Enhanced EDID, release A revision 2, section 3).
 //!
-//! The bytes come from whatever is plugged in, so nothing in them is believed: one block of 128 bytes is read,
+//! The bytes come from the connected device, so nothing in them is trusted: one block of 128 bytes is read,
 //! its checksum has to be right, and texts lose what cannot be printed.
 
 use crate::supervisor::{Monitor, Size};
@@ -119,7 +119,7 @@ mod tests {
     }
 
     #[test]
-    fn whatever_is_plugged_in_what_is_shown_can_be_printed() {
+    fn the_description_of_any_device_can_be_printed() {
         let mut random = fastrand::Rng::with_seed(4);
         for _ in 0..50_000 {
             let mut bytes: Vec<u8> = (0..BLOCK).map(|_| random.u8(..)).collect();

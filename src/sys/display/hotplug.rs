@@ -65,7 +65,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_plug_is_told_from_everything_else() {
+    fn a_hotplug_event_is_distinguished_from_all_others() {
         let plugged: &[u8] = b"change@/devices/platform/gpu/drm/card1\0ACTION=change\0\
             DEVPATH=/devices/platform/gpu/drm/card1\0SUBSYSTEM=drm\0HOTPLUG=1\0SEQNUM=2041\0";
         assert!(is_about_screens(plugged));

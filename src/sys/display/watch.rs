@@ -1,10 +1,10 @@
 //! Notices which displays exist, the moment they come and go.
 //!
-//! A display is a socket: `/tmp/.X11-unix/XN`, or `wayland-N` in somebody's runtime directory. The
+//! A display is a socket: `/tmp/.X11-unix/XN`, or `wayland-N` in a user's runtime directory. The
 //! directories are watched (inotify(7)), those that do not exist yet through the nearest parent that does.
 //! A socket counts when a connection to it succeeds; a server that was killed leaves one that
 //! refuses. That such a server dies is seen by its process, which the socket names (`SO_PEERCRED`).
-//! The X display of a Wayland compositor is told and left alone: a connection would start Xwayland.
+//! The X display of a Wayland compositor is reported without a connection: a connection would start Xwayland.
 //! Nothing is polled, but for a short while after a socket was found that is new, or does not accept yet.
 
 use super::attendant::Attendants;
@@ -46,7 +46,7 @@ const LOOKS_EVERY: Duration = Duration::from_millis(100);
 /// How many looks may follow each other at once.
 const LOOKS_AT_ONCE: u32 = 5;
 
-/// What is looked at, at most: a directory that somebody fills with names must not cost us memory.
+/// Sockets that are examined, at most: a directory full of names must not cost memory.
 const SOCKETS_MAX: usize = 64;
 
 /// How many entries of a directory are looked through for sockets: far more than a session has, and little enough
@@ -115,24 +115,24 @@ impl DisplayWatch {
         self.asked.notify(usize::MAX);
     }
 
-    /// Tells `events` which displays exist: first of all, and after each change. Never resolves. Where there are
-    /// `screens`, each display is attended, and has been asked for its screen before it is told of.
+    /// Sends the existing displays to `events`: at first, and after each change. Never resolves. With `screens`, each
+    /// display gets an attendant, which is asked for the screen before the display is reported.
     pub async fn watch(self: Rc<Self>, events: Sender<Event>, screens: Option<Attendants>) {
         let mut watches = BTreeMap::new();
-        let mut told = None;
+        let mut reported = None;
         let mut retry = 0;
         let mut pace = Pace(Instant::now());
         loop {
             let asked = self.asked.listen();
             self.arm(&mut watches);
             let next = pace.next(Instant::now());
-            let seen = self.look(told.as_deref().unwrap_or_default());
+            let seen = self.look(reported.as_deref().unwrap_or_default());
             if let Some(screens) = &screens {
                 screens.attend(&seen.sockets).await;
             }
             let present: Vec<Display> = seen.servers.keys().cloned().collect();
-            if told.as_ref() != Some(&present) {
-                told = Some(present.clone());
+            if reported.as_ref() != Some(&present) {
+                reported = Some(present.clone());
                 let _ = events.send(Event::Displays { present }).await;
             }
             let pause = RETRIES.get(retry).filter(|_| seen.unsettled);
@@ -202,7 +202,7 @@ impl DisplayWatch {
             | AddWatchFlags::IN_MOVE_SELF
             | AddWatchFlags::IN_ONLYDIR;
         for path in wanted {
-            // Again also where there is one: the directory may have been made anew, and for
+            // Again also where there is one: the directory may have been created again, and for
             // the kernel the same watch twice is one.
             match self.watches.add(&path, mask) {
                 Ok(watch) => drop(watches.insert(path, watch)),
@@ -222,8 +222,8 @@ impl DisplayWatch {
         fixed.chain(users)
     }
 
-    /// What is there now; `told` was there before.
-    fn look(&self, told: &[Display]) -> Seen {
+    /// What is there now; `reported` was there before.
+    fn look(&self, reported: &[Display]) -> Seen {
         #[cfg(test)]
         self.looks.set(self.looks.get() + 1);
         let mut seen = Seen::default();
@@ -238,7 +238,7 @@ impl DisplayWatch {
         for (display, path) in x {
             match served.get(&path) {
                 Some(pid) => drop(seen.servers.insert(display, PidFd::open(*pid).ok())),
-                None if is_young(&path) && !told.contains(&display) => seen.unsettled = true,
+                None if is_young(&path) && !reported.contains(&display) => seen.unsettled = true,
                 None => seen.knock(display, path),
             }
         }
@@ -277,12 +277,12 @@ struct Seen {
     sockets: BTreeMap<Display, PathBuf>,
     /// Who serves Wayland.
     compositors: xwayland::Compositors,
-    /// There is a socket that nobody listens on, or not yet, or one that is too young to be told.
+    /// There is a socket without a listener, or without one yet, or one that is too young to be reported.
     unsettled: bool,
 }
 
 impl Seen {
-    /// Notes a display if somebody answers at its socket.
+    /// Records a display if its socket accepts a connection.
     fn knock(&mut self, display: Display, path: PathBuf) {
         match probe(&path) {
             Ok(server) => {
@@ -305,7 +305,7 @@ fn is_young(path: &Path) -> bool {
     made.is_ok_and(|made| made.elapsed().is_ok_and(|age| age < YOUNG))
 }
 
-/// Connects and hangs up. The PID and the user of who listens, where it can be told; an error where nobody does.
+/// Connects and closes. Returns the PID and the user of the listener, if known; an error without a listener.
 fn probe(path: &Path) -> Result<Option<(i32, u32)>, Errno> {
     let flags = SockFlag::SOCK_CLOEXEC | SockFlag::SOCK_NONBLOCK;
     let socket: OwnedFd = socket(AddressFamily::Unix, SockType::Stream, flags, None)?;
@@ -483,7 +483,7 @@ mod tests {
     }
 
     #[test]
-    fn the_x_display_of_a_compositor_is_told_and_nobody_knocks() {
+    fn the_x_display_of_a_compositor_is_reported_without_a_connection() {
         let dir = Dir::new("displays-xwayland");
         let x = dir.path().join("tmp/.X11-unix");
         let user = dir.path().join("run/user/1000");
@@ -497,8 +497,8 @@ mod tests {
             displays.recheck();
             Timer::after(2 * YOUNG).await;
             for_x.set_nonblocking(true).unwrap();
-            let nobody = for_x.accept().unwrap_err();
-            assert_eq!(nobody.kind(), std::io::ErrorKind::WouldBlock);
+            let refused = for_x.accept().unwrap_err();
+            assert_eq!(refused.kind(), std::io::ErrorKind::WouldBlock);
             own.accept().unwrap();
             assert!(events.is_empty());
         });
@@ -524,7 +524,7 @@ mod tests {
     }
 
     #[test]
-    fn a_stale_socket_is_no_display_until_somebody_listens_again() {
+    fn a_stale_socket_is_no_display_until_it_has_a_listener_again() {
         let dir = Dir::new("displays-stale");
         let x = dir.path().join("tmp/.X11-unix");
         fs::create_dir_all(&x).unwrap();
@@ -534,7 +534,7 @@ mod tests {
             fs::remove_file(x.join("X0")).unwrap();
             let listener = UnixListener::bind(x.join("X0")).unwrap();
             assert_eq!(next(&events).await, [":0"]);
-            // This process lives on, so only a second look can tell.
+            // This process continues, so only a second check finds it.
             drop(listener);
             displays.recheck();
             assert_eq!(next(&events).await, [""; 0]);

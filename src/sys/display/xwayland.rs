@@ -1,7 +1,7 @@
 //! Whether a display is Xwayland's, found out without a knock.
 //!
 //! A Wayland compositor listens on the socket of an X display itself, and starts Xwayland for the first who connects:
-//! a server, its memory and its time, for somebody who only wanted to know whether it is there. Who holds a
+//! a server, its memory and its time, only to find out whether it is there. Who holds a
 //! socket is in `/proc`. And there is nothing to ask: the screen is the compositor's, and it has a socket of its own.
 
 use std::collections::BTreeMap;
@@ -16,7 +16,7 @@ use std::path::{Path, PathBuf};
 const LISTENS: &str = "00010000";
 
 /// How many compositors are looked through. A machine has one, and one for each who has logged in; more would let
-/// somebody who pretends to be many keep the loop waiting.
+/// an account that pretends to be many delay the loop.
 const COMPOSITORS_MAX: usize = 8;
 
 /// How many descriptors of a compositor are looked through: several for each of its clients.
@@ -47,7 +47,7 @@ pub(in crate::sys) fn served_by(
         let Some((descriptor, path)) = listener(&line) else {
             continue;
         };
-        // Its name is whatever its owner chose. What lies there is the owner's own, or another's.
+        // Its name is chosen by its owner. What lies there is the owner's own, or another's.
         let is_theirs = |user| fs::symlink_metadata(path).is_ok_and(|socket| socket.uid() == user);
         if let Some((pid, user)) = held.get(&descriptor)
             && paths.contains(&path)
@@ -89,7 +89,7 @@ mod tests {
     use std::os::unix::net::{UnixListener, UnixStream};
 
     #[test]
-    fn whoever_listens_is_found_without_a_connection() {
+    fn the_listener_is_found_without_a_connection() {
         let dir = Dir::new("xwayland-listens");
         let path = dir.path().join("X0");
         let us = std::process::id() as i32;
@@ -103,10 +103,10 @@ mod tests {
         assert_eq!(found(&[(1, 0), (us, user)], &path), Some(us));
         assert_eq!(found(&[], &path), None);
         assert_eq!(found(&[(us, user)], &dir.path().join("0")), None);
-        // Somebody else's socket lies where it says that its own does.
+        // Another account's socket is at the path that it claims.
         assert_eq!(found(&[(us, user + 1)], &path), None);
-        let nobody = server.accept().unwrap_err();
-        assert_eq!(nobody.kind(), std::io::ErrorKind::WouldBlock);
+        let refused = server.accept().unwrap_err();
+        assert_eq!(refused.kind(), std::io::ErrorKind::WouldBlock);
         // What was accepted has the same name, and does not listen.
         let _client = UnixStream::connect(&path).unwrap();
         let _accepted = server.accept().unwrap();

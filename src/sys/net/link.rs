@@ -1,6 +1,6 @@
 //! Notices whether this machine has a network, the moment that changes.
 //!
-//! The kernel tells of every change of links, addresses and routes by rtnetlink(7). What it tells is not even read:
+//! The kernel reports every change of links, addresses and routes by rtnetlink(7). The messages are not even read:
 //! it is reason enough to look at the addresses that there are. A machine is connected when it has one by which
 //! others could reach it.
 
@@ -30,7 +30,7 @@ impl NetworkWatch {
     /// Prepares to watch; [`NetworkWatch::watch`] does.
     ///
     /// # Errors
-    /// The kernel, or whoever guards this process, has no rtnetlink.
+    /// The kernel, or the sandbox of this process, has no rtnetlink.
     pub fn new() -> io::Result<Self> {
         let news = socket(
             AddressFamily::Netlink,
@@ -44,13 +44,13 @@ impl NetworkWatch {
         })
     }
 
-    /// Tells whether there is a network, at first and whenever that changes, for as long as somebody listens.
+    /// Sends whether there is a network, at first and whenever that changes, while the receiver exists.
     pub async fn watch(self, reports: Sender<Event>) {
-        let mut told = None;
+        let mut reported = None;
         loop {
             let connected = !machine::addresses().is_empty();
-            if told != Some(connected) {
-                told = Some(connected);
+            if reported != Some(connected) {
+                reported = Some(connected);
                 if reports.send(Event::Network { connected }).await.is_err() {
                     return;
                 }
@@ -81,7 +81,7 @@ mod tests {
     use smol::channel::bounded;
 
     #[test]
-    fn it_is_told_once_at_first() {
+    fn it_is_reported_once_at_first() {
         let (reports, events) = bounded(4);
         let network = NetworkWatch::new().unwrap();
         smol::block_on(smol::future::or(

@@ -14,9 +14,9 @@ use std::path::Path;
 /// Groups of one account that are looked at. Ordinary accounts have a dozen.
 const GROUPS_MAX: usize = 256;
 
-/// Whether whoever connected through the socket at `path` may do everything: root, the daemon's own account, and the
-/// members of the group that owns the socket. The socket's mode says the same to whoever opens it; this holds
-/// although somebody has opened that mode too far.
+/// Whether the peer of the socket at `path` may do everything: root, the daemon's own account, and the
+/// members of the group that owns the socket. The socket's mode says the same; this holds even if
+/// the mode was widened.
 pub fn may_command(stream: BorrowedFd<'_>, path: &Path) -> bool {
     let Ok(peer) = getsockopt(&stream, PeerCredentials) else {
         return false;
@@ -27,7 +27,7 @@ pub fn may_command(stream: BorrowedFd<'_>, path: &Path) -> bool {
     let Ok(group) = fs::symlink_metadata(path).map(|socket| socket.gid()) else {
         return false;
     };
-    // The group of root is of root alone: nobody else has been given the socket.
+    // The group of root is root's alone: the socket was given to no other group.
     group != 0 && (peer.gid() == group || groups(stream).contains(&group))
 }
 
@@ -60,7 +60,7 @@ mod tests {
     use std::os::unix::net::{UnixListener, UnixStream};
 
     #[test]
-    fn whoever_runs_the_daemon_may_command_it() {
+    fn the_account_of_the_daemon_may_command_it() {
         let dir = Dir::new("peer");
         let path = dir.path().join("sock");
         let listener = UnixListener::bind(&path).unwrap();

@@ -21,7 +21,7 @@ const DATABASE: [&str; 2] = ["/etc/passwd", "/etc/group"];
 
 /// Accounts that were chosen before. A look into the user database is a hundred system calls where the C library
 /// asks name services, and a crash loop asks for the same account again and again; so it is looked
-/// up anew only once the database has changed.
+/// up again only once the database has changed.
 #[derive(Debug, Default)]
 pub(in crate::sys) struct Accounts {
     known: BTreeMap<Option<String>, Rc<Account>>,
@@ -29,7 +29,7 @@ pub(in crate::sys) struct Accounts {
     database: [Option<Stamp>; 2],
 }
 
-/// Tells one state of a file from another: inode, size, and time of the last change of either.
+/// Identifies a state of a file: inode, size, and time of the last change of either.
 type Stamp = (u64, u64, i64, i64);
 
 impl Accounts {
@@ -66,7 +66,7 @@ pub struct Account {
     pub home: PathBuf,
     /// Its login shell.
     pub shell: PathBuf,
-    /// What is to be taken on, where the daemon is somebody else.
+    /// The identity to switch to, if it is not that of the daemon.
     pub switch: Option<Switch>,
 }
 
@@ -120,7 +120,7 @@ impl Account {
     fn unasked(ordinary: Option<User>) -> Result<Self, Failure> {
         let user = ordinary.ok_or_else(|| {
             Failure::system(
-                "nothing runs as root by itself: create a user called kiosk, or set \"user\" to \"root\"",
+                "nothing runs as root automatically: create a user called kiosk, or set \"user\" to \"root\"",
             )
         })?;
         Self::of(user)

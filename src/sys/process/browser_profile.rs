@@ -14,7 +14,7 @@ use std::os::unix::fs::{DirBuilderExt, FileExt, chown};
 use std::path::{Path, PathBuf};
 
 /// Makes `<state dir>/profiles/<id>`, a directory that belongs to the account the process
-/// runs as, and that nobody else may look into. The directories above it may be passed
+/// runs as, and that no other account may read. The directories above it may be passed
 /// through, not listed.
 ///
 /// # Errors
@@ -51,7 +51,7 @@ fn make(profile: &Path, account: &Account) -> io::Result<()> {
 
 /// Takes away what the last browser has left in a profile, if it was killed: the lock that names a process which
 /// is gone (or one of another machine, from which the card came), and the mark of a crash; and what the next one
-/// would write all the time ([`METRICS`]). Whoever starts it knows that no other browser runs in there. What cannot
+/// would write all the time ([`METRICS`]). The caller knows that no other browser uses it. What cannot
 /// be taken away is no reason not to start.
 pub fn tidy(profile: &Path) {
     let directory = |at: BorrowedFd<'_>, name: &Path| {
@@ -65,7 +65,7 @@ pub fn tidy(profile: &Path) {
         let _ = unlinkat(&profile, lock, UnlinkatFlags::NoRemoveDir);
     }
     if let Some(metrics) = directory(profile.as_fd(), Path::new(METRICS)) {
-        // Its names by what was opened, whatever lies at the path by now.
+        // Entries of the opened directory, even if the path was replaced.
         let opened = format!("/proc/self/fd/{}", metrics.as_raw_fd());
         for entry in fs::read_dir(opened).into_iter().flatten().flatten() {
             let name = entry.file_name();
@@ -83,8 +83,8 @@ pub fn tidy(profile: &Path) {
     }
 }
 
-/// Where Chromium keeps how it fares, mapped into its memory: some pages of it reach the disk every half a minute, for
-/// as long as it runs, and nobody reads them. No switch changes that. Where this is no directory it counts in memory.
+/// Where Chromium keeps its metrics, mapped into its memory: some pages of it reach the disk every half a minute, for
+/// as long as it runs, and nothing reads them. No switch changes that. Where this is no directory it counts in memory.
 const METRICS: &str = "BrowserMetrics";
 
 /// The marks of a crash, and what stands there after an orderly end: JSON, of the same length, so that the
@@ -150,7 +150,7 @@ mod tests {
     }
 
     #[test]
-    fn how_the_browser_fares_is_not_kept_on_the_disk() {
+    fn the_metrics_of_the_browser_are_not_written_to_the_disk() {
         let dir = Dir::new("profile-metrics");
         let metrics = dir.path().join(METRICS);
         let is_off = || fs::read_link(&metrics).is_ok_and(|to| to == Path::new("/dev/null"));

@@ -1,6 +1,6 @@
 //! The socket over which a browser is driven: one end is ours, the other is its descriptors 3 and 4.
 //!
-//! A browser that was told to be driven by a pipe reads 3 and writes 4. One socket serves for both, so there
+//! A browser with a debugging pipe reads descriptor 3 and writes 4. One socket serves for both, so there
 //! is one descriptor to keep when the run changes hands.
 
 #![allow(unsafe_code)]
@@ -15,10 +15,10 @@ const PLACES: [RawFd; 2] = [3, 4];
 /// The first descriptor that is out of the way of those two: what is put where it is already stays closed by exec.
 pub(in crate::sys) const ABOVE: RawFd = 5;
 
-/// In the child: puts its end where the browser looks for it. Whatever was there of ours is not needed any more.
+/// In the child: puts its end where the browser looks for it. The daemon's descriptors there are not needed any more.
 pub(in crate::sys) fn put(theirs: &OwnedFd) -> Result<(), Errno> {
     for place in PLACES {
-        // SAFETY: takes two integers and touches no memory of ours. The copy is not closed by exec.
+        // SAFETY: takes two integers and touches no memory. The copy is not closed by exec.
         let put = unsafe { libc::dup2(theirs.as_raw_fd(), place) };
         Errno::result(put)?;
     }

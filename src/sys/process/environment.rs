@@ -35,7 +35,7 @@ const NOT_FOR_CHILDREN: [&str; 19] = [
     "WATCHDOG_USEC",
 ];
 
-/// What belongs to the session of the daemon's own user, and to nobody else's.
+/// What belongs to the session of the daemon's own user only.
 const NOT_FOR_OTHER_USERS: [&str; 5] = [
     "DBUS_SESSION_BUS_ADDRESS",
     "MAIL",
@@ -144,7 +144,7 @@ impl<'a> Environment<'a> {
     }
 
     fn place_of(&self, name: &str) -> Option<usize> {
-        // The `=` first: it tells nearly all others apart.
+        // The `=` first: it excludes nearly all others.
         let is_it =
             |text: &[u8]| text.get(name.len()) == Some(&b'=') && text.starts_with(name.as_bytes());
         self.0.iter().position(|text| is_it(text.to_bytes()))
@@ -187,7 +187,7 @@ mod tests {
         }
     }
 
-    fn somebody_else() -> Option<Switch> {
+    fn another_user() -> Option<Switch> {
         Some(Switch {
             uid: 54_321,
             gid: 54_321,
@@ -216,7 +216,7 @@ mod tests {
     }
 
     #[test]
-    fn a_child_knows_whom_it_belongs_to_and_the_operators_word_is_the_last() {
+    fn a_child_knows_its_run_and_the_operators_value_wins() {
         let inherited = [c"HOME=/root".into(), c"HOMELESS=yes".into(), c"A=b".into()];
         let env = of(&inherited, &launch(None), None);
         assert_eq!(get(&env, "OSSUARY_RUN"), Some("/run/ossuary:sync:7"));
@@ -254,7 +254,7 @@ mod tests {
         let own = of(&inherited, &launch(None), None);
         assert_eq!(get(&own, "PATH"), Some("/root/bin"));
         assert_eq!(get(&own, "MAIL"), Some("/var/mail/root"));
-        let other = of(&inherited, &launch(None), somebody_else());
+        let other = of(&inherited, &launch(None), another_user());
         assert_eq!(get(&other, "PATH"), Some(PATH));
         assert_eq!(get(&other, "MAIL"), None);
         assert_eq!(get(&other, "LANG"), Some("C"));

@@ -74,7 +74,7 @@ impl Launch {
     }
 }
 
-/// Whom a child belongs to.
+/// The run that a child belongs to.
 #[derive(Clone, Debug)]
 pub(in crate::sys) struct RunIdentity<'a> {
     pub(in crate::sys) run_dir: &'a Path,

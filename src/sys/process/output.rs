@@ -19,7 +19,7 @@ const READ_MAX: usize = 64 * 1024;
 const BURST: usize = 4;
 
 /// How much is taken in one go from the pipe of a process that has ended. It holds 64 KiB; what
-/// is more comes from a grandchild that goes on printing, and is read in its turn.
+/// is more comes from a grandchild that continues to print, and is read later.
 const LAST_READS: usize = 2;
 
 /// What all readers share: one buffer, because only one of them reads at a time.
@@ -55,12 +55,12 @@ impl Tap {
         })
     }
 
-    /// The pipe, for whoever goes on reading when this daemon is gone.
+    /// The pipe, for the next daemon.
     pub(in crate::sys) fn pipe(&self) -> io::Result<OwnedFd> {
         self.stream.borrow().0.as_fd().try_clone_to_owned()
     }
 
-    /// Reads until nobody holds the other end any more: the process itself may be long gone
+    /// Reads until the other end is closed: the process itself may be long gone
     /// while a grandchild still prints.
     pub(in crate::sys) async fn flow(self: Rc<Self>) {
         let mut reads = 0;

@@ -9,7 +9,7 @@ use smol::Async;
 use std::io;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, OwnedFd};
 
-/// A process, whoever started it. A bare PID may be given to a stranger once its process was reaped; this may not.
+/// A process of any parent. A PID may be reused once its process was reaped; this always means the same process.
 #[derive(Debug)]
 pub(in crate::sys) struct PidFd(OwnedFd);
 
@@ -19,12 +19,12 @@ impl PidFd {
     /// # Errors
     /// There is none (`ESRCH`), or no descriptor is left.
     pub(in crate::sys) fn open(pid: i32) -> io::Result<Self> {
-        // SAFETY: the call takes two integers and touches no memory of ours.
+        // SAFETY: the call takes two integers and touches no memory.
         let fd = unsafe { libc::syscall(libc::SYS_pidfd_open, pid, 0) };
         if fd < 0 {
             return Err(io::Error::last_os_error());
         }
-        // SAFETY: the kernel has just made this descriptor for us (close-on-exec), and nobody else has it.
+        // SAFETY: the kernel has just made this descriptor for us (close-on-exec), and nothing else has it.
         Ok(Self(unsafe { OwnedFd::from_raw_fd(fd as i32) }))
     }
 
@@ -44,10 +44,10 @@ impl PidFd {
 
     /// Resolves when the process has ended.
     pub(in crate::sys) async fn ended(&self) -> io::Result<()> {
-        // Nobody reads it, so nothing can block.
+        // Nothing reads it, so nothing can block.
         let watched = Async::new_nonblocking(self.as_fd())?;
-        // Once woken we look ourselves. `readable` by itself would ask the reactor, which says no to what has come in
-        // the round in which it was told to watch, and yes after another round.
+        // Once woken this checks again. `readable` alone would ask the reactor, which reports an event of the round in
+        // which it began to watch only after another round.
         let look = |_: &BorrowedFd<'_>| match self.has_ended() {
             true => Ok(()),
             false => Err(io::ErrorKind::WouldBlock.into()),
@@ -55,7 +55,7 @@ impl PidFd {
         watched.read_with(look).await
     }
 
-    /// The same handle, for somebody else.
+    /// A copy of the handle.
     pub(in crate::sys) fn copy(&self) -> io::Result<OwnedFd> {
         self.0.try_clone()
     }

@@ -119,7 +119,7 @@ impl NotifySocket {
         &self.path
     }
 
-    /// The socket, for whoever goes on listening when this daemon is gone.
+    /// The socket, for the next daemon.
     pub(in crate::sys) fn descriptor(&self) -> io::Result<OwnedFd> {
         let socket: Arc<Async<std::os::unix::net::UnixDatagram>> = self.socket.clone().into();
         socket.as_fd().try_clone_to_owned()

@@ -1,4 +1,4 @@
-//! Takes leave of ended children that nobody else waits for.
+//! Reaps ended children that nothing else waits for.
 
 #![allow(unsafe_code)]
 
@@ -19,7 +19,7 @@ pub(in crate::sys) fn reap(pid: i32) -> bool {
     wait(libc::P_PID, pid, 0).is_some()
 }
 
-/// Reaps this child, which has ended, and tells how; `None` if it is no child of ours.
+/// Reaps this child, which has ended, and returns how; `None` if it is not a child of the daemon.
 pub(in crate::sys) fn ending(pid: i32) -> Option<Ending> {
     let info = wait(libc::P_PID, pid, 0)?;
     // SAFETY: waitid has filled the fields of a child's end.

@@ -2,7 +2,7 @@
 //!
 //! Without a service manager that keeps them, the processes of a killed daemon live on, and a second browser
 //! would come beside the first. They are known by the marker in their environment, which names
-//! the run directory; a process without it is a stranger, whatever its name.
+//! the run directory; a process without it is foreign, even with the same name.
 
 use super::pidfd::PidFd;
 use crate::supervisor::RunId;
@@ -57,7 +57,7 @@ pub async fn end(run_dir: &Path, kept: &BTreeSet<RunId>, cgroups: &[Cgroup]) -> 
         };
         if !future::or(all, late).await {
             log::warn!(
-                "something an earlier daemon has left does not die; going on without waiting for it"
+                "a process of an earlier daemon does not end; continuing without waiting for it"
             );
             break;
         }
@@ -109,7 +109,7 @@ fn select(
         .collect();
     let mut groups: BTreeSet<i32> = ours.iter().map(|pid| everybody[pid].group).collect();
     groups.retain(|group| !own_groups.contains(group));
-    // Parents come in no order: go on until nobody is added.
+    // Parents are unordered: repeat until none is added.
     loop {
         let before = ours.len();
         for (pid, stat) in everybody {
@@ -163,14 +163,14 @@ mod tests {
 
     #[test]
     fn what_carries_the_marker_dies_and_its_namesake_does_not() {
-        let dir = Dir::new("leftovers");
+        let dir = Dir::new("stale-runs");
         let run_dir = dir.path().canonicalize().unwrap();
         let marker = |dir: &Path| Some(format!("{}:sync:1", dir.display()));
         let waits = "echo up; sleep 600; :";
         let (mut ours, _) = shell(waits, marker(&run_dir));
         // One that has wiped its environment, left its group's leader, and stays in its group.
         let (mut wiped, grandchild) = shell("env -i sleep 600 & echo $!; wait", marker(&run_dir));
-        let (mut stranger, _) = shell(waits, None);
+        let (mut foreign, _) = shell(waits, None);
         let (mut neighbour, _) = shell(waits, marker(&run_dir.join("other")));
         let kept = Some(format!("{}:sync:2", run_dir.display()));
         let (mut kept_one, _) = shell(waits, kept);
@@ -181,7 +181,7 @@ mod tests {
         assert_eq!(ended, 4, "two shells and their sleeps");
         assert_eq!(ours.wait().unwrap().signal(), Some(9));
         assert_eq!(wiped.wait().unwrap().signal(), Some(9));
-        for child in [&mut stranger, &mut neighbour, &mut kept_one] {
+        for child in [&mut foreign, &mut neighbour, &mut kept_one] {
             assert_eq!(child.try_wait().unwrap(), None);
             let group = nix::unistd::Pid::from_raw(child.id() as i32);
             nix::sys::signal::killpg(group, Signal::SIGKILL).unwrap();

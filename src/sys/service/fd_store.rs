@@ -34,7 +34,7 @@ const FIRST: RawFd = 3;
 /// Below this are the descriptors that a daemon opens when it starts, some twenty.
 const LOW: RawFd = 64;
 
-/// Tells a program that was executed by itself what it was before. Valid together with `LISTEN_PID`: a daemon that was
+/// Informs a program that executed itself what it was before. Valid together with `LISTEN_PID`: a daemon that was
 /// started by one of an older version may have inherited it.
 pub(in crate::sys) const UPGRADED_FROM: &str = "OSSUARY_UPGRADED_FROM";
 
@@ -81,26 +81,26 @@ impl InheritedDescriptors {
         wanted.filter_map(|name| self.found.remove(&name)).collect()
     }
 
-    /// Lets go of what nobody has taken, in the store as well.
+    /// Closes what was not taken, in the store as well.
     pub fn forget_the_rest(self) {
         self.found.keys().for_each(|name| forget(name));
     }
 }
 
-/// A descriptor that was handed to us, closed by exec as any other of ours. One that lies low makes room for those that
+/// An inherited descriptor, closed by exec as all others. One that lies low makes room for those that
 /// children are born with (`sys::process::vfork`).
 fn taken(fd: OwnedFd) -> OwnedFd {
     if fd.as_raw_fd() < LOW
         && let Ok(copy) = fcntl(&fd, FcntlArg::F_DUPFD_CLOEXEC(LOW))
     {
-        // SAFETY: it was made just now, and nobody else knows of it.
+        // SAFETY: it was made just now, and nothing else uses it.
         return unsafe { OwnedFd::from_raw_fd(copy) };
     }
     let _ = fcntl(&fd, FcntlArg::F_SETFD(FdFlag::FD_CLOEXEC));
     fd
 }
 
-/// Whether somebody keeps descriptors while the daemon is dead.
+/// Whether an fd store keeps descriptors while the daemon is dead.
 pub fn is_kept() -> bool {
     std::env::var_os("NOTIFY_SOCKET").is_some()
 }
@@ -140,7 +140,7 @@ pub fn forget(name: &str) {
     }
 }
 
-/// Becomes `program`, or itself anew where that is impossible, children and these descriptors kept. Returns only if
+/// Executes `program`, or this program again if that is impossible, children and these descriptors kept. Returns only if
 /// both are.
 pub fn execute(program: &Path, arguments: &[OsString], hand: Vec<(String, OwnedFd)>) -> io::Error {
     let (names, fds): (Vec<String>, Vec<OwnedFd>) = hand.into_iter().unzip();
@@ -176,7 +176,7 @@ fn in_a_row(fds: Vec<OwnedFd>) -> io::Result<usize> {
     for (place, fd) in (FIRST..end).zip(&moved) {
         // SAFETY: `fd` was made above and is open.
         let fd = unsafe { std::os::fd::BorrowedFd::borrow_raw(*fd) };
-        // SAFETY: whatever was at this place is not used any more; the program ends here.
+        // SAFETY: the descriptor at this place is not used any more; the program ends here.
         let there = unsafe { dup2_raw(fd, place) }?;
         // It is the next program's.
         std::mem::forget(there);

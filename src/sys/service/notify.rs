@@ -1,4 +1,4 @@
-//! Tells the service manager how the daemon fares. Without one, nothing happens.
+//! Reports the state of the daemon to the service manager. Without one, nothing happens.
 
 use sd_notify::NotifyState;
 use std::time::Duration;
@@ -43,6 +43,6 @@ pub fn watchdog_limit() -> Option<Duration> {
 
 fn send(states: &[NotifyState<'_>]) {
     if let Err(error) = sd_notify::notify(states) {
-        log::warn!("cannot tell the service manager: {error}");
+        log::warn!("cannot notify the service manager: {error}");
     }
 }

@@ -1,4 +1,4 @@
-//! Memory that outlives the daemon: it is behind a descriptor, and whoever gets that sees the same bytes.
+//! Memory that outlives the daemon: it is behind a descriptor, and the process that inherits it sees the same bytes.
 
 #![allow(unsafe_code)]
 
@@ -43,7 +43,7 @@ impl Shared {
 
     fn map(fd: &OwnedFd, length: usize) -> io::Result<Self> {
         let (access, sharing) = (libc::PROT_READ | libc::PROT_WRITE, libc::MAP_SHARED);
-        // SAFETY: a new mapping at a place of the kernel's choice; no memory of ours is touched.
+        // SAFETY: a new mapping at a place of the kernel's choice; no existing memory is touched.
         let start = unsafe { libc::mmap(null_mut(), length, access, sharing, fd.as_raw_fd(), 0) };
         if start == libc::MAP_FAILED {
             return Err(io::Error::last_os_error());

@@ -40,7 +40,7 @@ pub struct Signals {
 }
 
 impl Signals {
-    /// Catches from here on. Whatever the daemon was started with is unblocked.
+    /// Catches from here on. Signals that were blocked at the start are unblocked.
     ///
     /// # Errors
     /// No descriptor left.
@@ -84,11 +84,11 @@ impl ChildEnds {
 }
 
 /// In a child that is still in our memory: from here on it is sent signals as any other process, and dies of them. A
-/// handler of ours would have taken them for the daemon's. It allocates nothing and takes no lock.
+/// handler of the daemon would have taken them for its own. It allocates nothing and takes no lock.
 pub(in crate::sys) fn afresh() -> Result<(), Errno> {
     // The standard library has this process ignore SIGPIPE, which a child would inherit.
     for number in CAUGHT.into_iter().chain([libc::SIGPIPE]) {
-        // SAFETY: the default of a signal is no code of ours.
+        // SAFETY: the default of a signal runs no code of the daemon.
         unsafe { libc::signal(number, libc::SIG_DFL) };
     }
     SigSet::empty().thread_set_mask()
@@ -103,7 +103,7 @@ fn reset_ignored() {
         // SAFETY: nothing is set, and what is there is written to a structure that is ours.
         let known = unsafe { libc::sigaction(number, ptr::null(), &mut before) } == 0;
         if known && before.sa_sigaction == libc::SIG_IGN {
-            // SAFETY: the default of a signal is no code of ours.
+            // SAFETY: the default of a signal runs no code of the daemon.
             unsafe { libc::signal(number, libc::SIG_DFL) };
         }
     }

@@ -9,7 +9,7 @@ const LINE_MAX: u64 = 4096;
 /// What Ctrl-C is while it ends nothing.
 const INTERRUPT: char = '\u{3}';
 
-/// Reads one line of standard input. Where somebody sits there, it is asked for and not shown.
+/// Reads one line of standard input. On a terminal it prompts, and the input is not shown.
 ///
 /// # Errors
 /// There is none, or Ctrl-C was pressed.

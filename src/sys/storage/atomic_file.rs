@@ -35,7 +35,7 @@ fn replace(
         let _ = fs::remove_file(&unfinished);
         return Err(failure(format_args!("write {}", path.display()), &error));
     }
-    // The new content is on the disk and under its name: whoever reads the file finds it, and a disk that
+    // The new content is on the disk and under its name: readers of the file find it, and a disk that
     // has just said no would not take the old one back. All that is uncertain is a power cut in this instant.
     if let Err(error) = sync_directory(directory(&target)) {
         let (path, why) = (path.display(), words(&error));
@@ -121,7 +121,7 @@ pub(in crate::sys) fn directory(target: &Path) -> &Path {
     }
 }
 
-/// Always a new file: what lies there may be a link that somebody placed.
+/// Always a new file: what lies there may be a link that another account placed.
 pub(in crate::sys) fn create(path: &Path) -> io::Result<File> {
     match fs::remove_file(path) {
         Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),

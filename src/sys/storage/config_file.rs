@@ -109,7 +109,7 @@ impl ConfigFile {
     }
 
     /// Keeps a broken configuration beside the file, as `<file>.bad`, and returns where. The file itself stays:
-    /// the operator mends it in place, and the next save replaces it.
+    /// the operator fixes it in place, and the next save replaces it.
     ///
     /// # Errors
     /// It cannot be written.
@@ -349,7 +349,7 @@ fn read(path: &Path) -> Result<Option<Vec<u8>>, Failure> {
     Ok(Some(bytes))
 }
 
-/// Spares the card what stands there already.
+/// Writes only a changed content, to spare the card.
 fn write_unless_same(path: &Path, bytes: &[u8]) -> Result<(), Failure> {
     match fs::read(path) {
         Ok(there) if there == bytes => Ok(()),
@@ -453,7 +453,7 @@ mod tests {
     }
 
     #[test]
-    fn a_broken_file_is_set_aside_and_stays_to_be_mended() {
+    fn an_invalid_file_is_copied_and_stays_to_be_fixed() {
         let dir = Dir::new("store-bad");
         fs::write(dir.path().join("config.json"), b"{").unwrap();
         let store = store(&dir);
@@ -482,7 +482,7 @@ mod tests {
     }
 
     #[test]
-    fn a_disk_that_refuses_is_told_in_words_and_changes_nothing() {
+    fn a_disk_error_is_reported_and_changes_nothing() {
         let dir = Dir::new("store-refused");
         fs::write(dir.path().join("file"), b"").unwrap();
         let file = dir.path().join("file/config.json");
@@ -496,7 +496,7 @@ mod tests {
     fn it_is_known_for_how_long_the_disk_has_been_busy() {
         let dir = Dir::new("store-busy");
         let fifo = dir.path().join("config.json");
-        // Opening it waits until somebody writes: a disk that hangs.
+        // Opening it waits for a writer: a disk that hangs.
         nix::unistd::mkfifo(&fifo, nix::sys::stat::Mode::S_IRWXU).unwrap();
         let store = store(&dir);
         assert_eq!(store.busy_since(), None);

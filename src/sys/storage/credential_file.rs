@@ -10,7 +10,7 @@ use std::io::{self, Read, Write};
 use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
-/// In the state directory. The file is for its owner alone, whatever the directory is.
+/// In the state directory. Only its owner may read the file, regardless of the directory's mode.
 pub const CREDENTIALS: &str = "credentials.json";
 
 /// In the run directory: it is gone with the boot.
@@ -80,7 +80,7 @@ impl CredentialFiles {
     /// Keeps the sessions: whole, or as they were before. In memory, as everything in the run directory.
     ///
     /// # Errors
-    /// They could not be written: after the next start somebody may have to sign in again, or may still be.
+    /// They could not be written: after the next start a user may have to sign in again, or may still be signed in.
     pub fn save_sessions(&self, bytes: &[u8]) -> Result<(), Failure> {
         let new = self.sessions.with_added_extension("new");
         let write = || {
@@ -94,7 +94,7 @@ impl CredentialFiles {
     }
 }
 
-/// Fills `bytes` with what nobody can guess. Right after the first boot of a machine this waits until the kernel
+/// Fills `bytes` with unpredictable random data. Right after the first boot of a machine this waits until the kernel
 /// has gathered enough.
 pub fn random(bytes: &mut [u8]) {
     getrandom::fill(bytes).expect("Linux has getrandom(2) since 3.17");

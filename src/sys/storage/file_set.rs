@@ -1,8 +1,8 @@
 //! Changes several files so that all of them are changed or none: everything is on the disk under another name before
 //! the first takes its place.
 //!
-//! Names are changed one after the other, and a power cut may come between two of them. Whoever needs more than that
-//! keeps what the changes came from until [`FileSet::carry_out`] has returned, and makes them once more.
+//! Names are changed one after the other, and a power cut may come between two of them. A caller that needs more than that
+//! keeps what the changes came from until [`FileSet::carry_out`] has returned, and makes them again.
 
 use super::atomic_file::{create, directory, replaced_by, sync_directory, target, unfinished};
 use crate::supervisor::Failure;

@@ -154,7 +154,7 @@ fn push(batch: &mut Vec<u8>, line: &Line<'_>, stream: &str, text: &[&[u8]]) {
     batch.push(b'\n');
 }
 
-/// A file that makes way for a new one before it grows too large.
+/// A file that is replaced by a new one before it grows too large.
 struct Rotated {
     path: PathBuf,
     policy: Persist,
@@ -177,7 +177,7 @@ impl Rotated {
             .try_for_each(|line| self.write_line(line))
             .and_then(|()| self.file.as_mut().map_or(Ok(()), |(file, _)| file.flush()));
         result.map_err(|error| {
-            // Opened anew next time: the directory may have come back as another one.
+            // Opened again next time: the directory may have come back as another one.
             self.file = None;
             failure(format_args!("write {}", self.path.display()), &error)
         })

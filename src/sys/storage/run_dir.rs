@@ -15,7 +15,7 @@ const MANAGER: &str = "manager.pid";
 /// The name of the unix socket that the command line talks through.
 pub const SOCKET: &str = "ossuary.sock";
 
-/// The name of the page that tells how the kiosk is reached, and claimed.
+/// The name of the page that shows how to reach and claim the kiosk.
 pub const WELCOME: &str = "welcome.html";
 
 /// The name of the script by which that page learns that another one lies there.
@@ -39,7 +39,7 @@ const ATTEMPTS: usize = 16;
 pub struct RunDir {
     path: PathBuf,
     /// Whether a daemon that was killed, or has become this one, was here before: only then can there be anything
-    /// of ours. In any other directory the same names are somebody else's.
+    /// of ours. In any other directory the same names may belong to other programs.
     inherited: bool,
     /// Locked (flock(2)) for as long as it is open; a daemon that is killed lets go of it.
     _manager: File,
@@ -77,7 +77,7 @@ impl RunDir {
     }
 
     /// Writes `<id>.pid`. From now on there is a `<id>.memory` beside it, if only an empty one: that
-    /// is how the next daemon tells our PID files from a stranger's.
+    /// is how the next daemon recognises the PID files of a daemon.
     ///
     /// # Errors
     /// It cannot be written.
@@ -167,10 +167,10 @@ impl RunDir {
         ours
     }
 
-    /// Removes everything of ours and gives the directory free.
+    /// Removes the daemon's files and releases the directory.
     pub fn leave(&self) {
         remove(self.ours().into_iter());
-        // Still locked: whoever waits for it finds that the file was replaced.
+        // Still locked: a daemon that waits for it finds that the file was replaced.
         let _ = fs::remove_file(self.path.join(MANAGER));
     }
 
@@ -183,7 +183,7 @@ impl RunDir {
     }
 }
 
-/// Whatever is secret in the configuration is so in what is remembered.
+/// Memories contain the secrets of the configuration.
 fn to_write() -> OpenOptions {
     let mut options = OpenOptions::new();
     options.write(true).create(true).mode(0o600);
@@ -289,7 +289,7 @@ mod tests {
     use crate::sys::test::Dir;
 
     #[test]
-    fn a_second_instance_is_told_who_holds_the_directory() {
+    fn a_second_instance_reports_who_holds_the_directory() {
         let dir = Dir::new("run-dir-lock");
         let first = RunDir::take(&dir.path().join("deep/run")).unwrap();
         let refused = RunDir::take(first.path()).unwrap_err();
@@ -320,19 +320,23 @@ mod tests {
     }
 
     #[test]
-    fn what_a_killed_daemon_left_is_removed_and_what_is_a_strangers_stays() {
-        let dir = Dir::new("run-dir-strangers");
-        let strangers = [
+    fn the_files_of_a_killed_daemon_are_removed_and_foreign_files_stay() {
+        let dir = Dir::new("run-dir-foreign");
+        let foreign_files = [
             "crond.pid",
             "x.sock",
             "notes.new",
             "a.b.memory",
             "0.notify.pid",
         ];
-        for name in strangers {
+        for name in foreign_files {
             fs::write(dir.path().join(name), "1").unwrap();
         }
-        let all_there = || strangers.iter().all(|name| dir.path().join(name).exists());
+        let all_there = || {
+            foreign_files
+                .iter()
+                .all(|name| dir.path().join(name).exists())
+        };
         let first = RunDir::take(dir.path()).unwrap();
         first.clean();
         first.tidy(&BTreeSet::new());
@@ -352,7 +356,7 @@ mod tests {
         second.clean();
         assert!(all_there());
         let left = fs::read_dir(dir.path()).unwrap().count();
-        assert_eq!(left, strangers.len() + 1, "and the lock");
+        assert_eq!(left, foreign_files.len() + 1, "and the lock");
     }
 
     #[test]
@@ -371,7 +375,7 @@ mod tests {
     }
 
     #[test]
-    fn whoever_lives_holds_the_directory_and_whoever_was_killed_does_not() {
+    fn a_running_daemon_holds_the_directory_and_a_killed_one_does_not() {
         let dir = Dir::new("run-dir-held");
         assert!(!RunDir::is_held(dir.path()));
         let run_dir = RunDir::take(dir.path()).unwrap();

@@ -19,7 +19,7 @@ const ENDED: &str = "ended";
 /// writes it down at each end.
 const LAST_RESULT: &str = "last-result";
 
-/// Tells how the machine was started (linux/watchdog.h).
+/// Reports how the machine was started (linux/watchdog.h).
 const BOOT_STATUS: &str = "/sys/class/watchdog/watchdog0/bootstatus";
 
 /// "Card previously reset the CPU" (`WDIOF_CARDRESET`).
@@ -72,7 +72,7 @@ impl ShutdownMarker {
         }
     }
 
-    /// Says that this daemon has ended in order. Not synced: a power cut that comes right behind it is told
+    /// Records that this daemon ended cleanly. Not synced: a power cut right after it is reported
     /// as what it was.
     pub fn end(&self) {
         let _ = fs::rename(self.dir.join(RUNNING), self.dir.join(ENDED));

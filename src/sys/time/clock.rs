@@ -34,7 +34,7 @@ pub fn wall() -> Timestamp {
 }
 
 /// When `moment` was (or will be) as people count it, by what the clock says now: a
-/// moment before the clock was set is told right once it is.
+/// moment before the clock was set is shown correctly once it is.
 pub fn wall_at(moment: Moment) -> Timestamp {
     let now = now();
     let wall = wall();
@@ -50,7 +50,7 @@ pub fn trusted() -> bool {
     is_plausible(wall()) && (disciplined() || Path::new(SYNCHRONIZED).exists() || set_by_hardware())
 }
 
-/// Whether the clock can be right at all: whatever says that it is set, it is not before this program was made.
+/// Whether the clock can be right at all: even if it counts as set, it is not before this program was made.
 pub fn is_plausible(wall: Timestamp) -> bool {
     wall.as_second() >= MADE
 }
@@ -80,7 +80,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_moment_is_told_by_the_wall_clock_of_now() {
+    fn a_moment_is_shown_by_the_current_wall_clock() {
         let hour = Duration::from_secs(3600);
         let moment = now();
         assert!(wall_at(moment + hour) > wall_at(moment));

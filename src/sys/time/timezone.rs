@@ -140,7 +140,7 @@ fn load(path: &Path, name: &str) -> Result<TimeZone, Failure> {
     TimeZone::tzif(name, &bytes).map_err(|error| cannot(&error))
 }
 
-/// Tells one state of the system's zone from another.
+/// Identifies a state of the system's zone.
 pub(in crate::sys) fn fingerprint() -> Option<(std::path::PathBuf, std::time::SystemTime)> {
     let path = Path::new(LOCAL).canonicalize().ok()?;
     let changed = fs::metadata(&path).and_then(|file| file.modified()).ok()?;
@@ -152,7 +152,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_zone_is_found_by_its_name_and_a_wrong_one_is_told() {
+    fn a_zone_is_found_by_its_name_and_an_unknown_one_is_reported() {
         let database = Path::new(DATABASE);
         let berlin = named(database, "Europe/Berlin").unwrap();
         assert_eq!(berlin.iana_name(), Some("Europe/Berlin"));

@@ -1,9 +1,9 @@
 //! Notices when the clock on the wall is set, when it becomes trusted, and when the system has another time zone.
 //!
-//! That it was set (a jump, but also the end of a suspend) the kernel tells by a timer that is cancelled then
+//! That it was set (a jump, but also the end of a suspend) the kernel reports by a timer that is cancelled then
 //! (`TFD_TIMER_CANCEL_ON_SET`, timerfd_create(2)); that the time service has set it, by a file that appears
 //! (inotify(7)). A trusted clock costs no wake-up. While it is not trusted it is looked at every [`DOUBT`]: that
-//! a service disciplines it shows in `adjtimex` alone, and of that nobody tells.
+//! a service disciplines it shows in `adjtimex` alone, which sends no event.
 
 use super::clock;
 use super::timezone;
@@ -68,15 +68,15 @@ impl WallClock {
         let was_trusted = marked.is_ok_and(|boot| boot == clock::boot_id());
         let trusted = clock::trusted() || was_trusted && clock::is_plausible(reading.wall);
         if trusted && !was_trusted {
-            // Without it the next daemon finds out by itself.
+            // Without it the next daemon checks again.
             let _ = std::fs::write(&self.mark, clock::boot_id());
         }
         trusted.then_some(reading)
     }
 
-    /// Tells whenever something is different, for as long as somebody listens. `told` is what is known already.
-    pub async fn watch(self, told: Option<ClockReading>, reports: Sender<Event>) {
-        let mut trusts = told.is_some();
+    /// Sends changes while the receiver exists. `reported` is what was sent already.
+    pub async fn watch(self, reported: Option<ClockReading>, reports: Sender<Event>) {
+        let mut trusts = reported.is_some();
         let mut zone = timezone::fingerprint();
         let mut was_set = false;
         loop {
@@ -189,22 +189,22 @@ mod tests {
     use smol::channel::bounded;
 
     #[test]
-    fn a_clock_that_is_trusted_already_is_not_told_of() {
+    fn a_clock_that_is_already_trusted_is_not_reported() {
         let dir = crate::sys::test::Dir::new("wall");
         std::fs::write(dir.path().join("clock"), clock::boot_id()).unwrap();
         let wall = WallClock::new(dir.path()).unwrap();
-        let told = wall.trusted();
-        assert!(told.is_some(), "the mark of this start says so");
+        let reported = wall.trusted();
+        assert!(reported.is_some(), "the mark of this start says so");
         let (reports, events) = bounded(1);
         smol::block_on(async {
-            let mut watching = Box::pin(wall.watch(told, reports));
+            let mut watching = Box::pin(wall.watch(reported, reports));
             assert!(smol::future::poll_once(watching.as_mut()).await.is_none());
         });
         assert!(events.try_recv().is_err());
     }
 
     #[test]
-    fn a_clock_from_before_this_program_is_not_trusted_whoever_says_so() {
+    fn a_clock_from_before_this_program_is_never_trusted() {
         assert!(!clock::is_plausible(jiff::Timestamp::UNIX_EPOCH));
         assert!(clock::is_plausible(clock::wall()));
     }

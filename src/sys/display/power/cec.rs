@@ -9,7 +9,7 @@ use std::path::Path;
 
 const PROGRAM: &str = "cec-ctl";
 
-/// The device that leads to the screen, where that can be told: the only one, or on a Raspberry Pi the one of the same
+/// The device that leads to the screen, if it can be identified: the only one, or on a Raspberry Pi the one of the same
 /// number (`/dev/cec0` belongs to `HDMI-A-1`, as its documentation has it).
 pub(super) fn device(devices: &Path, connector: Option<&str>) -> Option<String> {
     if !browser_profile::is_installed(PROGRAM) {

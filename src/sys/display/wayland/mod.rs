@@ -1,6 +1,6 @@
 //! Speaks with a Wayland compositor: what shows its display, how it is turned, whether it is on.
 //!
-//! Every compositor tells of its outputs (`wl_output`). Those built on wlroots (cage from 0.2, labwc, sway)
+//! Every compositor describes its outputs (`wl_output`). Those built on wlroots (cage from 0.2, labwc, sway)
 //! also let a client switch them (`zwlr_output_power_manager_v1`) and turn them
 //! (`zwlr_output_manager_v1`). The three interfaces are a dozen messages on a socket, without descriptors
 //! or buffers, so they are written here ([`wire`]) instead of a client library and its code generator.
@@ -28,7 +28,7 @@ impl Wayland {
     /// It is no compositor, or does not answer.
     pub(in crate::sys) async fn connect(display: &Display, socket: &Path) -> Result<Self, Failure> {
         let mut session = Session::open(display, socket).await?;
-        // The first round tells what there is, the second what each of it is like.
+        // The first roundtrip lists the objects, the second describes them.
         session.round_trip().await?;
         session.round_trip().await?;
         Ok(Self { session })

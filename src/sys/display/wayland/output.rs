@@ -1,4 +1,4 @@
-//! What a compositor has told of one of its outputs.
+//! What a compositor reported of one of its outputs.
 
 use super::wire::Event;
 use crate::config::Rotation;
@@ -13,7 +13,7 @@ pub(super) struct WlOutput {
     pub object: u32,
     /// Its `zwlr_output_power_v1`, where it can be switched.
     pub power: Option<u32>,
-    /// Whether it is on, as that has told.
+    /// Whether it is on, as reported by that.
     pub on: Option<bool>,
     name: String,
     size: Option<Size>,
@@ -54,7 +54,7 @@ impl WlOutput {
         }
     }
 
-    /// Takes in what is told of it.
+    /// Handles an event of it.
     pub(super) fn handle(&mut self, event: &Event) {
         let mut arguments = event.arguments();
         match event.opcode {
@@ -100,7 +100,7 @@ impl Head {
         }
     }
 
-    /// Takes in what is told of it; false once it is gone.
+    /// Handles an event of it. Returns false once it is gone.
     pub(super) fn handle(&mut self, event: &Event) -> bool {
         let mut arguments = event.arguments();
         match event.opcode {

@@ -1,4 +1,4 @@
-//! A conversation with a compositor: which objects there are, and what they have told.
+//! A session with a compositor: its objects and what they reported.
 
 use super::output::{Head, WlOutput, transform};
 use super::wire::{Event, Request};
@@ -50,7 +50,7 @@ const CONFIGURATION_SUCCEEDED: u16 = 0;
 const CONFIGURATION_CANCELLED: u16 = 2;
 const HEAD_SET_TRANSFORM: u16 = 3;
 
-/// A connection to a compositor, and what it has told.
+/// A connection to a compositor, and what it reported.
 #[derive(Debug)]
 pub(super) struct Session {
     display: Display,
@@ -73,7 +73,7 @@ pub(super) struct Session {
     /// The callback of the last round trip, and the configuration under way; what became of them.
     waited_for: u32,
     came: Option<u16>,
-    /// Something has changed, and nobody was told yet.
+    /// Something has changed that was not reported yet.
     news: bool,
 }
 
@@ -105,7 +105,7 @@ impl Session {
         Ok(this)
     }
 
-    /// Waits until the compositor has done, and told, everything up to here.
+    /// Waits until the compositor has processed all requests so far.
     pub(super) async fn round_trip(&mut self) -> Result<(), Failure> {
         let callback = self.new_object();
         // It ends with its answer.
@@ -219,7 +219,7 @@ impl Session {
         }
     }
 
-    // ---- what is told ----
+    // ---- events ----
 
     fn handle(&mut self, event: Event) -> Result<(), Failure> {
         let mut arguments = event.arguments();
@@ -288,7 +288,7 @@ impl Session {
         }
         match event.opcode {
             POWER_MODE => output.on = Some(event.arguments().number() != 0),
-            // Somebody else has the switch, or the output is gone.
+            // Another client controls the power, or the output is gone.
             POWER_FAILED => {
                 (output.power, output.on) = (None, None);
                 self.send(Request::new(event.object, POWER_DESTROY));

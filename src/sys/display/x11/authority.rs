@@ -132,7 +132,7 @@ fn read_cookies(file: &Path, peer: u32) -> Result<Option<Vec<u8>>, &'static str>
     if peer != 0 && about.uid() != peer {
         return Err("it does not belong to the account that the X server runs as");
     }
-    // The same file, whatever has its name by now. A file with a lease (fcntl(2)) does not make this wait.
+    // The same file, even if another one has its name by now. A file with a lease (fcntl(2)) does not make this wait.
     let opened = options
         .custom_flags(libc::O_NONBLOCK)
         .open(format!("/proc/self/fd/{}", handle.as_raw_fd()));
@@ -293,7 +293,7 @@ sys.stdin.read()
     }
 
     #[test]
-    fn a_server_that_names_a_fifo_is_sent_no_cookie_and_holds_nobody_up() {
+    fn a_server_that_names_a_fifo_is_sent_no_cookie_and_delays_nothing() {
         let dir = Dir::new("cookies-fifo");
         let fifo = dir.path().join("fifo");
         mkfifo(&fifo, Mode::S_IRWXU).unwrap();

@@ -64,7 +64,7 @@ pub(super) struct Connection {
     outbox: Vec<u8>,
     randr: Option<Extension>,
     dpms: Option<Extension>,
-    /// An event has come that matters, and nobody was told yet.
+    /// A relevant event has arrived that was not reported yet.
     news: bool,
 }
 
@@ -235,7 +235,7 @@ impl Connection {
     /// Resolves once something has happened that is worth a look. May be dropped at any time: nothing is lost.
     pub(super) async fn news(&mut self) -> Result<(), Failure> {
         loop {
-            // Whatever has come at once is one piece of news.
+            // All events of one read are one change.
             while let Some(packet) = self.take()? {
                 self.notice(&packet);
             }
@@ -246,7 +246,7 @@ impl Connection {
         }
     }
 
-    /// The next packet, whatever it is.
+    /// The next packet of any kind.
     async fn packet(&mut self) -> Result<Vec<u8>, Failure> {
         loop {
             if let Some(packet) = self.take()? {

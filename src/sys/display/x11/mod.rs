@@ -2,7 +2,7 @@
 //!
 //! The requests and answers are x11rb-protocol's; what carries them over the socket is ours ([`connection`]),
 //! because it has to fit our loop and to bound what a server may send. No request is sent but when something has
-//! happened: the server tells of changes (RandR) and of DPMS.
+//! happened: the server reports changes (RandR) and of DPMS.
 
 mod authority;
 mod connection;
@@ -51,7 +51,7 @@ impl X {
         Ok(this)
     }
 
-    /// Asks to be told of the size of the screen, and of its power.
+    /// Subscribes to changes of the screen's size and power.
     async fn listen(&mut self) -> Result<(), Failure> {
         let request = ChangeWindowAttributesRequest {
             window: self.connection.root(),

@@ -9,7 +9,7 @@ use x11rb_protocol::protocol::dpms::{
 };
 
 impl X {
-    /// Asks to be told when somebody else switches the screen, where the server can do that (DPMS 1.2), and keeps
+    /// Subscribes to switches of the screen by other clients, if the server supports that (DPMS 1.2), and keeps
     /// quiet about DPMS where it cannot switch at all.
     pub(super) async fn select_dpms(&mut self) -> Result<(), Failure> {
         let Some(dpms) = self.dpms else { return Ok(()) };
@@ -36,7 +36,7 @@ impl X {
         Ok(())
     }
 
-    /// Switches the screen. The times after which the server would switch it off by itself are cleared: whoever
+    /// Switches the screen. The times after which the server would switch it off automatically are cleared: the client that
     /// asks for a screen to be on means it.
     pub(super) async fn set_power(&mut self, on: bool) -> Result<PowerAnswer, Failure> {
         let Some(dpms) = self.dpms else {

@@ -32,7 +32,7 @@ struct Lit {
 }
 
 impl X {
-    /// Asks to be told of every change; without RandR 1.3 a screen has a size and nothing else.
+    /// Subscribes to every change; without RandR 1.3 a screen has a size and nothing else.
     pub(super) async fn select_randr(&mut self) -> Result<(), Failure> {
         let Some(randr) = self.randr else {
             return Ok(());
@@ -194,7 +194,7 @@ impl X {
         };
         let (resize, shown) = (resize(size), shown(way(wanted)));
         // A screen must not become smaller than what shows it, so its CRTC is switched off meanwhile. The grab keeps other
-        // clients from seeing the steps. All five requests are one write: whatever happens to us after it, and however
+        // clients from seeing the steps. All five requests are one write: even if the daemon dies after it, and however
         // long the server takes, it switches the CRTC on again and releases the grab.
         let dark = set(0, &[], Way::ROTATE0);
         let connection = &mut self.connection;

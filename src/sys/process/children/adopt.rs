@@ -26,7 +26,7 @@ const CONTROL: &str = "control";
 /// A run whose processes live on, and by what to follow it.
 pub struct InheritedRun {
     main: PidFd,
-    /// Its main process has ended while no daemon lived, and somebody else has reaped it.
+    /// Its main process has ended while no daemon lived, and another process has reaped it.
     ended: bool,
     out: OwnedFd,
     err: OwnedFd,
@@ -36,7 +36,7 @@ pub struct InheritedRun {
 
 impl InheritedRun {
     /// The run of a process, if it can be followed from here on: everything was handed over, and its tree
-    /// can be told from others, because it has a cgroup or we are its parent.
+    /// can be distinguished from others, because it has a cgroup or is a child.
     pub fn find(
         id: &Id,
         running: &SavedRun,
@@ -63,7 +63,7 @@ impl InheritedRun {
 }
 
 impl Children {
-    /// Goes on with a run that an earlier daemon has started; what it prints goes into its log in `logs`.
+    /// Adopts a run of an earlier daemon. Its output goes to its log in `logs`.
     /// `Exited` follows as after a start, at once where it has ended meanwhile.
     ///
     /// # Errors
@@ -83,7 +83,7 @@ impl Children {
             .borrow_mut()
             .choose(process.user.as_deref())?;
         let log = logs.ensure(id, process.log.memory_kib as usize * 1024);
-        let odd = |error: io::Error| failure(format_args!("go on with {id}"), &error);
+        let odd = |error: io::Error| failure(format_args!("adopt {id}"), &error);
         let out = smol::Async::new(PipeReader::from(found.out)).map_err(odd)?;
         let err = smol::Async::new(PipeReader::from(found.err)).map_err(odd)?;
         let resume = |stream| log.resume(stream, logs.take_partial_line(id, stream));
@@ -145,7 +145,7 @@ impl Children {
     }
 }
 
-/// A run is over: nobody needs to follow it any more.
+/// A run is over and is no longer followed.
 pub(super) fn let_go(id: &Id, run: RunId) {
     if !fd_store::is_kept() {
         return;

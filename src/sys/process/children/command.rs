@@ -1,4 +1,4 @@
-//! Executes a command that belongs to no process, as an ordinary account; what it prints is told in the daemon's log.
+//! Executes a command that belongs to no process, as an ordinary account; its output goes to the daemon's log.
 
 use super::Children;
 use crate::config::Id;
@@ -12,13 +12,13 @@ use smol::future::{or, pending, zip};
 use smol::io::{AsyncRead, AsyncReadExt};
 use std::time::Duration;
 
-/// How much of what a command prints is told; the rest is read, so that it does not wait, and falls away.
+/// How much output of a command is logged. The rest is read, so that the command does not block, and dropped.
 const LOGGED_MAX: usize = 16 * 1024;
 
 /// How long what is left in the pipes is read after the end.
 const REST: Duration = Duration::from_secs(1);
 
-/// The longest line that is told at once.
+/// The longest line of the log.
 const LINE: usize = 1024;
 
 impl Children {
@@ -37,18 +37,18 @@ impl Children {
         let mut helper = self.helper(&id, RunId(0), &launch, &account, Output::Piped)?;
         let (out, err) = (helper.child.stdout.take(), helper.child.stderr.take());
         let status = {
-            let mut telling = std::pin::pin!(zip(log_lines(out), log_lines(err)));
-            let mut is_told = false;
+            let mut logging = std::pin::pin!(zip(log_lines(out), log_lines(err)));
+            let mut is_logged = false;
             let meanwhile = async {
-                telling.as_mut().await;
-                is_told = true;
+                logging.as_mut().await;
+                is_logged = true;
                 pending().await
             };
             let status = or(helper.child.status(), meanwhile).await;
-            if !is_told {
+            if !is_logged {
                 // A child that it left behind may keep the pipes open for ever.
                 let rest = async {
-                    telling.as_mut().await;
+                    logging.as_mut().await;
                 };
                 let enough = async {
                     Timer::after(REST).await;
@@ -63,10 +63,10 @@ impl Children {
     }
 }
 
-/// Tells what comes out of a pipe, line by line.
+/// Logs what comes out of a pipe, line by line.
 async fn log_lines(pipe: Option<impl AsyncRead + Unpin>) {
     let Some(mut pipe) = pipe else { return };
-    let (mut told, mut line) = (0, Vec::new());
+    let (mut logged, mut line) = (0, Vec::new());
     let mut bytes = [0; 512];
     while let Ok(count @ 1..) = pipe.read(&mut bytes).await {
         for byte in &bytes[..count] {
@@ -74,8 +74,8 @@ async fn log_lines(pipe: Option<impl AsyncRead + Unpin>) {
             if !is_end {
                 line.push(*byte);
             }
-            if (is_end || line.len() == LINE) && told < LOGGED_MAX {
-                told += line.len() + 1;
+            if (is_end || line.len() == LINE) && logged < LOGGED_MAX {
+                logged += line.len() + 1;
                 say(&line);
             }
             if is_end || line.len() == LINE {
@@ -83,7 +83,7 @@ async fn log_lines(pipe: Option<impl AsyncRead + Unpin>) {
             }
         }
     }
-    if !line.is_empty() && told < LOGGED_MAX {
+    if !line.is_empty() && logged < LOGGED_MAX {
         say(&line);
     }
 }

@@ -10,7 +10,7 @@ use crate::sys::process::spawn::Output;
 use async_process::ExitStatus;
 use smol::io::AsyncReadExt;
 
-/// How much of an answer is taken; of a program that says more nobody reads the rest, and it ends by SIGPIPE.
+/// How much of an answer is taken; a program that prints more ends by SIGPIPE.
 const ANSWER_MAX: u64 = 16 * 1024;
 
 impl Children {

@@ -60,7 +60,7 @@ fn a_number_that_is_freed_more_than_once_is_given_to_one_object_only() {
 }
 
 #[test]
-fn a_number_in_use_is_not_free_whatever_the_compositor_says() {
+fn an_id_in_use_is_not_free_even_if_the_compositor_says_so() {
     let (mut session, mut compositor, _dir) = session("wayland-use");
     let object = session.new_object();
     let free = event(DISPLAY, DISPLAY_DELETE_ID, object);
