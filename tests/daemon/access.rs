@@ -371,9 +371,9 @@ fn planted_secrets_are_found_nowhere() {
         }
     }
     assert!(
-        places
-            .iter()
-            .any(|(name, text)| name.ends_with("daemon.log") && text.contains("a wrong password"))
+        places.iter().any(
+            |(name, text)| name.ends_with("daemon.log") && text.contains("wrong password from")
+        )
     );
     for (place, text) in places {
         for secret in secrets {

@@ -28,7 +28,7 @@ fn the_reason_of_the_last_start_is_reported() {
     let output = kiosk.ossuary(&["status"]);
     let output = String::from_utf8_lossy(&output.stdout).into_owned();
     assert!(
-        output.contains("last start: crash: the daemon died"),
+        output.contains("last start: crash: the daemon crashed"),
         "{output}"
     );
 

@@ -352,7 +352,7 @@ fn the_status_summarizes_everything() {
             "active_display": "main-display",
             "configuration": {
                 "file": "/etc/ossuary/config.json", "source": "file",
-                "problems": [], "warnings": [],
+                "problems": [], "warnings": [], "file_differs": false,
             },
             "processes": {"total": 2, "running": 1, "waiting": 0, "failed": 0},
             "schedule": {

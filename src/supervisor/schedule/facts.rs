@@ -34,7 +34,7 @@ impl<'a> Facts<'a> {
             .ok_or_else(|| Refusal::NoSuchProcess(id.clone()))
     }
 
-    /// Whether the browser of a process can be told to show a page.
+    /// Whether the browser of a process can be asked to show a page.
     pub fn can_show(&self, id: &Id) -> bool {
         self.machine(id)
             .is_some_and(|machine| machine.pid().is_some() && !machine.is_stopping())

@@ -38,7 +38,7 @@ impl Cgroup {
     }
 
     /// Writes the limits. One whose controller is missing is passed over: [`super::Delegation::shortfall`]
-    /// tells of it. For a new cgroup, or one whose controllers were away ([`super::make_way`]).
+    /// reports it. For a new cgroup, or one whose controllers were away ([`super::prepare_restart`]).
     ///
     /// # Errors
     /// What could not be written; the others were.

@@ -87,7 +87,7 @@ pub fn tidy(profile: &Path) {
 /// as long as it runs, and nothing reads them. No switch changes that. Where this is no directory it counts in memory.
 const METRICS: &str = "BrowserMetrics";
 
-/// The marks of a crash, and what stands there after an orderly end: JSON, of the same length, so that the
+/// The marks of a crash, and their values after a clean end: JSON, of the same length, so that the
 /// file is whole at any instant.
 const MARKS: [(&[u8], &[u8]); 2] = [
     (b"\"exit_type\":\"Crashed\"", b"\"exit_type\":\"Normal\" "),

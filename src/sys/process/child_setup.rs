@@ -1,8 +1,7 @@
-//! What a child does before it executes its program, whoever gave birth to it.
+//! What a child does between fork and exec.
 //!
-//! It may do so in the daemon's memory ([`super::vfork`]) or in a copy of that in which a lock may be held for ever
-//! (after fork). So these are system calls and nothing else: nothing is allocated, no lock is taken, and
-//! errors are bare numbers.
+//! It runs in the daemon's memory ([`super::vfork`]), or after fork in a copy in which a lock may stay locked. So these
+//! are only system calls: nothing is allocated, no lock is taken, and errors are bare numbers.
 
 #![allow(unsafe_code)]
 
@@ -20,7 +19,7 @@ use libc::{
     SYS_setgid32 as SYS_setgid, SYS_setgroups32 as SYS_setgroups, SYS_setuid32 as SYS_setuid,
 };
 
-/// All of it, prepared.
+/// The prepared setup.
 #[derive(Debug)]
 pub(in crate::sys) struct ChildSetup {
     entrance: Option<File>,
@@ -29,8 +28,7 @@ pub(in crate::sys) struct ChildSetup {
 }
 
 impl ChildSetup {
-    /// Those that make a child of the daemon one of this account, in the cgroup that `entrance` leads to (its
-    /// `cgroup.procs`), where there is one.
+    /// The setup for a child of this account, in the cgroup of `entrance` (its `cgroup.procs`) if there is one.
     pub(in crate::sys) fn new(account: &Account, entrance: Option<File>) -> Self {
         Self {
             entrance,
@@ -42,16 +40,16 @@ impl ChildSetup {
     /// In the child: enters its cgroup. It may still have its descriptors in common with the daemon.
     pub(in crate::sys) fn enter(&self) {
         if let Some(entrance) = &self.entrance {
-            // 0 stands for whoever writes it. All it ever forks is born in there. That it cannot enter is no reason
-            // to stay dark: whoever started it looks whether it did.
+            // 0 stands for the writing process. Its children start in there, too. A failure does not prevent the start:
+            // the daemon checks afterwards whether it succeeded.
             let _ = nix::unistd::write(entrance, b"0");
         }
     }
 
-    /// In the child: takes the rest. Nothing that it does afterwards needs rights that it had before.
-    pub(in crate::sys) fn take(&self) -> Result<(), Errno> {
+    /// In the child: applies the rest. Nothing after it needs the rights from before.
+    pub(in crate::sys) fn apply(&self) -> Result<(), Errno> {
         if let Some(switch) = &self.switch {
-            switch.take_on()?;
+            switch.apply()?;
         }
         if let Some(limit) = &self.limit {
             // SAFETY: `limit` is a live `rlimit` that the call only reads.
@@ -62,15 +60,15 @@ impl ChildSetup {
 }
 
 impl Switch {
-    /// Becomes the user. By bare system calls: those of the C library have every thread of the process do it, and
-    /// would take the daemon's for the child's.
-    fn take_on(&self) -> Result<(), Errno> {
+    /// Changes the user, by bare system calls: those of the C library change every thread of the process, here the
+    /// daemon's.
+    fn apply(&self) -> Result<(), Errno> {
         let groups = self.groups.as_ptr();
         // SAFETY: the pointer and length are those of a live vector of group ids.
         Errno::result(unsafe { libc::syscall(SYS_setgroups, self.groups.len(), groups) })?;
-        // SAFETY: takes an integer and touches no memory of ours.
+        // SAFETY: takes an integer and touches no memory.
         Errno::result(unsafe { libc::syscall(SYS_setgid, self.gid) })?;
-        // SAFETY: takes an integer and touches no memory of ours.
+        // SAFETY: takes an integer and touches no memory.
         Errno::result(unsafe { libc::syscall(SYS_setuid, self.uid) })?;
         Ok(())
     }

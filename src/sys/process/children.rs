@@ -1,4 +1,4 @@
-//! The runs: starts them, signals and kills their trees, and tells of their ends.
+//! The runs: starts them, signals and kills their trees, and reports their ends.
 //!
 //! A run is over when its main process was reaped and nothing of its tree lives any more. Main processes are
 //! waited for by pidfd, one small task each. Everything else in a tree is noticed by SIGCHLD, because the
@@ -79,7 +79,7 @@ struct Run {
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Phase {
-    /// The main process lives, or nobody has noticed yet that it does not.
+    /// The main process runs, or its end was not noticed yet.
     Main,
     /// It has ended, and the event that says so has not been taken in yet.
     Reporting,
@@ -89,7 +89,7 @@ enum Phase {
 
 impl Children {
     /// Makes the daemon the reaper of everything it starts, and looks after it on `executor`.
-    /// What happens is told to `events`; each run lives in a cgroup of its own, where there are `cgroups`.
+    /// Sends what happens to `events`. With `cgroups`, each run has its own.
     /// Once a process.
     ///
     /// # Errors
@@ -107,14 +107,14 @@ impl Children {
             Some(_) => Some(Watch::new().map_err(|e| failure("watch for ends of cgroups", &e))?),
             None => None,
         };
-        let nursery = VforkSpawner::new().map_err(|e| failure("make ready for children", &e))?;
+        let spawner = VforkSpawner::new().map_err(|e| failure("make ready for children", &e))?;
         let inner = Rc::new(Inner {
             executor: executor.clone(),
             events,
             run_dir: run_dir.clone(),
             buffer: Buffer::new(),
             accounts: RefCell::default(),
-            spawner: RefCell::new(nursery),
+            spawner: RefCell::new(spawner),
             cgroups,
             family: RefCell::new(ProcessTrees::new(run_dir.path(), watch.clone())),
             runs: RefCell::default(),
@@ -162,14 +162,14 @@ impl Children {
         };
         let mut home = inner.cgroups.prepare(id, run, &launch.limits);
         let entrance = home.entrance();
-        let mut nursery = inner.spawner.borrow_mut();
+        let mut spawner = inner.spawner.borrow_mut();
         let Spawned {
             child: SpawnedChild { pid, handle },
             out,
             err,
             control,
             mut warnings,
-        } = match spawn(&mut nursery, launch, &account, &belonging, entrance) {
+        } = match spawn(&mut spawner, launch, &account, &belonging, entrance) {
             Ok(spawned) => spawned,
             Err(failure) => {
                 let cgroup = home.abandoned();
@@ -275,7 +275,7 @@ impl Children {
         family.signal(run, &[signal, Signal::SIGCONT]);
     }
 
-    /// Kills everything in the tree of a run, and whatever it forks, until nothing is left.
+    /// Kills the tree of a run, and what it forks meanwhile, until nothing is left.
     pub fn kill(&self, run: RunId) {
         if let Some(record) = self.0.runs.borrow_mut().get_mut(&run) {
             record.killing = true;
@@ -283,7 +283,7 @@ impl Children {
         }
     }
 
-    /// Kills descendants that could not be told to belong to any run, and returns how many. To be
+    /// Kills descendants that belong to no known run, and returns how many. To be
     /// called when every run is over and the daemon is about to leave.
     pub fn kill_strays(&self) -> usize {
         self.0.family.borrow_mut().kill_strays()
@@ -435,7 +435,7 @@ impl Inner {
         self.executor.spawn(follow).detach();
     }
 
-    /// Waits for the end of the main process of a run, and tells of it. If that is no child of ours, nobody tells us how
+    /// Waits for the end of the main process of a run, and reports it. If that is not a child, its exit status is unknown: how
     /// it ended.
     async fn follow(self: Rc<Self>, run: RunId, main: Rc<PidFd>) {
         if let Err(error) = main.ended().await {
@@ -496,7 +496,7 @@ impl Inner {
         left
     }
 
-    /// Reaps orphans that have ended, kills on in trees that are to die, and tells which are gone.
+    /// Reaps orphans that have ended, continues to kill trees that are to end, and reports which are gone.
     async fn look(&self) {
         self.family.borrow_mut().reap();
         for run in self.gone() {

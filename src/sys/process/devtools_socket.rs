@@ -16,7 +16,7 @@ const PLACES: [RawFd; 2] = [3, 4];
 pub(in crate::sys) const ABOVE: RawFd = 5;
 
 /// In the child: puts its end where the browser looks for it. The daemon's descriptors there are not needed any more.
-pub(in crate::sys) fn put(theirs: &OwnedFd) -> Result<(), Errno> {
+pub(in crate::sys) fn install(theirs: &OwnedFd) -> Result<(), Errno> {
     for place in PLACES {
         // SAFETY: takes two integers and touches no memory. The copy is not closed by exec.
         let put = unsafe { libc::dup2(theirs.as_raw_fd(), place) };

@@ -24,7 +24,7 @@ pub(in crate::sys) struct Program {
     _environment: Environment<'static>,
 }
 
-// SAFETY: what it points to is its own, lies where it lay when it is moved, and is only read.
+// SAFETY: it owns what it points to, which does not move with it and is only read.
 unsafe impl Send for Program {}
 
 // SAFETY: as above.

@@ -4,7 +4,7 @@
 //! neither be interrupted from it nor type into it (TIOCSTI). A session is a process group as well, which can be killed
 //! in one stroke.
 //!
-//! A main process is born by our own hand ([`super::vfork`]): it is what a kiosk waits for after a crash. Helpers
+//! A main process is start by our own hand ([`super::vfork`]): it is what a kiosk waits for after a crash. Helpers
 //! come and go beside it and are left to async-process. What either does before it executes its program is the
 //! same ([`ChildSetup`]).
 
@@ -33,9 +33,9 @@ pub(in crate::sys) struct Spawned {
     pub(in crate::sys) child: SpawnedChild,
     pub(in crate::sys) out: Async<PipeReader>,
     pub(in crate::sys) err: Async<PipeReader>,
-    /// Our end of the socket that it is driven over, where it is.
+    /// The daemon's end of the debugging socket.
     pub(in crate::sys) control: Option<UnixStream>,
-    /// What is odd but did not hinder it.
+    /// Problems that did not prevent the start.
     pub(in crate::sys) warnings: Vec<String>,
 }
 
@@ -48,8 +48,8 @@ pub(in crate::sys) enum Output {
     Discarded,
 }
 
-/// Executes the program of `launch` as `account`, `/dev/null` at its stdin, born in the cgroup that
-/// `entrance` leads to (its `cgroup.procs`), where there is one.
+/// Executes the program of `launch` as `account`, with `/dev/null` as stdin, in the cgroup of
+/// `entrance` (its `cgroup.procs`) if there is one.
 ///
 /// # Errors
 /// It cannot be executed; in words that name it.
@@ -57,7 +57,7 @@ pub(in crate::sys) fn spawn(
     spawner: &mut VforkSpawner,
     launch: &Launch,
     account: &Account,
-    belonging: &RunIdentity<'_>,
+    identity: &RunIdentity<'_>,
     entrance: Option<File>,
 ) -> Result<Spawned, Failure> {
     let mut warnings = Vec::new();
@@ -66,19 +66,19 @@ pub(in crate::sys) fn spawn(
         true => Some(UnixStream::pair().map_err(|error| failure("make a socket", &error))?),
         false => None,
     };
-    let (control, theirs) = control.unzip();
-    let steps = ChildSetup::new(account, entrance);
-    let mut born = || {
-        let environment = Environment::of(launch, account, belonging)?;
+    let (control, child_end) = control.unzip();
+    let setup = ChildSetup::new(account, entrance);
+    let mut start = || {
+        let environment = Environment::of(launch, account, identity)?;
         let program = Program::new(launch, environment, &cwd)?;
         let (out, its_out) = pipe()?;
         let (err, its_err) = pipe()?;
-        let newborn = spawner.spawn(&program, &steps, [&its_out, &its_err], theirs.as_ref())?;
-        Ok((newborn, out, err))
+        let child = spawner.spawn(&program, &setup, [&its_out, &its_err], child_end.as_ref())?;
+        Ok((child, out, err))
     };
-    let (newborn, out, err) = born().map_err(|error| cannot_run(launch, &cwd, &error))?;
+    let (child, out, err) = start().map_err(|error| cannot_run(launch, &cwd, &error))?;
     Ok(Spawned {
-        child: newborn,
+        child,
         out,
         err,
         control,
@@ -86,7 +86,7 @@ pub(in crate::sys) fn spawn(
     })
 }
 
-/// As [`spawn`], for a program beside a run. Nobody drives it, and what is odd about it was said of the run.
+/// As [`spawn`], for a helper of a run. It has no driver, and its warnings were reported for the run.
 ///
 /// # Errors
 /// It cannot be executed; in words that name it.
@@ -98,8 +98,8 @@ pub(in crate::sys) fn spawn_helper(
     entrance: Option<File>,
 ) -> Result<Child, Failure> {
     let cwd = working_directory(launch, account, &mut Vec::new())?;
-    let steps = ChildSetup::new(account, entrance);
-    let born = || {
+    let setup = ChildSetup::new(account, entrance);
+    let start = || {
         let environment = Environment::of(launch, account, belonging)?;
         let program = Program::new(launch, environment, &cwd)?;
         let mut command = std::process::Command::new(launch.program());
@@ -107,9 +107,9 @@ pub(in crate::sys) fn spawn_helper(
         // Here and not by the standard library, which would look for it in another way, and have a shell execute
         // what is no program.
         let execute = move || {
-            steps.enter();
+            setup.enter();
             setsid()?;
-            steps.take()?;
+            setup.apply()?;
             Err(program.execute().into())
         };
         // SAFETY: after fork the closure makes system calls. It neither allocates nor locks.
@@ -121,17 +121,17 @@ pub(in crate::sys) fn spawn_helper(
             Output::Discarded => Stdio::null(),
         };
         command.stdin(Stdio::null()).stdout(end()).stderr(end());
-        // We reap whatever async-process does not.
+        // The daemon reaps what async-process does not.
         command.reap_on_drop(false);
         command.spawn()
     };
-    born().map_err(|error| cannot_run(launch, &cwd, &error))
+    start().map_err(|error| cannot_run(launch, &cwd, &error))
 }
 
 /// Our end, which is waited at, and the child's.
 fn pipe() -> io::Result<(Async<PipeReader>, PipeWriter)> {
-    let (ours, theirs) = io::pipe()?;
-    Ok((Async::new(ours)?, theirs))
+    let (ours, child_end) = io::pipe()?;
+    Ok((Async::new(ours)?, child_end))
 }
 
 /// The configured directory must exist; a home may be missing.

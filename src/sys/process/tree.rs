@@ -1,27 +1,27 @@
 //! Knows which process belongs to which run.
 //!
-//! The daemon is a child subreaper (prctl(2)): whatever its children leave behind becomes its own child, so
+//! The daemon is a child subreaper (prctl(2)): orphans of its children become its own children, so
 //! everything it ever started descends from it, and nothing else does. A direct child is either the main
-//! process of a run, a helper, or an orphan. To which run an orphan belongs is told by, in this order:
+//! process of a run, a helper, or an orphan. The run of an orphan is found by, in this order:
 //!
 //! 1. having been seen in its tree before (a tree is looked through when it is signalled);
 //! 2. its process group;
 //! 3. the marker in its environment, `OSSUARY_RUN=<run dir>:<id>:<run>`.
 //!
-//! The kernel tells of no orphan: all direct children are listed to find them, which takes the longer the more there
-//! are. So they are not listed for each of many runs that end at a time. What a process leaves behind is ours before its
-//! own end can be seen, and hangs below a child of ours for as long as that lives: a list is good until the next
+//! The kernel does not report orphans: all direct children are listed to find them, which takes longer the more there
+//! are. So they are not listed for each of many runs that end at once. The orphans of a process become children of the
+//! daemon before its end can be seen, and descend from a child of the daemon until then: a list is valid until the next
 //! child is reaped ([`ProcessTrees::stale`]).
 //!
 //! Where the service manager has delegated a cgroup to the daemon, each run has one of its own ([`crate::sys::cgroup`]),
-//! and whatever lives in that belongs to the run as well, descendant or not. Descent still counts
+//! and all processes in it belong to the run as well, descendants or not. Descent still counts
 //! beside it: a process may be moved elsewhere (a session is, by its PAM module).
 //!
-//! An orphan that has left group and parents and wiped its environment, unseen, belongs to nobody
+//! An orphan that has left group and parents and wiped its environment, unseen, belongs to no run
 //! until everything is ended ([`ProcessTrees::kill_strays`]).
 //!
-//! The PID of a direct child means that child until we reap it, and nobody else does. Of
-//! deeper descendants a PID is believed only together with the time of birth.
+//! The PID of a direct child means that child until the daemon reaps it, and nothing else does. The PID of a
+//! deeper descendant is trusted only together with its start time.
 
 use super::pidfd::PidFd;
 use super::reap;
@@ -40,9 +40,9 @@ use std::time::{Duration, Instant};
 /// there is still more, the next end of a child continues.
 const PASSES_MAX: usize = 100;
 
-/// Where a tree is signalled or killed, a list of our children that is no older serves as one of now: whoever stops a
-/// thousand runs does so within some of these. Who becomes an orphan meanwhile, and lives neither in the cgroup of the
-/// run nor in the group of its living main process, does not hear the signal, and is killed when the time to stop is up.
+/// How old a list of children may be when a tree is signalled or killed: stopping a thousand runs takes several of
+/// these. A process that becomes an orphan meanwhile, and is neither in the cgroup of the run nor in the group of its
+/// main process, does not get the signal, and is killed when the stop timeout ends.
 const FRESH: Duration = Duration::from_millis(10);
 
 /// All descendants of the daemon, as far as it knows them.
@@ -51,18 +51,18 @@ pub(in crate::sys) struct ProcessTrees {
     marker_prefix: Vec<u8>,
     children: OwnChildren,
     own_group: i32,
-    /// Main processes that nobody has reaped yet.
+    /// Main processes that were not reaped yet.
     mains: BTreeMap<i32, RunId>,
-    /// Children that somebody else waits for: probes of readiness.
+    /// Children that another task waits for: readiness probes.
     helpers: BTreeSet<i32>,
     /// Other direct children, and whose they are.
     orphans: BTreeMap<i32, Option<RunId>>,
     /// When they were looked for.
     looked: Option<Instant>,
-    /// A child of ours was reaped since: what it has left behind, if anything, is not among them.
+    /// A child was reaped since: what it has left behind, if anything, is not among them.
     stale: bool,
     runs: BTreeMap<RunId, Tree>,
-    /// Tells when the last process of a cgroup has gone, where there are cgroups.
+    /// Reports the end of the last process of a cgroup.
     watch: Option<Rc<Watch>>,
     /// Cgroups of runs that are over, in which something was still dying when they were to be removed.
     emptying: Vec<Cgroup>,
@@ -75,11 +75,11 @@ struct Tree {
     ending: Option<Ending>,
     /// Its process group; the PID of its main process, alive or not.
     group: i32,
-    /// What has been seen in it: PID and time of birth.
+    /// What has been seen in it: PID and start time.
     seen: BTreeSet<(i32, u64)>,
     /// What was sent SIGKILL.
     killed: BTreeSet<(i32, u64)>,
-    /// What it was born in, where there are cgroups.
+    /// Its cgroup, if there are cgroups.
     cgroup: Option<Cgroup>,
 }
 
@@ -87,7 +87,7 @@ struct Tree {
 struct Member {
     pid: i32,
     stat: Stat,
-    /// A direct child of ours, whose PID cannot be given to another before we reap it.
+    /// A direct child, whose PID cannot be reused before the daemon reaps it.
     pinned: bool,
 }
 
@@ -127,7 +127,7 @@ impl ProcessTrees {
         self.runs.get(&run)?.cgroup.as_ref()
     }
 
-    /// Takes leave of the main process of a run, which has ended, and tells how. `Unseen` if it is no child of ours.
+    /// Reaps the main process of a run, which has ended, and returns how. `Unknown` if it is not a child.
     pub(in crate::sys) fn main_ended(&mut self, run: RunId) -> Ending {
         if self.runs.get(&run).is_some_and(|tree| tree.main.is_some()) {
             self.reap();
@@ -136,7 +136,7 @@ impl ProcessTrees {
             return Ending::Unknown;
         };
         if let Some(pid) = tree.main.take() {
-            // It is no child of ours, hides behind a helper, or lives on and cannot be watched.
+            // It is not a child, hides behind a helper, or still runs and cannot be watched.
             self.mains.remove(&pid);
             tree.ending = reap::ending(pid);
             self.stale = true;
@@ -144,7 +144,7 @@ impl ProcessTrees {
         tree.ending.take().unwrap_or(Ending::Unknown)
     }
 
-    /// The main process of a run was reaped by somebody else. Its PID may be a stranger's by now.
+    /// The main process of a run was reaped by another process. Its PID may be reused by now.
     pub(in crate::sys) fn main_was_reaped(&mut self, run: RunId) {
         if let Some(pid) = self.runs.get_mut(&run).and_then(|tree| tree.main.take()) {
             self.mains.remove(&pid);
@@ -166,12 +166,12 @@ impl ProcessTrees {
         self.emptying.retain(|cgroup| cgroup.remove().is_err());
     }
 
-    /// A child was started that somebody else waits for.
+    /// A child was started that another task waits for.
     pub(in crate::sys) fn helper_began(&mut self, pid: i32) {
         self.helpers.insert(pid);
     }
 
-    /// It was reaped, or nobody waits for it any more.
+    /// It was reaped, or its task was dropped.
     pub(in crate::sys) fn helper_ended(&mut self, pid: i32) {
         self.helpers.remove(&pid);
         self.stale = true;
@@ -204,7 +204,7 @@ impl ProcessTrees {
         while self.stale {
             self.find_orphans();
             let known = self.orphans.len();
-            // One that has ended may hide behind somebody's helper, and somebody may have hidden behind it.
+            // One that has ended may hide behind a helper, and another one may have hidden behind it.
             self.orphans
                 .retain(|pid, whose| *whose != Some(run) || !reap::reap(*pid));
             self.stale = self.orphans.len() < known;
@@ -212,7 +212,7 @@ impl ProcessTrees {
         self.orphans.values().any(|whose| *whose == Some(run))
     }
 
-    /// Whether anything lives in the cgroup of a run. If so, the end of it will be told.
+    /// Whether anything lives in the cgroup of a run. If so, its end will be reported.
     fn is_populated(&self, run: RunId) -> bool {
         let Some(cgroup) = self.cgroup(run).filter(|cgroup| cgroup.is_populated()) else {
             return false;
@@ -220,12 +220,12 @@ impl ProcessTrees {
         if let Some(watch) = &self.watch {
             watch.begin(run, cgroup);
         }
-        // Once more: it may have ended before it was watched.
+        // Again: it may have ended before it was watched.
         cgroup.is_populated()
     }
 
-    /// Sends signals to everything in the tree of a run, one after the other. It is looked through once: whoever stops
-    /// a hundred runs looks through a hundred trees.
+    /// Sends signals to everything in the tree of a run, one after the other. The tree is listed once:
+    /// stopping a hundred runs lists a hundred trees.
     pub(in crate::sys) fn signal(&mut self, run: RunId, signals: &[Signal]) {
         self.find_orphans_lately();
         let members = self.members(run);
@@ -252,7 +252,7 @@ impl ProcessTrees {
 
     /// Kills everything in the tree of a run, and what it forks meanwhile: its cgroup in one stroke, then
     /// what is not in it. What has not died or been seen at the end of it is found again after the next end of a
-    /// child: as long as anything lives outside the cgroup, a direct child of ours has still to end.
+    /// child: as long as anything runs outside the cgroup, a direct child has still to end.
     pub(in crate::sys) fn kill(&mut self, run: RunId) {
         if let Some(cgroup) = self.cgroup(run)
             && let Err(error) = cgroup.kill()
@@ -291,7 +291,7 @@ impl ProcessTrees {
         }
     }
 
-    /// Kills what could not be told to belong to any run, and returns how many. For the very end.
+    /// Kills what belongs to no known run, and returns how many. For the very end.
     pub(in crate::sys) fn kill_strays(&mut self) -> usize {
         self.find_orphans();
         let strays: Vec<i32> = self
@@ -327,7 +327,7 @@ impl ProcessTrees {
     }
 
     /// The groups of a run that can be killed in one stroke: their number is pinned by a
-    /// direct child of ours in them, and they are neither ours nor another run's.
+    /// direct child in them, and they are neither the daemon's nor another run's.
     fn groups_of(&self, run: RunId, members: &[Member]) -> BTreeSet<i32> {
         let foreign = |group: &i32| {
             *group == self.own_group
@@ -362,7 +362,7 @@ impl ProcessTrees {
             members.extend(living.map(|(pid, stat)| Member {
                 pid,
                 stat,
-                // The main process of a run that was adopted may be somebody else's child.
+                // The main process of an adopted run may be a child of another process.
                 pinned: pid == root && stat.is_ours(),
             }));
         }
@@ -423,7 +423,7 @@ impl ProcessTrees {
     }
 }
 
-/// Whether this process, dead or alive, is a direct child of ours.
+/// Whether this process, dead or alive, is a direct child.
 fn is_child(pid: i32) -> bool {
     Stat::of(pid).is_some_and(|stat| stat.is_ours())
 }
@@ -433,7 +433,7 @@ impl Member {
         (self.pid, self.stat.started)
     }
 
-    /// Signals this very process. (That it may not be ours to signal, being setuid, is no news to anybody.)
+    /// Signals this very process. (A setuid process may not be signalled; that is not reported.)
     fn signal(&self, signal: Signal) {
         if self.pinned {
             let _ = kill(Pid::from_raw(self.pid), signal);
@@ -442,7 +442,7 @@ impl Member {
         let Ok(handle) = PidFd::open(self.pid) else {
             return;
         };
-        // The handle is of whoever has the PID now; that must be whom we have seen.
+        // The handle refers to the process that has the PID now; it must be the one that was listed.
         if Stat::of(self.pid).is_some_and(|stat| stat.started == self.stat.started) {
             handle.signal(signal);
         }

@@ -1,18 +1,17 @@
-//! Gives birth to a child that executes a program.
+//! Spawns a child that executes a program.
 //!
-//! As with vfork(2), the child lives in our memory until it executes its program, and the thread that gave birth
-//! to it sleeps until then. So nothing of the daemon is copied, however large it is, and what the child
-//! does before (to enter a cgroup, to become another user) costs the system calls alone. In return it must
-//! do nothing else: what it writes is written here, and a lock that another thread of ours holds is held.
-//! Everything is prepared before, and the child has a stack of its own.
+//! As with vfork(2), the child runs in the daemon's memory until it executes its program, and the spawning thread
+//! sleeps until then. So nothing of the daemon is copied, however large it is, and what the child does before (enter a
+//! cgroup, change its user) costs only the system calls. In return it must do nothing else: what it writes is written
+//! in the daemon's memory, and a lock that another thread holds stays locked. Everything is prepared before, and the
+//! child has its own stack.
 //!
-//! Of our descriptors it is given those that lie below a few which it needs, and no copy of the others: with a thousand
-//! processes to care for there are three thousand of them, and to copy them at a birth and close them at its end
-//! would take longer than all the rest. So the two have one table until the child takes leave of it, where the kernel
-//! does that well.
+//! The child gets the descriptors below the few that it needs, and no copy of the others: a thousand processes have
+//! three thousand of them, and copying and closing them for each child would take longer than everything else. So both
+//! share one table until the child unshares it, if the kernel does that correctly.
 //!
-//! Nor may a handler of ours run in it. It is born with all signals blocked, and opens itself to them only when no
-//! handler is left ([`signals::afresh`]).
+//! No signal handler of the daemon may run in the child. It starts with all signals blocked, and unblocks them only when
+//! no handler is left ([`signals::afresh`]).
 
 #![allow(unsafe_code)]
 
@@ -42,15 +41,15 @@ const LIKE_VFORK: c_int = libc::CLONE_VM | libc::CLONE_VFORK | libc::CLONE_PIDFD
 /// No descriptor.
 const NONE: c_int = -1;
 
-/// Where children are born: what all births have in common.
+/// Spawns children; what all of them have in common.
 #[derive(Debug)]
 pub(in crate::sys) struct VforkSpawner {
     stack: Stack,
     null: File,
-    /// Where its outputs and the socket that it is driven over lie while a child is born: low among our
-    /// descriptors. In between they lead nowhere.
+    /// Low descriptors that hold the outputs and the debugging socket of a child while it is spawned. In between they
+    /// refer to `/dev/null`.
     places: [OwnedFd; 3],
-    /// Whether a child shares our table of descriptors until it takes leave of it, or has a copy of it.
+    /// Whether a child shares the daemon's descriptor table until it unshares it. Otherwise it has a copy.
     shares: bool,
 }
 
@@ -62,8 +61,8 @@ pub(in crate::sys) struct SpawnedChild {
 }
 
 impl VforkSpawner {
-    /// What the daemon was started with beside its standard ends is not for its children, and closed by exec from here
-    /// on. (Where the kernel is older than Linux 5.11 they get it.)
+    /// Descriptors that the daemon was started with, other than the standard ones, are closed by exec from now on, so
+    /// that children do not get them. (Before Linux 5.11 they do.)
     ///
     /// # Errors
     /// No memory or no descriptor is left.
@@ -71,7 +70,7 @@ impl VforkSpawner {
         let null = File::open("/dev/null")?;
         let low = |least| -> io::Result<OwnedFd> {
             let copy = fcntl(&null, FcntlArg::F_DUPFD_CLOEXEC(least))?;
-            // SAFETY: it was made just now, and nobody else knows of it.
+            // SAFETY: it was just created, and nothing else uses it.
             Ok(unsafe { OwnedFd::from_raw_fd(copy) })
         };
         Ok(Self {
@@ -82,57 +81,58 @@ impl VforkSpawner {
         })
     }
 
-    /// A child that leads a session (and so a process group) of its own, takes these steps and executes this program, nothing at its
-    /// standard input, these pipes at its outputs, and driven over this socket, where there is one.
+    /// Spawns a child that leads its own session (and so process group), applies the setup and executes the program, with
+    /// `/dev/null` as standard input, these pipes as outputs, and the debugging socket `control` if there is one.
     ///
     /// # Errors
-    /// It could not be born, or its program cannot be executed; a kernel before Linux 5.2. Nothing is left of it.
+    /// The child cannot be created or its program cannot be executed, or the kernel is older than Linux 5.2. Nothing is
+    /// left of it.
     pub(in crate::sys) fn spawn(
         &mut self,
         program: &Program,
-        steps: &ChildSetup,
+        setup: &ChildSetup,
         outputs: [&PipeWriter; 2],
         control: Option<&UnixStream>,
     ) -> io::Result<SpawnedChild> {
         let [stdout, stderr] = outputs.map(AsFd::as_fd);
         let ends = [Some(stdout), Some(stderr), control.map(AsFd::as_fd)];
         place(&mut self.places, ends);
-        let birth = ChildArguments {
+        let arguments = ChildArguments {
             program,
-            steps,
+            setup,
             null: &self.null,
             places: &self.places,
             is_driven: control.is_some(),
             shares: self.shares,
             failed: AtomicI32::new(0),
         };
-        let born = birth.happen(&mut self.stack);
-        // The memory is ours: a child that becomes another user in it sets our flag to `fs.suid_dumpable` (proc(5)).
+        let spawned = arguments.spawn(&mut self.stack);
+        // The memory is shared: a child that changes its user in it sets the daemon's flag to `fs.suid_dumpable` (proc(5)).
         let _ = core_dump::prevent();
-        // From here on they are the child's alone: when it closes them, we see their ends.
+        // From now on only the child has them: when it closes them, the daemon sees the end of the pipes.
         let null = self.null.as_fd();
         place(&mut self.places, ends.map(|end| end.and(Some(null))));
-        born
+        spawned
     }
 }
 
-/// Puts ends into their places.
+/// Duplicates descriptors to their places.
 fn place(places: &mut [OwnedFd; 3], ends: [Option<BorrowedFd<'_>>; 3]) {
     for (place, end) in places.iter_mut().zip(ends) {
-        // To put one open descriptor in the place of another cannot fail.
+        // Replacing an open descriptor by another cannot fail.
         let _ = end.map(|end| dup3(end, place, OFlag::O_CLOEXEC));
     }
 }
 
-/// Does with all descriptors from this one on what `how` says (close_range(2)).
+/// Applies close_range(2) to all descriptors from this one on.
 fn close_range(first: c_int, how: c_uint) -> Result<(), Errno> {
-    // SAFETY: takes integers. Either they are closed by exec, or in a table that is nobody else's.
+    // SAFETY: takes integers. Either they are closed by exec, or in a table that only the child has.
     let done = unsafe { libc::syscall(libc::SYS_close_range, first, c_uint::MAX, how) };
     Errno::result(done).map(drop)
 }
 
-/// Whether the kernel makes a table without the upper part of another one as it should. Up to Linux 6.10 the new one may
-/// hold numbers for taken that are free (CVE-2024-45025), and a child then has room for no more than 64.
+/// Whether the kernel correctly unshares a table without its upper part. Up to Linux 6.10 the new table may treat free
+/// numbers as used (CVE-2024-45025), and a child then has room for no more than 64.
 fn leaves_out_well() -> bool {
     let release = uname().ok().map(|us| us.release().to_os_string());
     release.is_some_and(|release| version(&release.to_string_lossy()) >= Some((6, 11)))
@@ -146,45 +146,45 @@ fn version(release: &str) -> Option<(u32, u32)> {
     Some((major.parse().ok()?, minor.parse().ok()?))
 }
 
-/// What a child needs of us until it executes its program.
+/// What a child reads in the daemon's memory until it executes its program.
 struct ChildArguments<'a> {
     program: &'a Program,
-    steps: &'a ChildSetup,
+    setup: &'a ChildSetup,
     null: &'a File,
     places: &'a [OwnedFd; 3],
     is_driven: bool,
     shares: bool,
-    /// Where the child writes down why it does not live.
+    /// The error that the child stores if it fails.
     failed: AtomicI32,
 }
 
 impl ChildArguments<'_> {
-    fn happen(&self, stack: &mut Stack) -> io::Result<SpawnedChild> {
+    fn spawn(&self, stack: &mut Stack) -> io::Result<SpawnedChild> {
         let mut handle: c_int = NONE;
         let all = SigSet::all();
         let open = all.thread_swap_mask(SigmaskHow::SIG_SETMASK)?;
-        let us = ptr::from_ref(self).cast_mut().cast();
-        let their_handle = &raw mut handle;
+        let this = ptr::from_ref(self).cast_mut().cast();
+        let child_handle = &raw mut handle;
         let mut clone = |kind| {
-            // SAFETY: the stack is nobody else's and large enough; the child only reads what it is given, but for what
-            // is atomic; we sleep until it needs none of it any more; and the handle is written before either goes on.
-            Errno::result(unsafe { libc::clone(live, stack.top(), kind, us, their_handle) })
+            // SAFETY: only the child uses the stack, which is large enough; it only reads its arguments, except the atomic
+            // one; this thread sleeps until the child needs none of them; and the handle is written before either continues.
+            Errno::result(unsafe { libc::clone(child_main, stack.top(), kind, this, child_handle) })
         };
-        let born = match self.shares {
-            // Emulators of a processor know no such child, and give it a copy.
+        let spawned = match self.shares {
+            // Emulators of a processor do not support this flag: there the child gets a copy.
             true => match clone(LIKE_VFORK | libc::CLONE_FILES) {
                 Err(Errno::EINVAL) => clone(LIKE_VFORK),
-                born => born,
+                spawned => spawned,
             },
             false => clone(LIKE_VFORK),
         };
-        // Without a child the number that was meant for its handle may be another's by now.
-        let handle = (born.is_ok() && handle != NONE).then(|| {
-            // SAFETY: the kernel has just made this descriptor for us (close-on-exec), and nobody else has it.
+        // Without a child the number may belong to another descriptor by now.
+        let handle = (spawned.is_ok() && handle != NONE).then(|| {
+            // SAFETY: the kernel has just created this descriptor (close-on-exec), and nothing else uses it.
             PidFd::from(unsafe { OwnedFd::from_raw_fd(handle) })
         });
         let failed = self.failed.load(Ordering::Relaxed);
-        let newborn = match (born, handle, failed) {
+        let child = match (spawned, handle, failed) {
             (Err(error), ..) => Err(error),
             (Ok(pid), Some(handle), 0) => Ok(SpawnedChild {
                 pid: pid as u32,
@@ -192,41 +192,41 @@ impl ChildArguments<'_> {
             }),
             (Ok(pid), handle, failed) => {
                 let pid = Pid::from_raw(pid);
-                // It is ending by itself, but where the kernel knows of no handles and has passed over the word.
+                // It ends anyway, unless the kernel ignored the flag for the handle.
                 let _ = kill(pid, Signal::SIGKILL);
-                // Nobody else waits for it. No signal disturbs us.
+                // Nothing else waits for it. All signals are blocked.
                 let _ = waitpid(pid, None);
                 Err(handle.map_or(Errno::ENOSYS, |_| Errno::from_raw(failed)))
             }
         };
         open.thread_set_mask()?;
-        Ok(newborn?)
+        Ok(child?)
     }
 
-    /// In the child: what leads to its program; returns only if there is no way.
-    fn live(&self) -> Result<(), Errno> {
-        self.steps.enter();
+    /// In the child: executes the program. Returns only after a failure.
+    fn execute(&self) -> Result<(), Errno> {
+        self.setup.enter();
         if self.shares {
             self.close_inherited()?;
         }
         setsid()?;
-        // The standard library sees to it that these three places are taken, so none is put where it is already.
+        // The standard library ensures that descriptors 0 to 2 are open, so none of these is one of them already.
         dup2_stdin(self.null)?;
         let [stdout, stderr, control] = self.places;
         dup2_stdout(stdout)?;
         dup2_stderr(stderr)?;
-        // As the daemon: a directory of the operator's choice need not be open to the account.
+        // Before the change of the account, which may have no access to the configured directory.
         chdir(self.program.cwd())?;
         if self.is_driven {
-            devtools_socket::put(control)?;
+            devtools_socket::install(control)?;
         }
-        self.steps.take()?;
+        self.setup.apply()?;
         signals::afresh()?;
         Err(self.program.execute())
     }
 
-    /// In the child: from here on it has a table of descriptors of its own, in which there are none above those it
-    /// needs. What it was given of others is closed when it executes its program.
+    /// In the child: unshares the descriptor table, without the descriptors above those that it needs. The rest is closed
+    /// when it executes its program.
     fn close_inherited(&self) -> Result<(), Errno> {
         let places = self.places.iter().map(AsRawFd::as_raw_fd);
         let last = places.fold(self.null.as_raw_fd(), Ord::max);
@@ -234,12 +234,12 @@ impl ChildArguments<'_> {
     }
 }
 
-/// Where the child begins. What it returns is its exit code, which nobody sees.
-extern "C" fn live(birth: *mut c_void) -> c_int {
-    // SAFETY: it was given by `happen`, which sleeps until we are done with it.
-    let birth = unsafe { &*birth.cast::<ChildArguments<'_>>() };
-    if let Err(error) = birth.live() {
-        birth.failed.store(error as i32, Ordering::Relaxed);
+/// The entry point of the child. Returns its exit code, which nothing reads.
+extern "C" fn child_main(arguments: *mut c_void) -> c_int {
+    // SAFETY: `spawn` passed it, and sleeps until the child has finished with it.
+    let arguments = unsafe { &*arguments.cast::<ChildArguments<'_>>() };
+    if let Err(error) = arguments.execute() {
+        arguments.failed.store(error as i32, Ordering::Relaxed);
     }
     127
 }

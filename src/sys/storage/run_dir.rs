@@ -39,7 +39,7 @@ const ATTEMPTS: usize = 16;
 pub struct RunDir {
     path: PathBuf,
     /// Whether a daemon that was killed, or has become this one, was here before: only then can there be anything
-    /// of ours. In any other directory the same names may belong to other programs.
+    /// of a daemon. In any other directory the same names may belong to other programs.
     inherited: bool,
     /// Locked (flock(2)) for as long as it is open; a daemon that is killed lets go of it.
     _manager: File,
@@ -133,7 +133,7 @@ impl RunDir {
         remove(self.inherited());
     }
 
-    /// Removes what neither the memories need nor the runs that go on: PID files are written again, and what is
+    /// Removes what neither the memories need nor the adopted runs need: PID files are written again, and what is
     /// listened on by name.
     pub fn tidy(&self, kept: &BTreeSet<RunId>) {
         let listens = |path: &PathBuf| {
@@ -190,7 +190,7 @@ fn to_write() -> OpenOptions {
     options
 }
 
-/// Whether a daemon has put this into its run directory, by its name alone. `crond.pid` could be a process of ours
+/// Whether a daemon has put this into its run directory, by its name alone. `crond.pid` could be a configured process
 /// and could be cron: it is ours where something is remembered of a process of that name.
 fn is_ours(path: &Path) -> bool {
     let Some((stem, ending)) = path
