@@ -9,6 +9,7 @@
 //! | `edit` | commands and edits of the configuration: save first, then apply |
 //! | `page` | page health and recovery, connection loss, page commands of clients |
 //! | `schedule` | which rule is due, in which order rules run, what is restored when an override ends |
+//! | `scheduling` | gives the schedule the facts, and carries out its intents |
 //! | `display` | screens: rotation and power |
 //! | `lifecycle` | upgrades, what the next daemon must know, why the daemon started |
 //! | `snapshot` | what the API publishes |
@@ -350,7 +351,9 @@ impl Supervisor {
         if self.layout_changed {
             changed = (0..self.machines.len()).collect();
         }
-        self.publish_snapshot(&mut changed, now);
+        changed.sort_unstable();
+        changed.dedup();
+        self.publish_snapshot(&changed, now);
         self.save_memories(&changed);
         self.exit_if_done();
         self.upgrade_if_ready();

@@ -6,7 +6,6 @@ use crate::supervisor::{
     Boot, ConfigurationStatus, DisplayStatus, ProcessStatus, Snapshot, Supervisor,
 };
 use crate::time::Moment;
-use std::collections::BTreeMap;
 use std::rc::Rc;
 
 /// The status of a process and its index.
@@ -33,19 +32,10 @@ pub(in crate::supervisor) fn empty_snapshot(boot: &Boot) -> Snapshot {
 }
 
 impl Supervisor {
-    /// Publishes a new snapshot if anything changed. `changed` are the machines that may have changed, with
-    /// repetitions.
-    pub(in crate::supervisor) fn publish_snapshot(
-        &mut self,
-        changed: &mut Vec<usize>,
-        now: Moment,
-    ) {
+    /// Publishes a new snapshot if anything changed. `changed` are the machines that may have changed.
+    pub(in crate::supervisor) fn publish_snapshot(&mut self, changed: &[usize], now: Moment) {
         let rearranged = std::mem::take(&mut self.layout_changed);
-        let statuses = if rearranged {
-            self.build_all(now)
-        } else {
-            self.build_changed(changed, now)
-        };
+        let statuses = build_processes(&mut self.machines, changed, &self.status, now);
         let concerns_displays = |status: &IndexedStatus| status.1.process.display.is_some();
         let displays = if rearranged || statuses.iter().any(concerns_displays) {
             self.build_displays()
@@ -93,52 +83,6 @@ impl Supervisor {
         }
     }
 
-    /// Builds the status of these machines; returns those that differ.
-    fn build_changed(&mut self, changed: &mut Vec<usize>, now: Moment) -> Vec<IndexedStatus> {
-        changed.sort_unstable();
-        changed.dedup();
-        changed.retain(|index| *index < self.machines.len());
-        let mut statuses = Vec::new();
-        for index in changed.iter().copied() {
-            let status = build_process(&mut self.machines[index], now);
-            if self
-                .status
-                .processes
-                .get(index)
-                .is_none_or(|old| !is_same(old, &status))
-            {
-                statuses.push((index, Rc::new(status)));
-            }
-        }
-        statuses
-    }
-
-    /// Builds the status of every machine; keeps the objects of those that did not change.
-    fn build_all(&mut self, now: Moment) -> Vec<IndexedStatus> {
-        let old = self.status.clone();
-        let by_id: BTreeMap<_, _> = old
-            .processes
-            .iter()
-            .map(|status| (&status.process.id, status))
-            .collect();
-        let mut statuses = Vec::new();
-        for (index, machine) in self.machines.iter_mut().enumerate() {
-            let new = build_process(machine, now);
-            let status = match by_id.get(&new.process.id) {
-                Some(old) if is_same(old, &new) => Rc::clone(old),
-                _ => Rc::new(new),
-            };
-            let in_place = old
-                .processes
-                .get(index)
-                .is_some_and(|there| Rc::ptr_eq(there, &status));
-            if !in_place {
-                statuses.push((index, status));
-            }
-        }
-        statuses
-    }
-
     fn build_configuration(&self) -> Option<ConfigurationStatus> {
         let old = &self.status.configuration;
         let same = Rc::ptr_eq(&old.document, &self.loaded.document)
@@ -175,6 +119,28 @@ impl Supervisor {
         }
         (displays[..] != self.status.displays[..]).then(|| displays.into())
     }
+}
+
+/// Builds the status of these machines; returns those that differ. The objects of those that only moved are kept.
+fn build_processes(
+    machines: &mut [Machine],
+    changed: &[usize],
+    old: &Snapshot,
+    now: Moment,
+) -> Vec<IndexedStatus> {
+    let mut statuses = Vec::new();
+    for index in changed.iter().copied() {
+        let new = build_process(&mut machines[index], now);
+        let status = match old.process(&new.process.id) {
+            Some(old) if is_same(old, &new) => Rc::clone(old),
+            _ => Rc::new(new),
+        };
+        let in_place = old.processes.get(index);
+        if in_place.is_none_or(|there| !Rc::ptr_eq(there, &status)) {
+            statuses.push((index, status));
+        }
+    }
+    statuses
 }
 
 /// The entry of a display in the sorted list, added if it is missing.
