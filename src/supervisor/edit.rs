@@ -175,6 +175,7 @@ impl Supervisor {
             });
         }
         let stopped = self
+            .facts()
             .conflicts_of(index)
             .into_iter()
             .filter(|other| self.machines[*other].is_alive())
@@ -235,7 +236,8 @@ impl Supervisor {
     }
 
     pub(super) fn configured_index(&self, id: &Id) -> Result<usize, Refusal> {
-        self.index_of(id)
+        self.facts()
+            .index_of(id)
             .filter(|index| !self.machines[*index].removed)
             .ok_or_else(|| Refusal::NoSuchProcess(id.clone()))
     }
@@ -300,7 +302,7 @@ impl Supervisor {
             Edit::Create(fields) => {
                 if let Some(id) = fields.get("id").and_then(|id| id.as_str())
                     && let Ok(id) = id.parse::<Id>()
-                    && self.index_of(&id).is_some()
+                    && self.facts().index_of(&id).is_some()
                 {
                     return Err(Refusal::IdTaken(id));
                 }

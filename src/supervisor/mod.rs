@@ -21,6 +21,7 @@ mod command;
 mod display;
 mod edit;
 mod event;
+mod facts;
 mod failure;
 mod lifecycle;
 pub mod page;
@@ -48,7 +49,7 @@ pub use schedule::{
 };
 pub use snapshot::{ConfigurationStatus, DisplayStatus, ProcessStatus, Snapshot, Source, State};
 
-use crate::config::{Display, Id, Loaded, Problem};
+use crate::config::{Display, Loaded, Problem};
 use crate::time::Moment;
 use edit::PendingSave;
 use lifecycle::upgrade::Upgrade;
@@ -390,7 +391,7 @@ impl Supervisor {
     fn page_facts(&self) -> PageFacts {
         let machine = |index: usize| &self.machines[index];
         let id = self.page.health().map(|(id, _)| id);
-        let process = id.and_then(|id| self.index_of(id)).map(machine);
+        let process = id.and_then(|id| self.facts().index_of(id)).map(machine);
         let run = self.page.run().and_then(|run| self.index_of_run(run));
         let is_driven = |machine: &Machine| machine.pid().is_some() && !machine.is_stopping();
         PageFacts {
@@ -488,11 +489,5 @@ impl Supervisor {
         self.reject_page_commands();
         self.reply(requester, Ok(Done::Accepted));
         self.actions.push_back(Action::Upgrade);
-    }
-
-    fn index_of(&self, id: &Id) -> Option<usize> {
-        self.machines
-            .iter()
-            .position(|machine| machine.process.id == *id)
     }
 }

@@ -1,6 +1,6 @@
 //! Gives the scheduler the facts, and carries out what it wants.
 
-use super::schedule::facts::Facts;
+use super::facts::Facts;
 use super::schedule::{Intent, Scheduler};
 use super::{Reason, Requester, Supervisor};
 use crate::time::Moment;
@@ -87,7 +87,7 @@ impl Supervisor {
                 self.screens.restore_request(&display, on, is_present);
             }
             Intent::SetRunning(id, runs) => {
-                let Some(index) = self.index_of(&id) else {
+                let Some(index) = self.facts().index_of(&id) else {
                     return;
                 };
                 let machine = &self.machines[index];

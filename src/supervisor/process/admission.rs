@@ -16,6 +16,7 @@
 
 use super::machine::Machine;
 use crate::config::{Display, Id, Process};
+use crate::supervisor::facts::Facts;
 use crate::supervisor::{Action, Reason, Refusal, RunId, Supervisor};
 use crate::time::Moment;
 use std::time::Duration;
@@ -61,58 +62,11 @@ enum AdmissionDecision {
     Denied(Reason),
 }
 
-impl Supervisor {
-    /// Starts a process, and the ones that it depends on before it, as soon as each may run.
-    ///
-    /// Display processes are not started as dependencies: a background process must not change what is on the screen.
-    pub(in crate::supervisor) fn start_process(&mut self, index: usize) {
-        let claim = self.next_claim;
-        self.next_claim += 1;
-        self.update_machine(index, |machine, _| machine.set_wanted(claim));
-        self.start_dependencies(index);
-    }
-
-    /// Restarts a process as requested by an operator or a rule, with the latest claim to its display.
-    pub(in crate::supervisor) fn restart_on_request(
-        &mut self,
-        index: usize,
-        reason: Reason,
-        now: Moment,
-    ) {
-        self.machines[index].claim = self.next_claim;
-        self.next_claim += 1;
-        self.restart_process(index, reason, now);
-    }
-
-    /// Restarts a process, and starts its dependencies. Its claim does not change: an automatic restart must not
-    /// override a later request of an operator.
-    pub(in crate::supervisor) fn restart_process(
-        &mut self,
-        index: usize,
-        reason: Reason,
-        now: Moment,
-    ) {
-        self.update_machine(index, |machine, out| machine.restart(reason, now, out));
-        self.start_dependencies(index);
-    }
-
-    fn start_dependencies(&mut self, index: usize) {
-        let process = self.machines[index].process.clone();
-        for id in &process.depends_on {
-            let Some(other) = self.index_of(id) else {
-                continue;
-            };
-            let machine = &self.machines[other];
-            let startable = machine.process.enabled && !machine.process.is_display();
-            if startable && !machine.is_wanted() && !machine.satisfies_dependents() {
-                self.start_process(other);
-            }
-        }
-    }
-
+/// The decisions, which change nothing.
+impl Facts<'_> {
     /// The display process to start at boot: the configured one, or if that does not start automatically, the first
     /// that does.
-    pub(in crate::supervisor) fn boot_display(&self) -> Option<usize> {
+    pub fn boot_display(&self) -> Option<usize> {
         let named = self.active_display().filter(|index| {
             let machine = &self.machines[*index];
             machine.process.starts_at_boot() || machine.is_wanted()
@@ -121,7 +75,7 @@ impl Supervisor {
     }
 
     /// The display process that the configuration names.
-    pub(in crate::supervisor) fn active_display(&self) -> Option<usize> {
+    pub fn active_display(&self) -> Option<usize> {
         let active = self.loaded.config.active_display.as_ref()?;
         self.index_of(active)
             .filter(|index| !self.machines[*index].removed)
@@ -135,155 +89,10 @@ impl Supervisor {
         starting.map(|(index, _)| index)
     }
 
-    /// Switches to the configured display process if it is not the one on the screen.
-    pub(in crate::supervisor) fn follow_active_display(&mut self) {
-        if let Some(index) = self.active_display()
-            && self.machines[index].process.enabled
-            && !self.machines[index].is_wanted()
-        {
-            self.start_process(index);
-        }
-    }
-
     /// Whether a display process should run.
-    pub(in crate::supervisor) fn is_screen_in_use(&self) -> bool {
+    pub fn is_screen_in_use(&self) -> bool {
         let mut machines = self.machines.iter();
         machines.any(|machine| machine.process.is_display() && machine.is_wanted())
-    }
-
-    /// Starts what the configuration starts at boot: at boot, and whenever nothing should run in its place any more
-    /// because the process that did was removed, disabled or displaced. A process that an operator or a rule stopped,
-    /// or that has finished, is neither started nor replaced: a screen may be dark on purpose. No process that should
-    /// run is displaced.
-    pub(in crate::supervisor) fn start_what_is_configured(&mut self, now: Moment) {
-        if !std::mem::take(&mut self.may_start_more) {
-            return;
-        }
-        self.fill_screen(now);
-        let mut seen: Vec<Display> = Vec::new();
-        for index in 0..self.machines.len() {
-            let machine = &self.machines[index];
-            let process = &machine.process;
-            if process.is_display() || !process.starts_at_boot() || machine.removed {
-                continue;
-            }
-            if let Some(display) = &process.display {
-                // Of the processes with the same display, the first in the file is started.
-                if seen.contains(display) {
-                    continue;
-                }
-                seen.push(display.clone());
-            }
-            let machine = &self.machines[index];
-            if !machine.is_wanted()
-                && !machine.stays_stopped()
-                && self.competitor_of(index).is_none()
-            {
-                self.start_process(index);
-            }
-        }
-        self.correct_reasons();
-    }
-
-    fn fill_screen(&mut self, now: Moment) {
-        let waits_for_missing =
-            |machine: &Machine| machine.awaits_admission() && self.is_missing(machine);
-        let mut wanted = self
-            .machines
-            .iter()
-            .filter(|machine| machine.process.is_display() && machine.is_wanted())
-            .peekable();
-        let is_free = wanted.peek().is_none();
-        if wanted.any(|machine| !waits_for_missing(machine)) {
-            self.screen_wait = None;
-            return;
-        }
-        let Some(first) = self.boot_display() else {
-            return;
-        };
-        if self.machines[first].stays_stopped() {
-            return;
-        }
-        if is_free {
-            if self.competitor_of(first).is_none() {
-                self.start_process(first);
-            }
-            return;
-        }
-        // All display processes that should run wait for missing displays.
-        let wait = self.screen_wait.get_or_insert(ScreenWait {
-            until: now + MISSING_DISPLAY_TIMEOUT,
-            is_over: false,
-        });
-        if !wait.is_over {
-            return;
-        }
-        let substitute = self.displays_starting_at_boot().find(|index| {
-            let machine = &self.machines[*index];
-            !machine.is_wanted()
-                && !machine.stays_stopped()
-                && !self.is_missing(machine)
-                && (self.conflicts_of(*index).into_iter()).all(|other| {
-                    self.machines[other].awaits_admission() && self.unmet_need(other).is_some()
-                })
-        });
-        if let Some(index) = substitute {
-            // The lowest claim: it stops as soon as one of those can start.
-            self.update_machine(index, |machine, _| machine.set_wanted(0));
-            self.start_dependencies(index);
-        }
-    }
-
-    /// When another display process is shown because of a missing display.
-    pub(in crate::supervisor) fn screen_deadline(&self) -> Option<Moment> {
-        let wait = self.screen_wait.filter(|wait| !wait.is_over)?;
-        Some(wait.until)
-    }
-
-    pub(in crate::supervisor) fn handle_screen_wait(&mut self, now: Moment) {
-        if let Some(wait) = &mut self.screen_wait
-            && !wait.is_over
-            && wait.until <= now
-        {
-            wait.is_over = true;
-            self.may_start_more = true;
-        }
-    }
-
-    /// A process that exited cleanly because its display is gone has not finished: it waits for the display.
-    pub(in crate::supervisor) fn expect_display_back(&mut self, index: usize, now: Moment) {
-        let machine = &self.machines[index];
-        if machine.has_just_finished(now) && self.is_missing(machine) {
-            let claim = machine.claim;
-            self.update_machine(index, |machine, _| machine.set_wanted(claim));
-        }
-    }
-
-    /// Updates the reasons of processes that should not run although they were not stopped.
-    fn correct_reasons(&mut self) {
-        for index in 0..self.machines.len() {
-            let machine = &self.machines[index];
-            let is_open = matches!(
-                machine.reason(),
-                Some(Reason::DisplayTaken(_) | Reason::NotStartedYet | Reason::Disabled)
-            );
-            let is_idle = !machine.is_wanted() && !machine.is_alive();
-            if !is_idle || !machine.process.enabled || !is_open {
-                continue;
-            }
-            let competitor = self
-                .competitor_of(index)
-                .filter(|_| machine.process.autostart);
-            let reason = match competitor {
-                Some(competitor) => {
-                    Reason::DisplayTaken(self.machines[competitor].process.id.clone())
-                }
-                None => Reason::NotStartedYet,
-            };
-            if machine.reason() != Some(&reason) {
-                self.update_machine(index, |machine, _| machine.set_idle_reason(reason));
-            }
-        }
     }
 
     fn is_missing(&self, machine: &Machine) -> bool {
@@ -298,24 +107,8 @@ impl Supervisor {
             .find(|other| *other != index && competes(&self.machines[*other], process))
     }
 
-    /// Stops processes that wait for a missing display that an operator wants to use for another one.
-    pub(in crate::supervisor) fn displace_waiting_competitors(
-        &mut self,
-        index: usize,
-        now: Moment,
-    ) {
-        let newcomer = self.machines[index].process.id.clone();
-        for other in self.conflicts_of(index) {
-            let competitor = &self.machines[other];
-            if competitor.awaits_admission() && self.is_missing(competitor) {
-                let reason = Reason::DisplacedBy(newcomer.clone());
-                self.update_machine(other, |machine, out| machine.stop(reason, now, out));
-            }
-        }
-    }
-
     /// The processes that occupy, or should occupy, the display of this one: they must stop before it starts.
-    pub(in crate::supervisor) fn conflicts_of(&self, index: usize) -> Vec<usize> {
+    pub fn conflicts_of(&self, index: usize) -> Vec<usize> {
         let process = &self.machines[index].process;
         if process.display.is_none() && !process.is_display() {
             return Vec::new();
@@ -325,46 +118,6 @@ impl Supervisor {
         (0..self.machines.len())
             .filter(|other| *other != index && is_in_the_way(&self.machines[*other]))
             .collect()
-    }
-
-    /// Starts every process that may start. In shutdown, stops everything in order.
-    pub(in crate::supervisor) fn admit(&mut self, now: Moment) {
-        if self.shutting_down {
-            return self.end_next(now);
-        }
-        let waiting: Vec<usize> = (0..self.machines.len())
-            .filter(|index| self.machines[*index].awaits_admission())
-            .collect();
-        self.start_what_is_configured(now);
-        for index in waiting {
-            if !self.machines[index].awaits_admission() {
-                continue;
-            }
-            match self.admission(index) {
-                AdmissionDecision::Granted => {
-                    let run = RunId(self.next_run);
-                    self.next_run += 1;
-                    let page = self
-                        .scheduler
-                        .start_page(&self.machines[index].process.id)
-                        .cloned();
-                    self.update_machine(index, |machine, out| {
-                        machine.start(run, page.as_ref(), now, out);
-                    });
-                }
-                AdmissionDecision::Waits(reason) => self.delay_start(index, reason),
-                AdmissionDecision::Displaces(others) => {
-                    let newcomer = self.machines[index].process.id.clone();
-                    for other in others {
-                        let reason = Reason::DisplacedBy(newcomer.clone());
-                        self.update_machine(other, |machine, out| machine.stop(reason, now, out));
-                    }
-                }
-                AdmissionDecision::Denied(reason) => {
-                    self.update_machine(index, |machine, out| machine.stop(reason, now, out));
-                }
-            }
-        }
     }
 
     fn admission(&self, index: usize) -> AdmissionDecision {
@@ -433,6 +186,268 @@ impl Supervisor {
         needed.any(|index| index == other || self.depends_on(&self.machines[index].process, other))
     }
 
+    fn has_living_dependents(&self, index: usize) -> bool {
+        let id = &self.machines[index].process.id;
+        self.machines.iter().any(|machine| {
+            !machine.process.depends_on.is_empty()
+                && machine.is_alive()
+                && machine.process.depends_on.contains(id)
+        })
+    }
+}
+
+impl Supervisor {
+    /// Starts a process, and the ones that it depends on before it, as soon as each may run.
+    ///
+    /// Display processes are not started as dependencies: a background process must not change what is on the screen.
+    pub(in crate::supervisor) fn start_process(&mut self, index: usize) {
+        let claim = self.next_claim;
+        self.next_claim += 1;
+        self.update_machine(index, |machine, _| machine.set_wanted(claim));
+        self.start_dependencies(index);
+    }
+
+    /// Restarts a process as requested by an operator or a rule, with the latest claim to its display.
+    pub(in crate::supervisor) fn restart_on_request(
+        &mut self,
+        index: usize,
+        reason: Reason,
+        now: Moment,
+    ) {
+        self.machines[index].claim = self.next_claim;
+        self.next_claim += 1;
+        self.restart_process(index, reason, now);
+    }
+
+    /// Restarts a process, and starts its dependencies. Its claim does not change: an automatic restart must not
+    /// override a later request of an operator.
+    pub(in crate::supervisor) fn restart_process(
+        &mut self,
+        index: usize,
+        reason: Reason,
+        now: Moment,
+    ) {
+        self.update_machine(index, |machine, out| machine.restart(reason, now, out));
+        self.start_dependencies(index);
+    }
+
+    fn start_dependencies(&mut self, index: usize) {
+        let process = self.machines[index].process.clone();
+        for id in &process.depends_on {
+            let Some(other) = self.facts().index_of(id) else {
+                continue;
+            };
+            let machine = &self.machines[other];
+            let startable = machine.process.enabled && !machine.process.is_display();
+            if startable && !machine.is_wanted() && !machine.satisfies_dependents() {
+                self.start_process(other);
+            }
+        }
+    }
+
+    /// Switches to the configured display process if it is not the one on the screen.
+    pub(in crate::supervisor) fn follow_active_display(&mut self) {
+        if let Some(index) = self.facts().active_display()
+            && self.machines[index].process.enabled
+            && !self.machines[index].is_wanted()
+        {
+            self.start_process(index);
+        }
+    }
+
+    /// Starts what the configuration starts at boot: at boot, and whenever nothing should run in its place any more
+    /// because the process that did was removed, disabled or displaced. A process that an operator or a rule stopped,
+    /// or that has finished, is neither started nor replaced: a screen may be dark on purpose. No process that should
+    /// run is displaced.
+    pub(in crate::supervisor) fn start_what_is_configured(&mut self, now: Moment) {
+        if !std::mem::take(&mut self.may_start_more) {
+            return;
+        }
+        self.fill_screen(now);
+        let mut seen: Vec<Display> = Vec::new();
+        for index in 0..self.machines.len() {
+            let machine = &self.machines[index];
+            let process = &machine.process;
+            if process.is_display() || !process.starts_at_boot() || machine.removed {
+                continue;
+            }
+            if let Some(display) = &process.display {
+                // Of the processes with the same display, the first in the file is started.
+                if seen.contains(display) {
+                    continue;
+                }
+                seen.push(display.clone());
+            }
+            let machine = &self.machines[index];
+            if !machine.is_wanted()
+                && !machine.stays_stopped()
+                && self.facts().competitor_of(index).is_none()
+            {
+                self.start_process(index);
+            }
+        }
+        self.correct_reasons();
+    }
+
+    fn fill_screen(&mut self, now: Moment) {
+        let waits_for_missing =
+            |machine: &Machine| machine.awaits_admission() && self.facts().is_missing(machine);
+        let mut wanted = self
+            .machines
+            .iter()
+            .filter(|machine| machine.process.is_display() && machine.is_wanted())
+            .peekable();
+        let is_free = wanted.peek().is_none();
+        if wanted.any(|machine| !waits_for_missing(machine)) {
+            self.screen_wait = None;
+            return;
+        }
+        let Some(first) = self.facts().boot_display() else {
+            return;
+        };
+        if self.machines[first].stays_stopped() {
+            return;
+        }
+        if is_free {
+            if self.facts().competitor_of(first).is_none() {
+                self.start_process(first);
+            }
+            return;
+        }
+        // All display processes that should run wait for missing displays.
+        let wait = self.screen_wait.get_or_insert(ScreenWait {
+            until: now + MISSING_DISPLAY_TIMEOUT,
+            is_over: false,
+        });
+        if !wait.is_over {
+            return;
+        }
+        let substitute = self.facts().displays_starting_at_boot().find(|index| {
+            let machine = &self.machines[*index];
+            !machine.is_wanted()
+                && !machine.stays_stopped()
+                && !self.facts().is_missing(machine)
+                && (self.facts().conflicts_of(*index).into_iter()).all(|other| {
+                    self.machines[other].awaits_admission()
+                        && self.facts().unmet_need(other).is_some()
+                })
+        });
+        if let Some(index) = substitute {
+            // The lowest claim: it stops as soon as one of those can start.
+            self.update_machine(index, |machine, _| machine.set_wanted(0));
+            self.start_dependencies(index);
+        }
+    }
+
+    /// When another display process is shown because of a missing display.
+    pub(in crate::supervisor) fn screen_deadline(&self) -> Option<Moment> {
+        let wait = self.screen_wait.filter(|wait| !wait.is_over)?;
+        Some(wait.until)
+    }
+
+    pub(in crate::supervisor) fn handle_screen_wait(&mut self, now: Moment) {
+        if let Some(wait) = &mut self.screen_wait
+            && !wait.is_over
+            && wait.until <= now
+        {
+            wait.is_over = true;
+            self.may_start_more = true;
+        }
+    }
+
+    /// A process that exited cleanly because its display is gone has not finished: it waits for the display.
+    pub(in crate::supervisor) fn expect_display_back(&mut self, index: usize, now: Moment) {
+        let machine = &self.machines[index];
+        if machine.has_just_finished(now) && self.facts().is_missing(machine) {
+            let claim = machine.claim;
+            self.update_machine(index, |machine, _| machine.set_wanted(claim));
+        }
+    }
+
+    /// Updates the reasons of processes that should not run although they were not stopped.
+    fn correct_reasons(&mut self) {
+        for index in 0..self.machines.len() {
+            let machine = &self.machines[index];
+            let is_open = matches!(
+                machine.reason(),
+                Some(Reason::DisplayTaken(_) | Reason::NotStartedYet | Reason::Disabled)
+            );
+            let is_idle = !machine.is_wanted() && !machine.is_alive();
+            if !is_idle || !machine.process.enabled || !is_open {
+                continue;
+            }
+            let competitor = self
+                .facts()
+                .competitor_of(index)
+                .filter(|_| machine.process.autostart);
+            let reason = match competitor {
+                Some(competitor) => {
+                    Reason::DisplayTaken(self.machines[competitor].process.id.clone())
+                }
+                None => Reason::NotStartedYet,
+            };
+            if machine.reason() != Some(&reason) {
+                self.update_machine(index, |machine, _| machine.set_idle_reason(reason));
+            }
+        }
+    }
+
+    /// Stops processes that wait for a missing display that an operator wants to use for another one.
+    pub(in crate::supervisor) fn displace_waiting_competitors(
+        &mut self,
+        index: usize,
+        now: Moment,
+    ) {
+        let newcomer = self.machines[index].process.id.clone();
+        for other in self.facts().conflicts_of(index) {
+            let competitor = &self.machines[other];
+            if competitor.awaits_admission() && self.facts().is_missing(competitor) {
+                let reason = Reason::DisplacedBy(newcomer.clone());
+                self.update_machine(other, |machine, out| machine.stop(reason, now, out));
+            }
+        }
+    }
+
+    /// Starts every process that may start. In shutdown, stops everything in order.
+    pub(in crate::supervisor) fn admit(&mut self, now: Moment) {
+        if self.shutting_down {
+            return self.end_next(now);
+        }
+        let waiting: Vec<usize> = (0..self.machines.len())
+            .filter(|index| self.machines[*index].awaits_admission())
+            .collect();
+        self.start_what_is_configured(now);
+        for index in waiting {
+            if !self.machines[index].awaits_admission() {
+                continue;
+            }
+            match self.facts().admission(index) {
+                AdmissionDecision::Granted => {
+                    let run = RunId(self.next_run);
+                    self.next_run += 1;
+                    let page = self
+                        .scheduler
+                        .start_page(&self.machines[index].process.id)
+                        .cloned();
+                    self.update_machine(index, |machine, out| {
+                        machine.start(run, page.as_ref(), now, out);
+                    });
+                }
+                AdmissionDecision::Waits(reason) => self.delay_start(index, reason),
+                AdmissionDecision::Displaces(others) => {
+                    let newcomer = self.machines[index].process.id.clone();
+                    for other in others {
+                        let reason = Reason::DisplacedBy(newcomer.clone());
+                        self.update_machine(other, |machine, out| machine.stop(reason, now, out));
+                    }
+                }
+                AdmissionDecision::Denied(reason) => {
+                    self.update_machine(index, |machine, out| machine.stop(reason, now, out));
+                }
+            }
+        }
+    }
+
     /// Updates why a process is not admitted.
     fn delay_start(&mut self, index: usize, reason: Reason) {
         if self.machines[index].reason() != Some(&reason) {
@@ -468,7 +483,7 @@ impl Supervisor {
         let ending: Vec<usize> = (0..self.machines.len())
             .filter(|index| {
                 let machine = &self.machines[*index];
-                machine.is_wanted() && !self.has_living_dependents(*index)
+                machine.is_wanted() && !self.facts().has_living_dependents(*index)
             })
             .collect();
         for index in ending {
@@ -476,15 +491,6 @@ impl Supervisor {
                 machine.stop(Reason::ShuttingDown, now, out);
             });
         }
-    }
-
-    fn has_living_dependents(&self, index: usize) -> bool {
-        let id = &self.machines[index].process.id;
-        self.machines.iter().any(|machine| {
-            !machine.process.depends_on.is_empty()
-                && machine.is_alive()
-                && machine.process.depends_on.contains(id)
-        })
     }
 
     /// Exits once nothing runs and no save is in progress.

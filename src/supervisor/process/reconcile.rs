@@ -23,13 +23,15 @@ impl Supervisor {
                 document: loaded.document.clone(),
             });
         }
-        let in_use = self.is_screen_in_use();
+        let in_use = self.facts().is_screen_in_use();
         self.adopt_config(loaded, now);
         // The file may have another active display process than when the previous daemon ended. One that does not
         // start automatically would not be on the screen after a boot either.
-        let follows = self.boot_display().is_some_and(|index| {
+        let follows = self.facts().boot_display().is_some_and(|index| {
             let machine = &self.machines[index];
-            self.active_display() == Some(index) && !machine.is_wanted() && !machine.stays_stopped()
+            self.facts().active_display() == Some(index)
+                && !machine.is_wanted()
+                && !machine.stays_stopped()
         });
         if in_use && follows {
             self.follow_active_display();
@@ -100,7 +102,7 @@ impl Supervisor {
     /// Applies another configuration, and switches to its active display process if that changed.
     pub(in crate::supervisor) fn apply_config(&mut self, next: Loaded, now: Moment) {
         let previous = self.loaded.config.active_display.clone();
-        let in_use = self.is_screen_in_use();
+        let in_use = self.facts().is_screen_in_use();
         self.adopt_config(next, now);
         let rotations = &self.loaded.config.rotations;
         self.screens.rotate(rotations, now, &mut self.actions);

@@ -5,11 +5,11 @@
 //! cut. Everything else runs first and is saved afterwards. Either way an occurrence costs one write. The result of
 //! the command that an execution sends is entered in the history.
 
-use super::facts::Facts;
 use super::history::{EntryKind, HistoryEntry, RuleOutcome};
 use super::overrides::ChangedBy;
 use super::{Intent, LastExecution, LocalTime, Scheduler};
 use crate::config::{Id, Rule, RuleAction, Trigger};
+use crate::supervisor::facts::Facts;
 use crate::supervisor::{self, Action, Done, ExecutionId, Failure, Refusal, Requester};
 use crate::time::Moment;
 use jiff::Timestamp;

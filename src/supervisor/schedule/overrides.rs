@@ -1,7 +1,6 @@
 //! What overrides set, what is restored when they end, and which other changes remove them.
 
 use super::execution::{Cause, ExecutionStep};
-use super::facts::Facts;
 use super::history::{EntryKind, RuleOutcome};
 use super::override_stack::{OverrideStack, Revealed, Setting};
 use super::page_override::PageOverride;
@@ -9,6 +8,7 @@ use super::rule_commands::enabled_field;
 use super::saved::{ActiveOverride, Stamp};
 use super::{Intent, Scheduler};
 use crate::config::{Display, Id, RuleAction};
+use crate::supervisor::facts::Facts;
 use crate::supervisor::{Command, ExecutionId};
 use crate::time::Moment;
 use jiff::Timestamp;

@@ -6,12 +6,12 @@
 //! day. Until it has been shown it is not a page to return to, and no browser starts with it.
 
 use super::execution::PendingPage;
-use super::facts::Facts;
 use super::history::RuleOutcome;
 use super::override_stack::Setting;
 use super::overrides::ChangedBy;
 use super::{Intent, Scheduler};
 use crate::config::{Id, RuleAction, page_of};
+use crate::supervisor::facts::Facts;
 use crate::supervisor::page::{PageState, Transition};
 use crate::supervisor::{self, Command, ExecutionId, Refusal, RunId};
 use crate::time::Moment;

@@ -2,12 +2,12 @@
 
 use super::calendar::Calendar;
 use super::due_queue::OccurrenceKind;
-use super::facts::Facts;
 use super::occurrences::end_of;
 use super::override_stack::Setting;
 use super::overrides::settings_of;
 use super::{LocalTime, Scheduler};
 use crate::config::{Id, Rule, Trigger};
+use crate::supervisor::facts::Facts;
 use jiff::{SignedDuration, Timestamp};
 use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet};

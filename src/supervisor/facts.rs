@@ -1,13 +1,13 @@
-//! What the schedule may know of the rest of the supervisor.
+//! What components may know of the rest of the supervisor.
 
+use super::Refusal;
+use super::display::screens::Screens;
+use super::page::health::Health;
+use super::process::machine::Machine;
 use crate::config::{Display, Id, Loaded};
-use crate::supervisor::Refusal;
-use crate::supervisor::display::screens::Screens;
-use crate::supervisor::page::health::Health;
-use crate::supervisor::process::machine::Machine;
 
 /// The state of the kiosk.
-pub(in crate::supervisor) struct Facts<'a> {
+pub(super) struct Facts<'a> {
     pub loaded: &'a Loaded,
     pub machines: &'a [Machine],
     /// The displays that exist, sorted.
@@ -21,6 +21,11 @@ pub(in crate::supervisor) struct Facts<'a> {
 }
 
 impl<'a> Facts<'a> {
+    pub fn index_of(&self, id: &Id) -> Option<usize> {
+        let mut machines = self.machines.iter();
+        machines.position(|machine| machine.process.id == *id)
+    }
+
     pub fn machine(&self, id: &Id) -> Option<&'a Machine> {
         self.machines
             .iter()
