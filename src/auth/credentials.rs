@@ -9,13 +9,15 @@
 //! ```
 //!
 //! A document that cannot be parsed grants no access: the kiosk is then [`Owner::Unreadable`], and only root can reset
-//! the credentials.
+//! the credentials. Fields that a newer version has added do not lock the owner out after a downgrade: they are
+//! ignored. In a token such a field may restrict it, so that token alone is not valid.
 
 use super::claim_code::ClaimCode;
 use super::password::Hash;
 use super::random_name::Name;
 use super::role::Role;
 use super::secret::Digest;
+use serde::de::IgnoredAny;
 use serde::{Deserialize, Serialize};
 
 /// The most tokens at once: a few programs and a few scripts.
@@ -24,7 +26,8 @@ pub const TOKENS_MAX: usize = 64;
 /// The longest name of a token, in characters; the same as for a process.
 const NAME_MAX: usize = 80;
 
-/// The only version of the document.
+/// The only version of the document. Raise it with a field that restricts what the password or the claim code gives
+/// access to: this version would ignore the field.
 const VERSION: u32 = 1;
 
 /// How an administrator proves to be one.
@@ -59,11 +62,11 @@ pub struct Token {
 pub struct Credentials {
     owner: Owner,
     tokens: Vec<Token>,
+    unusable_tokens: usize,
 }
 
 /// The JSON document.
 #[derive(Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
 struct Document {
     version: u32,
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -71,7 +74,15 @@ struct Document {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     claim_code: Option<String>,
     #[serde(default)]
-    tokens: Vec<Token>,
+    tokens: Vec<TokenEntry>,
+}
+
+#[derive(Serialize, Deserialize)]
+#[serde(untagged)]
+enum TokenEntry {
+    Usable(Token),
+    #[serde(skip_serializing)]
+    Unusable(IgnoredAny),
 }
 
 impl Credentials {
@@ -80,6 +91,7 @@ impl Credentials {
         Self {
             owner: Owner::Unclaimed(code),
             tokens: Vec::new(),
+            unusable_tokens: 0,
         }
     }
 
@@ -88,6 +100,7 @@ impl Credentials {
         Self {
             owner: Owner::Unreadable(why.into()),
             tokens: Vec::new(),
+            unusable_tokens: 0,
         }
     }
 
@@ -114,9 +127,16 @@ impl Credentials {
         if document.tokens.len() > TOKENS_MAX {
             return Err(format!("there are more than {TOKENS_MAX} tokens"));
         }
+        let entries = document.tokens.len();
+        let usable = document.tokens.into_iter().filter_map(|entry| match entry {
+            TokenEntry::Usable(token) => Some(token),
+            TokenEntry::Unusable(_) => None,
+        });
+        let tokens: Vec<Token> = usable.collect();
         Ok(Self {
             owner,
-            tokens: document.tokens,
+            unusable_tokens: entries - tokens.len(),
+            tokens,
         })
     }
 
@@ -132,7 +152,7 @@ impl Credentials {
             version: VERSION,
             password,
             claim_code,
-            tokens: self.tokens.clone(),
+            tokens: (self.tokens.iter().cloned().map(TokenEntry::Usable)).collect(),
         };
         serde_json::to_vec_pretty(&document).expect("strings and numbers are serializable")
     }
@@ -154,7 +174,7 @@ impl Credentials {
     pub fn with_password(&self, hash: Hash) -> Self {
         Self {
             owner: Owner::Password(hash),
-            tokens: self.tokens.clone(),
+            ..self.clone()
         }
     }
 
@@ -163,12 +183,18 @@ impl Credentials {
         Self {
             owner: self.owner.clone(),
             tokens: Vec::new(),
+            unusable_tokens: 0,
         }
     }
 
     /// All tokens, oldest first.
     pub fn tokens(&self) -> &[Token] {
         &self.tokens
+    }
+
+    /// How many tokens of the document were not understood. They are not valid, and the next change removes them.
+    pub fn unusable_tokens(&self) -> usize {
+        self.unusable_tokens
     }
 
     /// The token with this digest.
@@ -216,6 +242,7 @@ impl Credentials {
 mod tests {
     use super::*;
     use crate::auth::Secret;
+    use serde_json::{Value, json};
 
     const HASH: &str =
         "$argon2id$v=19$m=19456,t=2,p=1$c29tZXNhbHQ$CTFhFdXPJO1aFaMaO6Mm5c8y7cJHAph8ArZWb2GRPPc";
@@ -275,9 +302,9 @@ mod tests {
             r#"{"version": 1, "password": "sesame"}"#,
             r#"{"version": 1, "claim_code": "x"}"#,
             r#"{"version": 2, "claim_code": "7QFM-2KXD"}"#,
-            r#"{"version": 1, "claim_code": "7QFM-2KXD", "more": 1}"#,
             &format!(r#"{{"version": 1, "claim_code": "7QFM-2KXD", "password": "{HASH}"}}"#),
-            r#"{"version": 1, "claim_code": "7QFM-2KXD", "tokens": [{"id": "x"}]}"#,
+            &format!(r#"{{"version": 1, "password": "{HASH}", "password": "{HASH}"}}"#),
+            r#"{"version": 1, "claim_code": "7QFM-2KXD", "tokens": 1}"#,
         ] {
             let read = Credentials::read(text.as_bytes());
             assert!(matches!(read.owner(), Owner::Unreadable(_)), "{text}");
@@ -285,7 +312,43 @@ mod tests {
     }
 
     #[test]
-    fn a_token_is_found_by_its_digest_until_it_is_removed() {
+    fn unknown_fields_lock_no_owner_out_and_invalidate_only_their_token() {
+        let unclaimed = Credentials::unclaimed(code());
+        let owned = unclaimed.with_password(Hash::import(HASH).unwrap());
+        for plain in [unclaimed, owned] {
+            let written = (1..=4).fold(plain, |credentials, number| {
+                credentials.with_token(token(number)).unwrap()
+            });
+            let mut document: Value = serde_json::from_slice(&written.to_bytes()).unwrap();
+            document["added"] = json!({"later": true});
+            document["tokens"][1]["expires"] = "2026-11-24T08:00:00Z".into();
+            document["tokens"][2]["role"] = "schedule".into();
+            document["tokens"][3] = json!({"id": "x"});
+            let read = Credentials::read(document.to_string().as_bytes());
+            assert_eq!(read.owner(), written.owner());
+            assert_eq!(read.tokens(), [token(1)]);
+            assert_eq!(read.token(&token(2).digest), None);
+            assert_eq!(read.unusable_tokens(), 3);
+
+            // A repeated field makes a token invalid; neither value wins.
+            let twice = document.to_string().replacen(
+                r#""role":"view""#,
+                r#""role":"view","role":"admin""#,
+                1,
+            );
+            let read = Credentials::read(twice.as_bytes());
+            assert_eq!(read.owner(), written.owner());
+            assert_eq!((read.tokens(), read.unusable_tokens()), (&[][..], 4));
+
+            document["version"] = 2.into();
+            let newer = Credentials::read(document.to_string().as_bytes());
+            assert!(matches!(newer.owner(), Owner::Unreadable(_)));
+            assert!(newer.tokens().is_empty());
+        }
+    }
+
+    #[test]
+    fn a_token_is_known_by_its_digest_until_it_is_removed() {
         let with = Credentials::unclaimed(code()).with_token(token(1)).unwrap();
         assert_eq!(with.token(&token(1).digest), Some(&token(1)));
         assert_eq!(with.token(&token(2).digest), None);

@@ -47,6 +47,14 @@ pub async fn open(state_dir: &Path, run_dir: &RunDir) -> Rc<AuthService> {
             files.file().display()
         ),
     }
+    if credentials.unusable_tokens() > 0 {
+        log::warn!(
+            "{} tokens in {} are not valid, because this version does not understand them; the next change of the \
+             credentials removes them, and `ossuary token add` creates new ones",
+            credentials.unusable_tokens(),
+            files.file().display()
+        );
+    }
     let sessions = Sessions::read(&files.load_sessions(), clock::now());
     Rc::new(AuthService::new(
         Box::new(files),
