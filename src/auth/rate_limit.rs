@@ -11,6 +11,7 @@
 
 use super::device_cookie::Device;
 use crate::time::Moment;
+use core::net::IpAddr;
 use std::collections::BTreeMap;
 use std::time::Duration;
 
@@ -43,13 +44,22 @@ pub struct ClientAddress(pub [u8; 16]);
 impl ClientAddress {
     /// The network that is counted as one client: the first 64 bits of IPv6, because one machine can use all addresses
     /// of them.
-    fn network(self) -> Self {
+    pub fn network(self) -> Self {
         let is_v4 = self.0[..10] == [0; 10] && self.0[10..12] == [0xFF; 2];
         let mut network = self;
         if !is_v4 {
             network.0[8..].fill(0);
         }
         network
+    }
+}
+
+impl From<IpAddr> for ClientAddress {
+    fn from(address: IpAddr) -> Self {
+        Self(match address {
+            IpAddr::V4(address) => address.to_ipv6_mapped().octets(),
+            IpAddr::V6(address) => address.octets(),
+        })
     }
 }
 

@@ -6,33 +6,13 @@
 
 use super::error::{Error, ErrorKind};
 use super::limits::{HELD_FREE, Limits};
+use crate::auth::ClientAddress;
 use smol::Task;
 use std::cell::{Cell, RefCell};
-use std::net::IpAddr;
 use std::rc::Rc;
 
-/// The key under which connections are counted.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Address {
-    /// The unix socket: root or its group.
-    Local,
-    /// An IPv4 address.
-    V4([u8; 4]),
-    /// An IPv6 network of 64 bits, because one device has a whole one.
-    V6([u8; 8]),
-}
-
-impl From<IpAddr> for Address {
-    fn from(address: IpAddr) -> Self {
-        match address.to_canonical() {
-            IpAddr::V4(address) => Address::V4(address.octets()),
-            IpAddr::V6(address) => {
-                let [a, b, c, d, e, f, g, h, ..] = address.octets();
-                Address::V6([a, b, c, d, e, f, g, h])
-            }
-        }
-    }
-}
+/// The network under which a connection is counted; `None` for the unix socket.
+type Network = Option<ClientAddress>;
 
 /// What a connection is doing.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -48,7 +28,7 @@ enum Activity {
 #[derive(Debug)]
 struct SlotState {
     /// A client behind a proxy is known later than its connection.
-    address: Cell<Address>,
+    network: Cell<Network>,
     activity: Cell<Activity>,
     held_bytes: Cell<usize>,
     task: RefCell<Option<Task<()>>>,
@@ -88,16 +68,21 @@ impl ConnectionLimiter {
     ///
     /// # Errors
     /// All candidates for eviction are busy.
-    pub fn admit(self: &Rc<Self>, address: Address, limits: &Limits) -> Result<Slot, Error> {
-        let here = self.count(|slot| slot.address.get() == address);
+    pub fn admit(
+        self: &Rc<Self>,
+        client: Option<ClientAddress>,
+        limits: &Limits,
+    ) -> Result<Slot, Error> {
+        let network = client.map(ClientAddress::network);
+        let here = self.count(|slot| slot.network.get() == network);
         if here >= limits.connections_per_address {
-            self.evict_one_of(|slot| slot.address.get() == address)?;
+            self.evict_one_of(|slot| slot.network.get() == network)?;
         } else if self.size() >= limits.connections {
-            let most = self.address_with_most_waiting();
-            self.evict_one_of(|slot| Some(slot.address.get()) == most)?;
+            let most = self.network_with_most_waiting();
+            self.evict_one_of(|slot| Some(slot.network.get()) == most)?;
         }
         let slot = Rc::new(SlotState {
-            address: Cell::new(address),
+            network: Cell::new(network),
             activity: Cell::new(Activity::Waiting(self.next_wait())),
             held_bytes: Cell::new(0),
             task: RefCell::new(None),
@@ -131,16 +116,16 @@ impl ConnectionLimiter {
         Ok(())
     }
 
-    fn address_with_most_waiting(&self) -> Option<Address> {
+    fn network_with_most_waiting(&self) -> Option<Network> {
         let slots = self.slots.borrow();
         let waits = |slot: &&Rc<SlotState>| matches!(slot.activity.get(), Activity::Waiting(_));
         (slots.iter().filter(waits))
             .map(|slot| {
-                let of_it = |other: &&Rc<SlotState>| other.address.get() == slot.address.get();
-                (slots.iter().filter(of_it).count(), slot.address.get())
+                let of_it = |other: &&Rc<SlotState>| other.network.get() == slot.network.get();
+                (slots.iter().filter(of_it).count(), slot.network.get())
             })
             .max_by_key(|(count, _)| *count)
-            .map(|(_, address)| address)
+            .map(|(_, network)| network)
     }
 
     fn count(&self, matches: impl Fn(&SlotState) -> bool) -> usize {
@@ -178,7 +163,7 @@ impl Slot {
 
     /// Whether it came through the unix socket.
     pub fn is_local(&self) -> bool {
-        self.state.address.get() == Address::Local
+        self.state.network.get().is_none()
     }
 
     /// Counts the connection under the address that the proxy reports. If that address has used its share, this evicts
@@ -186,16 +171,17 @@ impl Slot {
     ///
     /// # Errors
     /// All connections of that address are busy.
-    pub fn set_address(&self, address: Address, limits: &Limits) -> Result<(), Error> {
-        if self.state.address.get() == address {
+    pub fn set_client(&self, client: ClientAddress, limits: &Limits) -> Result<(), Error> {
+        let network = Some(client.network());
+        if self.state.network.get() == network {
             return Ok(());
         }
-        let there = self.limiter.count(|slot| slot.address.get() == address);
+        let there = self.limiter.count(|slot| slot.network.get() == network);
         if there >= limits.connections_per_address {
             self.limiter
-                .evict_one_of(|slot| slot.address.get() == address)?;
+                .evict_one_of(|slot| slot.network.get() == network)?;
         }
-        self.state.address.set(address);
+        self.state.network.set(network);
         Ok(())
     }
 
@@ -226,7 +212,7 @@ impl Slot {
     pub fn start_stream(&self, limits: &Limits) -> Result<(), Error> {
         let streams = |slot: &SlotState| slot.activity.get() == Activity::Streaming;
         let of_it =
-            |slot: &SlotState| streams(slot) && slot.address.get() == self.state.address.get();
+            |slot: &SlotState| streams(slot) && slot.network.get() == self.state.network.get();
         if self.limiter.count(streams) >= limits.streams
             || self.limiter.count(of_it) >= limits.streams_per_address
         {
@@ -246,7 +232,7 @@ impl Slot {
             && (self.limiter.held(|_| true) > limits.held_bytes
                 || self
                     .limiter
-                    .held(|slot| slot.address.get() == self.state.address.get())
+                    .held(|slot| slot.network.get() == self.state.network.get())
                     > limits.held_bytes / 2)
         {
             self.state.held_bytes.set(0);
@@ -287,9 +273,15 @@ fn busy(detail: &str) -> Error {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::net::IpAddr;
 
-    const A: Address = Address::V4([192, 0, 2, 1]);
-    const B: Address = Address::V4([192, 0, 2, 2]);
+    const A: Option<ClientAddress> = v4([192, 0, 2, 1]);
+    const B: Option<ClientAddress> = v4([192, 0, 2, 2]);
+
+    const fn v4([a, b, c, d]: [u8; 4]) -> Option<ClientAddress> {
+        let address = std::net::Ipv4Addr::new(a, b, c, d);
+        Some(ClientAddress(address.to_ipv6_mapped().octets()))
+    }
 
     fn limits() -> Limits {
         Limits {
@@ -371,9 +363,10 @@ mod tests {
 
     #[test]
     fn all_addresses_of_a_device_count_as_one() {
-        let address = |text: &str| Address::from(text.parse::<IpAddr>().expect("an address"));
+        let address =
+            |text: &str| ClientAddress::from(text.parse::<IpAddr>().expect("an address")).network();
         assert_eq!(address("2001:db8::1"), address("2001:db8::ffff:2"));
         assert_ne!(address("2001:db8::1"), address("2001:db8:0:1::1"));
-        assert_eq!(address("::ffff:192.0.2.1"), A);
+        assert_eq!(Some(address("::ffff:192.0.2.1")), A);
     }
 }

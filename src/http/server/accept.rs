@@ -5,7 +5,7 @@ use super::dispatch::Service;
 use super::head::Head;
 use super::runtime::{self, Clock, RequestSocket, RequestState, Stage};
 use crate::auth::ClientAddress;
-use crate::http::connection_limiter::{Address, Slot};
+use crate::http::connection_limiter::Slot;
 use crate::http::context::Api;
 use crate::http::error::Error;
 use picoserve::{Router, Server};
@@ -37,30 +37,16 @@ pub enum Listener {
 
 /// An accepted connection.
 struct Accepted {
-    address: Address,
+    /// The address of the client; `None` for an authorized peer of the unix socket.
     client: Option<ClientAddress>,
-    /// Whether the connection begins with a PROXY line.
+    /// Whether the connection begins with a PROXY connection.
     is_proxied: bool,
     socket: Async<TcpStream>,
 }
 
-impl Accepted {
-    fn from_network(peer: IpAddr, socket: Async<TcpStream>) -> Self {
-        Self {
-            address: Address::from(peer),
-            client: Some(client_address(peer)),
-            is_proxied: false,
-            socket,
-        }
-    }
-}
-
-/// The address in the form that the rate limit counts.
-fn client_address(peer: IpAddr) -> ClientAddress {
-    ClientAddress(match peer {
-        IpAddr::V4(address) => address.to_ipv6_mapped().octets(),
-        IpAddr::V6(address) => address.octets(),
-    })
+/// The address of clients on this machine.
+fn loopback() -> ClientAddress {
+    ClientAddress::from(IpAddr::V4(Ipv4Addr::LOCALHOST))
 }
 
 impl Listener {
@@ -88,9 +74,9 @@ impl Listener {
     ///
     /// # Errors
     /// The system refuses to watch it.
-    pub fn unix(listener: UnixListener, vouch: AuthorizePeer) -> io::Result<Self> {
+    pub fn unix(listener: UnixListener, is_authorized: AuthorizePeer) -> io::Result<Self> {
         let listener = Async::try_from(listener)?;
-        Ok(Listener::Unix(listener, vouch))
+        Ok(Listener::Unix(listener, is_authorized))
     }
 
     async fn accept(&self) -> io::Result<Accepted> {
@@ -100,20 +86,17 @@ impl Listener {
                 // Responses and events are written whole, so there is nothing for Nagle's algorithm to gather.
                 let _ = stream.get_ref().set_nodelay(true);
                 Ok(Accepted {
+                    client: Some(ClientAddress::from(peer.ip())),
                     is_proxied: matches!(self, Listener::Proxy(_)),
-                    ..Accepted::from_network(peer.ip(), stream)
+                    socket: stream,
                 })
             }
-            Listener::Unix(listener, vouch) => {
+            Listener::Unix(listener, is_authorized) => {
                 let (stream, _) = listener.read_with(UnixListener::accept).await?;
-                if !vouch(stream.as_fd()) {
-                    // An unauthorized peer is an ordinary client on this machine.
-                    let here = IpAddr::V4(Ipv4Addr::LOCALHOST);
-                    return Ok(Accepted::from_network(here, as_tcp(stream)?));
-                }
+                // An unauthorized peer is an ordinary client on this machine.
+                let client = (!is_authorized(stream.as_fd())).then(loopback);
                 Ok(Accepted {
-                    address: Address::Local,
-                    client: None,
+                    client,
                     is_proxied: false,
                     socket: as_tcp(stream)?,
                 })
@@ -150,29 +133,28 @@ pub async fn serve(api: Rc<Api>, listener: Listener, executor: Rc<LocalExecutor<
 /// # Errors
 /// The system refuses to watch it.
 pub async fn serve_stream(api: Rc<Api>, stream: UnixStream) -> io::Result<()> {
-    let line = ClientConnection::new(as_tcp(stream)?);
-    let here = IpAddr::V4(Ipv4Addr::LOCALHOST);
-    if let Ok(slot) = api.connections.admit(Address::from(here), &api.limits) {
-        serve_connection(api, slot, Some(client_address(here)), line).await;
+    let connection = ClientConnection::new(as_tcp(stream)?);
+    let client = Some(loopback());
+    if let Ok(slot) = api.connections.admit(client, &api.limits) {
+        serve_connection(api, slot, client, connection).await;
     }
     Ok(())
 }
 
 fn start_connection(api: &Rc<Api>, arrival: Accepted, executor: &Rc<LocalExecutor<'static>>) {
     let Accepted {
-        address,
         client,
         is_proxied,
         socket,
     } = arrival;
-    match api.connections.admit(address, &api.limits) {
+    match api.connections.admit(client, &api.limits) {
         Ok(slot) => {
             let place = slot.task_holder();
-            let line = ClientConnection::new(socket);
+            let connection = ClientConnection::new(socket);
             let api = api.clone();
             place.hold_task(match is_proxied {
-                true => executor.spawn(serve_proxied_connection(api, slot, line)),
-                false => executor.spawn(serve_connection(api, slot, client, line)),
+                true => executor.spawn(serve_proxied_connection(api, slot, connection)),
+                false => executor.spawn(serve_connection(api, slot, client, connection)),
             });
         }
         // A new socket has room for this; if not, it is not worth waiting for.
@@ -183,16 +165,16 @@ fn start_connection(api: &Rc<Api>, arrival: Accepted, executor: &Rc<LocalExecuto
 }
 
 /// Serves a client behind a proxy, which sends the client's address first.
-async fn serve_proxied_connection(api: Rc<Api>, slot: Slot, mut line: ClientConnection) {
-    let Some(peer) = line.read_proxy_line(&api.limits).await else {
+async fn serve_proxied_connection(api: Rc<Api>, slot: Slot, mut connection: ClientConnection) {
+    let Some(client) = connection.read_proxy_line(&api.limits).await else {
         log::debug!(
             "a connection to the listener of the trusted proxy did not begin with a PROXY line"
         );
         return;
     };
-    match slot.set_address(Address::from(peer), &api.limits) {
-        Ok(()) => serve_connection(api, slot, Some(client_address(peer)), line).await,
-        Err(error) => refuse(&api, &mut line, error).await,
+    match slot.set_client(client, &api.limits) {
+        Ok(()) => serve_connection(api, slot, Some(client), connection).await,
+        Err(error) => refuse(&api, &mut connection, error).await,
     }
 }
 
@@ -201,23 +183,29 @@ async fn serve_connection(
     api: Rc<Api>,
     slot: Slot,
     client: Option<ClientAddress>,
-    mut line: ClientConnection,
+    mut connection: ClientConnection,
 ) {
     let mut silence = api.limits.first_byte;
     loop {
         slot.start_waiting();
-        match line.next_request(silence, &api.limits).await {
+        match connection.next_request(silence, &api.limits).await {
             NextRequest::Request(head, bytes) => {
                 // Boxed, so that an idle connection costs only its socket.
-                let exchange =
-                    Box::pin(serve_request(&api, &slot, client, &mut line, &head, &bytes));
+                let exchange = Box::pin(serve_request(
+                    &api,
+                    &slot,
+                    client,
+                    &mut connection,
+                    &head,
+                    &bytes,
+                ));
                 match exchange.await {
                     Persistence::KeepAlive => (),
                     Persistence::Close => return,
-                    Persistence::CloseUnread => return line.linger(api.limits.linger).await,
+                    Persistence::CloseUnread => return connection.linger(api.limits.linger).await,
                 }
             }
-            NextRequest::Refused(error) => return refuse(&api, &mut line, error).await,
+            NextRequest::Refused(error) => return refuse(&api, &mut connection, error).await,
             NextRequest::Closed => return,
         }
         silence = api.limits.idle;
@@ -241,19 +229,19 @@ async fn serve_request(
     api: &Rc<Api>,
     slot: &Slot,
     client: Option<ClientAddress>,
-    line: &mut ClientConnection,
+    connection: &mut ClientConnection,
     head: &Head,
     bytes: &[u8],
 ) -> Persistence {
-    line.deadline.set(api.limits.body);
-    let signals = RequestState::default();
-    let (exchange, socket) = RequestSocket::new(line, &signals, bytes, head.expects_continue);
+    connection.deadline.set(api.limits.body);
+    let state = RequestState::default();
+    let (exchange, socket) = RequestSocket::new(connection, &state, bytes, head.expects_continue);
     let service = Service {
         api,
         slot,
         client,
         keep_alive: head.keep_alive,
-        signals: &signals,
+        state: &state,
         socket,
     };
     let router = Router::from_service(service);
@@ -264,17 +252,19 @@ async fn serve_request(
         .await;
     match served {
         Err(_) => Persistence::Close,
-        Ok(_) if signals.stage.get() == Stage::Streaming => Persistence::Close,
-        Ok(_) if line.body_left > 0 => Persistence::CloseUnread,
+        Ok(_) if state.stage.get() == Stage::Streaming => Persistence::Close,
+        Ok(_) if connection.body_left > 0 => Persistence::CloseUnread,
         Ok(_) if head.keep_alive => Persistence::KeepAlive,
         Ok(_) => Persistence::Close,
     }
 }
 
 /// Sends an error and closes the connection such that the client can read it.
-async fn refuse(api: &Api, line: &mut ClientConnection, error: Error) {
-    line.write_last(&error.into_bytes(), api.limits.write).await;
-    line.linger(api.limits.linger).await;
+async fn refuse(api: &Api, connection: &mut ClientConnection, error: Error) {
+    connection
+        .write_last(&error.into_bytes(), api.limits.write)
+        .await;
+    connection.linger(api.limits.linger).await;
 }
 
 #[cfg(test)]
@@ -315,11 +305,11 @@ mod tests {
             mono: Moment::default(),
             wall: jiff::Timestamp::UNIX_EPOCH,
         };
-        let (mind, _) = CommandSender::new();
+        let (commands, _) = CommandSender::new();
         let logs = crate::logs::Logs::new();
         Rc::new(Api::new(
             SnapshotFeed::new(Rc::new(status)),
-            mind,
+            commands,
             logs,
             crate::http::AuthService::in_memory(Moment::default),
             clock,
@@ -331,9 +321,9 @@ mod tests {
     fn an_idle_connection_costs_less_than_a_kibibyte() {
         let api = api();
         let (_client, stream) = UnixStream::pair().expect("a pair");
-        let line = ClientConnection::new(as_tcp(stream).expect("a socket"));
-        let slot = (api.connections.admit(Address::Local, &api.limits)).expect("room");
-        let size = size_of_val(&serve_connection(api.clone(), slot, None, line));
+        let connection = ClientConnection::new(as_tcp(stream).expect("a socket"));
+        let slot = (api.connections.admit(None, &api.limits)).expect("room");
+        let size = size_of_val(&serve_connection(api.clone(), slot, None, connection));
         assert!(size < 1024, "{size} bytes");
     }
 }

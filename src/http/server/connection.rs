@@ -3,11 +3,12 @@
 use super::deadline::Deadline;
 use super::head::{self, Head};
 use super::proxy_protocol;
+use crate::auth::ClientAddress;
 use crate::http::error::{Error, ErrorKind};
 use crate::http::limits::{HEAD_MAX, Limits};
 use smol::{Async, io::AsyncWriteExt};
 use std::io::{self, Read};
-use std::net::{IpAddr, Shutdown, TcpStream};
+use std::net::{Shutdown, TcpStream};
 use std::time::Duration;
 
 /// How much is read at once while waiting for a head: nearly always a whole head.
@@ -107,14 +108,14 @@ impl ClientConnection {
 
     /// Waits for the PROXY line of a proxy. `None` if it is late or malformed: the client is unknown then, and gets no
     /// response.
-    pub async fn read_proxy_line(&mut self, limits: &Limits) -> Option<IpAddr> {
+    pub async fn read_proxy_line(&mut self, limits: &Limits) -> Option<ClientAddress> {
         self.deadline.set(limits.head);
         loop {
             let seen = self.received.len().min(proxy_protocol::MAX);
             if let Some(end) = self.received[..seen].iter().position(|byte| *byte == b'\n') {
                 let client = proxy_protocol::client(&self.received[..=end]);
                 self.received.drain(..=end);
-                return client;
+                return client.map(ClientAddress::from);
             }
             if seen == proxy_protocol::MAX {
                 return None;

@@ -88,7 +88,7 @@ pub struct RequestSocket<'l> {
     inbox: &'l mut Vec<u8>,
     body_left: &'l mut usize,
     deadline: &'l mut Deadline,
-    signals: &'l RequestState,
+    state: &'l RequestState,
     head: &'l [u8],
     expects_continue: bool,
     outbox: Vec<u8>,
@@ -99,7 +99,7 @@ impl<'l> RequestSocket<'l> {
     /// disconnect.
     pub fn new(
         line: &'l mut ClientConnection,
-        signals: &'l RequestState,
+        state: &'l RequestState,
         head: &'l [u8],
         expects_continue: bool,
     ) -> (Self, &'l Async<TcpStream>) {
@@ -115,7 +115,7 @@ impl<'l> RequestSocket<'l> {
             inbox,
             body_left,
             deadline,
-            signals,
+            state,
             head,
             expects_continue,
             outbox: Vec::new(),
@@ -143,12 +143,12 @@ impl Socket<Smol> for RequestSocket<'_> {
             inbox: self.inbox,
             body_left: self.body_left,
             deadline: self.deadline,
-            signals: self.signals,
+            state: self.state,
         };
         let outgoing = ResponseWriter {
             socket: self.socket,
             outbox: &mut self.outbox,
-            signals: self.signals,
+            state: self.state,
         };
         (incoming, outgoing)
     }
@@ -181,7 +181,7 @@ pub struct RequestReader<'a> {
     inbox: &'a mut Vec<u8>,
     body_left: &'a mut usize,
     deadline: &'a mut Deadline,
-    signals: &'a RequestState,
+    state: &'a RequestState,
 }
 
 impl ErrorType for RequestReader<'_> {
@@ -196,7 +196,7 @@ impl Read for RequestReader<'_> {
             self.head = later;
             return Ok(now.len());
         }
-        match self.signals.stage.get() {
+        match self.state.stage.get() {
             Stage::Receiving => (),
             Stage::Received | Stage::Responding => return Ok(0),
             Stage::Streaming => return Ok(AsyncReadExt::read(&mut &*self.socket, buf).await?),
@@ -206,6 +206,7 @@ impl Read for RequestReader<'_> {
             return Ok(0);
         }
         let count = if self.inbox.is_empty() {
+            // picoserve does not, which fails `a_client_that_expects_100_continue_gets_it` in `tests/http/limits.rs`.
             if std::mem::take(&mut self.expects_continue) {
                 AsyncWriteExt::write_all(&mut &*self.socket, b"HTTP/1.1 100 Continue\r\n\r\n")
                     .await?;
@@ -230,7 +231,7 @@ impl Read for RequestReader<'_> {
 pub struct ResponseWriter<'a> {
     socket: &'a Async<TcpStream>,
     outbox: &'a mut Vec<u8>,
-    signals: &'a RequestState,
+    state: &'a RequestState,
 }
 
 impl ResponseWriter<'_> {
@@ -268,7 +269,7 @@ impl BaseWrite for ResponseWriter<'_> {
     }
 
     async fn flush(&mut self) -> Result<(), ConnectionError> {
-        if self.signals.hold_flush.take() {
+        if self.state.hold_flush.take() {
             return Ok(());
         }
         self.send(&[]).await
