@@ -1,5 +1,5 @@
-// Preloaded into a daemon that valgrind runs. Valgrind stops at a child that shares the table of descriptors of its
-// parent for a moment, as those of the daemon do: here each has a copy from the beginning, as after fork.
+// Preloaded into a daemon that valgrind runs. Valgrind does not support a child that shares the descriptor table of its
+// parent, as the daemon's children do until they exec: here each gets a copy, as after fork.
 #define _GNU_SOURCE
 #include <dlfcn.h>
 #include <sched.h>

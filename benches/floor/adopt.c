@@ -1,5 +1,5 @@
-// What init does for a supervisor whose children are not its own: runs a program, adopts the orphans it makes and
-// reaps them, so that it sees them end.
+// Plays init for a supervisor whose children are not its own: runs a program, adopts the orphans it makes and reaps
+// them, so that the supervisor sees them end.
 //
 // usage: adopt PROGRAM [ARGUMENT...]
 #include <sys/prctl.h>

@@ -1,15 +1,15 @@
-// The child whose start is measured: reads the clock before anything else, says what it
-// read, and waits to be killed.
+// The child whose start is measured: reads the clock before anything else, reports it, and
+// waits to be killed.
 //
 // It has no C library, because the start of one would be measured as well: on a virtual
-// machine glibc alone takes 200 µs, for the instructions by which it gets to know the CPU.
+// machine glibc alone takes 200 µs, for the instructions by which it identifies the CPU.
 //
 // usage: child FIFO NUMBER
 #include "stamp.h"
 
 #include <sys/syscall.h>
 
-// Where the kernel begins; the stack holds the count of arguments, then the arguments.
+// The entry point; the stack holds the count of arguments, then the arguments.
 #if defined __x86_64__
 __asm__(".globl _start\n_start: mov %rsp, %rdi\n and $-16, %rsp\n call begin\n");
 
@@ -33,7 +33,7 @@ static long call(long number, long first, long second, long third) {
     return x0;
 }
 #else
-#error "say here how this machine calls its kernel"
+#error "add the system call convention of this architecture"
 #endif
 
 static uint32_t number(const char *text) {
@@ -43,12 +43,12 @@ static uint32_t number(const char *text) {
 }
 
 __attribute__((noreturn, used)) void begin(const long *stack) {
-    struct timespec born;
-    call(SYS_clock_gettime, CLOCK_MONOTONIC, (long)&born, 0);
+    struct timespec start;
+    call(SYS_clock_gettime, CLOCK_MONOTONIC, (long)&start, 0);
     const char *const *arguments = (const char *const *)(stack + 1);
     if (stack[0] != 3) call(SYS_exit_group, 2, 0, 0);
     struct stamp record = {
-        .nanoseconds = nanoseconds(born),
+        .nanoseconds = nanoseconds(start),
         .pid = (uint32_t)call(SYS_getpid, 0, 0, 0),
         .number = number(arguments[2]),
     };

@@ -1,5 +1,5 @@
-// The least a reader of output can do: runs a program, reads what it prints, 64 KiB at a
-// time, and counts the lines. SIGTERM ends the program and then itself.
+// A minimal reader of output: runs a program, reads what it prints, 64 KiB at a time, and
+// counts the lines. SIGTERM ends the program and then itself.
 //
 // usage: count PROGRAM [ARGUMENT...]
 #include <signal.h>
@@ -11,7 +11,7 @@
 enum { READ = 64 * 1024 };
 
 static char bytes[READ];
-static volatile uint64_t lines; // volatile: nobody reads it, and it is counted all the same
+static volatile uint64_t lines; // volatile: never read, and must not be optimised away
 static volatile pid_t child;
 
 static void end(int signal) { kill(child, signal); }

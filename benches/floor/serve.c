@@ -1,5 +1,5 @@
-// The least an HTTP server can do: writes the same bytes, those of FILE, for every request
-// head that it reads. One thread, one epoll. Says on stdout which port it took.
+// A minimal HTTP server: writes the same bytes, those of FILE, for every request head that
+// it reads. One thread, one epoll. Prints its port on stdout.
 //
 // usage: serve FILE
 #define _GNU_SOURCE
@@ -21,31 +21,31 @@ static int watch(int poll, int descriptor) {
     return epoll_ctl(poll, EPOLL_CTL_ADD, descriptor, &event);
 }
 
-static int listen_somewhere(void) {
+static int listen_on_free_port(void) {
     struct sockaddr_in address = {.sin_family = AF_INET};
     socklen_t size = sizeof address;
     address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-    int door = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK, 0);
-    if (bind(door, (struct sockaddr *)&address, size) < 0 || listen(door, SOMAXCONN) < 0) return -1;
-    getsockname(door, (struct sockaddr *)&address, &size);
+    int listener = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK, 0);
+    if (bind(listener, (struct sockaddr *)&address, size) < 0 || listen(listener, SOMAXCONN) < 0) return -1;
+    getsockname(listener, (struct sockaddr *)&address, &size);
     printf("%d\n", ntohs(address.sin_port));
     fflush(stdout);
-    return door;
+    return listener;
 }
 
-static void welcome(int poll, int door) {
-    int guest, one = 1;
-    while ((guest = accept4(door, NULL, NULL, SOCK_NONBLOCK)) >= 0) {
-        setsockopt(guest, IPPROTO_TCP, TCP_NODELAY, &one, sizeof one);
-        watch(poll, guest);
+static void accept_all(int poll, int listener) {
+    int client, one = 1;
+    while ((client = accept4(listener, NULL, NULL, SOCK_NONBLOCK)) >= 0) {
+        setsockopt(client, IPPROTO_TCP, TCP_NODELAY, &one, sizeof one);
+        watch(poll, client);
     }
 }
 
-// A client under measure sends a head in one piece, and the next when it has the answer.
-static void answer_to(int guest) {
-    ssize_t heard = read(guest, request, sizeof request);
-    int whole = heard >= 4 && memcmp(request + heard - 4, "\r\n\r\n", 4) == 0;
-    if (!whole || write(guest, answer, length) != (ssize_t)length) close(guest);
+// wrk sends a head in one piece, and the next after the response.
+static void respond(int client) {
+    ssize_t received = read(client, request, sizeof request);
+    int complete = received >= 4 && memcmp(request + received - 4, "\r\n\r\n", 4) == 0;
+    if (!complete || write(client, answer, length) != (ssize_t)length) close(client);
 }
 
 int main(int count, char **arguments) {
@@ -54,14 +54,14 @@ int main(int count, char **arguments) {
     if (!file) return 1;
     length = fread(answer, 1, sizeof answer, file);
     fclose(file);
-    int poll = epoll_create1(0), door = listen_somewhere();
-    if (poll < 0 || door < 0 || watch(poll, door) < 0) return 1;
+    int poll = epoll_create1(0), listener = listen_on_free_port();
+    if (poll < 0 || listener < 0 || watch(poll, listener) < 0) return 1;
     for (;;) {
         struct epoll_event events[EVENTS];
         int ready = epoll_wait(poll, events, EVENTS, -1);
         for (int i = 0; i < ready; i++) {
-            if (events[i].data.fd == door) welcome(poll, door);
-            else answer_to(events[i].data.fd);
+            if (events[i].data.fd == listener) accept_all(poll, listener);
+            else respond(events[i].data.fd);
         }
     }
 }

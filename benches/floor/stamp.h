@@ -1,15 +1,15 @@
-// The record by which a program under measure says when something happened.
+// The record by which a program under measurement reports when something happened.
 #pragma once
 
 #include <fcntl.h>
 #include <stdint.h>
 #include <time.h>
 
-// Read again in measure/place.py (STAMP). Shorter than PIPE_BUF, so that records never mix.
+// Parsed by measure/place.py (STAMP). Shorter than PIPE_BUF, so that records never mix.
 struct stamp {
     uint64_t nanoseconds; // CLOCK_MONOTONIC, which all processes share
     uint32_t pid;
-    uint32_t number; // whose, or which event
+    uint32_t number; // of the child, or of the event
 };
 
 static inline uint64_t nanoseconds(struct timespec time) {

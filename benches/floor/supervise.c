@@ -1,6 +1,6 @@
-// The least a supervisor can do: starts COUNT children, and starts each again at once when
-// it has ended. One thread, epoll over a signalfd, vfork and exec; no output, no files, no
-// policy. SIGTERM ends the children and then itself.
+// A minimal supervisor: starts COUNT children, and restarts each at once when it ends. One
+// thread, epoll over a signalfd, vfork and exec; no output, no files, no policy. SIGTERM ends
+// the children and then itself.
 //
 // usage: supervise COUNT PROGRAM [ARGUMENT...]     an ARGUMENT "%" is the child's number
 #define _GNU_SOURCE
@@ -43,7 +43,7 @@ static void start(int number) {
     *place = placeholder;
 }
 
-// Reaps whatever has ended. True once nothing is left of a loop that is to stop.
+// Reaps all ended children. True when it is stopping and no child is left.
 static int reap(void) {
     pid_t ended;
     while ((ended = waitpid(-1, NULL, WNOHANG)) > 0) {

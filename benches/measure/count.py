@@ -25,7 +25,7 @@ ALLOCATING = {"malloc", "calloc", "realloc", "posix_memalign", "aligned_alloc"}
 
 
 class Counted:
-    """The daemon under callgrind, with so many processes and rules."""
+    """The daemon under callgrind, with the given numbers of processes and rules."""
 
     def __init__(self, place, processes=PROCESSES, rules=RULES):
         self.place = place
@@ -35,7 +35,7 @@ class Counted:
         wrapper.append(f"--callgrind-out-file={self.calls}")
         commands = [[place.child, place.fifo.path, number] for number in range(processes)]
         commands.append(["seq", 10**9, 10**9 + LINES - 1])
-        # Rules that wait a day, and are carried out when they are told to be.
+        # Rules that are due once a day, and are otherwise executed on request.
         rule = {"trigger": {"type": "interval", "minutes": 1440}, "action": {"type": "start_process", "process_id": "p0"}}
         document = {"schedule": {"rules": [{"id": f"r{number}", **rule} for number in range(rules)]}}
         self.printer = f"p{processes}"
@@ -55,23 +55,24 @@ class Counted:
         self.daemon.__exit__(*what)
 
     def count(self, happens, times):
-        """Instructions and allocations of one event that `happens` so many times."""
+        """Instructions and allocations of one event, the mean of `times` calls of `happens`."""
         self.read()
         happens(self, times)
-        # Answered after all that came before.
+        # Its response comes after all earlier events are handled.
         self.daemon.ask("/api/claim", connection=self.connection)
         counts = self.read()
         return {name: count / times for name, count in counts.items()}
 
     def read(self):
-        """What was counted since it was read last."""
+        """What was counted since the last call."""
         subprocess.run(["vgdb", f"--pid={self.daemon.pid}", "dump"], capture_output=True, check=True, timeout=TIMEOUT)
         self.dumps += 1
         return counted(pathlib.Path(f"{self.calls}.{self.dumps}").read_text())
 
 
 def counted(dump):
-    """Instructions, and calls of what allocates, in a dump of callgrind: a name is told once, and by number after."""
+    """Instructions and calls of allocating functions in a dump of callgrind, which names a function once and then
+    refers to it by number."""
     names, callee = {}, None
     calls = collections.Counter()
     for line in dump.splitlines():
@@ -112,7 +113,7 @@ def rules(counted, times):
 
 
 def prints(counted, times):
-    """`times` lines; the process that prints them and its end are in them."""
+    """`times` lines, including the start and the end of the process that prints them."""
     counted.daemon.ask(f"/api/processes/{counted.printer}/start", "POST", connection=counted.connection)
     deadline = time.monotonic() + TIMEOUT
     while time.monotonic() < deadline:
@@ -123,18 +124,18 @@ def prints(counted, times):
     raise BenchError("the lines did not come")
 
 
-# What happens, and how often.
+# The events, and how often each happens.
 EVENTS = {
     "a request for all processes": (requests, 50),
     "a crash and its successor": (crashes, PROCESSES),
     "a configuration saved": (saves, 20),
-    "a rule carried out, by request": (rules, 20),
+    "a rule executed on request": (rules, 20),
     "a line of a log": (prints, LINES),
 }
 
 
 def day(place):
-    """Each event's counts, and those of a start."""
+    """The counts of each event and of a start."""
     place.say("counts a day")
     with Counted(place) as counted:
         found = {"a start": counted.started}
@@ -144,7 +145,7 @@ def day(place):
 
 
 def growth(place):
-    """Instructions of an event with more and more to care for."""
+    """Instructions of an event with growing numbers of processes and rules."""
     found = {}
     for count in (10, 100, 1000):
         place.say(f"counts with {count:,} processes")
@@ -158,7 +159,7 @@ def growth(place):
         place.say(f"counts with {count:,} rules")
         with Counted(place, rules=count) as counted:
             found.setdefault("a start", {})[f"{count:,} rules"] = counted.started["instructions"]
-            for name in ("a crash and its successor", "a rule carried out, by request"):
+            for name in ("a crash and its successor", "a rule executed on request"):
                 spent = counted.count(EVENTS[name][0], 5)["instructions"]
                 found.setdefault(name, {})[f"{count:,} rules"] = spent
     return found
@@ -178,7 +179,7 @@ def main():
     print(f"the program: {size / MB:.2f} MB\n\n{'':34}{'instructions':>16}{'allocations':>14}")
     for name, counts in events.items():
         print(f"{name:34}{counts['instructions']:16,.0f}{counts['allocations']:14,.1f}")
-    print("\ninstructions, with more to care for")
+    print("\ninstructions, by the number of processes and rules")
     for name, counts in grown.items():
         print(f"{name:34}" + ", ".join(f"{what}: {count:,.0f}" for what, count in counts.items()))
     if wanted.json:

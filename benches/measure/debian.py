@@ -1,4 +1,4 @@
-"""How much has to be installed for a supervisor, by what Debian's packages say of themselves."""
+"""How much has to be installed for a supervisor, by the `Installed-Size` of Debian's packages."""
 
 import functools
 import os
@@ -7,7 +7,7 @@ import subprocess
 
 
 def installed(place, side):
-    """Bytes, without what a minimal system has; None where nobody knows."""
+    """Bytes, without what a minimal system has; None if unknown."""
     if side.name == "circus":
         return tree(place.built / "python/lib") + packages("python3")
     if side.name == "pm2":
@@ -36,12 +36,12 @@ def packages(name):
 
 @functools.cache
 def archive():
-    """What is told of every package there is, by its name; of several versions, the first."""
+    """The fields of every available package, by its name; of several versions, the first."""
     wanted = ("Package", "Priority", "Essential", "Installed-Size", "Depends", "Pre-Depends")
     line = re.compile(rf"^({'|'.join(wanted)}): (.*)$", re.M)
-    said = subprocess.run(["apt-cache", "dumpavail"], capture_output=True, text=True).stdout
+    listing = subprocess.run(["apt-cache", "dumpavail"], capture_output=True, text=True).stdout
     found = {}
-    for package in said.split("\n\n"):
+    for package in listing.split("\n\n"):
         fields = dict(line.findall(package))
         if fields:
             found.setdefault(fields["Package"], fields)
@@ -49,7 +49,7 @@ def archive():
 
 
 def closure(names):
-    """Some packages, and all they cannot be without; of several that would do, the first."""
+    """Packages and all their dependencies; of alternatives, the first."""
     known = archive()
     found, pending = set(), list(names)
     while pending:

@@ -1,4 +1,4 @@
-"""One figure: the samples of each side, and what is aimed at."""
+"""One figure: the samples of each side, and its aims."""
 
 import dataclasses
 import statistics
@@ -6,7 +6,7 @@ import statistics
 
 @dataclasses.dataclass
 class Figure:
-    """A line of a table."""
+    """One column of a table."""
 
     name: str
     unit: str
@@ -33,7 +33,7 @@ class Figure:
         return [side for side in self.samples if side not in ("ours", "floor")]
 
     def aims(self):
-        """What is aimed at in words, each with whether it was reached."""
+        """The aims as text, each with whether it was reached."""
         ours, ratio = self.median("ours"), self.ratio()
         found = []
         if ours is None:
@@ -78,7 +78,7 @@ class Figure:
 
 
 def number(value):
-    """Three digits that mean something."""
+    """Three significant digits."""
     if value == 0:
         return "0"
     if abs(value) >= 100:

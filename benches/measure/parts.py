@@ -1,5 +1,5 @@
-"""What is measured, a function for each part. Sides take turns, and another begins each time, so that whatever else
-the machine does meets all of them."""
+"""What is measured, a function for each part. Sides take turns, and another begins each time, so that other load of the
+machine affects all of them."""
 
 import contextlib
 import json
@@ -20,20 +20,20 @@ from .place import Program
 from .sides import Floor, Ours
 
 COUNTS = (10, 100, 1000)
-# A side that took that long for a crowd is not asked for ten times as many.
-PATIENCE = 10
+# Seconds; a side that starts more slowly is not measured with ten times as many children.
+SLOW_START = 10
 SLEEP = ["sleep", "infinity"]
 
 
 class Turns:
-    """Who is measured, and how often."""
+    """Which sides are measured, and how often."""
 
     def __init__(self, place, sides):
         self.place, self.sides = place, sides
         self.out = set()  # (side, part) that did not work
 
     def each(self, what, repetitions, sides=None):
-        """Each side once a repetition. What goes wrong with a peer is told, and the peer left out."""
+        """Each side once a repetition, without sides that failed."""
         sides = sides or self.sides
         if self.place.quick:
             repetitions = min(repetitions, 1)
@@ -50,7 +50,7 @@ class Turns:
 
     @contextlib.contextmanager
     def careful(self, side, what):
-        """What cannot be measured of a peer is left out; of ours it is the end."""
+        """Reports and leaves out a peer that fails; a failure of the daemon or the floor ends the part."""
         try:
             yield
         except (BenchError, OSError, subprocess.SubprocessError, ValueError) as error:
@@ -61,12 +61,12 @@ class Turns:
 
 
 def children(place, count):
-    """Commands of children that say when they were born."""
+    """Commands of children that report when they started."""
     return [[place.child, place.fifo.path, number] for number in range(count)]
 
 
-def crowd(turns):
-    """Start, memory and stop: each life gives all three."""
+def lifecycle(turns):
+    """Start, memory and stop; each run of a side yields all three."""
     place = turns.place
     figures = []
     counts = COUNTS[:2] if place.quick else COUNTS
@@ -79,14 +79,14 @@ def crowd(turns):
         private = Figure(f"private with {count:,}", "MB")
         stop = Figure(f"stop of {count:,}", "ms", ratio_at_most=1.5 if count == 100 else None, best="less")
         sides = [side for side in turns.sides if side.most >= count and side.name not in slow]
-        what = f"crowd of {count:,}"
+        what = f"lifecycle of {count:,}"
         for side in turns.each(what, 5 if count < 1000 else 3, sides):
             with turns.careful(side, what):
                 place.fifo.drain()
                 with side.up(place, children(place, count)) as running:
                     stamps = place.fifo.take(count, pause=0.02)
                     took = (max(stamp.nanoseconds for stamp in stamps) - running.began) / 1e6
-                    if took > PATIENCE * 1000:
+                    if took > SLOW_START * 1000:
                         slow.add(side.name)
                     time.sleep(1 if place.quick else 3)
                     measured = proc.memory(running.own())
@@ -101,7 +101,7 @@ def crowd(turns):
 
 
 def stop_time(running, pids):
-    """How long until all its children have ended, from when it is told to, in ms; None where that is not within a minute."""
+    """Milliseconds from the stop signal until all children have ended; None if that takes more than a minute."""
     poll = select.poll()
     descriptors = set()
     for pid in pids:
@@ -124,7 +124,7 @@ def stop_time(running, pids):
 
 
 def idle(turns):
-    """Wake-ups and CPU while nothing happens. All at once: what sleeps does not disturb what sleeps."""
+    """Wake-ups and CPU while nothing happens, of all sides at once: idle programs do not disturb each other."""
     place = turns.place
     seconds, windows = (10, 1) if place.quick else (60, 3)
     wakes = Figure("wake-ups a minute", "", at_most=0, best=None)
@@ -141,16 +141,17 @@ def idle(turns):
         time.sleep(10)
         for window in range(windows):
             place.say(f"idle, {window + 1} of {windows}: all")
-            before = {name: look(program) for name, program in running.items()}
+            before = {name: activity(program) for name, program in running.items()}
             time.sleep(seconds)
             for name, program in running.items():
-                switched, used = (after - was for after, was in zip(look(program), before[name]))
+                switched, used = (after - was for after, was in zip(activity(program), before[name]))
                 wakes.add(name, switched * 60 / seconds)
                 work.add(name, used / 1e3 * 60 / seconds)
     return [wakes, work]
 
 
-def look(running):
+def activity(running):
+    """Context switches and CPU time so far."""
     pids = running.own()
     return proc.switches(pids), proc.cpu(pids)
 
@@ -159,7 +160,7 @@ def respawn(turns):
     """From SIGKILL of a child to the first instruction of its successor."""
     typical = Figure("killed to first instruction", "µs", ratio_at_most=1.3, best="less")
     slow = Figure("the same, 90th percentile", "µs")
-    stranger = Figure("the same, as another user", "µs")
+    other_user = Figure("the same, as another user", "µs")
     user = ordinary_user() if os.geteuid() == 0 else None
     for side in turns.each("respawn", 5):
         with turns.careful(side, "respawn"):
@@ -168,46 +169,45 @@ def respawn(turns):
             slow.add(side.name, statistics.quantiles(times, n=10)[-1])
             if user and isinstance(side, Ours):
                 times = respawn_times(turns.place, side, user=user)
-                stranger.add("ours", statistics.median(times))
+                other_user.add("ours", statistics.median(times))
     if "floor" in typical.samples:
-        stranger.samples["floor"] = typical.samples["floor"]
-    return [typical, slow, stranger] if user else [typical, slow]
+        other_user.samples["floor"] = typical.samples["floor"]
+    return [typical, slow, other_user] if user else [typical, slow]
 
 
 def respawn_times(place, side, **more):
-    """Kills each of 40 children once, and says how long until its successor ran, in µs. Once,
-    because a daemon with a policy makes a child that dies twice wait. A side that takes a second
-    is done after some."""
-    count, patience = 40, 8
+    """Kills each of 40 children once, and returns the microseconds until its successor ran. Once, because a daemon with
+    a restart policy delays the second restart of a child. A slow side is measured with fewer children."""
+    count, budget = 40, 8
     place.fifo.drain()
     with side.up(place, children(place, count), **more):
-        born = place.fifo.take(count, pause=0.02)
-        # Past the first second, of which runit, s6 and daemontools have a rule.
+        stamps = place.fifo.take(count, pause=0.02)
+        # Past the first second, in which runit, s6 and daemontools delay a restart.
         time.sleep(2)
         began = time.monotonic()
         times = []
-        for child in born:
+        for child in stamps:
             killed = time.monotonic_ns()
             os.kill(child.pid, signal.SIGKILL)
             (successor,) = place.fifo.take(1)
             if successor.number != child.number:
                 raise BenchError(f"child {successor.number} was started, not {child.number}")
             times.append((successor.nanoseconds - killed) / 1e3)
-            if time.monotonic() - began > patience and len(times) > 1:
+            if time.monotonic() - began > budget and len(times) > 1:
                 break
-            # Not in step with a supervisor that looks now and then.
+            # Not in step with a supervisor that polls.
             time.sleep(0.02 + 0.0137 * (len(times) % 7))
     return times
 
 
 def ordinary_user():
-    """The name of somebody who is not root."""
+    """The name of an ordinary account, if there is one."""
     names = [entry.pw_name for entry in pwd.getpwall() if 1000 <= entry.pw_uid < 60000]
     return names[0] if names else None
 
 
 class Reader(Floor):
-    """The least that reads output: counts its lines."""
+    """A minimal reader of output: counts its lines."""
 
     captures = True
 
@@ -216,7 +216,7 @@ class Reader(Floor):
 
 
 def log(turns):
-    """A child prints as fast as it is taken."""
+    """A child prints as fast as its output is read."""
     place = turns.place
     mebibytes = 64 if place.quick else 1024
     size = mebibytes * MIB // 100 * 100  # as flood.c rounds it
@@ -243,7 +243,7 @@ def log(turns):
 
 
 def settle(running):
-    """Waits until it has read what is still on the way: 64 KiB of a pipe, or a backlog of its own."""
+    """Waits until it has read the output that is still in transit: 64 KiB of a pipe, or a backlog of its own."""
     used = -1
     deadline = time.monotonic() + TIMEOUT
     while time.monotonic() < deadline:
@@ -255,14 +255,14 @@ def settle(running):
 
 
 def check_lines(running, count):
-    """Fast is easy for whoever loses lines."""
+    """Fails if the daemon lost lines, which would make it fast."""
     newest = running.ask("/api/processes/p0/logs?lines=1")["lines"][-1]
     if newest["seq"] < count or len(newest["text"]) != 99:
         raise BenchError(f"of {count} lines the daemon has seen {newest['seq']}")
 
 
 def http(turns):
-    """How its children fare, asked over HTTP on kept connections."""
+    """Requests for the status of all children, over HTTP on kept-alive connections."""
     place = turns.place
     seconds = 1 if place.quick else 2
     figures = []
@@ -301,7 +301,7 @@ def ask_all(turns, running, count, connections, stream, seconds):
     rate = Figure(f"requests a second, {tail}", "", ratio_at_least=0.5 if key else None, best="more")
     late = Figure(f"p99, {tail}", "µs", below=1000 if key else None)
     work = Figure(f"CPU a request, {tail}", "µs")
-    # With a stream there is nobody to compare with but the floor.
+    # With an event stream there is only the floor to compare with.
     names = [name for name in running if not stream or name in ("ours", "floor")]
     for repetition in range(1 if turns.place.quick else 5):
         turns.place.say(f"http with {tail}, {repetition + 1}")
@@ -319,7 +319,7 @@ def ask_all(turns, running, count, connections, stream, seconds):
 
 @contextlib.contextmanager
 def listening(running):
-    """Somebody who reads the daemon's events."""
+    """A client that reads the daemon's events."""
     host, port = running.address.rsplit(":", 1)
     command = ["curl", "--silent", "--no-buffer", "--header", f"Authorization: {running.credential}"]
     client = subprocess.Popen([*command, f"http://{host}:{port}/api/events"], stdout=subprocess.DEVNULL)
@@ -335,7 +335,7 @@ def listening(running):
 
 
 def raw_answer(running):
-    """The bytes of an answer, head and all, for the floor to repeat."""
+    """The bytes of a response with its head, for the floor to repeat."""
     host, port = running.address.rsplit(":", 1)
     request = (
         f"GET /api/processes HTTP/1.1\r\nHost: {running.address}\r\nAuthorization: {running.credential}\r\n\r\n"
@@ -358,33 +358,33 @@ def raw_answer(running):
 
 
 def wrk(place, running, side, connections, seconds):
-    """Requests a second and p99 in µs, as wrk sees them; the floor does not look at the credential."""
+    """Requests a second and p99 in µs, as wrk measures them; the floor ignores the credential."""
     url = f"http://{running.address}{side.served}"
     command = ["wrk", "-t1", f"-c{connections}", f"-d{seconds}s", "--latency", "--timeout", "10s"]
     if running.credential:
         command += ["-H", f"Authorization: {running.credential}"]
     if side.post:
-        words = place.disk / "post.lua"
-        words.write_text(
+        script = place.disk / "post.lua"
+        script.write_text(
             f'wrk.method = "POST"\nwrk.headers["Content-Type"] = "text/xml"\nwrk.body = {json.dumps(side.post)}\n'
         )
-        command += ["-s", str(words)]
-    said = subprocess.run([*command, url], capture_output=True, text=True, check=True, timeout=TIMEOUT).stdout
-    rate = re.search(r"Requests/sec: +([\d.]+)", said)
-    requests = re.search(r"(\d+) requests in", said)
-    p99 = re.search(r"99% +([\d.]+)(us|ms|s)\b", said)
-    wrong = re.search(r"Non-2xx.*|Socket errors:.*", said)
-    if not (rate and requests and p99) or wrong and isinstance(side, Ours):
-        raise BenchError(f"wrk at {url}: {wrong[0] if wrong else said}")
+        command += ["-s", str(script)]
+    output = subprocess.run([*command, url], capture_output=True, text=True, check=True, timeout=TIMEOUT).stdout
+    rate = re.search(r"Requests/sec: +([\d.]+)", output)
+    requests = re.search(r"(\d+) requests in", output)
+    p99 = re.search(r"99% +([\d.]+)(us|ms|s)\b", output)
+    failure = re.search(r"Non-2xx.*|Socket errors:.*", output)
+    if not (rate and requests and p99) or failure and isinstance(side, Ours):
+        raise BenchError(f"wrk at {url}: {failure[0] if failure else output}")
     unit = {"us": 1, "ms": 1e3, "s": 1e6}[p99[2]]
     return {"rate": float(rate[1]), "requests": int(requests[1]), "p99": float(p99[1]) * unit}
 
 
 def events(turns):
-    """What one event costs the daemon: a save, a rule that is due, a look at the page."""
+    """What one event costs the daemon: a save, a rule that is due, a probe of the page."""
     place = turns.place
-    save_cpu, save_time = Figure("a configuration saved, CPU", "µs"), Figure("a configuration saved, until it is answered", "µs")
-    rule_cpu = Figure("a rule carried out, CPU", "µs")
+    save_cpu, save_time = Figure("a configuration saved, CPU", "µs"), Figure("a configuration saved, until the response", "µs")
+    rule_cpu = Figure("a rule executed, CPU", "µs")
     saves = 20 if place.quick else 200
     rules = 100
     for _ in turns.each("events", 3, [Ours()]):
@@ -408,7 +408,7 @@ def events(turns):
 
 
 def rule_cost(running, rules):
-    """Waits until all rules were carried out, which they are in the same instant, and says what one took, in µs."""
+    """Waits until all rules were executed, which happens in the same instant, and returns the µs that one took."""
     time.sleep(1)
     used = proc.cpu([running.pid])
     deadline = time.monotonic() + 2 * TIMEOUT
@@ -418,16 +418,16 @@ def rule_cost(running, rules):
         if spent > 0:
             time.sleep(2)
             return (proc.cpu([running.pid]) - used) / 1e3 / rules
-    raise BenchError("no rule with an interval of a minute was carried out in two")
+    raise BenchError("no rule with an interval of a minute was executed in two")
 
 
 def probe_cost(turns):
-    """What a look at the page on the screen costs the daemon; it looks every six seconds."""
+    """What a probe of the kiosk page costs the daemon, which probes it every six seconds."""
     place = turns.place
     if not (shutil.which("chromium") and shutil.which("Xvfb")) or place.quick:
-        place.say("goes without the look at a page: it takes chromium and Xvfb")
+        place.say("skips the probe of a page: it needs chromium and Xvfb")
         return None
-    figure = Figure("a look at the page, CPU", "µs")
+    figure = Figure("a probe of the page, CPU", "µs")
     window = 60
     user = ordinary_user() if os.geteuid() == 0 else None
     with subprocess.Popen(["Xvfb", ":93", "-screen", "0", "800x600x24", "-nolisten", "tcp"], stderr=subprocess.DEVNULL) as screen:
@@ -443,7 +443,7 @@ def probe_cost(turns):
                 running.address
                 time.sleep(30)
                 for repetition in range(2):
-                    place.say(f"looks at a page, {repetition + 1} of 2")
+                    place.say(f"probe of a page, {repetition + 1} of 2")
                     used = proc.cpu([running.pid])
                     time.sleep(window)
                     figure.add("ours", (proc.cpu([running.pid]) - used) / 1e3 / (window / 6))
@@ -454,28 +454,28 @@ def probe_cost(turns):
 
 
 def size(turns):
-    """The program, and all that has to be installed for it beside a Debian of essential packages."""
+    """The program, and all that has to be installed for it on a Debian of essential packages."""
     program = Figure("the program", "MB", below=1.5 if os.uname().machine == "aarch64" else None)
     program.add("ours", turns.place.ossuary.stat().st_size / MB)
-    whole = Figure("installed, with all it needs", "MB")
-    whole.add("ours", turns.place.ossuary.stat().st_size / MB)
+    total = Figure("installed, with all it needs", "MB")
+    total.add("ours", turns.place.ossuary.stat().st_size / MB)
     for side in turns.sides:
         with turns.careful(side, "size"):
             if isinstance(side, (Ours, Floor)):
                 continue
             installed = debian.installed(turns.place, side)
             if installed:
-                whole.add(side.name, installed / MB)
-    return [program, whole]
+                total.add(side.name, installed / MB)
+    return [program, total]
 
 
-# The title of each part, and what a reader is to know of it.
+# The title of each part, and its explanation.
 PARTS = {
-    "crowd": (crowd, "Start, memory and stop", "Children say when they were born. Start is from the exec of the supervisor to the first instruction of the last child; memory is that of all its processes 3 s later, without the children; stop is from the word to the end of the last child."),
-    "idle": (idle, "Idle, with 10 processes", "Switches of all threads, and their CPU time, while nothing happens, all at once."),
-    "respawn": (respawn, "A child that dies", "From SIGKILL to the first instruction of its successor: of 40 children each once, or as many as can be in 8 s. A repetition counts as its median."),
+    "lifecycle": (lifecycle, "Start, memory and stop", "Children report when they started. Start is from the exec of the supervisor to the first instruction of the last child; memory is that of all its processes 3 s later, without the children; stop is from the signal to the end of the last child."),
+    "idle": (idle, "Idle, with 10 processes", "Context switches of all threads, and their CPU time, while nothing happens; all sides at once."),
+    "respawn": (respawn, "A child that dies", "From SIGKILL to the first instruction of its successor: each of 40 children once, or as many as 8 s allow. A repetition counts as its median."),
     "log": (log, "A child that prints 1 GiB", "Lines of 100 bytes, 64 KiB in one write. The floor reads and counts lines. CPU is that of the supervisor and its loggers."),
-    "http": (http, "HTTP", "How all processes fare, on kept connections, by wrk; the daemon gives one address 128 of them. The floor writes the same bytes. supervisord and monit close theirs after each answer where they will."),
+    "http": (http, "HTTP", "Requests for the status of all processes, on kept-alive connections, by wrk; the daemon allows one address 128 of them. The floor writes the same bytes. supervisord and monit may close a connection after each response."),
     "events": (events, "What an event costs", "CPU of all threads of the daemon over many such events."),
-    "size": (size, "Size", "The program; and for the others what Debian says is installed of their package and all it depends on, without what a minimal system has."),
+    "size": (size, "Size", "The program; for the others the `Installed-Size` of their Debian package and of all it depends on, without what a minimal system has."),
 }

@@ -1,6 +1,6 @@
-"""Other supervisors, each set up as its manual says to be quick: no delay before a restart, no rotation in the way.
+"""Other supervisors, each configured for speed as its manual says: no delay before a restart, rare log rotation.
 
-Each gets its own directory, starts in the foreground where it can, and is ended with all it started.
+Each gets its own directory, starts in the foreground where it can, and is ended with all its descendants.
 """
 
 import json
@@ -21,14 +21,14 @@ class Peer(Side):
     """A supervisor that is found by its command."""
 
     command = None
-    package = None  # of Debian, for its size
-    note = ""  # how it is set up, where that matters to a reader
+    package = None  # its Debian package, for its size
+    note = ""  # its configuration, where that matters to a reader
 
     def found(self, place):
         return shutil.which(self.command) is not None
 
     def configure(self, home, commands):
-        """Writes what it is told by."""
+        """Writes its configuration."""
         raise NotImplementedError
 
     def argv(self, place, home):
@@ -50,12 +50,12 @@ class Peer(Side):
 
 
 class Supervised(Program):
-    """A peer that runs."""
+    """A running peer."""
 
     def __init__(self, peer, place, home):
         self.peer, self.home = peer, home
         super().__init__(place, peer.argv(place, home), peer.environment(place, home))
-        # Nobody reads it, and one that prints much must not wait.
+        # Its output is not read, and a full pipe must not block it.
         self.process.stdout.close()
 
     def roots(self):
@@ -78,15 +78,15 @@ def script(path, text):
 
 
 def free_port():
-    with socket.socket() as door:
-        door.bind(("127.0.0.1", 0))
-        return door.getsockname()[1]
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        return listener.getsockname()[1]
 
 
 class Scanned(Peer):
-    """What runit, s6 and daemontools have in common: a directory for each service, a process for each of them."""
+    """What runit, s6 and daemontools have in common: a directory and a supervising process for each service."""
 
-    logger = None  # the command that keeps what a child prints; None to let it go
+    logger = None  # the command that keeps the output of a child; None discards it
 
     def __init__(self, logged=False):
         self.captures = logged
@@ -106,7 +106,7 @@ class Scanned(Peer):
                 self.prepare(service)
 
     def prepare(self, service):
-        """What else a service with a log needs."""
+        """Sets up what else a service with a log needs."""
 
 
 class Runit(Scanned):
@@ -119,7 +119,7 @@ class Runit(Scanned):
         return ["runsvdir", "-P", str(home / "services")]
 
     def begin_stop(self, running):
-        # Asks each to end its service; a TERM would leave them alone.
+        # SIGHUP ends the services as well; SIGTERM would leave them running.
         running.process.send_signal(signal.SIGHUP)
 
 
@@ -132,11 +132,11 @@ class S6(Scanned):
 
 class Daemontools(Scanned):
     name, command, package, logger = "daemontools", "svscan", "daemontools", f"multilog s{KEPT} n5"
-    # It looks at its directory every five seconds, and at no more services than that.
+    # It scans its directory every five seconds, and supports at most 1,000 services.
     most = 900
 
     def prepare(self, service):
-        service.chmod(0o1755)  # the sticky bit says that there is a log
+        service.chmod(0o1755)  # the sticky bit enables the logger
 
     def argv(self, place, home):
         return ["svscan", str(home / "services")]
@@ -200,7 +200,7 @@ class Supervisord(Peer):
 class Monit(Peer):
     name, command, package = "monit", "monit", "monit"
     served = "/_status?format=xml"
-    note = "looks once a second, which is the most it can"
+    note = "polls once a second, its shortest interval"
 
     def configure(self, home, commands):
         self.port = free_port()
@@ -219,7 +219,7 @@ class Monit(Peer):
         config.chmod(0o600)
 
     def argv(self, place, home):
-        # Its children belong to init, and the driver is none.
+        # Its children are reparented to init, which the benchmark is not.
         return [str(place.built / "adopt"), "monit", "-I", "-c", str(home / "config")]
 
     def begin_stop(self, running):
@@ -228,7 +228,7 @@ class Monit(Peer):
 
 
 class Systemd(Peer):
-    """The manager of a user, in a mount namespace where it has control groups of its own; root alone can make one."""
+    """A user manager, in a mount namespace with its own control groups, which only root can create."""
 
     name, command, package = "systemd (user manager)", "systemctl", "systemd"
     program = "/lib/systemd/systemd"
@@ -252,7 +252,7 @@ class Systemd(Peer):
         (units / "all.target").write_text(f"[Unit]\nDefaultDependencies=no\n{wanted}")
 
     def argv(self, place, home):
-        # What is below the temporary directory stays as it is: it may be in /run or not, but not in /sys.
+        # The temporary directory must stay visible: it may be in /run, but not in /sys.
         alone = (
             "umount -l /sys/fs/cgroup/* 2>/dev/null; umount -l /sys/fs/cgroup; mount -t cgroup2 none /sys/fs/cgroup && "
             "mount -t tmpfs none /run && mkdir -p /run/systemd/system /run/user && "
@@ -322,7 +322,7 @@ class Pm2(Peer):
         return {**os.environ, "HOME": str(home), "PM2_HOME": str(home / "pm2")}
 
     def roots(self, running):
-        # What starts it ends; the daemon it leaves behind says who it is.
+        # The command that starts it ends; its daemon writes a PID file.
         try:
             return [int((running.home / "pm2/pm2.pid").read_text())]
         except (OSError, ValueError):

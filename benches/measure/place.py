@@ -1,4 +1,4 @@
-"""Where measuring takes place: directories, the stamps that come in, and programs that end with their block."""
+"""The environment of a measurement: directories, incoming stamps, and programs that end with their block."""
 
 import contextlib
 import dataclasses
@@ -21,7 +21,7 @@ STAMP = struct.Struct("=QII")  # struct stamp of floor/stamp.h
 
 @dataclasses.dataclass
 class Stamp:
-    """What a program under measure said, and when."""
+    """What a program under measurement reported, and when."""
 
     nanoseconds: int
     pid: int
@@ -29,19 +29,19 @@ class Stamp:
 
 
 class Fifo:
-    """Where programs under measure write their stamps."""
+    """The FIFO into which programs under measurement write their stamps."""
 
     def __init__(self, path):
         self.path = path
         os.mkfifo(path)
         os.chmod(path, 0o666)  # children may be of another user
-        # A writer of our own keeps it from ever ending.
+        # Our own writer prevents an end of file.
         self.descriptor = os.open(path, os.O_RDWR | os.O_NONBLOCK)
         fcntl.fcntl(self.descriptor, fcntl.F_SETPIPE_SZ, MIB)
 
     def take(self, count, pause=0, timeout=TIMEOUT):
-        """Waits for `count` stamps. With a `pause` it looks only now and then, so that it does
-        not compete for the CPU with what it measures."""
+        """Waits for `count` stamps. With a `pause` it polls, so that it does not compete for the CPU with what it
+        measures."""
         stamps = []
         deadline = time.monotonic() + timeout
         while len(stamps) < count:
@@ -58,14 +58,14 @@ class Fifo:
         return stamps
 
     def drain(self):
-        """Forgets what was said."""
+        """Discards all stamps."""
         with contextlib.suppress(BlockingIOError):
             while os.read(self.descriptor, 4096 * STAMP.size):
                 pass
 
 
 class Place:
-    """Directories, the programs of the floor, the FIFO. One in `disk` is gone with the block, as is one in `fast`."""
+    """Directories, the programs of the floor, the FIFO. `disk` and `fast` are removed at the end of the block."""
 
     def __init__(self, options):
         self.ossuary = options.ossuary.resolve()
@@ -92,18 +92,18 @@ class Place:
         self._stack.close()
 
     def home(self, name):
-        """An empty directory for a program under measure."""
+        """An empty directory for a program under measurement."""
         home = self.disk / name
         shutil.rmtree(home, ignore_errors=True)
         home.mkdir()
         return home
 
     def say(self, text):
-        """Tells a person who waits how far it is."""
+        """Prints progress."""
         print(text, file=sys.stderr, flush=True)
 
     def end_orphans(self):
-        """Ends what ended programs left behind; all of it descends from us, so its PIDs are nobody else's."""
+        """Kills what ended programs left running. All of it descends from us, so its PIDs cannot be reused."""
         kept = set()
         for running in self.up:
             kept |= {running.pid, *running.roots(), *proc.descendants(running.pid)}
@@ -123,7 +123,7 @@ class Place:
 
 
 class Program:
-    """A program under measure; ended, with all it started, at the end of the block."""
+    """A program under measurement; ended, with all it started, at the end of the block."""
 
     def __init__(self, place, command, environment=None):
         self.place = place
@@ -158,11 +158,11 @@ class Program:
         self.place.end_orphans()
 
     def roots(self):
-        """The first processes of the supervisor: what it is made of descends from them."""
+        """The first processes of the supervisor, from which its other processes descend."""
         return [self.pid]
 
     def own(self):
-        """The processes it is made of, without those under its care."""
+        """The supervisor's own processes, without those it supervises."""
         found = []
         for root in self.roots():
             for pid in (root, *proc.descendants(root)):
@@ -172,7 +172,7 @@ class Program:
         return found
 
     def begin_stop(self):
-        """Has it end what is under its care; does not wait."""
+        """Makes it stop its children; does not wait."""
         self.process.send_signal(signal.SIGTERM)
 
     def line(self):
@@ -180,5 +180,5 @@ class Program:
         line = self.process.stdout.readline()
         if not line:
             self.errors.seek(0)
-            raise BenchError(f"{self.process.args[0]} did not come up: {self.errors.read()}")
+            raise BenchError(f"{self.process.args[0]} did not start: {self.errors.read()}")
         return line

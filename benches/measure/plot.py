@@ -1,4 +1,4 @@
-"""Draws one figure as bars, an SVG that is readable on light and on dark."""
+"""Draws one figure as bars, an SVG that is readable on light and on dark backgrounds."""
 
 import html
 import math
@@ -22,7 +22,7 @@ def bars(figure):
     most = max(values.values()) or 1
     least = min((value for value in values.values() if value > 0), default=most)
     logarithmic = most / least > 20
-    # From the power of ten below the smallest: a bar on such a scale has no natural beginning.
+    # From the power of ten below the smallest: a bar on a logarithmic scale has no natural origin.
     bottom = 10 ** math.floor(math.log10(least) - 0.01) if logarithmic else 0
 
     def length(value):

@@ -1,4 +1,4 @@
-"""What the kernel tells of processes and of the machine, read from /proc."""
+"""Facts about processes and the machine, read from /proc."""
 
 import contextlib
 import os
@@ -9,7 +9,7 @@ import time
 
 
 def parents():
-    """The parent of every process, those that have ended but are not reaped included."""
+    """The parent of every process, zombies included."""
     found = {}
     for entry in os.listdir("/proc"):
         if entry.isdigit():
@@ -20,15 +20,15 @@ def parents():
 
 
 def descendants(root):
-    """The PIDs of all that a process started and of what those started, without itself."""
+    """The PIDs of all descendants of a process, without itself."""
     children = {}
     for pid, parent in parents().items():
         children.setdefault(parent, []).append(pid)
     found, pending = [], [root]
     while pending:
-        born = children.get(pending.pop(), [])
-        found += born
-        pending += born
+        started = children.get(pending.pop(), [])
+        found += started
+        pending += started
     return found
 
 
@@ -51,12 +51,12 @@ def fields(path):
 
 
 def memory(pids):
-    """Resident, proportional and private bytes of some processes together."""
+    """Resident, proportional and private bytes of all these processes."""
     resident = proportional = private = 0
     for pid in pids:
         rollup = fields(f"/proc/{pid}/smaps_rollup")
         if not rollup:
-            continue  # it has ended, and is not reaped yet
+            continue  # a zombie
         resident += rollup["Rss"]
         proportional += rollup["Pss"]
         private += rollup["Private_Clean"] + rollup["Private_Dirty"]
@@ -64,12 +64,12 @@ def memory(pids):
 
 
 def peak(pids):
-    """The most that was ever resident of some processes, in bytes."""
+    """The sum of the peak resident sizes of these processes, in bytes."""
     return sum(fields(f"/proc/{pid}/status").get("VmHWM", 0) for pid in pids)
 
 
 def switches(pids):
-    """How often any thread was switched to, as it was switched away from as often."""
+    """Context switches of all threads."""
     count = 0
     for pid in pids:
         for task in pathlib.Path(f"/proc/{pid}/task").iterdir():
@@ -80,7 +80,7 @@ def switches(pids):
 
 
 def cpu(pids):
-    """Nanoseconds of CPU that all threads of some processes have used."""
+    """Nanoseconds of CPU that all threads of these processes have used."""
     used = 0
     for pid in pids:
         for task in pathlib.Path(f"/proc/{pid}/task").iterdir():
@@ -90,7 +90,7 @@ def cpu(pids):
 
 
 class Load:
-    """What else the machine did while it measured."""
+    """Other load of the machine during a measurement."""
 
     def __init__(self):
         self.began = time.monotonic()
@@ -109,12 +109,12 @@ class Load:
 
     @staticmethod
     def _own():
-        """CPU seconds of what measures and is measured, as far as it has ended."""
+        """CPU seconds of this program and of the programs under measurement that have ended."""
         usages = map(resource.getrusage, (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN))
         return sum(usage.ru_utime + usage.ru_stime for usage in usages)
 
     def report(self):
-        """What is to be known about the machine to judge the figures."""
+        """The facts about the machine that are needed to judge the figures."""
         busy, stolen = self._machine()
         own = self._own() - self.own
         elapsed = time.monotonic() - self.began

@@ -1,4 +1,4 @@
-"""Tells what was measured: tables on the terminal, and docs/performance.md with its plots."""
+"""Reports the measurements: tables on the terminal, and docs/performance.md with its plots."""
 
 import pathlib
 
@@ -9,11 +9,11 @@ from .plot import bars
 
 DOCS = pathlib.Path(__file__).resolve().parents[2] / "docs"
 
-# The plots: file, part, figure, and whether it is a matter of how many times rather than of how much.
+# The plots: file, part, figure.
 PLOTS = [
-    ("memory", "crowd", "proportional with 100"),
-    ("start", "crowd", "start of 100"),
-    ("stop", "crowd", "stop of 100"),
+    ("memory", "lifecycle", "proportional with 100"),
+    ("start", "lifecycle", "start of 100"),
+    ("stop", "lifecycle", "stop of 100"),
     ("wakeups", "idle", "wake-ups a minute"),
     ("respawn", "respawn", "killed to first instruction"),
     ("log", "log", "throughput"),
@@ -22,7 +22,7 @@ PLOTS = [
 ]
 
 
-def machine_in_words(document, part):
+def machine_summary(document, part):
     machine = document["parts"][part]["machine"]
     return (
         f"{machine['cpus']} CPUs ({machine['architecture']}), Linux {machine['kernel']}, {machine['date']}, "
@@ -31,20 +31,20 @@ def machine_in_words(document, part):
     )
 
 
-def verdicts(figure):
+def aims_of(figure):
     return "; ".join(f"{aim}: {'kept' if kept else 'MISSED'}" for aim, kept in figure.aims())
 
 
 def show(document, results):
-    """Prints a block for each figure: a side a line."""
+    """Prints a block for each figure, a line for each side."""
     print("median (smallest … largest repetition)")
     for part, figures in results.items():
-        print(f"\n{PARTS[part][1]}\n{machine_in_words(document, part)}")
+        print(f"\n{PARTS[part][1]}\n{machine_summary(document, part)}")
         for figure in figures:
             ratio = figure.ratio()
-            told = [f"{ratio:.2f} × floor"] if ratio is not None else []
-            told += [verdicts(figure)] if figure.aims() else []
-            print(f"  {figure.name}, {figure.unit}".rstrip(", ") + (f"   {'; '.join(told)}" if told else ""))
+            remarks = [f"{ratio:.2f} × floor"] if ratio is not None else []
+            remarks += [aims_of(figure)] if figure.aims() else []
+            print(f"  {figure.name}, {figure.unit}".rstrip(", ") + (f"   {'; '.join(remarks)}" if remarks else ""))
             for side in figure.samples:
                 print(f"    {side:26}{figure.spread(side)}")
 
@@ -59,20 +59,20 @@ def write(document, results):
                 (DOCS / "performance" / f"{name}.svg").write_text(bars(figure))
                 drawn.setdefault(part, []).append((name, figure))
     text = [
-        "# What it costs, beside others",
+        "# Performance, compared with other supervisors",
         "",
-        "Written by [`./benches/run`](../benches/README.md), which measures the daemon, a floor in C (the least that can be",
-        "done, with no policy and no files) and other supervisors in turn. Each cell is the median and, in brackets, the",
-        "smallest and the largest repetition. What is compared is not the same: only supervisord, monit and ours answer",
-        "over HTTP, and ours includes API, page, log rings and schedule.",
+        "Written by [`./benches/run`](../benches/README.md), which measures the daemon, a floor in C (the minimum that does",
+        "the same, without policy and files) and other supervisors in turn. Each cell is the median and, in brackets, the",
+        "smallest and the largest repetition. The programs do not do the same: only supervisord, monit and ours answer",
+        "over HTTP, and ours includes API, web UI, log rings and schedule.",
         "",
     ]
     if document["quick"]:
-        text += ["**From a quick run: to see what there is, not to be believed.**", ""]
+        text += ["**From a quick run: the figures are not reliable.**", ""]
     for side, note in document["notes"].items():
         text.append(f"- {side}: {note}.")
     if document["absent"]:
-        text.append(f"- Not to be had on that machine: {', '.join(document['absent'])}.")
+        text.append(f"- Not available on that machine: {', '.join(document['absent'])}.")
     for side, what in document["left_out"]:
         text.append(f"- {side} did not work in: {what}.")
     unmeasured = [name for name in PARTS if name not in results]
@@ -81,7 +81,7 @@ def write(document, results):
     text += ["", *aims(results)]
     for part, figures in results.items():
         _, title, explained = PARTS[part]
-        machine = f"`./benches/run --only {part}`: {machine_in_words(document, part)}."
+        machine = f"`./benches/run --only {part}`: {machine_summary(document, part)}."
         text += ["", f"## {title}", "", explained, "", machine, ""]
         for name, figure in drawn.get(part, ()):
             text += [f"![{figure.name}](performance/{name}.svg)", ""]
@@ -90,21 +90,22 @@ def write(document, results):
 
 
 def aims(results):
-    """What the project aims at, and whether it is there."""
+    """The project's aims, and whether they are met."""
     lines = ["## Aims", "", "| figure | ours | × floor | aim |", "|---|---|---|---|"]
     for part, figures in results.items():
         for figure in figures:
             if not figure.aims():
                 continue
             ratio = figure.ratio()
-            told = "; ".join(f"{aim}: {'kept' if kept else '**MISSED**'}" for aim, kept in figure.aims())
+            results_of_aims = "; ".join(f"{aim}: {'kept' if kept else '**MISSED**'}" for aim, kept in figure.aims())
             times = f"{ratio:.2f}" if ratio is not None else ""
-            lines.append(f"| {figure.name} | {number(figure.median('ours'))} {figure.unit} | {times} | {told} |")
+            ours = f"{number(figure.median('ours'))} {figure.unit}"
+            lines.append(f"| {figure.name} | {ours} | {times} | {results_of_aims} |")
     return [*lines, "", *reasons(results)]
 
 
 def reasons(results):
-    """Why those are missed that are."""
+    """Why the missed aims are missed."""
     missed = [
         figure.name
         for figures in results.values()
@@ -113,12 +114,12 @@ def reasons(results):
     ]
     if not missed:
         return []
-    lines = ["Where one is missed, as far as it was looked into:", ""]
+    lines = ["Why an aim is missed, as far as it was investigated:", ""]
     return lines + [f"- **{name}**: {WHY[name]}" for name in missed]
 
 
 def table(figures):
-    """A side a line, a figure a column; where there are many, several tables."""
+    """A row for each side, a column for each figure; more than `width` figures take several tables."""
     lines = []
     width = 5
     for first in range(0, len(figures), width):

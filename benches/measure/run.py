@@ -1,4 +1,4 @@
-"""Measures the daemon beside the floor and its peers, prints the tables, and writes the document. See README.md."""
+"""Measures the daemon, the floor and the peers, prints the tables, and writes the document. See README.md."""
 
 import argparse
 import json
@@ -31,12 +31,12 @@ def options():
     parser.add_argument("--built", type=pathlib.Path, help=argparse.SUPPRESS)
     parser.add_argument("--only", type=chosen(PARTS, "part"), metavar="PART,…", help=", ".join(PARTS))
     parser.add_argument("--quick", action="store_true", help="fewer and shorter repetitions")
-    parser.add_argument("--json", type=pathlib.Path, metavar="FILE", help="every sample; target/benches/figures.json unless told")
-    parser.add_argument("--report", type=pathlib.Path, metavar="FILE", help="write the document from what --json kept")
-    parser.add_argument("--resume", type=pathlib.Path, metavar="FILE", help="go on with the parts that are not in there yet")
-    beside = parser.add_mutually_exclusive_group()
-    beside.add_argument("--peers", type=chosen(names, "peer"), metavar="PEER,…", default=names, help=", ".join(names))
-    beside.add_argument("--no-peers", dest="peers", action="store_const", const=[])
+    parser.add_argument("--json", type=pathlib.Path, metavar="FILE", help="every sample; target/benches/figures.json by default")
+    parser.add_argument("--report", type=pathlib.Path, metavar="FILE", help="write the document from a file of --json")
+    parser.add_argument("--resume", type=pathlib.Path, metavar="FILE", help="measure the parts that are not in FILE yet")
+    compared = parser.add_mutually_exclusive_group()
+    compared.add_argument("--peers", type=chosen(names, "peer"), metavar="PEER,…", default=names, help=", ".join(names))
+    compared.add_argument("--no-peers", dest="peers", action="store_const", const=[])
     return parser.parse_args()
 
 
@@ -63,18 +63,18 @@ def measure(wanted):
                 figures = [figure.to_json() for figure in PARTS[name][0](turns)]
                 document["parts"][name] = {"machine": load.report(), "figures": figures}
             except (BenchError, OSError, subprocess.SubprocessError) as error:
-                place.say(f"goes on without {name}: {error}")
+                place.say(f"skips {name}: {error}")
                 turns.out.add(("ours", name))
                 place.up.clear()
                 place.end_orphans()
             left_out = {tuple(one) for one in document["left_out"]} | turns.out
             document["left_out"] = sorted(left_out)
-            # After each part, so that an hour is not lost with the last of them.
-            keep(document, wanted.json or wanted.resume or wanted.built / "figures.json")
+            # After each part, so that a failure does not lose the earlier ones.
+            save(document, wanted.json or wanted.resume or wanted.built / "figures.json")
     return document
 
 
-def keep(document, path):
+def save(document, path):
     path.write_text(json.dumps(document, indent=1, ensure_ascii=False) + "\n")
 
 

@@ -13,13 +13,13 @@ from .place import Program
 
 
 class Side:
-    """What is measured: `up` starts it with a child for each command."""
+    """A program under measurement: `up` starts it with a child for each command."""
 
     name = None
-    captures = False  # what children print is kept, in bounded memory or files
-    most = 1000  # children it can have
-    served = None  # the path of its HTTP interface that tells how its children fare
-    post = None  # and what is posted there, where it is not asked for
+    captures = False  # whether it keeps the output of children, in bounded memory or files
+    most = 1000  # children it can supervise
+    served = None  # the path of its HTTP interface that returns the status of its children
+    post = None  # the body of the request, if it is a POST
 
     def up(self, place, commands):
         raise NotImplementedError
@@ -38,7 +38,7 @@ class Floor(Side):
     name = "floor"
 
     def up(self, place, commands):
-        # All are the same but for a number, which it puts in the place of %.
+        # The commands differ only in a number, for which `%` is the placeholder.
         first = commands[0]
         if len(commands) > 1:
             first = [one if one == other else "%" for one, other in zip(commands[0], commands[1])]
@@ -53,12 +53,12 @@ class Ossuary(Program):
         self.home = place.home("ours")
         self.run_dir = place.fast / "run"
         shutil.rmtree(self.run_dir, ignore_errors=True)
-        # A machine in a container is told by nobody whether its clock is right, and the daemon would look for that
-        # every ten seconds; on a kiosk it knows.
+        # In a container nothing reports that the clock is synchronised, and the daemon would check for it every ten
+        # seconds. On a kiosk it is known.
         self.run_dir.mkdir(mode=0o700)
         boot = pathlib.Path("/proc/sys/kernel/random/boot_id").read_text().strip()
         (self.run_dir / "clock").write_text(boot)
-        # Root starts nothing as root unless told to, and nobody else changes the user.
+        # A daemon of root starts nothing as root unless configured to; no other account can change the user.
         common = {"user": user or "root"} if os.geteuid() == 0 else {}
         processes = {
             f"p{number}": {"command": " ".join(map(str, command)), **common}
@@ -75,12 +75,12 @@ class Ossuary(Program):
 
     @functools.cached_property
     def address(self):
-        """Where it listens."""
+        """The address it listens on."""
         return self.line().strip().removeprefix("listening on http://")
 
     @functools.cached_property
     def credential(self):
-        """What a client has to show."""
+        """The Authorization header of a client."""
         command = [self.program, "token", "add", "--name", "bench", "--role", "admin"]
         command += ["--run-dir", self.run_dir]
         made = subprocess.run(command, capture_output=True, text=True, check=True)
@@ -91,17 +91,17 @@ class Ossuary(Program):
         return http.client.HTTPConnection(self.address, timeout=TIMEOUT)
 
     def ask(self, path, method="GET", body=None, connection=None):
-        """What its API says, as JSON; None where it says nothing."""
-        line = connection or self.connect()
+        """The JSON body of an API response; None if it is empty."""
+        client = connection or self.connect()
         headers = {"Authorization": self.credential, "Accept": "application/json"}
         if body is not None:
             headers["Content-Type"] = "application/json"
             body = json.dumps(body)
-        line.request(method, path, body, headers)
-        answer = line.getresponse()
-        text = answer.read()
+        client.request(method, path, body, headers)
+        response = client.getresponse()
+        text = response.read()
         if connection is None:
-            line.close()
-        if answer.status >= 300:
-            raise BenchError(f"{method} {path} is answered by {answer.status}: {text.decode()}")
+            client.close()
+        if response.status >= 300:
+            raise BenchError(f"{method} {path} returns {response.status}: {text.decode()}")
         return json.loads(text) if text else None

@@ -1,7 +1,7 @@
-"""Tells what a program is made of, crate by crate, by the names of what is in it.
+"""Prints the size of a program, crate by crate, from its symbols.
 
-What is generic counts for the crate that has it; where that is the standard library, for the first other crate among
-what it is made for: a `Vec` of jiff's is jiff's.
+Generic code counts for the crate that defines it; if that is the standard library, for the first other crate among its
+type parameters: a `Vec` of a type of jiff counts for jiff.
 """
 
 import collections
@@ -10,11 +10,11 @@ import subprocess
 import sys
 
 STANDARD = {"core", "alloc", "std"}
-# What the standard library brings along, to tell where a panic was.
+# Crates that the standard library contains for the backtrace of a panic.
 BACKTRACE = {"addr2line", "gimli", "object", "rustc_demangle", "unwind", "libunwind"}
-# A crate stands where a path begins.
+# The name of a crate is the first segment of a path.
 CRATE = re.compile(r"(?<![\w:])([a-z_][a-z0-9_]*)::")
-LARGE = 2000  # bytes; what is smaller is told in one line
+LARGE = 2000  # bytes; smaller crates share one line
 
 
 def output(*command):
@@ -22,20 +22,20 @@ def output(*command):
 
 
 def crate(name):
-    """The crate that something with this name counts for."""
+    """The crate that a symbol counts for."""
     if name.startswith("OUTLINED_FUNCTION"):
-        return "what the compiler found alike in several, and made one of"
+        return "code that the compiler shares between functions"
     crates = CRATE.findall(name)
     if not crates:
         return "C library"
     own = [other for other in crates if other not in STANDARD]
     if not own:
         return "standard library"
-    return "standard library, to tell of a panic" if own[0] in BACKTRACE else own[0]
+    return "standard library, backtrace of a panic" if own[0] in BACKTRACE else own[0]
 
 
 def loaded(program):
-    """Bytes of all that is in the file and comes into memory."""
+    """Bytes of all loaded sections of the file."""
     sections = [line.split() for line in output("size", "-A", program).splitlines()[2:]]
     return sum(int(section[1]) for section in sections if len(section) == 3 and section[2] != "0" and section[0] != ".bss")
 
@@ -47,15 +47,15 @@ def main():
         symbol = line.split(None, 3)
         if len(symbol) == 4 and symbol[2] not in "bB":
             sizes[crate(symbol[3])] += int(symbol[1], 16)
-    whole = loaded(program)
+    total = loaded(program)
     small = sum(size for size in sizes.values() if size < LARGE)
     rows = [(size, crate) for crate, size in sizes.items() if size >= LARGE]
     rows.append((small, f"{sum(size < LARGE for size in sizes.values())} more crates"))
-    rows.append((whole - sum(sizes.values()), "without a name: texts, the page, tables of constants"))
+    rows.append((total - sum(sizes.values()), "without a symbol: texts, the web UI, tables of constants"))
     print("| bytes | % | crate |\n|---:|---:|---|")
-    for size, whose in sorted(rows, reverse=True):
-        print(f"| {size:,} | {100 * size / whole:.1f} | {whose} |")
-    print(f"| {whole:,} | 100.0 | all |")
+    for size, crate_name in sorted(rows, reverse=True):
+        print(f"| {size:,} | {100 * size / total:.1f} | {crate_name} |")
+    print(f"| {total:,} | 100.0 | all |")
 
 
 main()

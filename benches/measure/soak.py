@@ -1,4 +1,4 @@
-"""Has the daemon live through many days of a kiosk, and says whether its memory and descriptors stay as they are."""
+"""Simulates many days of a kiosk, and reports whether the daemon's memory and descriptors grow."""
 
 import argparse
 import os
@@ -12,26 +12,26 @@ from . import MB, BenchError, leave_nothing_behind, proc
 from .place import Place
 from .sides import Ossuary
 
-# What a day of a kiosk is made of, here. Meanwhile three processes are killed every day, as quickly as the policy starts
-# them again, three end by themselves after seven seconds, and one prints 200 kB a second.
+# The events of a simulated day. Besides, every day kills three processes, which the daemon restarts as its policy
+# allows; three exit after seven seconds; one prints 200 kB a second.
 DAY = {
     "requests": 2000,
     "refused requests": 100,
     "event streams": 50,
     "saved configurations": 20,
     "reloads": 4,
-    "rules carried out": 48,
+    "rules executed": 48,
     "starts and stops": 10,
 }
 
-# How much more is still the same: the rings fill, and the kernel counts pages that are shared now and not then.
+# Growth that is tolerated: the rings fill, and the kernel's count of shared pages varies.
 TOLERANCE = 0.03
-COMING = 16  # descriptors of those who come and go in the moment of a sample; a leak is hundreds a day
-ROOM = 200_000  # bytes, of which a daemon of 3 MB may be away by chance
+TRANSIENT = 16  # descriptors of short-lived clients at the moment of a sample; a leak is hundreds a day
+NOISE = 200_000  # bytes by which the memory of a daemon of 3 MB varies
 
 
 def children(place):
-    """Three that live, three that end by themselves after a while, one that floods its log."""
+    """Three that run forever, three that exit after a while, one that floods its log."""
     flood = place.disk / "chatter"
     flood.write_text("#!/bin/sh\nwhile :; do head -c 40000 /dev/zero | tr '\\0' x | fold -w 99; sleep 0.2; done\n")
     dying = place.disk / "dying"
@@ -42,7 +42,7 @@ def children(place):
 
 
 class Day:
-    """Everything of a day, over one kept connection and some that come and go."""
+    """The events of a day, over one kept-alive connection and some short-lived ones."""
 
     def __init__(self, daemon):
         self.daemon = daemon
@@ -50,7 +50,7 @@ class Day:
         self.streams = []
         self.number = 0
 
-    def live(self):
+    def simulate(self):
         self.number += 1
         for request in range(DAY["requests"]):
             self.daemon.ask("/api/processes" if request % 4 else "/api/status", connection=self.connection)
@@ -63,7 +63,7 @@ class Day:
             self.daemon.ask("/api/processes/p1", "PUT", change, self.connection)
         for _ in range(DAY["reloads"]):
             self.daemon.ask("/api/reload", "POST", connection=self.connection)
-        for _ in range(DAY["rules carried out"]):
+        for _ in range(DAY["rules executed"]):
             self.daemon.ask("/api/schedule/rules/chore/run", "POST", connection=self.connection)
         for _ in range(DAY["starts and stops"] // 2):
             for verb in ("stop", "start"):
@@ -72,15 +72,15 @@ class Day:
         self.daemon.ask("/api/processes/p6/logs?lines=500", connection=self.connection)
 
     def refused(self):
-        """Somebody who speaks no HTTP, and somebody without a credential."""
-        for words in (b"\x16\x03\x01 nonsense\r\n\r\n", b"GET /api/config HTTP/1.1\r\nHost: x\r\n\r\n"):
+        """A client that speaks no HTTP, and a client without a credential."""
+        for request in (b"\x16\x03\x01 nonsense\r\n\r\n", b"GET /api/config HTTP/1.1\r\nHost: x\r\n\r\n"):
             host, port = self.daemon.address.rsplit(":", 1)
             with socket.create_connection((host, int(port)), 10) as client:
-                client.sendall(words)
+                client.sendall(request)
                 client.recv(4096)
 
     def stream(self):
-        """A page that is opened; the eighth oldest is closed, without a word."""
+        """Opens an event stream; only the newest eight stay open."""
         host, port = self.daemon.address.rsplit(":", 1)
         client = socket.create_connection((host, int(port)), 10)
         client.sendall(
@@ -112,14 +112,14 @@ def sample(pid):
 
 
 def judge(samples):
-    """The beginning, when the rings are full, beside the end; true if nothing has grown."""
+    """Compares the second quarter, when the rings are full, with the last; true if nothing has grown."""
     flat = True
     quarter = max(1, len(samples) // 4)
     early, late = samples[quarter : 2 * quarter] or samples[:1], samples[-quarter:]
     print(f"{'':20}{'second quarter':>16}{'last quarter':>16}")
     for name in samples[0]:
         before, after = (statistics.median(one[name] for one in some) for some in (early, late))
-        bound = before * (1 + TOLERANCE) + (ROOM / MB if "MB" in name else COMING)
+        bound = before * (1 + TOLERANCE) + (NOISE / MB if "MB" in name else TRANSIENT)
         grown = after > bound
         flat = flat and not grown
         print(f"{name:20}{before:16.2f}{after:16.2f}   {'GROWN' if grown else 'flat'}")
@@ -135,8 +135,8 @@ def main():
     wanted.quick = False
     leave_nothing_behind()
     rule = {"id": "chore", "trigger": {"type": "interval", "minutes": 1}, "action": {"type": "restart_process", "process_id": "p0"}}
-    # Their logs are small, and full within the first days: of what grows later they are no part. Those that die by
-    # themselves do it in an orderly way, of which there is no crash loop.
+    # Small logs are full within the first days, so they are no part of later growth. Processes that exit do so
+    # successfully and are restarted always, so there is no crash loop.
     small = {"log": {"memory_kib": 16}}
     changes = {f"p{number}": small | ({"restart": "always"} if number in (3, 4, 5) else {}) for number in range(7)}
     samples = []
@@ -147,12 +147,12 @@ def main():
         day = Day(daemon)
         ends = time.monotonic() + wanted.minutes * 60
         while time.monotonic() < ends:
-            day.live()
+            day.simulate()
             samples.append(sample(daemon.pid))
             if day.number % 10 == 1:
                 place.say(f"day {day.number}: " + ", ".join(f"{name} {value:.2f}" for name, value in samples[-1].items()))
             if daemon.process.poll() is not None:
-                raise BenchError(f"the daemon has ended with {daemon.process.returncode}")
+                raise BenchError(f"the daemon exited with {daemon.process.returncode}")
         place.up.remove(daemon)
         for client in day.streams:
             client.close()
