@@ -2,7 +2,7 @@
 //! open them in a browser.
 
 use ossuary::browser::built_in_pages::{Facts, NO_OVERLAY, overlay, render};
-use ossuary::supervisor::page::BuiltIn;
+use ossuary::supervisor::BuiltIn;
 use serde_json::json;
 
 fn main() {

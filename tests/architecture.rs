@@ -273,6 +273,8 @@ fn uses(module: &[String], code: &str, children: &[String]) -> Vec<Use> {
         let starts =
             ["crate", "self", "super"].contains(token) || children.iter().any(|c| c == token);
         let continues = at > 0 && [":", ".", "$"].contains(&tokens[at - 1]);
+        // `pub(in path)` says who may see something, and uses nothing.
+        let continues = continues || at > 1 && tokens[at - 2..at] == ["(", "in"];
         if !starts
             || continues
             || tokens.get(at + 1) != Some(&":")

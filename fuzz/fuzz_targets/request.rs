@@ -12,7 +12,7 @@ use ossuary::http::{
     About, Api, AuthService, CommandQueue, CommandSender, Limits, Now, SnapshotFeed,
 };
 use ossuary::logs::Logs;
-use ossuary::supervisor::page::Screenshot;
+use ossuary::supervisor::Screenshot;
 use ossuary::supervisor::{
     Command, ConfigurationStatus, Done, Edit, Event, LastStart, Preview, ProcessStatus, Snapshot,
     Source, State, Traces,

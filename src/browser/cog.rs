@@ -4,7 +4,7 @@
 
 use super::driver::{Cancelled, Driver, DriverContext, Later, Program};
 use crate::supervisor::Failure;
-use crate::supervisor::page::{PageCommand, PageCommandResult, PageObservation};
+use crate::supervisor::{PageCommand, PageCommandResult, PageObservation};
 use smol::Timer;
 use smol::future::or;
 use std::rc::Rc;
@@ -80,7 +80,7 @@ impl Program for Cog {
 mod tests {
     use super::*;
     use crate::browser::built_in_pages::Facts;
-    use crate::supervisor::page::Transition;
+    use crate::supervisor::Transition;
     use crate::supervisor::{Event, Requester, RunId};
     use smol::LocalExecutor;
     use smol::channel::{Receiver, bounded};

@@ -4,8 +4,8 @@
 //! prepared. Each queue runs one command at a time.
 
 use super::built_in_pages::Facts;
-use crate::supervisor::page::{PageCommand, PageCommandResult, PageObservation};
 use crate::supervisor::{Event, Failure, Requester, RunId, Ticket};
+use crate::supervisor::{PageCommand, PageCommandResult, PageObservation};
 use smol::channel::{Receiver, Sender, bounded};
 use smol::{LocalExecutor, Task};
 use std::cell::RefCell;

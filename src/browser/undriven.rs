@@ -4,7 +4,7 @@
 
 use super::driver::{Cancelled, Driver, DriverContext, Later, Program};
 use crate::supervisor::Failure;
-use crate::supervisor::page::{PageCommand, PageCommandResult, PageObservation};
+use crate::supervisor::{PageCommand, PageCommandResult, PageObservation};
 use std::rc::Rc;
 
 /// A program without a driver.

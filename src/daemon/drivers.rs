@@ -7,7 +7,7 @@ use crate::browser::{Chromium, Cog, Driver, DriverContext, Pointer, Undriven, an
 use crate::config::{CommandLine, Process};
 use crate::http::AuthService;
 use crate::logs::Logs;
-use crate::supervisor::page::PageCommand;
+use crate::supervisor::PageCommand;
 use crate::supervisor::{Event, Requester, RunId, SavedRun, Ticket};
 use crate::sys::machine;
 use crate::sys::process::children::Children;

@@ -3,11 +3,12 @@
 //! Starting and stopping a process happens at once. Edits wait in a short queue: one save, or one reading of the
 //! file, at a time. An edit is applied and answered once it is saved; a failed save changes nothing.
 
-use super::{
-    Action, Command, Done, Edit, Failure, FailureKind, Outcome, Reason, Refusal, Source, State,
-};
-use super::{Event, KeepOld, Requester, Supervisor};
+use super::Supervisor;
 use crate::config::{Etag, Id, Loaded, Problem};
+use crate::supervisor::interface::{
+    Action, Command, Done, Edit, Event, Failure, FailureKind, KeepOld, Outcome, Reason, Refusal,
+    Requester, Source, State,
+};
 use crate::time::Moment;
 use heapless::Deque;
 use std::rc::Rc;

@@ -1,10 +1,10 @@
 //! What components may know of the rest of the supervisor.
 
-use super::Refusal;
 use super::display::screens::Screens;
 use super::page::health::Health;
 use super::process::machine::Machine;
 use crate::config::{Display, Id, Loaded};
+use crate::supervisor::interface::Refusal;
 
 /// The state of the kiosk.
 pub(super) struct Facts<'a> {

@@ -5,49 +5,31 @@
 //!
 //! | module | decides |
 //! |---|---|
+//! | `interface` | nothing: what goes in, what comes out and what is published |
 //! | `process` | what an event means to one process, when it restarts and when it may start |
 //! | `edit` | commands and edits of the configuration: save first, then apply |
 //! | `page` | page health and recovery, connection loss, page commands of clients |
 //! | `schedule` | which rule is due, in which order rules run, what is restored when an override ends |
 //! | `scheduling` | gives the schedule the facts, and carries out its intents |
 //! | `display` | screens: rotation and power |
-//! | `lifecycle` | upgrades, what the next daemon must know, why the daemon started |
-//! | `snapshot` | what the API publishes |
+//! | `lifecycle` | upgrades, why the daemon started |
+//! | `snapshot` | what changed since the last snapshot |
 
-mod action;
 mod backoff;
-mod backup;
-mod command;
 mod display;
 mod edit;
-mod event;
 mod facts;
-mod failure;
+mod interface;
 mod lifecycle;
-pub mod page;
+mod page;
 pub mod process;
 mod schedule;
 mod scheduling;
 mod snapshot;
 
-pub use action::Action;
-pub use backup::KeepOld;
-pub use command::{Command, Done, Edit, ExecutionId, Outcome, Refusal, Requester, Ticket};
-pub use display::power::{Backend, PowerReport, PowerStatus};
-pub use display::screen::{Connector, Monitor, Output, Screen, Size};
-pub use display::screens::{RotationStatus, ScreenStatus};
-pub use event::{Ending, Event};
-pub use failure::{Failure, FailureKind};
+pub use interface::*;
 pub use lifecycle::last_start::{LastStart, MarkerState, StartReason, Traces};
-pub use lifecycle::memory::{Memory, SavedPhase, SavedRun, Stage};
-pub use page::health::{PageStatus, RecoveryStep};
-pub use process::reason::Reason;
-pub use process::run::RunId;
-pub use schedule::{
-    ClockReading, Conflict, EntryKind, HistoryEntry, LastExecution, LocalTime, Occurrence,
-    OccurrenceKind, Preview, RuleOutcome, RuleStatus, SavedSchedule, ScheduleBoot, ScheduleStatus,
-};
-pub use snapshot::{ConfigurationStatus, DisplayStatus, ProcessStatus, Snapshot, Source, State};
+pub use schedule::ScheduleBoot;
 
 use crate::config::{Display, Loaded, Problem};
 use crate::time::Moment;
@@ -129,7 +111,7 @@ pub struct Supervisor {
 impl Supervisor {
     /// Creates a supervisor and starts what starts at boot.
     pub fn new(boot: Boot, now: Moment) -> Self {
-        let status = snapshot::build::empty_snapshot(&boot);
+        let status = snapshot::empty_snapshot(&boot);
         let mut this = Self {
             machines: Vec::new(),
             loaded: boot.loaded.clone(),

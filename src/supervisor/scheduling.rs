@@ -1,8 +1,9 @@
 //! Gives the scheduler the facts, and carries out what it wants.
 
+use super::Supervisor;
 use super::facts::Facts;
 use super::schedule::{Intent, Scheduler};
-use super::{Reason, Requester, Supervisor};
+use crate::supervisor::interface::{Reason, Requester};
 use crate::time::Moment;
 
 impl Supervisor {

@@ -6,9 +6,7 @@ use crate::stage::{NAVY, PURPLE, SWITCHES, Site, TEAL};
 use crate::xvfb::{self, Xvfb};
 use ossuary::browser::built_in_pages::Facts;
 use ossuary::browser::{Chromium, Driver, DriverContext, Pointer};
-use ossuary::supervisor::page::{
-    BuiltIn, PageCommand, PageCommandResult, PageObservation, Transition,
-};
+use ossuary::supervisor::{BuiltIn, PageCommand, PageCommandResult, PageObservation, Transition};
 use ossuary::supervisor::{Event, Failure, Requester, RunId, Ticket};
 use smol::channel::{Receiver, Sender, bounded};
 use smol::future::or;

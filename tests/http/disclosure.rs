@@ -3,7 +3,7 @@
 use crate::harness::{Answer, Kiosk, at, id, kiosk, snapshot};
 use ossuary::config::{Loaded, Problem};
 use ossuary::http::api::routes::ROUTES;
-use ossuary::supervisor::page::PageState;
+use ossuary::supervisor::PageState;
 use ossuary::supervisor::{
     Done, EntryKind, Failure, HistoryEntry, LastExecution, LocalTime, Occurrence, OccurrenceKind,
     PageStatus, Preview, Reason, RecoveryStep, Refusal, RuleOutcome, RuleStatus, ScheduleStatus,

@@ -18,12 +18,12 @@
 
 use crate::stage::change_process;
 use ossuary::config::{Display, Document, Id, Loaded, Process, Restart, Rotation};
-use ossuary::supervisor::page::{PageCommand, PageCommandResult, PageObservation, Transition};
 use ossuary::supervisor::process::restart::CLEAN_RUN;
 use ossuary::supervisor::{
     Action, Backend, Boot, Command, Edit, Ending, Event, Failure, Memory, Output, PowerReport,
     ProcessStatus, Reason, Requester, RunId, Screen, Size, Source, State, Supervisor, Ticket,
 };
+use ossuary::supervisor::{PageCommand, PageCommandResult, PageObservation, Transition};
 use ossuary::time::Moment;
 use serde_json::{Map, Value, json};
 use std::collections::{BTreeMap, BTreeSet, VecDeque};

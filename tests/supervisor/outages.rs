@@ -2,11 +2,11 @@
 
 use crate::stage::{Stage, id, load};
 use ossuary::config::{Id, Section};
-use ossuary::supervisor::page::{PageCommand, PageCommandResult, PageObservation, PageState};
 use ossuary::supervisor::{
     Action, Boot, Command, Edit, Ending, Event, Failure, Memory, Requester, RunId, Source,
     Supervisor,
 };
+use ossuary::supervisor::{PageCommand, PageCommandResult, PageObservation, PageState};
 use serde_json::{Value, json};
 use std::collections::{BTreeMap, BTreeSet};
 

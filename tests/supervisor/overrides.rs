@@ -526,7 +526,7 @@ impl Kiosk {
 
     /// A client opens a page, and the driver answers.
     pub fn operator_opens(&mut self, url: &str, works: bool) {
-        use ossuary::supervisor::page::PageCommandResult;
+        use ossuary::supervisor::PageCommandResult;
         use ossuary::supervisor::{Action, Failure};
         self.stage.actions.clear();
         self.stage.ask(Command::Navigate {

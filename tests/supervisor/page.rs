@@ -1,10 +1,10 @@
 //! A week of random page failures: no storm of reloads, and a reason for every recovery step.
 
 use ossuary::config::{Loaded, StopSignal};
-use ossuary::supervisor::page::{PageCommand, PageCommandResult, PageObservation, PageState};
 use ossuary::supervisor::{
     Action, Boot, Ending, Event, Failure, Requester, RunId, Source, Supervisor,
 };
+use ossuary::supervisor::{PageCommand, PageCommandResult, PageObservation, PageState};
 use ossuary::time::Moment;
 use serde_json::json;
 use std::collections::VecDeque;

@@ -2,11 +2,11 @@
 
 use crate::stage::{DiskBehavior, Stage, change_process, id};
 use jiff::{SignedDuration, Timestamp};
-use ossuary::supervisor::page::{PageCommand, PageCommandResult};
 use ossuary::supervisor::{
     Action, ClockReading, Command, Done, Edit, Ending, Event, Failure, Refusal, RuleOutcome,
     RuleStatus, SavedSchedule, ScheduleBoot, State, Ticket,
 };
+use ossuary::supervisor::{PageCommand, PageCommandResult};
 use ossuary::time::Moment;
 use serde_json::{Value, json};
 use std::time::Duration;

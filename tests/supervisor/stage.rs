@@ -2,12 +2,12 @@
 
 use jiff::tz::TimeZone;
 use ossuary::config::{Display, Id, Loaded, Process};
-use ossuary::supervisor::page::{PageCommand, PageCommandResult};
 use ossuary::supervisor::{
     Action, Backend, Boot, Command, Edit, Ending, Event, Failure, KeepOld, Outcome, PowerReport,
     ProcessStatus, Requester, RunId, SavedSchedule, ScheduleBoot, Source, State, Supervisor,
     Ticket,
 };
+use ossuary::supervisor::{PageCommand, PageCommandResult};
 use ossuary::time::Moment;
 use serde_json::Value;
 use std::collections::BTreeMap;

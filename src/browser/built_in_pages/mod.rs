@@ -9,7 +9,7 @@ mod overlay;
 mod qr;
 mod reasons;
 
-use crate::supervisor::page::BuiltIn;
+use crate::supervisor::BuiltIn;
 use base64ct::{Base64, Encoding};
 pub use overlay::{NO_OVERLAY, overlay};
 use std::fmt::Write;

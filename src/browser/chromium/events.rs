@@ -8,7 +8,7 @@ use super::protocol::{CapturedScreenshot, SessionId, TargetId};
 use super::{BROWSER_TIMEOUT, Chromium, FollowUp, PAGE_TIMEOUT};
 use crate::browser::built_in_pages;
 use crate::browser::cdp::{CdpError, CdpEvent};
-use crate::supervisor::page::PageObservation;
+use crate::supervisor::PageObservation;
 use serde::Deserialize;
 use serde_json::{Value, json};
 use std::rc::Rc;
@@ -323,8 +323,8 @@ mod tests {
     use super::*;
     use crate::browser::built_in_pages::Facts;
     use crate::browser::{DriverContext, Pointer};
-    use crate::supervisor::page::{PageCommand, PageCommandResult};
     use crate::supervisor::{Event, Failure, Requester, RunId};
+    use crate::supervisor::{PageCommand, PageCommandResult};
     use smol::future::or;
     use smol::{LocalExecutor, Timer, block_on};
     use std::io::{BufRead, BufReader, Write};

@@ -21,9 +21,7 @@ use super::built_in_pages;
 use super::cdp::{Cdp, CdpError};
 use super::driver::{Cancelled, Driver, DriverContext, Later, Pointer, Program, ended};
 use crate::supervisor::Failure;
-use crate::supervisor::page::{
-    BuiltIn, PageCommand, PageCommandResult, PageObservation, Transition,
-};
+use crate::supervisor::{BuiltIn, PageCommand, PageCommandResult, PageObservation, Transition};
 use console::Console;
 use event_listener::Event;
 use page::Page;

@@ -3,7 +3,7 @@
 use super::page::{Inspection, Page};
 use super::{BROWSER_TIMEOUT, Chromium, PAGE_TIMEOUT, WORLD};
 use crate::browser::cdp::CdpError;
-use crate::supervisor::page::PageObservation;
+use crate::supervisor::PageObservation;
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};

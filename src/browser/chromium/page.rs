@@ -1,7 +1,7 @@
 //! One page of the browser: its session, and what its events reported.
 
 use crate::browser::built_in_pages;
-use crate::supervisor::page::{MAX_TEXT, PageObservation};
+use crate::supervisor::{MAX_TEXT, PageObservation};
 use event_listener::Event;
 use serde::Deserialize;
 use smol::lock::{Mutex, MutexGuard};

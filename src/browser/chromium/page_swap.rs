@@ -16,7 +16,7 @@ use super::{BROWSER_TIMEOUT, Chromium, PAGE_TIMEOUT};
 use crate::browser::cdp::CdpError;
 use crate::browser::driver::{self, Cancelled, ended};
 use crate::supervisor::Failure;
-use crate::supervisor::page::Transition;
+use crate::supervisor::Transition;
 use serde::Deserialize;
 use serde_json::{Value, json};
 use smol::Timer;

@@ -5,7 +5,7 @@ use super::protocol::CapturedScreenshot;
 use super::{Chromium, failure};
 use crate::browser::cdp::CdpError;
 use crate::supervisor::Failure;
-use crate::supervisor::page::Screenshot;
+use crate::supervisor::Screenshot;
 use base64ct::{Base64, Encoding};
 use serde_json::{Value, json};
 use smol::Timer;

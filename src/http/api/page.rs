@@ -5,7 +5,7 @@ use crate::http::caller::Disclosure;
 use crate::http::context::Api;
 use crate::http::error::{Error, ErrorKind};
 use crate::http::reply::{ApiRequest, Reply};
-use crate::supervisor::page::Transition;
+use crate::supervisor::Transition;
 use crate::supervisor::{Command, Done, Failure, Refusal};
 use serde::Deserialize;
 use smol::future::or;

@@ -7,7 +7,7 @@
 
 use crate::config::Display;
 use crate::supervisor::backoff::Backoff;
-use crate::supervisor::{Action, Failure};
+use crate::supervisor::interface::{Action, PowerReport, PowerStatus};
 use crate::time::Moment;
 use std::collections::VecDeque;
 use std::time::Duration;
@@ -31,57 +31,6 @@ const MIN_PAUSE: Duration = Duration::from_secs(1);
 
 /// How long an answer is awaited. The action runner gives up earlier and reports that; this is a safety net.
 const ANSWER_TIMEOUT: Duration = Duration::from_secs(30);
-
-/// How a screen is switched, the most reliable backend first.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Backend {
-    /// The compositor, by wlr-output-power-management.
-    OutputPower,
-    /// The X server, by its DPMS extension.
-    Dpms,
-    /// The television, by HDMI-CEC.
-    Cec,
-    /// The firmware of older Raspberry Pi systems.
-    Vcgencmd,
-}
-
-impl Backend {
-    /// Its name in the API.
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Backend::OutputPower => "wlr-output-power",
-            Backend::Dpms => "dpms",
-            Backend::Cec => "cec",
-            Backend::Vcgencmd => "vcgencmd",
-        }
-    }
-}
-
-/// The result of switching a screen or reading its power.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct PowerReport {
-    /// How it is switched; `None` if nothing on this system can.
-    pub backend: Option<Backend>,
-    /// Whether it is on, read back last; `None` if unknown.
-    pub actual: Option<bool>,
-    /// The error.
-    pub failure: Option<Failure>,
-}
-
-/// The power of a screen in a snapshot.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct PowerStatus {
-    /// Whether it was requested to be on or off.
-    pub requested: Option<bool>,
-    /// Whether it is on.
-    pub actual: Option<bool>,
-    /// How it is switched.
-    pub backend: Option<Backend>,
-    /// When any of this last changed.
-    pub since: Option<Moment>,
-    /// Why the actual state is not the requested one, or is not known.
-    pub problem: Option<String>,
-}
 
 /// The power of one screen.
 #[derive(Debug, Default)]

@@ -6,7 +6,9 @@
 use super::power::Power;
 use crate::config::{Display, Rotation};
 use crate::supervisor::backoff::Backoff;
-use crate::supervisor::{Action, Connector, Event, Failure, PowerStatus, Screen};
+use crate::supervisor::interface::{
+    Action, Connector, Event, Failure, RotationStatus, Screen, ScreenStatus,
+};
 use crate::time::Moment;
 use std::collections::{BTreeMap, VecDeque};
 use std::rc::Rc;
@@ -43,30 +45,6 @@ struct RotationState {
     attempts: Backoff,
     /// Why the last attempt failed, until one succeeds or the rotation is right.
     problem: Option<String>,
-}
-
-/// A screen in a snapshot.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct ScreenStatus {
-    /// What its display server reports.
-    pub screen: Option<Rc<Screen>>,
-    /// Its rotation.
-    pub rotation: RotationStatus,
-    /// Its power.
-    pub power: PowerStatus,
-    /// The kernel's name of its connector, if known.
-    pub connector: Option<String>,
-}
-
-/// The rotation of a display.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct RotationStatus {
-    /// The configured rotation.
-    pub requested: Option<Rotation>,
-    /// The actual rotation, if known.
-    pub actual: Option<Rotation>,
-    /// Why it could not be rotated.
-    pub problem: Option<String>,
 }
 
 impl Screens {

@@ -1,5 +1,4 @@
 //! How the daemon starts and is replaced, and what the next daemon must know.
 
 pub(in crate::supervisor) mod last_start;
-pub(in crate::supervisor) mod memory;
 pub(in crate::supervisor) mod upgrade;

@@ -3,7 +3,7 @@
 //! The installed program is checked first: one that does not even start must not take over. The upgrade then happens
 //! as soon as no save is in progress and no program is about to be executed.
 
-use crate::supervisor::Requester;
+use crate::supervisor::interface::Requester;
 
 /// The progress of an upgrade.
 #[derive(Debug, Default)]

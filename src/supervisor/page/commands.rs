@@ -3,10 +3,11 @@
 //! The driver answers each command once, with the client's requester. A run that ends, a shutdown and an upgrade are
 //! answers too: no client waits for a page that is gone.
 
-use super::{PageCommand, PageCommandResult};
 use crate::config::{Id, Problem, check_url};
-use crate::supervisor::{
-    Action, Command, Done, Failure, Outcome, Refusal, Requester, RunId, Supervisor, Ticket,
+use crate::supervisor::Supervisor;
+use crate::supervisor::interface::{
+    Action, Command, Done, Failure, Outcome, PageCommand, PageCommandResult, Refusal, Requester,
+    RunId, Ticket,
 };
 use crate::time::Moment;
 use std::collections::BTreeMap;

@@ -17,9 +17,8 @@
 //! after a refusal, a server that stops is noticed within 8 s. It is probed if a behavior or a network rule of the schedule
 //! needs it, and during an outage until its end.
 
-use super::PageCommand;
 use crate::config::{Behaviors, Origin, Schedule, Trigger, Url, WhenLost, WhenRegained};
-use crate::supervisor::RunId;
+use crate::supervisor::interface::{PageCommand, RunId};
 use crate::time::Moment;
 use std::rc::Rc;
 use std::time::Duration;

@@ -21,11 +21,11 @@
 //! The recovery ladder: reload, new tab, browser restart; then a built-in page until the page has recovered. At most
 //! [`STEPS_PER_HOUR`] steps an hour are taken, each logged with its reason.
 
-use super::{
-    BuiltIn, PageCommand, PageCommandResult, PageObservation, PageState, Screenshot, Transition,
-};
-use crate::supervisor::RunId;
 use crate::supervisor::backoff::{HOUR, RecentTimes};
+use crate::supervisor::interface::{
+    BuiltIn, PageCommand, PageCommandResult, PageObservation, PageState, PageStatus, RecoveryStep,
+    RunId, Screenshot, Transition,
+};
 use crate::time::Moment;
 use std::rc::Rc;
 use std::time::Duration;
@@ -64,40 +64,6 @@ const FREQUENT_PERIOD: Duration = Duration::from_secs(300);
 const FREQUENT_PAUSE: Duration = Duration::from_secs(4);
 /// The pause between later retries.
 const RARE_PAUSE: Duration = Duration::from_secs(30);
-
-/// `page` of a display process in the API.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct PageStatus {
-    /// The state.
-    pub state: PageState,
-    /// When it entered the state.
-    pub since: Moment,
-    /// Its URL, if known; for a page that could not be loaded, the requested one.
-    pub url: Option<String>,
-    /// Its title.
-    pub title: Option<String>,
-    /// Why it is in this state.
-    pub reason: Option<String>,
-    /// When it was last healthy; `None` while it is.
-    pub last_painted: Option<Moment>,
-    /// The latest recovery step.
-    pub last_step: Option<Rc<RecoveryStep>>,
-    /// Whether its server accepts connections, if known.
-    pub server_reachable: Option<bool>,
-}
-
-/// A recovery step.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct RecoveryStep {
-    /// When it was taken.
-    pub at: Moment,
-    /// The state of the page before.
-    pub state: PageState,
-    /// The reason and the step, in a sentence.
-    pub what: String,
-    /// What was on the screen before, and when that was captured.
-    pub evidence: Option<(Moment, Screenshot)>,
-}
 
 /// The health of the page of one run.
 #[derive(Debug)]

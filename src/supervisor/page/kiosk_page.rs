@@ -2,10 +2,12 @@
 
 use super::connection::{Connection, Step};
 use super::health::{Health, Recovery, RecoveryHistory};
-use super::{BuiltIn, PageCommand, PageCommandResult, PageObservation, PageState, PageStatus};
 use crate::config::{Behaviors, Id, Process, Schedule};
+use crate::supervisor::interface::{
+    Action, BuiltIn, Failure, PageCommand, PageCommandResult, PageObservation, PageState,
+    PageStatus, Reason, Requester, RunId,
+};
 use crate::supervisor::process::machine::Machine;
-use crate::supervisor::{Action, Failure, Reason, Requester, RunId};
 use crate::time::Moment;
 use std::collections::VecDeque;
 use std::rc::Rc;

@@ -16,8 +16,9 @@
 
 use super::machine::Machine;
 use crate::config::{Display, Id, Process};
+use crate::supervisor::Supervisor;
 use crate::supervisor::facts::Facts;
-use crate::supervisor::{Action, Reason, Refusal, RunId, Supervisor};
+use crate::supervisor::interface::{Action, Reason, Refusal, RunId};
 use crate::time::Moment;
 use std::time::Duration;
 

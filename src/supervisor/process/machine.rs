@@ -21,8 +21,9 @@
 
 use super::restart::{CrashHistory, RestartDecision};
 use crate::config::{Process, ReadySign, Restart, StopSignal};
-use crate::supervisor::lifecycle::memory::{Memory, SavedPhase, SavedRun, Stage};
-use crate::supervisor::{Action, Ending, Failure, PageStatus, Reason, RunId, State};
+use crate::supervisor::interface::{
+    Action, Ending, Failure, Memory, PageStatus, Reason, RunId, SavedPhase, SavedRun, Stage, State,
+};
 use crate::time::Moment;
 use std::collections::VecDeque;
 use std::rc::Rc;

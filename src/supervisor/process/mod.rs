@@ -2,7 +2,5 @@
 
 pub(in crate::supervisor) mod admission;
 pub(in crate::supervisor) mod machine;
-pub(in crate::supervisor) mod reason;
 mod reconcile;
 pub mod restart;
-pub(in crate::supervisor) mod run;

@@ -5,7 +5,8 @@
 
 use super::machine::Machine;
 use crate::config::{Id, Loaded, Process};
-use crate::supervisor::{Action, KeepOld, Memory, Reason, Requester, Source, Supervisor};
+use crate::supervisor::Supervisor;
+use crate::supervisor::interface::{Action, KeepOld, Memory, Reason, Requester, Source};
 use crate::time::Moment;
 use std::collections::BTreeMap;
 use std::rc::Rc;

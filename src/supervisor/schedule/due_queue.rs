@@ -1,17 +1,9 @@
 //! What is due next: the next begin and the end of each rule.
 
+use crate::supervisor::interface::OccurrenceKind;
 use crate::time::Moment;
 use jiff::Timestamp;
 use std::collections::BTreeSet;
-
-/// Whether a rule begins or ends.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum OccurrenceKind {
-    /// It begins. Sorted before any end at the same instant, so that a rule that follows another leaves no gap.
-    Begin,
-    /// It ends.
-    End,
-}
 
 /// A due time of the wall clock. At the same instant the order of the rules decides.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]

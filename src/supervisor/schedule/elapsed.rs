@@ -3,8 +3,8 @@
 //! While the clock advances, the newest period grows. Each jump begins another, and periods that touch are merged. A
 //! period that the clock skipped is not included: if it is set back later, that period is handled then.
 
-use super::clock_reading::later_by;
 use crate::config::Id;
+use crate::supervisor::interface::later_by;
 use jiff::Timestamp;
 use std::collections::VecDeque;
 use std::time::Duration;

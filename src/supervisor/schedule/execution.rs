@@ -5,12 +5,15 @@
 //! cut. Everything else runs first and is saved afterwards. Either way an occurrence costs one write. The result of
 //! the command that an execution sends is entered in the history.
 
-use super::history::{EntryKind, HistoryEntry, RuleOutcome};
-use super::overrides::ChangedBy;
-use super::{Intent, LastExecution, LocalTime, Scheduler};
+use super::{Intent, Scheduler};
 use crate::config::{Id, Rule, RuleAction, Trigger};
 use crate::supervisor::facts::Facts;
-use crate::supervisor::{self, Action, Done, ExecutionId, Failure, Refusal, Requester};
+use crate::supervisor::interface::saved_schedule::ChangedBy;
+use crate::supervisor::interface::{
+    Action, Done, EntryKind, ExecutionId, Failure, HistoryEntry, LastExecution, LocalTime, Refusal,
+    Requester, RuleOutcome, later_by,
+};
+use crate::supervisor::{self};
 use crate::time::Moment;
 use jiff::Timestamp;
 use std::collections::{BTreeMap, VecDeque};
@@ -516,8 +519,7 @@ impl Scheduler {
         let Some((at, clock)) = entry.at.zip(self.clock) else {
             return false;
         };
-        let is_recent =
-            super::clock_reading::later_by(clock.wall, at) <= super::elapsed::LATE_TOLERANCE;
+        let is_recent = later_by(clock.wall, at) <= super::elapsed::LATE_TOLERANCE;
         rule.until.is_none() && rule.action.is_state() && (is_recent || rule.catch_up)
     }
 

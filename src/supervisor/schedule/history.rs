@@ -1,8 +1,6 @@
 //! The latest executions and their outcomes.
 
-use crate::config::Id;
-use crate::supervisor::ExecutionId;
-use jiff::Timestamp;
+use crate::supervisor::interface::{ExecutionId, HistoryEntry, RuleOutcome};
 use std::collections::VecDeque;
 
 /// Entries that are kept: a busy day of a busy kiosk, in a few kilobytes.
@@ -10,81 +8,6 @@ const ENTRIES_MAX: usize = 64;
 
 /// The longest detail, in bytes: messages of browsers may be long.
 const DETAIL_MAX: usize = 300;
-
-/// One execution of a rule.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct HistoryEntry {
-    /// The rule.
-    pub rule: Id,
-    /// The name of the rule.
-    pub name: String,
-    /// When it was due, if known.
-    pub at: Option<Timestamp>,
-    /// What was to happen.
-    pub kind: EntryKind,
-    /// The outcome; `None` while it is being carried out.
-    pub outcome: Option<RuleOutcome>,
-    /// More about the outcome.
-    pub detail: Option<String>,
-}
-
-/// What was to happen.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum EntryKind {
-    /// The rule was due.
-    Begin,
-    /// The override was to end.
-    End,
-    /// A client requested it.
-    Run,
-}
-
-/// The outcome of an execution.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum RuleOutcome {
-    /// It was done.
-    Done,
-    /// It failed.
-    Failed,
-    /// There was nothing to do.
-    Skipped,
-    /// It was due while the daemon did not run.
-    Missed,
-}
-
-impl EntryKind {
-    /// Every kind.
-    pub const ALL: [EntryKind; 3] = [EntryKind::Begin, EntryKind::End, EntryKind::Run];
-
-    /// Its name in the API.
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            EntryKind::Begin => "begin",
-            EntryKind::End => "end",
-            EntryKind::Run => "run",
-        }
-    }
-}
-
-impl RuleOutcome {
-    /// Every outcome.
-    pub const ALL: [RuleOutcome; 4] = [
-        RuleOutcome::Done,
-        RuleOutcome::Failed,
-        RuleOutcome::Skipped,
-        RuleOutcome::Missed,
-    ];
-
-    /// Its name in the API.
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            RuleOutcome::Done => "done",
-            RuleOutcome::Failed => "failed",
-            RuleOutcome::Skipped => "skipped",
-            RuleOutcome::Missed => "missed",
-        }
-    }
-}
 
 /// The newest entries, oldest first, each with its id.
 #[derive(Debug, Default)]

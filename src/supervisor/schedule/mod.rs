@@ -16,7 +16,6 @@
 //! Rules with a time wait until the clock is trusted; intervals, boot and network rules do not need it.
 
 mod calendar;
-mod clock_reading;
 mod due_queue;
 mod elapsed;
 mod execution;
@@ -27,19 +26,14 @@ mod overrides;
 mod page_override;
 mod preview;
 mod rule_commands;
-mod saved;
-mod snapshot;
-
-pub use clock_reading::ClockReading;
-pub use due_queue::OccurrenceKind;
-pub use history::{EntryKind, HistoryEntry, RuleOutcome};
-pub use preview::{Conflict, Occurrence, Preview};
-pub use saved::SavedSchedule;
-pub use snapshot::{LastExecution, LocalTime, RuleStatus, ScheduleStatus};
 
 use super::facts::Facts;
-use super::{Action, Command, Event, ExecutionId, Failure, Outcome, Refusal, Requester};
 use crate::config::{Display, Document, Id, Rule, Schedule, Trigger, Zone};
+use crate::supervisor::interface::saved_schedule::{ActiveOverride, SavedEntry, Stamp};
+use crate::supervisor::interface::{
+    Action, ClockReading, Command, Event, ExecutionId, Failure, HistoryEntry, LastExecution,
+    LocalTime, Outcome, Refusal, Requester, RuleStatus, SavedSchedule, ScheduleStatus,
+};
 use crate::time::Moment;
 use calendar::Calendar;
 use due_queue::DueQueue;
@@ -49,7 +43,6 @@ use history::History;
 use jiff::tz::TimeZone;
 use override_stack::OverrideStacks;
 use page_override::PageOverride;
-use saved::{ActiveOverride, Stamp};
 use std::collections::{BTreeMap, VecDeque};
 use std::rc::Rc;
 
@@ -465,11 +458,7 @@ impl Scheduler {
                 .map(|(id, page)| (id.clone(), page.saved()))
                 .collect(),
             powers: None,
-            history: self
-                .history
-                .entries()
-                .map(saved::SavedEntry::from)
-                .collect(),
+            history: self.history.entries().map(SavedEntry::from).collect(),
         }
     }
 }

@@ -6,14 +6,15 @@
 //! active and is not, and ends whenever it is active and should not be.
 
 use super::calendar::{Calendar, DatedInstant};
-use super::clock_reading::{ClockReading, later_by};
-use super::due_queue::{Due, OccurrenceKind};
+use super::due_queue::Due;
 use super::elapsed::LATE_TOLERANCE;
 use super::execution::{Cause, ExecutionStep};
-use super::history::{EntryKind, RuleOutcome};
 use super::{NextTime, Scheduler};
 use crate::config::{Days, Id, Rule, TimeOfDay, Trigger};
 use crate::supervisor::facts::Facts;
+use crate::supervisor::interface::{
+    ClockReading, EntryKind, OccurrenceKind, RuleOutcome, later_by,
+};
 use crate::time::Moment;
 use jiff::Timestamp;
 use serde_json::json;

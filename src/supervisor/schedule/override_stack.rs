@@ -6,81 +6,8 @@
 //! the setting.
 
 use crate::config::{Display, Id};
-use serde::{Deserialize, Serialize};
+use crate::supervisor::interface::saved_schedule::{Override, OverrideStack, Setting};
 use serde_json::Value;
-
-/// A setting that a rule can override.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub(super) enum Setting {
-    /// A field of a process in the document; `null` if it is not there.
-    Field(Id, String),
-    /// The page of a display process; `null` for the configured one.
-    #[serde(rename = "Canvas")]
-    Page(Id),
-    /// Whether a process runs: `true`, `false`, or the id of the process that runs instead.
-    Runs(Id),
-    /// Whether a screen is on. Each display has its own stack; all displays at once occur only in the preview and in
-    /// files of the first release.
-    Power(Option<String>),
-}
-
-/// The overrides of a setting.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub(super) struct OverrideStack {
-    #[serde(rename = "thing")]
-    pub setting: Setting,
-    /// The value below all overrides.
-    base: Value,
-    /// In the order in which they began.
-    #[serde(rename = "layers")]
-    overrides: Vec<Override>,
-}
-
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-struct Override {
-    rule: Id,
-    value: Value,
-    /// It took effect: if the setting has another value since, another change set it.
-    #[serde(rename = "laid")]
-    is_applied: bool,
-}
-
-impl OverrideStack {
-    /// The value in effect.
-    pub fn top(&self) -> &Value {
-        self.overrides
-            .last()
-            .map_or(&self.base, |override_| &override_.value)
-    }
-
-    /// Whether the value in effect was applied.
-    pub fn is_applied(&self) -> bool {
-        self.overrides
-            .last()
-            .is_some_and(|override_| override_.is_applied)
-    }
-
-    /// Whether a rule overrides the setting.
-    pub fn has(&self, rule: &Id) -> bool {
-        self.overrides
-            .iter()
-            .any(|override_| override_.rule == *rule)
-    }
-
-    /// The rules that override the setting.
-    pub fn rules(&self) -> impl Iterator<Item = &Id> {
-        self.overrides.iter().map(|override_| &override_.rule)
-    }
-
-    /// The rules whose value was not applied yet.
-    pub fn unapplied(&self) -> impl Iterator<Item = &Id> {
-        let unapplied = self
-            .overrides
-            .iter()
-            .filter(|override_| !override_.is_applied);
-        unapplied.map(|override_| &override_.rule)
-    }
-}
 
 /// A setting whose value changes because an override ended.
 #[derive(Clone, Debug, PartialEq, Eq)]

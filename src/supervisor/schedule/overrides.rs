@@ -1,29 +1,21 @@
 //! What overrides set, what is restored when they end, and which other changes remove them.
 
 use super::execution::{Cause, ExecutionStep};
-use super::history::{EntryKind, RuleOutcome};
-use super::override_stack::{OverrideStack, Revealed, Setting};
+use super::override_stack::Revealed;
 use super::page_override::PageOverride;
 use super::rule_commands::enabled_field;
-use super::saved::{ActiveOverride, Stamp};
 use super::{Intent, Scheduler};
 use crate::config::{Display, Id, RuleAction};
 use crate::supervisor::facts::Facts;
-use crate::supervisor::{Command, ExecutionId};
+use crate::supervisor::interface::saved_schedule::{
+    ActiveOverride, ChangedBy, OverrideStack, Setting, Stamp,
+};
+use crate::supervisor::interface::{Command, EntryKind, ExecutionId, RuleOutcome};
 use crate::time::Moment;
 use jiff::Timestamp;
-use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 use std::collections::BTreeMap;
 use std::rc::Rc;
-
-/// Who changed a setting that a rule overrides.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub(super) enum ChangedBy {
-    Operator,
-    /// A rule without `until`.
-    Rule,
-}
 
 /// The settings that an action changes, and their values.
 pub(super) fn settings_of(action: &RuleAction) -> Vec<(Setting, Value)> {

@@ -6,16 +6,15 @@
 //! day. Until it has been shown it is not a page to return to, and no browser starts with it.
 
 use super::execution::PendingPage;
-use super::history::RuleOutcome;
-use super::override_stack::Setting;
-use super::overrides::ChangedBy;
 use super::{Intent, Scheduler};
 use crate::config::{Id, RuleAction, page_of};
 use crate::supervisor::facts::Facts;
-use crate::supervisor::page::{PageState, Transition};
-use crate::supervisor::{self, Command, ExecutionId, Refusal, RunId};
+use crate::supervisor::interface::saved_schedule::{ChangedBy, SavedPageOverride, Setting};
+use crate::supervisor::interface::{
+    Command, ExecutionId, PageState, Refusal, RuleOutcome, RunId, Transition,
+};
+use crate::supervisor::{self};
 use crate::time::Moment;
-use serde::{Deserialize, Serialize};
 use serde_json::json;
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
@@ -45,17 +44,6 @@ pub(super) struct PageOverride {
     due: Option<Moment>,
     /// Failed attempts.
     failures: usize,
-}
-
-/// A page override as it is saved, next to the page that a browser starts with.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(default)]
-pub(super) struct SavedPageOverride {
-    wanted: Option<String>,
-    fallback: Option<String>,
-    shown: Option<String>,
-    /// The configured page that is overridden.
-    in_place_of: Option<String>,
 }
 
 impl PageOverride {

@@ -1,60 +1,22 @@
 //! What will happen in a span of time, and which rules contradict each other in it.
 
+use super::Scheduler;
 use super::calendar::Calendar;
-use super::due_queue::OccurrenceKind;
 use super::occurrences::end_of;
-use super::override_stack::Setting;
 use super::overrides::settings_of;
-use super::{LocalTime, Scheduler};
-use crate::config::{Id, Rule, Trigger};
+use crate::config::{Rule, Trigger};
 use crate::supervisor::facts::Facts;
+use crate::supervisor::interface::saved_schedule::Setting;
+use crate::supervisor::interface::{Conflict, LocalTime, Occurrence, OccurrenceKind, Preview};
 use jiff::{SignedDuration, Timestamp};
 use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet};
-use std::rc::Rc;
 
 /// Occurrences in one preview; a client that wants more asks again from the last one on.
 const OCCURRENCES_MAX: usize = 1000;
 
 /// Contradictions in one preview.
 const CONFLICTS_MAX: usize = 50;
-
-/// What the schedule will do.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Preview {
-    /// The name of the zone.
-    pub timezone: String,
-    /// Whether the clock is trusted; until it is, none of this happens.
-    pub clock_trusted: bool,
-    /// In order of time.
-    pub occurrences: Vec<Occurrence>,
-    /// Rules that contradict each other.
-    pub conflicts: Vec<Conflict>,
-    /// Whether the span contains more occurrences.
-    pub more: bool,
-}
-
-/// An occurrence that will happen.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Occurrence {
-    /// The rule.
-    pub rule: Rc<Rule>,
-    /// When it happens.
-    pub at: LocalTime,
-    /// Whether the rule begins or ends.
-    pub kind: OccurrenceKind,
-}
-
-/// Two rules that set the same setting to different values.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Conflict {
-    /// Their ids; the first one loses.
-    pub rules: [Id; 2],
-    /// When they begin to contradict each other.
-    pub at: LocalTime,
-    /// A sentence that describes it.
-    pub text: String,
-}
 
 /// Upcoming occurrences, in order.
 type Upcoming = BTreeSet<(Timestamp, OccurrenceKind, usize)>;

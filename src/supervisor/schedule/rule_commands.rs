@@ -1,11 +1,10 @@
 //! Carries out rules by the commands that clients use, with the same checks and limits.
 
 use super::execution::ExecutionStep;
-use super::history::RuleOutcome;
 use super::{Intent, Scheduler};
 use crate::config::{Id, RuleAction};
 use crate::supervisor::facts::Facts;
-use crate::supervisor::{Action, Command, Edit, ExecutionId, Failure};
+use crate::supervisor::interface::{Action, Command, Edit, ExecutionId, Failure, RuleOutcome};
 use crate::time::Moment;
 use serde_json::{Map, Value};
 

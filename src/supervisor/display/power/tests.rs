@@ -2,6 +2,7 @@
 
 use super::*;
 use crate::supervisor::backoff::ATTEMPTS_PER_HOUR;
+use crate::supervisor::interface::{Backend, Failure};
 
 /// A screen and its simulated backend.
 struct Stage {

@@ -1,10 +1,9 @@
 //! Builds the snapshots. Each shares with the previous one what did not change.
 
 use crate::config::Display;
+use crate::supervisor::interface::{ConfigurationStatus, DisplayStatus, ProcessStatus, Snapshot};
 use crate::supervisor::process::machine::Machine;
-use crate::supervisor::{
-    Boot, ConfigurationStatus, DisplayStatus, ProcessStatus, Snapshot, Supervisor,
-};
+use crate::supervisor::{Boot, Supervisor};
 use crate::time::Moment;
 use std::rc::Rc;
 

@@ -1,7 +1,6 @@
 //! What the supervisor wants done.
 
-use super::page::PageCommand;
-use super::{ExecutionId, KeepOld, Memory, Outcome, Requester, RunId, SavedSchedule, Ticket};
+use super::{ExecutionId, Memory, Outcome, PageCommand, Requester, RunId, SavedSchedule, Ticket};
 use crate::config::{Display, Document, Id, Log, Process, Rotation, StopSignal, Zone};
 use std::rc::Rc;
 
@@ -155,4 +154,13 @@ pub enum Action {
     Upgrade,
     /// Exit. The last action.
     Exit,
+}
+
+/// Why a file is kept: it is the only copy of its content.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum KeepOld {
+    /// An older program wrote it in this version; kept as `config.json.vN.bak`.
+    Version(u64),
+    /// A user edited it and it cannot be used; kept as `config.json.bad`.
+    Broken,
 }

@@ -1,7 +1,7 @@
 //! Why a process is in its state, as the operator reads it.
 
+use super::{Ending, Failure};
 use crate::config::{Display, Id};
-use crate::supervisor::{Ending, Failure};
 use serde::{Deserialize, Serialize};
 use std::fmt;
 use std::time::Duration;

@@ -34,7 +34,7 @@ impl ClockReading {
 }
 
 /// How much later one instant is than another; zero if it is not later.
-pub(super) fn later_by(later: Timestamp, earlier: Timestamp) -> Duration {
+pub(in crate::supervisor) fn later_by(later: Timestamp, earlier: Timestamp) -> Duration {
     Duration::try_from(later.duration_since(earlier)).unwrap_or_default()
 }
 

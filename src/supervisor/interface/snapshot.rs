@@ -1,6 +1,5 @@
 //! What the API publishes: an immutable snapshot of everything, with a generation number.
 
-pub(in crate::supervisor) mod build;
 mod summary;
 
 use super::{Connector, PageStatus, Reason, RunId, ScheduleStatus, ScreenStatus};

@@ -1,9 +1,6 @@
 //! The state of the schedule that outlives daemon and power: one small file in the state directory.
 
-use super::history::{EntryKind, HistoryEntry, RuleOutcome};
-use super::override_stack::{OverrideStack, Setting};
-use super::overrides::ChangedBy;
-use super::page_override::SavedPageOverride;
+use super::{EntryKind, HistoryEntry, RuleOutcome};
 use crate::config::{Display, Id};
 use jiff::Timestamp;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
@@ -15,36 +12,36 @@ use std::collections::BTreeMap;
 #[serde(default)]
 pub struct SavedSchedule {
     /// The boot of the machine for which boot rules ran.
-    pub(super) boot: String,
+    pub(in crate::supervisor) boot: String,
     /// The latest wall-clock time.
-    pub(super) position: Option<Stamp>,
+    pub(in crate::supervisor) position: Option<Stamp>,
     /// The periods that were handled.
     #[serde(rename = "lived")]
-    pub(super) elapsed: Vec<(Stamp, Stamp)>,
+    pub(in crate::supervisor) elapsed: Vec<(Stamp, Stamp)>,
     /// Occurrences that were handled late.
     #[serde(rename = "caught_up")]
-    pub(super) handled_late: Vec<(Id, Stamp)>,
+    pub(in crate::supervisor) handled_late: Vec<(Id, Stamp)>,
     /// The active overrides.
     #[serde(rename = "held")]
-    pub(super) active: BTreeMap<Id, ActiveOverride>,
+    pub(in crate::supervisor) active: BTreeMap<Id, ActiveOverride>,
     /// The stacks of overrides.
-    pub(super) stacks: Vec<OverrideStack>,
+    pub(in crate::supervisor) stacks: Vec<OverrideStack>,
     /// The page overrides that browsers start with.
     #[serde(rename = "canvases")]
-    pub(super) start_pages: BTreeMap<Id, String>,
+    pub(in crate::supervisor) start_pages: BTreeMap<Id, String>,
     /// The rest of the page overrides. Missing in files of the first release.
     #[serde(rename = "pages")]
-    pub(super) page_overrides: BTreeMap<Id, SavedPageOverride>,
+    pub(in crate::supervisor) page_overrides: BTreeMap<Id, SavedPageOverride>,
     /// The power requests since the machine was booted. Missing in files of the first release.
-    pub(super) powers: Option<BTreeMap<Display, bool>>,
+    pub(in crate::supervisor) powers: Option<BTreeMap<Display, bool>>,
     /// Oldest first.
     #[serde(rename = "record")]
-    pub(super) history: Vec<SavedEntry>,
+    pub(in crate::supervisor) history: Vec<SavedEntry>,
 }
 
 /// An active override.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub(super) struct ActiveOverride {
+pub(in crate::supervisor) struct ActiveOverride {
     pub begin: Stamp,
     pub end: Stamp,
     /// The action of the rule when it began; the rule may have been edited since.
@@ -55,13 +52,105 @@ pub(super) struct ActiveOverride {
     pub overruled: Vec<(Setting, ChangedBy)>,
 }
 
+/// Who changed a setting that a rule overrides.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(in crate::supervisor) enum ChangedBy {
+    Operator,
+    /// A rule without `until`.
+    Rule,
+}
+
+/// A setting that a rule can override.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(in crate::supervisor) enum Setting {
+    /// A field of a process in the document; `null` if it is not there.
+    Field(Id, String),
+    /// The page of a display process; `null` for the configured one.
+    #[serde(rename = "Canvas")]
+    Page(Id),
+    /// Whether a process runs: `true`, `false`, or the id of the process that runs instead.
+    Runs(Id),
+    /// Whether a screen is on. Each display has its own stack; all displays at once occur only in the preview and in
+    /// files of the first release.
+    Power(Option<String>),
+}
+
+/// The overrides of a setting.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(in crate::supervisor) struct OverrideStack {
+    #[serde(rename = "thing")]
+    pub setting: Setting,
+    /// The value below all overrides.
+    pub base: Value,
+    /// In the order in which they began.
+    #[serde(rename = "layers")]
+    pub overrides: Vec<Override>,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(in crate::supervisor) struct Override {
+    pub rule: Id,
+    pub value: Value,
+    /// It took effect: if the setting has another value since, another change set it.
+    #[serde(rename = "laid")]
+    pub is_applied: bool,
+}
+
+impl OverrideStack {
+    /// The value in effect.
+    pub fn top(&self) -> &Value {
+        self.overrides
+            .last()
+            .map_or(&self.base, |override_| &override_.value)
+    }
+
+    /// Whether the value in effect was applied.
+    pub fn is_applied(&self) -> bool {
+        self.overrides
+            .last()
+            .is_some_and(|override_| override_.is_applied)
+    }
+
+    /// Whether a rule overrides the setting.
+    pub fn has(&self, rule: &Id) -> bool {
+        self.overrides
+            .iter()
+            .any(|override_| override_.rule == *rule)
+    }
+
+    /// The rules that override the setting.
+    pub fn rules(&self) -> impl Iterator<Item = &Id> {
+        self.overrides.iter().map(|override_| &override_.rule)
+    }
+
+    /// The rules whose value was not applied yet.
+    pub fn unapplied(&self) -> impl Iterator<Item = &Id> {
+        let unapplied = self
+            .overrides
+            .iter()
+            .filter(|override_| !override_.is_applied);
+        unapplied.map(|override_| &override_.rule)
+    }
+}
+
+/// A page override as it is saved, next to the page that a browser starts with.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub(in crate::supervisor) struct SavedPageOverride {
+    pub wanted: Option<String>,
+    pub fallback: Option<String>,
+    pub shown: Option<String>,
+    /// The configured page that is overridden.
+    pub in_place_of: Option<String>,
+}
+
 /// An instant, written as RFC 3339.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) struct Stamp(pub Timestamp);
+pub(in crate::supervisor) struct Stamp(pub Timestamp);
 
 /// A history entry.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub(super) struct SavedEntry {
+pub(in crate::supervisor) struct SavedEntry {
     rule: Id,
     name: String,
     at: Option<Stamp>,

@@ -1,31 +1,11 @@
 //! What a client may ask of the supervisor, and the answers.
 
-use super::page::{Screenshot, Transition};
-use super::{Failure, Preview, RuleOutcome};
+use super::{Failure, Preview, RuleOutcome, Screenshot, Transition};
 use crate::config::{Display, Etag, Id, Problem, Section};
 use jiff::Timestamp;
 use serde_json::{Map, Value};
 use std::fmt;
 use std::rc::Rc;
-
-/// Identifies a client that waits for an answer.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub struct Ticket(pub u64);
-
-/// Identifies an execution of a rule, or another attempt of the schedule to show a page.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
-pub struct ExecutionId(pub u64);
-
-/// Who requested something. It travels with the command and decides where the answer goes.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Requester {
-    /// A client.
-    Client(Ticket),
-    /// A rule of the schedule.
-    Schedule(ExecutionId),
-    /// The daemon itself, which needs no answer.
-    Daemon,
-}
 
 /// What a client asks for. It is refused, found to change nothing, or done.
 #[derive(Clone, Debug)]

@@ -1,6 +1,6 @@
 //! The kiosk in one line, for `systemctl status`.
 
-use crate::supervisor::{Snapshot, State};
+use super::{Snapshot, State};
 use std::fmt;
 
 /// The longest problem in the line; the log has all of it.

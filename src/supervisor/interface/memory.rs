@@ -1,7 +1,7 @@
 //! What the next daemon must know of each process to continue.
 //!
 //! A daemon that is killed loses its state, but its processes live on under the service manager. So what the next
-//! daemon cannot determine itself is saved whenever it changes ([`crate::supervisor::Action::Remember`]) and given to
+//! daemon cannot determine itself is saved whenever it changes ([`super::Action::Remember`]) and given to
 //! it at its start ([`crate::supervisor::Boot::memories`]). It is valid until the machine is booted again.
 //!
 //! The next daemon may be another version, and a memory that it cannot read costs a run: the screen goes dark for an
@@ -9,8 +9,8 @@
 //! ignored, and a process is not validated like a document. A field whose meaning changes gets another name.
 //! `tests/supervisor/fixtures` has what earlier versions wrote.
 
+use super::{Reason, RunId};
 use crate::config::Process;
-use crate::supervisor::{Reason, RunId};
 use crate::time::Moment;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};

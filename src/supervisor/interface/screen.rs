@@ -1,8 +1,11 @@
 //! Screens, their outputs, and the connectors of the machine.
 
+use super::Failure;
 use crate::config::Rotation;
+use crate::time::Moment;
 use serde::{Serialize, Serializer};
 use std::fmt;
+use std::rc::Rc;
 
 /// A width and a height in pixels, displayed as `1920x1080`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -61,6 +64,81 @@ pub struct Connector {
     pub preferred: Option<Size>,
     /// The monitor, if it identifies itself.
     pub monitor: Option<Monitor>,
+}
+
+/// How a screen is switched, the most reliable backend first.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Backend {
+    /// The compositor, by wlr-output-power-management.
+    OutputPower,
+    /// The X server, by its DPMS extension.
+    Dpms,
+    /// The television, by HDMI-CEC.
+    Cec,
+    /// The firmware of older Raspberry Pi systems.
+    Vcgencmd,
+}
+
+impl Backend {
+    /// Its name in the API.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Backend::OutputPower => "wlr-output-power",
+            Backend::Dpms => "dpms",
+            Backend::Cec => "cec",
+            Backend::Vcgencmd => "vcgencmd",
+        }
+    }
+}
+
+/// The result of switching a screen or reading its power.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PowerReport {
+    /// How it is switched; `None` if nothing on this system can.
+    pub backend: Option<Backend>,
+    /// Whether it is on, read back last; `None` if unknown.
+    pub actual: Option<bool>,
+    /// The error.
+    pub failure: Option<Failure>,
+}
+
+/// The power of a screen in a snapshot.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct PowerStatus {
+    /// Whether it was requested to be on or off.
+    pub requested: Option<bool>,
+    /// Whether it is on.
+    pub actual: Option<bool>,
+    /// How it is switched.
+    pub backend: Option<Backend>,
+    /// When any of this last changed.
+    pub since: Option<Moment>,
+    /// Why the actual state is not the requested one, or is not known.
+    pub problem: Option<String>,
+}
+
+/// A screen in a snapshot.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct ScreenStatus {
+    /// What its display server reports.
+    pub screen: Option<Rc<Screen>>,
+    /// Its rotation.
+    pub rotation: RotationStatus,
+    /// Its power.
+    pub power: PowerStatus,
+    /// The kernel's name of its connector, if known.
+    pub connector: Option<String>,
+}
+
+/// The rotation of a display.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct RotationStatus {
+    /// The configured rotation.
+    pub requested: Option<Rotation>,
+    /// The actual rotation, if known.
+    pub actual: Option<Rotation>,
+    /// Why it could not be rotated.
+    pub problem: Option<String>,
 }
 
 impl Screen {
