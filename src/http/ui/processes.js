@@ -5,6 +5,7 @@ import { confirm } from "./dialog.js";
 import { actionButton, announce, attempt, byId, el, newId, say } from "./dom.js";
 import { edit } from "./editor.js";
 import { inOrder, isAlive, isWanted, kiosk, nameOf, onChange, rivalsOf } from "./feed.js";
+import { keysOf } from "./rule-words.js";
 import { Screen } from "./screen.js";
 import { STATES, count, duration, moment, pageStateOf, sentence } from "./words.js";
 
@@ -194,19 +195,22 @@ class Card {
       await ask("DELETE", pathOf(id));
     } catch (error) {
       if (error.type !== NAMED_BY_RULES) throw error;
-      if (!(await confirm(withoutRules(this.#process, error.message)))) return;
+      const { rules } = await ask("GET", "/api/schedule");
+      if (!(await confirm(withoutRules(this.#process, rules)))) return;
       await ask("DELETE", pathOf(id, "?force=true"));
     }
     announce(`${name} is deleted.`);
   }
 }
 
-/** The question before a process is deleted that rules use. The refusal names them before its first `;`. */
-function withoutRules({ id, name }, refusal) {
-  const [named] = refusal.split(";");
+/** The question before a process is deleted that rules use. */
+function withoutRules({ id, name }, rules) {
+  const keys = keysOf(rules);
+  const uses = ({ action, enabled }) => enabled !== false && action?.process_id === id;
+  const users = rules.map((rule, place) => uses(rule) && (rule.name ?? keys[place])).filter(Boolean);
   return {
     title: `Delete ${name} although rules use it?`,
-    text: [`${named.replace(id, name)}.`, "These rules are disabled and stay in the schedule."],
+    text: [`These rules use it: ${users.join(", ")}.`, "They are disabled and stay in the schedule."],
     yes: "Delete and disable the rules",
     isDangerous: true,
   };
