@@ -1,31 +1,31 @@
-//! What the system says about the machine: read in `sys`, shown in `http`. What cannot be found out is `None`.
+//! Facts about the machine: read in `sys`, published by `http`. An unknown fact is `None`.
 
 use serde::Serialize;
 
 /// Sizes are in bytes, times in seconds, temperatures in degrees Celsius.
 #[derive(Clone, Debug, Default, PartialEq, Serialize)]
 pub struct MachineFacts {
-    /// Its name.
+    /// The host name.
     pub hostname: Option<String>,
-    /// As os-release calls it.
+    /// `PRETTY_NAME` of os-release.
     pub os: Option<String>,
     /// The release of the kernel.
     pub kernel: Option<String>,
     /// The processor architecture.
     pub architecture: Option<String>,
-    /// The board, or the PC.
+    /// The model of the board or PC.
     pub model: Option<String>,
-    /// Of the machine.
+    /// The time since boot.
     pub uptime: u64,
-    /// Of the last 1, 5 and 15 minutes.
+    /// The load averages of the last 1, 5 and 15 minutes.
     pub load: Option<[f64; 3]>,
     /// Main memory.
     pub memory: MemoryFacts,
-    /// What the state directory is on.
+    /// The file system of the state directory.
     pub disk: DiskFacts,
-    /// Of the warmest sensor.
+    /// The temperature of the warmest sensor.
     pub temperature: Option<f64>,
-    /// Every interface but the loopback, by name.
+    /// Every interface except the loopback, sorted by name.
     pub network: Vec<InterfaceFacts>,
     /// The wall clock.
     pub clock: ClockFacts,
@@ -34,11 +34,11 @@ pub struct MachineFacts {
 /// Main memory.
 #[derive(Clone, Debug, Default, PartialEq, Serialize)]
 pub struct MemoryFacts {
-    /// Of the machine.
+    /// The memory of the machine.
     pub total: Option<u64>,
-    /// Of that, what processes can still get.
+    /// The part that processes can still allocate.
     pub available: Option<u64>,
-    /// The daemon's own share, resident.
+    /// The daemon's proportional share of resident memory.
     pub daemon: Option<u64>,
 }
 
@@ -49,9 +49,9 @@ pub struct DiskFacts {
     pub path: String,
     /// Its size.
     pub total: Option<u64>,
-    /// Of that, what is free for ordinary accounts.
+    /// The part that is free for ordinary accounts.
     pub available: Option<u64>,
-    /// Whether it is gone with the power.
+    /// Whether its content is lost at a power cut.
     pub in_memory: Option<bool>,
 }
 
@@ -62,17 +62,17 @@ pub struct InterfaceFacts {
     pub interface: String,
     /// Whether it is up and running.
     pub up: bool,
-    /// Those that a browser takes.
+    /// The addresses that a browser can open.
     pub addresses: Vec<String>,
 }
 
 /// The wall clock.
 #[derive(Clone, Debug, Default, PartialEq, Serialize)]
 pub struct ClockFacts {
-    /// RFC 3339.
+    /// The current time (RFC 3339).
     pub now: String,
-    /// Whether it was set over the network, or by a clock that keeps time without power.
+    /// Whether the clock was set over the network, or by a hardware clock with a battery.
     pub trusted: bool,
-    /// By its IANA name.
+    /// The time zone, by its IANA name.
     pub timezone: String,
 }

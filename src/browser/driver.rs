@@ -38,7 +38,7 @@ pub struct DriverContext {
 /// Whether the pointer is visible over a page.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Pointer {
-    /// As the page wants.
+    /// As the page sets it.
     Shown,
     /// Never.
     Hidden,

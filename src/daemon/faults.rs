@@ -36,8 +36,8 @@ pub async fn may_hang(serve: impl Future<Output = ()>) {
 }
 
 /// Injects the fault that the file names, if there is one.
-pub async fn inject(hands: &ActionRunner) {
-    let file = hands.run_dir.path().join("fault");
+pub async fn inject(runner: &ActionRunner) {
+    let file = runner.run_dir.path().join("fault");
     let Ok(fault) = fs::read_to_string(&file) else {
         return;
     };
@@ -52,9 +52,9 @@ pub async fn inject(hands: &ActionRunner) {
         },
         "http" => LISTENERS_HANG.store(true, Ordering::Relaxed),
         "store" => {
-            let store = hands.store.clone();
+            let store = runner.store.clone();
             let hang = async move { store.hang().await };
-            hands.executor.spawn(hang).detach();
+            runner.executor.spawn(hang).detach();
         }
         _ => log::error!("there is no fault {fault}"),
     }

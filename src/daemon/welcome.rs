@@ -62,7 +62,7 @@ impl Welcome {
     /// Writes the page if its content changed.
     pub fn write(&self) {
         let inner = &self.0;
-        let new = built_in_pages::standing_welcome(&inner.addresses.facts(inner.auth.claim_code()));
+        let new = built_in_pages::welcome_files(&inner.addresses.facts(inner.auth.claim_code()));
         if *inner.written.borrow() == new.page {
             return;
         }

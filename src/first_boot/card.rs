@@ -71,13 +71,13 @@ impl Card {
     ///
     /// # Errors
     /// The report cannot be written.
-    pub fn write_report(&self, letter: &str) -> Result<(), Failure> {
-        if fs::read(&self.report).is_ok_and(|there| there == letter.as_bytes()) {
+    pub fn write_report(&self, report: &str) -> Result<(), Failure> {
+        if fs::read(&self.report).is_ok_and(|there| there == report.as_bytes()) {
             return Ok(());
         }
         let write = || {
             let mut file = File::create(&self.report)?;
-            file.write_all(letter.as_bytes())?;
+            file.write_all(report.as_bytes())?;
             file.sync_all()
         };
         let path = self.report.display();

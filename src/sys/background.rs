@@ -1,8 +1,7 @@
-//! Work that may wait for a disk, done beside the loop.
+//! Runs blocking work, such as writes to a disk, outside the loop.
 //!
-//! Each background task has a thread that ends with it. A pool would keep one waiting for the next, and wake
-//! it twice a second to see whether there is one (`blocking` does); background tasks are rare, and an idle
-//! kiosk sleeps.
+//! Each background task has its own thread. A pool such as `blocking` keeps an idle thread that wakes twice a second;
+//! background tasks are rare, and an idle kiosk must not wake.
 
 use super::time::clock;
 use crate::time::Moment;
@@ -10,11 +9,11 @@ use smol::channel;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread;
 
-/// What a background task needs of the stack: paths, a file's content on the heap, no recursion.
+/// The stack of a background task: enough for paths. File contents are on the heap, and nothing recurses.
 const STACK: usize = 128 * 1024;
 
-/// Runs `work` on a thread of its own, and resolves to what it returns. Where the system grants no
-/// thread, the loop waits for it this once.
+/// Runs `work` on its own thread, and resolves to its result. If no thread can be started, `work` runs on the loop's
+/// thread and blocks it.
 pub(super) async fn run<T, W>(work: W) -> T
 where
     T: Send + 'static,
@@ -22,12 +21,12 @@ where
 {
     let (done, result) = channel::bounded(1);
     let work = Arc::new(Mutex::new(Some(work)));
-    let theirs = work.clone();
+    let shared = work.clone();
     let thread = thread::Builder::new()
         .name("background".to_owned())
         .stack_size(STACK)
         .spawn(move || {
-            if let Some(work) = take(&theirs) {
+            if let Some(work) = take(&shared) {
                 // The receiver is gone after the task was abandoned.
                 let _ = done.send_blocking(work());
             }
@@ -44,25 +43,25 @@ where
         .expect("a background task ends with its result, or the program with it")
 }
 
-/// The background tasks of one kind that are under way.
+/// The running background tasks of one kind.
 #[derive(Debug, Default)]
 pub(super) struct TaskList {
     begun: Mutex<Vec<Moment>>,
 }
 
 impl TaskList {
-    /// A background task begins. It ends when the entry is dropped, so that goes where the work is done: a caller that
-    /// waits for it may have given up long before.
+    /// Registers a background task until the entry is dropped. The entry must move into the task: a caller that waits
+    /// for it may give up earlier.
     pub(super) fn enter(self: &Arc<Self>) -> Entry {
         let begun = clock::now();
         self.begun().push(begun);
         Entry {
-            ledger: self.clone(),
+            list: self.clone(),
             begun,
         }
     }
 
-    /// Since when the oldest has been under way.
+    /// When the oldest running task began.
     pub(super) fn oldest(&self) -> Option<Moment> {
         self.begun().iter().min().copied()
     }
@@ -72,16 +71,16 @@ impl TaskList {
     }
 }
 
-/// A background task that is under way.
+/// A running background task in the list.
 #[derive(Debug)]
 pub(super) struct Entry {
-    ledger: Arc<TaskList>,
+    list: Arc<TaskList>,
     begun: Moment,
 }
 
 impl Drop for Entry {
     fn drop(&mut self) {
-        let mut begun = self.ledger.begun();
+        let mut begun = self.list.begun();
         if let Some(place) = begun.iter().position(|begun| *begun == self.begun) {
             begun.swap_remove(place);
         }

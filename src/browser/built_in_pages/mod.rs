@@ -2,7 +2,7 @@
 //!
 //! Each is one document without further requests, so a browser without a network can load it from a `data:` URL. It has
 //! no animation; only every few minutes the content moves a little, so that it does not burn into the screen. The
-//! welcome page that is stored as a file also checks every minute whether the file has changed ([`Standing`]).
+//! welcome page that is stored as a file also checks every minute whether the file has changed ([`WelcomeFiles`]).
 
 mod escape;
 mod overlay;
@@ -63,7 +63,7 @@ pub fn name_at(address: &str) -> Option<&'static str> {
 }
 
 /// The welcome page as files: it stays up to date while it is shown.
-pub struct Standing {
+pub struct WelcomeFiles {
     /// The page. It loads `welcome.js` every minute, and reloads only if that has changed: the browser writes each
     /// reload to its history, and memory cards wear out.
     pub page: String,
@@ -72,22 +72,23 @@ pub struct Standing {
 }
 
 /// Renders the welcome page as files.
-pub fn standing_welcome(facts: &Facts) -> Standing {
+pub fn welcome_files(facts: &Facts) -> WelcomeFiles {
     let page = render(&BuiltIn::Welcome, facts);
     let mut stamp = DefaultHasher::new();
     page.hash(&mut stamp);
     let stamp = stamp.finish();
     let check = format!("{CHARSET}<script>const stamp=\"{stamp:016x}\";{CHECK}</script>");
-    Standing {
+    WelcomeFiles {
         page: page.replacen(CHARSET, &check, 1),
         script: format!("stands(\"{stamp:016x}\")\n"),
     }
 }
 
-/// Loads `welcome.js` every minute, each time with another query, or the browser would take it from its cache.
+/// Loads `welcome.js` every minute, each time with another query, or the browser would take it from its cache. Pages
+/// that an earlier version wrote also define `stands`, so that an upgrade updates a page that is on the screen.
 const CHECK: &str = "self.stands=now=>{if(now!==stamp)location.reload()};\
-    setInterval(()=>{const look=document.createElement('script');look.src='welcome.js?'+Date.now();\
-    look.onload=look.onerror=()=>look.remove();document.head.append(look)},6e4)";
+    setInterval(()=>{const script=document.createElement('script');script.src='welcome.js?'+Date.now();\
+    script.onload=script.onerror=()=>script.remove();document.head.append(script)},6e4)";
 
 /// The beginning of the head of every built-in page.
 const CHARSET: &str = "<meta charset=\"utf-8\">";

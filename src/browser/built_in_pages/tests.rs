@@ -142,20 +142,20 @@ fn a_built_in_page_is_recognized_by_its_url() {
 
 #[test]
 fn the_script_changes_exactly_when_the_welcome_page_changes() {
-    let stamp = |standing: &Standing| {
-        let script = standing.script.trim_end().to_owned();
+    let stamp = |files: &WelcomeFiles| {
+        let script = files.script.trim_end().to_owned();
         let stamp = script.strip_prefix("stands(\"")?.strip_suffix("\")")?;
         let known = format!("const stamp=\"{stamp}\"");
-        standing.page.contains(&known).then(|| stamp.to_owned())
+        files.page.contains(&known).then(|| stamp.to_owned())
     };
-    let first = stamp(&standing_welcome(&facts())).unwrap();
-    assert_eq!(stamp(&standing_welcome(&facts())).unwrap(), first);
+    let first = stamp(&welcome_files(&facts())).unwrap();
+    assert_eq!(stamp(&welcome_files(&facts())).unwrap(), first);
     let claimable = Facts {
         claim_code: Some("7QFM-2KXD".into()),
         ..facts()
     };
-    assert_ne!(stamp(&standing_welcome(&claimable)).unwrap(), first);
+    assert_ne!(stamp(&welcome_files(&claimable)).unwrap(), first);
     // With `http-equiv="refresh"` the browser would write each reload to its history.
-    let page = standing_welcome(&facts()).page;
+    let page = welcome_files(&facts()).page;
     assert!(!page.contains("http-equiv"), "{page}");
 }

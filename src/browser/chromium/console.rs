@@ -29,7 +29,7 @@ pub struct Console {
 
 /// What to do about a message.
 #[derive(Debug, PartialEq, Eq)]
-pub enum Verdict {
+pub enum Treatment {
     /// Ignore it.
     Drop,
     /// Log it.
@@ -40,21 +40,21 @@ pub enum Verdict {
 
 impl Console {
     /// Counts a message, and decides what to do with it.
-    pub fn count(&mut self, is_error: bool, now: Instant) -> Verdict {
+    pub fn count(&mut self, is_error: bool, now: Instant) -> Treatment {
         self.began.get_or_insert(now);
         self.messages += 1;
         if self.messages == MESSAGES {
-            return Verdict::Mute;
+            return Treatment::Mute;
         }
         if !is_error {
-            return Verdict::Drop;
+            return Treatment::Drop;
         }
         if self.lines == LINES {
             self.left_out += 1;
-            return Verdict::Drop;
+            return Treatment::Drop;
         }
         self.lines += 1;
-        Verdict::Write
+        Treatment::Write
     }
 
     /// Starts a new window if the last one is over. Returns whether the page was muted, and how many errors were omitted.
@@ -183,23 +183,25 @@ mod tests {
     fn a_page_with_an_error_in_each_frame_gets_a_bounded_number_of_lines() {
         let mut console = Console::default();
         let begin = Instant::now();
-        let verdicts: Vec<Verdict> = (0..100).map(|_| console.count(true, begin)).collect();
-        let written = verdicts
+        let treatments: Vec<Treatment> = (0..100).map(|_| console.count(true, begin)).collect();
+        let written = treatments
             .iter()
-            .filter(|verdict| **verdict == Verdict::Write);
+            .filter(|treatment| **treatment == Treatment::Write);
         assert_eq!(written.count(), LINES as usize);
         assert_eq!(console.start_window(begin + WINDOW / 2), (false, 0));
         assert_eq!(console.start_window(begin + WINDOW), (false, 100 - LINES));
-        assert_eq!(console.count(true, begin + WINDOW), Verdict::Write);
+        assert_eq!(console.count(true, begin + WINDOW), Treatment::Write);
     }
 
     #[test]
     fn a_page_that_floods_its_console_is_muted_once_and_unmuted_later() {
         let mut console = Console::default();
         let begin = Instant::now();
-        let verdicts = (0..3 * MESSAGES).map(|_| console.count(false, begin));
+        let treatments = (0..3 * MESSAGES).map(|_| console.count(false, begin));
         assert_eq!(
-            verdicts.filter(|verdict| *verdict == Verdict::Mute).count(),
+            treatments
+                .filter(|treatment| *treatment == Treatment::Mute)
+                .count(),
             1
         );
         assert_eq!(console.start_window(begin + WINDOW), (true, 0));

@@ -2,7 +2,7 @@
 //!
 //! Handlers make no calls; calls that follow from an event wait in a short queue of follow-ups.
 
-use super::console::{self, Verdict};
+use super::console::{self, Treatment};
 use super::page::Page;
 use super::protocol::{CapturedScreenshot, SessionId, TargetId};
 use super::{BROWSER_TIMEOUT, Chromium, FollowUp, PAGE_TIMEOUT};
@@ -189,9 +189,9 @@ impl Chromium {
         let mut console = self.console.borrow_mut();
         let complaint = console::error_line(event);
         match console.count(complaint.is_some(), Instant::now()) {
-            Verdict::Drop => {}
-            Verdict::Write => (self.context.note)(&complaint.unwrap_or_default()),
-            Verdict::Mute => {
+            Treatment::Drop => {}
+            Treatment::Write => (self.context.note)(&complaint.unwrap_or_default()),
+            Treatment::Mute => {
                 for domain in ["Runtime.disable", "Log.disable"] {
                     self.cdp.notify(Some(&page.session), domain, &json!({}));
                 }

@@ -3,7 +3,7 @@
   const ENOUGH = 4000;
   const DRAWN = new Set(["IMG", "CANVAS", "VIDEO", "IFRAME", "FRAME", "EMBED", "OBJECT", "INPUT", "BUTTON", "SELECT",
     "TEXTAREA", "METER", "PROGRESS", "HR"]);
-  let looked = 0;
+  let seen = 0;
   const inView = (box) =>
     box.width > 0 && box.height > 0 && box.right > 0 && box.bottom > 0 && box.left < innerWidth && box.top < innerHeight;
   const paints = (element) => {
@@ -27,7 +27,7 @@
       // The built-in notice.
       if (element.localName === "ossuary-notice") continue;
       // A page with so many elements is not empty.
-      if (++looked > ENOUGH) return true;
+      if (++seen > ENOUGH) return true;
       if (shows(element) || (element.shadowRoot && anything(element.shadowRoot))) return true;
     }
     return false;

@@ -105,7 +105,7 @@ impl Chromium {
         page: &Page,
         timeout: Duration,
     ) -> Result<Inspection, CdpError> {
-        self.evaluate_isolated(page, include_str!("look.js"), Instant::now() + timeout)
+        self.evaluate_isolated(page, include_str!("inspect.js"), Instant::now() + timeout)
             .await
     }
 

@@ -57,7 +57,7 @@ pub struct PageFacts {
     pub has_frame: bool,
 }
 
-/// The result of an inspection of a page (`look.js`).
+/// The result of an inspection of a page (`inspect.js`).
 #[derive(Debug, Deserialize)]
 pub struct Inspection {
     pub url: String,

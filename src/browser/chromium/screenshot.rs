@@ -46,7 +46,7 @@ impl Chromium {
             return Err(why);
         }
         let found: Inspection = self
-            .evaluate_isolated(&page, include_str!("look.js"), until)
+            .evaluate_isolated(&page, include_str!("inspect.js"), until)
             .await
             .map_err(silent)?;
         // A paused page paints no new frame, but a screencast gets the last one.

@@ -65,7 +65,7 @@ enum PowerStep {
 }
 
 impl Power {
-    /// How it stands.
+    /// Its state.
     pub fn status(&self) -> &PowerStatus {
         &self.status
     }

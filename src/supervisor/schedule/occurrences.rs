@@ -104,9 +104,9 @@ impl Scheduler {
         let Some(from) = self.elapsed.position() else {
             return false;
         };
-        let born = self.rules[index].created.map(|born| clock.wall(born));
-        let is_ours = born.is_none_or(|born| at > born);
-        at > from && is_ours && !self.elapsed.contains(&rule.id, at)
+        let created = self.rules[index].created.map(|created| clock.wall(created));
+        let is_later = created.is_none_or(|created| at > created);
+        at > from && is_later && !self.elapsed.contains(&rule.id, at)
     }
 
     /// Handles an occurrence that is due.

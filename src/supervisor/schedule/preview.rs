@@ -95,13 +95,13 @@ impl Scheduler {
                     return;
                 };
                 let from = clock.moment(after);
-                let born = state.created.unwrap_or_default();
-                let count = from.since(born).as_secs() / every.as_secs().max(1) + 1;
+                let created = state.created.unwrap_or_default();
+                let count = from.since(created).as_secs() / every.as_secs().max(1) + 1;
                 let Some(by) = every.as_secs().checked_mul(count) else {
                     return;
                 };
                 enter(
-                    clock.wall(born + std::time::Duration::from_secs(by)),
+                    clock.wall(created + std::time::Duration::from_secs(by)),
                     OccurrenceKind::Begin,
                 );
             }
