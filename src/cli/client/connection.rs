@@ -87,9 +87,7 @@ impl Daemon {
     /// # Errors
     /// As [`Daemon::request`], or the response is not JSON.
     pub fn request_json(&self, request: &Request) -> Result<Value, Error> {
-        let text = self.request_text(request)?;
-        serde_json::from_str(&text)
-            .map_err(|error| Error::InvalidResponse(format!("its response is not JSON: {error}")))
+        parse(&self.request_text(request)?)
     }
 
     /// Sends a request and reads the response as text.
@@ -124,6 +122,12 @@ impl Daemon {
             }),
         }
     }
+}
+
+/// Parses a response as JSON.
+pub fn parse(text: &str) -> Result<Value, Error> {
+    serde_json::from_str(text)
+        .map_err(|error| Error::InvalidResponse(format!("its response is not JSON: {error}")))
 }
 
 fn connect_error(socket: &Path, error: &io::Error) -> Error {

@@ -47,18 +47,20 @@ pub enum Error {
 }
 
 impl Error {
+    /// A file could not be read or written.
+    pub fn file(path: impl Into<PathBuf>, error: io::Error) -> Error {
+        let path = path.into();
+        Error::File { path, error }
+    }
+
     /// The exit code.
     pub fn exit(&self) -> Exit {
         match self {
-            Error::NoDaemon { .. } | Error::PermissionDenied { .. } | Error::Connect { .. } => {
-                Exit::NoDaemon
-            }
-            Error::Timeout { .. } | Error::InvalidResponse(_) => Exit::NoDaemon,
             Error::Refused(refused) if refused.status == 404 => Exit::NotFound,
-            Error::Refused(_) | Error::File { .. } => Exit::Refused,
             // As in `ossuary logs x | head`.
-            Error::Output(error) if error.kind() == io::ErrorKind::BrokenPipe => Exit::Done,
-            Error::Output(_) => Exit::Refused,
+            error if error.is_broken_pipe() => Exit::Done,
+            Error::Refused(_) | Error::File { .. } | Error::Output(_) => Exit::Refused,
+            _ => Exit::NoDaemon,
         }
     }
 

@@ -3,6 +3,7 @@
 use super::connection::{Daemon, Response};
 use super::error::Error;
 use super::http::Request;
+use serde_json::Value;
 use std::io::{self, Read};
 use std::time::{Duration, Instant};
 
@@ -18,6 +19,14 @@ pub struct Event {
     pub name: String,
     /// The data.
     pub data: String,
+}
+
+impl Event {
+    /// The data, parsed as JSON.
+    pub fn json(&self) -> Result<Value, Error> {
+        serde_json::from_str(&self.data)
+            .map_err(|error| Error::InvalidResponse(format!("its event is not JSON: {error}")))
+    }
 }
 
 /// What a stream returns next.

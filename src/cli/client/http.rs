@@ -3,12 +3,11 @@
 //! Written by hand instead of with a parser crate: three headers matter, the peer is our own daemon, and the program is
 //! 3 kB smaller.
 
+use serde::Serialize;
 use std::io::{self, BufRead, Read};
 
 /// The largest head of a response; that of the daemon has some hundred bytes.
 const MAX_HEAD: u64 = 16 << 10;
-/// The longest line with the size of a chunk: 16 digits and extensions.
-const MAX_CHUNK_LINE: u64 = 1 << 10;
 
 /// A request.
 #[derive(Clone, Debug, Default)]
@@ -45,10 +44,21 @@ impl Request {
         self
     }
 
-    /// Sets a JSON body.
+    /// A `POST` request with an empty object.
+    pub fn post(target: impl Into<String>) -> Self {
+        Self::new("POST", target).body("{}")
+    }
+
+    /// Sets this value as the body.
     #[must_use]
-    pub fn json(mut self, body: impl Into<Vec<u8>>) -> Self {
-        self.body = Some(body.into());
+    pub fn json(self, body: &impl Serialize) -> Self {
+        self.body(serde_json::to_vec(body).expect("a JSON value can be written"))
+    }
+
+    /// Sets a body, which is JSON.
+    #[must_use]
+    pub fn body(mut self, json: impl Into<Vec<u8>>) -> Self {
+        self.body = Some(json.into());
         self.header("Content-Type", "application/json")
     }
 
@@ -77,15 +87,8 @@ pub struct Head {
     pub status: u16,
     /// The entity tag, with its quotes.
     pub etag: Option<String>,
-    framing: Framing,
-}
-
-/// How the end of a body is known (RFC 9112, section 6.3).
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Framing {
-    Length(u64),
-    Chunked,
-    UntilClosed,
+    /// The length of the body; `None` if it ends with the connection. The daemon sends no chunks.
+    length: Option<u64>,
 }
 
 impl Head {
@@ -112,10 +115,8 @@ impl Head {
         let Some(status) = status else {
             return Err(invalid(format!("{first:?} is not an HTTP status line")));
         };
-        let mut framing = match status {
-            100..200 | 204 | 304 => Framing::Length(0),
-            _ => Framing::UntilClosed,
-        };
+        let has_body = !matches!(status, 100..200 | 204 | 304);
+        let mut length = (!has_body).then_some(0);
         let mut etag = None;
         loop {
             let header = line(reader)?;
@@ -123,7 +124,7 @@ impl Head {
                 return Ok(Head {
                     status,
                     etag,
-                    framing,
+                    length,
                 });
             }
             let Some((name, value)) = header.split_once(':') else {
@@ -132,16 +133,9 @@ impl Head {
             let value = value.trim();
             if name.eq_ignore_ascii_case("etag") {
                 etag = Some(value.to_owned());
-            }
-            if framing == Framing::Length(0) {
-                continue;
-            }
-            if name.eq_ignore_ascii_case("transfer-encoding") {
-                framing = Framing::Chunked; // overrides a length before or after it
-            } else if name.eq_ignore_ascii_case("content-length") && framing != Framing::Chunked {
-                let length = value.parse();
-                let length = length.map_err(|_| invalid(format!("{value:?} is not a length")))?;
-                framing = Framing::Length(length);
+            } else if name.eq_ignore_ascii_case("content-length") && has_body {
+                let parsed = value.parse();
+                length = Some(parsed.map_err(|_| invalid(format!("{value:?} is not a length")))?);
             }
         }
     }
@@ -171,69 +165,39 @@ fn cut() -> io::Error {
     )
 }
 
-/// The body of a response, without its framing.
+/// The body of a response.
 #[derive(Debug)]
 pub struct Body<R> {
     reader: R,
-    framing: Framing,
-    /// The rest of the current chunk, or of a body with a length.
-    left: u64,
-    begun: bool,
+    /// What is left of a body with a length.
+    left: Option<u64>,
 }
 
 impl<R: BufRead> Body<R> {
     /// The body that follows `head`.
     pub fn new(reader: R, head: &Head) -> Self {
-        Self {
-            reader,
-            framing: head.framing,
-            left: match head.framing {
-                Framing::Length(length) => length,
-                Framing::Chunked | Framing::UntilClosed => 0,
-            },
-            begun: false,
-        }
-    }
-
-    /// Reads the line before the next chunk. A size of 0 ends the body; its trailers are not read.
-    fn next_chunk(&mut self) -> io::Result<()> {
-        let mut reader = self.reader.by_ref().take(MAX_CHUNK_LINE);
-        if self.begun && !line(&mut reader)?.is_empty() {
-            return Err(invalid("a chunk is longer than its size".into()));
-        }
-        let size = line(&mut reader)?;
-        let digits = size.split(';').next().unwrap_or_default().trim();
-        self.left = u64::from_str_radix(digits, 16)
-            .map_err(|_| invalid(format!("{digits:?} is not the size of a chunk")))?;
-        self.begun = true;
-        if self.left == 0 {
-            self.framing = Framing::Length(0);
-        }
-        Ok(())
+        let left = head.length;
+        Self { reader, left }
     }
 }
 
 impl<R: BufRead> Read for Body<R> {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        if buffer.is_empty() {
-            return Ok(0);
-        }
-        if self.framing == Framing::UntilClosed {
+        let Some(left) = &mut self.left else {
             return self.reader.read(buffer);
+        };
+        let got = self.reader.by_ref().take(*left).read(buffer)?;
+        *left -= got as u64;
+        match got {
+            0 if *left > 0 && !buffer.is_empty() => Err(cut()),
+            got => Ok(got),
         }
-        if self.framing == Framing::Chunked && self.left == 0 {
-            self.next_chunk()?;
-        }
-        if self.left == 0 {
-            return Ok(0);
-        }
-        let got = self.reader.by_ref().take(self.left).read(buffer)?;
-        if got == 0 {
-            return Err(cut());
-        }
-        self.left -= got as u64;
-        Ok(got)
     }
+}
+
+/// The target of a request about a process, with a suffix such as `/start`.
+pub fn target(id: &str, rest: &str) -> String {
+    format!("/api/processes/{}{rest}", segment(id))
 }
 
 /// A percent-encoded segment of a path (RFC 3986), so that an id that an operator typed cannot become another path.
@@ -269,16 +233,6 @@ mod tests {
             ("HTTP/1.1 200 OK\r\n\r\nall of it", "all of it"),
             ("HTTP/1.0 200\n\nbare newlines", "bare newlines"),
             (
-                "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n\
-                 3\r\nabc\r\nA;x=y\r\n0123456789\r\n0\r\n\r\n",
-                "abc0123456789",
-            ),
-            (
-                "HTTP/1.1 200 OK\r\nContent-Length: 1\r\ntransfer-encoding: chunked\r\n\r\n\
-                 2\r\nab\r\n0\r\n\r\n",
-                "ab",
-            ),
-            (
                 "HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n",
                 "",
             ),
@@ -299,11 +253,6 @@ mod tests {
         for end in 0..wire.len() {
             assert!(read(&wire.as_bytes()[..end]).is_err(), "{}", &wire[..end]);
         }
-        let wire = "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n0\r\n";
-        for end in 0..wire.len() {
-            assert!(read(&wire.as_bytes()[..end]).is_err(), "{}", &wire[..end]);
-        }
-        assert!(read(wire.as_bytes()).is_ok());
     }
 
     #[test]
@@ -315,8 +264,6 @@ mod tests {
             b"HTTP/1.1 999 Odd\r\n\r\n",
             b"HTTP/1.1 200 OK\r\nno colon\r\n\r\n",
             b"HTTP/1.1 200 OK\r\nContent-Length: -1\r\n\r\n",
-            b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n",
-            b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n1\r\nab\r\n",
             b"\xff\xfe\n",
             &endless,
         ] {
@@ -328,7 +275,7 @@ mod tests {
     fn a_request_is_written_as_http() {
         let request = Request::new("PUT", "/api/config")
             .header("If-Match", "\"12\"\r\nEvil: yes")
-            .json("{}");
+            .body("{}");
         assert_eq!(
             String::from_utf8(request.to_bytes()).unwrap(),
             "PUT /api/config HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\

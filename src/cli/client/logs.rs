@@ -1,11 +1,9 @@
 //! `ossuary logs`: prints the log of a process, and follows it.
 
-use super::connection::Daemon;
+use super::context::{Client, Done};
 use super::error::Error;
 use super::event_stream::{EventStream, Next};
-use super::http::Request;
-use super::status::target;
-use super::terminal::Terminal;
+use super::http::{Request, target};
 use crate::cli::Exit;
 use serde::Deserialize;
 use serde_json::Value;
@@ -38,43 +36,69 @@ struct Gap {
     lost: u64,
 }
 
-/// Prints the newest lines. They are streamed, because a log may be large.
-pub fn print(
-    daemon: &Daemon,
-    id: &str,
-    lines: u32,
-    json: bool,
-    terminal: &mut Terminal<'_>,
-) -> Result<Exit, Error> {
-    let kind = if json {
-        "application/json"
-    } else {
-        "text/plain"
-    };
-    let request = Request::get(target(id, &format!("/logs?lines={lines}"))).header("Accept", kind);
-    let mut answer = daemon.request(&request)?;
-    let mut piece = vec![0; BUFFER_SIZE];
-    let mut held = 0; // bytes at the start of `piece`, of a character whose end has not been read yet
-    let mut last = b'\n';
-    loop {
-        match answer.body.read(&mut piece[held..]) {
-            Ok(0) => break,
-            Ok(count) => {
-                let filled = held + count;
-                let whole = whole_characters(&piece[..filled]);
-                terminal.write_bytes(&piece[..whole])?;
-                last = piece[filled - 1];
-                piece.copy_within(whole..filled, 0);
-                held = filled - whole;
+impl Client<'_, '_> {
+    /// Prints the newest lines. They are streamed, because a log may be large.
+    pub fn print_log(&mut self, id: &str, lines: u32) -> Done {
+        let kind = match self.json {
+            true => "application/json",
+            false => "text/plain",
+        };
+        let request = Request::get(target(id, &format!("/logs?lines={lines}")));
+        let mut response = self.daemon.request(&request.header("Accept", kind))?;
+        let mut piece = vec![0; BUFFER_SIZE];
+        let mut held = 0; // bytes at the start of `piece`, of a character whose end has not been read yet
+        let mut last = b'\n';
+        loop {
+            match response.body.read(&mut piece[held..]) {
+                Ok(0) => break,
+                Ok(count) => {
+                    let filled = held + count;
+                    let whole = whole_characters(&piece[..filled]);
+                    self.terminal.write_bytes(&piece[..whole])?;
+                    last = piece[filled - 1];
+                    piece.copy_within(whole..filled, 0);
+                    held = filled - whole;
+                }
+                Err(error) => return Err(self.daemon.io_error(&error)),
             }
-            Err(error) => return Err(daemon.io_error(&error)),
+        }
+        self.terminal.write_bytes(&piece[..held])?;
+        if last != b'\n' {
+            self.terminal.write_bytes(b"\n")?;
+        }
+        Ok(Exit::Done)
+    }
+
+    /// Prints the newest lines and then new ones, until the program is interrupted.
+    pub fn follow_log(&mut self, id: &str, lines: u32) -> Done {
+        let terminal = &mut self.terminal;
+        let target = target(id, &format!("/logs/stream?lines={lines}"));
+        let mut stream = EventStream::open(self.daemon, target)?;
+        loop {
+            match stream.next(None)? {
+                Next::Event(event) => match event.name.as_str() {
+                    "lines" if self.json => {
+                        let lines: Vec<Value> = parse(&event.data)?;
+                        lines.iter().try_for_each(|line| terminal.print(line))?;
+                    }
+                    "lines" => {
+                        let lines: Vec<Line> = parse(&event.data)?;
+                        lines.iter().try_for_each(|line| terminal.print(line))?;
+                    }
+                    "gap" => {
+                        let Gap { lost } = parse(&event.data)?;
+                        terminal.note(format_args!(
+                            "{lost} lines were overwritten before they could be read"
+                        ));
+                    }
+                    _ => {} // an event that this version does not know
+                },
+                Next::Lost => terminal.note("the connection was lost; waiting for the daemon"),
+                Next::TimedOut => {} // there is no timeout
+            }
+            terminal.flush()?;
         }
     }
-    terminal.write_bytes(&piece[..held])?;
-    if last != b'\n' {
-        terminal.write_bytes(b"\n")?;
-    }
-    Ok(Exit::Done)
 }
 
 /// The length of these bytes without an incomplete UTF-8 character at their end.
@@ -92,42 +116,6 @@ fn whole_characters(bytes: &[u8]) -> usize {
     match begins {
         Some((after, first)) if length(*first) > after + 1 => bytes.len() - after - 1,
         _ => bytes.len(),
-    }
-}
-
-/// Prints the newest lines and then new ones, until the program is interrupted.
-pub fn follow(
-    daemon: &Daemon,
-    id: &str,
-    lines: u32,
-    json: bool,
-    terminal: &mut Terminal<'_>,
-) -> Result<Exit, Error> {
-    let mut stream = EventStream::open(daemon, target(id, &format!("/logs/stream?lines={lines}")))?;
-    loop {
-        match stream.next(None)? {
-            Next::Event(event) => match event.name.as_str() {
-                "lines" if json => {
-                    let lines: Vec<Value> = parse(&event.data)?;
-                    lines.iter().try_for_each(|line| terminal.print(line))?;
-                }
-                "lines" => {
-                    let lines: Vec<Line> = parse(&event.data)?;
-                    lines.iter().try_for_each(|line| terminal.print(line))?;
-                }
-                "gap" => {
-                    let gap: Gap = parse(&event.data)?;
-                    terminal.note(format_args!(
-                        "{} lines were overwritten before they could be read",
-                        gap.lost
-                    ));
-                }
-                _ => {} // an event that this version does not know
-            },
-            Next::Lost => terminal.note("the connection was lost; waiting for the daemon"),
-            Next::TimedOut => {} // there is no timeout
-        }
-        terminal.flush()?;
     }
 }
 

@@ -3,6 +3,7 @@
 mod access;
 mod config;
 mod connection;
+mod context;
 mod displays;
 mod error;
 mod event_stream;
@@ -13,7 +14,6 @@ mod problem;
 mod process;
 mod schedule;
 mod status;
-mod suggest;
 mod system;
 mod terminal;
 mod upgrade;
@@ -22,11 +22,11 @@ pub use connection::{Daemon, Timeouts};
 pub use terminal::{Terminal, shows_colours};
 
 use crate::cli::{Candidates, ClientCommand, Exit, More, Task};
+use context::{Client, Done, object};
 use error::Error;
 use http::Request;
 use std::path::Path;
 use std::time::Duration;
-use suggest::suggest;
 
 /// How long completion waits for the ids of processes.
 const COMPLETION_TIMEOUT: Duration = Duration::from_secs(1);
@@ -42,24 +42,26 @@ pub fn run(command: &ClientCommand, terminal: &mut Terminal<'_>) -> Exit {
 
 /// Runs a client command against a daemon with other timeouts.
 pub fn run_with(daemon: &Daemon, command: &ClientCommand, terminal: &mut Terminal<'_>) -> Exit {
-    let done = dispatch(daemon, command, terminal).and_then(|exit| {
-        terminal.flush()?;
+    let mut client = Client {
+        daemon,
+        json: command.json,
+        terminal,
+    };
+    let done = client.run(&command.task).and_then(|exit| {
+        client.terminal.flush()?;
         Ok(exit)
     });
     done.unwrap_or_else(|error| {
         match &error {
             Error::Refused(refused) => {
-                let printed = terminal.report_refusal(refused, None, command.json);
-                if let Some(id) = process_of(&command.task) {
-                    suggest(daemon, refused, id, terminal);
-                }
+                let printed = client.report_refusal(refused, None, process_of(&command.task));
                 if refused.status == 412 && matches!(command.task, Task::ConfigPut { .. }) {
-                    terminal.note(config::OUTDATED);
+                    client.terminal.note(config::OUTDATED);
                 }
-                let _ = printed.and_then(|()| terminal.flush());
+                let _ = printed.and_then(|()| client.terminal.flush());
             }
             error if error.is_broken_pipe() => {}
-            error => terminal.note(error),
+            error => client.terminal.note(error),
         }
         error.exit()
     })
@@ -78,57 +80,41 @@ fn process_of(task: &Task) -> Option<&str> {
     }
 }
 
-fn dispatch(
-    daemon: &Daemon,
-    command: &ClientCommand,
-    terminal: &mut Terminal<'_>,
-) -> Result<Exit, Error> {
-    let json = command.json;
-    match &command.task {
-        Task::Status(None) => status::all(daemon, json, terminal),
-        Task::Status(Some(id)) => status::one(daemon, id, json, terminal),
-        Task::Control { command, ids, wait } => {
-            process::control(daemon, *command, ids, *wait, json, terminal)
+impl Client<'_, '_> {
+    fn run(&mut self, task: &Task) -> Done {
+        match task {
+            Task::Status(None) => self.print_all_processes(),
+            Task::Status(Some(id)) => self.print_process(id),
+            Task::Control { command, ids, wait } => self.control(*command, ids, *wait),
+            Task::Logs { id, follow, lines } => match follow {
+                false => self.print_log(id, *lines),
+                true => self.follow_log(id, *lines),
+            },
+            Task::Add(fields) => self.add(fields),
+            Task::Set { id, changes } => self.set(id, changes),
+            Task::Enable { ids, enabled } => self.enable(ids, *enabled),
+            Task::Remove { ids, force } => self.remove(ids, *force),
+            Task::ConfigGet(file) => self.config_get(file.as_deref()),
+            Task::ConfigPut { file, if_match } => {
+                self.config_put(file.as_deref(), if_match.as_deref())
+            }
+            Task::ReloadPage(id) => self.reload_page(id),
+            Task::Open { id, url, fade } => self.open(id, url, *fade),
+            Task::Screenshot { id, file, width } => self.screenshot(id, file.as_deref(), *width),
+            Task::SetPassword => self.set_password(),
+            Task::ResetPassword => self.reset_password(),
+            Task::AddToken { name, role } => self.add_token(name, role),
+            Task::Tokens => self.print_tokens(),
+            Task::RemoveToken(id) => self.remove_token(id),
+            Task::Reload => self.reload(),
+            Task::Upgrade => self.upgrade(),
+            Task::Schedule => self.print_rules(),
+            Task::RunRule(rule) => self.run_rule(rule),
+            Task::Displays => self.print_displays(),
+            Task::Power { on, display } => self.power(*on, display.as_deref()),
+            Task::System => self.print_system(),
+            Task::Events => self.print_events(),
         }
-        Task::Logs {
-            id,
-            follow: false,
-            lines,
-        } => logs::print(daemon, id, *lines, json, terminal),
-        Task::Logs {
-            id,
-            follow: true,
-            lines,
-        } => logs::follow(daemon, id, *lines, json, terminal),
-        Task::Add(fields) => config::add(daemon, fields, json, terminal),
-        Task::Set { id, changes } => config::set(daemon, id, changes, json, terminal),
-        Task::Enable { ids, enabled } => config::enable(daemon, ids, *enabled, json, terminal),
-        Task::Remove { ids, force } => config::remove(daemon, ids, *force, json, terminal),
-        Task::ConfigGet(file) => config::config_get(daemon, file.as_deref(), json, terminal),
-        Task::ConfigPut { file, if_match } => {
-            let if_match = if_match.as_deref();
-            config::config_put(daemon, file.as_deref(), if_match, json, terminal)
-        }
-        Task::ReloadPage(id) => page::reload(daemon, id, json, terminal),
-        Task::Open { id, url, fade } => page::open(daemon, id, url, *fade, json, terminal),
-        Task::Screenshot { id, file, width } => {
-            page::screenshot(daemon, id, file.as_deref(), *width, terminal)
-        }
-        Task::SetPassword => access::set_password(daemon, terminal),
-        Task::ResetPassword => access::reset(daemon, json, terminal),
-        Task::AddToken { name, role } => access::add_token(daemon, name, role, json, terminal),
-        Task::Tokens => access::tokens(daemon, json, terminal),
-        Task::RemoveToken(id) => access::remove_token(daemon, id, json, terminal),
-        Task::Reload => config::reload(daemon, json, terminal),
-        Task::Upgrade => upgrade::upgrade(daemon, json, terminal),
-        Task::Schedule => schedule::all(daemon, json, terminal),
-        Task::RunRule(rule) => schedule::run(daemon, rule, json, terminal),
-        Task::Displays => displays::displays(daemon, json, terminal),
-        Task::Power { on, display } => {
-            displays::power(daemon, *on, display.as_deref(), json, terminal)
-        }
-        Task::System => system::system(daemon, json, terminal),
-        Task::Events => system::events(daemon, json, terminal),
     }
 }
 
@@ -165,7 +151,7 @@ fn print_process_ids(
         },
     };
     let answer = daemon.request_json(&Request::get("/api/processes"))?;
-    for (id, view) in status::processes(&answer)? {
+    for (id, view) in object(&answer, "processes")? {
         if id.starts_with(prefix) && !except.contains(id) {
             let name = terminal::plain_text(&view["name"]);
             let status = terminal::plain_text(&view["status"]);

@@ -1,12 +1,11 @@
 //! `ossuary reload ID`, `open` and `screenshot`.
 
 use super::connection::{Daemon, Timeouts};
+use super::context::{Client, Done};
 use super::error::Error;
-use super::http::Request;
-use super::status::target;
-use super::terminal::Terminal;
+use super::http::{Request, target};
 use crate::cli::Exit;
-use serde_json::{Value, json};
+use serde_json::json;
 use std::fs;
 use std::io::{self, IsTerminal, Read};
 use std::path::Path;
@@ -18,84 +17,50 @@ const PAGE_TIMEOUT: Duration = Duration::from_secs(60);
 /// The largest screenshot, with a margin.
 const MAX_SCREENSHOT: u64 = 20 << 20;
 
-fn with_page_timeout(daemon: &Daemon) -> Daemon {
-    Daemon {
-        timeouts: Timeouts {
+impl Client<'_, '_> {
+    /// Reloads the page of a display process.
+    pub fn reload_page(&mut self, id: &str) -> Done {
+        let request = Request::post(target(id, "/reload"));
+        self.change_page(&request, &format!("{id}: the page was reloaded"))
+    }
+
+    /// Shows another page on a display process.
+    pub fn open(&mut self, id: &str, url: &str, fade: bool) -> Done {
+        let transition = if fade { "fade" } else { "cut" };
+        let body = json!({"url": url, "transition": transition});
+        let request = Request::new("POST", target(id, "/navigate")).json(&body);
+        let url = url.replace(char::is_control, "\u{fffd}");
+        self.change_page(&request, &format!("{id}: shows {url}"))
+    }
+
+    fn change_page(&mut self, request: &Request, done: &str) -> Done {
+        let timeouts = Timeouts {
             response: PAGE_TIMEOUT,
-            ..daemon.timeouts
-        },
-        ..daemon.clone()
+            ..self.daemon.timeouts
+        };
+        let socket = self.daemon.socket.clone();
+        let view = Daemon { socket, timeouts }.request_json(request)?;
+        self.show(view, done)
     }
-}
 
-/// Reloads the page of a display process.
-pub fn reload(
-    daemon: &Daemon,
-    id: &str,
-    json: bool,
-    terminal: &mut Terminal<'_>,
-) -> Result<Exit, Error> {
-    let request = Request::new("POST", target(id, "/reload")).json("{}");
-    let view = with_page_timeout(daemon).request_json(&request)?;
-    print_result(id, "the page was reloaded", &view, json, terminal)
-}
-
-/// Shows another page on a display process.
-pub fn open(
-    daemon: &Daemon,
-    id: &str,
-    url: &str,
-    fade: bool,
-    json: bool,
-    terminal: &mut Terminal<'_>,
-) -> Result<Exit, Error> {
-    let transition = if fade { "fade" } else { "cut" };
-    let body = json!({"url": url, "transition": transition}).to_string();
-    let request = Request::new("POST", target(id, "/navigate")).json(body);
-    let view = with_page_timeout(daemon).request_json(&request)?;
-    let what = format!("shows {}", url.replace(char::is_control, "\u{fffd}"));
-    print_result(id, &what, &view, json, terminal)
-}
-
-fn print_result(
-    id: &str,
-    what: &str,
-    view: &Value,
-    json: bool,
-    terminal: &mut Terminal<'_>,
-) -> Result<Exit, Error> {
-    match json {
-        true => terminal.print(view)?,
-        false => terminal.print(format_args!("{id}: {what}"))?,
+    /// Writes a screenshot of a display process to a file or to standard output.
+    pub fn screenshot(&mut self, id: &str, file: Option<&Path>, width: Option<u32>) -> Done {
+        if file.is_none() && io::stdout().is_terminal() {
+            self.terminal
+                .note("standard output is a terminal; name a file with -o FILE");
+            return Ok(Exit::Usage);
+        }
+        let query = width.map_or(String::new(), |width| format!("?width={width}"));
+        let request = Request::get(target(id, &format!("/screenshot{query}")));
+        let response = self.daemon.request(&request)?;
+        let mut png = Vec::new();
+        (response.body.take(MAX_SCREENSHOT))
+            .read_to_end(&mut png)
+            .map_err(|error| self.daemon.io_error(&error))?;
+        match file {
+            None => self.terminal.write_bytes(&png)?,
+            Some(path) => fs::write(path, png).map_err(|error| Error::file(path, error))?,
+        }
+        Ok(Exit::Done)
     }
-    Ok(Exit::Done)
-}
-
-/// Writes a screenshot of a display process to a file or to standard output.
-pub fn screenshot(
-    daemon: &Daemon,
-    id: &str,
-    file: Option<&Path>,
-    width: Option<u32>,
-    terminal: &mut Terminal<'_>,
-) -> Result<Exit, Error> {
-    if file.is_none() && io::stdout().is_terminal() {
-        terminal.note("standard output is a terminal; name a file with -o FILE");
-        return Ok(Exit::Usage);
-    }
-    let query = width.map_or(String::new(), |width| format!("?width={width}"));
-    let request = Request::get(target(id, &format!("/screenshot{query}")));
-    let mut answer = daemon.request(&request)?;
-    let mut png = Vec::new();
-    (answer.body.by_ref().take(MAX_SCREENSHOT))
-        .read_to_end(&mut png)
-        .map_err(|error| daemon.io_error(&error))?;
-    match file {
-        None => terminal.write_bytes(&png)?,
-        Some(path) => fs::write(path, png).map_err(|error| Error::File {
-            path: path.to_owned(),
-            error,
-        })?,
-    }
-    Ok(Exit::Done)
 }

@@ -1,12 +1,10 @@
 //! `ossuary start`, `stop` and `restart`: sends the commands, then follows the events of the daemon until they are done.
 
-use super::connection::Daemon;
+use super::context::{Client, Done};
 use super::error::Error;
 use super::event_stream::{EventStream, Next};
-use super::http::Request;
-use super::status::target;
-use super::suggest::suggest;
-use super::terminal::{Terminal, plain_text};
+use super::http::{Request, target};
+use super::terminal::plain_text;
 use crate::cli::{Exit, ProcessCommand};
 use serde_json::Value;
 use std::time::{Duration, Instant};
@@ -34,119 +32,114 @@ enum Progress {
     Pending,
 }
 
-/// Sends the command for every process, then waits for all of them, at most `wait`.
-pub fn control(
-    daemon: &Daemon,
-    command: ProcessCommand,
-    ids: &[String],
-    wait: Option<Duration>,
-    json: bool,
-    terminal: &mut Terminal<'_>,
-) -> Result<Exit, Error> {
-    let until = wait.map(|wait| Instant::now() + wait);
-    let mut exit = Exit::Done;
-    let mut pending = Vec::new();
-    for id in ids {
-        match send(daemon, command, id) {
-            Ok(asked) => {
-                for other in asked.view["stopped"].as_array().into_iter().flatten() {
-                    terminal.note(format_args!("stopping {} for {id}", plain_text(other)));
+impl Client<'_, '_> {
+    /// Sends the command for every process, then waits for all of them, at most `wait`.
+    pub fn control(
+        &mut self,
+        command: ProcessCommand,
+        ids: &[String],
+        wait: Option<Duration>,
+    ) -> Done {
+        let until = wait.map(|wait| Instant::now() + wait);
+        let mut pending = Vec::new();
+        let exit = self.each(ids, |client, id| {
+            let sent = client.send(command, id)?;
+            for other in sent.view["stopped"].as_array().into_iter().flatten() {
+                let other = plain_text(other);
+                client
+                    .terminal
+                    .note(format_args!("stopping {other} for {id}"));
+            }
+            pending.push(sent);
+            Ok(Exit::Done)
+        })?;
+        let Some(until) = until else {
+            for Pending { id, view, .. } in pending {
+                let status = plain_text(&view["status"]);
+                self.show(view, format_args!("{id}: {status}"))?;
+            }
+            return Ok(exit);
+        };
+        self.wait_for(pending, until).map(|next| exit.or(next))
+    }
+
+    fn send<'i>(&self, command: ProcessCommand, id: &'i str) -> Result<Pending<'i>, Error> {
+        let (verb, old_pid) = match command {
+            ProcessCommand::Start => ("/start", None),
+            ProcessCommand::Stop => ("/stop", None),
+            ProcessCommand::Restart => {
+                let before = self.daemon.request_json(&Request::get(target(id, "")))?;
+                ("/restart", before["pid"].as_u64())
+            }
+        };
+        Ok(Pending {
+            id,
+            command,
+            old_pid,
+            view: self.daemon.request_json(&Request::post(target(id, verb)))?,
+            last_message: String::new(),
+        })
+    }
+
+    fn wait_for(&mut self, mut pending: Vec<Pending<'_>>, until: Instant) -> Done {
+        let mut exit = Exit::Done;
+        let mut stream = None;
+        loop {
+            let mut still = Vec::with_capacity(pending.len());
+            for mut process in pending {
+                match process.progress() {
+                    Progress::Finished(how, what) => {
+                        self.report(&process, how, &what)?;
+                        exit = exit.or(how);
+                        continue;
+                    }
+                    Progress::Waiting(what) if what != process.last_message => {
+                        self.terminal.note(format_args!("{}: {what}", process.id));
+                        process.last_message = what;
+                    }
+                    Progress::Waiting(_) | Progress::Pending => {}
                 }
-                pending.push(asked);
+                still.push(process);
             }
-            Err(Error::Refused(refused)) => {
-                terminal.report_refusal(&refused, Some(id), json)?;
-                suggest(daemon, &refused, id, terminal);
-                exit = exit.or(Error::Refused(refused).exit());
+            pending = still;
+            if pending.is_empty() {
+                return Ok(exit);
             }
-            Err(error) => return Err(error),
+            let stream = match &mut stream {
+                Some(stream) => stream,
+                // Opened after the commands were sent, so that its first snapshot shows their effect.
+                empty => empty.insert(EventStream::open(self.daemon, "/api/events")?),
+            };
+            match stream.next(Some(until))? {
+                Next::Event(event) => {
+                    let news = event.json()?;
+                    for process in &mut pending {
+                        process.update(&news, event.name == "snapshot");
+                    }
+                }
+                Next::Lost => {} // the next connection starts with a snapshot
+                Next::TimedOut => {
+                    for process in &pending {
+                        let status = plain_text(&process.view["status"]);
+                        self.report(process, Exit::TimedOut, &format!("is still {status}"))?;
+                    }
+                    return Ok(exit.or(Exit::TimedOut));
+                }
+            }
         }
     }
-    let Some(until) = until else {
-        for Pending { id, view, .. } in pending {
-            match json {
-                true => terminal.print(view)?,
-                false => terminal.print(format_args!("{id}: {}", plain_text(&view["status"])))?,
-            }
-        }
-        return Ok(exit);
-    };
-    wait_for(daemon, pending, until, json, terminal).map(|next| exit.or(next))
-}
 
-fn send<'a>(daemon: &Daemon, command: ProcessCommand, id: &'a str) -> Result<Pending<'a>, Error> {
-    let (verb, old_pid) = match command {
-        ProcessCommand::Start => ("/start", None),
-        ProcessCommand::Stop => ("/stop", None),
-        ProcessCommand::Restart => {
-            let before = daemon.request_json(&Request::get(target(id, "")))?;
-            ("/restart", before["pid"].as_u64())
+    fn report(&mut self, process: &Pending<'_>, how: Exit, what: &str) -> Result<(), Error> {
+        let line = format!("{}: {what}", process.id);
+        if self.json {
+            self.terminal.print(&process.view)?;
         }
-    };
-    let request = Request::new("POST", target(id, verb)).json("{}");
-    Ok(Pending {
-        id,
-        command,
-        old_pid,
-        view: daemon.request_json(&request)?,
-        last_message: String::new(),
-    })
-}
-
-fn wait_for(
-    daemon: &Daemon,
-    mut pending: Vec<Pending<'_>>,
-    until: Instant,
-    json: bool,
-    terminal: &mut Terminal<'_>,
-) -> Result<Exit, Error> {
-    let mut exit = Exit::Done;
-    let mut stream = None;
-    loop {
-        let mut still = Vec::with_capacity(pending.len());
-        for mut process in pending {
-            match process.progress() {
-                Progress::Finished(how, what) => {
-                    process.report(how, &what, json, terminal)?;
-                    exit = exit.or(how);
-                    continue;
-                }
-                Progress::Waiting(what) if what != process.last_message => {
-                    terminal.note(format_args!("{}: {what}", process.id));
-                    process.last_message = what;
-                }
-                Progress::Waiting(_) | Progress::Pending => {}
-            }
-            still.push(process);
+        match how {
+            Exit::Done if self.json => {}
+            Exit::Done => self.terminal.print(line)?,
+            _ => self.terminal.note(line),
         }
-        pending = still;
-        if pending.is_empty() {
-            return Ok(exit);
-        }
-        let stream = match &mut stream {
-            Some(stream) => stream,
-            // Opened after the commands were sent, so that its first snapshot shows their effect.
-            empty => empty.insert(EventStream::open(daemon, "/api/events")?),
-        };
-        match stream.next(Some(until))? {
-            Next::Event(event) => {
-                let news: Value = serde_json::from_str(&event.data).map_err(|error| {
-                    Error::InvalidResponse(format!("its event is not JSON: {error}"))
-                })?;
-                for process in &mut pending {
-                    process.update(&news, event.name == "snapshot");
-                }
-            }
-            Next::Lost => {} // the next connection starts with a snapshot
-            Next::TimedOut => {
-                for process in &pending {
-                    let status = plain_text(&process.view["status"]);
-                    let what = format!("is still {status}");
-                    process.report(Exit::TimedOut, &what, json, terminal)?;
-                }
-                return Ok(exit.or(Exit::TimedOut));
-            }
-        }
+        Ok(())
     }
 }
 
@@ -189,24 +182,6 @@ impl Pending<'_> {
             (_, "stopped") => Progress::Finished(Exit::NotRunning, format!("stopped: {reason}")),
             (_, _) => Progress::Finished(Exit::Refused, format!("{status}: {reason}")),
         }
-    }
-
-    fn report(
-        &self,
-        how: Exit,
-        what: &str,
-        json: bool,
-        terminal: &mut Terminal<'_>,
-    ) -> Result<(), Error> {
-        if json {
-            terminal.print(&self.view)?;
-        }
-        match how {
-            Exit::Done if json => {}
-            Exit::Done => terminal.print(format_args!("{}: {what}", self.id))?,
-            _ => terminal.note(format_args!("{}: {what}", self.id)),
-        }
-        Ok(())
     }
 }
 

@@ -1,29 +1,59 @@
 //! `system` and `events`.
 
-use super::connection::Daemon;
-use super::error::Error;
+use super::context::{Client, Done};
 use super::event_stream::{EventStream, Next};
-use super::http::Request;
-use super::terminal::{Terminal, Tint, plain_text, size, span};
+use super::terminal::{Tint, plain_text, size, span};
 use crate::cli::Exit;
 use serde_json::Value;
 
-/// Prints facts about the machine, one a line.
-pub fn system(daemon: &Daemon, json: bool, terminal: &mut Terminal<'_>) -> Result<Exit, Error> {
-    let request = Request::get("/api/system");
-    if json {
-        terminal.print(daemon.request_text(&request)?.trim_end())?;
-        return Ok(Exit::Done);
+impl Client<'_, '_> {
+    /// Prints facts about the machine, one a line.
+    pub fn print_system(&mut self) -> Done {
+        let Some(response) = self.fetch("/api/system")? else {
+            return Ok(Exit::Done);
+        };
+        let mut facts = Vec::new();
+        flatten("", &response, &mut facts);
+        let width = facts.iter().map(|(name, _)| name.chars().count()).max();
+        let width = width.unwrap_or(0);
+        for (name, value) in &facts {
+            self.terminal
+                .print(format_args!("{name:width$}  {value}"))?;
+        }
+        Ok(Exit::Done)
     }
-    let answer = daemon.request_json(&request)?;
-    let mut facts = Vec::new();
-    flatten("", &answer, &mut facts);
-    let width = facts.iter().map(|(name, _)| name.chars().count()).max();
-    let width = width.unwrap_or(0);
-    for (name, value) in &facts {
-        terminal.print(format_args!("{name:width$}  {value}"))?;
+
+    /// Prints every change of a process as it happens, one a line.
+    pub fn print_events(&mut self) -> Done {
+        let terminal = &mut self.terminal;
+        let mut stream = EventStream::open(self.daemon, "/api/events")?;
+        loop {
+            match stream.next(None)? {
+                Next::Event(event) if self.json => terminal.print(&event.data)?,
+                Next::Event(event) => {
+                    let news = event.json()?;
+                    for (id, view) in news["processes"].as_object().into_iter().flatten() {
+                        let status = plain_text(&view["status"]);
+                        let reason = plain_text(&view["reason"]);
+                        let gap = if reason.is_empty() { "" } else { ": " };
+                        terminal.print_tinted(&[
+                            (id, Tint::Plain),
+                            (" ", Tint::Plain),
+                            (&status, Tint::of_status(&status)),
+                            (gap, Tint::Plain),
+                            (&reason, Tint::Plain),
+                        ])?;
+                    }
+                    for id in news["removed"].as_array().into_iter().flatten() {
+                        terminal.print(format_args!("{} removed", plain_text(id)))?;
+                    }
+                }
+                Next::Lost => terminal.note("the connection was lost; waiting for the daemon"),
+                Next::TimedOut => {} // there is no timeout
+            }
+            terminal.flush()?;
+        }
     }
-    Ok(Exit::Done)
 }
 
 /// Collects every fact with its path, such as `memory total`. Known facts are formatted with their unit; facts of a newer
@@ -65,37 +95,4 @@ fn interface(shown: &Value) -> (String, String) {
         _ => "down".to_owned(),
     };
     (format!("network {}", plain_text(&shown["interface"])), how)
-}
-
-/// Prints every change of a process as it happens, one a line.
-pub fn events(daemon: &Daemon, json: bool, terminal: &mut Terminal<'_>) -> Result<Exit, Error> {
-    let mut stream = EventStream::open(daemon, "/api/events")?;
-    loop {
-        match stream.next(None)? {
-            Next::Event(event) if json => terminal.print(&event.data)?,
-            Next::Event(event) => {
-                let news: Value = serde_json::from_str(&event.data).map_err(|error| {
-                    Error::InvalidResponse(format!("its event is not JSON: {error}"))
-                })?;
-                for (id, view) in news["processes"].as_object().into_iter().flatten() {
-                    let status = plain_text(&view["status"]);
-                    let reason = plain_text(&view["reason"]);
-                    let gap = if reason.is_empty() { "" } else { ": " };
-                    terminal.print_tinted(&[
-                        (id, Tint::Plain),
-                        (" ", Tint::Plain),
-                        (&status, Tint::of_status(&status)),
-                        (gap, Tint::Plain),
-                        (&reason, Tint::Plain),
-                    ])?;
-                }
-                for id in news["removed"].as_array().into_iter().flatten() {
-                    terminal.print(format_args!("{} removed", plain_text(id)))?;
-                }
-            }
-            Next::Lost => terminal.note("the connection was lost; waiting for the daemon"),
-            Next::TimedOut => {} // there is no timeout
-        }
-        terminal.flush()?;
-    }
 }

@@ -1,7 +1,6 @@
 //! Output of the client commands: text, tables and colours, or JSON.
 
 use super::error::Error;
-use super::problem::Refused;
 use crate::text::visible;
 use serde_json::Value;
 use std::borrow::Cow;
@@ -140,10 +139,7 @@ impl Terminal<'_> {
     /// Standard input cannot be read.
     pub fn ask_secret(&mut self, question: &str) -> Result<String, Error> {
         let _ = self.err.flush();
-        (self.ask_secret)(question).map_err(|error| Error::File {
-            path: "standard input".into(),
-            error,
-        })
+        (self.ask_secret)(question).map_err(|error| Error::file("standard input", error))
     }
 
     /// Whether standard input is a terminal, so that a typed password should be repeated.
@@ -159,27 +155,6 @@ impl Terminal<'_> {
             "ossuary: {}",
             escaped(&line, self.err_is_terminal)
         );
-    }
-
-    /// Prints a refusal to standard error, and with `json` the problem document to standard output. `id` is the process
-    /// of the request.
-    ///
-    /// # Errors
-    /// Standard output cannot be written.
-    pub fn report_refusal(
-        &mut self,
-        refused: &Refused,
-        id: Option<&str>,
-        json: bool,
-    ) -> Result<(), Error> {
-        match id {
-            Some(id) => self.note(refused.about(id)),
-            None => self.note(refused),
-        }
-        match &refused.document {
-            Some(document) if json => self.print(document),
-            _ => Ok(()),
-        }
     }
 
     /// Prints a table with its heading.
@@ -244,6 +219,11 @@ pub fn plain_text(value: &Value) -> String {
             .join(", "),
     };
     text.replace(char::is_control, "\u{fffd}")
+}
+
+/// A JSON value as a cell without a colour.
+pub fn plain(value: &Value) -> Cell {
+    (plain_text(value), Tint::Plain)
 }
 
 /// A duration in its two largest units: `2h 15m`.

@@ -1,11 +1,9 @@
 //! `upgrade`: replaces the running program with the installed one and waits until that responds.
 
-use super::connection::Daemon;
-use super::error::Error;
+use super::context::{Client, Done};
 use super::http::Request;
-use super::terminal::{Terminal, plain_text};
+use super::terminal::plain_text;
 use crate::cli::Exit;
-use serde_json::Value;
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -15,38 +13,30 @@ const TIMEOUT: Duration = Duration::from_secs(30);
 /// The interval between checks of the version.
 const POLL_INTERVAL: Duration = Duration::from_millis(50);
 
-/// Requests the upgrade and waits until the new program responds.
-pub fn upgrade(daemon: &Daemon, json: bool, terminal: &mut Terminal<'_>) -> Result<Exit, Error> {
-    let before = status(daemon)?;
-    daemon.request_json(&Request::new("POST", "/api/upgrade").json("{}"))?;
-    let until = Instant::now() + TIMEOUT;
-    loop {
-        thread::sleep(POLL_INTERVAL);
-        match status(daemon) {
-            Ok(after) if after["started"] != before["started"] => {
-                if json {
-                    terminal.print(&after)?;
-                } else {
-                    let (old, new) = (
-                        plain_text(&before["version"]),
-                        plain_text(&after["version"]),
-                    );
-                    terminal.print(format_args!("{new} has taken over from {old}"))?;
+impl Client<'_, '_> {
+    /// Requests the upgrade and waits until the new program responds.
+    pub fn upgrade(&mut self) -> Done {
+        let status = Request::get("/api/status");
+        let before = self.daemon.request_json(&status)?;
+        self.daemon.request_json(&Request::post("/api/upgrade"))?;
+        let until = Instant::now() + TIMEOUT;
+        loop {
+            thread::sleep(POLL_INTERVAL);
+            match self.daemon.request_json(&status) {
+                Ok(after) if after["started"] != before["started"] => {
+                    let [old, new] = [&before, &after].map(|it| plain_text(&it["version"]));
+                    return self.show(after, format_args!("{new} has taken over from {old}"));
                 }
-                return Ok(Exit::Done);
+                // The old program still runs, or the new one does not respond yet.
+                Ok(_) => {}
+                Err(error) if error.is_transient() => {}
+                Err(error) => return Err(error),
             }
-            // The old program still runs, or the new one does not respond yet.
-            Ok(_) => {}
-            Err(error) if error.is_transient() => {}
-            Err(error) => return Err(error),
-        }
-        if Instant::now() >= until {
-            terminal.note("the daemon accepted the upgrade, but the old program still runs");
-            return Ok(Exit::TimedOut);
+            if Instant::now() >= until {
+                self.terminal
+                    .note("the daemon accepted the upgrade, but the old program still runs");
+                return Ok(Exit::TimedOut);
+            }
         }
     }
-}
-
-fn status(daemon: &Daemon) -> Result<Value, Error> {
-    daemon.request_json(&Request::get("/api/status"))
 }
