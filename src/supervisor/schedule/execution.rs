@@ -5,138 +5,24 @@
 //! cut. Everything else runs first and is saved afterwards. Either way an occurrence costs one write. The result of
 //! the command that an execution sends is entered in the history.
 
+use super::elapsed::LATE_TOLERANCE;
+use super::execution_queue::{Cause, Execution, ExecutionStep, PendingPage};
 use super::{Intent, Scheduler};
 use crate::config::{Id, Rule, RuleAction, Trigger};
 use crate::supervisor::facts::Facts;
 use crate::supervisor::interface::saved_schedule::ChangedBy;
 use crate::supervisor::interface::{
-    Action, Done, EntryKind, ExecutionId, Failure, HistoryEntry, LastExecution, LocalTime, Refusal,
-    Requester, RuleOutcome, later_by,
+    Action, Done, EntryKind, ExecutionId, Failure, HistoryEntry, LastExecution, LocalTime, Outcome,
+    Refusal, Requester, RuleOutcome, later_by,
 };
-use crate::supervisor::{self};
 use crate::time::Moment;
 use jiff::Timestamp;
-use std::collections::{BTreeMap, VecDeque};
 use std::rc::Rc;
 use std::time::Duration;
 
 /// The least time between saves for intervals and network triggers: they may occur every minute, and a card wears
 /// out.
 const FREQUENT_SAVE_INTERVAL: Duration = Duration::from_secs(15 * 60);
-
-/// The queue of executions, and the commands whose results are awaited.
-#[derive(Debug, Default)]
-pub(super) struct ExecutionQueue {
-    waiting: VecDeque<Execution>,
-    running: BTreeMap<ExecutionId, Execution>,
-    /// The execution that no other may overtake.
-    blocked_by: Option<ExecutionId>,
-    /// The pages that are being opened.
-    pending_pages: BTreeMap<ExecutionId, PendingPage>,
-    results: VecDeque<(ExecutionId, supervisor::Outcome)>,
-    saving: SaveState,
-}
-
-/// An occurrence that is being carried out.
-#[derive(Debug)]
-pub(super) struct Execution {
-    /// Its history entry.
-    pub id: ExecutionId,
-    pub rule: Id,
-    pub step: ExecutionStep,
-    /// The client that waits for the outcome.
-    client: Option<Requester>,
-    /// Its begin must be saved before it runs.
-    is_saved_first: bool,
-    /// It occurs too often to be saved each time.
-    is_frequent: bool,
-    requested_by: ChangedBy,
-}
-
-/// What an execution does.
-#[derive(Clone, Debug)]
-pub(super) enum ExecutionStep {
-    /// Runs an action without an end.
-    Run(RuleAction),
-    /// Begins an override.
-    Begin(RuleAction),
-    /// Ends an override, unless another change replaced it.
-    End(Option<ChangedBy>),
-}
-
-/// A page that is being opened.
-#[derive(Debug)]
-pub(super) enum PendingPage {
-    /// In the browser that runs; `None` for the configured page.
-    Open(Id, Option<String>),
-    /// By a restart of the browser.
-    Restart,
-}
-
-/// The state of saving.
-#[derive(Debug, Default)]
-struct SaveState {
-    /// A save must precede the next execution.
-    is_due: bool,
-    /// A save must follow the next intents.
-    is_requested: bool,
-    /// The history entries below this number are being saved.
-    in_flight: Option<ExecutionId>,
-    /// Something changed since that save began.
-    is_outdated: bool,
-    /// The history entries below this number are saved, or could not be.
-    saved_below: ExecutionId,
-    /// The entries that could not be saved, and why.
-    failed: Option<(std::ops::Range<ExecutionId>, String)>,
-    last_save: Option<Moment>,
-}
-
-/// When an occurrence was due, and what caused it.
-pub(super) struct Cause {
-    pub at: Option<Timestamp>,
-    pub kind: EntryKind,
-    pub client: Option<Requester>,
-}
-
-impl ExecutionQueue {
-    /// Who requested an execution.
-    pub fn requested_by(&self, id: ExecutionId) -> ChangedBy {
-        self.running
-            .get(&id)
-            .map_or(ChangedBy::Rule, |execution| execution.requested_by)
-    }
-
-    /// Who requested the change whose result has just arrived; `None` if it was no rule.
-    pub fn changed_by(&self) -> Option<ChangedBy> {
-        let mut results = self.results.iter();
-        results.find_map(|(id, _)| Some(self.running.get(id)?.requested_by))
-    }
-
-    pub fn is_busy(&self) -> bool {
-        !self.waiting.is_empty() || self.blocked_by.is_some() || self.saving.in_flight.is_some()
-    }
-
-    /// The result with this id says whether a page was opened.
-    pub fn add_page(&mut self, id: ExecutionId, page: PendingPage) {
-        self.pending_pages.insert(id, page);
-    }
-
-    /// The result of a command of the schedule.
-    pub fn add_result(&mut self, id: ExecutionId, outcome: supervisor::Outcome) {
-        self.results.push_back((id, outcome));
-    }
-
-    /// Saves everything once all that is due is queued: a save contains the position of the clock, so it must contain
-    /// everything up to there.
-    pub fn save_soon(&mut self) {
-        self.saving.is_due = true;
-    }
-
-    /// No other execution may overtake this one.
-    pub fn block(&mut self, id: ExecutionId) {
-        self.blocked_by = Some(id);
-    }
-}
 
 impl Scheduler {
     /// Queues an occurrence of a rule.
@@ -298,7 +184,7 @@ impl Scheduler {
         &mut self,
         facts: &Facts<'_>,
         id: ExecutionId,
-        outcome: supervisor::Outcome,
+        outcome: Outcome,
         now: Moment,
     ) {
         let (outcome, done) = match self.executions.pending_pages.remove(&id) {
@@ -519,7 +405,7 @@ impl Scheduler {
         let Some((at, clock)) = entry.at.zip(self.clock) else {
             return false;
         };
-        let is_recent = later_by(clock.wall, at) <= super::elapsed::LATE_TOLERANCE;
+        let is_recent = later_by(clock.wall, at) <= LATE_TOLERANCE;
         rule.until.is_none() && rule.action.is_state() && (is_recent || rule.catch_up)
     }
 

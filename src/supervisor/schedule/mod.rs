@@ -9,7 +9,7 @@
 //! | `occurrences` | which occurrence is due, which was missed, which override is active |
 //! | `execution` | in which order rules run, and what must be saved before |
 //! | `rule_commands` | the command that carries a rule out |
-//! | `page_override` | which page a display process shows instead of its configured one |
+//! | `page_overrides` | which page a display process shows instead of its configured one |
 //! | `overrides` | what an override sets, what is restored, and which other change replaces it |
 //! | `preview` | what will happen, and which rules contradict each other |
 //!
@@ -19,11 +19,13 @@ mod calendar;
 mod due_queue;
 mod elapsed;
 mod execution;
+mod execution_queue;
 mod history;
 mod occurrences;
 mod override_stack;
 mod overrides;
 mod page_override;
+mod page_overrides;
 mod preview;
 mod rule_commands;
 
@@ -38,7 +40,7 @@ use crate::time::Moment;
 use calendar::Calendar;
 use due_queue::DueQueue;
 use elapsed::ElapsedTime;
-use execution::ExecutionQueue;
+use execution_queue::ExecutionQueue;
 use history::History;
 use jiff::tz::TimeZone;
 use override_stack::OverrideStacks;
@@ -402,7 +404,7 @@ impl Scheduler {
     }
 
     /// The result of a command of the schedule.
-    pub(super) fn add_result(&mut self, id: ExecutionId, outcome: super::Outcome) {
+    pub(super) fn add_result(&mut self, id: ExecutionId, outcome: Outcome) {
         self.executions.add_result(id, outcome);
     }
 

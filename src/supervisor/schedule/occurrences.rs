@@ -8,7 +8,7 @@
 use super::calendar::{Calendar, DatedInstant};
 use super::due_queue::Due;
 use super::elapsed::LATE_TOLERANCE;
-use super::execution::{Cause, ExecutionStep};
+use super::execution_queue::{Cause, ExecutionStep};
 use super::{NextTime, Scheduler};
 use crate::config::{Days, Id, Rule, TimeOfDay, Trigger};
 use crate::supervisor::facts::Facts;

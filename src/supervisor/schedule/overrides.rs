@@ -1,6 +1,6 @@
 //! What overrides set, what is restored when they end, and which other changes remove them.
 
-use super::execution::{Cause, ExecutionStep};
+use super::execution_queue::{Cause, ExecutionStep};
 use super::override_stack::Revealed;
 use super::page_override::PageOverride;
 use super::rule_commands::enabled_field;

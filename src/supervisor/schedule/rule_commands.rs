@@ -1,6 +1,6 @@
 //! Carries out rules by the commands that clients use, with the same checks and limits.
 
-use super::execution::ExecutionStep;
+use super::execution_queue::ExecutionStep;
 use super::{Intent, Scheduler};
 use crate::config::{Id, RuleAction};
 use crate::supervisor::facts::Facts;
