@@ -442,6 +442,7 @@ const WITHOUT_CIRCLES: &[&str] = &[
     "first_boot",
     "http",
     "logs",
+    "supervisor",
     "text",
     "time",
 ];

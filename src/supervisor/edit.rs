@@ -1,17 +1,17 @@
-//! Handles commands and edits of the configuration. An edit takes effect once it is saved.
+//! The configuration in effect and its edits.
 //!
-//! Starting and stopping a process happens at once. Edits wait in a short queue: one save, or one reading of the
-//! file, at a time. An edit is applied and answered once it is saved; a failed save changes nothing.
+//! Edits wait in a short queue: one save, or one reading of the file, at a time. An edit is applied and answered once it
+//! is saved; a failed save changes nothing.
 
-use super::Supervisor;
-use crate::config::{Etag, Id, Loaded, Problem};
-use crate::supervisor::interface::{
-    Action, Command, Done, Edit, Event, Failure, FailureKind, KeepOld, Outcome, Reason, Refusal,
-    Requester, Source, State,
+use super::interface::{
+    Action, ConfigurationStatus, Done, Edit, Failure, FailureKind, KeepOld, Outcome, Refusal,
+    Requester, Source,
 };
+use super::process::processes::Processes;
+use crate::config::{Etag, Id, Loaded, Problem};
 use crate::time::Moment;
 use heapless::Deque;
-use std::rc::Rc;
+use std::collections::VecDeque;
 use std::time::Duration;
 
 /// How many edits may wait. Each holds a document of up to 256 KiB, and a queue this long already means that the card
@@ -21,14 +21,22 @@ const QUEUE_LENGTH: usize = 8;
 /// How long a save may take once everything else has ended in shutdown.
 const DISK_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// The save in progress, and the edits that wait for it.
-#[derive(Debug, Default)]
-pub(super) struct PendingSave {
+type Actions = VecDeque<Action>;
+
+/// The configuration in effect, the save in progress, and the edits that wait for it.
+#[derive(Debug)]
+pub(super) struct Configuration {
+    pub loaded: Loaded,
+    source: Source,
+    /// The problems of the file.
+    problems: Vec<Problem>,
+    /// The file was changed by another program and not read since.
+    pub file_differs: bool,
     busy: Busy,
     queue: Deque<(Requester, QueuedEdit), QUEUE_LENGTH>,
     /// What the next save must keep of the file. Reset only by a successful save: a full disk must not cost the
     /// operator the old file.
-    pub keep_old: Option<KeepOld>,
+    keep_old: Option<KeepOld>,
     /// In shutdown: when the save in progress is given up.
     give_up_at: Option<Moment>,
 }
@@ -43,7 +51,7 @@ enum Busy {
 
 /// What waits for the disk.
 #[derive(Debug)]
-enum QueuedEdit {
+pub(super) enum QueuedEdit {
     Edit(Edit),
     /// Start a display process and make it the active one.
     Switch(Switch),
@@ -51,32 +59,76 @@ enum QueuedEdit {
     Reload,
 }
 
-/// A configuration that is being saved, and what follows.
+/// A configuration to apply, and what follows.
 #[derive(Debug)]
-struct PendingChange {
-    next: Loaded,
-    requester: Requester,
-    done: Done,
+pub(super) struct PendingChange {
+    pub next: Loaded,
+    pub end: EditEnd,
+}
+
+/// How an edit ends: a process is started, and the requester is answered.
+#[derive(Debug)]
+pub(super) struct EditEnd {
+    pub requester: Requester,
+    /// The answer, unless a process is started.
+    pub outcome: Outcome,
     /// The display process to switch to.
-    start: Option<Switch>,
+    pub start: Option<Switch>,
 }
 
 #[derive(Clone, Debug)]
-struct Switch {
-    id: Id,
-    action: SwitchAction,
+pub(super) struct Switch {
+    pub id: Id,
+    pub action: SwitchAction,
 }
 
 /// What to do with the display process that was switched to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum SwitchAction {
+pub(super) enum SwitchAction {
     Start,
     Restart,
     /// It was stopped while the switch was being saved.
     Cancelled,
 }
 
-impl PendingSave {
+impl EditEnd {
+    fn answer(requester: Requester, outcome: Outcome) -> Self {
+        Self {
+            requester,
+            outcome,
+            start: None,
+        }
+    }
+}
+
+impl Configuration {
+    pub fn new(loaded: Loaded, source: Source, problems: Vec<Problem>) -> Self {
+        Self {
+            loaded,
+            source,
+            keep_old: (!problems.is_empty()).then_some(KeepOld::Broken),
+            problems,
+            file_differs: false,
+            busy: Busy::Idle,
+            queue: Deque::new(),
+            give_up_at: None,
+        }
+    }
+
+    /// Saves the first configuration if it was migrated, or a copy of it.
+    pub fn boot(&mut self, out: &mut Actions) {
+        if self.source != Source::File {
+            return;
+        }
+        if self.loaded.migration.is_some() {
+            self.save_migrated(self.loaded.clone(), Requester::Daemon, out);
+        } else if self.problems.is_empty() {
+            out.push_back(Action::SaveLastGood {
+                document: self.loaded.document.clone(),
+            });
+        }
+    }
+
     pub fn is_idle(&self) -> bool {
         matches!(self.busy, Busy::Idle)
     }
@@ -93,63 +145,27 @@ impl PendingSave {
         under_way || self.queue.iter().any(is_reload)
     }
 
-    pub fn deadline(&self) -> Option<Moment> {
-        self.give_up_at.filter(|_| !self.is_idle())
-    }
-}
-
-impl Supervisor {
-    /// Handles the command of a client.
-    pub(super) fn handle_command(&mut self, requester: Requester, command: Command, now: Moment) {
-        if self.shutting_down {
-            return self.reply(requester, Err(Refusal::ShuttingDown));
-        }
-        if let Requester::Client(_) = requester {
-            self.with_scheduler(|it, facts| it.on_client_command(facts, &command));
-        }
-        match command {
-            Command::Stop(id) => {
-                let outcome = self.stop(&id, requester, now);
-                self.reply(requester, outcome);
-            }
-            Command::Start(id) => self.start_or_switch(id, SwitchAction::Start, requester, now),
-            Command::Restart(id) => self.start_or_switch(id, SwitchAction::Restart, requester, now),
-            Command::Edit(edit) => self.enqueue(requester, QueuedEdit::Edit(edit), now),
-            Command::SwitchPower { display, on } => {
-                let outcome = self.request_power(&display, on, now);
-                self.reply(requester, outcome.map(|()| Done::Accepted));
-            }
-            Command::ReloadPage(_) | Command::Navigate { .. } | Command::Screenshot { .. } => {
-                self.start_page_command(requester, command);
-            }
-            Command::RunRule(id) => {
-                self.with_scheduler(|it, facts| it.request_rule(facts, requester, &id, now));
-                self.run_intents(now);
-            }
-            Command::Preview { from, to } => {
-                let preview = Rc::new(self.scheduler.preview_schedule(&self.facts(), from, to));
-                self.reply(requester, Ok(Done::Preview(preview)));
-            }
-            Command::Reload => self.enqueue(requester, QueuedEdit::Reload, now),
-            Command::Upgrade if self.upgrade.request(requester) => {
-                self.actions.push_back(Action::CheckProgram);
-            }
-            Command::Upgrade => self.reply(requester, Err(Refusal::Busy)),
-        }
+    /// What the API publishes, if it differs from the previous status.
+    pub fn changed_status(&self, old: &ConfigurationStatus) -> Option<ConfigurationStatus> {
+        let same = std::rc::Rc::ptr_eq(&old.document, &self.loaded.document)
+            && old.source == self.source
+            && old.problems == self.problems
+            && old.file_differs == self.file_differs;
+        (!same).then(|| self.status())
     }
 
-    fn start_or_switch(&mut self, id: Id, action: SwitchAction, requester: Requester, now: Moment) {
-        if self.switches_screen(&id) {
-            let switch = QueuedEdit::Switch(Switch { id, action });
-            return self.enqueue(requester, switch, now);
+    pub fn status(&self) -> ConfigurationStatus {
+        ConfigurationStatus {
+            document: self.loaded.document.clone(),
+            source: self.source,
+            problems: self.problems.clone(),
+            warnings: self.loaded.warnings.clone(),
+            file_differs: self.file_differs,
         }
-        let renew = action == SwitchAction::Restart;
-        let outcome = self.start(&id, renew, requester, now);
-        self.reply(requester, outcome);
     }
 
     /// Whether starting this process makes it the active display process, which is saved first.
-    fn switches_screen(&self, id: &Id) -> bool {
+    pub fn switches_screen(&self, id: &Id) -> bool {
         self.loaded.config.process(id).is_some_and(|process| {
             process.is_display()
                 && process.enabled
@@ -157,153 +173,106 @@ impl Supervisor {
         })
     }
 
-    pub(super) fn start(
-        &mut self,
-        id: &Id,
-        renew: bool,
-        requester: Requester,
-        now: Moment,
-    ) -> Outcome {
-        let index = self.configured_index(id)?;
-        let machine = &self.machines[index];
-        if !machine.process.enabled {
-            return Err(Refusal::Disabled(id.clone()));
-        }
-        let runs = machine.is_alive() && machine.is_wanted() && !machine.is_stopping();
-        if runs && !renew {
-            return Ok(Done::Started {
-                stopped: Vec::new(),
-            });
-        }
-        let stopped = self
-            .facts()
-            .conflicts_of(index)
-            .into_iter()
-            .filter(|other| self.machines[*other].is_alive())
-            .map(|other| self.machines[other].process.id.clone())
-            .collect();
-        if renew && self.machines[index].is_alive() {
-            let reason = match requester {
-                Requester::Schedule(_) => Reason::RestartedBySchedule,
-                _ => Reason::RestartedByOperator,
-            };
-            self.restart_on_request(index, reason, now);
-        } else {
-            self.start_process(index);
-        }
-        self.displace_waiting_competitors(index, now);
-        Ok(Done::Started { stopped })
-    }
-
-    fn stop(&mut self, id: &Id, requester: Requester, now: Moment) -> Outcome {
-        let index = self.configured_index(id)?;
-        let was_starting = self.cancel_pending_starts(id);
-        let machine = &self.machines[index];
-        let is_at_rest =
-            (machine.stays_stopped() || !machine.process.enabled) && !machine.is_alive();
-        if was_starting || !is_at_rest || machine.state() == State::Failed {
-            let reason = match requester {
-                // A rule does not stop what was stopped before.
-                Requester::Schedule(_) if machine.is_wanted() => Reason::StoppedBySchedule,
-                _ => Reason::StoppedByOperator,
-            };
-            self.update_machine(index, |machine, out| machine.stop(reason, now, out));
-        }
-        Ok(Done::Accepted)
-    }
-
-    /// Cancels starts of a process that wait for a save. Returns whether there was one.
-    fn cancel_pending_starts(&mut self, id: &Id) -> bool {
+    /// Cancels starts of a process that wait for a save. Returns whether there was one, and who waits in vain.
+    pub fn cancel_starts(&mut self, id: &Id) -> (bool, Vec<Requester>) {
         let mut found = false;
-        if let Busy::Saving(change) = &mut self.disk.busy
-            && let Some(switch) = &mut change.start
+        if let Busy::Saving(change) = &mut self.busy
+            && let Some(switch) = &mut change.end.start
             && switch.id == *id
         {
             switch.action = SwitchAction::Cancelled;
             found = true;
         }
-        for _ in 0..self.disk.queue.len() {
-            let Some((requester, edit)) = self.disk.queue.pop_front() else {
-                break;
-            };
+        let mut cancelled = Vec::new();
+        for (requester, edit) in std::mem::take(&mut self.queue) {
             if matches!(&edit, QueuedEdit::Switch(switch) if switch.id == *id) {
-                found = true;
-                self.reply(requester, Ok(Done::Accepted));
+                cancelled.push(requester);
             } else {
-                let _ = self.disk.queue.push_back((requester, edit));
+                let _ = self.queue.push_back((requester, edit));
             }
         }
-        found
+        (found || !cancelled.is_empty(), cancelled)
     }
 
-    pub(super) fn configured_index(&self, id: &Id) -> Result<usize, Refusal> {
-        self.facts()
-            .index_of(id)
-            .filter(|index| !self.machines[*index].removed)
-            .ok_or_else(|| Refusal::NoSuchProcess(id.clone()))
-    }
-
-    // ---- edits, one at a time ----
-
-    fn enqueue(&mut self, requester: Requester, edit: QueuedEdit, now: Moment) {
-        if self.disk.is_idle() && self.disk.queue.is_empty() {
-            return self.run_edit(requester, edit, now);
+    /// Runs an edit, now or after those before it. Returns its end if it has come.
+    pub fn enqueue(
+        &mut self,
+        requester: Requester,
+        edit: QueuedEdit,
+        processes: &Processes,
+        out: &mut Actions,
+    ) -> Option<EditEnd> {
+        if self.is_idle() && self.queue.is_empty() {
+            return self.run(requester, edit, processes, out);
         }
-        if let Err((requester, _)) = self.disk.queue.push_back((requester, edit)) {
-            self.reply(requester, Err(Refusal::Busy));
-        }
+        let refused = self.queue.push_back((requester, edit)).err();
+        refused.map(|(requester, _)| EditEnd::answer(requester, Err(Refusal::Busy)))
     }
 
-    fn run_queued_edits(&mut self, now: Moment) {
-        while self.disk.is_idle() {
-            let Some((requester, edit)) = self.disk.queue.pop_front() else {
-                return;
-            };
-            self.run_edit(requester, edit, now);
+    /// Runs queued edits until one has ended or the disk is busy.
+    pub fn run_queued(&mut self, processes: &Processes, out: &mut Actions) -> Option<EditEnd> {
+        while self.is_idle() {
+            let (requester, edit) = self.queue.pop_front()?;
+            let end = self.run(requester, edit, processes, out);
+            if end.is_some() {
+                return end;
+            }
         }
+        None
     }
 
-    fn run_edit(&mut self, requester: Requester, edit: QueuedEdit, now: Moment) {
-        let planned = match edit {
+    fn run(
+        &mut self,
+        requester: Requester,
+        edit: QueuedEdit,
+        processes: &Processes,
+        out: &mut Actions,
+    ) -> Option<EditEnd> {
+        let (next, outcome, start) = match edit {
             QueuedEdit::Reload => {
-                self.disk.busy = Busy::Reading(requester);
-                return self.actions.push_back(Action::Load);
+                self.busy = Busy::Reading(requester);
+                out.push_back(Action::Load);
+                return None;
             }
             // It became the active display process while this command waited.
-            QueuedEdit::Switch(switch) if !self.switches_screen(&switch.id) => {
-                let outcome = self.start(&switch.id, false, requester, now);
-                return self.reply(requester, outcome);
+            QueuedEdit::Switch(Switch { id, .. }) if !self.switches_screen(&id) => {
+                let action = SwitchAction::Start;
+                return Some(EditEnd {
+                    requester,
+                    outcome: Ok(Done::Accepted),
+                    start: Some(Switch { id, action }),
+                });
             }
             QueuedEdit::Switch(switch) => {
                 let next = self.loaded.with_active_display(Some(&switch.id));
-                Ok((next, Done::Accepted, Some(switch)))
+                (next, Ok(Done::Accepted), Some(switch))
             }
-            QueuedEdit::Edit(edit) => self.plan(edit).map(|(next, done)| (next, done, None)),
+            QueuedEdit::Edit(edit) => match self.plan(edit, processes) {
+                Ok((next, done)) => (next, Ok(done), None),
+                Err(refusal) => return Some(EditEnd::answer(requester, Err(refusal))),
+            },
         };
-        let (next, done, start) = match planned {
-            Ok(planned) => planned,
-            Err(refusal) => return self.reply(requester, Err(refusal)),
+        let end = EditEnd {
+            requester,
+            outcome,
+            start,
         };
         let unchanged = *next.document == *self.loaded.document;
         if unchanged && self.source == Source::File && self.problems.is_empty() {
-            return self.complete(requester, done, start, now);
+            return Some(end);
         }
-        self.save(PendingChange {
-            next,
-            requester,
-            done,
-            start,
-        });
+        self.save(PendingChange { next, end }, out);
+        None
     }
 
     /// The configuration that an edit leads to.
-    fn plan(&self, edit: Edit) -> Result<(Loaded, Done), Refusal> {
+    fn plan(&self, edit: Edit, processes: &Processes) -> Result<(Loaded, Done), Refusal> {
         let invalid = Refusal::Invalid;
         let next = match edit {
             Edit::Create(fields) => {
                 if let Some(id) = fields.get("id").and_then(|id| id.as_str())
                     && let Ok(id) = id.parse::<Id>()
-                    && self.facts().index_of(&id).is_some()
+                    && processes.get(&id).is_some()
                 {
                     return Err(Refusal::IdTaken(id));
                 }
@@ -320,16 +289,12 @@ impl Supervisor {
                 fields,
                 if_match,
             } => {
-                let index = self.configured_index(&id)?;
-                if if_match.is_some_and(|tags| !tags.contains(&self.machines[index].process.etag()))
-                {
-                    return Err(Refusal::Outdated);
-                }
+                let etag = processes.configured(&id)?.process.etag();
+                check_if_match(if_match, &etag)?;
                 self.loaded.with_changes(&id, fields).map_err(invalid)?
             }
             Edit::Delete { id, force } => {
-                let index = self.configured_index(&id)?;
-                if self.machines[index].is_alive() {
+                if processes.configured(&id)?.is_alive() {
                     return Err(Refusal::StillRuns(id));
                 }
                 let rules = self.rules_using(&id);
@@ -339,7 +304,7 @@ impl Supervisor {
                 self.loaded.without_process(&id).map_err(invalid)?
             }
             Edit::ReplaceConfig { document, if_match } => {
-                self.check_if_match(if_match)?;
+                check_if_match(if_match, &self.loaded.document.etag())?;
                 self.loaded.replaced_by(document).map_err(invalid)?
             }
             Edit::ReplaceSection {
@@ -347,7 +312,7 @@ impl Supervisor {
                 value,
                 if_match,
             } => {
-                self.check_if_match(if_match)?;
+                check_if_match(if_match, &self.loaded.document.etag())?;
                 self.loaded.with_section(section, value).map_err(invalid)?
             }
         };
@@ -361,117 +326,98 @@ impl Supervisor {
         naming.map(|rule| rule.name.clone()).collect()
     }
 
-    /// Checks that the client has seen the current document.
-    fn check_if_match(&self, if_match: Option<Vec<Etag>>) -> Result<(), Refusal> {
-        match if_match {
-            Some(tags) if !tags.contains(&self.loaded.document.etag()) => Err(Refusal::Outdated),
-            _ => Ok(()),
-        }
-    }
-
-    fn save(&mut self, change: PendingChange) {
-        self.actions.push_back(Action::Save {
+    fn save(&mut self, change: PendingChange, out: &mut Actions) {
+        out.push_back(Action::Save {
             document: change.next.document.clone(),
-            keep_old: self.disk.keep_old,
+            keep_old: self.keep_old,
         });
-        self.disk.busy = Busy::Saving(Box::new(change));
+        self.busy = Busy::Saving(Box::new(change));
     }
 
     /// Saves a document that was migrated from an older version.
-    pub(super) fn save_migrated(&mut self, next: Loaded, requester: Requester) {
+    fn save_migrated(&mut self, next: Loaded, requester: Requester, out: &mut Actions) {
         let from = next.migration.as_ref().map(|migration| migration.from);
-        self.disk.keep_old = from.map(KeepOld::Version);
-        self.save(PendingChange {
-            next,
-            requester,
-            done: Done::Changed,
-            start: None,
-        });
+        self.keep_old = from.map(KeepOld::Version);
+        let end = EditEnd::answer(requester, Ok(Done::Changed));
+        self.save(PendingChange { next, end }, out);
     }
 
     // ---- results of saves and reads ----
 
-    /// The configuration is saved: apply it.
-    pub(super) fn handle_saved(&mut self, now: Moment) {
-        let Busy::Saving(change) = std::mem::take(&mut self.disk.busy) else {
-            return;
+    /// A change is saved. Returns it, to be applied.
+    pub fn handle_saved(&mut self) -> Option<PendingChange> {
+        let Busy::Saving(change) = std::mem::take(&mut self.busy) else {
+            return None;
         };
-        let PendingChange {
-            next,
-            requester,
-            done,
-            start,
-        } = *change;
         self.problems.clear();
         self.file_differs = false;
         self.source = Source::File;
-        self.disk.keep_old = None;
-        let document = next.document.clone();
-        match start {
-            // The client that asked for the switch decides what is on the screen.
-            Some(_) => self.adopt_config(next, now),
-            None => self.apply_config(next, now),
-        }
-        self.complete(requester, done, start, now);
-        // The client does not wait for this.
-        self.actions.push_back(Action::SaveLastGood { document });
-        self.run_queued_edits(now);
+        self.keep_old = None;
+        Some(*change)
     }
 
-    /// The configuration could not be saved; nothing changes.
-    pub(super) fn handle_save_failed(&mut self, failure: Failure, now: Moment) {
-        let Busy::Saving(change) = std::mem::take(&mut self.disk.busy) else {
-            return;
+    /// A change could not be saved; nothing changes.
+    pub fn handle_save_failed(&mut self, failure: Failure) -> Option<EditEnd> {
+        let Busy::Saving(change) = std::mem::take(&mut self.busy) else {
+            return None;
         };
-        if change.requester == Requester::Daemon && failure.kind == FailureKind::System {
+        let requester = change.end.requester;
+        if requester == Requester::Daemon && failure.kind == FailureKind::System {
             self.problems = vec![Problem::whole(failure.message.clone())];
         }
-        self.reply(change.requester, Err(Refusal::NotSaved(failure)));
-        self.run_queued_edits(now);
+        Some(EditEnd::answer(requester, Err(Refusal::NotSaved(failure))))
     }
 
-    /// The file was read.
-    pub(super) fn handle_read(&mut self, bytes: Result<Vec<u8>, Failure>, now: Moment) {
-        let Busy::Reading(requester) = std::mem::take(&mut self.disk.busy) else {
-            return;
+    /// The file was read. Returns the configuration to apply, or the answer.
+    pub fn handle_read(
+        &mut self,
+        bytes: Result<Vec<u8>, Failure>,
+        out: &mut Actions,
+    ) -> Option<Result<PendingChange, EditEnd>> {
+        let Busy::Reading(requester) = std::mem::take(&mut self.busy) else {
+            return None;
         };
         if bytes.is_ok() {
             self.file_differs = false;
         }
-        match bytes.map(|bytes| (bytes.trim_ascii().is_empty(), Loaded::from_bytes(&bytes))) {
+        let read = bytes.map(|bytes| (bytes.trim_ascii().is_empty(), Loaded::from_bytes(&bytes)));
+        let refusal = match read {
             Err(failure) => {
                 self.keep_running_config(vec![Problem::whole(failure.message.clone())]);
-                self.reply(requester, Err(Refusal::NotRead(failure)));
+                Refusal::NotRead(failure)
             }
             Ok((_, Err(problems))) => {
-                self.disk.keep_old = Some(KeepOld::Broken);
+                self.keep_old = Some(KeepOld::Broken);
                 self.keep_running_config(problems.clone());
-                self.reply(requester, Err(Refusal::Invalid(problems)));
+                Refusal::Invalid(problems)
             }
             // An empty file is more likely an accident. To empty a kiosk, write a document without processes.
             Ok((true, Ok(_))) if self.source != Source::Empty => {
-                self.disk.keep_old = None;
+                self.keep_old = None;
                 let problem = Problem::whole("the file is empty or gone");
                 self.keep_running_config(vec![problem.clone()]);
-                self.reply(requester, Err(Refusal::Invalid(vec![problem])));
+                Refusal::Invalid(vec![problem])
             }
-            Ok((_, Ok(next))) if next.migration.is_some() => self.save_migrated(next, requester),
-            Ok((empty, Ok(next))) => {
+            Ok((_, Ok(next))) if next.migration.is_some() => {
+                self.save_migrated(next, requester, out);
+                return None;
+            }
+            Ok((is_empty, Ok(next))) => {
                 self.problems.clear();
-                self.disk.keep_old = None;
-                if empty {
+                self.keep_old = None;
+                if is_empty {
                     self.source = Source::Empty;
                 } else {
                     self.source = Source::File;
-                    self.actions.push_back(Action::SaveLastGood {
+                    out.push_back(Action::SaveLastGood {
                         document: next.document.clone(),
                     });
                 }
-                self.apply_config(next, now);
-                self.complete(requester, Done::Changed, None, now);
+                let end = EditEnd::answer(requester, Ok(Done::Changed));
+                return Some(Ok(PendingChange { next, end }));
             }
-        }
-        self.run_queued_edits(now);
+        };
+        Some(Err(EditEnd::answer(requester, Err(refusal))))
     }
 
     /// Reports the problems of the file until they are solved. The running configuration stays.
@@ -482,61 +428,37 @@ impl Supervisor {
         }
     }
 
-    /// Starts the process that was switched to, and answers.
-    fn complete(&mut self, requester: Requester, done: Done, start: Option<Switch>, now: Moment) {
-        let outcome = match start {
-            Some(_) if self.shutting_down => Err(Refusal::ShuttingDown),
-            Some(switch) if switch.action == SwitchAction::Cancelled => Ok(Done::Accepted),
-            Some(switch) => {
-                let renew = switch.action == SwitchAction::Restart;
-                self.start(&switch.id, renew, requester, now)
-            }
-            None => Ok(done),
-        };
-        self.reply(requester, outcome);
-    }
-
     // ---- shutdown ----
 
-    /// No further edit is saved.
-    pub(super) fn reject_queued_edits(&mut self) {
-        while let Some((requester, _)) = self.disk.queue.pop_front() {
-            self.reply(requester, Err(Refusal::ShuttingDown));
-        }
+    /// No further edit is saved, and the shutdown does not wait for the disk for ever. Returns who waits in vain.
+    pub fn begin_shutdown(&mut self, now: Moment) -> Vec<Requester> {
+        self.give_up_at = Some(now + DISK_TIMEOUT);
+        let queue = std::mem::take(&mut self.queue).into_iter();
+        queue.map(|(requester, _)| requester).collect()
     }
 
-    /// The shutdown must not wait for the disk for ever.
-    pub(super) fn limit_disk_wait(&mut self, now: Moment) {
-        self.disk.give_up_at = Some(now + DISK_TIMEOUT);
+    /// When to call [`Self::handle_deadline`].
+    pub fn deadline(&self) -> Option<Moment> {
+        self.give_up_at.filter(|_| !self.is_idle())
     }
 
-    pub(super) fn handle_disk_deadline(&mut self, now: Moment) {
-        if self.disk.deadline().is_none_or(|deadline| deadline > now) {
-            return;
-        }
+    /// The disk may have had its time. Returns the answer to who waits for it.
+    pub fn handle_deadline(&mut self, now: Moment) -> Option<EditEnd> {
+        self.deadline().filter(|deadline| *deadline <= now)?;
         let failure = Failure::system("the disk did not answer before the shutdown");
-        match std::mem::take(&mut self.disk.busy) {
-            Busy::Idle => {}
-            Busy::Saving(change) => self.reply(change.requester, Err(Refusal::NotSaved(failure))),
-            Busy::Reading(requester) => self.reply(requester, Err(Refusal::NotRead(failure))),
-        }
+        let (requester, refusal) = match std::mem::take(&mut self.busy) {
+            Busy::Idle => return None,
+            Busy::Saving(change) => (change.end.requester, Refusal::NotSaved(failure)),
+            Busy::Reading(requester) => (requester, Refusal::NotRead(failure)),
+        };
+        Some(EditEnd::answer(requester, Err(refusal)))
     }
+}
 
-    /// After `Exit`, every command is refused.
-    pub(super) fn reject_after_exit(&mut self, event: Event) {
-        if let Event::Command { ticket, .. } = event {
-            self.reply(Requester::Client(ticket), Err(Refusal::ShuttingDown));
-        }
-    }
-
-    /// Answers a requester.
-    pub(super) fn reply(&mut self, requester: Requester, outcome: Outcome) {
-        match requester {
-            Requester::Client(ticket) => {
-                self.actions.push_back(Action::Reply { ticket, outcome });
-            }
-            Requester::Schedule(execution) => self.scheduler.add_result(execution, outcome),
-            Requester::Daemon => {}
-        }
+/// Checks that the client has seen the current version.
+fn check_if_match(if_match: Option<Vec<Etag>>, current: &Etag) -> Result<(), Refusal> {
+    match if_match {
+        Some(tags) if !tags.contains(current) => Err(Refusal::Outdated),
+        _ => Ok(()),
     }
 }

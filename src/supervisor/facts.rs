@@ -1,15 +1,15 @@
 //! What components may know of the rest of the supervisor.
 
 use super::display::screens::Screens;
+use super::interface::Refusal;
 use super::page::health::Health;
-use super::process::machine::Machine;
+use super::process::processes::Processes;
 use crate::config::{Display, Id, Loaded};
-use crate::supervisor::interface::Refusal;
 
 /// The state of the kiosk.
 pub(super) struct Facts<'a> {
     pub loaded: &'a Loaded,
-    pub machines: &'a [Machine],
+    pub processes: &'a Processes,
     /// The displays that exist, sorted.
     pub present: &'a [Display],
     pub screens: &'a Screens,
@@ -20,35 +20,16 @@ pub(super) struct Facts<'a> {
     pub shutting_down: bool,
 }
 
-impl<'a> Facts<'a> {
-    pub fn index_of(&self, id: &Id) -> Option<usize> {
-        let mut machines = self.machines.iter();
-        machines.position(|machine| machine.process.id == *id)
-    }
-
-    pub fn machine(&self, id: &Id) -> Option<&'a Machine> {
-        self.machines
-            .iter()
-            .find(|machine| machine.process.id == *id)
-    }
-
-    /// A process that was not removed.
-    pub fn configured(&self, id: &Id) -> Result<&'a Machine, Refusal> {
-        self.machine(id)
-            .filter(|machine| !machine.removed)
-            .ok_or_else(|| Refusal::NoSuchProcess(id.clone()))
-    }
-
+impl Facts<'_> {
     /// Whether the browser of a process can be asked to show a page.
     pub fn can_show(&self, id: &Id) -> bool {
-        self.machine(id)
-            .is_some_and(|machine| machine.pid().is_some() && !machine.is_stopping())
+        (self.processes.get(id)).is_some_and(|machine| machine.takes_commands())
     }
 
     /// Why a screen cannot be switched.
     pub fn power_refusal(&self, display: &Display) -> Option<Refusal> {
         if self.present.binary_search(display).is_err() {
-            let mut machines = self.machines.iter();
+            let mut machines = self.processes.iter();
             return Some(
                 match machines.any(|it| it.process.display.as_ref() == Some(display)) {
                     true => Refusal::DisplayNotConnected(display.clone()),

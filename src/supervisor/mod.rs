@@ -7,7 +7,8 @@
 //! |---|---|
 //! | `interface` | nothing: what goes in, what comes out and what is published |
 //! | `process` | what an event means to one process, when it restarts and when it may start |
-//! | `edit` | commands and edits of the configuration: save first, then apply |
+//! | `commands` | which component carries a command out |
+//! | `edit` | edits of the configuration: save first, then apply |
 //! | `page` | page health and recovery, connection loss, page commands of clients |
 //! | `schedule` | which rule is due, in which order rules run, what is restored when an override ends |
 //! | `scheduling` | gives the schedule the facts, and carries out its intents |
@@ -16,6 +17,7 @@
 //! | `snapshot` | what changed since the last snapshot |
 
 mod backoff;
+mod commands;
 mod display;
 mod edit;
 mod facts;
@@ -33,13 +35,15 @@ pub use schedule::ScheduleBoot;
 
 use crate::config::{Display, Loaded, Problem};
 use crate::time::Moment;
-use edit::PendingSave;
+use display::screens::Screens;
+use edit::Configuration;
 use lifecycle::upgrade::Upgrade;
 use page::commands::PageCommands;
 use page::kiosk_page::{KioskPage, PageFacts};
-use process::admission::ScreenWait;
 use process::machine::Machine;
+use process::processes::{Processes, Surroundings};
 use schedule::Scheduler;
+use snapshot::{Parts, Publisher};
 use std::collections::VecDeque;
 use std::rc::Rc;
 
@@ -62,86 +66,57 @@ pub struct Boot {
     pub schedule: ScheduleBoot,
 }
 
-/// Decides what the daemon does. Owns the state.
+/// Decides what the daemon does: gives every event to the components that it concerns, and carries out what they want of
+/// each other.
 #[derive(Debug)]
 pub struct Supervisor {
-    /// In the order of the file, then those that are no longer configured but still run.
-    machines: Vec<Machine>,
-    loaded: Loaded,
-    source: Source,
-    /// The problems of the file.
-    problems: Vec<Problem>,
-    /// The file was changed by another program and not read since.
-    file_differs: bool,
-    /// The displays that exist.
+    configuration: Configuration,
+    processes: Processes,
+    /// The displays that exist, sorted.
     present: Vec<Display>,
-    screens: display::screens::Screens,
+    screens: Screens,
+    page: KioskPage,
+    /// Page commands that clients wait for.
+    page_commands: PageCommands,
+    scheduler: Scheduler,
+    upgrade: Upgrade,
+    publisher: Publisher,
+    actions: VecDeque<Action>,
+    /// Processes or displays were added or removed, or a screen changed, since the last snapshot.
+    layout_changed: bool,
     shutting_down: bool,
     /// `Exit` or `Upgrade` was decided; nothing follows.
     has_exited: bool,
-
-    /// The save in progress, and the edits that wait for it.
-    disk: PendingSave,
-
-    page: KioskPage,
-
-    /// Page commands that clients wait for.
-    page_commands: PageCommands,
-
-    scheduler: Scheduler,
-
-    upgrade: Upgrade,
-
-    next_run: u64,
-    next_claim: u64,
-    actions: VecDeque<Action>,
-
-    /// Machines that changed since the last `settle`.
-    updated: Vec<usize>,
-    /// A process may start that could not before.
-    may_start_more: bool,
-    /// Set while every display process that should run waits for a missing display.
-    screen_wait: Option<ScreenWait>,
-    /// Machines or displays were added or removed since the last snapshot.
-    layout_changed: bool,
-
-    status: Rc<Snapshot>,
 }
 
 impl Supervisor {
     /// Creates a supervisor and starts what starts at boot.
     pub fn new(boot: Boot, now: Moment) -> Self {
-        let status = snapshot::empty_snapshot(&boot);
+        let configuration = Configuration::new(boot.loaded, boot.source, boot.problems);
         let mut this = Self {
-            machines: Vec::new(),
-            loaded: boot.loaded.clone(),
-            source: boot.source,
-            problems: boot.problems,
-            file_differs: false,
+            publisher: Publisher::new(configuration.status()),
+            configuration,
+            processes: Processes::new(boot.next_run),
             present: boot.displays,
-            screens: Default::default(),
-            shutting_down: false,
-            has_exited: false,
-            disk: PendingSave::default(),
+            screens: Screens::default(),
             page: KioskPage::default(),
             page_commands: PageCommands::default(),
             scheduler: Scheduler::default(),
             upgrade: Upgrade::default(),
-            next_run: boot.next_run,
-            next_claim: 1,
             actions: VecDeque::new(),
-            updated: Vec::new(),
-            may_start_more: true,
-            screen_wait: None,
             layout_changed: true,
-            status: Rc::new(status),
+            shutting_down: false,
+            has_exited: false,
         };
-        this.restore_processes(boot.memories, now);
-        this.boot(boot.loaded, now);
+        (this.processes).restore(boot.memories, now, &mut this.actions);
+        this.configuration.boot(&mut this.actions);
+        let in_use = this.processes.is_screen_in_use();
+        this.adopt_config(now);
+        this.with_processes(|it, around, _| it.boot(in_use, around, now));
         this.with_scheduler(|it, facts| it.restore_schedule(facts, boot.schedule, now));
         this.run_intents(now);
         this.update_schedule(now);
-        let mut runs: Vec<RunId> = this.machines.iter().filter_map(Machine::run).collect();
+        let mut runs: Vec<RunId> = this.processes.iter().filter_map(Machine::run).collect();
         runs.sort_unstable();
         for run in runs {
             this.watch_page(run, now);
@@ -157,45 +132,46 @@ impl Supervisor {
     /// Handles an event. The only way in.
     pub fn handle(&mut self, event: Event, now: Moment) {
         if self.has_exited {
-            return self.reject_after_exit(event);
+            if let Event::Command { ticket, .. } = event {
+                self.reply(Requester::Client(ticket), Err(Refusal::ShuttingDown));
+            }
+            return;
         }
         match event {
             Event::Tick => self.handle_tick(now),
             Event::Command { ticket, command } => {
                 self.handle_command(Requester::Client(ticket), command, now);
             }
-            Event::CommandWithdrawn { ticket } => self.handle_command_withdrawn(ticket),
+            Event::CommandWithdrawn { ticket } => {
+                self.page_commands.withdraw(ticket, &mut self.actions);
+            }
             Event::Spawned { run, pid } => {
-                self.update_run(run, |machine, out| machine.handle_spawned(pid, now, out));
+                let out = &mut self.actions;
+                (self.processes).update_run(run, |it| it.handle_spawned(pid, now, out));
                 self.watch_page(run, now);
                 self.with_scheduler(|it, facts| it.on_start_page_opened(facts, run));
             }
             Event::SpawnFailed { run, failure } => {
-                self.update_run(run, |machine, out| {
-                    machine.handle_spawn_failed(failure, now, out);
-                });
+                let out = &mut self.actions;
+                (self.processes).update_run(run, |it| it.handle_spawn_failed(failure, now, out));
             }
             Event::Exited {
                 run,
                 ending,
                 tree_left,
-            } => {
-                let index = self.index_of_run(run);
-                self.update_run(run, |machine, out| {
+            } => self.with_processes(|processes, around, out| {
+                processes.update_ending_run(run, around, now, |machine| {
                     machine.handle_exited(ending, tree_left, now, out);
                 });
-                if let Some(index) = index {
-                    self.expect_display_back(index, now);
-                }
+            }),
+            Event::TreeGone { run } => self.with_processes(|processes, around, out| {
+                processes.update_ending_run(run, around, now, |machine| {
+                    machine.handle_tree_gone(now, out);
+                });
+            }),
+            Event::Ready { run } => {
+                self.processes.update_run(run, Machine::handle_ready);
             }
-            Event::TreeGone { run } => {
-                let index = self.index_of_run(run);
-                self.update_run(run, |machine, out| machine.handle_tree_gone(now, out));
-                if let Some(index) = index {
-                    self.expect_display_back(index, now);
-                }
-            }
-            Event::Ready { run } => self.update_run(run, |machine, _| machine.handle_ready()),
             Event::PageCommandDone {
                 run,
                 command,
@@ -208,7 +184,7 @@ impl Supervisor {
             }
             Event::PageCommandDone {
                 requester, result, ..
-            } => self.handle_requested_page_command_done(requester, result, now),
+            } => self.handle_page_command_done(requester, result, now),
             Event::PageObserved { run, observation } => {
                 let facts = self.page_facts();
                 let out = &mut self.actions;
@@ -228,22 +204,41 @@ impl Supervisor {
                 self.page.handle_probed(&url, reachable, &facts, now);
             }
             Event::Saved => self.handle_saved(now),
-            Event::SaveFailed { failure } => self.handle_save_failed(failure, now),
-            Event::Read { bytes } => self.handle_read(bytes, now),
-            Event::ConfigFile { differs } => self.file_differs = differs,
+            Event::SaveFailed { failure } => {
+                let end = self.configuration.handle_save_failed(failure);
+                self.end_edits(end, now);
+            }
+            Event::Read { bytes } => {
+                match self.configuration.handle_read(bytes, &mut self.actions) {
+                    Some(Ok(change)) => {
+                        self.apply_config(change.next, now);
+                        self.end_edits(Some(change.end), now);
+                    }
+                    Some(Err(end)) => self.end_edits(Some(end), now),
+                    None => {}
+                }
+            }
+            Event::ConfigFile { differs } => self.configuration.file_differs = differs,
             Event::ProgramChecked { result } => {
                 let requester = self.upgrade.handle_checked(result.is_ok());
                 if let (Some(requester), Err(failure)) = (requester, result) {
                     self.reply(requester, Err(Refusal::NotUpgraded(failure)));
                 }
             }
-            Event::Displays { present } => self.handle_displays(present, now),
+            Event::Displays { present } => {
+                self.present = present;
+                self.layout_changed = true;
+                let rotations = &self.configuration.loaded.config.rotations;
+                let out = &mut self.actions;
+                (self.screens).handle_displays(&self.present, rotations, now, out);
+                self.with_processes(|it, around, _| it.handle_displays(around, now));
+            }
             Event::Screen { .. }
             | Event::Connectors { .. }
             | Event::Power { .. }
             | Event::Rotated { .. } => {
                 self.layout_changed = true;
-                let rotations = &self.loaded.config.rotations;
+                let rotations = &self.configuration.loaded.config.rotations;
                 let out = &mut self.actions;
                 if self.screens.handle_event(event, rotations, now, out) {
                     self.page.observe_soon(now);
@@ -271,131 +266,94 @@ impl Supervisor {
 
     /// When to send [`Event::Tick`]; `None` if nothing is waited for.
     pub fn poll_timeout(&self) -> Option<Moment> {
+        let page = || self.page.deadline(&self.page_facts());
         let deadlines = [
-            self.next_deadline().map(|(moment, _)| moment),
-            self.disk.deadline(),
-            self.page_deadline(),
+            self.processes.deadline(),
+            self.configuration.deadline(),
+            (!self.shutting_down).then(page).flatten(),
             self.screens.deadline(),
             self.scheduler.schedule_deadline(&self.facts()),
-            self.screen_deadline(),
         ];
         deadlines.into_iter().flatten().min()
     }
 
     /// Whether the configuration file is being read, or is queued to be.
     pub fn is_reloading(&self) -> bool {
-        self.disk.is_reloading()
+        self.configuration.is_reloading()
     }
 
     /// What the API publishes.
     pub fn status(&self) -> &Rc<Snapshot> {
-        &self.status
+        &self.publisher.latest
     }
 
     fn handle_tick(&mut self, now: Moment) {
-        while let Some((_, index)) = self.next_deadline().filter(|(moment, _)| *moment <= now) {
-            self.update_machine(index, |machine, out| machine.handle_deadline(now, out));
+        self.processes.handle_deadline(now, &mut self.actions);
+        if let Some(end) = self.configuration.handle_deadline(now) {
+            self.reply(end.requester, end.outcome);
         }
-        self.handle_disk_deadline(now);
-        let rotations = &self.loaded.config.rotations;
+        let rotations = &self.configuration.loaded.config.rotations;
         self.layout_changed |= (self.screens).handle_deadline(rotations, now, &mut self.actions);
-        self.handle_screen_wait(now);
     }
 
-    /// Changes the machine of a run. An event of a run that is over is ignored.
-    fn update_run(&mut self, run: RunId, change: impl FnOnce(&mut Machine, &mut VecDeque<Action>)) {
-        if let Some(index) = self.index_of_run(run) {
-            self.update_machine(index, change);
-        }
-    }
-
-    /// Changes a machine.
-    fn update_machine<T>(
+    fn with_processes<T>(
         &mut self,
-        index: usize,
-        change: impl FnOnce(&mut Machine, &mut VecDeque<Action>) -> T,
+        act: impl FnOnce(&mut Processes, &Surroundings<'_>, &mut VecDeque<Action>) -> T,
     ) -> T {
-        self.updated.push(index);
-        self.may_start_more = true;
-        change(&mut self.machines[index], &mut self.actions)
+        let around = Surroundings {
+            config: &self.configuration.loaded.config,
+            present: &self.present,
+            screens: &self.screens,
+            start_pages: self.scheduler.start_pages(),
+        };
+        act(&mut self.processes, &around, &mut self.actions)
     }
 
-    /// Starts and stops processes until nothing changes any more, then publishes.
+    /// Starts and stops processes until nothing changes any more, publishes, and saves what changed for the next daemon.
     fn settle(&mut self, now: Moment) {
-        loop {
-            let before = self.updated.len();
-            self.admit(now);
-            if self.updated.len() == before {
-                break;
+        let shutting_down = self.shutting_down;
+        self.with_processes(|it, around, out| it.settle(shutting_down, around, now, out));
+        self.layout_changed |= self.processes.drop_ended(&mut self.actions);
+        let layout_changed = std::mem::take(&mut self.layout_changed);
+        let changed = self.processes.take_updated(layout_changed);
+        let parts = Parts {
+            configuration: &self.configuration,
+            processes: &mut self.processes,
+            changed: &changed,
+            layout_changed,
+            present: &self.present,
+            screens: &self.screens,
+            schedule: self.scheduler.schedule_status(),
+            shutting_down,
+        };
+        self.publisher.publish(parts, now);
+        for index in changed {
+            if let Some(memory) = self.processes.changed_memory(index).map(Box::new) {
+                self.actions.push_back(Action::Remember { memory });
             }
         }
-        self.drop_ended_processes();
-        let mut changed = std::mem::take(&mut self.updated);
-        if self.layout_changed {
-            changed = (0..self.machines.len()).collect();
-        }
-        changed.sort_unstable();
-        changed.dedup();
-        self.publish_snapshot(&changed, now);
-        self.save_memories(&changed);
         self.exit_if_done();
         self.upgrade_if_ready();
     }
 
-    /// Saves what changed for the next daemon.
-    fn save_memories(&mut self, changed: &[usize]) {
-        for index in changed {
-            let news = self
-                .machines
-                .get_mut(*index)
-                .and_then(Machine::changed_memory);
-            if let Some(memory) = news.map(Box::new) {
-                self.actions.push_back(Action::Remember { memory });
-            }
-        }
-    }
-
-    /// The machine of a run that is not over.
-    fn index_of_run(&self, run: RunId) -> Option<usize> {
-        self.machines
-            .iter()
-            .position(|machine| machine.run() == Some(run))
-    }
-
-    /// The machine whose deadline is next.
-    fn next_deadline(&self) -> Option<(Moment, usize)> {
-        let machines = self.machines.iter().enumerate();
-        machines
-            .filter_map(|(index, machine)| Some((machine.deadline()?, index)))
-            .min()
-    }
-
     fn page_facts(&self) -> PageFacts {
-        let machine = |index: usize| &self.machines[index];
         let id = self.page.health().map(|(id, _)| id);
-        let process = id.and_then(|id| self.facts().index_of(id)).map(machine);
-        let run = self.page.run().and_then(|run| self.index_of_run(run));
-        let is_driven = |machine: &Machine| machine.pid().is_some() && !machine.is_stopping();
+        let process = id.and_then(|id| self.processes.get(id));
+        let run = self.page.run().and_then(|run| self.processes.of_run(run));
+        let config = &self.configuration.loaded.config;
         PageFacts {
             process: process.map(|machine| machine.process.clone()),
-            is_driven: !self.shutting_down && run.map(machine).is_some_and(is_driven),
-            behaviors: self.loaded.config.behaviors,
-            schedule: self.loaded.config.schedule.clone(),
+            is_driven: !self.shutting_down && run.is_some_and(Machine::takes_commands),
+            behaviors: config.behaviors,
+            schedule: config.schedule.clone(),
         }
     }
 
     /// The page of a run can be observed from now on.
     fn watch_page(&mut self, run: RunId, now: Moment) {
-        if let Some(index) = self.index_of_run(run) {
-            self.page.watch(&self.machines[index], now);
+        if let Some(machine) = self.processes.of_run(run) {
+            self.page.watch(machine, now);
             self.publish_page_status();
-        }
-    }
-
-    fn page_deadline(&self) -> Option<Moment> {
-        match self.shutting_down {
-            true => None,
-            false => self.page.deadline(&self.page_facts()),
         }
     }
 
@@ -411,49 +369,41 @@ impl Supervisor {
 
     /// Restarts the browser because of its page.
     fn restart_browser(&mut self, reason: Option<Reason>, now: Moment) {
-        let run = self.page.run().and_then(|run| self.index_of_run(run));
-        if let (Some(reason), Some(index)) = (reason, run) {
-            self.update_machine(index, |machine, out| {
-                machine.restart_automatically(reason, now, out);
-            });
+        if let (Some(reason), Some(run)) = (reason, self.page.run()) {
+            let out = &mut self.actions;
+            (self.processes).update_run(run, |it| it.restart_automatically(reason, now, out));
         }
     }
 
     fn publish_page_status(&mut self) {
-        let status = self.page.changed_status(self.loaded.config.behaviors);
-        if let Some((run, status)) = status
-            && let Some(index) = self.index_of_run(run)
-            && self.machines[index].page_status.as_deref() != Some(&status)
-        {
-            self.machines[index].page_status = Some(Rc::new(status));
-            self.updated.push(index);
+        let behaviors = self.configuration.loaded.config.behaviors;
+        if let Some((run, status)) = self.page.changed_status(behaviors) {
+            self.processes.set_page_status(run, status);
         }
     }
 
-    /// Displays appeared or disappeared.
-    fn handle_displays(&mut self, present: Vec<Display>, now: Moment) {
-        self.present = present;
-        self.layout_changed = true;
-        self.may_start_more = true;
-        let rotations = &self.loaded.config.rotations;
-        (self.screens).handle_displays(&self.present, rotations, now, &mut self.actions);
-        for index in 0..self.machines.len() {
-            self.expect_display_back(index, now);
+    /// Begins the shutdown. A process stops after those that depend on it.
+    fn begin_shutdown(&mut self, now: Moment) {
+        if self.shutting_down {
+            return;
         }
+        self.shutting_down = true;
+        let waiting = self.configuration.begin_shutdown(now);
+        for requester in waiting.into_iter().chain(self.upgrade.cancel()) {
+            self.reply(requester, Err(Refusal::ShuttingDown));
+        }
+        self.screens.stop();
+        self.processes.begin_shutdown(now, &mut self.actions);
     }
 
-    /// Requests a screen to be on or off.
-    ///
-    /// # Errors
-    ///
-    /// The display does not exist or is not connected, or nothing on this system can switch it.
-    fn request_power(&mut self, display: &Display, on: bool, now: Moment) -> Result<(), Refusal> {
-        if let Some(refusal) = self.facts().power_refusal(display) {
-            return Err(refusal);
+    /// Exits once nothing runs and no save is in progress.
+    fn exit_if_done(&mut self) {
+        let is_done = !self.processes.any_alive() && self.configuration.is_idle();
+        if self.shutting_down && !self.has_exited && is_done {
+            self.has_exited = true;
+            self.reject_page_commands();
+            self.actions.push_back(Action::Exit);
         }
-        (self.screens).request_power(display, on, now, &mut self.actions);
-        self.layout_changed = true;
-        Ok(())
     }
 
     /// Upgrades once nothing is unfinished.
@@ -461,9 +411,9 @@ impl Supervisor {
         let Some(requester) = self.upgrade.due() else {
             return;
         };
-        let is_unfinished = !self.disk.is_idle()
+        let is_unfinished = !self.configuration.is_idle()
             || self.scheduler.is_schedule_busy()
-            || self.machines.iter().any(Machine::is_about_to_run);
+            || self.processes.iter().any(Machine::is_about_to_run);
         if is_unfinished {
             return;
         }
@@ -471,5 +421,13 @@ impl Supervisor {
         self.reject_page_commands();
         self.reply(requester, Ok(Done::Accepted));
         self.actions.push_back(Action::Upgrade);
+    }
+
+    /// The daemon exits: clients that wait for a page or a rule are answered.
+    fn reject_page_commands(&mut self) {
+        let clients = self.scheduler.take_waiting_clients();
+        for requester in self.page_commands.end().chain(clients) {
+            self.reply(requester, Err(Refusal::ShuttingDown));
+        }
     }
 }

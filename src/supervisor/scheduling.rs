@@ -2,15 +2,15 @@
 
 use super::Supervisor;
 use super::facts::Facts;
+use super::interface::Requester;
 use super::schedule::{Intent, Scheduler};
-use crate::supervisor::interface::{Reason, Requester};
 use crate::time::Moment;
 
 impl Supervisor {
     pub(super) fn facts(&self) -> Facts<'_> {
         Facts {
-            loaded: &self.loaded,
-            machines: &self.machines,
+            loaded: &self.configuration.loaded,
+            processes: &self.processes,
             present: &self.present,
             screens: &self.screens,
             health: self.page.health(),
@@ -23,26 +23,16 @@ impl Supervisor {
         &mut self,
         act: impl FnOnce(&mut Scheduler, &Facts<'_>) -> T,
     ) -> T {
-        let Self {
-            scheduler,
-            loaded,
-            machines,
-            present,
-            screens,
-            page,
-            shutting_down,
-            ..
-        } = self;
         let facts = Facts {
-            loaded,
-            machines,
-            present,
-            screens,
-            health: page.health(),
-            is_connected: page.is_connected(),
-            shutting_down: *shutting_down,
+            loaded: &self.configuration.loaded,
+            processes: &self.processes,
+            present: &self.present,
+            screens: &self.screens,
+            health: self.page.health(),
+            is_connected: self.page.is_connected(),
+            shutting_down: self.shutting_down,
         };
-        act(scheduler, &facts)
+        act(&mut self.scheduler, &facts)
     }
 
     /// Carries out everything of the schedule that is due.
@@ -88,18 +78,7 @@ impl Supervisor {
                 self.screens.restore_request(&display, on, is_present);
             }
             Intent::SetRunning(id, runs) => {
-                let Some(index) = self.facts().index_of(&id) else {
-                    return;
-                };
-                let machine = &self.machines[index];
-                match (runs, machine.is_wanted()) {
-                    (true, false) if machine.process.enabled => self.start_process(index),
-                    (false, true) => {
-                        let reason = Reason::StoppedBySchedule;
-                        self.update_machine(index, |machine, out| machine.stop(reason, now, out));
-                    }
-                    _ => {}
-                }
+                (self.processes).set_running(&id, runs, now, &mut self.actions);
             }
         }
     }

@@ -1,79 +1,95 @@
 //! Builds the snapshots. Each shares with the previous one what did not change.
 
+use super::display::screens::Screens;
+use super::edit::Configuration;
+use super::interface::{
+    ConfigurationStatus, DisplayStatus, ProcessStatus, ScheduleStatus, Snapshot,
+};
+use super::process::machine::Machine;
+use super::process::processes::Processes;
 use crate::config::Display;
-use crate::supervisor::interface::{ConfigurationStatus, DisplayStatus, ProcessStatus, Snapshot};
-use crate::supervisor::process::machine::Machine;
-use crate::supervisor::{Boot, Supervisor};
 use crate::time::Moment;
 use std::rc::Rc;
 
 /// The status of a process and its index.
 type IndexedStatus = (usize, Rc<ProcessStatus>);
 
-/// The first snapshot, before any event.
-pub(in crate::supervisor) fn empty_snapshot(boot: &Boot) -> Snapshot {
-    Snapshot {
-        generation: 0,
-        processes: Vec::new(),
-        active_display: None,
-        displays: Rc::new([]),
-        connectors: Rc::new([]),
-        schedule: Rc::default(),
-        configuration: Rc::new(ConfigurationStatus {
-            document: boot.loaded.document.clone(),
-            source: boot.source,
-            problems: boot.problems.clone(),
-            warnings: boot.loaded.warnings.clone(),
-            file_differs: false,
-        }),
-        shutting_down: false,
-    }
+/// Publishes the snapshots.
+#[derive(Debug)]
+pub(super) struct Publisher {
+    pub latest: Rc<Snapshot>,
 }
 
-impl Supervisor {
-    /// Publishes a new snapshot if anything changed. `changed` are the machines that may have changed.
-    pub(in crate::supervisor) fn publish_snapshot(&mut self, changed: &[usize], now: Moment) {
-        let rearranged = std::mem::take(&mut self.layout_changed);
-        let statuses = build_processes(&mut self.machines, changed, &self.status, now);
-        let concerns_displays = |status: &IndexedStatus| status.1.process.display.is_some();
-        let displays = if rearranged || statuses.iter().any(concerns_displays) {
-            self.build_displays()
-        } else {
-            None
-        };
-        let configuration = self.build_configuration();
-        let schedule = self.scheduler.schedule_status();
-        let schedule = schedule.filter(|schedule| *schedule != *self.status.schedule);
+/// What a snapshot is built from.
+pub(super) struct Parts<'a> {
+    pub configuration: &'a Configuration,
+    pub processes: &'a mut Processes,
+    /// The processes that may have changed.
+    pub changed: &'a [usize],
+    /// Processes or displays were added or removed, or a screen changed.
+    pub layout_changed: bool,
+    /// The displays that exist, sorted.
+    pub present: &'a [Display],
+    pub screens: &'a Screens,
+    /// The status of the schedule if it may have changed.
+    pub schedule: Option<ScheduleStatus>,
+    pub shutting_down: bool,
+}
 
-        let old = &self.status;
+impl Publisher {
+    /// Begins with an empty snapshot, before any event.
+    pub fn new(configuration: ConfigurationStatus) -> Self {
+        let latest = Rc::new(Snapshot {
+            generation: 0,
+            processes: Vec::new(),
+            active_display: None,
+            displays: Rc::new([]),
+            connectors: Rc::new([]),
+            schedule: Rc::default(),
+            configuration: Rc::new(configuration),
+            shutting_down: false,
+        });
+        Self { latest }
+    }
+
+    /// Publishes a new snapshot if anything changed.
+    pub fn publish(&mut self, parts: Parts<'_>, now: Moment) {
+        let old = &self.latest;
+        let statuses = build_processes(parts.processes, parts.changed, old, now);
+        let concerns_displays = |status: &IndexedStatus| status.1.process.display.is_some();
+        let needs_displays = parts.layout_changed || statuses.iter().any(concerns_displays);
+        let displays = needs_displays.then(|| build_displays(&parts));
+        let displays = displays.filter(|displays| displays[..] != old.displays[..]);
+        let configuration = parts.configuration.changed_status(&old.configuration);
+        let schedule = (parts.schedule).filter(|schedule| *schedule != *old.schedule);
+        let active_display = &parts.configuration.loaded.config.active_display;
+        let count = parts.processes.iter().len();
         let same = statuses.is_empty()
             && displays.is_none()
-            && Rc::ptr_eq(&old.connectors, self.screens.connectors())
+            && Rc::ptr_eq(&old.connectors, parts.screens.connectors())
             && configuration.is_none()
             && schedule.is_none()
-            && old.processes.len() == self.machines.len()
-            && old.active_display == self.loaded.config.active_display
-            && old.shutting_down == self.shutting_down;
+            && old.processes.len() == count
+            && old.active_display == *active_display
+            && old.shutting_down == parts.shutting_down;
         if same {
             return;
         }
-        let status = Rc::make_mut(&mut self.status);
+        let status = Rc::make_mut(&mut self.latest);
         status.generation += 1;
-        status
-            .active_display
-            .clone_from(&self.loaded.config.active_display);
-        status.shutting_down = self.shutting_down;
+        status.active_display.clone_from(active_display);
+        status.shutting_down = parts.shutting_down;
         if let Some(displays) = displays {
-            status.displays = displays;
+            status.displays = displays.into();
         }
-        status.connectors = self.screens.connectors().clone();
+        status.connectors = parts.screens.connectors().clone();
         if let Some(schedule) = schedule {
             status.schedule = Rc::new(schedule);
         }
         if let Some(configuration) = configuration {
             status.configuration = Rc::new(configuration);
         }
-        status.processes.truncate(self.machines.len());
+        status.processes.truncate(count);
         for (index, process) in statuses {
             match status.processes.get_mut(index) {
                 Some(place) => *place = process,
@@ -81,55 +97,40 @@ impl Supervisor {
             }
         }
     }
+}
 
-    fn build_configuration(&self) -> Option<ConfigurationStatus> {
-        let old = &self.status.configuration;
-        let same = Rc::ptr_eq(&old.document, &self.loaded.document)
-            && old.source == self.source
-            && old.problems == self.problems
-            && old.file_differs == self.file_differs;
-        (!same).then(|| ConfigurationStatus {
-            document: self.loaded.document.clone(),
-            source: self.source,
-            problems: self.problems.clone(),
-            warnings: self.loaded.warnings.clone(),
-            file_differs: self.file_differs,
-        })
+fn build_displays(parts: &Parts<'_>) -> Vec<DisplayStatus> {
+    let mut displays: Vec<DisplayStatus> = Vec::new();
+    for display in parts.present {
+        entry(&mut displays, display).connected = true;
     }
-
-    fn build_displays(&self) -> Option<Rc<[DisplayStatus]>> {
-        let mut displays: Vec<DisplayStatus> = Vec::new();
-        for display in &self.present {
-            entry(&mut displays, display);
+    for machine in parts.processes.iter() {
+        let id = &machine.process.id;
+        if let Some(display) = &machine.process.display {
+            entry(&mut displays, display).wanted_by.push(id.clone());
         }
-        for machine in &self.machines {
-            let id = &machine.process.id;
-            if let Some(display) = &machine.process.display {
-                entry(&mut displays, display).wanted_by.push(id.clone());
-            }
-            if let Some(display) = machine.running().and_then(|run| run.display.as_ref()) {
-                entry(&mut displays, display).holder = Some(id.clone());
-            }
+        if let Some(display) = machine.running().and_then(|run| run.display.as_ref()) {
+            entry(&mut displays, display).holder = Some(id.clone());
         }
-        for entry in &mut displays {
-            entry.connected = self.present.binary_search(&entry.display).is_ok();
-            let rotation = self.loaded.config.rotations.get(&entry.display).copied();
-            entry.screen = self.screens.status(&entry.display, rotation);
-        }
-        (displays[..] != self.status.displays[..]).then(|| displays.into())
     }
+    let rotations = &parts.configuration.loaded.config.rotations;
+    for entry in &mut displays {
+        let rotation = rotations.get(&entry.display).copied();
+        entry.screen = parts.screens.status(&entry.display, rotation);
+    }
+    displays
 }
 
 /// Builds the status of these machines; returns those that differ. The objects of those that only moved are kept.
 fn build_processes(
-    machines: &mut [Machine],
+    processes: &mut Processes,
     changed: &[usize],
     old: &Snapshot,
     now: Moment,
 ) -> Vec<IndexedStatus> {
     let mut statuses = Vec::new();
     for index in changed.iter().copied() {
-        let new = build_process(&mut machines[index], now);
+        let new = build_process(processes.machine_mut(index), now);
         let status = match old.process(&new.process.id) {
             Some(old) if is_same(old, &new) => Rc::clone(old),
             _ => Rc::new(new),

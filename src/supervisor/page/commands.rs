@@ -3,14 +3,14 @@
 //! The driver answers each command once, with the client's requester. A run that ends, a shutdown and an upgrade are
 //! answers too: no client waits for a page that is gone.
 
+use super::kiosk_page::KioskPage;
 use crate::config::{Id, Problem, check_url};
-use crate::supervisor::Supervisor;
 use crate::supervisor::interface::{
     Action, Command, Done, Failure, Outcome, PageCommand, PageCommandResult, Refusal, Requester,
     RunId, Ticket,
 };
-use crate::time::Moment;
-use std::collections::BTreeMap;
+use crate::supervisor::process::processes::Processes;
+use std::collections::{BTreeMap, VecDeque};
 
 /// The page commands that clients and rules wait for.
 #[derive(Debug, Default)]
@@ -27,14 +27,26 @@ struct PendingPageCommand {
     url: Option<String>,
 }
 
-impl Supervisor {
+/// How a page command ended.
+pub(in crate::supervisor) enum PageCommandEnd {
+    Outcome(Outcome),
+    /// A client has opened this page.
+    Navigated(Id, String),
+    /// The browser cannot be driven, and is restarted instead.
+    Restart(Id),
+}
+
+impl PageCommands {
     /// A client, or the schedule, sends a page command.
-    pub(in crate::supervisor) fn start_page_command(
+    pub fn start(
         &mut self,
         requester: Requester,
-        request: Command,
-    ) {
-        let (id, command) = match request {
+        command: Command,
+        processes: &Processes,
+        page: &mut KioskPage,
+        out: &mut VecDeque<Action>,
+    ) -> Result<(), Refusal> {
+        let (id, command) = match command {
             Command::ReloadPage(id) => (id, PageCommand::Reload),
             Command::Screenshot { id, width } => (id, PageCommand::Screenshot { width }),
             Command::Navigate {
@@ -42,122 +54,82 @@ impl Supervisor {
                 url,
                 transition,
             } => (id, PageCommand::Navigate { url, transition }),
-            _ => return,
+            _ => return Ok(()),
         };
-        match self.page_run(&id, &command) {
-            Ok(run) => {
-                if !matches!(command, PageCommand::Screenshot { .. }) {
-                    self.page.reset_recovery(run);
-                }
-                let url = match &command {
-                    PageCommand::Navigate { url, .. }
-                        if matches!(requester, Requester::Client(_)) =>
-                    {
-                        Some(url.clone())
-                    }
-                    _ => None,
-                };
-                self.page_commands
-                    .pending
-                    .insert(requester, PendingPageCommand { id, run, url });
-                self.actions.push_back(Action::RunPageCommand {
-                    run,
-                    command,
-                    requester,
-                });
-            }
-            Err(refusal) => self.reply(requester, Err(refusal)),
+        let run = page_run(&id, &command, processes)?;
+        if !matches!(command, PageCommand::Screenshot { .. }) {
+            page.reset_recovery(run);
         }
-    }
-
-    /// The run that can carry a page command out.
-    fn page_run(&self, id: &Id, command: &PageCommand) -> Result<RunId, Refusal> {
-        let index = self.configured_index(id)?;
-        let machine = &self.machines[index];
-        if !machine.process.is_display() {
-            return Err(Refusal::NoPage(id.clone()));
-        }
-        if let PageCommand::Navigate { url, .. } = command
-            && let Err(message) = check_url(url)
-        {
-            let problem = Problem {
-                path: "url".to_owned(),
-                message: message.to_owned(),
-            };
-            return Err(Refusal::Invalid(vec![problem]));
-        }
-        let asked = machine.run().filter(|_| machine.pid().is_some());
-        match asked {
-            Some(run) if !machine.is_stopping() => Ok(run),
-            _ => Err(Refusal::NotRunning(id.clone())),
-        }
+        let url = match (&command, requester) {
+            (PageCommand::Navigate { url, .. }, Requester::Client(_)) => Some(url.clone()),
+            _ => None,
+        };
+        (self.pending).insert(requester, PendingPageCommand { id, run, url });
+        out.push_back(Action::RunPageCommand {
+            run,
+            command,
+            requester,
+        });
+        Ok(())
     }
 
     /// A client no longer waits. The page that it wanted is not shown; its other commands are carried out anyway.
-    pub(in crate::supervisor) fn handle_command_withdrawn(&mut self, ticket: Ticket) {
-        let pending = self.page_commands.pending.get(&Requester::Client(ticket));
+    pub fn withdraw(&mut self, ticket: Ticket, out: &mut VecDeque<Action>) {
+        let pending = self.pending.get(&Requester::Client(ticket));
         if let Some(pending) = pending.filter(|pending| pending.url.is_some()) {
             let run = pending.run;
-            self.actions
-                .push_back(Action::CancelPageCommand { run, ticket });
+            out.push_back(Action::CancelPageCommand { run, ticket });
         }
     }
 
     /// The result of a page command that a client or a rule waits for.
-    pub(in crate::supervisor) fn handle_requested_page_command_done(
+    pub fn handle_done(
         &mut self,
         requester: Requester,
         result: Result<PageCommandResult, Failure>,
-        now: Moment,
-    ) {
-        let Some(PendingPageCommand { id, run, url }) =
-            self.page_commands.pending.remove(&requester)
-        else {
-            return;
-        };
-        // A page that was not shown, or was withdrawn, changes nothing.
-        if let (Ok(PageCommandResult::Done), Some(url)) = (&result, &url) {
-            self.scheduler.on_client_navigation(&id, url);
-            self.run_intents(now);
-        }
-        let outcome = match result {
-            Ok(PageCommandResult::Done | PageCommandResult::Evidence(_)) => Ok(Done::Accepted),
-            Ok(PageCommandResult::Screenshot(screenshot)) => Ok(Done::Screenshot(screenshot)),
-            Ok(PageCommandResult::NeedsRestart) => {
-                self.restart_for_reload(&id, run, requester, now)
+        processes: &Processes,
+    ) -> Option<PageCommandEnd> {
+        let PendingPageCommand { id, run, url } = self.pending.remove(&requester)?;
+        Some(PageCommandEnd::Outcome(match (result, url) {
+            // A page that was not shown, or was withdrawn, changes nothing.
+            (Ok(PageCommandResult::Done), Some(url)) => {
+                return Some(PageCommandEnd::Navigated(id, url));
             }
-            Err(failure) => Err(Refusal::PageFailed(id, failure)),
-        };
-        self.reply(requester, outcome);
+            (Ok(PageCommandResult::NeedsRestart), _) => {
+                match page_run(&id, &PageCommand::Reload, processes) {
+                    Ok(current) if current == run => return Some(PageCommandEnd::Restart(id)),
+                    // It is another run by now.
+                    Ok(_) => Ok(Done::Accepted),
+                    Err(refusal) => Err(refusal),
+                }
+            }
+            (Ok(PageCommandResult::Screenshot(image)), _) => Ok(Done::Screenshot(image)),
+            (Ok(PageCommandResult::Done | PageCommandResult::Evidence(_)), _) => Ok(Done::Accepted),
+            (Err(failure), _) => Err(Refusal::PageFailed(id, failure)),
+        }))
     }
 
-    /// Restarts a browser that cannot be driven, unless it is another run by now.
-    fn restart_for_reload(
-        &mut self,
-        id: &Id,
-        run: RunId,
-        requester: Requester,
-        now: Moment,
-    ) -> Outcome {
-        if self.shutting_down {
-            return Err(Refusal::ShuttingDown);
-        }
-        match self.page_run(id, &PageCommand::Reload) {
-            Ok(current) if current == run => {
-                self.start(id, true, requester, now).map(|_| Done::Accepted)
-            }
-            Ok(_) => Ok(Done::Accepted),
-            Err(refusal) => Err(refusal),
-        }
+    /// The daemon exits. Returns who waits in vain.
+    pub fn end(&mut self) -> impl Iterator<Item = Requester> + use<> {
+        std::mem::take(&mut self.pending).into_keys()
     }
+}
 
-    /// The daemon exits: clients that wait for a page are answered.
-    pub(in crate::supervisor) fn reject_page_commands(&mut self) {
-        for requester in std::mem::take(&mut self.page_commands.pending).into_keys() {
-            self.reply(requester, Err(Refusal::ShuttingDown));
-        }
-        for client in self.scheduler.take_waiting_clients() {
-            self.reply(client, Err(Refusal::ShuttingDown));
-        }
+/// The run that can carry a page command out.
+fn page_run(id: &Id, command: &PageCommand, processes: &Processes) -> Result<RunId, Refusal> {
+    let machine = processes.configured(id)?;
+    if !machine.process.is_display() {
+        return Err(Refusal::NoPage(id.clone()));
     }
+    if let PageCommand::Navigate { url, .. } = command
+        && let Err(message) = check_url(url)
+    {
+        let problem = Problem {
+            path: "url".to_owned(),
+            message: message.to_owned(),
+        };
+        return Err(Refusal::Invalid(vec![problem]));
+    }
+    let run = machine.run().filter(|_| machine.takes_commands());
+    run.ok_or_else(|| Refusal::NotRunning(id.clone()))
 }

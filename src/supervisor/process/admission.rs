@@ -15,10 +15,9 @@
 //! nothing should run on a display any more, what the configuration starts there is started.
 
 use super::machine::Machine;
-use crate::config::{Display, Id, Process};
-use crate::supervisor::Supervisor;
-use crate::supervisor::facts::Facts;
-use crate::supervisor::interface::{Action, Reason, Refusal, RunId};
+use super::processes::{Actions, Processes, ScreenWait, Surroundings};
+use crate::config::{Config, Display, Id, Process};
+use crate::supervisor::interface::{Done, Outcome, Reason, Refusal, Requester, RunId, State};
 use crate::time::Moment;
 use std::time::Duration;
 
@@ -43,15 +42,6 @@ fn competes(neighbour: &Machine, process: &Process) -> bool {
     neighbour.is_wanted() && exclude_each_other(&neighbour.process, process)
 }
 
-/// Every display process that should run waits for a missing display.
-#[derive(Clone, Copy, Debug)]
-pub(in crate::supervisor) struct ScreenWait {
-    /// When another one may be shown instead.
-    until: Moment,
-    /// That time is over.
-    is_over: bool,
-}
-
 /// Whether a process may start.
 enum AdmissionDecision {
     Granted,
@@ -64,11 +54,11 @@ enum AdmissionDecision {
 }
 
 /// The decisions, which change nothing.
-impl Facts<'_> {
+impl Processes {
     /// The display process to start at boot: the configured one, or if that does not start automatically, the first
     /// that does.
-    pub fn boot_display(&self) -> Option<usize> {
-        let named = self.active_display().filter(|index| {
+    pub(super) fn boot_display(&self, config: &Config) -> Option<usize> {
+        let named = self.active_display(config).filter(|index| {
             let machine = &self.machines[*index];
             machine.process.starts_at_boot() || machine.is_wanted()
         });
@@ -76,10 +66,8 @@ impl Facts<'_> {
     }
 
     /// The display process that the configuration names.
-    pub fn active_display(&self) -> Option<usize> {
-        let active = self.loaded.config.active_display.as_ref()?;
-        self.index_of(active)
-            .filter(|index| !self.machines[*index].removed)
+    pub(super) fn active_display(&self, config: &Config) -> Option<usize> {
+        self.configured_index(config.active_display.as_ref()?).ok()
     }
 
     fn displays_starting_at_boot(&self) -> impl Iterator<Item = usize> {
@@ -96,11 +84,6 @@ impl Facts<'_> {
         machines.any(|machine| machine.process.is_display() && machine.is_wanted())
     }
 
-    fn is_missing(&self, machine: &Machine) -> bool {
-        let display = machine.process.display.as_ref();
-        display.is_some_and(|display| self.present.binary_search(display).is_err())
-    }
-
     /// A process that should run in the place of this one.
     fn competitor_of(&self, index: usize) -> Option<usize> {
         let process = &self.machines[index].process;
@@ -109,7 +92,7 @@ impl Facts<'_> {
     }
 
     /// The processes that occupy, or should occupy, the display of this one: they must stop before it starts.
-    pub fn conflicts_of(&self, index: usize) -> Vec<usize> {
+    fn conflicts_of(&self, index: usize) -> Vec<usize> {
         let process = &self.machines[index].process;
         if process.display.is_none() && !process.is_display() {
             return Vec::new();
@@ -121,8 +104,8 @@ impl Facts<'_> {
             .collect()
     }
 
-    fn admission(&self, index: usize) -> AdmissionDecision {
-        if let Some(reason) = self.unmet_need(index) {
+    fn admission(&self, index: usize, around: &Surroundings<'_>) -> AdmissionDecision {
+        if let Some(reason) = self.unmet_need(index, around) {
             return AdmissionDecision::Waits(reason);
         }
         let machine = &self.machines[index];
@@ -166,7 +149,7 @@ impl Facts<'_> {
     }
 
     /// What the process must wait for even if its place is free.
-    fn unmet_need(&self, index: usize) -> Option<Reason> {
+    fn unmet_need(&self, index: usize, around: &Surroundings<'_>) -> Option<Reason> {
         let process = &self.machines[index].process;
         let is_ready = |id: &&Id| {
             self.index_of(id)
@@ -176,8 +159,7 @@ impl Facts<'_> {
             return Some(Reason::WaitsForProcess(id.clone()));
         }
         let display = process.display.as_ref()?;
-        let is_there = self.present.binary_search(display).is_ok();
-        let is_usable = is_there && self.screens.is_settled(display);
+        let is_usable = around.is_present(display) && around.screens.is_settled(display);
         (!is_usable).then(|| Reason::WaitsForDisplay(display.clone()))
     }
 
@@ -197,45 +179,41 @@ impl Facts<'_> {
     }
 }
 
-impl Supervisor {
+impl Processes {
     /// Starts a process, and the ones that it depends on before it, as soon as each may run.
     ///
     /// Display processes are not started as dependencies: a background process must not change what is on the screen.
-    pub(in crate::supervisor) fn start_process(&mut self, index: usize) {
+    pub(super) fn start_process(&mut self, index: usize) {
         let claim = self.next_claim;
         self.next_claim += 1;
-        self.update_machine(index, |machine, _| machine.set_wanted(claim));
+        self.update(index, |machine| machine.set_wanted(claim));
         self.start_dependencies(index);
     }
 
     /// Restarts a process as requested by an operator or a rule, with the latest claim to its display.
-    pub(in crate::supervisor) fn restart_on_request(
-        &mut self,
-        index: usize,
-        reason: Reason,
-        now: Moment,
-    ) {
+    fn restart_on_request(&mut self, index: usize, reason: Reason, now: Moment, out: &mut Actions) {
         self.machines[index].claim = self.next_claim;
         self.next_claim += 1;
-        self.restart_process(index, reason, now);
+        self.restart_process(index, reason, now, out);
     }
 
     /// Restarts a process, and starts its dependencies. Its claim does not change: an automatic restart must not
     /// override a later request of an operator.
-    pub(in crate::supervisor) fn restart_process(
+    pub(super) fn restart_process(
         &mut self,
         index: usize,
         reason: Reason,
         now: Moment,
+        out: &mut Actions,
     ) {
-        self.update_machine(index, |machine, out| machine.restart(reason, now, out));
+        self.update(index, |machine| machine.restart(reason, now, out));
         self.start_dependencies(index);
     }
 
     fn start_dependencies(&mut self, index: usize) {
         let process = self.machines[index].process.clone();
         for id in &process.depends_on {
-            let Some(other) = self.facts().index_of(id) else {
+            let Some(other) = self.index_of(id) else {
                 continue;
             };
             let machine = &self.machines[other];
@@ -247,8 +225,8 @@ impl Supervisor {
     }
 
     /// Switches to the configured display process if it is not the one on the screen.
-    pub(in crate::supervisor) fn follow_active_display(&mut self) {
-        if let Some(index) = self.facts().active_display()
+    pub fn follow_active_display(&mut self, config: &Config) {
+        if let Some(index) = self.active_display(config)
             && self.machines[index].process.enabled
             && !self.machines[index].is_wanted()
         {
@@ -260,11 +238,11 @@ impl Supervisor {
     /// because the process that did was removed, disabled or displaced. A process that an operator or a rule stopped,
     /// or that has finished, is neither started nor replaced: a screen may be dark on purpose. No process that should
     /// run is displaced.
-    pub(in crate::supervisor) fn start_what_is_configured(&mut self, now: Moment) {
+    pub fn start_what_is_configured(&mut self, around: &Surroundings<'_>, now: Moment) {
         if !std::mem::take(&mut self.may_start_more) {
             return;
         }
-        self.fill_screen(now);
+        self.fill_screen(around, now);
         let mut seen: Vec<Display> = Vec::new();
         for index in 0..self.machines.len() {
             let machine = &self.machines[index];
@@ -282,7 +260,7 @@ impl Supervisor {
             let machine = &self.machines[index];
             if !machine.is_wanted()
                 && !machine.stays_stopped()
-                && self.facts().competitor_of(index).is_none()
+                && self.competitor_of(index).is_none()
             {
                 self.start_process(index);
             }
@@ -290,9 +268,9 @@ impl Supervisor {
         self.correct_reasons();
     }
 
-    fn fill_screen(&mut self, now: Moment) {
+    fn fill_screen(&mut self, around: &Surroundings<'_>, now: Moment) {
         let waits_for_missing =
-            |machine: &Machine| machine.awaits_admission() && self.facts().is_missing(machine);
+            |machine: &Machine| machine.awaits_admission() && around.is_missing(machine);
         let mut wanted = self
             .machines
             .iter()
@@ -303,14 +281,14 @@ impl Supervisor {
             self.screen_wait = None;
             return;
         }
-        let Some(first) = self.facts().boot_display() else {
+        let Some(first) = self.boot_display(around.config) else {
             return;
         };
         if self.machines[first].stays_stopped() {
             return;
         }
         if is_free {
-            if self.facts().competitor_of(first).is_none() {
+            if self.competitor_of(first).is_none() {
                 self.start_process(first);
             }
             return;
@@ -323,45 +301,34 @@ impl Supervisor {
         if !wait.is_over {
             return;
         }
-        let substitute = self.facts().displays_starting_at_boot().find(|index| {
+        let substitute = self.displays_starting_at_boot().find(|index| {
             let machine = &self.machines[*index];
             !machine.is_wanted()
                 && !machine.stays_stopped()
-                && !self.facts().is_missing(machine)
-                && (self.facts().conflicts_of(*index).into_iter()).all(|other| {
+                && !around.is_missing(machine)
+                && (self.conflicts_of(*index).into_iter()).all(|other| {
                     self.machines[other].awaits_admission()
-                        && self.facts().unmet_need(other).is_some()
+                        && self.unmet_need(other, around).is_some()
                 })
         });
         if let Some(index) = substitute {
             // The lowest claim: it stops as soon as one of those can start.
-            self.update_machine(index, |machine, _| machine.set_wanted(0));
+            self.update(index, |machine| machine.set_wanted(0));
             self.start_dependencies(index);
         }
     }
 
-    /// When another display process is shown because of a missing display.
-    pub(in crate::supervisor) fn screen_deadline(&self) -> Option<Moment> {
-        let wait = self.screen_wait.filter(|wait| !wait.is_over)?;
-        Some(wait.until)
-    }
-
-    pub(in crate::supervisor) fn handle_screen_wait(&mut self, now: Moment) {
-        if let Some(wait) = &mut self.screen_wait
-            && !wait.is_over
-            && wait.until <= now
-        {
-            wait.is_over = true;
-            self.may_start_more = true;
-        }
-    }
-
     /// A process that exited cleanly because its display is gone has not finished: it waits for the display.
-    pub(in crate::supervisor) fn expect_display_back(&mut self, index: usize, now: Moment) {
+    pub(super) fn expect_display_back(
+        &mut self,
+        index: usize,
+        around: &Surroundings<'_>,
+        now: Moment,
+    ) {
         let machine = &self.machines[index];
-        if machine.has_just_finished(now) && self.facts().is_missing(machine) {
+        if machine.has_just_finished(now) && around.is_missing(machine) {
             let claim = machine.claim;
-            self.update_machine(index, |machine, _| machine.set_wanted(claim));
+            self.update(index, |machine| machine.set_wanted(claim));
         }
     }
 
@@ -378,7 +345,6 @@ impl Supervisor {
                 continue;
             }
             let competitor = self
-                .facts()
                 .competitor_of(index)
                 .filter(|_| machine.process.autostart);
             let reason = match competitor {
@@ -388,62 +354,76 @@ impl Supervisor {
                 None => Reason::NotStartedYet,
             };
             if machine.reason() != Some(&reason) {
-                self.update_machine(index, |machine, _| machine.set_idle_reason(reason));
+                self.update(index, |machine| machine.set_idle_reason(reason));
             }
         }
     }
 
     /// Stops processes that wait for a missing display that an operator wants to use for another one.
-    pub(in crate::supervisor) fn displace_waiting_competitors(
+    fn displace_waiting_competitors(
         &mut self,
         index: usize,
+        around: &Surroundings<'_>,
         now: Moment,
+        out: &mut Actions,
     ) {
         let newcomer = self.machines[index].process.id.clone();
-        for other in self.facts().conflicts_of(index) {
+        for other in self.conflicts_of(index) {
             let competitor = &self.machines[other];
-            if competitor.awaits_admission() && self.facts().is_missing(competitor) {
+            if competitor.awaits_admission() && around.is_missing(competitor) {
                 let reason = Reason::DisplacedBy(newcomer.clone());
-                self.update_machine(other, |machine, out| machine.stop(reason, now, out));
+                self.update(other, |machine| machine.stop(reason, now, out));
             }
         }
     }
 
-    /// Starts every process that may start. In shutdown, stops everything in order.
-    pub(in crate::supervisor) fn admit(&mut self, now: Moment) {
-        if self.shutting_down {
-            return self.end_next(now);
+    /// Starts and stops processes until nothing changes any more.
+    pub fn settle(
+        &mut self,
+        shutting_down: bool,
+        around: &Surroundings<'_>,
+        now: Moment,
+        out: &mut Actions,
+    ) {
+        loop {
+            let before = self.updated.len();
+            match shutting_down {
+                true => self.end_next(now, out),
+                false => self.admit(around, now, out),
+            }
+            if self.updated.len() == before {
+                return;
+            }
         }
+    }
+
+    /// Starts every process that may start.
+    fn admit(&mut self, around: &Surroundings<'_>, now: Moment, out: &mut Actions) {
         let waiting: Vec<usize> = (0..self.machines.len())
             .filter(|index| self.machines[*index].awaits_admission())
             .collect();
-        self.start_what_is_configured(now);
+        self.start_what_is_configured(around, now);
         for index in waiting {
             if !self.machines[index].awaits_admission() {
                 continue;
             }
-            match self.facts().admission(index) {
+            match self.admission(index, around) {
                 AdmissionDecision::Granted => {
                     let run = RunId(self.next_run);
                     self.next_run += 1;
-                    let page = self
-                        .scheduler
-                        .start_page(&self.machines[index].process.id)
-                        .cloned();
-                    self.update_machine(index, |machine, out| {
-                        machine.start(run, page.as_ref(), now, out);
-                    });
+                    let page = around.start_pages.get(&self.machines[index].process.id);
+                    self.update(index, |machine| machine.start(run, page, now, out));
                 }
                 AdmissionDecision::Waits(reason) => self.delay_start(index, reason),
                 AdmissionDecision::Displaces(others) => {
                     let newcomer = self.machines[index].process.id.clone();
                     for other in others {
                         let reason = Reason::DisplacedBy(newcomer.clone());
-                        self.update_machine(other, |machine, out| machine.stop(reason, now, out));
+                        self.update(other, |machine| machine.stop(reason, now, out));
                     }
                 }
                 AdmissionDecision::Denied(reason) => {
-                    self.update_machine(index, |machine, out| machine.stop(reason, now, out));
+                    self.update(index, |machine| machine.stop(reason, now, out));
                 }
             }
         }
@@ -452,25 +432,15 @@ impl Supervisor {
     /// Updates why a process is not admitted.
     fn delay_start(&mut self, index: usize, reason: Reason) {
         if self.machines[index].reason() != Some(&reason) {
-            self.update_machine(index, |machine, _| machine.set_waiting_reason(reason));
+            self.update(index, |machine| machine.set_waiting_reason(reason));
         }
     }
 
-    /// Begins the shutdown. A process stops after those that depend on it.
-    pub(in crate::supervisor) fn begin_shutdown(&mut self, now: Moment) {
-        if self.shutting_down {
-            return;
-        }
-        self.shutting_down = true;
-        self.reject_queued_edits();
-        if let Some(requester) = self.upgrade.cancel() {
-            self.reply(requester, Err(Refusal::ShuttingDown));
-        }
-        self.screens.stop();
-        self.limit_disk_wait(now);
+    /// The shutdown begins: what does not run must not start.
+    pub fn begin_shutdown(&mut self, now: Moment, out: &mut Actions) {
         for index in 0..self.machines.len() {
             if !self.machines[index].is_alive() {
-                self.update_machine(index, |machine, out| {
+                self.update(index, |machine| {
                     if machine.is_wanted() {
                         machine.stop(Reason::ShuttingDown, now, out);
                     }
@@ -479,31 +449,111 @@ impl Supervisor {
         }
     }
 
-    /// Stops the processes whose dependents have stopped.
-    fn end_next(&mut self, now: Moment) {
+    /// In shutdown, stops the processes whose dependents have stopped.
+    fn end_next(&mut self, now: Moment, out: &mut Actions) {
         let ending: Vec<usize> = (0..self.machines.len())
             .filter(|index| {
                 let machine = &self.machines[*index];
-                machine.is_wanted() && !self.facts().has_living_dependents(*index)
+                machine.is_wanted() && !self.has_living_dependents(*index)
             })
             .collect();
         for index in ending {
-            self.update_machine(index, |machine, out| {
+            self.update(index, |machine| {
                 machine.stop(Reason::ShuttingDown, now, out);
             });
         }
     }
+}
 
-    /// Exits once nothing runs and no save is in progress.
-    pub(in crate::supervisor) fn exit_if_done(&mut self) {
-        if self.shutting_down
-            && !self.has_exited
-            && self.disk.is_idle()
-            && !self.machines.iter().any(Machine::is_alive)
-        {
-            self.has_exited = true;
-            self.reject_page_commands();
-            self.actions.push_back(Action::Exit);
+/// What operators and rules request.
+impl Processes {
+    /// Starts a process, or with `renew` restarts it if it runs.
+    pub fn start(
+        &mut self,
+        id: &Id,
+        renew: bool,
+        requester: Requester,
+        around: &Surroundings<'_>,
+        now: Moment,
+        out: &mut Actions,
+    ) -> Outcome {
+        let index = self.configured_index(id)?;
+        let machine = &self.machines[index];
+        if !machine.process.enabled {
+            return Err(Refusal::Disabled(id.clone()));
         }
+        let runs = machine.is_alive() && machine.is_wanted() && !machine.is_stopping();
+        if runs && !renew {
+            return Ok(Done::Started {
+                stopped: Vec::new(),
+            });
+        }
+        let stopped = (self.conflicts_of(index).into_iter())
+            .map(|other| &self.machines[other])
+            .filter(|other| other.is_alive())
+            .map(|other| other.process.id.clone())
+            .collect();
+        if renew && self.machines[index].is_alive() {
+            let reason = match requester {
+                Requester::Schedule(_) => Reason::RestartedBySchedule,
+                _ => Reason::RestartedByOperator,
+            };
+            self.restart_on_request(index, reason, now, out);
+        } else {
+            self.start_process(index);
+        }
+        self.displace_waiting_competitors(index, around, now, out);
+        Ok(Done::Started { stopped })
+    }
+
+    /// Stops a process. `was_starting`: a start of it that waited for a save was cancelled.
+    pub fn stop(
+        &mut self,
+        id: &Id,
+        was_starting: bool,
+        requester: Requester,
+        now: Moment,
+        out: &mut Actions,
+    ) -> Outcome {
+        let index = self.configured_index(id)?;
+        let machine = &self.machines[index];
+        let is_at_rest =
+            (machine.stays_stopped() || !machine.process.enabled) && !machine.is_alive();
+        if was_starting || !is_at_rest || machine.state() == State::Failed {
+            let reason = match requester {
+                // A rule does not stop what was stopped before.
+                Requester::Schedule(_) if machine.is_wanted() => Reason::StoppedBySchedule,
+                _ => Reason::StoppedByOperator,
+            };
+            self.update(index, |machine| machine.stop(reason, now, out));
+        }
+        Ok(Done::Accepted)
+    }
+
+    /// Starts or stops a process for a restored override, before anything else starts.
+    pub fn set_running(&mut self, id: &Id, runs: bool, now: Moment, out: &mut Actions) {
+        let Some(index) = self.index_of(id) else {
+            return;
+        };
+        let machine = &self.machines[index];
+        match (runs, machine.is_wanted()) {
+            (true, false) if machine.process.enabled => self.start_process(index),
+            (false, true) => {
+                let reason = Reason::StoppedBySchedule;
+                self.update(index, |machine| machine.stop(reason, now, out));
+            }
+            _ => {}
+        }
+    }
+}
+
+impl Surroundings<'_> {
+    fn is_present(&self, display: &Display) -> bool {
+        self.present.binary_search(display).is_ok()
+    }
+
+    fn is_missing(&self, machine: &Machine) -> bool {
+        let display = machine.process.display.as_ref();
+        display.is_some_and(|display| !self.is_present(display))
     }
 }

@@ -634,6 +634,11 @@ impl Machine {
         self.active_run().map(|active| active.run)
     }
 
+    /// Whether its browser runs and takes page commands.
+    pub fn takes_commands(&self) -> bool {
+        self.pid().is_some() && !self.is_stopping()
+    }
+
     /// What its current run executes. The run occupies the display of this process, not of the configured one.
     pub fn running(&self) -> Option<&Process> {
         self.active_run().map(|active| &*active.process)

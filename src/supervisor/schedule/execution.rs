@@ -342,8 +342,9 @@ impl Scheduler {
         }
         let mut saved = self.saved();
         let starts = self.start_pages.iter();
-        let starts = starts
-            .filter(|(id, _)| self.page_overrides.contains_key(*id) && facts.machine(id).is_some());
+        let starts = starts.filter(|(id, _)| {
+            self.page_overrides.contains_key(*id) && facts.processes.get(id).is_some()
+        });
         saved.start_pages = starts.map(|(id, url)| (id.clone(), url.clone())).collect();
         saved.powers = Some(facts.screens.requests());
         self.executions.saving.in_flight = Some(self.history.next());

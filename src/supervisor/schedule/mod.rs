@@ -391,9 +391,9 @@ impl Scheduler {
         self.intents.pop_front()
     }
 
-    /// The page that the browser of a process starts with instead of the configured one.
-    pub fn start_page(&self, id: &Id) -> Option<&String> {
-        self.start_pages.get(id)
+    /// The pages that browsers start with instead of the configured ones.
+    pub fn start_pages(&self) -> &BTreeMap<Id, String> {
+        &self.start_pages
     }
 
     fn set_start_page(&mut self, id: &Id, url: Option<String>) {

@@ -247,13 +247,13 @@ impl Scheduler {
     }
 
     fn run_value(&self, facts: &Facts<'_>, id: &Id) -> Value {
-        let Some(machine) = facts.machine(id) else {
+        let Some(machine) = facts.processes.get(id) else {
             return Value::Null;
         };
         if machine.is_wanted() {
             return json!(true);
         }
-        let instead = facts.machines.iter().find(|other| {
+        let instead = facts.processes.iter().find(|other| {
             machine.process.is_display() && other.process.is_display() && other.is_wanted()
         });
         instead.map_or(json!(false), |other| json!(other.process.id))

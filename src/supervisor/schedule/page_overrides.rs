@@ -30,7 +30,7 @@ impl Scheduler {
     ) {
         let ids: BTreeSet<Id> = starts.keys().chain(saved.keys()).cloned().collect();
         for id in ids {
-            let Some(machine) = facts.machine(&id) else {
+            let Some(machine) = facts.processes.get(&id) else {
                 self.overrides.remove(&Setting::Page(id));
                 continue;
             };
@@ -90,7 +90,7 @@ impl Scheduler {
         execution: ExecutionId,
         now: Moment,
     ) {
-        let machine = match facts.configured(id) {
+        let machine = match facts.processes.configured(id) {
             Ok(machine) => machine,
             Err(refusal) => {
                 let why = Some(refusal.to_string());
@@ -139,7 +139,8 @@ impl Scheduler {
         execution: ExecutionId,
         now: Moment,
     ) {
-        let (Some(machine), Some(page)) = (facts.machine(id), self.page_overrides.get_mut(id))
+        let (Some(machine), Some(page)) =
+            (facts.processes.get(id), self.page_overrides.get_mut(id))
         else {
             return self.finish_execution(execution, RuleOutcome::Done, None, now);
         };
@@ -163,7 +164,8 @@ impl Scheduler {
         execution: Option<ExecutionId>,
     ) {
         let configured = facts
-            .machine(id)
+            .processes
+            .get(id)
             .and_then(|machine| page_of(&machine.process));
         let Some(address) = url.clone().or(configured) else {
             return;
@@ -255,7 +257,7 @@ impl Scheduler {
 
     /// A browser was executed and opens its start page.
     pub fn on_start_page_opened(&mut self, facts: &Facts<'_>, run: RunId) {
-        let mut machines = facts.machines.iter();
+        let mut machines = facts.processes.iter();
         let Some(machine) = machines.find(|machine| machine.run() == Some(run)) else {
             return;
         };
