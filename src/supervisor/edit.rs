@@ -173,7 +173,7 @@ impl Configuration {
         })
     }
 
-    /// Cancels starts of a process that wait for a save. Returns whether there was one, and who waits in vain.
+    /// Cancels starts of a process that wait for a save. Returns whether there was one, and the requesters to refuse.
     pub fn cancel_starts(&mut self, id: &Id) -> (bool, Vec<Requester>) {
         let mut found = false;
         if let Busy::Saving(change) = &mut self.busy
@@ -430,7 +430,7 @@ impl Configuration {
 
     // ---- shutdown ----
 
-    /// No further edit is saved, and the shutdown does not wait for the disk for ever. Returns who waits in vain.
+    /// No further edit is saved, and the shutdown does not wait for the disk for ever. Returns the requesters to refuse.
     pub fn begin_shutdown(&mut self, now: Moment) -> Vec<Requester> {
         self.give_up_at = Some(now + DISK_TIMEOUT);
         let queue = std::mem::take(&mut self.queue).into_iter();

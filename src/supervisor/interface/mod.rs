@@ -1,4 +1,4 @@
-//! What the supervisor is told, what it wants done, and what it publishes.
+//! What the supervisor takes, what it wants done, and what it publishes.
 //!
 //! The types that pass between the supervisor and the rest of the program, and between its components. None of them
 //! decides anything.

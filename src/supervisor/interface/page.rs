@@ -1,4 +1,4 @@
-//! What the supervisor and the driver of a browser tell each other about a page, and what the API publishes of it.
+//! What the supervisor and the driver of a browser send each other about a page, and what the API publishes of it.
 //!
 //! A running browser proves nothing: its page may hang, be empty, or have crashed. So drivers report
 //! [`PageObservation`]s, and the supervisor answers with [`PageCommand`]s. Neither depends on the protocol that

@@ -109,7 +109,7 @@ impl PageCommands {
         }))
     }
 
-    /// The daemon exits. Returns who waits in vain.
+    /// The daemon exits. Returns the requesters to refuse.
     pub fn end(&mut self) -> impl Iterator<Item = Requester> + use<> {
         std::mem::take(&mut self.pending).into_keys()
     }
