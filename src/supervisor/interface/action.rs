@@ -4,7 +4,7 @@ use super::{ExecutionId, Memory, Outcome, PageCommand, Requester, RunId, SavedSc
 use crate::config::{Display, Document, Id, Log, Process, Rotation, StopSignal, Zone};
 use std::rc::Rc;
 
-/// Something to do. The only way out of [`super::Supervisor`]. Every action that can fail is answered by an
+/// Something to do. The only way out of [`crate::supervisor::Supervisor`]. Every action that can fail is answered by an
 /// [`super::Event`].
 #[derive(Debug)]
 pub enum Action {

@@ -7,7 +7,7 @@ use super::{
 use crate::config::{Display, Zone};
 use jiff::tz::TimeZone;
 
-/// Something happened. The only way into [`super::Supervisor`].
+/// Something happened. The only way into [`crate::supervisor::Supervisor`].
 #[derive(Debug)]
 pub enum Event {
     /// The time of `poll_timeout` has come.
