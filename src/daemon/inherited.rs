@@ -7,7 +7,8 @@
 use crate::logs::Logs;
 use crate::supervisor::{Memory, RunId};
 use crate::sys::cgroup::Cgroups;
-use crate::sys::process::children::{Children, InheritedRun};
+use crate::sys::process::children::Children;
+use crate::sys::process::inherited_run::InheritedRun;
 use crate::sys::process::stale_runs;
 use crate::sys::service::fd_store::InheritedDescriptors;
 use crate::sys::storage::run_dir::RunDir;

@@ -3,7 +3,6 @@
 //! Each background task has its own thread. A pool such as `blocking` keeps an idle thread that wakes twice a second;
 //! background tasks are rare, and an idle kiosk must not wake.
 
-use super::time::clock;
 use crate::time::Moment;
 use smol::channel;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -50,10 +49,9 @@ pub(super) struct TaskList {
 }
 
 impl TaskList {
-    /// Registers a background task until the entry is dropped. The entry must move into the task: a caller that waits
+    /// Registers a background task that begins now until the entry is dropped. The entry must move into the task: a caller that waits
     /// for it may give up earlier.
-    pub(super) fn enter(self: &Arc<Self>) -> Entry {
-        let begun = clock::now();
+    pub(super) fn enter(self: &Arc<Self>, begun: Moment) -> Entry {
         self.begun().push(begun);
         Entry {
             list: self.clone(),

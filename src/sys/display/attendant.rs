@@ -6,6 +6,7 @@
 
 use super::connectors::ConnectorDirectory;
 use super::power;
+use super::server::{PowerAnswer, Server};
 use super::wayland::Wayland;
 use super::x11::X;
 use crate::config::{Display, Rotation};
@@ -17,7 +18,7 @@ use smol::{LocalExecutor, Task, Timer};
 use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::future::Future;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::rc::Rc;
 use std::time::Duration;
 
@@ -34,29 +35,6 @@ const RETRIES: [u64; 4] = [1, 5, 30, 120];
 
 /// Commands that wait for an attendant: the supervisor has at most one of each kind pending.
 const COMMANDS: usize = 4;
-
-/// Programs that serve displays, by their protocol.
-pub(in crate::sys) trait Server {
-    /// What it shows itself on now.
-    fn screen(&mut self) -> impl Future<Output = Result<Screen, Failure>>;
-    /// Resolves once that may have changed. May be dropped at any time: nothing is lost.
-    fn changed(&mut self) -> impl Future<Output = Result<(), Failure>>;
-    /// Switches the screen, and looks.
-    fn switch(&mut self, on: bool) -> impl Future<Output = Result<PowerAnswer, Failure>>;
-    /// Looks whether the screen is on.
-    fn power(&mut self) -> impl Future<Output = Result<PowerAnswer, Failure>>;
-    /// Turns the screen.
-    fn turn(&mut self, rotation: Rotation) -> impl Future<Output = Result<(), Failure>>;
-}
-
-/// What a server says of the power of its screen.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(in crate::sys) enum PowerAnswer {
-    /// It cannot switch it.
-    Cannot,
-    /// By which way it does, and whether it is on.
-    Is(Backend, Option<bool>),
-}
 
 /// All attendants. Cheap to clone; all clones are one.
 #[derive(Clone)]
@@ -353,15 +331,4 @@ async fn in_time<T>(
         )))
     };
     work.or(late).await
-}
-
-/// The files of `directory` whose names begin with `prefix`, sorted.
-pub(in crate::sys) fn named(directory: &Path, prefix: &str) -> Vec<PathBuf> {
-    let entries = std::fs::read_dir(directory).into_iter().flatten().flatten();
-    let mut found: Vec<PathBuf> = entries
-        .filter(|entry| entry.file_name().to_string_lossy().starts_with(prefix))
-        .map(|entry| entry.path())
-        .collect();
-    found.sort();
-    found
 }

@@ -5,6 +5,7 @@ mod connectors;
 mod edid;
 mod hotplug;
 mod power;
+mod server;
 pub mod watch;
 mod wayland;
 mod x11;

@@ -5,18 +5,13 @@
 //! and may lie; so each has a time limit, and what it says afterwards is what counts.
 
 mod cec;
+mod program;
 mod vcgencmd;
 
 use super::connectors::ConnectorDirectory;
 use crate::supervisor::{Backend, Failure, PowerReport};
 use crate::sys::process::children::Children;
-use smol::Timer;
-use smol::future::FutureExt;
 use std::path::Path;
-use std::time::Duration;
-
-/// How long a program may take. A television that wakes up answers after two or three seconds.
-const TIMEOUT: Duration = Duration::from_secs(8);
 
 /// Switches (or leaves as it is, without `on`), and looks.
 pub(in crate::sys) async fn switch(
@@ -61,25 +56,4 @@ fn report(
         actual,
         failure: set.err().or(unread),
     }
-}
-
-/// Runs a program as the daemon's own user and gives back what it printed.
-async fn ask(children: &Children, argv: &[&str]) -> Result<String, Failure> {
-    let words = argv.iter().map(|word| (*word).to_owned()).collect();
-    let answer = async {
-        let (status, output) = children.ask(words).await?;
-        match status.success() {
-            true => Ok(output),
-            false => Err(Failure::system(format!("{} failed: {status}", argv[0]))),
-        }
-    };
-    let late = async {
-        Timer::after(TIMEOUT).await;
-        let seconds = TIMEOUT.as_secs();
-        Err(Failure::system(format!(
-            "{} did not end within {seconds} s",
-            argv[0]
-        )))
-    };
-    answer.or(late).await
 }

@@ -6,6 +6,7 @@
 //! handful of system calls, and an idle kiosk none.
 
 use super::account::{Account, Accounts};
+use super::inherited_run::{self, InheritedRun, Part};
 use super::launch::{Launch, RunIdentity};
 use super::output::{Buffer, Tap};
 use super::pidfd::PidFd;
@@ -14,11 +15,12 @@ use super::spawn::{Output, Spawned, spawn, spawn_helper};
 use super::tree::{self, ProcessTrees};
 use super::vfork::{SpawnedChild, VforkSpawner};
 use crate::config::{Id, Limits, Ready, ReadySign, StopSignal};
-use crate::logs::{Log, Stream};
-use crate::supervisor::{Ending, Event, Failure, RunId};
+use crate::logs::{Log, Logs, Stream};
+use crate::supervisor::{Ending, Event, Failure, RunId, SavedRun};
 use crate::sys::cgroup::{Cgroup, Cgroups, RunCgroup, Usage, Watch};
 use crate::sys::errno::failure;
 use crate::sys::procfs;
+use crate::sys::service::fd_store;
 use crate::sys::service::signals::ChildEnds;
 use crate::sys::storage::run_dir::RunDir;
 use crate::sys::time::clock;
@@ -30,16 +32,14 @@ use smol::{LocalExecutor, Task};
 use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::future::Future;
-use std::io;
+use std::io::{self, PipeReader};
+use std::os::fd::OwnedFd;
 use std::os::unix::net::UnixStream;
 use std::rc::Rc;
 use std::task::{Context, Waker};
 
-mod adopt;
 mod command;
 mod helper;
-
-pub use adopt::InheritedRun;
 
 /// All runs. Cheap to clone; all clones are one.
 #[derive(Clone)]
@@ -230,7 +230,9 @@ impl Children {
                 ReadySign::Http { url } => readiness::http(&url).await,
                 ReadySign::Tcp { port } => readiness::tcp(port).await,
                 ReadySign::Command { .. } => match probe {
-                    Some(launch) => readiness::command(&children, run, &launch).await,
+                    Some(launch) => {
+                        readiness::command(run, async || children.beside(run, &launch).await).await
+                    }
                     None => return log::error!("run {run} has no probe to be ready by"),
                 },
                 ReadySign::Notify => match notify {
@@ -388,6 +390,110 @@ impl Children {
     }
 }
 
+impl Children {
+    /// Adopts a run of an earlier daemon. Its output goes to its log in `logs`.
+    /// `Exited` follows as after a start, at once where it has ended meanwhile.
+    ///
+    /// # Errors
+    /// Its descriptors are not what they should be, or its account is gone.
+    pub fn adopt(
+        &self,
+        id: &Id,
+        running: &SavedRun,
+        found: InheritedRun,
+        logs: &Logs,
+    ) -> Result<(), Failure> {
+        let inner = &self.0;
+        let run = running.run;
+        let process = &running.process;
+        let account = inner
+            .accounts
+            .borrow_mut()
+            .choose(process.user.as_deref())?;
+        let log = logs.ensure(id, process.log.memory_kib as usize * 1024);
+        let odd = |error: io::Error| failure(format_args!("adopt {id}"), &error);
+        let out = smol::Async::new(PipeReader::from(found.out)).map_err(odd)?;
+        let err = smol::Async::new(PipeReader::from(found.err)).map_err(odd)?;
+        let resume = |stream| log.resume(stream, logs.take_partial_line(id, stream));
+        let taps = vec![
+            Tap::new(out, resume(Stream::Stdout), &inner.buffer),
+            Tap::new(err, resume(Stream::Stderr), &inner.buffer),
+        ];
+        let notify = found
+            .notify
+            .map(|fd| NotifySocket::from_earlier(inner.run_dir.path(), run, fd))
+            .transpose()?
+            .map(Rc::new);
+        let alive = (!found.ended).then_some(running.pid);
+        let RunCgroup { cgroup, unenforced } =
+            inner.cgroups.resume(id, run, &process.limits, alive);
+        let mut family = inner.family.borrow_mut();
+        family.began(run, running.pid as i32, cgroup);
+        if found.ended {
+            family.main_was_reaped(run);
+        } else if let Err(error) = inner.run_dir.write_pid(id, running.pid) {
+            log::warn!("{error}");
+        }
+        drop(family);
+        let record = Run {
+            id: id.clone(),
+            pid: running.pid,
+            main: Rc::new(found.main),
+            phase: Phase::Main,
+            killing: false,
+            account,
+            unenforced,
+            taps,
+            notify,
+            control: found.control.map(UnixStream::from),
+            readiness: None,
+        };
+        inner.watch_over(run, record);
+        Ok(())
+    }
+
+    /// All descriptors by which runs are followed, by name, for the program we are about to become.
+    pub fn descriptors(&self) -> Vec<(String, OwnedFd)> {
+        let runs = self.0.runs.borrow();
+        runs.iter()
+            .flat_map(|(run, record)| record.descriptors(*run))
+            .collect()
+    }
+
+    /// Has the service manager keep what a run is followed by.
+    fn keep(&self, run: RunId) {
+        if !fd_store::is_kept() {
+            return;
+        }
+        if let Some(record) = self.0.runs.borrow().get(&run) {
+            for (name, fd) in record.descriptors(run) {
+                fd_store::keep(&name, fd);
+            }
+        }
+    }
+}
+
+impl Run {
+    /// Copies of the descriptors by which the run is followed, by name.
+    fn descriptors(&self, run: RunId) -> Vec<(String, OwnedFd)> {
+        let control = self.control.as_ref();
+        let parts = [(Part::Main, self.main.copy())]
+            .into_iter()
+            .chain(
+                [Part::Stdout, Part::Stderr]
+                    .into_iter()
+                    .zip(self.taps.iter().map(|tap| tap.pipe())),
+            )
+            .chain(
+                self.notify
+                    .as_ref()
+                    .map(|socket| (Part::Notify, socket.descriptor())),
+            )
+            .chain(control.map(|control| (Part::Control, control.try_clone().map(OwnedFd::from))));
+        inherited_run::copies(&self.id, run, parts)
+    }
+}
+
 /// A child beside a run; killed when it is no longer waited for.
 struct Helper {
     child: Child,
@@ -490,7 +596,7 @@ impl Inner {
         let left = family.is_left(run);
         if !left {
             family.gone(run);
-            adopt::let_go(&record.id, run);
+            inherited_run::forget(&record.id, run);
             runs.remove(&run);
         }
         left
@@ -516,7 +622,7 @@ impl Inner {
             if over {
                 log::debug!("nothing of {} run {run} is left", record.id);
                 family.gone(*run);
-                adopt::let_go(&record.id, *run);
+                inherited_run::forget(&record.id, *run);
                 gone.push(*run);
             }
             !over

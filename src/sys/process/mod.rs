@@ -7,6 +7,7 @@ pub mod children;
 mod devtools_socket;
 mod environment;
 mod exec;
+pub mod inherited_run;
 pub mod launch;
 mod output;
 pub(in crate::sys) mod pidfd;

@@ -2,11 +2,10 @@
 //!
 //! Each function here resolves when the sign was seen and not before; who waits gives up by dropping it.
 
-use super::children::Children;
-use super::launch::Launch;
 use crate::config::{Scheme, Url};
 use crate::supervisor::{Failure, RunId};
 use crate::sys::errno::failure;
+use async_process::ExitStatus;
 use smol::io::{AsyncReadExt, AsyncWriteExt};
 use smol::net::TcpStream;
 use smol::net::unix::UnixDatagram;
@@ -65,10 +64,13 @@ pub(in crate::sys) async fn tcp(port: u16) {
     again_and_again(async || TcpStream::connect(&addresses[..]).await.is_ok()).await;
 }
 
-/// Resolves once this command, executed beside the run, leaves with 0.
-pub(in crate::sys) async fn command(children: &Children, run: RunId, launch: &Launch) {
+/// Resolves once `execute`, which executes a command beside the run, returns a success.
+pub(in crate::sys) async fn command(
+    run: RunId,
+    execute: impl AsyncFn() -> Result<ExitStatus, Failure>,
+) {
     again_and_again(async || {
-        let result = children.beside(run, launch).await;
+        let result = execute().await;
         if let Err(error) = &result {
             log::debug!("run {run} cannot be probed: {error}");
         }

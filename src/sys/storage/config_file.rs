@@ -8,6 +8,7 @@ use crate::supervisor::{Event, Failure, FailureKind, KeepOld};
 use crate::sys::background::{self, TaskList};
 use crate::sys::errno::{failure, words};
 use crate::sys::inotify::Watches;
+use crate::sys::time::clock;
 use crate::time::Moment;
 use nix::sys::inotify::{AddWatchFlags, InotifyEvent};
 use smol::channel::Sender;
@@ -224,7 +225,7 @@ impl ConfigFile {
         work: impl FnOnce(&Shared) -> T + Send + 'static,
     ) -> T {
         let shared = self.shared.clone();
-        let under_way = shared.under_way.enter();
+        let under_way = shared.under_way.enter(clock::now());
         background::run(move || {
             let result = work(&shared);
             drop(under_way);

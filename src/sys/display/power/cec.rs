@@ -1,11 +1,10 @@
 //! Asks the television itself, through the HDMI cable (CEC, by `cec-ctl` of v4l-utils).
 
-use super::ask;
+use super::program::ask;
 use crate::supervisor::Failure;
-use crate::sys::display::attendant;
 use crate::sys::process::browser_profile;
 use crate::sys::process::children::Children;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 const PROGRAM: &str = "cec-ctl";
 
@@ -15,7 +14,7 @@ pub(super) fn device(devices: &Path, connector: Option<&str>) -> Option<String> 
     if !browser_profile::is_installed(PROGRAM) {
         return None;
     }
-    let found = attendant::named(devices, "cec");
+    let found = device_files(devices, "cec");
     let found = match found.as_slice() {
         [only] => only,
         several => {
@@ -25,6 +24,17 @@ pub(super) fn device(devices: &Path, connector: Option<&str>) -> Option<String> 
         }
     };
     Some(found.display().to_string())
+}
+
+/// The files of `directory` whose names begin with `prefix`, sorted.
+fn device_files(directory: &Path, prefix: &str) -> Vec<PathBuf> {
+    let entries = std::fs::read_dir(directory).into_iter().flatten().flatten();
+    let mut found: Vec<PathBuf> = entries
+        .filter(|entry| entry.file_name().to_string_lossy().starts_with(prefix))
+        .map(|entry| entry.path())
+        .collect();
+    found.sort();
+    found
 }
 
 /// Has the television show us, or go to sleep. We are a playback device: others are not allowed to.

@@ -3,7 +3,7 @@
 //! With the kernel's own driver (`vc4-kms-v3d`, what every current system has) the program still says that it has
 //! switched, and does nothing; so it counts only where the kernel has no connectors.
 
-use super::ask;
+use super::program::ask;
 use crate::supervisor::Failure;
 use crate::sys::process::browser_profile;
 use crate::sys::process::children::Children;

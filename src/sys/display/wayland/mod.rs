@@ -11,7 +11,7 @@ mod wire;
 
 use crate::config::{Display, Rotation};
 use crate::supervisor::{Backend, Failure, Screen};
-use crate::sys::display::attendant::{PowerAnswer, Server};
+use crate::sys::display::server::{PowerAnswer, Server};
 use session::Session;
 use std::path::Path;
 

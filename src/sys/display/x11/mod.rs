@@ -11,7 +11,7 @@ mod screen;
 
 use crate::config::{Display, Rotation};
 use crate::supervisor::{Failure, Screen};
-use crate::sys::display::attendant::{PowerAnswer, Server};
+use crate::sys::display::server::{PowerAnswer, Server};
 use connection::{Connection, Extension};
 use std::borrow::Cow;
 use std::path::Path;

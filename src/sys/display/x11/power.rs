@@ -2,7 +2,7 @@
 
 use super::X;
 use crate::supervisor::{Backend, Failure};
-use crate::sys::display::attendant::PowerAnswer;
+use crate::sys::display::server::PowerAnswer;
 use x11rb_protocol::protocol::dpms::{
     CapableRequest, DPMSMode, EnableRequest, EventMask, ForceLevelRequest, GetVersionRequest,
     InfoRequest, SelectInputRequest, SetTimeoutsRequest,

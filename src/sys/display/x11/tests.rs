@@ -3,7 +3,7 @@
 use super::X;
 use super::connection::Connection;
 use crate::config::{Display, Rotation};
-use crate::sys::display::attendant::Server;
+use crate::sys::display::server::Server;
 use crate::sys::test::Dir;
 use smol::future::{block_on, or, yield_now};
 use std::cell::Cell;
