@@ -327,8 +327,8 @@ impl Supervisor {
             shutting_down,
         };
         self.publisher.publish(parts, now);
-        for index in changed {
-            if let Some(memory) = self.processes.changed_memory(index).map(Box::new) {
+        for id in changed {
+            if let Some(memory) = self.processes.changed_memory(&id).map(Box::new) {
                 self.actions.push_back(Action::Remember { memory });
             }
         }

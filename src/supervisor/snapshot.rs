@@ -7,12 +7,9 @@ use super::interface::{
 };
 use super::process::machine::Machine;
 use super::process::processes::Processes;
-use crate::config::Display;
+use crate::config::{Display, Id};
 use crate::time::Moment;
 use std::rc::Rc;
-
-/// The status of a process and its index.
-type IndexedStatus = (usize, Rc<ProcessStatus>);
 
 /// Publishes the snapshots.
 #[derive(Debug)]
@@ -25,7 +22,7 @@ pub(super) struct Parts<'a> {
     pub configuration: &'a Configuration,
     pub processes: &'a mut Processes,
     /// The processes that may have changed.
-    pub changed: &'a [usize],
+    pub changed: &'a [Id],
     /// Processes or displays were added or removed, or a screen changed.
     pub layout_changed: bool,
     /// The displays that exist, sorted.
@@ -53,23 +50,24 @@ impl Publisher {
     }
 
     /// Publishes a new snapshot if anything changed.
-    pub fn publish(&mut self, parts: Parts<'_>, now: Moment) {
+    pub fn publish(&mut self, mut parts: Parts<'_>, now: Moment) {
         let old = &self.latest;
-        let statuses = build_processes(parts.processes, parts.changed, old, now);
-        let concerns_displays = |status: &IndexedStatus| status.1.process.display.is_some();
-        let needs_displays = parts.layout_changed || statuses.iter().any(concerns_displays);
+        let processes = build_processes(&mut parts, old, now);
+        let concerns_display = |id: &Id| {
+            let machine = parts.processes.get(id);
+            machine.is_some_and(|machine| machine.process.display.is_some())
+        };
+        let needs_displays = parts.layout_changed || parts.changed.iter().any(concerns_display);
         let displays = needs_displays.then(|| build_displays(&parts));
         let displays = displays.filter(|displays| displays[..] != old.displays[..]);
         let configuration = parts.configuration.changed_status(&old.configuration);
         let schedule = (parts.schedule).filter(|schedule| *schedule != *old.schedule);
         let active_display = &parts.configuration.loaded.config.active_display;
-        let count = parts.processes.iter().len();
-        let same = statuses.is_empty()
+        let same = processes.is_none()
             && displays.is_none()
             && Rc::ptr_eq(&old.connectors, parts.screens.connectors())
             && configuration.is_none()
             && schedule.is_none()
-            && old.processes.len() == count
             && old.active_display == *active_display
             && old.shutting_down == parts.shutting_down;
         if same {
@@ -89,12 +87,8 @@ impl Publisher {
         if let Some(configuration) = configuration {
             status.configuration = Rc::new(configuration);
         }
-        status.processes.truncate(count);
-        for (index, process) in statuses {
-            match status.processes.get_mut(index) {
-                Some(place) => *place = process,
-                None => status.processes.push(process),
-            }
+        if let Some(processes) = processes {
+            status.processes = processes;
         }
     }
 }
@@ -121,23 +115,34 @@ fn build_displays(parts: &Parts<'_>) -> Vec<DisplayStatus> {
     displays
 }
 
-/// Builds the status of these machines; returns those that differ. The objects of those that only moved are kept.
+/// The statuses of all processes, if one changed. The others are the same objects as before.
 fn build_processes(
-    processes: &mut Processes,
-    changed: &[usize],
+    parts: &mut Parts<'_>,
     old: &Snapshot,
     now: Moment,
-) -> Vec<IndexedStatus> {
-    let mut statuses = Vec::new();
-    for index in changed.iter().copied() {
-        let new = build_process(processes.machine_mut(index), now);
-        let status = match old.process(&new.process.id) {
+) -> Option<Vec<Rc<ProcessStatus>>> {
+    let mut build = |id: &Id| {
+        let new = build_process(parts.processes.get_mut(id)?, now);
+        Some(match old.process(id) {
             Some(old) if is_same(old, &new) => Rc::clone(old),
             _ => Rc::new(new),
-        };
-        let in_place = old.processes.get(index);
-        if in_place.is_none_or(|there| !Rc::ptr_eq(there, &status)) {
-            statuses.push((index, status));
+        })
+    };
+    let changed = parts.changed.iter().filter_map(&mut build);
+    if parts.layout_changed {
+        // They are all, in the order of the file.
+        let statuses: Vec<_> = changed.collect();
+        let pointers = statuses.iter().map(Rc::as_ptr);
+        let is_same = pointers.eq(old.processes.iter().map(Rc::as_ptr));
+        return (!is_same).then_some(statuses);
+    }
+    let mut statuses = None;
+    for new in changed {
+        let place = (old.processes.iter()).position(|old| old.process.id == new.process.id);
+        if let Some(place) = place
+            && !Rc::ptr_eq(&old.processes[place], &new)
+        {
+            statuses.get_or_insert_with(|| old.processes.clone())[place] = new;
         }
     }
     statuses

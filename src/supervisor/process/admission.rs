@@ -25,9 +25,10 @@ use std::time::Duration;
 /// display that exists. A restarted X server or compositor is back well before.
 const MISSING_DISPLAY_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// Whether two processes cannot run at the same time.
+/// Whether these are two processes that cannot run at the same time.
 fn exclude_each_other(a: &Process, b: &Process) -> bool {
-    (a.is_display() && b.is_display()) || (a.display.is_some() && a.display == b.display)
+    let share_display = a.display.is_some() && a.display == b.display;
+    a.id != b.id && (a.is_display() && b.is_display() || share_display)
 }
 
 /// Whether a run of `neighbour` must end before `process` starts.
@@ -48,7 +49,7 @@ enum AdmissionDecision {
     /// It must wait.
     Waits(Reason),
     /// These must stop first.
-    Displaces(Vec<usize>),
+    Displaces(Vec<Id>),
     /// A process with a later claim occupies its place.
     Denied(Reason),
 }
@@ -57,104 +58,82 @@ enum AdmissionDecision {
 impl Processes {
     /// The display process to start at boot: the configured one, or if that does not start automatically, the first
     /// that does.
-    pub(super) fn boot_display(&self, config: &Config) -> Option<usize> {
-        let named = self.active_display(config).filter(|index| {
-            let machine = &self.machines[*index];
-            machine.process.starts_at_boot() || machine.is_wanted()
-        });
-        named.or_else(|| self.displays_starting_at_boot().next())
+    pub(super) fn boot_display(&self, config: &Config) -> Option<&Machine> {
+        let named = self.active_display(config);
+        named
+            .filter(|machine| machine.process.starts_at_boot() || machine.is_wanted())
+            .or_else(|| self.displays_starting_at_boot().next())
     }
 
     /// The display process that the configuration names.
-    pub(super) fn active_display(&self, config: &Config) -> Option<usize> {
-        self.configured_index(config.active_display.as_ref()?).ok()
+    fn active_display(&self, config: &Config) -> Option<&Machine> {
+        self.configured(config.active_display.as_ref()?).ok()
     }
 
-    fn displays_starting_at_boot(&self) -> impl Iterator<Item = usize> {
-        let machines = self.machines.iter().enumerate();
-        let starting = machines.filter(|(_, machine)| {
+    fn displays_starting_at_boot(&self) -> impl Iterator<Item = &Machine> {
+        self.iter().filter(|machine| {
             machine.process.is_display() && machine.process.starts_at_boot() && !machine.removed
-        });
-        starting.map(|(index, _)| index)
+        })
     }
 
     /// Whether a display process should run.
     pub fn is_screen_in_use(&self) -> bool {
-        let mut machines = self.machines.iter();
+        let mut machines = self.machines.values();
         machines.any(|machine| machine.process.is_display() && machine.is_wanted())
     }
 
     /// A process that should run in the place of this one.
-    fn competitor_of(&self, index: usize) -> Option<usize> {
-        let process = &self.machines[index].process;
-        (0..self.machines.len())
-            .find(|other| *other != index && competes(&self.machines[*other], process))
+    fn competitor_of(&self, process: &Process) -> Option<&Machine> {
+        self.iter().find(|other| competes(other, process))
     }
 
     /// The processes that occupy, or should occupy, the display of this one: they must stop before it starts.
-    fn conflicts_of(&self, index: usize) -> Vec<usize> {
-        let process = &self.machines[index].process;
+    fn conflicts_of(&self, process: &Process) -> Vec<&Machine> {
         if process.display.is_none() && !process.is_display() {
             return Vec::new();
         }
-        let is_in_the_way =
-            |neighbour| occupies(neighbour, process) || competes(neighbour, process);
-        (0..self.machines.len())
-            .filter(|other| *other != index && is_in_the_way(&self.machines[*other]))
+        self.iter()
+            .filter(|other| occupies(other, process) || competes(other, process))
             .collect()
     }
 
-    fn admission(&self, index: usize, around: &Surroundings<'_>) -> AdmissionDecision {
-        if let Some(reason) = self.unmet_need(index, around) {
+    fn admission(&self, machine: &Machine, around: &Surroundings<'_>) -> AdmissionDecision {
+        let process = &machine.process;
+        if let Some(reason) = self.unmet_need(process, around) {
             return AdmissionDecision::Waits(reason);
         }
-        let machine = &self.machines[index];
-        let process = &machine.process;
-        let competitors = self.conflicts_of(index);
-        let id_of = |other: usize| self.machines[other].process.id.clone();
-        for other in &competitors {
-            let competitor = &self.machines[*other];
-            if competitor.is_alive()
-                && competes(competitor, process)
-                && competitor.claim > machine.claim
-            {
-                return AdmissionDecision::Denied(Reason::DisplayTaken(id_of(*other)));
-            }
+        let conflicts = self.conflicts_of(process);
+        let has_later_claim = |other: &&&Machine| {
+            other.is_alive() && competes(other, process) && other.claim > machine.claim
+        };
+        if let Some(other) = conflicts.iter().find(has_later_claim) {
+            return AdmissionDecision::Denied(Reason::DisplayTaken(other.process.id.clone()));
         }
-        let displaced: Vec<usize> = competitors
-            .iter()
-            .copied()
-            .filter(|other| {
-                let competitor = &self.machines[*other];
-                competes(competitor, process) && competitor.claim < machine.claim
-            })
+        let displaced: Vec<Id> = (conflicts.iter())
+            .filter(|other| competes(other, process) && other.claim < machine.claim)
+            .map(|other| other.process.id.clone())
             .collect();
         // It depends on one that it would displace.
         if let Some(needed) = displaced
             .iter()
-            .find(|other| self.depends_on(process, **other))
+            .find(|other| self.depends_on(process, other))
         {
-            return AdmissionDecision::Waits(Reason::DisplayTaken(id_of(*needed)));
+            return AdmissionDecision::Waits(Reason::DisplayTaken(needed.clone()));
         }
         if !displaced.is_empty() {
             return AdmissionDecision::Displaces(displaced);
         }
-        match competitors
-            .iter()
-            .find(|other| occupies(&self.machines[**other], process))
-        {
-            Some(other) => AdmissionDecision::Waits(Reason::WaitsForEndOf(id_of(*other))),
+        match conflicts.iter().find(|other| occupies(other, process)) {
+            Some(other) => {
+                AdmissionDecision::Waits(Reason::WaitsForEndOf(other.process.id.clone()))
+            }
             None => AdmissionDecision::Granted,
         }
     }
 
     /// What the process must wait for even if its place is free.
-    fn unmet_need(&self, index: usize, around: &Surroundings<'_>) -> Option<Reason> {
-        let process = &self.machines[index].process;
-        let is_ready = |id: &&Id| {
-            self.index_of(id)
-                .is_some_and(|other| self.machines[other].satisfies_dependents())
-        };
+    fn unmet_need(&self, process: &Process, around: &Surroundings<'_>) -> Option<Reason> {
+        let is_ready = |id: &&Id| self.get(id).is_some_and(Machine::satisfies_dependents);
         if let Some(id) = process.depends_on.iter().find(|id| !is_ready(id)) {
             return Some(Reason::WaitsForProcess(id.clone()));
         }
@@ -164,18 +143,14 @@ impl Processes {
     }
 
     /// Whether a process depends on another, directly or not. The configuration has no cycles.
-    fn depends_on(&self, process: &Process, other: usize) -> bool {
-        let mut needed = process.depends_on.iter().filter_map(|id| self.index_of(id));
-        needed.any(|index| index == other || self.depends_on(&self.machines[index].process, other))
+    fn depends_on(&self, process: &Process, other: &Id) -> bool {
+        let mut needed = process.depends_on.iter().filter_map(|id| self.get(id));
+        needed.any(|needed| needed.process.id == *other || self.depends_on(&needed.process, other))
     }
 
-    fn has_living_dependents(&self, index: usize) -> bool {
-        let id = &self.machines[index].process.id;
-        self.machines.iter().any(|machine| {
-            !machine.process.depends_on.is_empty()
-                && machine.is_alive()
-                && machine.process.depends_on.contains(id)
-        })
+    fn has_living_dependents(&self, id: &Id) -> bool {
+        let mut machines = self.machines.values();
+        machines.any(|machine| machine.is_alive() && machine.process.depends_on.contains(id))
     }
 }
 
@@ -183,54 +158,57 @@ impl Processes {
     /// Starts a process, and the ones that it depends on before it, as soon as each may run.
     ///
     /// Display processes are not started as dependencies: a background process must not change what is on the screen.
-    pub(super) fn start_process(&mut self, index: usize) {
+    pub(super) fn start_process(&mut self, id: &Id) {
         let claim = self.next_claim;
         self.next_claim += 1;
-        self.update(index, |machine| machine.set_wanted(claim));
-        self.start_dependencies(index);
+        self.update(id, |machine| machine.set_wanted(claim));
+        self.start_dependencies(id);
     }
 
     /// Restarts a process as requested by an operator or a rule, with the latest claim to its display.
-    fn restart_on_request(&mut self, index: usize, reason: Reason, now: Moment, out: &mut Actions) {
-        self.machines[index].claim = self.next_claim;
+    fn restart_on_request(&mut self, id: &Id, reason: Reason, now: Moment, out: &mut Actions) {
+        let claim = self.next_claim;
         self.next_claim += 1;
-        self.restart_process(index, reason, now, out);
+        self.update(id, |machine| machine.claim = claim);
+        self.restart_process(id, reason, now, out);
     }
 
     /// Restarts a process, and starts its dependencies. Its claim does not change: an automatic restart must not
     /// override a later request of an operator.
     pub(super) fn restart_process(
         &mut self,
-        index: usize,
+        id: &Id,
         reason: Reason,
         now: Moment,
         out: &mut Actions,
     ) {
-        self.update(index, |machine| machine.restart(reason, now, out));
-        self.start_dependencies(index);
+        self.update(id, |machine| machine.restart(reason, now, out));
+        self.start_dependencies(id);
     }
 
-    fn start_dependencies(&mut self, index: usize) {
-        let process = self.machines[index].process.clone();
+    fn start_dependencies(&mut self, id: &Id) {
+        let Some(machine) = self.get(id) else { return };
+        let process = machine.process.clone();
         for id in &process.depends_on {
-            let Some(other) = self.index_of(id) else {
-                continue;
-            };
-            let machine = &self.machines[other];
-            let startable = machine.process.enabled && !machine.process.is_display();
-            if startable && !machine.is_wanted() && !machine.satisfies_dependents() {
-                self.start_process(other);
+            let is_startable = self.get(id).is_some_and(|machine| {
+                machine.process.enabled
+                    && !machine.process.is_display()
+                    && !machine.is_wanted()
+                    && !machine.satisfies_dependents()
+            });
+            if is_startable {
+                self.start_process(id);
             }
         }
     }
 
     /// Switches to the configured display process if it is not the one on the screen.
     pub fn follow_active_display(&mut self, config: &Config) {
-        if let Some(index) = self.active_display(config)
-            && self.machines[index].process.enabled
-            && !self.machines[index].is_wanted()
+        if let Some(machine) = self.active_display(config)
+            && machine.process.enabled
+            && !machine.is_wanted()
         {
-            self.start_process(index);
+            self.start_process(&machine.process.id.clone());
         }
     }
 
@@ -244,8 +222,8 @@ impl Processes {
         }
         self.fill_screen(around, now);
         let mut seen: Vec<Display> = Vec::new();
-        for index in 0..self.machines.len() {
-            let machine = &self.machines[index];
+        for id in self.order.clone() {
+            let machine = &self.machines[&id];
             let process = &machine.process;
             if process.is_display() || !process.starts_at_boot() || machine.removed {
                 continue;
@@ -257,12 +235,11 @@ impl Processes {
                 }
                 seen.push(display.clone());
             }
-            let machine = &self.machines[index];
             if !machine.is_wanted()
                 && !machine.stays_stopped()
-                && self.competitor_of(index).is_none()
+                && self.competitor_of(process).is_none()
             {
-                self.start_process(index);
+                self.start_process(&id);
             }
         }
         self.correct_reasons();
@@ -271,9 +248,7 @@ impl Processes {
     fn fill_screen(&mut self, around: &Surroundings<'_>, now: Moment) {
         let waits_for_missing =
             |machine: &Machine| machine.awaits_admission() && around.is_missing(machine);
-        let mut wanted = self
-            .machines
-            .iter()
+        let mut wanted = (self.machines.values())
             .filter(|machine| machine.process.is_display() && machine.is_wanted())
             .peekable();
         let is_free = wanted.peek().is_none();
@@ -284,12 +259,12 @@ impl Processes {
         let Some(first) = self.boot_display(around.config) else {
             return;
         };
-        if self.machines[first].stays_stopped() {
+        if first.stays_stopped() {
             return;
         }
         if is_free {
-            if self.competitor_of(first).is_none() {
-                self.start_process(first);
+            if self.competitor_of(&first.process).is_none() {
+                self.start_process(&first.process.id.clone());
             }
             return;
         }
@@ -301,79 +276,76 @@ impl Processes {
         if !wait.is_over {
             return;
         }
-        let substitute = self.displays_starting_at_boot().find(|index| {
-            let machine = &self.machines[*index];
+        let substitute = self.displays_starting_at_boot().find(|machine| {
             !machine.is_wanted()
                 && !machine.stays_stopped()
                 && !around.is_missing(machine)
-                && (self.conflicts_of(*index).into_iter()).all(|other| {
-                    self.machines[other].awaits_admission()
-                        && self.unmet_need(other, around).is_some()
+                && (self.conflicts_of(&machine.process).into_iter()).all(|other| {
+                    other.awaits_admission() && self.unmet_need(&other.process, around).is_some()
                 })
         });
-        if let Some(index) = substitute {
+        if let Some(id) = substitute.map(|machine| machine.process.id.clone()) {
             // The lowest claim: it stops as soon as one of those can start.
-            self.update(index, |machine| machine.set_wanted(0));
-            self.start_dependencies(index);
+            self.update(&id, |machine| machine.set_wanted(0));
+            self.start_dependencies(&id);
         }
     }
 
     /// A process that exited cleanly because its display is gone has not finished: it waits for the display.
-    pub(super) fn expect_display_back(
-        &mut self,
-        index: usize,
-        around: &Surroundings<'_>,
-        now: Moment,
-    ) {
-        let machine = &self.machines[index];
+    pub(super) fn expect_display_back(&mut self, id: &Id, around: &Surroundings<'_>, now: Moment) {
+        let Some(machine) = self.get(id) else { return };
         if machine.has_just_finished(now) && around.is_missing(machine) {
             let claim = machine.claim;
-            self.update(index, |machine| machine.set_wanted(claim));
+            self.update(id, |machine| machine.set_wanted(claim));
         }
     }
 
     /// Updates the reasons of processes that should not run although they were not stopped.
     fn correct_reasons(&mut self) {
-        for index in 0..self.machines.len() {
-            let machine = &self.machines[index];
+        let mut corrected = Vec::new();
+        for machine in self.machines.values() {
             let is_open = matches!(
                 machine.reason(),
                 Some(Reason::DisplayTaken(_) | Reason::NotStartedYet | Reason::Disabled)
             );
             let is_idle = !machine.is_wanted() && !machine.is_alive();
-            if !is_idle || !machine.process.enabled || !is_open {
+            let process = &machine.process;
+            if !is_idle || !process.enabled || !is_open {
                 continue;
             }
-            let competitor = self
-                .competitor_of(index)
-                .filter(|_| machine.process.autostart);
-            let reason = match competitor {
-                Some(competitor) => {
-                    Reason::DisplayTaken(self.machines[competitor].process.id.clone())
-                }
+            let competitor = (process.autostart).then(|| self.competitor_of(process));
+            let reason = match competitor.flatten() {
+                Some(competitor) => Reason::DisplayTaken(competitor.process.id.clone()),
                 None => Reason::NotStartedYet,
             };
             if machine.reason() != Some(&reason) {
-                self.update(index, |machine| machine.set_idle_reason(reason));
+                corrected.push((process.id.clone(), reason));
             }
+        }
+        for (id, reason) in corrected {
+            self.update(&id, |machine| machine.set_idle_reason(reason));
         }
     }
 
     /// Stops processes that wait for a missing display that an operator wants to use for another one.
     fn displace_waiting_competitors(
         &mut self,
-        index: usize,
+        id: &Id,
         around: &Surroundings<'_>,
         now: Moment,
         out: &mut Actions,
     ) {
-        let newcomer = self.machines[index].process.id.clone();
-        for other in self.conflicts_of(index) {
-            let competitor = &self.machines[other];
-            if competitor.awaits_admission() && around.is_missing(competitor) {
-                let reason = Reason::DisplacedBy(newcomer.clone());
-                self.update(other, |machine| machine.stop(reason, now, out));
-            }
+        let waiting: Vec<Id> = (self.conflicts_of(&self.machines[id].process).into_iter())
+            .filter(|other| other.awaits_admission() && around.is_missing(other))
+            .map(|other| other.process.id.clone())
+            .collect();
+        self.displace(waiting, id, now, out);
+    }
+
+    fn displace(&mut self, others: Vec<Id>, by: &Id, now: Moment, out: &mut Actions) {
+        for other in others {
+            let reason = Reason::DisplacedBy(by.clone());
+            self.update(&other, |machine| machine.stop(reason, now, out));
         }
     }
 
@@ -399,66 +371,56 @@ impl Processes {
 
     /// Starts every process that may start.
     fn admit(&mut self, around: &Surroundings<'_>, now: Moment, out: &mut Actions) {
-        let waiting: Vec<usize> = (0..self.machines.len())
-            .filter(|index| self.machines[*index].awaits_admission())
+        let waiting: Vec<Id> = (self.iter())
+            .filter(|machine| machine.awaits_admission())
+            .map(|machine| machine.process.id.clone())
             .collect();
         self.start_what_is_configured(around, now);
-        for index in waiting {
-            if !self.machines[index].awaits_admission() {
+        for id in &waiting {
+            let machine = &self.machines[id];
+            if !machine.awaits_admission() {
                 continue;
             }
-            match self.admission(index, around) {
+            match self.admission(machine, around) {
                 AdmissionDecision::Granted => {
                     let run = RunId(self.next_run);
                     self.next_run += 1;
-                    let page = around.start_pages.get(&self.machines[index].process.id);
-                    self.update(index, |machine| machine.start(run, page, now, out));
+                    let page = around.start_pages.get(id);
+                    self.update(id, |machine| machine.start(run, page, now, out));
                 }
-                AdmissionDecision::Waits(reason) => self.delay_start(index, reason),
-                AdmissionDecision::Displaces(others) => {
-                    let newcomer = self.machines[index].process.id.clone();
-                    for other in others {
-                        let reason = Reason::DisplacedBy(newcomer.clone());
-                        self.update(other, |machine| machine.stop(reason, now, out));
-                    }
+                // Only why it is not admitted changes.
+                AdmissionDecision::Waits(reason) if machine.reason() == Some(&reason) => {}
+                AdmissionDecision::Waits(reason) => {
+                    self.update(id, |machine| machine.set_waiting_reason(reason));
                 }
+                AdmissionDecision::Displaces(others) => self.displace(others, id, now, out),
                 AdmissionDecision::Denied(reason) => {
-                    self.update(index, |machine| machine.stop(reason, now, out));
+                    self.update(id, |machine| machine.stop(reason, now, out));
                 }
             }
-        }
-    }
-
-    /// Updates why a process is not admitted.
-    fn delay_start(&mut self, index: usize, reason: Reason) {
-        if self.machines[index].reason() != Some(&reason) {
-            self.update(index, |machine| machine.set_waiting_reason(reason));
         }
     }
 
     /// The shutdown begins: what does not run must not start.
     pub fn begin_shutdown(&mut self, now: Moment, out: &mut Actions) {
-        for index in 0..self.machines.len() {
-            if !self.machines[index].is_alive() {
-                self.update(index, |machine| {
-                    if machine.is_wanted() {
-                        machine.stop(Reason::ShuttingDown, now, out);
-                    }
-                });
+        for id in self.order.clone() {
+            let machine = &self.machines[&id];
+            if machine.is_wanted() && !machine.is_alive() {
+                self.update(&id, |machine| machine.stop(Reason::ShuttingDown, now, out));
             }
         }
     }
 
     /// In shutdown, stops the processes whose dependents have stopped.
     fn end_next(&mut self, now: Moment, out: &mut Actions) {
-        let ending: Vec<usize> = (0..self.machines.len())
-            .filter(|index| {
-                let machine = &self.machines[*index];
-                machine.is_wanted() && !self.has_living_dependents(*index)
+        let ending: Vec<Id> = (self.iter())
+            .filter(|machine| {
+                machine.is_wanted() && !self.has_living_dependents(&machine.process.id)
             })
+            .map(|machine| machine.process.id.clone())
             .collect();
-        for index in ending {
-            self.update(index, |machine| {
+        for id in ending {
+            self.update(&id, |machine| {
                 machine.stop(Reason::ShuttingDown, now, out);
             });
         }
@@ -477,8 +439,7 @@ impl Processes {
         now: Moment,
         out: &mut Actions,
     ) -> Outcome {
-        let index = self.configured_index(id)?;
-        let machine = &self.machines[index];
+        let machine = self.configured(id)?;
         if !machine.process.enabled {
             return Err(Refusal::Disabled(id.clone()));
         }
@@ -488,21 +449,20 @@ impl Processes {
                 stopped: Vec::new(),
             });
         }
-        let stopped = (self.conflicts_of(index).into_iter())
-            .map(|other| &self.machines[other])
+        let stopped = (self.conflicts_of(&machine.process).into_iter())
             .filter(|other| other.is_alive())
             .map(|other| other.process.id.clone())
             .collect();
-        if renew && self.machines[index].is_alive() {
+        if renew && machine.is_alive() {
             let reason = match requester {
                 Requester::Schedule(_) => Reason::RestartedBySchedule,
                 _ => Reason::RestartedByOperator,
             };
-            self.restart_on_request(index, reason, now, out);
+            self.restart_on_request(id, reason, now, out);
         } else {
-            self.start_process(index);
+            self.start_process(id);
         }
-        self.displace_waiting_competitors(index, around, now, out);
+        self.displace_waiting_competitors(id, around, now, out);
         Ok(Done::Started { stopped })
     }
 
@@ -515,8 +475,7 @@ impl Processes {
         now: Moment,
         out: &mut Actions,
     ) -> Outcome {
-        let index = self.configured_index(id)?;
-        let machine = &self.machines[index];
+        let machine = self.configured(id)?;
         let is_at_rest =
             (machine.stays_stopped() || !machine.process.enabled) && !machine.is_alive();
         if was_starting || !is_at_rest || machine.state() == State::Failed {
@@ -525,22 +484,19 @@ impl Processes {
                 Requester::Schedule(_) if machine.is_wanted() => Reason::StoppedBySchedule,
                 _ => Reason::StoppedByOperator,
             };
-            self.update(index, |machine| machine.stop(reason, now, out));
+            self.update(id, |machine| machine.stop(reason, now, out));
         }
         Ok(Done::Accepted)
     }
 
     /// Starts or stops a process for a restored override, before anything else starts.
     pub fn set_running(&mut self, id: &Id, runs: bool, now: Moment, out: &mut Actions) {
-        let Some(index) = self.index_of(id) else {
-            return;
-        };
-        let machine = &self.machines[index];
+        let Some(machine) = self.get(id) else { return };
         match (runs, machine.is_wanted()) {
-            (true, false) if machine.process.enabled => self.start_process(index),
+            (true, false) if machine.process.enabled => self.start_process(id),
             (false, true) => {
                 let reason = Reason::StoppedBySchedule;
-                self.update(index, |machine| machine.stop(reason, now, out));
+                self.update(id, |machine| machine.stop(reason, now, out));
             }
             _ => {}
         }

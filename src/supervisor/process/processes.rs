@@ -13,12 +13,13 @@ pub(super) type Actions = VecDeque<Action>;
 /// The machines of all processes.
 #[derive(Debug)]
 pub(in crate::supervisor) struct Processes {
+    pub(super) machines: BTreeMap<Id, Machine>,
     /// In the order of the file, then those that are no longer configured but still run.
-    pub(super) machines: Vec<Machine>,
+    pub(super) order: Vec<Id>,
     pub(super) next_run: u64,
     pub(super) next_claim: u64,
     /// Machines that changed since [`Self::take_updated`].
-    pub(super) updated: Vec<usize>,
+    pub(super) updated: Vec<Id>,
     /// A process may start that could not before.
     pub(super) may_start_more: bool,
     /// Set while every display process that should run waits for a missing display.
@@ -47,7 +48,8 @@ pub(in crate::supervisor) struct Surroundings<'a> {
 impl Processes {
     pub fn new(next_run: u64) -> Self {
         Self {
-            machines: Vec::new(),
+            machines: BTreeMap::new(),
+            order: Vec::new(),
             next_run,
             next_claim: 1,
             updated: Vec::new(),
@@ -57,39 +59,38 @@ impl Processes {
     }
 
     /// In the order of the file, then those that are no longer configured but still run.
-    pub fn iter(&self) -> std::slice::Iter<'_, Machine> {
-        self.machines.iter()
+    pub fn iter(&self) -> impl ExactSizeIterator<Item = &Machine> {
+        self.order.iter().map(|id| &self.machines[id])
     }
 
     pub fn get(&self, id: &Id) -> Option<&Machine> {
-        self.iter().find(|machine| machine.process.id == *id)
+        self.machines.get(id)
     }
 
     /// A process that was not removed.
     pub fn configured(&self, id: &Id) -> Result<&Machine, Refusal> {
-        self.configured_index(id).map(|index| &self.machines[index])
-    }
-
-    pub(super) fn configured_index(&self, id: &Id) -> Result<usize, Refusal> {
-        self.index_of(id)
-            .filter(|index| !self.machines[*index].removed)
+        (self.get(id).filter(|machine| !machine.removed))
             .ok_or_else(|| Refusal::NoSuchProcess(id.clone()))
     }
 
     /// The process of a run that is not over.
     pub fn of_run(&self, run: RunId) -> Option<&Machine> {
-        self.iter().find(|machine| machine.run() == Some(run))
+        let mut machines = self.machines.values();
+        machines.find(|machine| machine.run() == Some(run))
     }
 
-    pub(super) fn index_of(&self, id: &Id) -> Option<usize> {
-        self.iter().position(|machine| machine.process.id == *id)
+    /// Adds a machine behind the others.
+    pub(super) fn add(&mut self, machine: Machine) {
+        let id = &machine.process.id;
+        self.order.push(id.clone());
+        self.machines.insert(id.clone(), machine);
     }
 
     /// Changes the machine of a run. An event of a run that is over is ignored.
-    pub fn update_run(&mut self, run: RunId, change: impl FnOnce(&mut Machine)) -> Option<usize> {
-        let index = self.iter().position(|it| it.run() == Some(run))?;
-        self.update(index, change);
-        Some(index)
+    pub fn update_run(&mut self, run: RunId, change: impl FnOnce(&mut Machine)) -> Option<Id> {
+        let id = self.of_run(run)?.process.id.clone();
+        self.update(&id, change);
+        Some(id)
     }
 
     /// Changes the machine of a run that may be over then.
@@ -100,33 +101,36 @@ impl Processes {
         now: Moment,
         change: impl FnOnce(&mut Machine),
     ) {
-        if let Some(index) = self.update_run(run, change) {
-            self.expect_display_back(index, around, now);
+        if let Some(id) = self.update_run(run, change) {
+            self.expect_display_back(&id, around, now);
         }
     }
 
     /// Changes a machine.
-    pub(super) fn update(&mut self, index: usize, change: impl FnOnce(&mut Machine)) {
-        self.updated.push(index);
-        self.may_start_more = true;
-        change(&mut self.machines[index]);
+    pub(super) fn update(&mut self, id: &Id, change: impl FnOnce(&mut Machine)) {
+        if let Some(machine) = self.machines.get_mut(id) {
+            self.updated.push(id.clone());
+            self.may_start_more = true;
+            change(machine);
+        }
     }
 
     /// Sets the published status of the page of a run.
     pub fn set_page_status(&mut self, run: RunId, status: PageStatus) {
-        if let Some(index) = self.iter().position(|it| it.run() == Some(run))
-            && self.machines[index].page_status.as_deref() != Some(&status)
+        let mut machines = self.machines.values_mut();
+        if let Some(machine) = machines.find(|machine| machine.run() == Some(run))
+            && machine.page_status.as_deref() != Some(&status)
         {
-            self.machines[index].page_status = Some(Rc::new(status));
-            self.updated.push(index);
+            machine.page_status = Some(Rc::new(status));
+            self.updated.push(machine.process.id.clone());
         }
     }
 
     /// Displays appeared or disappeared.
     pub fn handle_displays(&mut self, around: &Surroundings<'_>, now: Moment) {
         self.may_start_more = true;
-        for index in 0..self.machines.len() {
-            self.expect_display_back(index, around, now);
+        for id in self.order.clone() {
+            self.expect_display_back(&id, around, now);
         }
     }
 
@@ -138,8 +142,9 @@ impl Processes {
     }
 
     pub fn handle_deadline(&mut self, now: Moment, out: &mut Actions) {
-        while let Some((_, index)) = self.next_deadline().filter(|(moment, _)| *moment <= now) {
-            self.update(index, |machine| machine.handle_deadline(now, out));
+        while let Some((_, id)) = self.next_deadline().filter(|(moment, _)| *moment <= now) {
+            let id = id.clone();
+            self.update(&id, |machine| machine.handle_deadline(now, out));
         }
         if let Some(wait) = &mut self.screen_wait
             && !wait.is_over
@@ -151,18 +156,17 @@ impl Processes {
     }
 
     /// The machine whose deadline is next.
-    fn next_deadline(&self) -> Option<(Moment, usize)> {
-        let machines = self.iter().enumerate();
-        machines
-            .filter_map(|(index, machine)| Some((machine.deadline()?, index)))
-            .min()
+    fn next_deadline(&self) -> Option<(Moment, &Id)> {
+        let machines = self.machines.values();
+        let deadlines = machines.filter_map(|it| Some((it.deadline()?, &it.process.id)));
+        deadlines.min()
     }
 
-    /// The machines that changed since the last call, or with `all` every one.
-    pub fn take_updated(&mut self, all: bool) -> Vec<usize> {
+    /// The machines that changed since the last call, or with `all` every one in order.
+    pub fn take_updated(&mut self, all: bool) -> Vec<Id> {
         let mut updated = std::mem::take(&mut self.updated);
         if all {
-            return (0..self.machines.len()).collect();
+            return self.order.clone();
         }
         updated.sort_unstable();
         updated.dedup();
@@ -171,16 +175,16 @@ impl Processes {
 
     /// Whether a process has a run that is not over.
     pub fn any_alive(&self) -> bool {
-        self.iter().any(Machine::is_alive)
+        self.machines.values().any(Machine::is_alive)
     }
 
     /// What the next daemon must know of a process, if that changed.
-    pub fn changed_memory(&mut self, index: usize) -> Option<Memory> {
-        self.machines.get_mut(index)?.changed_memory()
+    pub fn changed_memory(&mut self, id: &Id) -> Option<Memory> {
+        self.machines.get_mut(id)?.changed_memory()
     }
 
-    /// Gives access to machines for their statuses.
-    pub fn machine_mut(&mut self, index: usize) -> &mut Machine {
-        &mut self.machines[index]
+    /// Gives access to a machine for its status.
+    pub fn get_mut(&mut self, id: &Id) -> Option<&mut Machine> {
+        self.machines.get_mut(id)
     }
 }

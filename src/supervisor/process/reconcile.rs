@@ -5,19 +5,17 @@
 
 use super::machine::Machine;
 use super::processes::{Actions, Processes, Surroundings};
-use crate::config::{Config, Id, Process};
+use crate::config::{Config, Process};
 use crate::supervisor::interface::{Action, Memory, Reason};
 use crate::time::Moment;
-use std::collections::BTreeMap;
 
 impl Processes {
     /// Starts what starts at boot. `in_use`: a display process of an earlier daemon should run.
     pub fn boot(&mut self, in_use: bool, around: &Surroundings<'_>, now: Moment) {
         // The file may have another active display process than when the previous daemon ended. One that does not
         // start automatically would not be on the screen after a boot either.
-        let follows = self.boot_display(around.config).is_some_and(|index| {
-            let machine = &self.machines[index];
-            self.active_display(around.config) == Some(index)
+        let follows = self.boot_display(around.config).is_some_and(|machine| {
+            around.config.active_display.as_ref() == Some(&machine.process.id)
                 && !machine.is_wanted()
                 && !machine.stays_stopped()
         });
@@ -34,22 +32,20 @@ impl Processes {
             let machine = Machine::restore(memory, now, out);
             self.next_claim = self.next_claim.max(machine.claim + 1);
             configure_log(&machine.process, out);
-            self.machines.push(machine);
+            self.add(machine);
         }
     }
 
     /// Applies a saved configuration.
     pub fn adopt(&mut self, config: &mut Config, now: Moment, out: &mut Actions) {
         self.may_start_more = true;
-        let mut previous: BTreeMap<Id, Machine> = std::mem::take(&mut self.machines)
-            .into_iter()
-            .map(|machine| (machine.process.id.clone(), machine))
-            .collect();
+        let mut previous = std::mem::take(&mut self.machines);
+        self.order.clear();
         let mut different = Vec::new();
-        for (index, process) in config.processes.iter_mut().enumerate() {
+        for process in &mut config.processes {
             let Some(mut machine) = previous.remove(&process.id) else {
                 configure_log(process, out);
-                self.machines.push(Machine::new(process.clone(), now));
+                self.add(Machine::new(process.clone(), now));
                 continue;
             };
             let old = machine.process.clone();
@@ -66,17 +62,17 @@ impl Processes {
                 machine.removed = false;
                 machine.set_idle_reason(Reason::NotStartedYet);
             } else if !old.runs_like(process) && machine.is_wanted() {
-                different.push(index);
+                different.push(process.id.clone());
             }
             // One copy serves both, so the published status of an unchanged process stays the same object.
             *process = machine.process.clone();
-            self.machines.push(machine);
+            self.add(machine);
         }
         for machine in previous.into_values() {
             self.remove_process(machine, now, out);
         }
-        for index in different {
-            self.restart_process(index, Reason::ConfigurationChanged, now, out);
+        for id in different {
+            self.restart_process(&id, Reason::ConfigurationChanged, now, out);
         }
     }
 
@@ -85,7 +81,7 @@ impl Processes {
         if machine.is_alive() {
             machine.removed = true;
             machine.stop(Reason::Removed, now, out);
-            self.machines.push(machine);
+            self.add(machine);
         } else {
             forget(&machine, out);
         }
@@ -93,15 +89,17 @@ impl Processes {
 
     /// Drops the removed processes that have stopped. Returns whether there was one.
     pub fn drop_ended(&mut self, out: &mut Actions) -> bool {
-        let before = self.machines.len();
-        self.machines.retain(|machine| {
+        let before = self.order.len();
+        self.order.retain(|id| {
+            let machine = &self.machines[id];
             let is_gone = machine.removed && !machine.is_alive();
             if is_gone {
                 forget(machine, out);
+                self.machines.remove(id);
             }
             !is_gone
         });
-        self.machines.len() < before
+        self.order.len() < before
     }
 }
 
