@@ -1,12 +1,9 @@
 //! Finds a cgroup: its name among processes, its directory among files, and whether it is ours.
 
-#![allow(unsafe_code)]
-
 use crate::supervisor::Failure;
-use nix::libc;
-use std::ffi::{CStr, CString};
+use rustix::fs::getxattr;
+use std::ffi::CStr;
 use std::fs;
-use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 
 /// One cgroup, by both its names.
@@ -98,16 +95,7 @@ pub(super) fn is_delegated(directory: &Path) -> bool {
 
 /// The first byte of an extended attribute.
 fn attribute(path: &Path, name: &CStr) -> Option<u8> {
-    let path = CString::new(path.as_os_str().as_bytes()).ok()?;
     let mut value = [0_u8; 8];
-    // SAFETY: both names end in NUL and live, and the kernel writes at most the length given into `value`.
-    let length = unsafe {
-        libc::getxattr(
-            path.as_ptr(),
-            name.as_ptr(),
-            value.as_mut_ptr().cast(),
-            value.len(),
-        )
-    };
+    let length = getxattr(path, name, &mut value).ok()?;
     (length > 0).then_some(value[0])
 }

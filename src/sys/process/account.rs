@@ -3,6 +3,7 @@
 use crate::supervisor::Failure;
 use crate::sys::errno::failure;
 use nix::unistd::{Gid, Uid, User, getgrouplist};
+use rustix::process;
 use std::collections::BTreeMap;
 use std::ffi::CString;
 use std::fs;
@@ -74,11 +75,11 @@ pub struct Account {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Switch {
     /// The user.
-    pub uid: u32,
+    pub uid: process::Uid,
     /// Its primary group.
-    pub gid: u32,
+    pub gid: process::Gid,
     /// All its groups, as initgroups(3) sets them.
-    pub groups: Vec<u32>,
+    pub groups: Vec<process::Gid>,
 }
 
 impl Account {
@@ -146,12 +147,13 @@ impl Switch {
     fn to(user: &User) -> Result<Self, Failure> {
         let name = CString::new(user.name.as_bytes())
             .expect("the name comes from the C library, which ends it with a NUL");
+        let gid = |group: Gid| process::Gid::from_raw(group.as_raw());
         let groups = getgrouplist(&name, user.gid)
             .map_err(|e| failure(format_args!("read the groups of {}", user.name), &e.into()))?;
         Ok(Self {
-            uid: user.uid.as_raw(),
-            gid: user.gid.as_raw(),
-            groups: groups.into_iter().map(Gid::as_raw).collect(),
+            uid: process::Uid::from_raw(user.uid.as_raw()),
+            gid: gid(user.gid),
+            groups: groups.into_iter().map(gid).collect(),
         })
     }
 }

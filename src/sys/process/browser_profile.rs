@@ -44,7 +44,11 @@ fn make(profile: &Path, account: &Account) -> io::Result<()> {
         _ => {}
     }
     match &account.switch {
-        Some(switch) => chown(profile, Some(switch.uid), Some(switch.gid)),
+        Some(switch) => chown(
+            profile,
+            Some(switch.uid.as_raw()),
+            Some(switch.gid.as_raw()),
+        ),
         None => Ok(()),
     }
 }

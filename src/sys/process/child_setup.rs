@@ -3,28 +3,20 @@
 //! It runs in the daemon's memory ([`super::vfork`]), or after fork in a copy in which a lock may stay locked. So these
 //! are only system calls: nothing is allocated, no lock is taken, and errors are bare numbers.
 
-#![allow(unsafe_code)]
-
 use super::account::{Account, Switch};
 use crate::sys::service::rlimit;
 use nix::errno::Errno;
-use nix::libc;
+use nix::sys::resource::{Resource, setrlimit};
+use rustix::thread::{set_thread_gid, set_thread_groups, set_thread_uid};
 use std::fs::File;
-
-// Elsewhere those of these names are of a time when ids had 16 bits.
-#[cfg(target_pointer_width = "64")]
-use libc::{SYS_setgid, SYS_setgroups, SYS_setuid};
-#[cfg(target_pointer_width = "32")]
-use libc::{
-    SYS_setgid32 as SYS_setgid, SYS_setgroups32 as SYS_setgroups, SYS_setuid32 as SYS_setuid,
-};
 
 /// The prepared setup.
 #[derive(Debug)]
 pub(in crate::sys) struct ChildSetup {
     entrance: Option<File>,
     switch: Option<Switch>,
-    limit: Option<libc::rlimit>,
+    /// The soft and the hard limit on descriptors.
+    limit: Option<(u64, u64)>,
 }
 
 impl ChildSetup {
@@ -51,9 +43,8 @@ impl ChildSetup {
         if let Some(switch) = &self.switch {
             switch.apply()?;
         }
-        if let Some(limit) = &self.limit {
-            // SAFETY: `limit` is a live `rlimit` that the call only reads.
-            Errno::result(unsafe { libc::setrlimit(libc::RLIMIT_NOFILE, limit) })?;
+        if let Some((soft, hard)) = self.limit {
+            setrlimit(Resource::RLIMIT_NOFILE, soft, hard)?;
         }
         Ok(())
     }
@@ -63,13 +54,9 @@ impl Switch {
     /// Changes the user, by bare system calls: those of the C library change every thread of the process, here the
     /// daemon's.
     fn apply(&self) -> Result<(), Errno> {
-        let groups = self.groups.as_ptr();
-        // SAFETY: the pointer and length are those of a live vector of group ids.
-        Errno::result(unsafe { libc::syscall(SYS_setgroups, self.groups.len(), groups) })?;
-        // SAFETY: takes an integer and touches no memory.
-        Errno::result(unsafe { libc::syscall(SYS_setgid, self.gid) })?;
-        // SAFETY: takes an integer and touches no memory.
-        Errno::result(unsafe { libc::syscall(SYS_setuid, self.uid) })?;
-        Ok(())
+        set_thread_groups(&self.groups)
+            .and_then(|()| set_thread_gid(self.gid))
+            .and_then(|()| set_thread_uid(self.uid))
+            .map_err(|error| Errno::from_raw(error.raw_os_error()))
     }
 }

@@ -189,8 +189,8 @@ mod tests {
 
     fn another_user() -> Option<Switch> {
         Some(Switch {
-            uid: 54_321,
-            gid: 54_321,
+            uid: rustix::process::Uid::from_raw(54_321),
+            gid: rustix::process::Gid::from_raw(54_321),
             groups: Vec::new(),
         })
     }

@@ -1,13 +1,11 @@
 //! A handle on one process, which never comes to mean another one.
 
-#![allow(unsafe_code)]
-
-use nix::libc;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::sys::signal::Signal;
+use rustix::process::{Pid, PidfdFlags, Signal as NamedSignal, pidfd_open, pidfd_send_signal};
 use smol::Async;
 use std::io;
-use std::os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, OwnedFd};
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
 /// A process of any parent. A PID may be reused once its process was reaped; this always means the same process.
 #[derive(Debug)]
@@ -19,21 +17,14 @@ impl PidFd {
     /// # Errors
     /// There is none (`ESRCH`), or no descriptor is left.
     pub(in crate::sys) fn open(pid: i32) -> io::Result<Self> {
-        // SAFETY: the call takes two integers and touches no memory.
-        let fd = unsafe { libc::syscall(libc::SYS_pidfd_open, pid, 0) };
-        if fd < 0 {
-            return Err(io::Error::last_os_error());
-        }
-        // SAFETY: the kernel has just made this descriptor for us (close-on-exec), and nothing else has it.
-        Ok(Self(unsafe { OwnedFd::from_raw_fd(fd as i32) }))
+        let pid = Pid::from_raw(pid).ok_or(io::ErrorKind::NotFound)?;
+        Ok(Self(pidfd_open(pid, PidfdFlags::empty())?))
     }
 
     /// Sends a signal to exactly this process; gone is gone, and no error.
     pub(in crate::sys) fn signal(&self, signal: Signal) {
-        let none: *const libc::siginfo_t = std::ptr::null();
-        let fd = self.0.as_raw_fd();
-        // SAFETY: the descriptor is open, and a null `siginfo` stands for that of kill(2).
-        unsafe { libc::syscall(libc::SYS_pidfd_send_signal, fd, signal as i32, none, 0) };
+        let signal = NamedSignal::from_named_raw(signal as i32);
+        let _ = signal.map(|signal| pidfd_send_signal(&self.0, signal));
     }
 
     /// Whether the process has ended.

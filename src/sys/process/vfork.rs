@@ -22,12 +22,13 @@ use super::pidfd::PidFd;
 use crate::sys::service::core_dump;
 use crate::sys::service::signals;
 use nix::errno::Errno;
-use nix::fcntl::{FcntlArg, OFlag, fcntl};
+use nix::fcntl::OFlag;
 use nix::libc::{self, c_int, c_uint, c_void};
 use nix::sys::signal::{SigSet, SigmaskHow, Signal, kill};
 use nix::sys::utsname::uname;
 use nix::sys::wait::waitpid;
 use nix::unistd::{Pid, chdir, dup2_stderr, dup2_stdin, dup2_stdout, dup3, setsid};
+use rustix::io::fcntl_dupfd_cloexec;
 use std::fs::File;
 use std::io::{self, PipeWriter};
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, OwnedFd};
@@ -68,11 +69,7 @@ impl VforkSpawner {
     /// No memory or no descriptor is left.
     pub(in crate::sys) fn new() -> io::Result<Self> {
         let null = File::open("/dev/null")?;
-        let low = |least| -> io::Result<OwnedFd> {
-            let copy = fcntl(&null, FcntlArg::F_DUPFD_CLOEXEC(least))?;
-            // SAFETY: it was just created, and nothing else uses it.
-            Ok(unsafe { OwnedFd::from_raw_fd(copy) })
-        };
+        let low = |least| fcntl_dupfd_cloexec(&null, least);
         Ok(Self {
             stack: Stack::new()?,
             places: [low(0)?, low(0)?, low(devtools_socket::ABOVE)?],

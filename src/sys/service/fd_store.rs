@@ -19,6 +19,7 @@ use super::rlimit;
 use crate::sys::errno::words;
 use nix::fcntl::{FcntlArg, FdFlag, fcntl};
 use nix::unistd::dup2_raw;
+use rustix::io::fcntl_dupfd_cloexec;
 use sd_notify::NotifyState;
 use std::collections::BTreeMap;
 use std::ffi::OsString;
@@ -91,10 +92,9 @@ impl InheritedDescriptors {
 /// children are born with (`sys::process::vfork`).
 fn taken(fd: OwnedFd) -> OwnedFd {
     if fd.as_raw_fd() < LOW
-        && let Ok(copy) = fcntl(&fd, FcntlArg::F_DUPFD_CLOEXEC(LOW))
+        && let Ok(copy) = fcntl_dupfd_cloexec(&fd, LOW)
     {
-        // SAFETY: it was made just now, and nothing else uses it.
-        return unsafe { OwnedFd::from_raw_fd(copy) };
+        return copy;
     }
     let _ = fcntl(&fd, FcntlArg::F_SETFD(FdFlag::FD_CLOEXEC));
     fd
@@ -171,11 +171,9 @@ fn in_a_row(fds: Vec<OwnedFd>) -> io::Result<usize> {
     // Out of the way first: a place may be taken by one that is still to be moved.
     let moved = fds
         .iter()
-        .map(|fd| fcntl(fd, FcntlArg::F_DUPFD_CLOEXEC(end)))
-        .collect::<Result<Vec<RawFd>, _>>()?;
+        .map(|fd| fcntl_dupfd_cloexec(fd, end))
+        .collect::<Result<Vec<OwnedFd>, _>>()?;
     for (place, fd) in (FIRST..end).zip(&moved) {
-        // SAFETY: `fd` was made above and is open.
-        let fd = unsafe { std::os::fd::BorrowedFd::borrow_raw(*fd) };
         // SAFETY: the descriptor at this place is not used any more; the program ends here.
         let there = unsafe { dup2_raw(fd, place) }?;
         // It is the next program's.

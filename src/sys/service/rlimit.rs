@@ -1,6 +1,5 @@
 //! How many descriptors the daemon may hold, and that its children do not notice.
 
-use nix::libc;
 use nix::sys::resource::{Resource, getrlimit, setrlimit};
 use std::io;
 use std::sync::OnceLock;
@@ -22,12 +21,9 @@ pub fn raise_descriptors() -> io::Result<()> {
 
 /// The limit a child is to be given back, where it was raised. Programs that use select(2)
 /// rely on a soft limit of 1,024, and some close every descriptor up to it when they start.
-pub(in crate::sys) fn inherited() -> Option<libc::rlimit> {
-    let (soft, hard) = *INHERITED.get()?;
-    (soft != hard).then_some(libc::rlimit {
-        rlim_cur: soft as libc::rlim_t,
-        rlim_max: hard as libc::rlim_t,
-    })
+pub(in crate::sys) fn inherited() -> Option<(u64, u64)> {
+    let limits = INHERITED.get().copied();
+    limits.filter(|(soft, hard)| soft != hard)
 }
 
 /// Gives this process back the limit it was started with, for the program it is about to become.

@@ -11,7 +11,7 @@ use nix::errno::Errno;
 use nix::libc::{self, c_int};
 use nix::sys::signal::SigSet;
 use smol::stream::StreamExt;
-use std::{io, mem, ptr};
+use std::io;
 
 /// What has a handler in this process: what is a wish, the ends of children, and a stack that overflows (the
 /// standard library's).
@@ -88,25 +88,23 @@ impl ChildEnds {
 pub(in crate::sys) fn afresh() -> Result<(), Errno> {
     // The standard library has this process ignore SIGPIPE, which a child would inherit.
     for number in CAUGHT.into_iter().chain([libc::SIGPIPE]) {
-        // SAFETY: the default of a signal runs no code of the daemon.
-        unsafe { libc::signal(number, libc::SIG_DFL) };
+        reset(number);
     }
     SigSet::empty().thread_set_mask()
 }
 
 /// What is ignored where the daemon is started (by `nohup`, by a shell's `&`) would be ignored by everything that it
 /// starts, so it is set back to its default. Not SIGPIPE: that is the standard library's, and is reset in each child.
+/// What has a handler is not ignored, or will not be.
 fn reset_ignored() {
-    for number in (1..32).filter(|number| *number != libc::SIGPIPE) {
-        // SAFETY: all zeroes are a value of this plain structure.
-        let mut before: libc::sigaction = unsafe { mem::zeroed() };
-        // SAFETY: nothing is set, and what is there is written to a structure that is ours.
-        let known = unsafe { libc::sigaction(number, ptr::null(), &mut before) } == 0;
-        if known && before.sa_sigaction == libc::SIG_IGN {
-            // SAFETY: the default of a signal runs no code of the daemon.
-            unsafe { libc::signal(number, libc::SIG_DFL) };
-        }
-    }
+    let others = (1..32).filter(|number| *number != libc::SIGPIPE && !CAUGHT.contains(number));
+    others.for_each(reset);
+}
+
+/// Sets a signal back to its default; the number of one that cannot be caught is refused.
+fn reset(number: c_int) {
+    // SAFETY: the default of a signal runs no code of the daemon.
+    unsafe { libc::signal(number, libc::SIG_DFL) };
 }
 
 async fn next(signals: &mut async_signal::Signals) -> io::Result<Signal> {
