@@ -549,11 +549,11 @@ mod tests {
         let mut server = Command::new("sleep");
         server.arg("600").stdin(own.try_clone().unwrap());
         let listening = move || Ok(listen(&own, Backlog::MAXCONN)?);
-        // SAFETY: between fork and exec it makes one system call, and allocates nothing.
         #[expect(
             unsafe_code,
             reason = "the process that the kernel names has to listen itself"
         )]
+        // SAFETY: between fork and exec it makes one system call, and allocates nothing.
         unsafe {
             server.pre_exec(listening)
         };

@@ -1,6 +1,6 @@
 //! Who is at the other end of the unix socket.
 
-#![allow(unsafe_code)]
+#![expect(unsafe_code)]
 
 use nix::libc;
 use nix::sys::socket::{getsockopt, sockopt::PeerCredentials};

@@ -3,7 +3,7 @@
 //! A browser with a debugging pipe reads descriptor 3 and writes 4. One socket serves for both, so there
 //! is one descriptor to keep when the run changes hands.
 
-#![allow(unsafe_code)]
+#![expect(unsafe_code)]
 
 use nix::errno::Errno;
 use nix::libc;

@@ -1,6 +1,6 @@
 //! A program that is ready to be executed: nothing is left to be found, made or allocated.
 
-#![allow(unsafe_code)]
+#![expect(unsafe_code)]
 
 use super::environment::Environment;
 use super::launch::{Launch, PATH};

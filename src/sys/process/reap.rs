@@ -1,6 +1,6 @@
 //! Reaps ended children that nothing else waits for.
 
-#![allow(unsafe_code)]
+#![expect(unsafe_code)]
 
 use crate::supervisor::Ending;
 use nix::libc;

@@ -8,7 +8,7 @@
 //! come and go beside it and are left to async-process. What either does before it executes its program is the
 //! same ([`ChildSetup`]).
 
-#![allow(unsafe_code)]
+#![expect(unsafe_code)]
 
 use super::account::Account;
 use super::child_setup::ChildSetup;

@@ -13,7 +13,7 @@
 //! No signal handler of the daemon may run in the child. It starts with all signals blocked, and unblocks them only when
 //! no handler is left ([`signals::afresh`]).
 
-#![allow(unsafe_code)]
+#![expect(unsafe_code)]
 
 use super::child_setup::ChildSetup;
 use super::devtools_socket;

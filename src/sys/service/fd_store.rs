@@ -13,7 +13,7 @@
 //! | `log` | the newest lines of all processes |
 //! | `door.<n>` | where clients knock |
 
-#![allow(unsafe_code)]
+#![expect(unsafe_code)]
 
 use super::rlimit;
 use crate::sys::errno::words;

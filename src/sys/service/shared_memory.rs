@@ -1,6 +1,6 @@
 //! Memory that outlives the daemon: it is behind a descriptor, and the process that inherits it sees the same bytes.
 
-#![allow(unsafe_code)]
+#![expect(unsafe_code)]
 
 use nix::libc;
 use nix::sys::memfd::{MFdFlags, memfd_create};

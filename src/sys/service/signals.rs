@@ -4,7 +4,7 @@
 //! be deaf to SIGTERM, while what is caught is back at its default in it. The handler writes a byte to
 //! a pipe and does nothing else (async-signal, which async-process brings along).
 
-#![allow(unsafe_code)]
+#![expect(unsafe_code)]
 
 use async_signal::Signal;
 use nix::errno::Errno;

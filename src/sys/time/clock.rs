@@ -1,6 +1,6 @@
 //! The clocks: one that never jumps, one that people read, and whether the latter is to be trusted.
 
-#![allow(unsafe_code)]
+#![expect(unsafe_code)]
 
 use crate::time::Moment;
 use jiff::Timestamp;
