@@ -13,6 +13,9 @@
 //!              config                     the configuration and its problems
 //! ```
 
+#[macro_use]
+mod names;
+
 pub mod auth;
 pub mod browser;
 pub mod cli;

@@ -6,8 +6,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::{Path, PathBuf};
 
-/// For each module at the top, the others that it may use. All may use `text` and `time`.
+/// For each module at the top, the others that it may use. All may use `names`, `text` and `time`.
 const DEPENDENCIES: &[(&str, &[&str])] = &[
+    ("names", &[]),
     ("text", &[]),
     ("time", &[]),
     ("facts", &[]),
@@ -27,6 +28,7 @@ const DEPENDENCIES: &[(&str, &[&str])] = &[
 
 /// Modules without clock, disk, network, threads and other programs.
 const PURE: &[&str] = &[
+    "names",
     "text",
     "time",
     "facts",

@@ -7,11 +7,13 @@ use serde::Serialize;
 pub type WhyUnenforced = dyn Fn(&Process) -> Option<String>;
 
 /// The usage of the process tree of a process; `None` where it is not measured.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct Usage {
     /// Memory.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub memory: Option<Memory>,
     /// Processes and threads.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub pids: Option<u64>,
 }
 

@@ -56,16 +56,11 @@ pub enum Stream {
     Ossuary,
 }
 
-impl Stream {
-    /// The name in the API: `stdout`, `stderr`, `ossuary`.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Stream::Stdout => "stdout",
-            Stream::Stderr => "stderr",
-            Stream::Ossuary => "ossuary",
-        }
-    }
-}
+names!(Stream {
+    Stdout = "stdout",
+    Stderr = "stderr",
+    Ossuary = "ossuary",
+});
 
 /// A line of a log.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

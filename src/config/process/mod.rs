@@ -98,6 +98,11 @@ pub enum Kind {
     Custom,
 }
 
+names!(Kind {
+    Chromium = "chromium",
+    Custom = "custom",
+});
+
 /// When another run follows one that ended without being stopped.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Restart {
@@ -188,7 +193,7 @@ pub struct Limits {
     pub pids_max: Option<u32>,
 }
 
-/// The signals that may stop a process.
+/// The signals that may stop a process, named without `SIG`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum StopSignal {
     /// SIGTERM, the default.
@@ -207,20 +212,15 @@ pub enum StopSignal {
     Kill,
 }
 
-impl StopSignal {
-    /// Its name without `SIG`, as in the file.
-    pub fn name(self) -> &'static str {
-        match self {
-            StopSignal::Term => "TERM",
-            StopSignal::Int => "INT",
-            StopSignal::Hup => "HUP",
-            StopSignal::Quit => "QUIT",
-            StopSignal::Usr1 => "USR1",
-            StopSignal::Usr2 => "USR2",
-            StopSignal::Kill => "KILL",
-        }
-    }
-}
+names!(StopSignal {
+    Term = "TERM",
+    Int = "INT",
+    Hup = "HUP",
+    Quit = "QUIT",
+    Usr1 = "USR1",
+    Usr2 = "USR2",
+    Kill = "KILL",
+});
 
 /// A text is not the name of a [`StopSignal`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -233,18 +233,9 @@ impl FromStr for StopSignal {
     fn from_str(text: &str) -> Result<StopSignal, StopSignalError> {
         let upper = text.to_ascii_uppercase();
         let name = upper.strip_prefix("SIG").unwrap_or(&upper);
-        [
-            StopSignal::Term,
-            StopSignal::Int,
-            StopSignal::Hup,
-            StopSignal::Quit,
-            StopSignal::Usr1,
-            StopSignal::Usr2,
-            StopSignal::Kill,
-        ]
-        .into_iter()
-        .find(|signal| signal.name() == name)
-        .ok_or(StopSignalError)
+        (StopSignal::ALL.into_iter())
+            .find(|signal| signal.as_str() == name)
+            .ok_or(StopSignalError)
     }
 }
 

@@ -1,38 +1,29 @@
 //! Serializes a process for the API, with the names and the order of the fields in the file.
 
-use super::{Kind, Limits, Log, Process, Ready, ReadySign, Restart, StopSignal};
+use super::{Limits, Log, Process, Ready, ReadySign, Restart, StopSignal};
 use crate::config::document::Etag;
 use serde::ser::{Serialize, SerializeMap, Serializer};
 use serde_json::Number;
 use std::time::Duration;
-
-/// The fields with their defaults filled in; fields without a value, and rarely used ones with their default, are left
-/// out.
-impl Serialize for Process {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let mut map = serializer.serialize_map(None)?;
-        self.serialize_fields(&mut map)?;
-        map.end()
-    }
-}
 
 impl Process {
     /// The entity tag of the configuration of this process.
     pub fn etag(&self) -> Etag {
         Etag::of(&serde_json::to_vec(self).expect("a process can always be serialized"))
     }
+}
 
-    /// Serializes the fields into a map, to which the caller may add others.
-    ///
-    /// # Errors
-    /// An error of the serializer.
-    pub fn serialize_fields<M: SerializeMap>(&self, map: &mut M) -> Result<(), M::Error> {
+/// The fields with their defaults filled in; fields without a value, and rarely used ones with their default, are left
+/// out.
+impl Serialize for Process {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut map = serializer.serialize_map(None)?;
         map.serialize_entry("id", &self.id)?;
         map.serialize_entry("name", &self.name)?;
         map.serialize_entry("type", &self.kind)?;
-        entry_if_some(map, "command", self.command.as_ref())?;
-        entry_if_some(map, "url", self.url.as_ref())?;
-        entry_if_some(map, "display", self.display.as_ref())?;
+        entry_if_some(&mut map, "command", self.command.as_ref())?;
+        entry_if_some(&mut map, "url", self.url.as_ref())?;
+        entry_if_some(&mut map, "display", self.display.as_ref())?;
         map.serialize_entry("enabled", &self.enabled)?;
         map.serialize_entry("autostart", &self.autostart)?;
         map.serialize_entry("restart_on_crash", &(self.restart != Restart::Never))?;
@@ -45,8 +36,8 @@ impl Process {
         if self.is_display() {
             map.serialize_entry("flags", &self.flags)?;
         }
-        entry_if_some(map, "user", self.user.as_ref())?;
-        entry_if_some(map, "cwd", self.cwd.as_ref())?;
+        entry_if_some(&mut map, "user", self.user.as_ref())?;
+        entry_if_some(&mut map, "cwd", self.cwd.as_ref())?;
         if !self.env.is_empty() {
             map.serialize_entry("env", &Pairs(&self.env))?;
         }
@@ -68,16 +59,7 @@ impl Process {
         if self.log != Log::default() {
             map.serialize_entry("log", &self.log)?;
         }
-        Ok(())
-    }
-}
-
-impl Serialize for Kind {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.serialize_str(match self {
-            Kind::Chromium => "chromium",
-            Kind::Custom => "custom",
-        })
+        map.end()
     }
 }
 
@@ -102,12 +84,6 @@ impl Serialize for Ready {
         }
         map.serialize_entry("timeout_seconds", &seconds(self.timeout))?;
         map.end()
-    }
-}
-
-impl Serialize for StopSignal {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.serialize_str(self.name())
     }
 }
 

@@ -7,7 +7,7 @@ use crate::http::error::{Error, ErrorKind};
 use crate::http::reply::{ApiRequest, Reply};
 use crate::http::wall_time::Wallclock;
 use crate::supervisor::{
-    Command, DisplayStatus, Monitor, Output, PowerStatus, RotationStatus, Size, Snapshot,
+    Backend, Command, DisplayStatus, Monitor, Output, PowerStatus, RotationStatus, Size, Snapshot,
 };
 use serde::ser::SerializeSeq;
 use serde::{Deserialize, Serialize, Serializer};
@@ -124,7 +124,7 @@ struct RotationView<'a> {
 struct PowerView<'a> {
     requested: Option<&'static str>,
     actual: Option<&'static str>,
-    backend: Option<&'static str>,
+    backend: Option<Backend>,
     since: Option<Wallclock>,
     problem: Option<&'a str>,
 }
@@ -181,7 +181,7 @@ impl<'a> PowerView<'a> {
         Self {
             requested: status.requested.map(name),
             actual: status.actual.map(name),
-            backend: status.backend.map(|backend| backend.as_str()),
+            backend: status.backend,
             since: status.since.map(|since| context.boot().at(since)),
             problem: status.problem.as_deref(),
         }

@@ -5,8 +5,10 @@ use crate::http::caller::Disclosure;
 use crate::http::context::Api;
 use crate::http::usage::Usage;
 use crate::http::wall_time::{BootTime, Now, Wallclock};
-use crate::supervisor::{ConfigurationStatus, ProcessStatus, Reason, Snapshot, Source, State};
-use serde::ser::{Error as _, SerializeMap};
+use crate::supervisor::{
+    ConfigurationStatus, PageState, ProcessStatus, Reason, Snapshot, Source, State,
+};
+use serde::ser::Error as _;
 use serde::{Serialize, Serializer};
 use std::borrow::Cow;
 use std::rc::Rc;
@@ -53,9 +55,10 @@ impl<'l> Context<'l> {
         let disclosure = self.disclosure;
         let text = |text: &'a Option<String>| text.as_deref().map(|text| disclosure.text(text));
         let has_limits = shown.process.limits != Limits::default();
+        let unenforced = has_limits.then(|| (self.api.why_unenforced)(&shown.process));
         ProcessView {
-            process: &shown.process,
-            status: state(shown.state),
+            fields: ProcessFields(&shown.process, disclosure),
+            status: shown.state,
             pid: shown.pid,
             uptime: shown.started.filter(|_| shown.pid.is_some()).map(uptime),
             restarts: shown.restarts,
@@ -66,7 +69,7 @@ impl<'l> Context<'l> {
                 _ => disclosure.text(&reason.to_string()).into_owned(),
             }),
             page: shown.page.as_deref().map(|page| PageView {
-                state: page.state.as_str(),
+                state: page.state,
                 url: page.url.as_deref().map(|url| disclosure.url(url)),
                 title: page.title.as_deref().map(|title| match disclosure {
                     Disclosure::Full => title.into(),
@@ -78,48 +81,42 @@ impl<'l> Context<'l> {
                 last_painted: page.last_painted.map(|at| self.boot.at(at)),
                 last_step: page.last_step.as_deref().map(|step| StepView {
                     at: self.boot.at(step.at),
-                    state: step.state.as_str(),
+                    state: step.state,
                     what: disclosure.text(&step.what),
                     evidence: step.evidence.as_ref().map(|(at, _)| self.boot.at(*at)),
                 }),
             }),
-            unenforced: has_limits.then(|| (self.api.why_unenforced)(&shown.process)),
+            limits_enforced: unenforced.as_ref().map(Option::is_none),
+            limits_note: unenforced.flatten(),
             usage: Usage::default(),
             stopped: None,
-            disclosure,
         }
     }
 }
 
-/// The name of a state.
-pub fn state(state: State) -> &'static str {
-    match state {
-        State::Stopped => "stopped",
-        State::Waiting => "waiting",
-        State::Starting => "starting",
-        State::Running => "running",
-        State::Stopping => "stopping",
-        State::Backoff => "backoff",
-        State::Failed => "failed",
-    }
-}
-
 /// A process: its configuration and its state.
-#[derive(Debug)]
+#[derive(Debug, Serialize)]
 pub struct ProcessView<'a> {
-    process: &'a Process,
-    status: &'static str,
+    #[serde(flatten)]
+    fields: ProcessFields<'a>,
+    status: State,
     pid: Option<u32>,
     uptime: Option<u64>,
     restarts: u32,
     since: Wallclock,
     reason: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     page: Option<PageView<'a>>,
-    /// For a process with limits: why they are not enforced, if so.
-    unenforced: Option<Option<String>>,
+    /// For a process with limits: whether they are enforced, and if not, why.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    limits_enforced: Option<bool>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    limits_note: Option<String>,
+    #[serde(flatten)]
     usage: Usage,
+    /// The processes that were stopped for it.
+    #[serde(skip_serializing_if = "Option::is_none")]
     stopped: Option<&'a [Id]>,
-    disclosure: Disclosure,
 }
 
 impl<'a> ProcessView<'a> {
@@ -137,51 +134,27 @@ impl<'a> ProcessView<'a> {
     }
 }
 
-impl Serialize for ProcessView<'_> {
+/// The configuration of a process, as far as the caller may read it.
+#[derive(Debug)]
+struct ProcessFields<'a>(&'a Process, Disclosure);
+
+impl Serialize for ProcessFields<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let mut map = serializer.serialize_map(None)?;
-        match self.disclosure {
-            Disclosure::Full => self.process.serialize_fields(&mut map)?,
+        let Self(process, disclosure) = self;
+        match disclosure {
+            Disclosure::Full => process.serialize(serializer),
             Disclosure::Redacted => {
-                let fields = serde_json::to_value(self.process).map_err(S::Error::custom)?;
-                let fields = redact::outline(&fields);
-                for (name, value) in fields.as_object().into_iter().flatten() {
-                    map.serialize_entry(name, value)?;
-                }
+                let fields = serde_json::to_value(process).map_err(S::Error::custom)?;
+                redact::outline(&fields).serialize(serializer)
             }
         }
-        map.serialize_entry("status", self.status)?;
-        map.serialize_entry("pid", &self.pid)?;
-        map.serialize_entry("uptime", &self.uptime)?;
-        map.serialize_entry("restarts", &self.restarts)?;
-        map.serialize_entry("since", &self.since)?;
-        map.serialize_entry("reason", &self.reason)?;
-        if let Some(page) = &self.page {
-            map.serialize_entry("page", page)?;
-        }
-        if let Some(why) = &self.unenforced {
-            map.serialize_entry("limits_enforced", &why.is_none())?;
-            if let Some(note) = why {
-                map.serialize_entry("limits_note", note)?;
-            }
-        }
-        if let Some(memory) = &self.usage.memory {
-            map.serialize_entry("memory", memory)?;
-        }
-        if let Some(pids) = &self.usage.pids {
-            map.serialize_entry("pids", pids)?;
-        }
-        if let Some(stopped) = self.stopped {
-            map.serialize_entry("stopped", stopped)?;
-        }
-        map.end()
     }
 }
 
 /// The state of the page of a display process.
 #[derive(Debug, Serialize)]
 struct PageView<'a> {
-    state: &'static str,
+    state: PageState,
     url: Option<Cow<'a, str>>,
     title: Option<Cow<'a, str>>,
     since: Wallclock,
@@ -195,7 +168,7 @@ struct PageView<'a> {
 #[derive(Debug, Serialize)]
 struct StepView<'a> {
     at: Wallclock,
-    state: &'static str,
+    state: PageState,
     what: Cow<'a, str>,
     /// When the screenshot that `/evidence` returns was taken.
     evidence: Option<Wallclock>,
@@ -212,11 +185,8 @@ pub struct ProcessesView<'a> {
 
 impl Serialize for ProcessesView<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let mut map = serializer.serialize_map(Some(self.shown.len()))?;
-        for shown in self.shown {
-            map.serialize_entry(&shown.process.id, &self.context.process(shown))?;
-        }
-        map.end()
+        let shown = self.shown.iter();
+        serializer.collect_map(shown.map(|shown| (&shown.process.id, self.context.process(shown))))
     }
 }
 
@@ -234,7 +204,7 @@ impl Serialize for ProcessOrder<'_> {
 #[derive(Debug, Serialize)]
 pub struct ConfigurationView<'a> {
     file: &'a str,
-    source: &'static str,
+    source: Source,
     problems: Cow<'a, [Problem]>,
     warnings: Cow<'a, [Problem]>,
     file_differs: bool,
@@ -254,12 +224,7 @@ impl<'a> ConfigurationView<'a> {
         };
         Self {
             file: &api.about.config_file,
-            source: match shown.source {
-                Source::File => "file",
-                Source::Running => "running",
-                Source::LastGood => "last_good",
-                Source::Empty => "empty",
-            },
+            source: shown.source,
             problems: problems(&shown.problems),
             warnings: problems(&shown.warnings),
             file_differs: shown.file_differs,

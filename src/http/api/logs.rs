@@ -8,7 +8,7 @@ use crate::http::error::Error;
 use crate::http::future::BoxFuture;
 use crate::http::reply::{ApiRequest, EventSource, Reply, write_event};
 use crate::http::wall_time::{BootTime, Wallclock};
-use crate::logs::{Line, Log};
+use crate::logs::{Line, Log, Stream};
 use serde::Serialize;
 use smol::Timer;
 use smol::future::or;
@@ -35,7 +35,7 @@ const EVENT_MAX: usize = 64 * 1024;
 struct Entry<'a> {
     seq: u64,
     time: Wallclock,
-    stream: &'static str,
+    stream: Stream,
     text: Cow<'a, str>,
     cut: bool,
 }
@@ -45,7 +45,7 @@ impl<'a> Entry<'a> {
         Self {
             seq: line.seq,
             time: boot.at(line.time),
-            stream: line.stream.as_str(),
+            stream: line.stream,
             text: String::from_utf8_lossy(line.text),
             cut: line.cut,
         }
@@ -64,9 +64,8 @@ pub async fn show(api: &Rc<Api>, request: ApiRequest<'_>) -> Result<Reply, Error
         let shown = newest(log.as_deref(), lines, |line, out| {
             let entry = Entry::of(line, boot);
             let cut = if entry.cut { " […]" } else { "" };
-            let Entry {
-                time, stream, text, ..
-            } = entry;
+            let Entry { time, text, .. } = &entry;
+            let stream = entry.stream.as_str();
             writeln!(out, "{time} {stream} {text}{cut}").expect("memory can be written to");
         });
         shown

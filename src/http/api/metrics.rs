@@ -1,6 +1,6 @@
 //! `/metrics`: metrics in the text format of Prometheus (version 0.0.4).
 
-use super::json::{Context, state};
+use super::json::Context;
 use crate::http::context::Api;
 use crate::http::error::Error;
 use crate::http::reply::{ApiRequest, Reply};
@@ -63,7 +63,7 @@ pub async fn show(api: &Rc<Api>, _request: ApiRequest<'_>) -> Result<Reply, Erro
     usage(&mut page, api, &status);
     page.gauge("process_state", "The state it is in.");
     for shown in &status.processes {
-        let (id, state) = (&shown.process.id, state(shown.state));
+        let (id, state) = (&shown.process.id, shown.state.as_str());
         page.line(
             "process_state",
             &format!("{{process=\"{id}\",state=\"{state}\"}}"),

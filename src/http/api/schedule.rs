@@ -8,11 +8,10 @@ use crate::http::context::Api;
 use crate::http::error::{Error, ErrorKind};
 use crate::http::reply::{ApiRequest, Reply};
 use crate::supervisor::{
-    Command, Conflict, Done, HistoryEntry, LocalTime, Occurrence, OccurrenceKind, Preview,
-    RuleOutcome, RuleStatus, ScheduleStatus, Snapshot,
+    Command, Conflict, Done, EntryKind, HistoryEntry, LocalTime, Occurrence, OccurrenceKind,
+    Preview, RuleOutcome, RuleStatus, Snapshot,
 };
 use jiff::{SignedDuration, Timestamp};
-use serde::ser::SerializeMap;
 use serde::{Serialize, Serializer};
 use serde_json::{Value, json};
 use std::borrow::Cow;
@@ -38,7 +37,7 @@ struct OccurrenceView<'a> {
     rule: &'a Id,
     at: LocalTime,
     action: Value,
-    kind: &'static str,
+    kind: OccurrenceKind,
 }
 
 #[derive(Serialize)]
@@ -58,7 +57,7 @@ struct EntryView<'a> {
     rule: &'a Id,
     name: &'a str,
     at: Option<LocalTime>,
-    kind: &'static str,
+    kind: EntryKind,
     outcome: &'static str,
     detail: Option<Cow<'a, str>>,
 }
@@ -174,10 +173,7 @@ impl<'a> OccurrenceView<'a> {
                 Disclosure::Full => action,
                 Disclosure::Redacted => redact::outline(&action),
             },
-            kind: match occurrence.kind {
-                OccurrenceKind::Begin => "begin",
-                OccurrenceKind::End => "end",
-            },
+            kind: occurrence.kind,
         }
     }
 }
@@ -198,7 +194,7 @@ impl<'a> EntryView<'a> {
             rule: &entry.rule,
             name: &entry.name,
             at,
-            kind: entry.kind.as_str(),
+            kind: entry.kind,
             outcome: outcome_name(entry.outcome),
             detail: details.show(&entry.rule, entry.detail.as_deref()),
         }
@@ -238,36 +234,32 @@ impl<'a> Details<'a> {
 }
 
 /// The schedule in `/api/status` and `/api/events`.
-#[derive(Debug)]
+#[derive(Debug, Serialize)]
 pub struct ScheduleView<'a> {
-    shown: &'a ScheduleStatus,
-    details: Details<'a>,
+    enabled: bool,
+    timezone: &'a str,
+    clock_trusted: bool,
+    problem: Option<&'a str>,
+    rules: Rules<'a>,
 }
 
 impl<'a> ScheduleView<'a> {
     /// The schedule with this disclosure.
     pub fn of(status: &'a Snapshot, disclosure: Disclosure) -> Self {
+        let shown = &status.schedule;
         Self {
-            shown: &status.schedule,
-            details: Details::of(status, disclosure),
+            enabled: shown.enabled,
+            timezone: &shown.timezone,
+            clock_trusted: shown.clock_trusted,
+            problem: shown.problem.as_deref(),
+            rules: Rules(&shown.rules, Details::of(status, disclosure)),
         }
     }
 }
 
-impl Serialize for ScheduleView<'_> {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let mut map = serializer.serialize_map(Some(5))?;
-        map.serialize_entry("enabled", &self.shown.enabled)?;
-        map.serialize_entry("timezone", &self.shown.timezone)?;
-        map.serialize_entry("clock_trusted", &self.shown.clock_trusted)?;
-        map.serialize_entry("problem", &self.shown.problem)?;
-        map.serialize_entry("rules", &Rules(&self.shown.rules, &self.details))?;
-        map.end()
-    }
-}
-
 /// Rules by id, in the order of the file.
-struct Rules<'a>(&'a [RuleStatus], &'a Details<'a>);
+#[derive(Debug)]
+struct Rules<'a>(&'a [RuleStatus], Details<'a>);
 
 #[derive(Serialize)]
 struct RuleView<'a> {
@@ -280,7 +272,7 @@ struct RuleView<'a> {
 #[derive(Serialize)]
 struct LastView<'a> {
     at: Option<LocalTime>,
-    outcome: &'static str,
+    outcome: RuleOutcome,
     detail: Option<Cow<'a, str>>,
 }
 
@@ -293,7 +285,7 @@ impl Serialize for Rules<'_> {
                 active: shown.active,
                 last: (shown.last.as_deref()).map(|last| LastView {
                     at: last.at,
-                    outcome: last.outcome.as_str(),
+                    outcome: last.outcome,
                     detail: self.1.show(&shown.id, last.detail.as_deref()),
                 }),
             };

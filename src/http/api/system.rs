@@ -9,7 +9,7 @@ use crate::http::context::Api;
 use crate::http::error::{Error, ErrorKind};
 use crate::http::reply::{ApiRequest, Bytes, Reply};
 use crate::http::wall_time::Wallclock;
-use crate::supervisor::Command;
+use crate::supervisor::{Command, StartReason};
 use serde::Serialize;
 use serde_json::json;
 use smol::Timer;
@@ -42,7 +42,7 @@ struct StatusView<'a> {
 /// Why the daemon was started, and when.
 #[derive(Serialize)]
 struct LastStartView<'a> {
-    reason: &'a str,
+    reason: StartReason,
     detail: &'a str,
     since: Wallclock,
 }
@@ -59,7 +59,7 @@ pub async fn status(api: &Rc<Api>, request: ApiRequest<'_>) -> Result<Reply, Err
         uptime: context.now().mono.since(api.about.started).as_secs(),
         started,
         last_start: LastStartView {
-            reason: api.about.last_start.reason.as_str(),
+            reason: api.about.last_start.reason,
             detail: &api.about.last_start.detail,
             since: started,
         },

@@ -167,20 +167,15 @@ pub enum PageState {
     Unknown,
 }
 
-impl PageState {
-    /// Its name in the API and the web UI.
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            PageState::Loading => "loading",
-            PageState::Healthy => "healthy",
-            PageState::Hung => "hung",
-            PageState::Blank => "blank",
-            PageState::Crashed => "crashed",
-            PageState::NetError => "net_error",
-            PageState::Unknown => "unknown",
-        }
-    }
-}
+names!(PageState {
+    Loading = "loading",
+    Healthy = "healthy",
+    Hung = "hung",
+    Blank = "blank",
+    Crashed = "crashed",
+    NetError = "net_error",
+    Unknown = "unknown",
+});
 
 /// `page` of a display process in the API.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -93,39 +93,18 @@ pub enum RuleOutcome {
     Missed,
 }
 
-impl EntryKind {
-    /// Every kind.
-    pub const ALL: [EntryKind; 3] = [EntryKind::Begin, EntryKind::End, EntryKind::Run];
+names!(EntryKind {
+    Begin = "begin",
+    End = "end",
+    Run = "run",
+});
 
-    /// Its name in the API.
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            EntryKind::Begin => "begin",
-            EntryKind::End => "end",
-            EntryKind::Run => "run",
-        }
-    }
-}
-
-impl RuleOutcome {
-    /// Every outcome.
-    pub const ALL: [RuleOutcome; 4] = [
-        RuleOutcome::Done,
-        RuleOutcome::Failed,
-        RuleOutcome::Skipped,
-        RuleOutcome::Missed,
-    ];
-
-    /// Its name in the API.
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            RuleOutcome::Done => "done",
-            RuleOutcome::Failed => "failed",
-            RuleOutcome::Skipped => "skipped",
-            RuleOutcome::Missed => "missed",
-        }
-    }
-}
+names!(RuleOutcome {
+    Done = "done",
+    Failed = "failed",
+    Skipped = "skipped",
+    Missed = "missed",
+});
 
 /// Whether a rule begins or ends.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -135,6 +114,11 @@ pub enum OccurrenceKind {
     /// It ends.
     End,
 }
+
+names!(OccurrenceKind {
+    Begin = "begin",
+    End = "end",
+});
 
 /// What the schedule will do.
 #[derive(Clone, Debug, PartialEq, Eq)]

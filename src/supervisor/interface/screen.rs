@@ -79,17 +79,12 @@ pub enum Backend {
     Vcgencmd,
 }
 
-impl Backend {
-    /// Its name in the API.
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Backend::OutputPower => "wlr-output-power",
-            Backend::Dpms => "dpms",
-            Backend::Cec => "cec",
-            Backend::Vcgencmd => "vcgencmd",
-        }
-    }
-}
+names!(Backend {
+    OutputPower = "wlr-output-power",
+    Dpms = "dpms",
+    Cec = "cec",
+    Vcgencmd = "vcgencmd",
+});
 
 /// The result of switching a screen or reading its power.
 #[derive(Clone, Debug, PartialEq, Eq)]

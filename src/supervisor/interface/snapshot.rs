@@ -81,20 +81,15 @@ pub enum State {
     Failed,
 }
 
-impl State {
-    /// Its name in the API and the web UI.
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            State::Stopped => "stopped",
-            State::Waiting => "waiting",
-            State::Starting => "starting",
-            State::Running => "running",
-            State::Stopping => "stopping",
-            State::Backoff => "backoff",
-            State::Failed => "failed",
-        }
-    }
-}
+names!(State {
+    Stopped = "stopped",
+    Waiting = "waiting",
+    Starting = "starting",
+    Running = "running",
+    Stopping = "stopping",
+    Backoff = "backoff",
+    Failed = "failed",
+});
 
 impl fmt::Display for State {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -144,3 +139,10 @@ pub enum Source {
     /// There is no file: the kiosk is not set up yet.
     Empty,
 }
+
+names!(Source {
+    File = "file",
+    Running = "running",
+    LastGood = "last_good",
+    Empty = "empty",
+});

@@ -57,31 +57,17 @@ pub enum StartReason {
     FirstStart,
 }
 
+names!(StartReason {
+    Clean = "clean",
+    Crash = "crash",
+    Watchdog = "watchdog",
+    Power = "power",
+    HardwareWatchdog = "hardware watchdog",
+    Upgrade = "upgrade",
+    FirstStart = "first start",
+});
+
 impl StartReason {
-    /// Every reason.
-    pub const ALL: [StartReason; 7] = [
-        StartReason::Clean,
-        StartReason::Crash,
-        StartReason::Watchdog,
-        StartReason::Power,
-        StartReason::HardwareWatchdog,
-        StartReason::Upgrade,
-        StartReason::FirstStart,
-    ];
-
-    /// Its name in the API and the web UI.
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            StartReason::Clean => "clean",
-            StartReason::Crash => "crash",
-            StartReason::Watchdog => "watchdog",
-            StartReason::Power => "power",
-            StartReason::HardwareWatchdog => "hardware watchdog",
-            StartReason::Upgrade => "upgrade",
-            StartReason::FirstStart => "first start",
-        }
-    }
-
     /// Whether it was intended.
     pub fn is_orderly(self) -> bool {
         use StartReason::{Clean, FirstStart, Upgrade};

@@ -1,0 +1,24 @@
+//! The names of the values of an enum, as the API shows them.
+
+/// Gives an enum its names: `ALL`, `as_str` and `Serialize`, from one table that the compiler keeps complete.
+macro_rules! names {
+    ($enum:ident { $($variant:ident = $name:literal),* $(,)? }) => {
+        impl $enum {
+            /// Every value, in the order of the table.
+            pub const ALL: [$enum; [$($name),*].len()] = [$($enum::$variant),*];
+
+            /// The name in the API.
+            pub const fn as_str(self) -> &'static str {
+                match self {
+                    $($enum::$variant => $name),*
+                }
+            }
+        }
+
+        impl serde::Serialize for $enum {
+            fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+                serializer.serialize_str(self.as_str())
+            }
+        }
+    };
+}
