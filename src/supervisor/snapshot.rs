@@ -63,7 +63,9 @@ impl Publisher {
         let configuration = parts.configuration.changed_status(&old.configuration);
         let schedule = (parts.schedule).filter(|schedule| *schedule != *old.schedule);
         let active_display = &parts.configuration.loaded.config.active_display;
-        let same = processes.is_none()
+        let count = parts.processes.iter().len();
+        let same = processes.is_empty()
+            && old.processes.len() == count
             && displays.is_none()
             && Rc::ptr_eq(&old.connectors, parts.screens.connectors())
             && configuration.is_none()
@@ -87,8 +89,12 @@ impl Publisher {
         if let Some(configuration) = configuration {
             status.configuration = Rc::new(configuration);
         }
-        if let Some(processes) = processes {
-            status.processes = processes;
+        status.processes.truncate(count);
+        for (place, process) in processes {
+            match status.processes.get_mut(place) {
+                Some(there) => *there = process,
+                None => status.processes.push(process),
+            }
         }
     }
 }
@@ -115,34 +121,32 @@ fn build_displays(parts: &Parts<'_>) -> Vec<DisplayStatus> {
     displays
 }
 
-/// The statuses of all processes, if one changed. The others are the same objects as before.
+/// The statuses that differ from the published ones, each with its place in the snapshot. A process that only moved keeps
+/// its status.
 fn build_processes(
     parts: &mut Parts<'_>,
     old: &Snapshot,
     now: Moment,
-) -> Option<Vec<Rc<ProcessStatus>>> {
-    let mut build = |id: &Id| {
-        let new = build_process(parts.processes.get_mut(id)?, now);
-        Some(match old.process(id) {
+) -> Vec<(usize, Rc<ProcessStatus>)> {
+    let mut statuses = Vec::new();
+    for (index, id) in parts.changed.iter().enumerate() {
+        let Some(machine) = parts.processes.get_mut(id) else {
+            continue;
+        };
+        let new = build_process(machine, now);
+        let old_place = old.processes.iter().position(|old| old.process.id == *id);
+        let status = match old_place.map(|place| &old.processes[place]) {
             Some(old) if is_same(old, &new) => Rc::clone(old),
             _ => Rc::new(new),
-        })
-    };
-    let changed = parts.changed.iter().filter_map(&mut build);
-    if parts.layout_changed {
-        // They are all, in the order of the file.
-        let statuses: Vec<_> = changed.collect();
-        let pointers = statuses.iter().map(Rc::as_ptr);
-        let is_same = pointers.eq(old.processes.iter().map(Rc::as_ptr));
-        return (!is_same).then_some(statuses);
-    }
-    let mut statuses = None;
-    for new in changed {
-        let place = (old.processes.iter()).position(|old| old.process.id == new.process.id);
-        if let Some(place) = place
-            && !Rc::ptr_eq(&old.processes[place], &new)
-        {
-            statuses.get_or_insert_with(|| old.processes.clone())[place] = new;
+        };
+        // After a change of the layout they are all, in order.
+        let place = match old_place {
+            Some(place) if !parts.layout_changed => place,
+            _ => index,
+        };
+        let in_place = old.processes.get(place);
+        if in_place.is_none_or(|there| !Rc::ptr_eq(there, &status)) {
+            statuses.push((place, status));
         }
     }
     statuses

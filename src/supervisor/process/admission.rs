@@ -28,7 +28,7 @@ const MISSING_DISPLAY_TIMEOUT: Duration = Duration::from_secs(10);
 /// Whether these are two processes that cannot run at the same time.
 fn exclude_each_other(a: &Process, b: &Process) -> bool {
     let share_display = a.display.is_some() && a.display == b.display;
-    a.id != b.id && (a.is_display() && b.is_display() || share_display)
+    (a.is_display() && b.is_display() || share_display) && a.id != b.id
 }
 
 /// Whether a run of `neighbour` must end before `process` starts.
@@ -78,13 +78,15 @@ impl Processes {
 
     /// Whether a display process should run.
     pub fn is_screen_in_use(&self) -> bool {
-        let mut machines = self.machines.values();
+        let mut machines = self.iter();
         machines.any(|machine| machine.process.is_display() && machine.is_wanted())
     }
 
     /// A process that should run in the place of this one.
     fn competitor_of(&self, process: &Process) -> Option<&Machine> {
-        self.iter().find(|other| competes(other, process))
+        self.conflicts_of(process)
+            .into_iter()
+            .find(|other| competes(other, process))
     }
 
     /// The processes that occupy, or should occupy, the display of this one: they must stop before it starts.
@@ -149,7 +151,7 @@ impl Processes {
     }
 
     fn has_living_dependents(&self, id: &Id) -> bool {
-        let mut machines = self.machines.values();
+        let mut machines = self.iter();
         machines.any(|machine| machine.is_alive() && machine.process.depends_on.contains(id))
     }
 }
@@ -222,12 +224,19 @@ impl Processes {
         }
         self.fill_screen(around, now);
         let mut seen: Vec<Display> = Vec::new();
-        for id in self.order.clone() {
-            let machine = &self.machines[&id];
+        let should_start = |machine: &Machine| !machine.is_wanted() && !machine.stays_stopped();
+        let candidates = self.ids_of(|machine| {
             let process = &machine.process;
-            if process.is_display() || !process.starts_at_boot() || machine.removed {
+            let is_configured = process.starts_at_boot() && !machine.removed;
+            is_configured
+                && !process.is_display()
+                && (process.display.is_some() || should_start(machine))
+        });
+        for id in candidates {
+            let Some(machine) = self.get(&id) else {
                 continue;
-            }
+            };
+            let process = &machine.process;
             if let Some(display) = &process.display {
                 // Of the processes with the same display, the first in the file is started.
                 if seen.contains(display) {
@@ -235,10 +244,7 @@ impl Processes {
                 }
                 seen.push(display.clone());
             }
-            if !machine.is_wanted()
-                && !machine.stays_stopped()
-                && self.competitor_of(process).is_none()
-            {
+            if should_start(machine) && self.competitor_of(process).is_none() {
                 self.start_process(&id);
             }
         }
@@ -248,7 +254,7 @@ impl Processes {
     fn fill_screen(&mut self, around: &Surroundings<'_>, now: Moment) {
         let waits_for_missing =
             |machine: &Machine| machine.awaits_admission() && around.is_missing(machine);
-        let mut wanted = (self.machines.values())
+        let mut wanted = (self.iter())
             .filter(|machine| machine.process.is_display() && machine.is_wanted())
             .peekable();
         let is_free = wanted.peek().is_none();
@@ -303,7 +309,7 @@ impl Processes {
     /// Updates the reasons of processes that should not run although they were not stopped.
     fn correct_reasons(&mut self) {
         let mut corrected = Vec::new();
-        for machine in self.machines.values() {
+        for machine in self.iter() {
             let is_open = matches!(
                 machine.reason(),
                 Some(Reason::DisplayTaken(_) | Reason::NotStartedYet | Reason::Disabled)
@@ -335,7 +341,8 @@ impl Processes {
         now: Moment,
         out: &mut Actions,
     ) {
-        let waiting: Vec<Id> = (self.conflicts_of(&self.machines[id].process).into_iter())
+        let Some(machine) = self.get(id) else { return };
+        let waiting: Vec<Id> = (self.conflicts_of(&machine.process).into_iter())
             .filter(|other| other.awaits_admission() && around.is_missing(other))
             .map(|other| other.process.id.clone())
             .collect();
@@ -371,16 +378,12 @@ impl Processes {
 
     /// Starts every process that may start.
     fn admit(&mut self, around: &Surroundings<'_>, now: Moment, out: &mut Actions) {
-        let waiting: Vec<Id> = (self.iter())
-            .filter(|machine| machine.awaits_admission())
-            .map(|machine| machine.process.id.clone())
-            .collect();
+        let waiting = self.ids_of(Machine::awaits_admission);
         self.start_what_is_configured(around, now);
         for id in &waiting {
-            let machine = &self.machines[id];
-            if !machine.awaits_admission() {
+            let Some(machine) = self.get(id).filter(|it| it.awaits_admission()) else {
                 continue;
-            }
+            };
             match self.admission(machine, around) {
                 AdmissionDecision::Granted => {
                     let run = RunId(self.next_run);
@@ -403,22 +406,16 @@ impl Processes {
 
     /// The shutdown begins: what does not run must not start.
     pub fn begin_shutdown(&mut self, now: Moment, out: &mut Actions) {
-        for id in self.order.clone() {
-            let machine = &self.machines[&id];
-            if machine.is_wanted() && !machine.is_alive() {
-                self.update(&id, |machine| machine.stop(Reason::ShuttingDown, now, out));
-            }
+        for id in self.ids_of(|machine| machine.is_wanted() && !machine.is_alive()) {
+            self.update(&id, |machine| machine.stop(Reason::ShuttingDown, now, out));
         }
     }
 
     /// In shutdown, stops the processes whose dependents have stopped.
     fn end_next(&mut self, now: Moment, out: &mut Actions) {
-        let ending: Vec<Id> = (self.iter())
-            .filter(|machine| {
-                machine.is_wanted() && !self.has_living_dependents(&machine.process.id)
-            })
-            .map(|machine| machine.process.id.clone())
-            .collect();
+        let ending = self.ids_of(|machine| {
+            machine.is_wanted() && !self.has_living_dependents(&machine.process.id)
+        });
         for id in ending {
             self.update(&id, |machine| {
                 machine.stop(Reason::ShuttingDown, now, out);

@@ -13,9 +13,9 @@ pub(super) type Actions = VecDeque<Action>;
 /// The machines of all processes.
 #[derive(Debug)]
 pub(in crate::supervisor) struct Processes {
-    pub(super) machines: BTreeMap<Id, Machine>,
-    /// In the order of the file, then those that are no longer configured but still run.
-    pub(super) order: Vec<Id>,
+    /// In the order of the file, then those that are no longer configured but still run. They are keyed by their ids;
+    /// a kiosk has some ten, and to look through them costs less than a map.
+    pub(super) machines: Vec<Machine>,
     pub(super) next_run: u64,
     pub(super) next_claim: u64,
     /// Machines that changed since [`Self::take_updated`].
@@ -48,8 +48,7 @@ pub(in crate::supervisor) struct Surroundings<'a> {
 impl Processes {
     pub fn new(next_run: u64) -> Self {
         Self {
-            machines: BTreeMap::new(),
-            order: Vec::new(),
+            machines: Vec::new(),
             next_run,
             next_claim: 1,
             updated: Vec::new(),
@@ -59,12 +58,28 @@ impl Processes {
     }
 
     /// In the order of the file, then those that are no longer configured but still run.
-    pub fn iter(&self) -> impl ExactSizeIterator<Item = &Machine> {
-        self.order.iter().map(|id| &self.machines[id])
+    pub fn iter(&self) -> std::slice::Iter<'_, Machine> {
+        self.machines.iter()
     }
 
     pub fn get(&self, id: &Id) -> Option<&Machine> {
-        self.machines.get(id)
+        self.iter().find(|machine| machine.process.id == *id)
+    }
+
+    pub fn get_mut(&mut self, id: &Id) -> Option<&mut Machine> {
+        let mut machines = self.machines.iter_mut();
+        machines.find(|machine| machine.process.id == *id)
+    }
+
+    /// The ids of all processes.
+    pub(super) fn ids(&self) -> Vec<Id> {
+        self.ids_of(|_| true)
+    }
+
+    /// The ids of some processes.
+    pub(super) fn ids_of(&self, filter: impl Fn(&Machine) -> bool) -> Vec<Id> {
+        let machines = self.iter().filter(|machine| filter(machine));
+        machines.map(|machine| machine.process.id.clone()).collect()
     }
 
     /// A process that was not removed.
@@ -75,15 +90,7 @@ impl Processes {
 
     /// The process of a run that is not over.
     pub fn of_run(&self, run: RunId) -> Option<&Machine> {
-        let mut machines = self.machines.values();
-        machines.find(|machine| machine.run() == Some(run))
-    }
-
-    /// Adds a machine behind the others.
-    pub(super) fn add(&mut self, machine: Machine) {
-        let id = &machine.process.id;
-        self.order.push(id.clone());
-        self.machines.insert(id.clone(), machine);
+        self.iter().find(|machine| machine.run() == Some(run))
     }
 
     /// Changes the machine of a run. An event of a run that is over is ignored.
@@ -108,16 +115,16 @@ impl Processes {
 
     /// Changes a machine.
     pub(super) fn update(&mut self, id: &Id, change: impl FnOnce(&mut Machine)) {
-        if let Some(machine) = self.machines.get_mut(id) {
+        if let Some(machine) = self.get_mut(id) {
+            change(machine);
             self.updated.push(id.clone());
             self.may_start_more = true;
-            change(machine);
         }
     }
 
     /// Sets the published status of the page of a run.
     pub fn set_page_status(&mut self, run: RunId, status: PageStatus) {
-        let mut machines = self.machines.values_mut();
+        let mut machines = self.machines.iter_mut();
         if let Some(machine) = machines.find(|machine| machine.run() == Some(run))
             && machine.page_status.as_deref() != Some(&status)
         {
@@ -129,7 +136,7 @@ impl Processes {
     /// Displays appeared or disappeared.
     pub fn handle_displays(&mut self, around: &Surroundings<'_>, now: Moment) {
         self.may_start_more = true;
-        for id in self.order.clone() {
+        for id in self.ids() {
             self.expect_display_back(&id, around, now);
         }
     }
@@ -157,8 +164,9 @@ impl Processes {
 
     /// The machine whose deadline is next.
     fn next_deadline(&self) -> Option<(Moment, &Id)> {
-        let machines = self.machines.values();
-        let deadlines = machines.filter_map(|it| Some((it.deadline()?, &it.process.id)));
+        let deadlines = self
+            .iter()
+            .filter_map(|it| Some((it.deadline()?, &it.process.id)));
         deadlines.min()
     }
 
@@ -166,7 +174,7 @@ impl Processes {
     pub fn take_updated(&mut self, all: bool) -> Vec<Id> {
         let mut updated = std::mem::take(&mut self.updated);
         if all {
-            return self.order.clone();
+            return self.ids();
         }
         updated.sort_unstable();
         updated.dedup();
@@ -175,16 +183,11 @@ impl Processes {
 
     /// Whether a process has a run that is not over.
     pub fn any_alive(&self) -> bool {
-        self.machines.values().any(Machine::is_alive)
+        self.iter().any(Machine::is_alive)
     }
 
     /// What the next daemon must know of a process, if that changed.
     pub fn changed_memory(&mut self, id: &Id) -> Option<Memory> {
-        self.machines.get_mut(id)?.changed_memory()
-    }
-
-    /// Gives access to a machine for its status.
-    pub fn get_mut(&mut self, id: &Id) -> Option<&mut Machine> {
-        self.machines.get_mut(id)
+        self.get_mut(id)?.changed_memory()
     }
 }

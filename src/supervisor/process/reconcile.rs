@@ -5,9 +5,10 @@
 
 use super::machine::Machine;
 use super::processes::{Actions, Processes, Surroundings};
-use crate::config::{Config, Process};
+use crate::config::{Config, Id, Process};
 use crate::supervisor::interface::{Action, Memory, Reason};
 use crate::time::Moment;
+use std::collections::BTreeMap;
 
 impl Processes {
     /// Starts what starts at boot. `in_use`: a display process of an earlier daemon should run.
@@ -32,20 +33,22 @@ impl Processes {
             let machine = Machine::restore(memory, now, out);
             self.next_claim = self.next_claim.max(machine.claim + 1);
             configure_log(&machine.process, out);
-            self.add(machine);
+            self.machines.push(machine);
         }
     }
 
     /// Applies a saved configuration.
     pub fn adopt(&mut self, config: &mut Config, now: Moment, out: &mut Actions) {
         self.may_start_more = true;
-        let mut previous = std::mem::take(&mut self.machines);
-        self.order.clear();
+        let previous = std::mem::take(&mut self.machines).into_iter();
+        let mut previous: BTreeMap<Id, Machine> = previous
+            .map(|machine| (machine.process.id.clone(), machine))
+            .collect();
         let mut different = Vec::new();
         for process in &mut config.processes {
             let Some(mut machine) = previous.remove(&process.id) else {
                 configure_log(process, out);
-                self.add(Machine::new(process.clone(), now));
+                self.machines.push(Machine::new(process.clone(), now));
                 continue;
             };
             let old = machine.process.clone();
@@ -66,7 +69,7 @@ impl Processes {
             }
             // One copy serves both, so the published status of an unchanged process stays the same object.
             *process = machine.process.clone();
-            self.add(machine);
+            self.machines.push(machine);
         }
         for machine in previous.into_values() {
             self.remove_process(machine, now, out);
@@ -81,7 +84,7 @@ impl Processes {
         if machine.is_alive() {
             machine.removed = true;
             machine.stop(Reason::Removed, now, out);
-            self.add(machine);
+            self.machines.push(machine);
         } else {
             forget(&machine, out);
         }
@@ -89,17 +92,15 @@ impl Processes {
 
     /// Drops the removed processes that have stopped. Returns whether there was one.
     pub fn drop_ended(&mut self, out: &mut Actions) -> bool {
-        let before = self.order.len();
-        self.order.retain(|id| {
-            let machine = &self.machines[id];
+        let before = self.machines.len();
+        self.machines.retain(|machine| {
             let is_gone = machine.removed && !machine.is_alive();
             if is_gone {
                 forget(machine, out);
-                self.machines.remove(id);
             }
             !is_gone
         });
-        self.order.len() < before
+        self.machines.len() < before
     }
 }
 

@@ -257,8 +257,7 @@ impl Scheduler {
 
     /// A browser was executed and opens its start page.
     pub fn on_start_page_opened(&mut self, facts: &Facts<'_>, run: RunId) {
-        let mut machines = facts.processes.iter();
-        let Some(machine) = machines.find(|machine| machine.run() == Some(run)) else {
+        let Some(machine) = facts.processes.of_run(run) else {
             return;
         };
         let id = machine.process.id.clone();
