@@ -30,3 +30,4 @@ pub mod supervisor;
 pub mod sys;
 pub mod text;
 pub mod time;
+pub mod timeout;

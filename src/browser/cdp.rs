@@ -3,13 +3,12 @@
 //! Sessions are flattened: a message names its session, or none if it concerns the browser.
 
 use super::pipe::Pipe;
+use crate::timeout::within;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use serde_json::value::RawValue;
-use smol::Timer;
 use smol::channel::{Sender, bounded};
-use smol::future::or;
 use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
 use std::fmt;
@@ -135,12 +134,10 @@ impl Cdp {
         let id = self.send(session, method, &params)?;
         self.calls.borrow_mut().insert(id, sender);
         let _pending = PendingCall { cdp: self, id };
-        let result = async { answer.recv().await.unwrap_or(Err(CdpError::Closed)) };
-        let timed_out = async {
-            Timer::after(timeout).await;
-            Err(CdpError::Timeout)
-        };
-        let result = or(result, timed_out).await?;
+        let result = within(timeout, answer.recv()).await;
+        let result = result
+            .ok_or(CdpError::Timeout)?
+            .unwrap_or(Err(CdpError::Closed))?;
         serde_json::from_str(result.get()).map_err(|error| {
             CdpError::Refused(format!("{method} returned an unexpected result: {error}"))
         })
@@ -218,7 +215,7 @@ impl Drop for PendingCall<'_> {
 mod tests {
     use super::*;
     use serde_json::json;
-    use smol::future::{block_on, zip};
+    use smol::future::{block_on, or, zip};
     use std::io::{BufRead, BufReader, Write};
 
     const LONG: Duration = Duration::from_secs(60);

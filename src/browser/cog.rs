@@ -5,8 +5,7 @@
 use super::driver::{Cancelled, Driver, DriverContext, Later, Program};
 use crate::supervisor::Failure;
 use crate::supervisor::{PageCommand, PageCommandResult, PageObservation};
-use smol::Timer;
-use smol::future::or;
+use crate::timeout::within;
 use std::rc::Rc;
 use std::time::Duration;
 
@@ -37,17 +36,13 @@ impl Cog {
     async fn cogctl(&self, words: &[&str]) -> Result<PageCommandResult, Failure> {
         let command = [&["cogctl"], words].concat();
         let command = command.into_iter().map(str::to_owned).collect();
-        let done = (self.run_helper)(command);
-        let timed_out = async {
-            Timer::after(TIMEOUT).await;
-            Err(Failure::system("cogctl did not end in time"))
-        };
-        match or(done, timed_out).await {
-            Ok(true) => Ok(PageCommandResult::Done),
-            Ok(false) => Err(Failure::system(
+        match within(TIMEOUT, (self.run_helper)(command)).await {
+            Some(Ok(true)) => Ok(PageCommandResult::Done),
+            Some(Ok(false)) => Err(Failure::system(
                 "cogctl cannot reach the browser; it needs the browser's session bus",
             )),
-            Err(failure) => Err(failure),
+            Some(Err(failure)) => Err(failure),
+            None => Err(Failure::system("cogctl did not end in time")),
         }
     }
 }

@@ -16,9 +16,9 @@ use crate::sys::storage::log_file::LogFiles;
 use crate::sys::storage::run_dir::RunDir;
 use crate::sys::time::clock;
 use crate::sys::time::timezone;
+use crate::timeout::within;
 use smol::channel::Sender;
-use smol::future::FutureExt;
-use smol::{LocalExecutor, Task, Timer};
+use smol::{LocalExecutor, Task};
 use std::collections::VecDeque;
 use std::ops::ControlFlow;
 use std::path::PathBuf;
@@ -209,10 +209,7 @@ impl ActionRunner {
                 marking.await;
             }
         };
-        let timeout = async {
-            Timer::after(LAST_WRITES).await;
-        };
-        writing.or(timeout).await;
+        let _ = within(LAST_WRITES, writing).await;
     }
 
     fn spawn(&mut self, run: RunId, process: &Process) -> Event {

@@ -4,8 +4,7 @@ use crate::supervisor::Failure;
 use crate::sys::errno::words;
 use crate::sys::process::children::Children;
 use crate::sys::service::{fd_store, notify};
-use smol::Timer;
-use smol::future::FutureExt;
+use crate::timeout::within;
 use std::ffi::{OsStr, OsString};
 use std::os::fd::OwnedFd;
 use std::path::{Path, PathBuf};
@@ -36,22 +35,18 @@ pub fn installed() -> Result<PathBuf, Failure> {
 pub async fn check(children: &Children, program: Result<PathBuf, Failure>) -> Result<(), Failure> {
     let program = program?;
     let name = program.display().to_string();
-    let prints_version = async {
-        let argv = vec![name.clone(), "--version".to_owned()];
-        match children.try_out(argv).await {
-            Ok(status) if status.success() => Ok(()),
-            Ok(status) => Err(Failure::system(format!("{name} does not work: {status}"))),
-            Err(failure) => Err(failure),
-        }
-    };
-    let timeout = async {
-        Timer::after(VERSION_TIMEOUT).await;
+    let argv = vec![name.clone(), "--version".to_owned()];
+    let status = within(VERSION_TIMEOUT, children.try_out(argv)).await;
+    let status = status.unwrap_or_else(|| {
         let seconds = VERSION_TIMEOUT.as_secs();
         Err(Failure::system(format!(
             "{name} does not print its version within {seconds} s"
         )))
-    };
-    prints_version.or(timeout).await
+    })?;
+    match status.success() {
+        true => Ok(()),
+        false => Err(Failure::system(format!("{name} does not work: {status}"))),
+    }
 }
 
 /// Executes the installed program, or this one again if that fails. If both fail the process exits: the service

@@ -22,13 +22,13 @@ use super::cdp::{Cdp, CdpError};
 use super::driver::{Cancelled, Driver, DriverContext, Later, Pointer, Program, ended};
 use crate::supervisor::Failure;
 use crate::supervisor::{BuiltIn, PageCommand, PageCommandResult, PageObservation, Transition};
+use crate::timeout::within;
 use console::Console;
 use event_listener::Event;
 use page::Page;
 use protocol::SessionId;
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
-use smol::Timer;
 use smol::channel::{Receiver, Sender, bounded};
 use smol::future::or;
 use std::cell::{Cell, RefCell};
@@ -255,13 +255,12 @@ impl Chromium {
                 appeared.await;
             }
         };
-        let timed_out = async {
-            Timer::after(BROWSER_TIMEOUT).await;
+        let found = within(BROWSER_TIMEOUT, found).await;
+        found.unwrap_or_else(|| {
             Err(Failure::system(
                 "the browser does not show a page yet; try again",
             ))
-        };
-        or(found, timed_out).await
+        })
     }
 
     fn page_of_target(&self, target: &str) -> Option<Rc<Page>> {

@@ -17,9 +17,9 @@ use crate::browser::cdp::CdpError;
 use crate::browser::driver::{self, Cancelled, ended};
 use crate::supervisor::Failure;
 use crate::supervisor::Transition;
+use crate::timeout::before;
 use serde::Deserialize;
 use serde_json::{Value, json};
-use smol::Timer;
 use smol::future::or;
 use std::rc::Rc;
 use std::time::{Duration, Instant};
@@ -250,10 +250,7 @@ impl Chromium {
         })
         .await?;
         let resources = page.until(|facts| facts.loaded || facts.crashed || facts.gone);
-        let enough = async {
-            Timer::at(until.min(Instant::now() + LOAD_GRACE)).await;
-        };
-        or(resources, enough).await;
+        let _ = before(until.min(Instant::now() + LOAD_GRACE), resources).await;
         Ok(())
     }
 
@@ -274,11 +271,9 @@ impl Chromium {
                 _ => Ok(()),
             }
         };
-        let timed_out = async {
-            Timer::at(until).await;
-            Err(timeout_message())
-        };
-        or(reached, timed_out).await
+        before(until, reached)
+            .await
+            .unwrap_or_else(|| Err(timeout_message()))
     }
 
     async fn activate(&self, page: &Page) {

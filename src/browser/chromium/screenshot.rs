@@ -6,10 +6,9 @@ use super::{Chromium, failure};
 use crate::browser::cdp::CdpError;
 use crate::supervisor::Failure;
 use crate::supervisor::Screenshot;
+use crate::timeout::before;
 use base64ct::{Base64, Encoding};
 use serde_json::{Value, json};
-use smol::Timer;
-use smol::future::or;
 use std::time::{Duration, Instant};
 
 /// How long a screenshot may take.
@@ -81,7 +80,9 @@ impl Chromium {
     /// The next frame of a page, scaled down. Scaling with `captureScreenshot` would make the page itself smaller for a
     /// moment, on the screen.
     async fn frame(&self, page: &Page, width: u32, until: Instant) -> Result<String, CdpError> {
-        let _lock = within(until, page.lock_screencast()).await?;
+        let _lock = before(until, page.lock_screencast())
+            .await
+            .ok_or(CdpError::Timeout)?;
         page.take_frame();
         let started: Result<Value, _> = self
             .call(
@@ -102,7 +103,7 @@ impl Chromium {
     pub(super) async fn evidence(&self) -> Option<Screenshot> {
         let page = self.shown.borrow().clone()?;
         let soon = || Instant::now() + EVIDENCE_TIMEOUT;
-        let _lock = within(soon(), page.lock_screencast()).await.ok()?;
+        let _lock = before(soon(), page.lock_screencast()).await?;
         page.take_frame();
         self.notify(
             &page,
@@ -121,19 +122,11 @@ impl Chromium {
                 .await;
             page.take_frame()
         };
-        within(until, arrived).await?.ok_or(CdpError::Timeout)
+        (before(until, arrived).await.flatten()).ok_or(CdpError::Timeout)
     }
 }
 
 /// The options of a screencast of at most this width.
 fn screencast_options(width: u32) -> Value {
     json!({"format": "png", "maxWidth": width, "maxHeight": MAX_HEIGHT})
-}
-
-async fn within<T>(until: Instant, work: impl Future<Output = T>) -> Result<T, CdpError> {
-    let timed_out = async {
-        Timer::at(until).await;
-        Err(CdpError::Timeout)
-    };
-    or(async { Ok(work.await) }, timed_out).await
 }

@@ -10,10 +10,9 @@ use crate::http::error::{Error, ErrorKind};
 use crate::http::reply::{ApiRequest, Bytes, Reply};
 use crate::http::wall_time::Wallclock;
 use crate::supervisor::{Command, StartReason};
+use crate::timeout::within;
 use serde::Serialize;
 use serde_json::json;
-use smol::Timer;
-use smol::future::or;
 use std::rc::Rc;
 use std::time::Duration;
 
@@ -100,15 +99,8 @@ pub async fn system(api: &Rc<Api>, _request: ApiRequest<'_>) -> Result<Reply, Er
 /// that the loop polls shows that it decides. It does not report processes, which `/api/status` does: a misspelt
 /// command is no reason to restart the daemon.
 pub async fn health(api: &Rc<Api>, _request: ApiRequest<'_>) -> Result<Reply, Error> {
-    let responds = async {
-        api.commands.ping().await;
-        true
-    };
-    let is_late = async {
-        Timer::after(LOOP_TIMEOUT).await;
-        false
-    };
-    if or(responds, is_late).await {
+    let response = within(LOOP_TIMEOUT, api.commands.ping()).await;
+    if response.is_some() {
         Ok(Reply::fixed(
             "text/plain; charset=utf-8",
             Bytes::Static(b"ok\n"),

@@ -11,14 +11,15 @@ use crate::http::guard;
 use crate::http::limits::{HELD_FREE, OPEN_BODY_MAX};
 use crate::http::percent;
 use crate::http::reply::{ApiRequest, Bytes, Content, EventSource, Peer, Reply};
+use crate::timeout::within;
 use picoserve::ResponseSent;
 use picoserve::io::{Read, Write};
 use picoserve::request::{Path, Request, RequestBody, RequestParts};
 use picoserve::response::custom::{CustomBody, CustomResponse};
 use picoserve::response::{self, IntoResponse, Response, ResponseWriter, StatusCode};
 use picoserve::routing::PathRouterService;
+use smol::Async;
 use smol::future::or;
-use smol::{Async, Timer};
 use std::net::TcpStream;
 use std::rc::Rc;
 
@@ -250,8 +251,6 @@ struct EventStream<'l> {
 enum NextWrite {
     /// An event; false ends the stream.
     Event(bool),
-    /// A heartbeat, because nothing has happened for a while.
-    Heartbeat,
     /// Nothing: access was revoked.
     Revoked,
 }
@@ -263,19 +262,15 @@ impl CustomBody for EventStream<'_> {
             let continues = {
                 let mut next = self.source.next(&mut out);
                 loop {
-                    let silence = async {
-                        Timer::after(self.api.limits.heartbeat).await;
-                        NextWrite::Heartbeat
-                    };
                     let ended = async {
                         self.api.auth.revoked(&self.caller).await;
                         NextWrite::Revoked
                     };
                     let event = async { NextWrite::Event(next.as_mut().await) };
-                    match or(ended, or(event, silence)).await {
-                        NextWrite::Event(continues) => break continues,
-                        NextWrite::Revoked => return Ok(()),
-                        NextWrite::Heartbeat => {
+                    match within(self.api.limits.heartbeat, or(ended, event)).await {
+                        Some(NextWrite::Event(continues)) => break continues,
+                        Some(NextWrite::Revoked) => return Ok(()),
+                        None => {
                             writer.write_all(HEARTBEAT).await?;
                             writer.flush().await?;
                         }

@@ -12,9 +12,10 @@ use super::x11::X;
 use crate::config::{Display, Rotation};
 use crate::supervisor::{Backend, Event, Failure, PowerReport, Screen};
 use crate::sys::process::children::Children;
+use crate::timeout::within;
 use smol::channel::{self, Receiver, Sender};
 use smol::future::FutureExt;
-use smol::{LocalExecutor, Task, Timer};
+use smol::{LocalExecutor, Task};
 use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::future::Future;
@@ -114,10 +115,7 @@ impl Attendants {
                 looked.await;
             }
         };
-        let patience = async {
-            Timer::after(FIRST_LOOK).await;
-        };
-        all_have_looked.or(patience).await;
+        let _ = within(FIRST_LOOK, all_have_looked).await;
     }
 
     fn all_have_looked(&self) -> bool {
@@ -221,15 +219,12 @@ async fn attend(inner: Rc<Inner>, display: Display, socket: PathBuf, orders: Rec
             orders.close();
             return;
         };
-        let pause = async {
-            Timer::after(Duration::from_secs(*seconds)).await;
-        };
         let refuse = async {
             while let Ok(order) = orders.recv().await {
                 order.refuse(&failure);
             }
         };
-        pause.or(refuse).await;
+        let _ = within(Duration::from_secs(*seconds), refuse).await;
     }
 }
 
@@ -323,12 +318,10 @@ async fn in_time<T>(
     display: &Display,
     work: impl Future<Output = Result<T, Failure>>,
 ) -> Result<T, Failure> {
-    let late = async {
-        Timer::after(TIMEOUT).await;
+    within(TIMEOUT, work).await.unwrap_or_else(|| {
         let seconds = TIMEOUT.as_secs();
         Err(Failure::system(format!(
             "the server of {display} does not answer within {seconds} s"
         )))
-    };
-    work.or(late).await
+    })
 }

@@ -1,8 +1,7 @@
 //! Finds out whether a server takes connections.
 
 use crate::config::Url;
-use smol::Timer;
-use smol::future::or;
+use crate::timeout::within;
 use smol::net::TcpStream;
 use std::time::Duration;
 
@@ -15,12 +14,8 @@ pub async fn server(url: &str) -> bool {
     let Some((host, port)) = Url::parse(url).ok().and_then(|url| url.server()) else {
         return false;
     };
-    let accepted = async { TcpStream::connect((host, port)).await.is_ok() };
-    let late = async {
-        Timer::after(PATIENCE).await;
-        false
-    };
-    or(accepted, late).await
+    let connected = within(PATIENCE, TcpStream::connect((host, port))).await;
+    connected.is_some_and(|stream| stream.is_ok())
 }
 
 #[cfg(test)]

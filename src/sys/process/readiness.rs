@@ -5,6 +5,7 @@
 use crate::config::{Scheme, Url};
 use crate::supervisor::{Failure, RunId};
 use crate::sys::errno::failure;
+use crate::timeout::within;
 use async_process::ExitStatus;
 use smol::io::{AsyncReadExt, AsyncWriteExt};
 use smol::net::TcpStream;
@@ -160,11 +161,7 @@ fn says_ready(message: &[u8]) -> bool {
 async fn again_and_again(mut attempt: impl AsyncFnMut() -> bool) {
     let mut pause = PAUSE_MIN;
     loop {
-        let given_up = async {
-            Timer::after(ATTEMPT_MAX).await;
-            false
-        };
-        if future::or(attempt(), given_up).await {
+        if within(ATTEMPT_MAX, attempt()).await == Some(true) {
             return;
         }
         Timer::after(pause).await;

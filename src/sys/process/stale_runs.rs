@@ -8,8 +8,8 @@ use super::pidfd::PidFd;
 use crate::supervisor::RunId;
 use crate::sys::cgroup::Cgroup;
 use crate::sys::procfs::{self, Stat};
+use crate::timeout::within;
 use nix::sys::signal::Signal;
-use smol::{Timer, future};
 use std::collections::{BTreeMap, BTreeSet};
 use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
@@ -49,13 +49,8 @@ pub async fn end(run_dir: &Path, kept: &BTreeSet<RunId>, cgroups: &[Cgroup]) -> 
                     log::warn!("cannot wait for the end of {pid}: {error}");
                 }
             }
-            true
         };
-        let late = async {
-            Timer::after(END_MAX).await;
-            false
-        };
-        if !future::or(all, late).await {
+        if within(END_MAX, all).await.is_none() {
             log::warn!(
                 "a process of an earlier daemon does not end; continuing without waiting for it"
             );

@@ -10,12 +10,13 @@ use super::timezone;
 use crate::config::Zone;
 use crate::supervisor::{ClockReading, Event};
 use crate::sys::inotify::Watches;
+use crate::timeout::within;
 use nix::sys::inotify::AddWatchFlags;
 use nix::sys::time::TimeSpec;
 use nix::sys::timerfd::{ClockId, Expiration, TimerFd, TimerFlags, TimerSetTimeFlags};
+use smol::Async;
 use smol::channel::Sender;
 use smol::future::{self, FutureExt};
-use smol::{Async, Timer};
 use std::io;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -126,14 +127,11 @@ impl WallClock {
             }
             false
         };
-        let doubt = async {
-            match trusts {
-                true => future::pending().await,
-                false => Timer::after(DOUBT).await,
-            };
-            false
-        };
-        set.or(appeared).or(doubt).await
+        let change = set.or(appeared);
+        match trusts {
+            true => change.await,
+            false => within(DOUBT, change).await.unwrap_or(false),
+        }
     }
 
     /// Waits until one of the files appears, goes or changes.

@@ -6,8 +6,8 @@ use crate::supervisor::{Failure, RunId};
 use crate::sys::errno::failure;
 use crate::sys::process::launch::Launch;
 use crate::sys::process::spawn::Output;
+use crate::timeout::within;
 use async_process::ExitStatus;
-use smol::Timer;
 use smol::future::{or, pending, zip};
 use smol::io::{AsyncRead, AsyncReadExt};
 use std::time::Duration;
@@ -47,13 +47,7 @@ impl Children {
             let status = or(helper.child.status(), meanwhile).await;
             if !is_logged {
                 // A child that it left behind may keep the pipes open for ever.
-                let rest = async {
-                    logging.as_mut().await;
-                };
-                let enough = async {
-                    Timer::after(REST).await;
-                };
-                or(rest, enough).await;
+                let _ = within(REST, logging.as_mut()).await;
             }
             status
         };
