@@ -1,4 +1,4 @@
-//! The clock that never jumps, as every room counts it.
+//! The clock that never jumps, as every room counts it, and the pauses between attempts.
 
 use serde::{Deserialize, Serialize};
 use std::ops::{Add, Sub};
@@ -45,5 +45,22 @@ impl Sub<Duration> for Moment {
 
     fn sub(self, duration: Duration) -> Moment {
         Moment(self.0.saturating_sub(duration))
+    }
+}
+
+/// The pauses between attempts: each is twice as long as the one before, up to the longest one.
+#[derive(Clone, Copy, Debug)]
+pub struct Backoff {
+    /// The pause after the first failure.
+    pub first: Duration,
+    /// No pause is longer.
+    pub longest: Duration,
+}
+
+impl Backoff {
+    /// The pause after this many failures in a row.
+    pub fn after(self, failures: u32) -> Duration {
+        let doublings = failures.saturating_sub(1).min(u32::BITS - 1);
+        self.first.saturating_mul(1 << doublings).min(self.longest)
     }
 }

@@ -1,6 +1,6 @@
 //! Limits how often something is retried.
 
-use crate::time::Moment;
+use crate::time::{Backoff, Moment};
 use heapless::Deque;
 use std::time::Duration;
 
@@ -10,11 +10,11 @@ pub(super) const ATTEMPTS_PER_HOUR: usize = 12;
 
 pub(super) const HOUR: Duration = Duration::from_secs(3600);
 
-/// The pause after the first attempt; each further pause is twice as long.
-const FIRST_PAUSE: Duration = Duration::from_secs(5);
-
-/// The longest pause: twelve attempts spread over an hour.
-const MAX_PAUSE: Duration = Duration::from_secs(300);
+/// The pauses after attempts. The longest one spreads twelve of them over an hour.
+const PAUSES: Backoff = Backoff {
+    first: Duration::from_secs(5),
+    longest: Duration::from_secs(300),
+};
 
 /// The latest times of something, oldest first; more than `N` are never needed.
 #[derive(Clone, Debug, Default)]
@@ -58,9 +58,9 @@ impl<const N: usize> FromIterator<Moment> for RecentTimes<N> {
 /// Decides when a change that did not last is applied again: at growing intervals, and a limited number of times an
 /// hour.
 #[derive(Debug, Default)]
-pub(super) struct Backoff(RecentTimes<ATTEMPTS_PER_HOUR>);
+pub(super) struct LimitedBackoff(RecentTimes<ATTEMPTS_PER_HOUR>);
 
-impl Backoff {
+impl LimitedBackoff {
     /// Starts over, for a new request.
     pub fn reset(&mut self) {
         *self = Self::default();
@@ -86,8 +86,7 @@ impl Backoff {
         let next = match (self.0.full_until(now, HOUR), self.0.iter().last()) {
             (Some(next), _) => next,
             (None, Some(last)) if now.since(last) < HOUR => {
-                let doublings = self.recent_attempts(now) - 1;
-                last + (FIRST_PAUSE * (1 << doublings)).min(MAX_PAUSE)
+                last + PAUSES.after(self.recent_attempts(now) as u32)
             }
             _ => now,
         };
@@ -103,7 +102,7 @@ mod tests {
     fn attempts_are_made_ever_later_and_twelve_an_hour_at_most() {
         let begin = Moment::from_boot(Duration::from_secs(100));
         let mut now = begin;
-        let mut attempts = Backoff::default();
+        let mut attempts = LimitedBackoff::default();
         let mut made = Vec::new();
         while now.since(begin) < HOUR * 24 {
             now = attempts.next_attempt(now);

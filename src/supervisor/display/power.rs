@@ -3,10 +3,10 @@
 //! The request and the actual state differ: a screen is read right after it was switched, and again after each of
 //! [`CHECKS`], because some switch back on. It is also read whenever something was plugged in and, while it is to be
 //! off, every [`OFF_CHECK_INTERVAL`], because not every backend reports changes by others. A screen that is not as
-//! requested is switched again, limited by [`Backoff`]. A screen without a request is never switched.
+//! requested is switched again, limited by [`LimitedBackoff`]. A screen without a request is never switched.
 
 use crate::config::Display;
-use crate::supervisor::backoff::Backoff;
+use crate::supervisor::backoff::LimitedBackoff;
 use crate::supervisor::interface::{Action, PowerReport, PowerStatus};
 use crate::time::Moment;
 use std::collections::VecDeque;
@@ -44,7 +44,7 @@ pub(in crate::supervisor) struct Power {
     planned: Option<(Moment, PowerStep)>,
     /// How many of [`CHECKS`] were made.
     checks: usize,
-    attempts: Backoff,
+    attempts: LimitedBackoff,
     /// It was read at least once, so a missing backend is a fact.
     is_known: bool,
 }

@@ -5,7 +5,7 @@
 
 use super::power::Power;
 use crate::config::{Display, Rotation};
-use crate::supervisor::backoff::Backoff;
+use crate::supervisor::backoff::LimitedBackoff;
 use crate::supervisor::interface::{
     Action, Connector, Event, Failure, RotationStatus, Screen, ScreenStatus,
 };
@@ -42,7 +42,7 @@ struct RotationState {
     busy: Option<Moment>,
     /// When the rotation is retried.
     retry: Option<Moment>,
-    attempts: Backoff,
+    attempts: LimitedBackoff,
     /// Why the last attempt failed, until one succeeds or the rotation is right.
     problem: Option<String>,
 }

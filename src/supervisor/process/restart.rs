@@ -8,7 +8,7 @@
 //! the delays above only if its runs are so short that they would keep the machine busy.
 
 use crate::supervisor::backoff::RecentTimes;
-use crate::time::Moment;
+use crate::time::{Backoff, Moment};
 use std::time::Duration;
 
 /// A run of this length resets the crash history.
@@ -22,6 +22,12 @@ pub const CLEAN_RUN: Duration = Duration::from_secs(5);
 pub const LOOP_CRASHES: usize = 5;
 /// The period in which crashes are counted.
 pub const LOOP_WINDOW: Duration = Duration::from_secs(15 * 60);
+
+/// The delays from the second crash on.
+const DELAYS: Backoff = Backoff {
+    first: Duration::from_secs(1),
+    longest: LONGEST_DELAY,
+};
 
 /// When to restart a process.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -72,10 +78,7 @@ impl CrashHistory {
         self.streak = self.streak.saturating_add(1);
         match self.streak {
             1 => RestartDecision::Immediately,
-            // 2^(n-2) seconds; the exponent is capped where it exceeds the longest delay.
-            n => {
-                RestartDecision::After(Duration::from_secs(1 << (n - 2).min(6)).min(LONGEST_DELAY))
-            }
+            n => RestartDecision::After(DELAYS.after(n - 1)),
         }
     }
 

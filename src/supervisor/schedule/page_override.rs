@@ -1,16 +1,14 @@
 //! The page that a display process is to show, and when that is retried.
 
 use crate::supervisor::interface::saved_schedule::{ChangedBy, SavedPageOverride};
-use crate::time::Moment;
+use crate::time::{Backoff, Moment};
 use std::time::Duration;
 
-/// Pauses between attempts to show a page; the last one repeats.
-pub(super) const RETRY_PAUSES: [Duration; 4] = [
-    Duration::from_secs(2),
-    Duration::from_secs(5),
-    Duration::from_secs(15),
-    Duration::from_secs(60),
-];
+/// The pauses between attempts to show a page.
+pub(super) const RETRY_PAUSES: Backoff = Backoff {
+    first: Duration::from_secs(2),
+    longest: Duration::from_secs(60),
+};
 
 /// What a display process is to show. In each field a URL is a page override and `None` the configured page.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -28,7 +26,7 @@ pub(super) struct PageOverride {
     /// When the wanted page is retried.
     pub due: Option<Moment>,
     /// Failed attempts.
-    pub failures: usize,
+    pub failures: u32,
 }
 
 impl PageOverride {
@@ -56,8 +54,7 @@ impl PageOverride {
     }
 
     pub fn retry_later(&mut self, now: Moment) {
-        let patience = RETRY_PAUSES[self.failures.min(RETRY_PAUSES.len() - 1)];
         self.failures += 1;
-        self.due = Some(now + patience);
+        self.due = Some(now + RETRY_PAUSES.after(self.failures));
     }
 }

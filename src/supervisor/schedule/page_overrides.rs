@@ -47,7 +47,7 @@ impl Scheduler {
                 Some(_) => &saved.shown,
                 None => &start,
             };
-            let due = (*on_screen != saved.wanted).then(|| now + RETRY_PAUSES[0]);
+            let due = (*on_screen != saved.wanted).then(|| now + RETRY_PAUSES.first);
             let page = PageOverride {
                 shown: on_screen.clone(),
                 wanted: saved.wanted,
@@ -118,7 +118,7 @@ impl Scheduler {
         self.set_start_page(id, fallback);
         if machine.is_about_to_run() {
             if let Some(page) = self.page_overrides.get_mut(id) {
-                page.due = Some(now + RETRY_PAUSES[0]);
+                page.due = Some(now + RETRY_PAUSES.first);
             }
             let why = "it is shown as soon as the browser runs".to_owned();
             return self.finish_execution(execution, RuleOutcome::Done, Some(why), now);

@@ -31,7 +31,7 @@ const TIMEOUT: Duration = Duration::from_secs(5);
 const FIRST_LOOK: Duration = Duration::from_secs(1);
 
 /// The pauses after which a server is asked again that broke off or did not answer, in seconds. After that it is left
-/// alone: it is not one that speaks with us.
+/// alone: it is not one that speaks with us. (They end, so they are a list and no back-off.)
 const RETRIES: [u64; 4] = [1, 5, 30, 120];
 
 /// Commands that wait for an attendant: the supervisor has at most one of each kind pending.

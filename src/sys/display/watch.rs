@@ -30,7 +30,7 @@ use std::task::Poll;
 use std::time::{Duration, Instant};
 
 /// A server binds its socket before it listens on it. After something has changed, a socket that refuses
-/// is tried again after these pauses, in milliseconds: 3 s in all, then it counts as stale.
+/// is tried again after these pauses, in milliseconds: 3 s in all, then it counts as stale. (They end, so they are a list and no back-off.)
 const RETRIES: [u64; 8] = [5, 10, 25, 60, 150, 350, 800, 1600];
 
 /// A compositor opens the socket of its X display before its own, by which it is known: a younger one may be

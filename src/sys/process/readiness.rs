@@ -5,6 +5,7 @@
 use crate::config::{Scheme, Url};
 use crate::supervisor::{Failure, RunId};
 use crate::sys::errno::failure;
+use crate::time::Backoff;
 use crate::timeout::within;
 use async_process::ExitStatus;
 use smol::io::{AsyncReadExt, AsyncWriteExt};
@@ -20,11 +21,11 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
-/// The pause after the first attempt; each one after is half as long again.
-const PAUSE_MIN: Duration = Duration::from_millis(50);
-
-/// The longest pause: what a person hardly notices, and nothing a board does.
-const PAUSE_MAX: Duration = Duration::from_secs(1);
+/// The pauses between attempts. The longest one is what a person hardly notices, and nothing a board does.
+const PAUSES: Backoff = Backoff {
+    first: Duration::from_millis(50),
+    longest: Duration::from_secs(1),
+};
 
 /// One attempt takes no longer: a server that accepts and never answers is not ready, and
 /// may be so the next time.
@@ -159,13 +160,10 @@ fn says_ready(message: &[u8]) -> bool {
 
 /// Tries until it works, with growing pauses.
 async fn again_and_again(mut attempt: impl AsyncFnMut() -> bool) {
-    let mut pause = PAUSE_MIN;
-    loop {
-        if within(ATTEMPT_MAX, attempt()).await == Some(true) {
-            return;
-        }
-        Timer::after(pause).await;
-        pause = (pause + pause / 2).min(PAUSE_MAX);
+    let mut failures = 0;
+    while within(ATTEMPT_MAX, attempt()).await != Some(true) {
+        failures += 1;
+        Timer::after(PAUSES.after(failures)).await;
     }
 }
 
