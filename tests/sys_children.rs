@@ -358,8 +358,8 @@ fn a_program_beside_a_run_leads_a_session_of_its_own_as_well() {
             test $session = $$ && test $group = $$";
         let status = fixture
             .children
-            .try_out(["/bin/sh", "-c", is_leader].map(str::to_owned).to_vec());
-        assert!(status.await.unwrap().success());
+            .output(["/bin/sh", "-c", is_leader].map(str::to_owned).to_vec());
+        assert!(status.await.unwrap().0.success());
     });
 }
 

@@ -3,8 +3,7 @@
 use crate::config::CommandLine;
 use crate::supervisor::Failure;
 use crate::sys::process::children::Children;
-use smol::Timer;
-use smol::future::FutureExt;
+use crate::timeout::within;
 use std::time::Duration;
 
 /// How long a command may take: long enough for a backup over a slow line. A longer task should be a process.
@@ -27,16 +26,17 @@ pub async fn run(children: &Children, command: &str) -> Result<Option<String>, F
         Ok(_) => vec!["/bin/sh".to_owned(), "-c".to_owned(), command.to_owned()],
         Err(error) => return Err(Failure::system(format!("command: {}", error.0))),
     };
-    let work = async {
-        let status = children.command(argv).await?;
-        match status.success() {
-            true => Ok(None),
-            false => Err(Failure::system(format!("the command failed: {status}"))),
-        }
-    };
-    let seconds = COMMAND_TIMEOUT.as_secs();
-    let late = format!("the command took longer than {seconds} s and was killed");
-    work.or(timeout(COMMAND_TIMEOUT, late)).await
+    let result = within(COMMAND_TIMEOUT, children.command(argv)).await;
+    let status = result.unwrap_or_else(|| {
+        let seconds = COMMAND_TIMEOUT.as_secs();
+        Err(Failure::system(format!(
+            "the command took longer than {seconds} s and was killed"
+        )))
+    })?;
+    match status.success() {
+        true => Ok(None),
+        false => Err(Failure::system(format!("the command failed: {status}"))),
+    }
 }
 
 /// Reboots the device.
@@ -46,28 +46,10 @@ pub async fn run(children: &Children, command: &str) -> Result<Option<String>, F
 pub async fn reboot(children: &Children) -> Result<Option<String>, Failure> {
     let mut why = Failure::system("this system has no command that reboots it");
     for way in REBOOT_COMMANDS {
-        let words = way.iter().map(|word| (*word).to_owned()).collect();
-        let work = async {
-            let (status, _) = children.ask(words).await?;
-            match status.success() {
-                true => Ok(Some("the device reboots".to_owned())),
-                false => Err(Failure::system(format!("{} failed: {status}", way[0]))),
-            }
-        };
-        let late = format!(
-            "{} did not end within {} s",
-            way[0],
-            REBOOT_TIMEOUT.as_secs()
-        );
-        match work.or(timeout(REBOOT_TIMEOUT, late)).await {
-            Ok(done) => return Ok(done),
+        match children.ask(way, REBOOT_TIMEOUT).await {
+            Ok(_) => return Ok(Some("the device reboots".to_owned())),
             Err(failure) => why = failure,
         }
     }
     Err(why)
-}
-
-async fn timeout<T>(after: Duration, why: String) -> Result<T, Failure> {
-    Timer::after(after).await;
-    Err(Failure::system(why))
 }

@@ -36,8 +36,8 @@ pub async fn check(children: &Children, program: Result<PathBuf, Failure>) -> Re
     let program = program?;
     let name = program.display().to_string();
     let argv = vec![name.clone(), "--version".to_owned()];
-    let status = within(VERSION_TIMEOUT, children.try_out(argv)).await;
-    let status = status.unwrap_or_else(|| {
+    let output = within(VERSION_TIMEOUT, children.output(argv)).await;
+    let (status, _) = output.unwrap_or_else(|| {
         let seconds = VERSION_TIMEOUT.as_secs();
         Err(Failure::system(format!(
             "{name} does not print its version within {seconds} s"

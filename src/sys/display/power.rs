@@ -5,7 +5,6 @@
 //! and may lie; so each has a time limit, and what it says afterwards is what counts.
 
 mod cec;
-mod program;
 mod vcgencmd;
 
 use super::connectors::ConnectorDirectory;

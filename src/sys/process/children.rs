@@ -327,32 +327,27 @@ impl Children {
             };
             (record.id.clone(), record.account.clone())
         };
-        self.wait_for(&id, run, launch, &account).await
+        let discard = async |child: &mut Child| child.status().await;
+        self.execute(&id, run, launch, &account, Output::Discarded, discard)
+            .await
     }
 
-    /// Executes a program as the daemon's own user, and waits for its end. Dropped before that, it kills it.
-    ///
-    /// # Errors
-    /// It cannot be executed.
-    pub async fn try_out(&self, argv: Vec<String>) -> Result<ExitStatus, Failure> {
-        let account = Account::own()?;
-        let launch = Launch::plain(argv);
-        let id: Id = "manager-try".parse().expect("it is a valid id");
-        self.wait_for(&id, RunId(0), &launch, &account).await
-    }
-
-    async fn wait_for(
+    /// Executes a program beside a run, or beside none, and has `follow` wait for its end. Dropped before that, it kills
+    /// the program.
+    async fn execute<T>(
         &self,
         id: &Id,
         run: RunId,
         launch: &Launch,
         account: &Account,
-    ) -> Result<ExitStatus, Failure> {
-        let mut helper = self.helper(id, run, launch, account, Output::Discarded)?;
-        let status = helper.child.status().await;
+        output: Output,
+        follow: impl AsyncFnOnce(&mut Child) -> io::Result<T>,
+    ) -> Result<T, Failure> {
+        let mut helper = self.helper(id, run, launch, account, output)?;
+        let result = follow(&mut helper.child).await;
         drop(helper);
         self.0.look().await;
-        status.map_err(|e| failure(format_args!("wait for {}", launch.argv[0]), &e))
+        result.map_err(|e| failure(format_args!("wait for {}", launch.argv[0]), &e))
     }
 }
 

@@ -1,12 +1,15 @@
 //! Asks the television itself, through the HDMI cable (CEC, by `cec-ctl` of v4l-utils).
 
-use super::program::ask;
 use crate::supervisor::Failure;
 use crate::sys::process::browser_profile;
 use crate::sys::process::children::Children;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 const PROGRAM: &str = "cec-ctl";
+
+/// How long the program may take. A television that wakes up answers after two or three seconds.
+const TIMEOUT: Duration = Duration::from_secs(8);
 
 /// The device that leads to the screen, if it can be identified: the only one, or on a Raspberry Pi the one of the same
 /// number (`/dev/cec0` belongs to `HDMI-A-1`, as its documentation has it).
@@ -50,7 +53,7 @@ pub(super) async fn set(children: &Children, device: &str, on: bool) -> Result<(
         "0",
         message,
     ];
-    ask(children, &argv).await.map(drop)
+    children.ask(&argv, TIMEOUT).await.map(drop)
 }
 
 /// Whether the television is on; nothing where it does not say.
@@ -65,7 +68,7 @@ pub(super) async fn read(children: &Children, device: &str) -> Result<Option<boo
         "0",
         "--give-device-power-status",
     ];
-    Ok(parse(&ask(children, &argv).await?))
+    Ok(parse(&children.ask(&argv, TIMEOUT).await?))
 }
 
 /// `pwr-state: standby (0x01)`. On its way to a state counts as there.

@@ -3,12 +3,15 @@
 //! With the kernel's own driver (`vc4-kms-v3d`, what every current system has) the program still says that it has
 //! switched, and does nothing; so it counts only where the kernel has no connectors.
 
-use super::program::ask;
 use crate::supervisor::Failure;
 use crate::sys::process::browser_profile;
 use crate::sys::process::children::Children;
+use std::time::Duration;
 
 const PROGRAM: &str = "vcgencmd";
+
+/// How long the program may take. The firmware answers at once; more only delays the next switch.
+const TIMEOUT: Duration = Duration::from_secs(8);
 
 /// Whether the program is installed.
 pub(super) fn is_there() -> bool {
@@ -18,15 +21,14 @@ pub(super) fn is_there() -> bool {
 /// Switches.
 pub(super) async fn set(children: &Children, on: bool) -> Result<(), Failure> {
     let number = if on { "1" } else { "0" };
-    ask(children, &[PROGRAM, "display_power", number])
-        .await
-        .map(drop)
+    let argv = [PROGRAM, "display_power", number];
+    children.ask(&argv, TIMEOUT).await.map(drop)
 }
 
 /// Whether the screen is on.
 pub(super) async fn read(children: &Children) -> Result<Option<bool>, Failure> {
-    let output = ask(children, &[PROGRAM, "display_power"]).await?;
-    Ok(parse(&output))
+    let argv = [PROGRAM, "display_power"];
+    Ok(parse(&children.ask(&argv, TIMEOUT).await?))
 }
 
 /// `display_power=1`

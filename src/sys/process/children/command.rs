@@ -3,11 +3,10 @@
 use super::Children;
 use crate::config::Id;
 use crate::supervisor::{Failure, RunId};
-use crate::sys::errno::failure;
 use crate::sys::process::launch::Launch;
 use crate::sys::process::spawn::Output;
 use crate::timeout::within;
-use async_process::ExitStatus;
+use async_process::{Child, ExitStatus};
 use smol::future::{or, pending, zip};
 use smol::io::{AsyncRead, AsyncReadExt};
 use std::time::Duration;
@@ -34,9 +33,8 @@ impl Children {
             ..Launch::plain(argv)
         };
         let id: Id = "manager-rule".parse().expect("it is a valid id");
-        let mut helper = self.helper(&id, RunId(0), &launch, &account, Output::Piped)?;
-        let (out, err) = (helper.child.stdout.take(), helper.child.stderr.take());
-        let status = {
+        let log = async |child: &mut Child| {
+            let (out, err) = (child.stdout.take(), child.stderr.take());
             let mut logging = std::pin::pin!(zip(log_lines(out), log_lines(err)));
             let mut is_logged = false;
             let meanwhile = async {
@@ -44,16 +42,15 @@ impl Children {
                 is_logged = true;
                 pending().await
             };
-            let status = or(helper.child.status(), meanwhile).await;
+            let status = or(child.status(), meanwhile).await;
             if !is_logged {
                 // A child that it left behind may keep the pipes open for ever.
                 let _ = within(REST, logging.as_mut()).await;
             }
             status
         };
-        drop(helper);
-        self.0.look().await;
-        status.map_err(|e| failure(format_args!("wait for {}", launch.argv[0]), &e))
+        self.execute(&id, RunId(0), &launch, &account, Output::Piped, log)
+            .await
     }
 }
 
