@@ -30,9 +30,8 @@ use crate::sys::net::link::NetworkWatch;
 use crate::sys::net::peer_credentials::may_command;
 use crate::sys::process::children::Children;
 use crate::sys::service::fd_store::{self, InheritedDescriptors};
-use crate::sys::service::shared_memory::Shared;
 use crate::sys::service::signals::Signals;
-use crate::sys::service::{allocator, notify, rlimit};
+use crate::sys::service::{allocator, notify, rlimit, shared_memory};
 use crate::sys::storage::config_file::ConfigFile;
 use crate::sys::storage::log_file::LogFiles;
 use crate::sys::storage::run_dir::{RunDir, SOCKET};
@@ -572,10 +571,10 @@ fn recorder(
 ) -> io::Result<Rc<FlightRecorder>> {
     let earlier = handover
         .take(LOG)
-        .and_then(|fd| Some((Shared::open(&fd, RECORDER_BYTES).ok()?, fd)));
+        .and_then(|fd| Some((shared_memory::open(&fd, RECORDER_BYTES).ok()?, fd)));
     let (memory, fd) = match earlier {
         Some(earlier) => earlier,
-        None => Shared::new(RECORDER_BYTES)?,
+        None => shared_memory::create(RECORDER_BYTES)?,
     };
     passed_on.push((LOG.to_owned(), fd));
     let life = clock::now().since_boot().as_millis() as u64;
