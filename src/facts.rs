@@ -4,6 +4,7 @@ use serde::Serialize;
 
 /// Sizes are in bytes, times in seconds, temperatures in degrees Celsius.
 #[derive(Clone, Debug, Default, PartialEq, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct MachineFacts {
     /// The host name.
     pub hostname: Option<String>,
@@ -33,6 +34,7 @@ pub struct MachineFacts {
 
 /// Main memory.
 #[derive(Clone, Debug, Default, PartialEq, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct MemoryFacts {
     /// The memory of the machine.
     pub total: Option<u64>,
@@ -44,6 +46,7 @@ pub struct MemoryFacts {
 
 /// A file system.
 #[derive(Clone, Debug, Default, PartialEq, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct DiskFacts {
     /// A directory on it.
     pub path: String,
@@ -57,6 +60,7 @@ pub struct DiskFacts {
 
 /// A network interface.
 #[derive(Clone, Debug, Default, PartialEq, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct InterfaceFacts {
     /// Its name.
     pub interface: String,
@@ -68,8 +72,10 @@ pub struct InterfaceFacts {
 
 /// The wall clock.
 #[derive(Clone, Debug, Default, PartialEq, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct ClockFacts {
     /// The current time (RFC 3339).
+    #[cfg_attr(test, schemars(extend("format" = "date-time")))]
     pub now: String,
     /// Whether the clock was set over the network, or by a hardware clock with a battery.
     pub trusted: bool,

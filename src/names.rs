@@ -20,5 +20,20 @@ macro_rules! names {
                 serializer.serialize_str(self.as_str())
             }
         }
+
+        #[cfg(test)]
+        impl schemars::JsonSchema for $enum {
+            fn inline_schema() -> bool {
+                true
+            }
+
+            fn schema_name() -> std::borrow::Cow<'static, str> {
+                stringify!($enum).into()
+            }
+
+            fn json_schema(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
+                schemars::json_schema!({"type": "string", "enum": Self::ALL.map(Self::as_str)})
+            }
+        }
     };
 }

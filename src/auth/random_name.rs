@@ -5,6 +5,7 @@ use std::fmt;
 
 /// Eight hexadecimal digits. Not a secret.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(transparent)]
 pub struct Name(String);
 

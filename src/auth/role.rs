@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 
 /// The role of a credential. Each includes those before it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "lowercase")]
 pub enum Role {
     /// Read the state of the kiosk.

@@ -7,6 +7,7 @@ use std::str::FromStr;
 /// A display that a process may take. Each display has exactly one name.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Deserialize)]
 #[serde(try_from = "String")]
+#[cfg_attr(test, derive(schemars::JsonSchema), schemars(with = "String"))]
 pub enum Display {
     /// X display `:N`, 0 to 255.
     X(u8),

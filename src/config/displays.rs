@@ -11,6 +11,7 @@ use std::fmt;
 
 /// How far the image is rotated on the panel, clockwise, such as for a screen in portrait orientation.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[cfg_attr(test, derive(schemars::JsonSchema), schemars(with = "u16", extend("enum" = Rotation::ALL.map(Rotation::degrees))))]
 pub enum Rotation {
     /// Not rotated.
     #[default]

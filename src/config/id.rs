@@ -9,6 +9,7 @@ use std::str::FromStr;
 /// copied into events, replies and log keys without an allocation.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Deserialize)]
 #[serde(try_from = "String")]
+#[cfg_attr(test, derive(schemars::JsonSchema), schemars(with = "String"))]
 pub struct Id(heapless::String<{ Id::MAX }>);
 
 /// Why a text is not an id: one sentence for the operator.

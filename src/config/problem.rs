@@ -7,6 +7,7 @@ use std::fmt;
 
 /// A problem or a warning, with the path at which an operator can fix it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct Problem {
     /// The path: `processes.sync.command`; empty for the document as a whole.
     pub path: String,

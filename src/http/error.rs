@@ -330,8 +330,10 @@ impl fmt::Display for Error {
 }
 
 #[derive(Serialize)]
-struct Body<'a> {
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+pub(in crate::http) struct Body<'a> {
     #[serde(rename = "type")]
+    #[cfg_attr(test, schemars(extend("enum" = ErrorKind::ALL.iter().map(|kind| kind.problem_type()).collect::<Vec<_>>())))]
     kind: &'static str,
     title: &'static str,
     status: u16,
@@ -343,6 +345,7 @@ struct Body<'a> {
 }
 
 #[derive(Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 struct Entry<'a> {
     field: &'a str,
     detail: &'a str,

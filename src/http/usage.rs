@@ -8,6 +8,7 @@ pub type WhyUnenforced = dyn Fn(&Process) -> Option<String>;
 
 /// The usage of the process tree of a process; `None` where it is not measured.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct Usage {
     /// Memory.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -19,6 +20,7 @@ pub struct Usage {
 
 /// Memory in bytes, with the page cache of its files.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct Memory {
     /// The current value.
     pub current: u64,

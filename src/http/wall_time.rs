@@ -55,6 +55,7 @@ impl BootTime {
 
 /// A wall-clock time, written as RFC 3339 in UTC with milliseconds: `2026-11-23T08:00:00.000Z`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(test, derive(schemars::JsonSchema), schemars(with = "String", extend("format" = "date-time")))]
 pub struct Wallclock(Timestamp);
 
 impl fmt::Display for Wallclock {

@@ -2,9 +2,7 @@
 
 use crate::harness::kiosk;
 use ossuary::auth::Needs;
-use ossuary::http::ErrorKind;
 use ossuary::http::api::routes::ROUTES;
-use ossuary::supervisor::StartReason;
 use serde_json::Value;
 use std::collections::BTreeSet;
 
@@ -66,35 +64,6 @@ fn open_routes_are_described_as_open() {
 }
 
 #[test]
-fn every_type_of_problem_is_described() {
-    kiosk(async |kiosk| {
-        let document = kiosk.get("/api/openapi.json").await.json();
-        let types = &document["components"]["schemas"]["Problem"]["properties"]["type"]["enum"];
-        let described: BTreeSet<_> = (types.as_array().expect("types").iter())
-            .filter_map(Value::as_str)
-            .collect();
-        let known: BTreeSet<_> = ErrorKind::ALL
-            .iter()
-            .map(|kind| kind.problem_type())
-            .collect();
-        assert_eq!(described, known);
-    });
-}
-
-#[test]
-fn every_reason_of_a_start_is_described() {
-    kiosk(async |kiosk| {
-        let document = kiosk.get("/api/openapi.json").await.json();
-        let schema = &document["components"]["schemas"]["LastStart"];
-        let known = StartReason::ALL.map(StartReason::as_str);
-        assert_eq!(
-            schema["properties"]["reason"]["enum"],
-            serde_json::json!(known)
-        );
-    });
-}
-
-#[test]
 fn every_reference_in_the_description_resolves() {
     fn check(value: &Value, document: &Value) {
         match value {
@@ -112,47 +81,5 @@ fn every_reference_in_the_description_resolves() {
     kiosk(async |kiosk| {
         let document = kiosk.get("/api/openapi.json").await.json();
         check(&document, &document);
-    });
-}
-
-#[test]
-fn responses_have_the_described_fields() {
-    kiosk(async |kiosk| {
-        let document = kiosk.get("/api/openapi.json").await.json();
-        let schemas = &document["components"]["schemas"];
-        let required = |schema: &Value| -> BTreeSet<String> {
-            let required = schema["required"].as_array().expect("required fields");
-            required
-                .iter()
-                .filter_map(Value::as_str)
-                .map(String::from)
-                .collect()
-        };
-        let keys = |value: &Value| -> BTreeSet<String> {
-            value
-                .as_object()
-                .expect("an object")
-                .keys()
-                .cloned()
-                .collect()
-        };
-        let status = kiosk.get("/api/status").await.json();
-        assert_eq!(keys(&status), required(&schemas["Status"]));
-        let display = &kiosk.get("/api/displays").await.json()["displays"][0];
-        assert_eq!(keys(display), required(&schemas["Display"]));
-        let configuration = &status["configuration"];
-        assert_eq!(keys(configuration), required(&schemas["Configuration"]));
-        let process = kiosk.get("/api/processes/main-display").await.json();
-        let shown = &schemas["Process"]["allOf"][1];
-        let mut known = required(shown);
-        assert!(keys(&process).is_superset(&known));
-        known.extend(keys(&shown["properties"]));
-        assert_eq!(
-            keys(&process["memory"]),
-            required(&shown["properties"]["memory"])
-        );
-        known.extend(keys(&schemas["ProcessFields"]["properties"]));
-        let unknown: Vec<_> = keys(&process).difference(&known).cloned().collect();
-        assert!(unknown.is_empty(), "not described: {unknown:?}");
     });
 }

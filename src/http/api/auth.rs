@@ -1,7 +1,7 @@
 //! Claiming, signing in and out, the password, and sessions.
 
 use super::json::Context;
-use crate::auth::{SESSION_LIFETIME, Session, check_password, cookie_name, device_cookie_name};
+use crate::auth::{Name, Role, SESSION_LIFETIME, check_password, cookie_name, device_cookie_name};
 use crate::http::auth_service::{ClientInfo, NewSession};
 use crate::http::caller::Caller;
 use crate::http::context::Api;
@@ -10,7 +10,6 @@ use crate::http::guard;
 use crate::http::reply::{ApiRequest, Reply};
 use crate::http::wall_time::Wallclock;
 use serde::{Deserialize, Serialize};
-use serde_json::{Value, json};
 use std::rc::Rc;
 use std::time::Duration;
 
@@ -19,18 +18,19 @@ const DEVICE_COOKIE_LIFETIME: Duration = Duration::from_secs(365 * 24 * 60 * 60)
 
 /// What a client without credentials may know, and the role of the caller.
 #[derive(Serialize)]
-struct ClaimView {
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+pub(super) struct ClaimView {
     claimed: bool,
     hostname: String,
-    role: Option<&'static str>,
+    role: Option<Role>,
 }
 
 /// `GET /api/claim`
 pub async fn show_claim(api: &Rc<Api>, request: ApiRequest<'_>) -> Result<Reply, Error> {
     let role = match &request.caller {
         Caller::Anonymous => None,
-        Caller::Local => Some("admin"),
-        Caller::Session(_, role) | Caller::Token(_, role) => Some(role.as_str()),
+        Caller::Local => Some(Role::Admin),
+        Caller::Session(_, role) | Caller::Token(_, role) => Some(*role),
     };
     let front = ClaimView {
         claimed: api.auth.claim_code().is_none(),
@@ -41,8 +41,9 @@ pub async fn show_claim(api: &Rc<Api>, request: ApiRequest<'_>) -> Result<Reply,
 }
 
 #[derive(Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
-struct Claim {
+pub(super) struct Claim {
     code: String,
     password: String,
 }
@@ -57,8 +58,9 @@ pub async fn claim(api: &Rc<Api>, request: ApiRequest<'_>) -> Result<Reply, Erro
 }
 
 #[derive(Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
-struct Login {
+pub(super) struct Login {
     password: Option<String>,
     invitation: Option<String>,
 }
@@ -98,8 +100,9 @@ pub async fn logout(api: &Rc<Api>, request: ApiRequest<'_>) -> Result<Reply, Err
 }
 
 #[derive(Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
-struct NewPassword {
+pub(super) struct NewPassword {
     password: String,
     current: Option<String>,
     revoke_tokens: Option<bool>,
@@ -121,16 +124,29 @@ pub async fn set_password(api: &Rc<Api>, request: ApiRequest<'_>) -> Result<Repl
     Ok(Reply::empty(204))
 }
 
+#[derive(Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+pub(super) struct ResetView {
+    code: String,
+}
+
 /// `DELETE /api/password`: resets the credentials and returns the new claim code.
 pub async fn reset(api: &Rc<Api>, _request: ApiRequest<'_>) -> Result<Reply, Error> {
-    let code = api.auth.reset().await?;
-    Ok(Reply::json(200, &json!({"code": code.to_string()})))
+    let code = api.auth.reset().await?.to_string();
+    Ok(Reply::json(200, &ResetView { code }))
 }
 
 #[derive(Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+pub(super) struct SessionsView<'a> {
+    sessions: Vec<SessionView<'a>>,
+}
+
+#[derive(Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 struct SessionView<'a> {
-    id: &'a str,
-    role: &'static str,
+    id: &'a Name,
+    role: Role,
     address: &'a str,
     agent: &'a str,
     opened: Wallclock,
@@ -144,10 +160,10 @@ struct SessionView<'a> {
 pub async fn list(api: &Rc<Api>, request: ApiRequest<'_>) -> Result<Reply, Error> {
     let boot = Context::of(api).boot();
     let sessions = api.auth.sessions();
-    let view = |session: &Session| {
-        json!(SessionView {
-            id: session.name.as_str(),
-            role: session.role.as_str(),
+    let sessions = (sessions.iter())
+        .map(|session| SessionView {
+            id: &session.name,
+            role: session.role,
             address: &session.from,
             agent: &session.agent,
             opened: boot.at(session.opened),
@@ -155,9 +171,8 @@ pub async fn list(api: &Rc<Api>, request: ApiRequest<'_>) -> Result<Reply, Error
             ends: boot.at(session.ends()),
             current: request.caller.is_session(&session.name),
         })
-    };
-    let sessions: Vec<Value> = sessions.iter().map(view).collect();
-    Ok(Reply::json(200, &json!({"sessions": sessions})))
+        .collect();
+    Ok(Reply::json(200, &SessionsView { sessions }))
 }
 
 /// `DELETE /api/sessions/{id}`
@@ -190,11 +205,22 @@ pub fn client_info<'a>(api: &Api, request: &ApiRequest<'a>) -> ClientInfo<'a> {
     }
 }
 
+#[derive(Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+pub(super) struct SignedInView<'a> {
+    session: &'a Name,
+    #[cfg_attr(test, schemars(extend("enum" = ["admin"])))]
+    role: &'static str,
+}
+
 fn signed_in(api: &Api, request: &ApiRequest<'_>, opened: &NewSession) -> Reply {
     let name = cookie_name(port(request));
     let session = cookie(&name, &opened.secret.to_cookie(), SESSION_LIFETIME, request);
-    let reply = Reply::json(200, &json!({"session": opened.name, "role": "admin"}))
-        .with("Set-Cookie", session);
+    let view = SignedInView {
+        session: &opened.name,
+        role: "admin",
+    };
+    let reply = Reply::json(200, &view).with("Set-Cookie", session);
     match api.auth.device_cookie() {
         Some(value) => {
             let name = device_cookie_name(port(request));

@@ -15,7 +15,8 @@ use serde_json::Value;
 use std::rc::Rc;
 
 #[derive(Serialize)]
-struct Reloaded<'a> {
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+pub(super) struct Reloaded<'a> {
     generation: u64,
     configuration: ConfigurationView<'a>,
 }

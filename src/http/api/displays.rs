@@ -14,7 +14,8 @@ use serde::{Deserialize, Serialize, Serializer};
 use std::rc::Rc;
 
 #[derive(Serialize)]
-struct List<'a> {
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+pub(super) struct List<'a> {
     displays: DisplaysView<'a>,
     connectors: ConnectorsView<'a>,
 }
@@ -33,8 +34,9 @@ pub async fn list(api: &Rc<Api>, _request: ApiRequest<'_>) -> Result<Reply, Erro
 }
 
 #[derive(Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
-struct PowerSwitch {
+pub(super) struct PowerSwitch {
     on: bool,
 }
 
@@ -73,6 +75,11 @@ fn no_such_display(text: &str) -> Error {
 
 /// All displays.
 #[derive(Debug)]
+#[cfg_attr(
+    test,
+    derive(schemars::JsonSchema),
+    schemars(with = "Vec<DisplayView<'a>>")
+)]
 pub struct DisplaysView<'a> {
     /// The displays.
     pub shown: &'a [DisplayStatus],
@@ -88,8 +95,10 @@ impl Serialize for DisplaysView<'_> {
 }
 
 #[derive(Serialize)]
-struct DisplayView<'a> {
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+pub(super) struct DisplayView<'a> {
     name: &'a Display,
+    #[cfg_attr(test, schemars(extend("enum" = ["x", "wayland"])))]
     kind: &'static str,
     connected: bool,
     /// The whole screen, as rotated.
@@ -107,6 +116,7 @@ struct DisplayView<'a> {
 }
 
 #[derive(Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 struct OutputView<'a> {
     name: &'a str,
     rotation: Option<Rotation>,
@@ -114,6 +124,7 @@ struct OutputView<'a> {
 }
 
 #[derive(Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 struct RotationView<'a> {
     requested: Option<Rotation>,
     actual: Option<Rotation>,
@@ -121,8 +132,11 @@ struct RotationView<'a> {
 }
 
 #[derive(Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 struct PowerView<'a> {
+    #[cfg_attr(test, schemars(extend("enum" = ["on", "off"])))]
     requested: Option<&'static str>,
+    #[cfg_attr(test, schemars(extend("enum" = ["on", "off"])))]
     actual: Option<&'static str>,
     backend: Option<Backend>,
     since: Option<Wallclock>,
@@ -190,9 +204,15 @@ impl<'a> PowerView<'a> {
 
 /// The connectors of the machine, each with the display that uses it.
 #[derive(Debug)]
+#[cfg_attr(
+    test,
+    derive(schemars::JsonSchema),
+    schemars(with = "Vec<ConnectorView<'a>>")
+)]
 pub struct ConnectorsView<'a>(pub &'a Snapshot);
 
 #[derive(Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 struct ConnectorView<'a> {
     name: &'a str,
     connected: bool,

@@ -64,7 +64,8 @@ impl EventSource for SnapshotStream {
 }
 
 #[derive(Serialize)]
-struct Event<'a> {
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+pub(super) struct Event<'a> {
     generation: u64,
     processes: ProcessesView<'a>,
     #[serde(skip_serializing_if = "Option::is_none")]

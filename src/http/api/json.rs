@@ -1,6 +1,6 @@
 //! The JSON forms that several routes share.
 
-use crate::config::{Id, Limits, Problem, Process, redact};
+use crate::config::{Limits, Problem, Process, redact};
 use crate::http::caller::Disclosure;
 use crate::http::context::Api;
 use crate::http::usage::Usage;
@@ -89,15 +89,16 @@ impl<'l> Context<'l> {
             limits_enforced: unenforced.as_ref().map(Option::is_none),
             limits_note: unenforced.flatten(),
             usage: Usage::default(),
-            stopped: None,
         }
     }
 }
 
 /// A process: its configuration and its state.
 #[derive(Debug, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct ProcessView<'a> {
     #[serde(flatten)]
+    #[cfg_attr(test, schemars(schema_with = "super::openapi::tests::process_fields"))]
     fields: ProcessFields<'a>,
     status: State,
     pid: Option<u32>,
@@ -114,23 +115,12 @@ pub struct ProcessView<'a> {
     limits_note: Option<String>,
     #[serde(flatten)]
     usage: Usage,
-    /// The processes that were stopped for it.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    stopped: Option<&'a [Id]>,
 }
 
-impl<'a> ProcessView<'a> {
+impl ProcessView<'_> {
     /// The same with its resource usage.
     pub fn with_usage(self, usage: Usage) -> Self {
         Self { usage, ..self }
-    }
-
-    /// The same with the processes that were stopped for it.
-    pub fn with_stopped(self, stopped: &'a [Id]) -> Self {
-        Self {
-            stopped: Some(stopped),
-            ..self
-        }
     }
 }
 
@@ -153,6 +143,7 @@ impl Serialize for ProcessFields<'_> {
 
 /// The state of the page of a display process.
 #[derive(Debug, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 struct PageView<'a> {
     state: PageState,
     url: Option<Cow<'a, str>>,
@@ -166,6 +157,7 @@ struct PageView<'a> {
 
 /// The last recovery step for a page.
 #[derive(Debug, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 struct StepView<'a> {
     at: Wallclock,
     state: PageState,
@@ -176,6 +168,11 @@ struct StepView<'a> {
 
 /// Processes by id, in the order of the file.
 #[derive(Debug)]
+#[cfg_attr(
+    test,
+    derive(schemars::JsonSchema),
+    schemars(with = "std::collections::BTreeMap<String, ProcessView<'a>>")
+)]
 pub struct ProcessesView<'a> {
     /// The processes.
     pub shown: &'a [Rc<ProcessStatus>],
@@ -192,6 +189,7 @@ impl Serialize for ProcessesView<'_> {
 
 /// The ids of the processes, in the order of the file.
 #[derive(Debug)]
+#[cfg_attr(test, derive(schemars::JsonSchema), schemars(with = "Vec<String>"))]
 pub struct ProcessOrder<'a>(pub &'a [Rc<ProcessStatus>]);
 
 impl Serialize for ProcessOrder<'_> {
@@ -202,6 +200,7 @@ impl Serialize for ProcessOrder<'_> {
 
 /// The source of the configuration in force, and its problems.
 #[derive(Debug, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct ConfigurationView<'a> {
     file: &'a str,
     source: Source,
@@ -234,6 +233,7 @@ impl<'a> ConfigurationView<'a> {
 
 /// The number of processes, in total and by state.
 #[derive(Debug, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct ProcessCounts {
     total: usize,
     running: usize,

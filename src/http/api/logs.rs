@@ -32,7 +32,8 @@ const EVENT_MAX: usize = 64 * 1024;
 
 /// A line. Invalid UTF-8 is shown as the replacement character.
 #[derive(Serialize)]
-struct Entry<'a> {
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+pub(super) struct Entry<'a> {
     seq: u64,
     time: Wallclock,
     stream: Stream,

@@ -1,4 +1,4 @@
-//! `/api/openapi.json`: the description of all routes, written by hand and tested against the route table.
+//! `/api/openapi.json`: the description of all routes, written by hand, tested against the route table and the types of bodies.
 
 use crate::http::context::Api;
 use crate::http::error::Error;
@@ -13,3 +13,6 @@ static DOCUMENT: Asset = asset!("openapi.json");
 pub async fn show(_api: &Rc<Api>, request: ApiRequest<'_>) -> Result<Reply, Error> {
     Ok(DOCUMENT.answer(&request, "application/json"))
 }
+
+#[cfg(test)]
+pub(super) mod tests;

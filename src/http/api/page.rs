@@ -22,13 +22,15 @@ pub async fn reload(api: &Rc<Api>, request: ApiRequest<'_>) -> Result<Reply, Err
 }
 
 #[derive(Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
-struct Navigation {
+pub(super) struct Navigation {
     url: String,
     transition: Option<TransitionName>,
 }
 
 #[derive(Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "lowercase")]
 enum TransitionName {
     Cut,

@@ -1,7 +1,7 @@
 //! `/api/processes`: configuration, state and commands of processes.
 
 use super::config::if_match;
-use super::json::{Context, ProcessesView};
+use super::json::{Context, ProcessView, ProcessesView};
 use crate::config::Id;
 use crate::http::caller::Disclosure;
 use crate::http::context::{Api, CachedList};
@@ -12,7 +12,8 @@ use serde::Serialize;
 use std::rc::Rc;
 
 #[derive(Serialize)]
-struct List<'a> {
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+pub(super) struct List<'a> {
     processes: ProcessesView<'a>,
     active_display: Option<&'a Id>,
 }
@@ -110,6 +111,15 @@ pub async fn delete(api: &Rc<Api>, request: ApiRequest<'_>) -> Result<Reply, Err
     Ok(Reply::empty(204))
 }
 
+#[derive(Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+pub(super) struct Started<'a> {
+    #[serde(flatten)]
+    process: ProcessView<'a>,
+    /// The processes that were stopped for it.
+    stopped: &'a [Id],
+}
+
 /// `POST /api/processes/{id}/start`
 pub async fn start(api: &Rc<Api>, request: ApiRequest<'_>) -> Result<Reply, Error> {
     let id = id(request.id)?;
@@ -167,6 +177,9 @@ fn started(api: &Api, request: &ApiRequest<'_>, id: &Id, done: Done) -> Result<R
     };
     let shown = find(api, id)?;
     let context = Context::of(api).disclosing(request.caller.disclosure());
-    let view = context.process(&shown).with_stopped(&stopped);
-    Ok(Reply::json(202, &view))
+    let started = Started {
+        process: context.process(&shown),
+        stopped: &stopped,
+    };
+    Ok(Reply::json(202, &started))
 }

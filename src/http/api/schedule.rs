@@ -24,7 +24,8 @@ const SPAN_DEFAULT: SignedDuration = SignedDuration::from_hours(24);
 const SPAN_MAX: SignedDuration = SignedDuration::from_hours(24 * 400);
 
 #[derive(Serialize)]
-struct PreviewView<'a> {
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+pub(super) struct PreviewView<'a> {
     timezone: &'a str,
     clock_trusted: bool,
     occurrences: Vec<OccurrenceView<'a>>,
@@ -33,14 +34,17 @@ struct PreviewView<'a> {
 }
 
 #[derive(Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 struct OccurrenceView<'a> {
     rule: &'a Id,
     at: LocalTime,
+    #[cfg_attr(test, schemars(schema_with = "super::openapi::tests::rule_action"))]
     action: Value,
     kind: OccurrenceKind,
 }
 
 #[derive(Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 struct ConflictView<'a> {
     rules: &'a [Id; 2],
     at: LocalTime,
@@ -48,23 +52,28 @@ struct ConflictView<'a> {
 }
 
 #[derive(Serialize)]
-struct RecordView<'a> {
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+pub(super) struct RecordView<'a> {
     record: Vec<EntryView<'a>>,
 }
 
 #[derive(Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 struct EntryView<'a> {
     rule: &'a Id,
     name: &'a str,
     at: Option<LocalTime>,
     kind: EntryKind,
+    #[cfg_attr(test, schemars(extend("enum" = super::openapi::tests::outcomes())))]
     outcome: &'static str,
     detail: Option<Cow<'a, str>>,
 }
 
 #[derive(Serialize)]
-struct RanView<'a> {
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+pub(super) struct RanView<'a> {
     rule: &'a Id,
+    #[cfg_attr(test, schemars(extend("enum" = super::openapi::tests::outcomes())))]
     outcome: &'static str,
     detail: Option<Cow<'a, str>>,
 }
@@ -144,7 +153,7 @@ fn instant(request: &ApiRequest<'_>, name: &'static str) -> Result<Option<Timest
 }
 
 /// The name of an outcome; `begun` while the execution continues.
-fn outcome_name(outcome: Option<RuleOutcome>) -> &'static str {
+pub(super) fn outcome_name(outcome: Option<RuleOutcome>) -> &'static str {
     outcome.map_or("begun", RuleOutcome::as_str)
 }
 
@@ -235,6 +244,7 @@ impl<'a> Details<'a> {
 
 /// The schedule in `/api/status` and `/api/events`.
 #[derive(Debug, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct ScheduleView<'a> {
     enabled: bool,
     timezone: &'a str,
@@ -259,9 +269,15 @@ impl<'a> ScheduleView<'a> {
 
 /// Rules by id, in the order of the file.
 #[derive(Debug)]
+#[cfg_attr(
+    test,
+    derive(schemars::JsonSchema),
+    schemars(with = "std::collections::BTreeMap<String, RuleView<'a>>")
+)]
 struct Rules<'a>(&'a [RuleStatus], Details<'a>);
 
 #[derive(Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 struct RuleView<'a> {
     next: Option<LocalTime>,
     waits_for_clock: bool,
@@ -270,6 +286,7 @@ struct RuleView<'a> {
 }
 
 #[derive(Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 struct LastView<'a> {
     at: Option<LocalTime>,
     outcome: RuleOutcome,

@@ -12,7 +12,6 @@ use crate::http::wall_time::Wallclock;
 use crate::supervisor::{Command, StartReason};
 use crate::timeout::within;
 use serde::Serialize;
-use serde_json::json;
 use std::rc::Rc;
 use std::time::Duration;
 
@@ -21,7 +20,8 @@ use std::time::Duration;
 const LOOP_TIMEOUT: Duration = Duration::from_secs(2);
 
 #[derive(Serialize)]
-struct StatusView<'a> {
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+pub(super) struct StatusView<'a> {
     version: &'a str,
     generation: u64,
     uptime: u64,
@@ -40,6 +40,7 @@ struct StatusView<'a> {
 
 /// Why the daemon was started, and when.
 #[derive(Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 struct LastStartView<'a> {
     reason: StartReason,
     detail: &'a str,
@@ -73,14 +74,22 @@ pub async fn status(api: &Rc<Api>, request: ApiRequest<'_>) -> Result<Reply, Err
     Ok(Reply::json(200, &shown))
 }
 
+#[derive(Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+pub(super) struct Upgraded<'a> {
+    version: &'a str,
+}
+
 /// `POST /api/upgrade`: answers once the installed program was tested, right before it takes over.
 pub async fn upgrade(api: &Rc<Api>, _request: ApiRequest<'_>) -> Result<Reply, Error> {
     api.commands.send(Command::Upgrade).await?;
-    Ok(Reply::json(202, &json!({"version": api.about.version})))
+    let version = api.about.version;
+    Ok(Reply::json(202, &Upgraded { version }))
 }
 
 #[derive(Serialize)]
-struct SystemView<'a> {
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+pub(super) struct SystemView<'a> {
     #[serde(flatten)]
     facts: MachineFacts,
     version: &'a str,

@@ -2,24 +2,48 @@
 
 use super::auth::client_info;
 use super::json::Context;
-use crate::auth::{Role, Token};
+use crate::auth::{Name, Role, Token};
 use crate::http::context::Api;
 use crate::http::error::{Error, ErrorKind};
 use crate::http::reply::{ApiRequest, Reply};
-use serde::Deserialize;
-use serde_json::{Value, json};
+use serde::{Deserialize, Serialize};
 use std::rc::Rc;
+
+#[derive(Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+pub(super) struct TokensView<'a> {
+    tokens: Vec<TokenView<'a>>,
+}
+
+#[derive(Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+struct TokenView<'a> {
+    id: &'a Name,
+    name: &'a str,
+    role: Role,
+    #[cfg_attr(test, schemars(extend("format" = "date-time")))]
+    created: &'a str,
+}
+
+#[derive(Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+pub(super) struct CreatedView<'a> {
+    #[serde(flatten)]
+    shown: TokenView<'a>,
+    token: String,
+}
 
 /// `GET /api/tokens`
 pub async fn list(api: &Rc<Api>, _request: ApiRequest<'_>) -> Result<Reply, Error> {
     let credentials = api.auth.credentials();
-    let tokens: Vec<Value> = credentials.tokens().iter().map(view).collect();
-    Ok(Reply::json(200, &json!({"tokens": tokens})))
+    let tokens = credentials.tokens().iter().map(TokenView::of).collect();
+    Ok(Reply::json(200, &TokensView { tokens }))
 }
 
 #[derive(Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
-struct NewToken {
+pub(super) struct NewToken {
     name: String,
     role: Role,
     password: Option<String>,
@@ -38,9 +62,11 @@ pub async fn create(api: &Rc<Api>, request: ApiRequest<'_>) -> Result<Reply, Err
     let context = Context::of(api);
     let created = context.boot().at(context.now().mono).to_string();
     let (token, secret) = api.auth.add_token(name, role, created).await?;
-    let mut shown = view(&token);
-    shown["token"] = secret.to_token().into();
-    Ok(Reply::json(201, &shown).with("Location", format!("/api/tokens/{}", token.id)))
+    let created = CreatedView {
+        shown: TokenView::of(&token),
+        token: secret.to_token(),
+    };
+    Ok(Reply::json(201, &created).with("Location", format!("/api/tokens/{}", token.id)))
 }
 
 /// `DELETE /api/tokens/{id}`
@@ -54,11 +80,13 @@ pub async fn delete(api: &Rc<Api>, request: ApiRequest<'_>) -> Result<Reply, Err
     }
 }
 
-fn view(token: &Token) -> Value {
-    json!({
-        "id": token.id,
-        "name": token.name,
-        "role": token.role,
-        "created": token.created,
-    })
+impl<'a> TokenView<'a> {
+    fn of(token: &'a Token) -> Self {
+        Self {
+            id: &token.id,
+            name: &token.name,
+            role: token.role,
+            created: &token.created,
+        }
+    }
 }

@@ -159,6 +159,7 @@ pub struct Conflict {
 
 /// An instant in a zone, displayed to the second: `2026-11-27T08:00:00+01:00`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(test, derive(schemars::JsonSchema), schemars(with = "String", extend("format" = "date-time")))]
 pub struct LocalTime {
     at: Timestamp,
     offset: Offset,

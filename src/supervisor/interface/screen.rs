@@ -9,6 +9,7 @@ use std::rc::Rc;
 
 /// A width and a height in pixels, displayed as `1920x1080`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(test, derive(schemars::JsonSchema), schemars(with = "String"))]
 pub struct Size {
     /// The width.
     pub width: u32,
@@ -38,6 +39,7 @@ pub struct Output {
 
 /// The identity of a monitor (EDID).
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct Monitor {
     /// The three letters of its manufacturer: `DEL`.
     pub maker: String,
