@@ -233,7 +233,6 @@ async fn serve_request(
     head: &Head,
     bytes: &[u8],
 ) -> Persistence {
-    connection.deadline.set(api.limits.body);
     let state = RequestState::default();
     let (exchange, socket) = RequestSocket::new(connection, &state, bytes, head.expects_continue);
     let service = Service {

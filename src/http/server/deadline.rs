@@ -1,4 +1,5 @@
-//! A deadline for a connection that does not arm a timer for every request.
+//! A deadline for a connection before and after a request. picoserve ends a late head without a response, which fails
+//! `a_slow_head_times_out_however_steadily_it_arrives` in `tests/http/limits.rs`.
 
 use smol::Timer;
 use std::future::{Future, poll_fn};

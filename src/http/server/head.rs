@@ -1,8 +1,9 @@
 //! Validates a request head before picoserve parses it.
 //!
-//! picoserve fails `tests/http/smuggling.rs`: it treats an invalid Content-Length as none, uses the first of two,
-//! and accepts folded fields and bare line feeds. Each lets two programs disagree about where a request ends (request
-//! smuggling). Here a head either conforms to RFC 9112 or is refused, so picoserve only sees heads that can be read in
+//! picoserve fails `two_lengths_or_an_obfuscated_length_are_refused` and
+//! `a_line_that_is_malformed_or_does_not_end_in_cr_lf_is_refused` in `tests/http/smuggling.rs`: it treats an invalid
+//! Content-Length as none, uses the first of two, and accepts folded fields and bare line feeds. Each lets two programs
+//! disagree about where a request ends (request smuggling). Here a head either conforms to RFC 9112 or is refused, so picoserve only sees heads that can be read in
 //! one way.
 
 use crate::http::error::{Error, ErrorKind};

@@ -5,7 +5,6 @@
 //! ([`super::head`]), so the buffer is exactly as large as the head, and reads end where the request ends.
 
 use super::connection::ClientConnection;
-use super::deadline::Deadline;
 use crate::http::limits::Limits;
 use picoserve::io::{BaseWrite, ErrorType, Read, Socket, Write, embedded_io_async};
 use picoserve::mem::{BorrowedBuffer, BorrowedCursor};
@@ -24,7 +23,7 @@ const WRITE_BUFFER: usize = 4096;
 /// The most that picoserve formats into a buffer at once.
 const FORMAT_BUFFER: usize = 256;
 
-/// A time-out that never fires: [`ClientConnection::deadline`] limits reading, and arms fewer timers.
+/// A time-out that never fires: the head has arrived before picoserve waits for it.
 const NEVER: Duration = Duration::from_millis(u64::MAX);
 
 /// The name of the runtime for picoserve.
@@ -48,11 +47,14 @@ impl picoserve::Timer<Smol> for Clock {
 /// Has picoserve serve a single request: it would read the next head from the socket without validation, which fails
 /// `the_head_of_a_stream_can_be_requested_and_the_next_request_is_validated` in `tests/http/streams.rs`.
 pub fn config(limits: &Limits) -> picoserve::Config {
+    let limit = |time: std::time::Duration| {
+        Duration::from_millis(time.as_millis().try_into().unwrap_or(u64::MAX))
+    };
     picoserve::Config::new(picoserve::Timeouts {
         start_read_request: NEVER,
         persistent_start_read_request: NEVER,
-        read_request: NEVER,
-        write: Duration::from_millis(limits.write.as_millis().try_into().unwrap_or(u64::MAX)),
+        read_request: limit(limits.body),
+        write: limit(limits.write),
     })
     .close_connection_after_response()
 }
@@ -87,7 +89,6 @@ pub struct RequestSocket<'l> {
     socket: &'l Async<TcpStream>,
     inbox: &'l mut Vec<u8>,
     body_left: &'l mut usize,
-    deadline: &'l mut Deadline,
     state: &'l RequestState,
     head: &'l [u8],
     expects_continue: bool,
@@ -106,15 +107,14 @@ impl<'l> RequestSocket<'l> {
         let ClientConnection {
             socket,
             received: inbox,
-            deadline,
             body_left,
+            ..
         } = line;
         let socket = &*socket;
         let exchange = Self {
             socket,
             inbox,
             body_left,
-            deadline,
             state,
             head,
             expects_continue,
@@ -142,7 +142,6 @@ impl Socket<Smol> for RequestSocket<'_> {
             expects_continue: self.expects_continue,
             inbox: self.inbox,
             body_left: self.body_left,
-            deadline: self.deadline,
             state: self.state,
         };
         let outgoing = ResponseWriter {
@@ -180,7 +179,6 @@ pub struct RequestReader<'a> {
     expects_continue: bool,
     inbox: &'a mut Vec<u8>,
     body_left: &'a mut usize,
-    deadline: &'a mut Deadline,
     state: &'a RequestState,
 }
 
@@ -211,10 +209,7 @@ impl Read for RequestReader<'_> {
                 AsyncWriteExt::write_all(&mut &*self.socket, b"HTTP/1.1 100 Continue\r\n\r\n")
                     .await?;
             }
-            self.deadline
-                .timeout(AsyncReadExt::read(&mut &*self.socket, &mut buf[..room]))
-                .await
-                .map_err(|_| ConnectionError(io::ErrorKind::TimedOut))??
+            AsyncReadExt::read(&mut &*self.socket, &mut buf[..room]).await?
         } else {
             let count = room.min(self.inbox.len());
             buf[..count].copy_from_slice(&self.inbox[..count]);
@@ -314,9 +309,6 @@ impl std::error::Error for ConnectionError {}
 
 impl embedded_io_async::Error for ConnectionError {
     fn kind(&self) -> embedded_io_async::ErrorKind {
-        match self.0 {
-            io::ErrorKind::TimedOut => embedded_io_async::ErrorKind::TimedOut,
-            _ => embedded_io_async::ErrorKind::Other,
-        }
+        embedded_io_async::ErrorKind::Other
     }
 }
