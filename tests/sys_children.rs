@@ -664,7 +664,7 @@ fn a_stray_process_is_killed_at_the_very_end() {
             Ending::Signal(Signal::SIGKILL as i32)
         );
         assert!(!is_gone(stray));
-        assert!(fixture.children.kill_strays() >= 1);
+        assert!(fixture.children.kill_unknown_descendants() >= 1);
         while !matches!(state(stray), None | Some('Z')) {
             future::yield_now().await;
         }

@@ -126,7 +126,7 @@ impl Daemon {
 
     /// All runs have ended: writes the remaining output and delivers the remaining replies.
     async fn shut_down(mut self) {
-        self.runner.children.kill_strays();
+        self.runner.children.kill_unknown_descendants();
         self.finish_pending().await;
         for (name, _) in &self.inherited {
             fd_store::forget(name);

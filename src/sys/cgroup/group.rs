@@ -76,7 +76,7 @@ impl Cgroup {
     }
 
     /// The file through which a process enters: a process that writes `0` to it is in.
-    pub(in crate::sys) fn entrance(&self) -> io::Result<File> {
+    pub(in crate::sys) fn procs_file(&self) -> io::Result<File> {
         OpenOptions::new()
             .write(true)
             .open(self.file("cgroup.procs"))

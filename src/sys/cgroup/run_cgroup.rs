@@ -14,7 +14,7 @@ pub struct Cgroups(Result<Delegation, Failure>);
 #[derive(Debug, Default)]
 pub(in crate::sys) struct PendingCgroup {
     cgroup: Option<Cgroup>,
-    entrance: Option<File>,
+    procs_file: Option<File>,
     /// Why its limits will not hold, or not all of them.
     unenforced: Option<String>,
 }
@@ -61,8 +61,8 @@ impl Cgroups {
             Ok(cgroup) => cgroup,
             Err(failure) => return PendingCgroup::outside(id, limits, failure.message),
         };
-        let entrance = match cgroup.entrance() {
-            Ok(entrance) => entrance,
+        let procs_file = match cgroup.procs_file() {
+            Ok(procs_file) => procs_file,
             Err(error) => {
                 let _ = cgroup.remove();
                 return PendingCgroup::outside(
@@ -75,7 +75,7 @@ impl Cgroups {
         let written = cgroup.limit(limits).err().map(|failure| failure.message);
         PendingCgroup {
             cgroup: Some(cgroup),
-            entrance: Some(entrance),
+            procs_file: Some(procs_file),
             unenforced: written.or(unenforced),
         }
     }
@@ -131,18 +131,18 @@ impl PendingCgroup {
     }
 
     /// The file by which the run enters; once.
-    pub(in crate::sys) fn entrance(&mut self) -> Option<File> {
-        self.entrance.take()
+    pub(in crate::sys) fn procs_file(&mut self) -> Option<File> {
+        self.procs_file.take()
     }
 
     /// The run could not be started. What is left of the attempt is in the cgroup.
-    pub(in crate::sys) fn abandoned(self) -> Option<Cgroup> {
+    pub(in crate::sys) fn cancel(self) -> Option<Cgroup> {
         self.cgroup
     }
 
     /// The run has begun, with this main process, which was not reaped yet.
-    pub(in crate::sys) fn moved_in(self, id: &Id, limits: &Limits, pid: u32) -> RunCgroup {
-        let home = match self.cgroup {
+    pub(in crate::sys) fn joined(self, id: &Id, limits: &Limits, pid: u32) -> RunCgroup {
+        let joined = match self.cgroup {
             Some(cgroup) if !cgroup.holds(pid) => {
                 let _ = cgroup.remove();
                 PendingCgroup::outside(id, limits, "it could not enter its cgroup".to_owned())
@@ -150,8 +150,8 @@ impl PendingCgroup {
             cgroup => PendingCgroup { cgroup, ..self },
         };
         RunCgroup {
-            cgroup: home.cgroup,
-            unenforced: home.unenforced,
+            cgroup: joined.cgroup,
+            unenforced: joined.unenforced,
         }
     }
 }

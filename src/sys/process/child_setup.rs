@@ -13,17 +13,17 @@ use std::fs::File;
 /// The prepared setup.
 #[derive(Debug)]
 pub(in crate::sys) struct ChildSetup {
-    entrance: Option<File>,
+    procs_file: Option<File>,
     switch: Option<Switch>,
     /// The soft and the hard limit on descriptors.
     limit: Option<(u64, u64)>,
 }
 
 impl ChildSetup {
-    /// The setup for a child of this account, in the cgroup of `entrance` (its `cgroup.procs`) if there is one.
-    pub(in crate::sys) fn new(account: &Account, entrance: Option<File>) -> Self {
+    /// The setup for a child of this account, in the cgroup of `procs_file` (its `cgroup.procs`) if there is one.
+    pub(in crate::sys) fn new(account: &Account, procs_file: Option<File>) -> Self {
         Self {
-            entrance,
+            procs_file,
             switch: account.switch.clone(),
             limit: rlimit::inherited(),
         }
@@ -31,10 +31,10 @@ impl ChildSetup {
 
     /// In the child: enters its cgroup. It may still have its descriptors in common with the daemon.
     pub(in crate::sys) fn enter(&self) {
-        if let Some(entrance) = &self.entrance {
+        if let Some(procs_file) = &self.procs_file {
             // 0 stands for the writing process. Its children start in there, too. A failure does not prevent the start:
             // the daemon checks afterwards whether it succeeded.
-            let _ = nix::unistd::write(entrance, b"0");
+            let _ = nix::unistd::write(procs_file, b"0");
         }
     }
 

@@ -53,7 +53,7 @@ struct Inner {
     accounts: RefCell<Accounts>,
     spawner: RefCell<VforkSpawner>,
     cgroups: Cgroups,
-    family: RefCell<ProcessTrees>,
+    trees: RefCell<ProcessTrees>,
     runs: RefCell<BTreeMap<RunId, Run>>,
 }
 
@@ -116,7 +116,7 @@ impl Children {
             accounts: RefCell::default(),
             spawner: RefCell::new(spawner),
             cgroups,
-            family: RefCell::new(ProcessTrees::new(run_dir.path(), watch.clone())),
+            trees: RefCell::new(ProcessTrees::new(run_dir.path(), watch.clone())),
             runs: RefCell::default(),
         });
         let mut driver = Box::pin(async_process::driver());
@@ -154,14 +154,14 @@ impl Children {
             )?)),
             false => None,
         };
-        let belonging = RunIdentity {
+        let identity = RunIdentity {
             run_dir: inner.run_dir.path(),
             id,
             run: run.0,
             notify_socket: notify.as_ref().map(|socket| socket.path().to_owned()),
         };
-        let mut home = inner.cgroups.prepare(id, run, &launch.limits);
-        let entrance = home.entrance();
+        let mut prepared = inner.cgroups.prepare(id, run, &launch.limits);
+        let procs_file = prepared.procs_file();
         let mut spawner = inner.spawner.borrow_mut();
         let Spawned {
             child: SpawnedChild { pid, handle },
@@ -169,16 +169,16 @@ impl Children {
             err,
             control,
             mut warnings,
-        } = match spawn(&mut spawner, launch, &account, &belonging, entrance) {
+        } = match spawn(&mut spawner, launch, &account, &identity, procs_file) {
             Ok(spawned) => spawned,
             Err(failure) => {
-                let cgroup = home.abandoned();
-                inner.family.borrow_mut().kill_unborn(run, cgroup);
+                let cgroup = prepared.cancel();
+                inner.trees.borrow_mut().kill_cancelled(run, cgroup);
                 return Err(failure);
             }
         };
-        let RunCgroup { cgroup, unenforced } = home.moved_in(id, &launch.limits, pid);
-        inner.family.borrow_mut().began(run, pid as i32, cgroup);
+        let RunCgroup { cgroup, unenforced } = prepared.joined(id, &launch.limits, pid);
+        inner.trees.borrow_mut().began(run, pid as i32, cgroup);
         if let Some(why) = &unenforced {
             warnings.push(format!("runs without its limits: {why}"));
         }
@@ -273,22 +273,22 @@ impl Children {
             StopSignal::Usr2 => Signal::SIGUSR2,
             StopSignal::Kill => return self.kill(run),
         };
-        let mut family = self.0.family.borrow_mut();
-        family.signal(run, &[signal, Signal::SIGCONT]);
+        let mut trees = self.0.trees.borrow_mut();
+        trees.signal(run, &[signal, Signal::SIGCONT]);
     }
 
     /// Kills the tree of a run, and what it forks meanwhile, until nothing is left.
     pub fn kill(&self, run: RunId) {
         if let Some(record) = self.0.runs.borrow_mut().get_mut(&run) {
             record.killing = true;
-            self.0.family.borrow_mut().kill(run);
+            self.0.trees.borrow_mut().kill(run);
         }
     }
 
     /// Kills descendants that belong to no known run, and returns how many. To be
     /// called when every run is over and the daemon is about to leave.
-    pub fn kill_strays(&self) -> usize {
-        self.0.family.borrow_mut().kill_strays()
+    pub fn kill_unknown_descendants(&self) -> usize {
+        self.0.trees.borrow_mut().kill_unknown_descendants()
     }
 
     /// Why the limits of a process are not enforced, or not all of them; `None` if they are. If it runs,
@@ -304,13 +304,13 @@ impl Children {
     /// What the run of a process uses now, if it has one and the system counts it.
     pub fn usage(&self, id: &Id) -> Usage {
         let runs = self.0.runs.borrow();
-        let family = self.0.family.borrow();
+        let trees = self.0.trees.borrow();
         let of_main =
             |(_, record): &(&RunId, &Run)| record.id == *id && record.phase == Phase::Main;
         let cgroup = runs
             .iter()
             .find(of_main)
-            .and_then(|(run, _)| family.cgroup(*run));
+            .and_then(|(run, _)| trees.cgroup(*run));
         cgroup.map_or_else(Usage::default, |cgroup| cgroup.usage())
     }
 
@@ -346,7 +346,7 @@ impl Children {
         let mut helper = self.helper(id, run, launch, account, output)?;
         let result = follow(&mut helper.child).await;
         drop(helper);
-        self.0.look().await;
+        self.0.reap_and_report().await;
         result.map_err(|e| failure(format_args!("wait for {}", launch.argv[0]), &e))
     }
 }
@@ -364,20 +364,22 @@ impl Children {
         account: &Account,
         output: Output,
     ) -> Result<Helper, Failure> {
-        let belonging = RunIdentity {
+        let identity = RunIdentity {
             run_dir: self.0.run_dir.path(),
             id,
             run: run.0,
             notify_socket: None,
         };
         // What belongs to a run lives in its cgroup, under its limits.
-        let entrance = {
-            let family = self.0.family.borrow();
-            family.cgroup(run).and_then(|cgroup| cgroup.entrance().ok())
+        let procs_file = {
+            let trees = self.0.trees.borrow();
+            trees
+                .cgroup(run)
+                .and_then(|cgroup| cgroup.procs_file().ok())
         };
-        let child = spawn_helper(launch, account, &belonging, output, entrance)?;
+        let child = spawn_helper(launch, account, &identity, output, procs_file)?;
         let pid = child.id() as i32;
-        self.0.family.borrow_mut().helper_began(pid);
+        self.0.trees.borrow_mut().helper_began(pid);
         Ok(Helper {
             child,
             inner: self.0.clone(),
@@ -422,14 +424,14 @@ impl Children {
         let alive = (!found.ended).then_some(running.pid);
         let RunCgroup { cgroup, unenforced } =
             inner.cgroups.resume(id, run, &process.limits, alive);
-        let mut family = inner.family.borrow_mut();
-        family.began(run, running.pid as i32, cgroup);
+        let mut trees = inner.trees.borrow_mut();
+        trees.began(run, running.pid as i32, cgroup);
         if found.ended {
-            family.main_was_reaped(run);
+            trees.main_was_reaped(run);
         } else if let Err(error) = inner.run_dir.write_pid(id, running.pid) {
             log::warn!("{error}");
         }
-        drop(family);
+        drop(trees);
         let record = Run {
             id: id.clone(),
             pid: running.pid,
@@ -498,12 +500,12 @@ struct Helper {
 impl Drop for Helper {
     fn drop(&mut self) {
         let pid = self.child.id() as i32;
-        let mut family = self.inner.family.borrow_mut();
+        let mut trees = self.inner.trees.borrow_mut();
         if !matches!(self.child.try_status(), Ok(Some(_))) {
             // Not reaped yet, so the PID and the group are still its own.
             let _ = nix::sys::signal::killpg(nix::unistd::Pid::from_raw(pid), Signal::SIGKILL);
         }
-        family.helper_ended(pid);
+        trees.helper_ended(pid);
     }
 }
 
@@ -511,7 +513,7 @@ impl Drop for Helper {
 async fn watch_cgroups(inner: Rc<Inner>, watch: Rc<Watch>) {
     loop {
         watch.changed().await;
-        inner.look().await;
+        inner.reap_and_report().await;
     }
 }
 
@@ -519,7 +521,7 @@ async fn watch_cgroups(inner: Rc<Inner>, watch: Rc<Watch>) {
 async fn watch_children(inner: Rc<Inner>, mut ends: ChildEnds) {
     loop {
         match ends.next().await {
-            Ok(()) => inner.look().await,
+            Ok(()) => inner.reap_and_report().await,
             Err(error) => return log::error!("ends of children are no longer noticed: {error}"),
         }
     }
@@ -542,7 +544,7 @@ impl Inner {
         if let Err(error) = main.ended().await {
             log::error!("run {run} is no longer watched: {error}");
         }
-        let ending = self.family.borrow_mut().main_ended(run);
+        let ending = self.trees.borrow_mut().main_ended(run);
         let ending = match self.ran_out_of_memory(run, ending) {
             true => Ending::OutOfMemory,
             false => ending,
@@ -560,7 +562,7 @@ impl Inner {
             if let Some(record) = self.runs.borrow_mut().get_mut(&run) {
                 record.phase = Phase::Rest;
             }
-            self.look().await;
+            self.reap_and_report().await;
         }
     }
 
@@ -570,13 +572,13 @@ impl Inner {
         let runs = self.runs.borrow();
         matches!(ending, KILLED | Ending::Unknown)
             && runs.get(&run).is_some_and(|record| !record.killing)
-            && (self.family.borrow().cgroup(run)).is_some_and(Cgroup::ran_out_of_memory)
+            && (self.trees.borrow().cgroup(run)).is_some_and(Cgroup::ran_out_of_memory)
     }
 
     /// Tidies up after a main process. True if others of its tree live on.
     fn after_main(&self, run: RunId) -> bool {
         let mut runs = self.runs.borrow_mut();
-        let mut family = self.family.borrow_mut();
+        let mut trees = self.trees.borrow_mut();
         let Some(record) = runs.get_mut(&run) else {
             return false;
         };
@@ -586,11 +588,11 @@ impl Inner {
         record.phase = Phase::Reporting;
         self.run_dir.remove_pid(&record.id);
         if record.killing {
-            family.kill(run);
+            trees.kill(run);
         }
-        let left = family.is_left(run);
+        let left = trees.is_left(run);
         if !left {
-            family.gone(run);
+            trees.gone(run);
             inherited_run::forget(&record.id, run);
             runs.remove(&run);
         }
@@ -598,25 +600,26 @@ impl Inner {
     }
 
     /// Reaps orphans that have ended, continues to kill trees that are to end, and reports which are gone.
-    async fn look(&self) {
-        self.family.borrow_mut().reap();
-        for run in self.gone() {
+    async fn reap_and_report(&self) {
+        self.trees.borrow_mut().reap();
+        for run in self.forget_gone_runs() {
             let _ = self.events.send(Event::TreeGone { run }).await;
         }
     }
 
-    fn gone(&self) -> Vec<RunId> {
+    /// Forgets the runs whose trees are gone, and returns them.
+    fn forget_gone_runs(&self) -> Vec<RunId> {
         let mut runs = self.runs.borrow_mut();
-        let mut family = self.family.borrow_mut();
+        let mut trees = self.trees.borrow_mut();
         let mut gone = Vec::new();
         runs.retain(|run, record| {
             if record.killing {
-                family.kill(*run);
+                trees.kill(*run);
             }
-            let over = record.phase == Phase::Rest && !family.is_left(*run);
+            let over = record.phase == Phase::Rest && !trees.is_left(*run);
             if over {
                 log::debug!("nothing of {} run {run} is left", record.id);
-                family.gone(*run);
+                trees.gone(*run);
                 inherited_run::forget(&record.id, *run);
                 gone.push(*run);
             }

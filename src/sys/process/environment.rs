@@ -64,9 +64,9 @@ impl Environment<'static> {
     pub(in crate::sys) fn of(
         launch: &Launch,
         account: &Account,
-        belonging: &RunIdentity<'_>,
+        identity: &RunIdentity<'_>,
     ) -> Result<Self, NulError> {
-        Environment::from(&INHERITED, launch, account, belonging)
+        Environment::from(&INHERITED, launch, account, identity)
     }
 }
 
@@ -75,7 +75,7 @@ impl<'a> Environment<'a> {
         inherited: &'a [CString],
         launch: &Launch,
         account: &Account,
-        belonging: &RunIdentity<'_>,
+        identity: &RunIdentity<'_>,
     ) -> Result<Self, NulError> {
         let inherited = inherited.iter().map(|text| Cow::Borrowed(text.as_c_str()));
         let mut child = Self(inherited.collect());
@@ -87,8 +87,8 @@ impl<'a> Environment<'a> {
         child.set("USER", &account.name)?;
         child.set("LOGNAME", &account.name)?;
         child.set("SHELL", &account.shell)?;
-        child.set(MARKER, belonging.marker())?;
-        child.set("OSSUARY_PROCESS", belonging.id.as_str())?;
+        child.set(MARKER, identity.marker())?;
+        child.set("OSSUARY_PROCESS", identity.id.as_str())?;
         if child.get("PATH").is_none() {
             child.set("PATH", PATH)?;
         }
@@ -107,7 +107,7 @@ impl<'a> Environment<'a> {
             child.set(ours, display.to_string())?;
             child.remove(other);
         }
-        if let Some(socket) = &belonging.notify_socket {
+        if let Some(socket) = &identity.notify_socket {
             child.set("NOTIFY_SOCKET", socket)?;
         }
         for (name, value) in &launch.env {
@@ -202,13 +202,13 @@ mod tests {
         switch: Option<Switch>,
     ) -> Environment<'a> {
         let id: Id = "sync".parse().unwrap();
-        let belonging = RunIdentity {
+        let identity = RunIdentity {
             run_dir: Path::new("/run/ossuary"),
             id: &id,
             run: 7,
             notify_socket: None,
         };
-        Environment::from(inherited, launch, &account(switch), &belonging).unwrap()
+        Environment::from(inherited, launch, &account(switch), &identity).unwrap()
     }
 
     fn get<'a>(environment: &'a Environment<'_>, name: &str) -> Option<&'a str> {
@@ -263,7 +263,7 @@ mod tests {
     #[test]
     fn a_nul_is_refused_and_not_cut_off_at() {
         let id: Id = "sync".parse().unwrap();
-        let belonging = RunIdentity {
+        let identity = RunIdentity {
             run_dir: Path::new("/run/ossuary"),
             id: &id,
             run: 7,
@@ -271,6 +271,6 @@ mod tests {
         };
         let mut launch = launch(None);
         launch.env.push(("A".to_owned(), "b\0c".to_owned()));
-        assert!(Environment::from(&[], &launch, &account(None), &belonging).is_err());
+        assert!(Environment::from(&[], &launch, &account(None), &identity).is_err());
     }
 }

@@ -49,7 +49,7 @@ pub(in crate::sys) enum Output {
 }
 
 /// Executes the program of `launch` as `account`, with `/dev/null` as stdin, in the cgroup of
-/// `entrance` (its `cgroup.procs`) if there is one.
+/// `procs_file` (its `cgroup.procs`) if there is one.
 ///
 /// # Errors
 /// It cannot be executed; in words that name it.
@@ -58,7 +58,7 @@ pub(in crate::sys) fn spawn(
     launch: &Launch,
     account: &Account,
     identity: &RunIdentity<'_>,
-    entrance: Option<File>,
+    procs_file: Option<File>,
 ) -> Result<Spawned, Failure> {
     let mut warnings = Vec::new();
     let cwd = working_directory(launch, account, &mut warnings)?;
@@ -67,7 +67,7 @@ pub(in crate::sys) fn spawn(
         false => None,
     };
     let (control, child_end) = control.unzip();
-    let setup = ChildSetup::new(account, entrance);
+    let setup = ChildSetup::new(account, procs_file);
     let mut start = || {
         let environment = Environment::of(launch, account, identity)?;
         let program = Program::new(launch, environment, &cwd)?;
@@ -93,14 +93,14 @@ pub(in crate::sys) fn spawn(
 pub(in crate::sys) fn spawn_helper(
     launch: &Launch,
     account: &Account,
-    belonging: &RunIdentity<'_>,
+    identity: &RunIdentity<'_>,
     output: Output,
-    entrance: Option<File>,
+    procs_file: Option<File>,
 ) -> Result<Child, Failure> {
     let cwd = working_directory(launch, account, &mut Vec::new())?;
-    let setup = ChildSetup::new(account, entrance);
+    let setup = ChildSetup::new(account, procs_file);
     let start = || {
-        let environment = Environment::of(launch, account, belonging)?;
+        let environment = Environment::of(launch, account, identity)?;
         let program = Program::new(launch, environment, &cwd)?;
         let mut command = std::process::Command::new(launch.program());
         command.current_dir(&cwd);

@@ -18,7 +18,7 @@
 //! beside it: a process may be moved elsewhere (a session is, by its PAM module).
 //!
 //! An orphan that has left group and parents and wiped its environment, unseen, belongs to no run
-//! until everything is ended ([`ProcessTrees::kill_strays`]).
+//! until everything is ended ([`ProcessTrees::kill_unknown_descendants`]).
 //!
 //! The PID of a direct child means that child until the daemon reaps it, and nothing else does. The PID of a
 //! deeper descendant is trusted only together with its start time.
@@ -292,16 +292,16 @@ impl ProcessTrees {
     }
 
     /// Kills what belongs to no known run, and returns how many. For the very end.
-    pub(in crate::sys) fn kill_strays(&mut self) -> usize {
+    pub(in crate::sys) fn kill_unknown_descendants(&mut self) -> usize {
         self.find_orphans();
-        let strays: Vec<i32> = self
+        let unknown: Vec<i32> = self
             .orphans
             .iter()
             .filter(|(pid, whose)| whose.is_none() && !reap::reap(**pid))
             .map(|(pid, _)| *pid)
             .collect();
-        for &stray in &strays {
-            for (pid, stat) in descent(stray).into_iter().skip(1) {
+        for &root in &unknown {
+            for (pid, stat) in descent(root).into_iter().skip(1) {
                 Member {
                     pid,
                     stat,
@@ -309,13 +309,13 @@ impl ProcessTrees {
                 }
                 .signal(Signal::SIGKILL);
             }
-            let _ = kill(Pid::from_raw(stray), Signal::SIGKILL);
+            let _ = kill(Pid::from_raw(root), Signal::SIGKILL);
         }
-        strays.len()
+        unknown.len()
     }
 
     /// Kills what a start left running that failed halfway (no descriptor was left to watch it with).
-    pub(in crate::sys) fn kill_unborn(&mut self, run: RunId, cgroup: Option<Cgroup>) {
+    pub(in crate::sys) fn kill_cancelled(&mut self, run: RunId, cgroup: Option<Cgroup>) {
         let tree = Tree {
             cgroup,
             ..Tree::default()
