@@ -391,7 +391,7 @@ impl Processes {
                     let page = around.start_pages.get(id);
                     self.update(id, |machine| machine.start(run, page, now, out));
                 }
-                // Only why it is not admitted changes.
+                // It waits for the same as before.
                 AdmissionDecision::Waits(reason) if machine.reason() == Some(&reason) => {}
                 AdmissionDecision::Waits(reason) => {
                     self.update(id, |machine| machine.set_waiting_reason(reason));

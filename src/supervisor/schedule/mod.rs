@@ -217,7 +217,7 @@ impl Scheduler {
         self.is_changed = true;
     }
 
-    /// Finds out what is due.
+    /// Brings the schedule up to date with the facts, and runs what is due.
     pub fn update(&mut self, facts: &Facts<'_>, now: Moment) {
         if facts.shutting_down {
             return;
@@ -267,16 +267,12 @@ impl Scheduler {
         id: &Id,
         now: Moment,
     ) {
-        let rules = facts.loaded.config.schedule.rules.iter();
-        match rules.clone().find(|rule| rule.id == *id) {
-            Some(rule) => {
-                let rule = rule.clone();
-                self.run_rule_for_client(rule, requester, now);
-            }
+        let mut rules = facts.loaded.config.schedule.rules.iter();
+        match rules.find(|rule| rule.id == *id) {
+            Some(rule) => self.run_rule_for_client(rule.clone(), requester, now),
             None => {
-                let refusal = Refusal::NoSuchRule(id.clone());
-                self.intents
-                    .push_back(Intent::Reply(requester, Err(refusal)));
+                let refusal = Err(Refusal::NoSuchRule(id.clone()));
+                self.intents.push_back(Intent::Reply(requester, refusal));
             }
         }
     }
