@@ -12,6 +12,7 @@
 //! 7. a process is not started more often than its policy allows
 //! 9. liveness: once events cease, what should run runs, and the screen is not dark while a display process could be
 //!    on it (`clockwork` checks 8)
+//! 10. what an operator has stopped is started by no crash, display, page, upgrade or death of the daemon
 //!
 //! They also hold when the daemon is killed: periodically the supervisor is replaced by another that knows only what
 //! was saved, while the processes live on.
@@ -122,6 +123,8 @@ struct World {
     requests: BTreeMap<u64, (Id, bool)>,
     /// The latest start or stop of each process by a client, and its ticket.
     requested: BTreeMap<Id, (u64, bool)>,
+    /// Processes that an operator has stopped, as long as no command or edit since may start one.
+    stopped: BTreeSet<Id>,
     /// Processes whose latest run ended and must not be restarted by their policy.
     finished: BTreeSet<Id>,
     /// Page commands that are not answered yet.
@@ -196,6 +199,7 @@ impl World {
             owed: BTreeSet::new(),
             requests: BTreeMap::new(),
             requested: BTreeMap::new(),
+            stopped: BTreeSet::new(),
             finished: BTreeSet::new(),
             page_commands: Vec::new(),
             probes: Vec::new(),
@@ -246,6 +250,10 @@ impl World {
                             .get(&id)
                             .is_none_or(|(last, _)| *last < ticket.0)
                     {
+                        // An earlier edit may still be waiting for the disk.
+                        if !runs && self.owed.is_empty() && self.disk_request.is_none() {
+                            self.stopped.insert(id.clone());
+                        }
                         self.requested.insert(id, (ticket.0, runs));
                     }
                 }
@@ -602,6 +610,11 @@ impl World {
 
     fn watch_spawn(&mut self, run: RunId, process: Rc<Process>) {
         let seed = self.seed;
+        assert!(
+            !self.stopped.contains(&process.id),
+            "{} was stopped by an operator (seed {seed})",
+            process.id
+        );
         for (other_run, other) in &self.live {
             let other = &other.process;
             assert_ne!(
@@ -913,6 +926,11 @@ impl World {
         self.next_ticket += 1;
         self.owed.insert(self.next_ticket);
         let ticket = Ticket(self.next_ticket);
+        if let Command::Start(_) | Command::Restart(_) | Command::Edit(_) | Command::Reload =
+            &request
+        {
+            self.stopped.clear();
+        }
         match &request {
             Command::Start(id) | Command::Restart(id) => {
                 self.requests.insert(ticket.0, (id.clone(), true));
@@ -1043,6 +1061,7 @@ impl World {
     }
 
     fn edit_file(&mut self) {
+        self.stopped.clear();
         self.file = match self.rng.u32(0..4) {
             0 => b"{ not json".to_vec(),
             // It is emptied or gone: the running configuration stays.

@@ -223,6 +223,8 @@ impl Machine {
                 SavedPhase::Idle
             }
             Phase::Idle => SavedPhase::Idle,
+            // It was stopped before it was executed. The next daemon kills what was executed meanwhile.
+            Phase::Stopping { active, .. } if active.pid.is_none() => SavedPhase::Idle,
             Phase::Backoff { until, looping } => SavedPhase::Backoff {
                 until: *until,
                 looping: *looping,
